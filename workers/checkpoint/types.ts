@@ -1,0 +1,92 @@
+/**
+ * What every source format is read into. The Phi decoder and a Llama checkpoint are the same network: a reader fuses q, k, v and
+ * gate, up by concatenating rows, puts GGUF's permuted rows of Llama back, and hands out each weight by its role.
+ */
+import type { Rows } from '../weights/rows.ts';
+
+export interface RopeScaling {
+  /** Per frequency, `[rotaryDim / 2]`. */
+  short: Float32Array;
+  /** Per frequency, `[rotaryDim / 2]`. */
+  long: Float32Array;
+  /** Multiplies cos and sin of both sets. */
+  attentionFactor: number;
+  /** Sequences longer than this many positions use `long` from their first token on. */
+  originalContext: number;
+}
+
+/** Hyperparameters of the decoder, in transformers' meaning of `Phi3Config`. */
+export interface PhiConfig {
+  /** Family in words, for people: "Phi-4-mini", "SmolLM2 135M Instruct"; falls back to the architecture. */
+  name: string;
+  layers: number;
+  hidden: number;
+  heads: number;
+  kvHeads: number;
+  headDim: number;
+  intermediate: number;
+  vocab: number;
+  normEps: number;
+  ropeTheta: number;
+  /** Rotated dimensions of a head (partial rotary: fewer than headDim), even. */
+  rotaryDim: number;
+  ropeScaling: RopeScaling | null;
+  /** Longest sequence that the model was made for, in tokens. */
+  context: number;
+  /** Key j is seen from query i when i - j < slidingWindow; null: no window. */
+  slidingWindow: number | null;
+  bos: number | null;
+  /** Every token that ends a reply, as far as the files name them. */
+  eos: number[];
+}
+
+/** One weight matrix `[rows = output features, cols = input features]`, read lazily by rows. */
+export interface Matrix {
+  /** Name in the source file, for error messages ("blk.0.attn_q.weight + ..."). */
+  readonly name: string;
+  readonly rows: number;
+  readonly cols: number;
+  /** Type in the source, for people: "Q4_K", "int4 block 32", "F16". Several joined by "+" after fusing. */
+  readonly type: string;
+  /** What `read` gives: float32 rows, or affine blocks of that many bits (see weights/rows.ts). */
+  readonly form: { kind: 'float'; bits: 16 | 32 } | { kind: 'blocks'; bits: 4 | 8; block: number; symmetric: boolean };
+  /** Rows `[start, start + count)`. */
+  read(start: number, count: number): Promise<Rows>;
+}
+
+export interface Layer {
+  /** RMSNorm weight `[hidden]`. */
+  attentionNorm: Float32Array;
+  /** `[(heads + 2 * kvHeads) * headDim, hidden]`: q rows, then k rows, then v rows; rotary pairs are (i, i + rotaryDim / 2). */
+  qkv: Matrix;
+  /** `[hidden, heads * headDim]` */
+  output: Matrix;
+  /** RMSNorm weight `[hidden]`. */
+  mlpNorm: Float32Array;
+  /** `[2 * intermediate, hidden]`: gate rows, then up rows. */
+  gateUp: Matrix;
+  /** `[hidden, intermediate]` */
+  down: Matrix;
+}
+
+/** Where the tokenizer comes from; read by workers/tokenizer. */
+export type TokenizerSource =
+  | { kind: 'tokenizer.json'; json: unknown; config: unknown }
+  | { kind: 'gguf'; metadata: ReadonlyMap<string, unknown> };
+
+export interface Checkpoint {
+  format: 'gguf' | 'onnx' | 'openvino' | 'safetensors' | 'mlx';
+  config: PhiConfig;
+  tokenizer: TokenizerSource;
+  /** Jinja source from the files; null when they carry none. */
+  chatTemplate: string | null;
+  /** `[vocab, hidden]` */
+  embedding: Matrix;
+  layers: Layer[];
+  /** RMSNorm weight `[hidden]`. */
+  norm: Float32Array;
+  /** `[vocab, hidden]`; the same object as `embedding` when tied. */
+  head: Matrix;
+  /** Things worth telling a person: missing hashes, unusual types. */
+  notes: string[];
+}

@@ -1,0 +1,142 @@
+/** What crosses between page and engine worker. Types only. */
+import type { ErrorShape } from './errors.ts';
+
+export type BackendId = 'wasm' | 'webgpu' | 'webnn';
+export type DeviceWish = 'npu' | 'gpu' | 'cpu';
+/** How weights are held for computing; see docs/design.md. */
+export type WeightForm = 'int4' | 'int8-blocks' | 'int8' | 'float16' | 'float32';
+
+/** One range of a file as it is downloaded and stored. */
+export interface Shard {
+  url: string;
+  /** First byte inside `url`; 0 with `wholeUrl` when the URL is just this shard. */
+  offset: number;
+  bytes: number;
+  /** True when `url` holds exactly this shard, so that no Range header is needed. */
+  wholeUrl: boolean;
+  /** Lower-case hex; absent when nobody published it, then recorded at the first download. */
+  sha256?: string;
+}
+
+export interface ModelFile {
+  path: string;
+  bytes: number;
+  /** Of the whole file, where published. */
+  sha256?: string;
+  shards: Shard[];
+}
+
+/** What a model consists of and where it comes from. The same type describes a model to fetch and one that is stored. */
+export interface ModelManifest {
+  format: 1;
+  id: string;
+  name: string;
+  licence: { spdx: string; url: string };
+  source: { name: string; url: string; revision?: string };
+  bytes: number;
+  files: ModelFile[];
+}
+
+export interface StoredModel extends ModelManifest {
+  storedAt: number;
+  /** Bytes of forms made from it (int8, float32), kept in a database of their own. */
+  formBytes: number;
+}
+
+export type Progress =
+  | { phase: 'download'; bytesDone: number; bytesTotal: number; bytesPerSecond: number; secondsLeft: number | null }
+  | { phase: 'verify'; bytesDone: number; bytesTotal: number }
+  | { phase: 'prepare'; done: number; total: number; what: string }
+  | { phase: 'compile'; what: string }
+  | { phase: 'warm-up' };
+
+export interface LoadRequest {
+  model: string;
+  /** 'auto' walks the chain of backends; anything else pins one. */
+  backend: BackendId | 'auto';
+  device?: DeviceWish;
+  form?: WeightForm | 'auto';
+  /** KV slots; 0 = what the device and model allow. */
+  contextLength: number;
+  threads?: number;
+  power?: 'low-power' | 'high-performance';
+}
+
+/** What really runs. Nothing here is assumed from what was asked. */
+export interface EngineReport {
+  model: string;
+  name: string;
+  backend: BackendId;
+  asked: { backend: BackendId | 'auto'; device: DeviceWish | null };
+  /** "CPU, 2 threads", "NVIDIA ...", `MLGraph.devices`. */
+  device: string;
+  form: WeightForm;
+  graphs: number;
+  nodesOnWasm: number;
+  contextLength: number;
+  modelContext: number;
+  bytesHeld: number;
+  loadMs: number;
+  prepareMs: number;
+  compileMs: number;
+  warmUpMs: number;
+  threads: number;
+  /** Every backend, device and form passed over, with the reason in words. */
+  rejected: { what: string; why: string }[];
+}
+
+export interface Sampling {
+  /** 0 = greedy. */
+  temperature: number;
+  /** 0 = off. */
+  topK: number;
+  /** 1 = off. */
+  topP: number;
+  /** 0 = off. */
+  minP: number;
+  /** 1 = off. */
+  repetitionPenalty: number;
+  seed: number;
+}
+
+export interface ChatMessage {
+  role: 'system' | 'user' | 'assistant';
+  content: string;
+}
+
+export interface GenerateRequest {
+  messages: ChatMessage[];
+  sampling: Sampling;
+  maxTokens: number;
+  stop?: string[];
+  /** The last message is an unfinished reply to go on with. */
+  continueLast?: boolean;
+}
+
+export type StopReason = 'end' | 'stop-string' | 'max-tokens' | 'context-full' | 'cancelled';
+
+export interface GenerateStats {
+  /** Tokens of the whole prompt, and those that the kept cache did not already hold. */
+  promptTokens: number;
+  prefilledTokens: number;
+  generatedTokens: number;
+  contextTokens: number;
+  timeToFirstTokenMs: number;
+  prefillTokensPerSecond: number;
+  /** First token excluded. */
+  decodeTokensPerSecond: number;
+}
+
+export type GenerateEvent =
+  | { type: 'prefill'; done: number; total: number }
+  | { type: 'text'; text: string; tokens: number }
+  | { type: 'notice'; notice: string }
+  | { type: 'end'; reason: StopReason; stats: GenerateStats }
+  | { type: 'error'; error: ErrorShape };
+
+export interface StorageReport {
+  persisted: boolean;
+  usage: number | null;
+  quota: number | null;
+  models: StoredModel[];
+}
