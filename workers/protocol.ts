@@ -140,3 +140,26 @@ export interface StorageReport {
   quota: number | null;
   models: StoredModel[];
 }
+
+/** A job that may be cancelled carries an id chosen by the page; `abort(id)` stops it softly. */
+export type JobId = string;
+
+/** The engine worker's surface, exposed with comlink. Callbacks are comlink proxies; rejections are `PhiError`s. */
+export interface EngineApi {
+  storage(): Promise<StorageReport>;
+  /** Downloads (or resumes) the model that `manifestUrl` describes. Resolves at once when it is stored and whole. */
+  install(job: JobId, manifest: ModelManifest | string, onProgress: (progress: Progress) => void): Promise<StoredModel>;
+  /** Copies files from the disk into the store. `path` is relative to the chosen folder. */
+  importFiles(job: JobId, files: { path: string; file: Blob }[], onProgress: (progress: Progress) => void): Promise<StoredModel>;
+  /** Re-reads and re-hashes every shard; resolves with the paths and indexes of damaged ones, which are dropped from the store. */
+  verify(job: JobId, model: string, onProgress: (progress: Progress) => void): Promise<{ damaged: { path: string; shard: number }[] }>;
+  remove(model: string): Promise<void>;
+  load(job: JobId, request: LoadRequest, onProgress: (progress: Progress) => void): Promise<EngineReport>;
+  unload(): Promise<void>;
+  report(): Promise<EngineReport | null>;
+  /** Streams events; resolves after `end` or `error`. */
+  generate(job: JobId, request: GenerateRequest, onEvent: (event: GenerateEvent) => void): Promise<void>;
+  /** Tokens of the rendered conversation, generation prompt included. */
+  countTokens(messages: ChatMessage[]): Promise<number>;
+  abort(job: JobId): Promise<void>;
+}
