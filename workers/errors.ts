@@ -52,8 +52,7 @@ export class PhiError extends Error {
     if (cause instanceof PhiError) return cause;
     if (cause instanceof Error) {
       if (cause.name === 'AbortError') return new PhiError('cancelled', 'Cancelled.', undefined, { cause });
-      if (cause.name === 'QuotaExceededError')
-        return new PhiError('quota', `The browser refused to store more data: ${cause.message}`, undefined, { cause });
+      if (cause.name === 'QuotaExceededError') return new PhiError('quota', `The browser refused to store more data: ${cause.message}`, undefined, { cause });
       return new PhiError(fallback, cause.message || cause.name, undefined, { cause });
     }
     return new PhiError(fallback, String(cause));

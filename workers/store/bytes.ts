@@ -19,11 +19,15 @@ export type ModelFiles = ReadonlyMap<string, ByteSource>;
 export function assertRange(name: string, size: number, offset: number, length: number): void {
   const sound = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0 && offset + length <= size;
   if (!sound) {
-    throw new PhiError('bad-model', `${name}: bytes ${offset} to ${offset + length} were asked for, but the file has ${size} bytes. It is truncated or damaged.`, {
-      offset,
-      length,
-      size,
-    });
+    throw new PhiError(
+      'bad-model',
+      `${name}: bytes ${offset} to ${offset + length} were asked for, but the file has ${size} bytes. It is truncated or damaged.`,
+      {
+        offset,
+        length,
+        size,
+      },
+    );
   }
 }
 

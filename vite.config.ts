@@ -1,0 +1,29 @@
+import { existsSync } from 'node:fs';
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defaultClientConditions, defineConfig } from 'vite';
+import { ISOLATION_HEADERS } from './workers/headers.ts';
+
+/** Entries of the app; `evaluate.html` is the headless door of `npm run evaluate`. */
+const pages = ['index.html', 'evaluate.html'].filter((page) => existsSync(page));
+
+export default defineConfig({
+  base: './',
+  plugins: [svelte()],
+  resolve: {
+    // ONNX Runtime with its glue and WebAssembly as files of their own; see workers/backends/ort-files.ts.
+    conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions],
+  },
+  worker: { format: 'es' },
+  // The bundler must not pre-bundle ONNX Runtime: its files are found relative to the module.
+  optimizeDeps: { exclude: ['onnxruntime-web'] },
+  build: {
+    target: 'esnext',
+    rolldownOptions: { input: pages },
+    assetsInlineLimit: 0,
+    reportCompressedSize: false,
+    // The runtime's WebAssembly is not JavaScript and loads in the worker only; the budget of scripts is checked in scripts/size-budget.ts.
+    chunkSizeWarningLimit: 1024,
+  },
+  server: { headers: ISOLATION_HEADERS },
+  preview: { headers: ISOLATION_HEADERS },
+});

@@ -1,0 +1,45 @@
+/**
+ * The response headers that the app needs, one place for every server of it (scripts/serve.ts, Vite, the service worker).
+ * Pure, so that each side can use it.
+ */
+
+/** Cross-origin isolation: without it there is no SharedArrayBuffer and WASM runs on one thread. Safari has no `credentialless`. */
+export const ISOLATION_HEADERS: Readonly<Record<string, string>> = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+};
+
+/** Worker entries and ONNX Runtime's own glue, which runs as a worker for each thread. */
+const WORKER_SCRIPT = /(?:^|\/)(?:[^/]*\.worker[^/]*|ort-[^/]*)\.m?js$/;
+
+/**
+ * Content-Security-Policy for one path of the app. A worker obeys the policy of its own response: only workers may compile
+ * WebAssembly and call `new Function` (the jspi glue does), the page may neither.
+ */
+export function contentSecurityPolicy(path: string): string {
+  const scripts = WORKER_SCRIPT.test(path) ? "'self' 'wasm-unsafe-eval' 'unsafe-eval'" : "'self'";
+  return [
+    "default-src 'none'",
+    `script-src ${scripts}`,
+    "worker-src 'self'",
+    "connect-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data: blob:",
+    "font-src 'self'",
+    "manifest-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ');
+}
+
+/** All security headers of one path. */
+export function securityHeaders(path: string): Record<string, string> {
+  return {
+    ...ISOLATION_HEADERS,
+    'Content-Security-Policy': contentSecurityPolicy(path),
+    'X-Content-Type-Options': 'nosniff',
+    'Referrer-Policy': 'no-referrer',
+  };
+}
