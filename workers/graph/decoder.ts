@@ -1,0 +1,40 @@
+/**
+ * The Phi decoder (Phi3ForCausalLM in transformers' terms; a Llama checkpoint is the same network) as ONNX, once for all backends.
+ * A dialect says how each step is spelled for a backend and a weight form.
+ */
+import type { PhiConfig } from '../checkpoint/types.ts';
+import type { Graph, Value } from './onnx.ts';
+
+export interface Dialect {
+  /** Token ids `[tokens]` -> hidden states `[tokens, hidden]`. */
+  embed(g: Graph, ids: Value): Value;
+  /** RMSNorm: `[tokens, hidden]` -> the same. */
+  norm(g: Graph, x: Value, weight: NormName): Value;
+  /** `x + y`, and its RMSNorm. */
+  addNorm(g: Graph, x: Value, y: Value, weight: NormName): { sum: Value; normed: Value };
+  /** `[tokens, cols]` -> `[tokens, rows]` */
+  linear(g: Graph, x: Value, weight: LinearName): Value;
+  /** Rotary embedding, cache update and attention: `[tokens, (heads + 2 kvHeads) headDim]` -> `[tokens, heads headDim]`. */
+  attention(g: Graph, layer: number, qkv: Value): Value;
+  /** silu(gate) * up: `[tokens, 2 intermediate]` -> `[tokens, intermediate]` */
+  activate(g: Graph, gateUp: Value): Value;
+}
+
+export type NormName = `layers.${number}.attentionNorm` | `layers.${number}.mlpNorm` | 'norm';
+export type LinearName = `layers.${number}.${'qkv' | 'output' | 'gateUp' | 'down'}` | 'head';
+
+/** Token ids `[tokens]` -> normed hidden states `[tokens, hidden]`, ready for the head. */
+export function decoder(g: Graph, config: PhiConfig, dialect: Dialect, ids: Value): Value {
+  let hidden = dialect.embed(g, ids);
+  let normed = dialect.norm(g, hidden, 'layers.0.attentionNorm');
+  for (let layer = 0; layer < config.layers; layer++) {
+    const attended = dialect.attention(g, layer, dialect.linear(g, normed, `layers.${layer}.qkv`));
+    const middle = dialect.addNorm(g, hidden, dialect.linear(g, attended, `layers.${layer}.output`), `layers.${layer}.mlpNorm`);
+    const activated = dialect.activate(g, dialect.linear(g, middle.normed, `layers.${layer}.gateUp`));
+    const after: NormName = layer + 1 < config.layers ? `layers.${layer + 1}.attentionNorm` : 'norm';
+    const next = dialect.addNorm(g, middle.sum, dialect.linear(g, activated, `layers.${layer}.down`), after);
+    hidden = next.sum;
+    normed = next.normed;
+  }
+  return normed;
+}

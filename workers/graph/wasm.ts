@@ -1,0 +1,257 @@
+/**
+ * The WASM dialect: one session with two ways through it, sharing all weights.
+ *
+ * - a chunk: `[tokens]` at once, for prefill, draft checking and evaluation; activations quantised per row;
+ * - a loop: ONNX `Loop` of single tokens, each chosen in the graph and fed to the next step.
+ *
+ * ONNX Runtime copies every input and output of a WASM session, so the cache proper is an input that is only read and laid out so that
+ * no step transposes it (keys `[kvHeads, 1, headDim, slots]`, values `[kvHeads, 1, slots, headDim]`); a run returns just its own keys and values.
+ */
+import type { PhiConfig } from '../checkpoint/types.ts';
+import { declare, type WeightGroup } from '../weights/plan.ts';
+import { decoder, type Dialect, type LinearName, type NormName } from './decoder.ts';
+import { Graph, type Value } from './onnx.ts';
+import { declareSelectInputs, select, type SelectInputs } from './select.ts';
+import type { WasmForm } from './wasm-weights.ts';
+
+/** Graph inputs besides those of SelectInputs: see `wasmGraph`. */
+interface Inputs {
+  ids: Value; // int64 [tokens]
+  past: Value; // int64 scalar: valid slots of the cache
+  cos: Value; // float32 [positions, rotaryDim / 2], from position `past` on
+  sin: Value;
+  keys: Value[]; // [kvHeads, 1, headDim, slots]
+  values: Value[]; // [kvHeads, 1, slots, headDim]
+  select: SelectInputs;
+}
+
+/** Keys and values that this run has added so far, `[kvHeads, 1, added, headDim]` for each layer; null: none yet. */
+interface Added {
+  keys: Value[] | null;
+  values: Value[] | null;
+}
+
+const NEVER = 2 ** 31; // position of an empty slot: after every query
+const HIDDEN = -1e30; // score of a key that must not be seen; finite, so that a fully hidden block gives no NaN
+
+/** The model's protobuf. `groups` are the weights as `wasmWeights` plans them. */
+export function wasmGraph(config: PhiConfig, form: WasmForm, groups: WeightGroup[]): Uint8Array {
+  const g = new Graph('phi_wasm');
+  for (const group of groups) declare(g, group);
+  const half = config.rotaryDim / 2;
+  const { layers, kvHeads, headDim, vocab } = config;
+  const perLayer = <T>(make: (layer: number) => T) => Array.from({ length: layers }, (_, layer) => make(layer));
+  const inputs: Inputs = {
+    ids: g.input('ids', 'int64', ['tokens']),
+    past: g.input('past', 'int64', []),
+    cos: g.input('cos', 'float32', ['positions', half]),
+    sin: g.input('sin', 'float32', ['positions', half]),
+    keys: perLayer((layer) => g.input(`past_key.${layer}`, 'float32', [kvHeads, 1, headDim, 'slots'])),
+    values: perLayer((layer) => g.input(`past_value.${layer}`, 'float32', [kvHeads, 1, 'slots', headDim])),
+    select: declareSelectInputs(g, vocab),
+  };
+  const loop = g.input('loop', 'bool', []);
+  const headRows = g.input('head_rows', 'int64', ['rows']);
+  const targets = g.input('targets', 'int64', ['rows']);
+  const randoms = g.input('randoms', 'float32', ['steps']);
+  const stop = g.input('stop', 'int64', ['stops']);
+
+  const chunk = chunkGraph(g, config, form, inputs, { headRows, targets, randoms });
+  const steps = loopGraph(g, config, form, inputs, { randoms, stop });
+  const names = ['out_ids', 'argmax', 'logprobs', 'logits', ...perLayer((l) => `k.${l}`), ...perLayer((l) => `v.${l}`)];
+  const made = g.ops('If', [loop], names, { then_branch: { graph: steps }, else_branch: { graph: chunk } });
+  g.output('out_ids', 'int64', ['chosen']);
+  g.output('argmax', 'int64', ['rows']);
+  g.output('logprobs', 'float32', ['rows']);
+  g.output('logits', 'float32', ['rows', vocab]);
+  for (let layer = 0; layer < layers; layer++) {
+    const key = g.op('Transpose', [made[4 + layer]!], { perm: { ints: [0, 1, 3, 2] } });
+    g.rename(key, `new_key.${layer}`);
+    g.rename(made[4 + layers + layer]!, `new_value.${layer}`);
+    g.output(`new_key.${layer}`, 'float32', [kvHeads, 1, headDim, 'added']);
+    g.output(`new_value.${layer}`, 'float32', [kvHeads, 1, 'added', headDim]);
+  }
+  return g.toModel();
+}
+
+function chunkGraph(
+  outer: Graph,
+  config: PhiConfig,
+  form: WasmForm,
+  inputs: Inputs,
+  { headRows, targets, randoms }: { headRows: Value; targets: Value; randoms: Value },
+): Graph {
+  const g = outer.subgraph('chunk');
+  const added: Added = { keys: null, values: null };
+  const dialect = wasmDialect(g, config, form, inputs, inputs.ids, g.int64(0), added, 'rows');
+  const hidden = decoder(g, config, dialect, inputs.ids);
+  const logits = dialect.linear(g, g.op('Gather', [hidden, headRows]), 'head'); // [rows, vocab]
+  const argmax = g.op('ArgMax', [logits], { axis: { int: 1 }, keepdims: { int: 0 } });
+  const lastRow = g.op('Gather', [logits, g.int64([-1])]); // [1, vocab]
+  const id = select(g, inputs.select, lastRow, g.op('Gather', [randoms, g.int64([0])]));
+  const target = g.op('GatherElements', [logits, g.op('Unsqueeze', [targets, g.int64([1])])], { axis: { int: 1 } });
+  const total = g.op('ReduceLogSumExp', [logits, g.int64([1])], { keepdims: { int: 1 } });
+  const logprobs = g.op('Squeeze', [g.op('Sub', [target, total]), g.int64([1])]);
+  const emit = (value: Value, dtype: 'int64' | 'float32') => g.output(g.rename(value, g.fresh('chunk_out')), dtype, null);
+  emit(id, 'int64');
+  emit(argmax, 'int64');
+  emit(logprobs, 'float32');
+  emit(logits, 'float32');
+  added.keys!.forEach((key) => emit(key, 'float32'));
+  added.values!.forEach((value) => emit(value, 'float32'));
+  return g;
+}
+
+function loopGraph(outer: Graph, config: PhiConfig, form: WasmForm, inputs: Inputs, { randoms, stop }: { randoms: Value; stop: Value }): Graph {
+  const { layers, kvHeads, headDim, vocab } = config;
+  const g = outer.subgraph('loop');
+  const body = g.subgraph('step');
+  const iteration = body.input('iteration', 'int64', []);
+  body.input('going', 'bool', []);
+  const token = body.input('token', 'int64', [1]);
+  const seen = body.input('seen_so_far', 'float32', [vocab]);
+  const carried = (name: string) => Array.from({ length: layers }, (_, l) => body.input(`${name}.${l}`, 'float32', [kvHeads, 1, 'added', headDim]));
+  const added: Added = { keys: carried('added_key'), values: carried('added_value') };
+
+  const dialect = wasmDialect(body, config, form, inputs, token, iteration, added, 'tensor');
+  const logits = dialect.linear(body, decoder(body, config, dialect, token), 'head'); // [1, vocab]
+  const random = body.op('Gather', [randoms, body.op('Reshape', [iteration, body.int64([1])])]);
+  const id = select(body, inputs.select, logits, random, seen);
+  const ended = body.op('Cast', [body.op('Equal', [id, stop])], { to: { int: 6 } });
+  const going = body.op('Equal', [body.op('ReduceSum', [ended], { keepdims: { int: 0 } }), body.op('Cast', [body.int64(0)], { to: { int: 6 } })]);
+  const seenNext = body.op('ScatterElements', [seen, id, body.float([1])], { axis: { int: 0 } });
+  const emit = (value: Value, name: string, dtype: 'int64' | 'float32' | 'bool') => body.output(body.rename(value, body.fresh(name)), dtype, null);
+  emit(going, 'going_on', 'bool');
+  emit(id, 'next_token', 'int64');
+  emit(seenNext, 'seen_next', 'float32');
+  added.keys!.forEach((key) => emit(key, 'key_out', 'float32'));
+  added.values!.forEach((value) => emit(value, 'value_out', 'float32'));
+  emit(id, 'scan_id', 'int64');
+  emit(logits, 'logits_out', 'float32'); // scan output, read only when asked for
+
+  const empty = g.tensor(g.fresh('no_keys'), 'float32', [kvHeads, 1, 0, headDim], new Float32Array(0));
+  const blanks = Array.from({ length: 2 * layers }, () => empty);
+  const count = g.op('Shape', [randoms]); // [1]: as many steps as there are random numbers
+  const outputs = g.ops(
+    'Loop',
+    [g.op('Squeeze', [count, g.int64([0])]), g.bool(true), inputs.ids, inputs.select.seen, ...blanks],
+    2 + 2 * layers + 2,
+    { body: { graph: body } },
+  );
+  const ids = g.op('Reshape', [outputs[2 + 2 * layers]!, g.int64([-1])]);
+  const allLogits = g.op('Reshape', [outputs[3 + 2 * layers]!, g.int64([-1, vocab])]);
+  const emitOuter = (value: Value, dtype: 'int64' | 'float32') => g.output(g.rename(value, g.fresh('loop_out')), dtype, null);
+  emitOuter(ids, 'int64');
+  emitOuter(ids, 'int64');
+  emitOuter(g.float([0]), 'float32');
+  emitOuter(allLogits, 'float32');
+  outputs.slice(2, 2 + 2 * layers).forEach((value) => emitOuter(value, 'float32'));
+  return g;
+}
+
+/**
+ * The dialect of one step. `added` holds what the run has added before, and afterwards what it holds with this step.
+ * `quantise`: 'rows' gives every row its own scale and zero point; 'tensor' is the same for a single row, in one fused node.
+ */
+function wasmDialect(
+  g: Graph,
+  config: PhiConfig,
+  form: WasmForm,
+  inputs: Inputs,
+  ids: Value,
+  offset: Value,
+  added: Added,
+  quantise: 'rows' | 'tensor',
+): Dialect {
+  const { heads, kvHeads, headDim, rotaryDim, normEps } = config;
+  const group = heads / kvHeads;
+  const mask = maskFor(g, config, inputs, ids, offset);
+  const offsetVector = g.op('Reshape', [offset, g.int64([1])]);
+  return {
+    embed(g, ids) {
+      if (form === 'float32') return g.op('Gather', ['embedding', ids]);
+      const codes = g.op('Cast', [g.op('Gather', ['embedding.codes', ids])], { to: { int: 1 } });
+      return g.op('Mul', [codes, g.op('Gather', ['embedding.scales', ids])]); // [tokens, hidden] * [tokens, 1]
+    },
+    norm: (g, x, weight) => g.op('SimplifiedLayerNormalization', [x, weight], { axis: { int: -1 }, epsilon: { float: normEps } }),
+    addNorm(g, x, y, weight) {
+      const [normed, , , sum] = g.ops('com.microsoft::SkipSimplifiedLayerNormalization', [x, y, weight], [g.fresh('normed'), '', '', g.fresh('sum')], {
+        epsilon: { float: normEps },
+      });
+      return { normed: normed!, sum: sum! };
+    },
+    linear: (g, x, weight) => {
+      if (form === 'float32') return g.op('MatMul', [x, weight]);
+      return quantise === 'tensor' ? int8Single(g, x, weight) : int8Rows(g, x, weight);
+    },
+    attention(g, layer, qkv) {
+      const widths = g.int64([(heads + kvHeads) * headDim, kvHeads * headDim]);
+      const [qk, v] = g.ops('Split', [qkv, widths], 2, { axis: { int: -1 } }) as [Value, Value];
+      const rotated = g.op('com.microsoft::RotaryEmbedding', [g.op('Unsqueeze', [qk, g.int64([0])]), offsetVector, inputs.cos, inputs.sin], {
+        num_heads: { int: heads + kvHeads },
+        rotary_embedding_dim: { int: rotaryDim === headDim ? 0 : rotaryDim },
+        interleaved: { int: 0 },
+      });
+      const [q, k] = g.ops('Split', [rotated, g.int64([heads * headDim, kvHeads * headDim])], 2, { axis: { int: -1 } }) as [Value, Value];
+      const split = (x: Value, inner: number) => // [tokens, kvHeads * inner * headDim] -> [kvHeads, inner, tokens, headDim]
+        g.op('Transpose', [g.op('Reshape', [x, g.int64([-1, kvHeads, inner, headDim])])], { perm: { ints: [1, 2, 0, 3] } });
+      const queries = split(q, group); // scaled by 1/sqrt(headDim) in the weights
+      const append = (all: Value[] | null, x: Value) => (all ? g.op('Concat', [all[layer]!, split(x, 1)], { axis: { int: 2 } }) : split(x, 1));
+      const newKeys = append(added.keys, k); // [kvHeads, 1, added, headDim]
+      const newValues = append(added.values, v);
+      (added.keys ??= [])[layer] = newKeys;
+      (added.values ??= [])[layer] = newValues;
+
+      const old = g.op('MatMul', [queries, inputs.keys[layer]!]); // [kvHeads, group, tokens, slots]
+      const fresh = g.op('MatMul', [queries, g.op('Transpose', [newKeys], { perm: { ints: [0, 1, 3, 2] } })]);
+      const scores = g.op('Add', [g.op('Concat', [old, fresh], { axis: { int: -1 } }), mask.bias]);
+      const [pOld, pNew] = g.ops('Split', [g.op('Softmax', [scores], { axis: { int: -1 } }), mask.widths], 2, { axis: { int: -1 } }) as [Value, Value];
+      const mixed = g.op('Add', [g.op('MatMul', [pOld, inputs.values[layer]!]), g.op('MatMul', [pNew, newValues])]);
+      return g.op('Reshape', [g.op('Transpose', [mixed], { perm: { ints: [2, 0, 1, 3] } }), g.int64([-1, heads * headDim])]);
+    },
+    activate(g, gateUp) {
+      const [gate, up] = g.ops('Split', [gateUp], 2, { axis: { int: -1 }, num_outputs: { int: 2 } }) as [Value, Value];
+      return g.op('Mul', [g.op('com.microsoft::QuickGelu', [gate], { alpha: { float: 1 } }), up]);
+    },
+  };
+}
+
+/** Additive mask `[tokens, slots + added]` (causal, empty slots, sliding window) and the two widths of its last axis. */
+function maskFor(g: Graph, config: PhiConfig, inputs: Inputs, ids: Value, offset: Value): { bias: Value; widths: Value } {
+  const scalar = (vector: Value) => g.op('Squeeze', [vector, g.int64([0])]);
+  const slots = g.op('Shape', [inputs.keys[0]!], { start: { int: 3 }, end: { int: 4 } }); // [1]
+  const tokens = g.op('Shape', [ids]); // [1]
+  const addedNow = g.op('Add', [tokens, offset]); // [1]
+  const slotPositions = g.op('Range', [g.int64(0), scalar(slots), g.int64(1)]);
+  const oldKeys = g.op('Where', [g.op('Less', [slotPositions, inputs.past]), slotPositions, g.int64(NEVER)]);
+  const newKeys = g.op('Add', [g.op('Range', [g.int64(0), scalar(addedNow), g.int64(1)]), inputs.past]);
+  const keys = g.op('Concat', [oldKeys, newKeys], { axis: { int: 0 } });
+  const queries = g.op('Unsqueeze', [g.op('Add', [g.op('Range', [offset, scalar(addedNow), g.int64(1)]), inputs.past]), g.int64([1])]); // [tokens, 1]
+  let visible = g.op('LessOrEqual', [keys, queries]);
+  if (config.slidingWindow !== null && config.slidingWindow < config.context) {
+    visible = g.op('And', [visible, g.op('Less', [g.op('Sub', [queries, keys]), g.int64(config.slidingWindow)])]);
+  }
+  return { bias: g.op('Where', [visible, g.float(0), g.float(HIDDEN)]), widths: g.op('Concat', [slots, addedNow], { axis: { int: 0 } }) };
+}
+
+/** One row: uint8 with its own scale and zero point, multiplied and scaled in one node. */
+function int8Single(g: Graph, x: Value, weight: LinearName): Value {
+  return g.op('com.microsoft::DynamicQuantizeMatMul', [x, `${weight}.codes`, `${weight}.scales`]);
+}
+
+/**
+ * Rows quantised as x = scale * q + low with q in [0, 255], so that x.W = scale * (q.W + low / scale * columnSums(W)).
+ * MatMulInteger's zero point is a scalar; the sums carry the rest.
+ */
+function int8Rows(g: Graph, x: Value, weight: LinearName): Value {
+  const keep = { keepdims: { int: 1 } };
+  const low = g.op('ReduceMin', [x, g.int64([1])], keep); // [tokens, 1]
+  const range = g.op('Sub', [g.op('ReduceMax', [x, g.int64([1])], keep), low]);
+  const scale = g.op('Max', [g.op('Mul', [range, g.float(1 / 255)]), g.float(1e-30)]);
+  const codes = g.op('Cast', [g.op('Round', [g.op('Div', [g.op('Sub', [x, low]), scale])])], { to: { int: 2 } }); // uint8
+  const product = g.op('com.microsoft::MatMulIntegerToFloat', [codes, `${weight}.codes`, g.float(1), `${weight}.scales`]);
+  const shifted = g.op('Gemm', [g.op('Div', [low, scale]), `${weight}.sums`, product]); // [tokens, 1] x [1, N] + product
+  return g.op('Mul', [shifted, scale]);
+}
+
+export type { LinearName, NormName };

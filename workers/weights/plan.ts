@@ -1,0 +1,66 @@
+/**
+ * What a graph needs of the weights, decided before any weight is read: which tensors, in which type and shape, and where in the
+ * external data each of them lies. A group is made in one go (codes, scales and sums of one matrix) and is one external-data file.
+ */
+import type { Dtype, Graph, Value } from '../graph/onnx.ts';
+
+export interface WeightTensor {
+  name: string;
+  dtype: Dtype;
+  dims: number[];
+}
+
+export interface WeightGroup {
+  /** External-data location; unique in the plan. */
+  location: string;
+  tensors: WeightTensor[];
+  /** The tensors' bytes in the order of `tensors`, each in its ONNX layout. */
+  make(): Promise<ArrayBufferView[]>;
+}
+
+const BITS: Record<Dtype, number> = { float32: 32, float16: 16, uint8: 8, int8: 8, int32: 32, int64: 64, bool: 8, uint4: 4, int4: 4 };
+
+export function tensorBytes(tensor: WeightTensor): number {
+  const elements = tensor.dims.reduce((product, dim) => product * dim, 1);
+  return Math.ceil((elements * BITS[tensor.dtype]) / 8);
+}
+
+/** Tensors start on multiples of this inside a group, so that typed views and SIMD loads are aligned. */
+const ALIGNMENT = 64;
+const align = (offset: number) => Math.ceil(offset / ALIGNMENT) * ALIGNMENT;
+
+/** Offsets of a group's tensors and the group's size, in bytes. */
+export function layout(group: WeightGroup): { offsets: number[]; bytes: number } {
+  let at = 0;
+  const offsets = group.tensors.map((tensor) => {
+    const offset = align(at);
+    at = offset + tensorBytes(tensor);
+    return offset;
+  });
+  return { offsets, bytes: at };
+}
+
+/** Makes a group's bytes as they lie in its external-data file. */
+export async function materialise(group: WeightGroup): Promise<Uint8Array<ArrayBuffer>> {
+  const { offsets, bytes } = layout(group);
+  const parts = await group.make();
+  if (parts.length === 1 && offsets[0] === 0 && parts[0]!.byteLength === bytes && parts[0]!.buffer instanceof ArrayBuffer) {
+    return new Uint8Array(parts[0]!.buffer, parts[0]!.byteOffset, bytes);
+  }
+  const out = new Uint8Array(bytes);
+  parts.forEach((part, i) => {
+    if (part.byteLength !== tensorBytes(group.tensors[i]!)) {
+      throw new RangeError(`${group.tensors[i]!.name}: made ${part.byteLength} bytes, planned ${tensorBytes(group.tensors[i]!)}`);
+    }
+    out.set(new Uint8Array(part.buffer, part.byteOffset, part.byteLength), offsets[i]);
+  });
+  return out;
+}
+
+/** Declares a group's tensors as external initializers of `graph`. */
+export function declare(graph: Graph, group: WeightGroup): Value[] {
+  const { offsets } = layout(group);
+  return group.tensors.map((tensor, i) =>
+    graph.external(tensor.name, tensor.dtype, tensor.dims, { location: group.location, offset: offsets[i]!, length: tensorBytes(tensor) }),
+  );
+}
