@@ -1,0 +1,254 @@
+/**
+ * A scripted engine behind the same protocol as the worker: it exposes an `EngineApi` over a message port, so that the page runs its
+ * real `Engine`. Only development and test builds reach this file (see src/app/start.ts).
+ */
+import { expose } from 'comlink';
+import { installErrorTransfer } from '../../workers/comlink-errors.ts';
+import { PhiError } from '../../workers/errors.ts';
+import type {
+  ChatMessage,
+  EngineApi,
+  EngineReport,
+  GenerateEvent,
+  GenerateRequest,
+  LoadRequest,
+  ModelManifest,
+  Progress,
+  StoredModel,
+} from '../../workers/protocol.ts';
+import type { EngineThread } from '../engine-thread.ts';
+import { HOSTILE, LONG, SHORT, SHOWCASE } from './fake-replies.ts';
+
+/** What `?fake=first,slow` switches on. */
+export interface FakeScript {
+  /** Nothing is stored yet. */
+  first?: boolean;
+  /** Downloads, loads and replies take long. */
+  slow?: boolean;
+  /** Replies fail half-way. */
+  error?: boolean;
+  /** The worker dies half-way through a reply. */
+  die?: boolean;
+  /** The browser refuses to store the model. */
+  quota?: boolean;
+  /** The load fails. */
+  'load-error'?: boolean;
+  /** Aborts are ignored: only terminating helps. */
+  deaf?: boolean;
+  /** No waiting at all, for unit tests. */
+  instant?: boolean;
+}
+
+export function parseFakeScript(flags: string): FakeScript {
+  return Object.fromEntries(flags.split(',').map((flag) => [flag, true]));
+}
+
+/** What the fake keeps between its lives, as the real one keeps models in IndexedDB. */
+export interface FakeDisk {
+  models: StoredModel[];
+}
+
+export const FAKE_MANIFEST: ModelManifest = {
+  format: 1,
+  id: 'smollm2-135m-instruct-q4_1',
+  name: 'SmolLM2 135M Instruct (Q4_1)',
+  licence: { spdx: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
+  source: { name: 'a fake for tests', url: 'https://example.org/' },
+  bytes: 98_362_432,
+  files: [],
+};
+
+/** A thread that runs the script; each call is a new life with nothing loaded. */
+export function fakeThread(script: FakeScript, disk: FakeDisk): EngineThread {
+  installErrorTransfer();
+  const { port1, port2 } = new MessageChannel();
+  const listeners: ((why: string) => void)[] = [];
+  const engine = new FakeEngine(script, disk, () => listeners.forEach((listener) => listener('the script told it to')));
+  expose(engine, port2);
+  port1.start();
+  return {
+    endpoint: port1,
+    terminate() {
+      engine.terminated = true;
+      port1.close();
+      port2.close();
+    },
+    onFailure: (listener) => listeners.push(listener),
+  };
+}
+
+class FakeEngine implements EngineApi {
+  terminated = false;
+  readonly #script: FakeScript;
+  readonly #disk: FakeDisk;
+  readonly #die: () => void;
+  readonly #aborted = new Set<string>();
+  #report: EngineReport | null = null;
+  #held = 0;
+
+  constructor(script: FakeScript, disk: FakeDisk, die: () => void) {
+    this.#script = script;
+    this.#disk = disk;
+    this.#die = die;
+  }
+
+  async storage() {
+    await this.#wait(20);
+    return { persisted: false, usage: this.#disk.models.reduce((sum, model) => sum + model.bytes, 0), quota: 6e9, models: this.#disk.models };
+  }
+
+  async install(job: string, _manifest: ModelManifest | string, onProgress: (progress: Progress) => void) {
+    const bytesTotal = FAKE_MANIFEST.bytes;
+    const steps = this.#script.slow ? 200 : 10;
+    for (let i = 0; i <= steps; i++) {
+      this.#checkAbort(job);
+      const bytesPerSecond = 11.4e6;
+      onProgress({
+        phase: 'download',
+        bytesDone: (bytesTotal * i) / steps,
+        bytesTotal,
+        bytesPerSecond,
+        secondsLeft: (bytesTotal * (1 - i / steps)) / bytesPerSecond,
+      });
+      await this.#wait(60);
+      if (this.#script.quota && i * 2 > steps)
+        throw new PhiError('quota', 'The browser refused to store more: 41 MB are missing. What was downloaded is kept.', { missing: 41e6 });
+    }
+    const stored: StoredModel = { ...FAKE_MANIFEST, storedAt: Date.now(), formBytes: 0 };
+    this.#disk.models = [stored];
+    return stored;
+  }
+
+  importFiles(): Promise<StoredModel> {
+    return Promise.reject(new PhiError('unsupported-model', 'The fake engine imports nothing.'));
+  }
+
+  async verify(_job: string, _model: string, onProgress: (progress: Progress) => void) {
+    for (let i = 0; i <= 6; i++) {
+      onProgress({ phase: 'verify', bytesDone: (FAKE_MANIFEST.bytes * i) / 6, bytesTotal: FAKE_MANIFEST.bytes });
+      await this.#wait(100);
+    }
+    return { damaged: [] };
+  }
+
+  remove(model: string) {
+    this.#disk.models = this.#disk.models.filter((stored) => stored.id !== model);
+    return Promise.resolve();
+  }
+
+  async load(job: string, request: LoadRequest, onProgress: (progress: Progress) => void) {
+    for (let done = 0; done <= 30; done += 3) {
+      this.#checkAbort(job);
+      onProgress({ phase: 'prepare', done, total: 30, what: 'weights' });
+      await this.#wait(this.#script.slow ? 300 : 30);
+    }
+    if (this.#script['load-error'])
+      throw new PhiError('out-of-memory', 'The model needs 540 MB and the tab could not get it. Close other tabs, or choose a smaller model.');
+    onProgress({ phase: 'compile', what: 'WASM, int8' });
+    await this.#wait(150);
+    onProgress({ phase: 'warm-up' });
+    await this.#wait(150);
+    this.#report = fakeReport(request);
+    return this.#report;
+  }
+
+  unload() {
+    this.#report = null;
+    return Promise.resolve();
+  }
+
+  report() {
+    return Promise.resolve(this.#report);
+  }
+
+  async generate(job: string, request: GenerateRequest, onEvent: (event: GenerateEvent) => void) {
+    if (!this.#report) throw new PhiError('no-model', 'No model is loaded.');
+    const started = performance.now();
+    const promptTokens = countFakeTokens(request.messages);
+    for (let done = 0; done <= 2; done++) {
+      onEvent({ type: 'prefill', done: (promptTokens * done) / 2, total: promptTokens });
+      await this.#wait(this.#script.slow ? 800 : 40);
+    }
+    const first = performance.now() - started;
+    const pieces = pickReply(request).match(/\s*\S+/g) ?? [];
+    let tokens = 0;
+    let cancelled = false;
+    for (const text of pieces) {
+      if (this.#aborted.has(job) && !this.#script.deaf) cancelled = true;
+      if (cancelled || tokens >= request.maxTokens) break;
+      if (tokens === 8 && this.#script.error)
+        return onEvent({ type: 'error', error: { code: 'device-lost', message: 'The GPU went away in the middle of the reply.' } });
+      if (tokens === 8 && this.#script.die) this.#die();
+      if (this.terminated) return;
+      onEvent({ type: 'text', text, tokens: 1 });
+      tokens++;
+      await this.#wait(this.#script.slow ? 120 : 12);
+    }
+    const seconds = (performance.now() - started - first) / 1000;
+    const stats = {
+      promptTokens,
+      prefilledTokens: Math.max(1, promptTokens - this.#held),
+      generatedTokens: tokens,
+      contextTokens: promptTokens + tokens,
+      timeToFirstTokenMs: first,
+      prefillTokensPerSecond: (promptTokens / first) * 1000,
+      decodeTokensPerSecond: tokens / seconds,
+    };
+    this.#held = stats.contextTokens;
+    onEvent({ type: 'end', reason: cancelled ? 'cancelled' : tokens < pieces.length ? 'max-tokens' : 'end', stats });
+  }
+
+  countTokens(messages: ChatMessage[]) {
+    return Promise.resolve(countFakeTokens(messages));
+  }
+
+  abort(job: string) {
+    this.#aborted.add(job);
+    return Promise.resolve();
+  }
+
+  #checkAbort(job: string): void {
+    if (this.#aborted.has(job) && !this.#script.deaf) throw new PhiError('cancelled', 'Cancelled.');
+  }
+
+  #wait(ms: number): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, this.#script.instant ? 0 : ms));
+  }
+}
+
+function pickReply(request: GenerateRequest): string {
+  const prompt = request.messages.at(-1)?.content.toLowerCase() ?? '';
+  if (prompt.includes('hostile')) return HOSTILE;
+  if (prompt.includes('long')) return LONG;
+  if (prompt.includes('tour')) return SHOWCASE;
+  return request.continueLast ? ' And so it goes on to its end.' : SHORT;
+}
+
+function countFakeTokens(messages: ChatMessage[]): number {
+  return messages.reduce((sum, message) => sum + 4 + Math.ceil(message.content.length / 4), 3);
+}
+
+function fakeReport(request: LoadRequest): EngineReport {
+  return {
+    model: request.model,
+    name: FAKE_MANIFEST.name,
+    backend: 'wasm',
+    asked: { backend: request.backend, device: request.device ?? null },
+    device: 'CPU, 2 threads',
+    form: 'int8',
+    graphs: 1,
+    nodesOnWasm: 0,
+    contextLength: request.contextLength || 8192,
+    modelContext: 8192,
+    bytesHeld: 141_000_000,
+    loadMs: 1840,
+    prepareMs: 620,
+    compileMs: 410,
+    warmUpMs: 230,
+    threads: request.threads ?? 2,
+    rejected: [
+      { what: 'WebNN, NPU', why: 'navigator.ml is absent: this browser has no WebNN, or it is behind a flag.' },
+      { what: 'WebGPU', why: 'requestAdapter() gave null.' },
+    ],
+  };
+}

@@ -1,0 +1,42 @@
+/** Replies of the fake engine: one that shows all of the typography, one that tries to break out, and a long one. */
+export const SHOWCASE = `## A small tour
+
+A reply may hold **bold**, *italic*, ~~struck~~ and \`inline code\`, a [link](https://example.org/) and a soft
+line break. Maths such as E = mc² is plain text for now.
+
+1. Numbered points
+2. that go on
+   - and nest
+   - quietly
+
+| Backend | Device | Form |
+| --- | :---: | ---: |
+| WebNN | NPU | int4 |
+| WebGPU | GPU | int4 |
+| WASM | CPU | int8 |
+
+> A model that fits in a tab is a model that nobody else reads.
+
+\`\`\`ts
+export function softmax(logits: Float32Array): Float32Array {
+  const max = Math.max(...logits);
+  const exps = logits.map((x) => Math.exp(x - max));
+  const sum = exps.reduce((a, b) => a + b, 0);
+  return exps.map((x) => x / sum);
+}
+\`\`\`
+
+That is all. Ask for more.`;
+
+export const HOSTILE = `Hello <script>window.__xss = 1</script> and <img src=x onerror="window.__xss = 1">.
+
+![pixel](https://example.com/pixel.png) [click](javascript:window.__xss=1) <a href="data:text/html,x">data</a>
+
+<iframe src="https://example.com"></iframe><svg onload="window.__xss=1"></svg> Use the <div> element.`;
+
+export const SHORT = 'Of course. Here is a short answer, given a few words at a time, so that the stream can be seen.';
+
+export const LONG = Array.from(
+  { length: 60 },
+  (_, i) => `Paragraph ${i + 1} of a long reply. It says nothing new, but it says it at some length, as models do.`,
+).join('\n\n');
