@@ -1,0 +1,154 @@
+/** GGUF files as a checkpoint: `phi3` and `llama`, whole or split (`-00001-of-00003.gguf`). */
+import { PhiError } from '../errors.ts';
+import type { ByteSource } from '../store/bytes.ts';
+import { concatRows } from '../weights/matrix.ts';
+import { splitRotaryPairs } from '../weights/permute.ts';
+import { ARCHITECTURES, readArchitecture, readConfig, readRopeScaling } from './gguf-config.ts';
+import type { GgufHeader, GgufValue } from './gguf-parse.ts';
+import { parseGguf } from './gguf-parse.ts';
+import { joinParts } from './gguf-split.ts';
+import type { GgufTensor } from './gguf-tensors.ts';
+import { locateTensors, tensorMatrix, tensorVector } from './gguf-tensors.ts';
+import type { Checkpoint, Layer, Matrix, PhiConfig, TokenizerSource } from './types.ts';
+
+/**
+ * Opens one GGUF, or all parts of a split one in any order. Reads the headers and the norm weights; matrices are read later, by rows.
+ * Throws `bad-model` for damaged files, `unsupported-model` for sound ones of another kind.
+ */
+export async function openGguf(files: ByteSource[]): Promise<Checkpoint> {
+  const headers: GgufHeader[] = [];
+  for (const file of files) headers.push(await parseGguf(file));
+  const { first, parts } = joinParts(headers);
+  const { metadata } = first;
+  const file = first.source.name;
+  const architecture = readArchitecture(file, metadata);
+  const weights = new Weights(file, locateTensors(parts));
+  const embedding = weights.any('token_embd.weight');
+  const config = readConfig(file, architecture, metadata, embedding.rows);
+  const { hidden, vocab } = config;
+  const { scaling, notes } = readRopeScaling(file, architecture, metadata, config, await readRopeFactors(weights, config));
+  config.ropeScaling = scaling;
+
+  const embeddingMatrix = weights.matrix('token_embd.weight', vocab, hidden);
+  const head = weights.has('output.weight') ? weights.matrix('output.weight', vocab, hidden) : embeddingMatrix;
+  const norm = await weights.vector('output_norm.weight', hidden);
+  const layers: Layer[] = [];
+  for (let i = 0; i < config.layers; i++) layers.push(await readLayer(weights, `blk.${i}.`, config, ARCHITECTURES[architecture]?.interleaved ?? false));
+  weights.assertAllUsed();
+
+  const template = metadata.get('tokenizer.chat_template');
+  return {
+    format: 'gguf',
+    config,
+    tokenizer: ggufTokenizer(metadata),
+    chatTemplate: typeof template === 'string' ? template : null,
+    embedding: embeddingMatrix,
+    layers,
+    norm,
+    head,
+    notes,
+  };
+}
+
+/** The tokenizer's part of the metadata; also of a file that has only a vocabulary (see parseGguf). */
+export function ggufTokenizer(metadata: ReadonlyMap<string, GgufValue>): TokenizerSource {
+  return { kind: 'gguf', metadata: new Map([...metadata].filter(([key]) => key.startsWith('tokenizer.'))) };
+}
+
+async function readLayer(weights: Weights, at: string, config: PhiConfig, interleaved: boolean): Promise<Layer> {
+  const { hidden, heads, kvHeads, headDim, intermediate } = config;
+  const q = heads * headDim;
+  const kv = kvHeads * headDim;
+  const rotary = (matrix: Matrix) => (interleaved ? splitRotaryPairs(matrix, headDim, config.rotaryDim) : matrix);
+  // phi3 has q, k, v in one tensor and gate, up in `ffn_up`; llama has each apart.
+  const fused = !interleaved && weights.has(`${at}attn_qkv.weight`);
+  return {
+    attentionNorm: await weights.vector(`${at}attn_norm.weight`, hidden),
+    qkv: fused
+      ? weights.matrix(`${at}attn_qkv.weight`, q + 2 * kv, hidden)
+      : concatRows([
+          rotary(weights.matrix(`${at}attn_q.weight`, q, hidden)),
+          rotary(weights.matrix(`${at}attn_k.weight`, kv, hidden)),
+          weights.matrix(`${at}attn_v.weight`, kv, hidden),
+        ]),
+    output: weights.matrix(`${at}attn_output.weight`, hidden, q),
+    mlpNorm: await weights.vector(`${at}ffn_norm.weight`, hidden),
+    gateUp:
+      interleaved || weights.has(`${at}ffn_gate.weight`)
+        ? concatRows([weights.matrix(`${at}ffn_gate.weight`, intermediate, hidden), weights.matrix(`${at}ffn_up.weight`, intermediate, hidden)])
+        : weights.matrix(`${at}ffn_up.weight`, 2 * intermediate, hidden),
+    down: weights.matrix(`${at}ffn_down.weight`, hidden, intermediate),
+  };
+}
+
+/** LongRoPE's two tensors, or Llama 3's one as both sets (then `long === short`). */
+async function readRopeFactors(weights: Weights, config: PhiConfig): Promise<{ long: Float32Array; short: Float32Array } | null> {
+  const read = async (name: string) => {
+    const factors = await weights.vector(name, config.rotaryDim / 2);
+    if (!factors.every((factor) => factor > 0)) throw weights.damaged(name, 'has factors that are not positive');
+    return factors;
+  };
+  if (weights.has('rope_factors_long.weight') || weights.has('rope_factors_short.weight')) {
+    return { long: await read('rope_factors_long.weight'), short: await read('rope_factors_short.weight') };
+  }
+  if (!weights.has('rope_freqs.weight')) return null;
+  const factors = await read('rope_freqs.weight');
+  return { long: factors, short: factors };
+}
+
+/** Inverse frequencies that old converters stored; llama.cpp computes them too. */
+const IGNORED = /^blk\.\d+\.attn_rot_embd(\.|$)/;
+
+/** Hands out tensors by name and checks shapes; remembers which were asked for, because one that nobody asks for means another network. */
+class Weights {
+  readonly #file: string;
+  readonly #tensors: Map<string, GgufTensor>;
+  readonly #used = new Set<string>();
+
+  constructor(file: string, tensors: Map<string, GgufTensor>) {
+    this.#file = file;
+    this.#tensors = tensors;
+  }
+
+  has(name: string): boolean {
+    return this.#tensors.has(name);
+  }
+
+  any(name: string): GgufTensor {
+    const tensor = this.#tensors.get(name);
+    if (tensor) {
+      this.#used.add(name);
+      return tensor;
+    }
+    const why = this.#tensors.size === 0 ? 'the file has a vocabulary but no weights' : `tensor "${name}" is missing`;
+    throw new PhiError('bad-model', `${this.#file}: ${why}.`, { tensor: name });
+  }
+
+  matrix(name: string, rows: number, cols: number): Matrix {
+    const tensor = this.any(name);
+    if (tensor.rows !== rows || tensor.cols !== cols) {
+      throw this.damaged(name, `has ${tensor.rows} rows of ${tensor.cols}, but the metadata asks for ${rows} rows of ${cols}`);
+    }
+    return tensorMatrix(tensor);
+  }
+
+  vector(name: string, length: number): Promise<Float32Array> {
+    this.matrix(name, 1, length);
+    return tensorVector(this.any(name));
+  }
+
+  damaged(name: string, why: string): PhiError {
+    return new PhiError('bad-model', `${this.#file}: tensor "${name}" ${why}.`, { tensor: name });
+  }
+
+  /** Throws `unsupported-model` when a tensor was not asked for: a bias, an expert, a layer too many. */
+  assertAllUsed(): void {
+    const unused = [...this.#tensors.keys()].filter((name) => !this.#used.has(name) && !IGNORED.test(name));
+    if (unused.length === 0) return;
+    const some = unused.slice(0, 3).map((name) => `"${name}"`);
+    throw new PhiError(
+      'unsupported-model',
+      `${this.#file}: ${unused.length} tensors have no place in a Phi decoder: ${some.join(', ')}. It is another kind of model.`,
+    );
+  }
+}
