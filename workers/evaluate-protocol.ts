@@ -1,0 +1,59 @@
+/**
+ * Between `npm run evaluate` (through evaluate.html) and workers/evaluate.worker.ts. Types only. Logits stay in the worker where they
+ * can; rejections are `PhiError`s as in protocol.ts.
+ */
+import type { BackendId, DeviceWish, EngineReport, WeightForm } from './protocol.ts';
+
+/** A file of the model, served with Range by the same origin; read lazily (workers/store/http-source.ts), it may have gigabytes. */
+export interface RemoteFile {
+  /** Relative to the model's folder, forward slashes. */
+  path: string;
+  url: string;
+  bytes: number;
+}
+
+export interface EvaluateOptions {
+  /** Pinned: a backend that does not work is an error, not a reason to take another. */
+  backend: BackendId | 'auto';
+  form: WeightForm | 'auto';
+  device?: DeviceWish;
+  /** KV slots; absent: what the model and device allow. */
+  contextLength?: number;
+  threads?: number;
+}
+
+export interface GreedyResult {
+  /** The `count` tokens after the prompt; end tokens do not stop it. */
+  ids: number[];
+  /** At each step, best logit minus second best. */
+  gaps: number[];
+  prefillMs: number;
+  /** Of the `count - 1` tokens after the first. */
+  decodeMs: number;
+}
+
+export interface ArgmaxResult {
+  /** `[ids.length]`: best next token at every position. */
+  argmax: Int32Array;
+  /** `[ids.length]`: best logit minus second best. */
+  gaps: Float32Array;
+}
+
+export interface NllResult {
+  /** `[ids.length - 1]`: -ln p(ids[i + 1] | ids[0..i]), in nats. */
+  nll: Float32Array;
+  /** `[ids.length - 1]`: best next token at position i. */
+  argmax: Int32Array;
+}
+
+/** Each call stands alone: it starts from an empty KV cache. */
+export interface EvaluateApi {
+  open(files: RemoteFile[], options: EvaluateOptions): Promise<EngineReport>;
+  /** `[vocab]`: logits after the last of `ids`. */
+  lastLogits(ids: number[]): Promise<Float32Array>;
+  argmaxAll(ids: number[]): Promise<ArgmaxResult>;
+  greedy(ids: number[], count: number): Promise<GreedyResult>;
+  nll(ids: number[]): Promise<NllResult>;
+  /** Plain text, without special tokens parsed or added. */
+  tokenize(text: string): Promise<number[]>;
+}
