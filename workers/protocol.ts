@@ -44,7 +44,7 @@ export interface StoredModel extends ModelManifest {
 }
 
 export type Progress =
-  | { phase: 'download'; bytesDone: number; bytesTotal: number; bytesPerSecond: number; secondsLeft: number | null }
+  | { phase: 'download' | 'import'; bytesDone: number; bytesTotal: number; bytesPerSecond: number; secondsLeft: number | null }
   | { phase: 'verify'; bytesDone: number; bytesTotal: number }
   | { phase: 'prepare'; done: number; total: number; what: string }
   | { phase: 'compile'; what: string }
@@ -134,11 +134,21 @@ export type GenerateEvent =
   | { type: 'end'; reason: StopReason; stats: GenerateStats }
   | { type: 'error'; error: ErrorShape };
 
+/** A model of which something is stored but not all of it: `install` goes on with it, `remove` drops it. */
+export interface PartialModel {
+  id: string;
+  /** What is to be had and from where; null when only its shards are left (a manifest lost to eviction). */
+  manifest: ModelManifest | null;
+  bytesStored: number;
+}
+
 export interface StorageReport {
   persisted: boolean;
+  /** The browser's own estimates, in bytes: hints only. */
   usage: number | null;
   quota: number | null;
   models: StoredModel[];
+  partial: PartialModel[];
 }
 
 /** A job that may be cancelled carries an id chosen by the page; `abort(id)` stops it softly. */

@@ -94,7 +94,7 @@ class FakeEngine implements EngineApi {
 
   async storage() {
     await this.#wait(20);
-    return { persisted: false, usage: this.#disk.models.reduce((sum, model) => sum + model.bytes, 0), quota: 6e9, models: this.#disk.models };
+    return { persisted: false, usage: this.#disk.models.reduce((sum, model) => sum + model.bytes, 0), quota: 6e9, models: this.#disk.models, partial: [] };
   }
 
   async install(job: string, _manifest: ModelManifest | string, onProgress: (progress: Progress) => void) {
