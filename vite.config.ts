@@ -19,6 +19,7 @@ export default defineConfig({
   build: {
     target: 'esnext',
     rolldownOptions: { input: pages },
+    manifest: true,
     assetsInlineLimit: 0,
     reportCompressedSize: false,
     // The runtime's WebAssembly is not JavaScript and loads in the worker only; the budget of scripts is checked in scripts/size-budget.ts.

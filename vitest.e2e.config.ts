@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config';
+
+/** Browser tests: the built app in a real browser, one file after another because each wants all cores. */
+export default defineConfig({
+  test: {
+    include: ['e2e/**/*.test.ts'],
+    exclude: ['e2e/**/*.unit.test.ts'],
+    environment: 'node',
+    globalSetup: 'e2e/setup.ts',
+    fileParallelism: false,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+  },
+});
