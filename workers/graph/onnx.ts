@@ -154,6 +154,10 @@ export class Graph {
     );
   }
 
+  uint8(value: number): Value {
+    return this.#constant('u', String(value), 'uint8', [], () => Uint8Array.of(value));
+  }
+
   bool(value: boolean): Value {
     return this.#constant('b', String(value), 'bool', [], () => Uint8Array.of(value ? 1 : 0));
   }

@@ -240,17 +240,19 @@ function int8Single(g: Graph, x: Value, weight: LinearName): Value {
 }
 
 /**
- * Rows quantised as x = scale * q + low with q in [0, 255], so that x.W = scale * (q.W + low / scale * columnSums(W)).
- * MatMulInteger's zero point is a scalar; the sums carry the rest.
+ * Every row quantised as DynamicQuantizeLinear would quantise it alone: q = round(x / scale) + zero, so that
+ * x.W = scale * ((q - 128).W + (128 - zero) * columnSums(W)). MatMulInteger's zero point is one scalar; the sums carry the rest.
  */
 function int8Rows(g: Graph, x: Value, weight: LinearName): Value {
   const keep = { keepdims: { int: 1 } };
-  const low = g.op('ReduceMin', [x, g.int64([1])], keep); // [tokens, 1]
-  const range = g.op('Sub', [g.op('ReduceMax', [x, g.int64([1])], keep), low]);
-  const scale = g.op('Max', [g.op('Mul', [range, g.float(1 / 255)]), g.float(1e-30)]);
-  const codes = g.op('Cast', [g.op('Round', [g.op('Div', [g.op('Sub', [x, low]), scale])])], { to: { int: 2 } }); // uint8
-  const product = g.op('com.microsoft::MatMulIntegerToFloat', [codes, `${weight}.codes`, g.float(1), `${weight}.scales`]);
-  const shifted = g.op('Gemm', [g.op('Div', [low, scale]), `${weight}.sums`, product]); // [tokens, 1] x [1, N] + product
+  const low = g.op('Min', [g.op('ReduceMin', [x, g.int64([1])], keep), g.float(0)]); // [tokens, 1]
+  const high = g.op('Max', [g.op('ReduceMax', [x, g.int64([1])], keep), g.float(0)]);
+  const scale = g.op('Max', [g.op('Mul', [g.op('Sub', [high, low]), g.float(1 / 255)]), g.float(1e-30)]);
+  const zero = g.op('Round', [g.op('Neg', [g.op('Div', [low, scale])])]);
+  const rounded = g.op('Add', [g.op('Round', [g.op('Div', [x, scale])]), zero]);
+  const codes = g.op('Cast', [g.op('Clip', [rounded, g.float(0), g.float(255)])], { to: { int: 2 } }); // uint8
+  const product = g.op('com.microsoft::MatMulIntegerToFloat', [codes, `${weight}.codes`, g.float(1), `${weight}.scales`, g.uint8(128)]);
+  const shifted = g.op('Gemm', [g.op('Sub', [g.float(128), zero]), `${weight}.sums`, product]); // [tokens, 1] x [1, N] + product
   return g.op('Mul', [shifted, scale]);
 }
 

@@ -1,0 +1,149 @@
+/** The WASM backend: ONNX Runtime's CPU kernels, with threads where the page is isolated. */
+import type { InferenceSession, Tensor } from 'onnxruntime-web';
+import type { Checkpoint, PhiConfig } from '../checkpoint/types.ts';
+import { ropeTable, type RopeSet } from '../graph/rope.ts';
+import { wasmGraph } from '../graph/wasm.ts';
+import { wasmWeights, type WasmForm } from '../graph/wasm-weights.ts';
+import { KvCache } from './kv-cache.ts';
+import { createSession, loadOrt, preferredBuild, type Ort, type PrepareProgress } from './ort.ts';
+import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from './types.ts';
+
+/** Tokens in one prefill run. Larger ones gain nothing: activations leave the cache, and Stop waits for the run. */
+const CHUNK_TOKENS = 256;
+/** Tokens that one decode run may choose; the caller asks for as many as fit its time slice. */
+const MAX_STEPS = 16;
+/** Candidates kept when top-k is off: the mass behind the first thousand is below float32's rounding at usual temperatures. */
+const MOST_CANDIDATES = 1024;
+
+/** Loads the model on the CPU. `slots`: longest sequence in tokens. */
+export async function createWasmDecoder(
+  checkpoint: Checkpoint,
+  { form, slots, threads, signal }: { form: WasmForm; slots: number; threads: number; signal?: AbortSignal },
+  onProgress?: PrepareProgress,
+): Promise<Decoder> {
+  const build = preferredBuild();
+  const ort = await loadOrt(build, threads);
+  const groups = wasmWeights(checkpoint, form);
+  const model = wasmGraph(checkpoint.config, form, groups);
+  const { session, weightBytes, prepareMs, compileMs } = await createSession(
+    ort,
+    model,
+    groups,
+    { executionProviders: ['wasm'], graphOptimizationLevel: 'basic' },
+    { blobs: build === 'jspi', onProgress, signal },
+  );
+  const facts: DecoderFacts = {
+    backend: 'wasm',
+    wish: null,
+    device: `CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+    form,
+    graphs: 1,
+    nodesOnWasm: 0,
+    threads,
+    bytesHeld: weightBytes,
+    prepareMs,
+    compileMs,
+  };
+  return new WasmDecoder(ort, session, checkpoint.config, slots, facts);
+}
+
+class WasmDecoder implements Decoder {
+  readonly facts: DecoderFacts;
+  readonly slots: number;
+  readonly chunkTokens = CHUNK_TOKENS;
+  readonly maxSteps = MAX_STEPS;
+  readonly #ort: Ort;
+  readonly #session: InferenceSession;
+  readonly #config: PhiConfig;
+  readonly #cache: KvCache;
+  readonly #unseen: Float32Array;
+
+  constructor(ort: Ort, session: InferenceSession, config: PhiConfig, slots: number, facts: DecoderFacts) {
+    this.#ort = ort;
+    this.#session = session;
+    this.#config = config;
+    this.slots = slots;
+    this.facts = facts;
+    this.#cache = new KvCache(config, slots);
+    this.#unseen = new Float32Array(config.vocab);
+  }
+
+  async chunk({ ids, past, rope, choice, rows, targets, logits }: ChunkRequest): Promise<ChunkResult> {
+    const headRows = rows === 'all' ? ids.map((_, i) => i) : [ids.length - 1];
+    const wanted = ['out_ids', 'argmax', ...(targets ? ['logprobs'] : []), ...(logits ? ['logits'] : [])];
+    const result = await this.#run(ids, past, rope, choice, { loop: false, headRows, targets: targets ?? headRows.map(() => 0), wanted });
+    return {
+      id: choice ? Number((result['out_ids']!.data as BigInt64Array)[0]) : null,
+      argmax: Int32Array.from(result['argmax']!.data as BigInt64Array, Number),
+      logprobs: targets ? (result['logprobs']!.data as Float32Array) : new Float32Array(0),
+      logits: logits ? (result['logits']!.data as Float32Array) : null,
+    };
+  }
+
+  async decode(id: number, past: number, rope: RopeSet, choice: Choice): Promise<number[]> {
+    const result = await this.#run([id], past, rope, choice, { loop: true, headRows: [0], targets: [0], wanted: ['out_ids'] });
+    return Array.from(result['out_ids']!.data as BigInt64Array, Number);
+  }
+
+  async dispose(): Promise<void> {
+    await this.#session.release();
+  }
+
+  async #run(
+    ids: readonly number[],
+    past: number,
+    rope: RopeSet,
+    choice: Choice | null,
+    { loop, headRows, targets, wanted }: { loop: boolean; headRows: number[]; targets: readonly number[]; wanted: string[] },
+  ): Promise<Record<string, Tensor>> {
+    const { Tensor } = this.#ort;
+    const { layers, kvHeads, headDim, rotaryDim } = this.#config;
+    const randoms = choice ? choice.randoms : new Float32Array(1);
+    const positions = loop ? randoms.length : ids.length;
+    this.#cache.reserve(past);
+    const table = ropeTable(this.#config, rope, past, positions);
+    const int64 = (values: readonly number[], dims = [values.length]) => new Tensor('int64', BigInt64Array.from(values, BigInt), dims);
+    const feeds: Record<string, Tensor> = {
+      ids: int64(ids),
+      past: int64([past], []),
+      cos: new Tensor('float32', table.cos, [positions, rotaryDim / 2]),
+      sin: new Tensor('float32', table.sin, [positions, rotaryDim / 2]),
+      loop: new Tensor('bool', [loop], []),
+      head_rows: int64(headRows),
+      targets: int64(targets),
+      randoms: new Tensor('float32', randoms, [randoms.length]),
+      stop: int64(choice?.stop.length ? choice.stop : [-1]),
+      ...this.#selection(choice),
+    };
+    const slots = this.#cache.slots;
+    const fetches = [...wanted];
+    for (let layer = 0; layer < layers; layer++) {
+      feeds[`past_key.${layer}`] = new Tensor('float32', this.#cache.keys[layer]!, [kvHeads, 1, headDim, slots]);
+      feeds[`past_value.${layer}`] = new Tensor('float32', this.#cache.values[layer]!, [kvHeads, 1, slots, headDim]);
+      fetches.push(`new_key.${layer}`, `new_value.${layer}`);
+    }
+    const result = (await this.#session.run(feeds, fetches)) as Record<string, Tensor>;
+    const added = result['new_value.0']!.dims[2]!;
+    this.#cache.reserve(past + added);
+    for (let layer = 0; layer < layers; layer++) {
+      this.#cache.write(layer, past, added, result[`new_key.${layer}`]!.data as Float32Array, result[`new_value.${layer}`]!.data as Float32Array);
+    }
+    return result;
+  }
+
+  #selection(choice: Choice | null): Record<string, Tensor> {
+    const { Tensor } = this.#ort;
+    const scalar = (value: number) => new Tensor('float32', [value], []);
+    const s = choice?.sampling;
+    const greedy = !s || s.temperature <= 0;
+    const k = greedy ? 1 : Math.min(this.#config.vocab, s.topK > 0 ? s.topK : MOST_CANDIDATES);
+    return {
+      inverse_temperature: scalar(greedy ? 1 : 1 / s.temperature),
+      k: new Tensor('int64', BigInt64Array.of(BigInt(k)), [1]),
+      top_p: scalar(greedy ? 1 : s.topP),
+      min_p: scalar(greedy ? 0 : s.minP),
+      penalty: scalar(s?.repetitionPenalty ?? 1),
+      seen: new Tensor('float32', choice?.seen ?? this.#unseen, [this.#config.vocab]),
+    };
+  }
+}

@@ -1,0 +1,98 @@
+/** Entry of the evaluation worker: the app's own engine, driven by token ids (see evaluate-protocol.ts). */
+import { expose } from 'comlink';
+import { chooseDecoder } from './backends/choose.ts';
+import type { Decoder } from './backends/types.ts';
+import { openCheckpoint } from './checkpoint/open.ts';
+import type { Checkpoint } from './checkpoint/types.ts';
+import { installErrorTransfer } from './comlink-errors.ts';
+import { PhiError } from './errors.ts';
+import type { ArgmaxResult, EvaluateApi, EvaluateOptions, GreedyResult, NllResult, RemoteFile } from './evaluate-protocol.ts';
+import { generateTokens } from './generate/generate.ts';
+import { lastLogits, scoreGaps, scoreText } from './generate/score.ts';
+import { Sequence } from './generate/sequence.ts';
+import { ropeSetFor } from './graph/rope.ts';
+import { engineReport } from './report.ts';
+import { httpSource } from './store/http-source.ts';
+import { createTokenizer, type Tokenizer } from './tokenizer/tokenizer.ts';
+
+const GREEDY = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 0 };
+
+class Evaluator implements EvaluateApi {
+  #open: { checkpoint: Checkpoint; decoder: Decoder; tokenizer?: Tokenizer } | undefined;
+
+  async open(files: RemoteFile[], options: EvaluateOptions) {
+    const started = performance.now();
+    const checkpoint = await openCheckpoint(new Map(files.map((file) => [file.path, httpSource(file.path, file.url, file.bytes)])));
+    const { decoder, rejected } = await chooseDecoder(checkpoint, options);
+    this.#open = { checkpoint, decoder };
+    return engineReport({
+      model: files[0]?.path ?? '',
+      checkpoint,
+      decoder,
+      asked: { backend: options.backend, device: options.device ?? null },
+      rejected,
+      loadMs: performance.now() - started,
+      warmUpMs: 0,
+    });
+  }
+
+  get #model() {
+    if (!this.#open) throw new PhiError('no-model', 'No model is open: call open() first.');
+    return this.#open;
+  }
+
+  async lastLogits(ids: number[]): Promise<Float32Array> {
+    const { decoder, checkpoint } = this.#model;
+    return lastLogits(decoder, ids, ropeSetFor(checkpoint.config, ids.length));
+  }
+
+  async argmaxAll(ids: number[]): Promise<ArgmaxResult> {
+    const { decoder, checkpoint } = this.#model;
+    return scoreGaps(decoder, ids, ropeSetFor(checkpoint.config, ids.length));
+  }
+
+  async greedy(prompt: number[], count: number): Promise<GreedyResult> {
+    const { decoder, checkpoint } = this.#model;
+    const { config } = checkpoint;
+    const sequence = new Sequence(decoder, config);
+    const ids: number[] = [];
+    let prefillMs = 0;
+    let decodeMs = 0;
+    for await (const event of generateTokens(sequence, prompt, { sampling: GREEDY, maxTokens: count, eos: [] })) {
+      if (event.type === 'first') {
+        ids.push(event.id);
+        prefillMs = event.ms;
+      } else if (event.type === 'tokens') {
+        ids.push(...event.ids);
+        decodeMs += event.ms;
+      }
+    }
+    // Every step's gap with the rope factors of that step's own length.
+    const all = [...prompt, ...ids.slice(0, -1)];
+    const first = prompt.length - 1;
+    const gaps = new Float32Array(ids.length);
+    const boundary = config.ropeScaling?.originalContext ?? Infinity;
+    const short = Math.min(all.length, boundary);
+    if (prompt.length <= boundary) gaps.set((await scoreGaps(decoder, all.slice(0, short), 'short', first)).gaps, 0);
+    if (all.length > boundary) {
+      const from = Math.max(first, short);
+      gaps.set((await scoreGaps(decoder, all, 'long', from)).gaps, from - first);
+    }
+    return { ids, gaps: [...gaps], prefillMs, decodeMs };
+  }
+
+  async nll(ids: number[]): Promise<NllResult> {
+    const { decoder, checkpoint } = this.#model;
+    const { argmax, logprobs } = await scoreText(decoder, ids, ropeSetFor(checkpoint.config, ids.length));
+    return { nll: logprobs.map((value) => -value), argmax: argmax.slice(0, ids.length - 1) };
+  }
+
+  async tokenize(text: string): Promise<number[]> {
+    const model = this.#model;
+    model.tokenizer ??= await createTokenizer(model.checkpoint.tokenizer);
+    return model.tokenizer.encode(text, { special: false });
+  }
+}
+
+installErrorTransfer();
+expose(new Evaluator());
