@@ -1,4 +1,5 @@
 import type { Matrix } from '../checkpoint/types.ts';
+import { PhiError } from '../errors.ts';
 import type { BlockRows, Rows } from './rows.ts';
 import { dequantise } from './rows.ts';
 
@@ -8,7 +9,8 @@ export function concatRows(parts: Matrix[]): Matrix {
   if (!first) throw new RangeError('concatRows: no parts');
   if (parts.length === 1) return first;
   const cols = first.cols;
-  for (const part of parts) if (part.cols !== cols) throw new RangeError(`${part.name} has ${part.cols} columns, ${first.name} has ${cols}`);
+  for (const part of parts)
+    if (part.cols !== cols) throw new PhiError('bad-model', `${part.name} has ${part.cols} columns, ${first.name} has ${cols}. The file is damaged.`);
   const form = commonForm(parts.map((part) => part.form));
   const types = [...new Set(parts.map((part) => part.type))];
   return {
