@@ -60,6 +60,8 @@ const OTHER_TYPES: Record<number, string> = {
   34: 'TQ1_0',
   35: 'TQ2_0',
   39: 'MXFP4',
+  40: 'NVFP4',
+  41: 'Q1_0',
 };
 
 /** "IQ2_XS", or "type 99" for an id that ggml did not have when this was written. */
