@@ -25,10 +25,10 @@ interface Inputs {
   select: SelectInputs;
 }
 
-/** Keys and values that this run has added so far, `[kvHeads, 1, added, headDim]` for each layer; null: none yet. */
+/** Keys and values that this run has added, `[kvHeads, 1, added, headDim]` for each layer. */
 interface Added {
-  keys: Value[] | null;
-  values: Value[] | null;
+  keys: Value[];
+  values: Value[];
 }
 
 const NEVER = 2 ** 31; // position of an empty slot: after every query
@@ -82,8 +82,7 @@ function chunkGraph(
   { headRows, targets, randoms }: { headRows: Value; targets: Value; randoms: Value },
 ): Graph {
   const g = outer.subgraph('chunk');
-  const added: Added = { keys: null, values: null };
-  const dialect = wasmDialect(g, config, form, inputs, inputs.ids, g.int64(0), added, 'rows');
+  const { dialect, added } = wasmDialect(g, config, form, inputs, inputs.ids, g.int64(0), null, 'rows');
   const hidden = decoder(g, config, dialect, inputs.ids);
   const logits = dialect.linear(g, g.op('Gather', [hidden, headRows]), 'head'); // [rows, vocab]
   const argmax = g.op('ArgMax', [logits], { axis: { int: 1 }, keepdims: { int: 0 } });
@@ -97,8 +96,8 @@ function chunkGraph(
   emit(argmax, 'int64');
   emit(logprobs, 'float32');
   emit(logits, 'float32');
-  added.keys!.forEach((key) => emit(key, 'float32'));
-  added.values!.forEach((value) => emit(value, 'float32'));
+  added.keys.forEach((key) => emit(key, 'float32'));
+  added.values.forEach((value) => emit(value, 'float32'));
   return g;
 }
 
@@ -111,9 +110,9 @@ function loopGraph(outer: Graph, config: PhiConfig, form: WasmForm, inputs: Inpu
   const token = body.input('token', 'int64', [1]);
   const seen = body.input('seen_so_far', 'float32', [vocab]);
   const carried = (name: string) => Array.from({ length: layers }, (_, l) => body.input(`${name}.${l}`, 'float32', [kvHeads, 1, 'added', headDim]));
-  const added: Added = { keys: carried('added_key'), values: carried('added_value') };
+  const before: Added = { keys: carried('added_key'), values: carried('added_value') };
 
-  const dialect = wasmDialect(body, config, form, inputs, token, iteration, added, 'tensor');
+  const { dialect, added } = wasmDialect(body, config, form, inputs, token, iteration, before, 'tensor');
   const logits = dialect.linear(body, decoder(body, config, dialect, token), 'head'); // [1, vocab]
   const random = body.op('Gather', [randoms, body.op('Reshape', [iteration, body.int64([1])])]);
   const id = select(body, inputs.select, logits, random, seen);
@@ -124,8 +123,8 @@ function loopGraph(outer: Graph, config: PhiConfig, form: WasmForm, inputs: Inpu
   emit(going, 'going_on', 'bool');
   emit(id, 'next_token', 'int64');
   emit(seenNext, 'seen_next', 'float32');
-  added.keys!.forEach((key) => emit(key, 'key_out', 'float32'));
-  added.values!.forEach((value) => emit(value, 'value_out', 'float32'));
+  added.keys.forEach((key) => emit(key, 'key_out', 'float32'));
+  added.values.forEach((value) => emit(value, 'value_out', 'float32'));
   emit(id, 'scan_id', 'int64');
   emit(logits, 'logits_out', 'float32'); // scan output, read only when asked for
 
@@ -150,7 +149,7 @@ function loopGraph(outer: Graph, config: PhiConfig, form: WasmForm, inputs: Inpu
 }
 
 /**
- * The dialect of one step. `added` holds what the run has added before, and afterwards what it holds with this step.
+ * The dialect of one step. `before` is what the run's earlier steps have added, null in a chunk; `added` fills with that and this step's.
  * `quantise`: 'rows' gives every row its own scale and zero point; 'tensor' is the same for a single row, in one fused node.
  */
 function wasmDialect(
@@ -160,14 +159,15 @@ function wasmDialect(
   inputs: Inputs,
   ids: Value,
   offset: Value,
-  added: Added,
+  before: Added | null,
   quantise: 'rows' | 'tensor',
-): Dialect {
+): { dialect: Dialect; added: Added } {
   const { heads, kvHeads, headDim, rotaryDim, normEps } = config;
   const group = heads / kvHeads;
   const mask = maskFor(g, config, inputs, ids, offset);
   const offsetVector = g.op('Reshape', [offset, g.int64([1])]);
-  return {
+  const added: Added = { keys: [], values: [] };
+  const dialect: Dialect = {
     embed(g, ids) {
       if (form === 'float32') return g.op('Gather', ['embedding', ids]);
       const codes = g.op('Cast', [g.op('Gather', ['embedding.codes', ids])], { to: { int: 1 } });
@@ -196,11 +196,11 @@ function wasmDialect(
       const split = (x: Value, inner: number) => // [tokens, kvHeads * inner * headDim] -> [kvHeads, inner, tokens, headDim]
         g.op('Transpose', [g.op('Reshape', [x, g.int64([-1, kvHeads, inner, headDim])])], { perm: { ints: [1, 2, 0, 3] } });
       const queries = split(q, group); // scaled by 1/sqrt(headDim) in the weights
-      const append = (all: Value[] | null, x: Value) => (all ? g.op('Concat', [all[layer]!, split(x, 1)], { axis: { int: 2 } }) : split(x, 1));
-      const newKeys = append(added.keys, k); // [kvHeads, 1, added, headDim]
-      const newValues = append(added.values, v);
-      (added.keys ??= [])[layer] = newKeys;
-      (added.values ??= [])[layer] = newValues;
+      const append = (earlier: Value | undefined, x: Value) => (earlier ? g.op('Concat', [earlier, split(x, 1)], { axis: { int: 2 } }) : split(x, 1));
+      const newKeys = append(before?.keys[layer], k); // [kvHeads, 1, added, headDim]
+      const newValues = append(before?.values[layer], v);
+      added.keys.push(newKeys);
+      added.values.push(newValues);
 
       const old = g.op('MatMul', [queries, inputs.keys[layer]!]); // [kvHeads, group, tokens, slots]
       const fresh = g.op('MatMul', [queries, g.op('Transpose', [newKeys], { perm: { ints: [0, 1, 3, 2] } })]);
@@ -214,6 +214,7 @@ function wasmDialect(
       return g.op('Mul', [g.op('com.microsoft::QuickGelu', [gate], { alpha: { float: 1 } }), up]);
     },
   };
+  return { dialect, added };
 }
 
 /** Additive mask `[tokens, slots + added]` (causal, empty slots, sliding window) and the two widths of its last axis. */
