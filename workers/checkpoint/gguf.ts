@@ -1,14 +1,15 @@
 /** GGUF files as a checkpoint: `phi3` and `llama`, whole or split (`-00001-of-00003.gguf`). */
-import { PhiError } from '../errors.ts';
 import type { ByteSource } from '../store/bytes.ts';
 import { concatRows } from '../weights/matrix.ts';
 import { splitRotaryPairs } from '../weights/permute.ts';
-import { ARCHITECTURES, readArchitecture, readConfig, readRopeScaling } from './gguf-config.ts';
+import { checkConfig } from './family.ts';
+import { readArchitecture, readConfig } from './gguf-config.ts';
 import type { GgufHeader, GgufValue } from './gguf-parse.ts';
 import { parseGguf } from './gguf-parse.ts';
+import { readRopeScaling, type RopeFactors } from './gguf-rope.ts';
 import { joinParts } from './gguf-split.ts';
-import type { GgufTensor } from './gguf-tensors.ts';
-import { locateTensors, tensorMatrix, tensorVector } from './gguf-tensors.ts';
+import { locateTensors } from './gguf-tensors.ts';
+import { Weights } from './gguf-weights.ts';
 import type { Checkpoint, Layer, Matrix, PhiConfig, TokenizerSource } from './types.ts';
 
 /**
@@ -26,14 +27,15 @@ export async function openGguf(files: ByteSource[]): Promise<Checkpoint> {
   const embedding = weights.any('token_embd.weight');
   const config = readConfig(file, architecture, metadata, embedding.rows);
   const { hidden, vocab } = config;
-  const { scaling, notes } = readRopeScaling(file, architecture, metadata, config, await readRopeFactors(weights, config));
+  const { scaling, notes } = readRopeScaling(file, metadata, config, architecture, await readRopeFactors(weights, config));
   config.ropeScaling = scaling;
+  checkConfig(config, file);
 
   const embeddingMatrix = weights.matrix('token_embd.weight', vocab, hidden);
   const head = weights.has('output.weight') ? weights.matrix('output.weight', vocab, hidden) : embeddingMatrix;
   const norm = await weights.vector('output_norm.weight', hidden);
   const layers: Layer[] = [];
-  for (let i = 0; i < config.layers; i++) layers.push(await readLayer(weights, `blk.${i}.`, config, ARCHITECTURES[architecture]?.interleaved ?? false));
+  for (let i = 0; i < config.layers; i++) layers.push(await readLayer(weights, `blk.${i}.`, config, architecture === 'llama'));
   weights.assertAllUsed();
 
   const template = metadata.get('tokenizer.chat_template');
@@ -82,73 +84,12 @@ async function readLayer(weights: Weights, at: string, config: PhiConfig, interl
 }
 
 /** LongRoPE's two tensors, or Llama 3's one as both sets (then `long === short`). */
-async function readRopeFactors(weights: Weights, config: PhiConfig): Promise<{ long: Float32Array; short: Float32Array } | null> {
-  const read = async (name: string) => {
-    const factors = await weights.vector(name, config.rotaryDim / 2);
-    if (!factors.every((factor) => factor > 0)) throw weights.damaged(name, 'has factors that are not positive');
-    return factors;
-  };
+async function readRopeFactors(weights: Weights, config: PhiConfig): Promise<RopeFactors | null> {
+  const read = (name: string) => weights.vector(name, config.rotaryDim / 2);
   if (weights.has('rope_factors_long.weight') || weights.has('rope_factors_short.weight')) {
     return { long: await read('rope_factors_long.weight'), short: await read('rope_factors_short.weight') };
   }
   if (!weights.has('rope_freqs.weight')) return null;
   const factors = await read('rope_freqs.weight');
   return { long: factors, short: factors };
-}
-
-/** Inverse frequencies that old converters stored; llama.cpp computes them too. */
-const IGNORED = /^blk\.\d+\.attn_rot_embd(\.|$)/;
-
-/** Hands out tensors by name and checks shapes; remembers which were asked for, because one that nobody asks for means another network. */
-class Weights {
-  readonly #file: string;
-  readonly #tensors: Map<string, GgufTensor>;
-  readonly #used = new Set<string>();
-
-  constructor(file: string, tensors: Map<string, GgufTensor>) {
-    this.#file = file;
-    this.#tensors = tensors;
-  }
-
-  has(name: string): boolean {
-    return this.#tensors.has(name);
-  }
-
-  any(name: string): GgufTensor {
-    const tensor = this.#tensors.get(name);
-    if (tensor) {
-      this.#used.add(name);
-      return tensor;
-    }
-    const why = this.#tensors.size === 0 ? 'the file has a vocabulary but no weights' : `tensor "${name}" is missing`;
-    throw new PhiError('bad-model', `${this.#file}: ${why}.`, { tensor: name });
-  }
-
-  matrix(name: string, rows: number, cols: number): Matrix {
-    const tensor = this.any(name);
-    if (tensor.rows !== rows || tensor.cols !== cols) {
-      throw this.damaged(name, `has ${tensor.rows} rows of ${tensor.cols}, but the metadata asks for ${rows} rows of ${cols}`);
-    }
-    return tensorMatrix(tensor);
-  }
-
-  vector(name: string, length: number): Promise<Float32Array> {
-    this.matrix(name, 1, length);
-    return tensorVector(this.any(name));
-  }
-
-  damaged(name: string, why: string): PhiError {
-    return new PhiError('bad-model', `${this.#file}: tensor "${name}" ${why}.`, { tensor: name });
-  }
-
-  /** Throws `unsupported-model` when a tensor was not asked for: a bias, an expert, a layer too many. */
-  assertAllUsed(): void {
-    const unused = [...this.#tensors.keys()].filter((name) => !this.#used.has(name) && !IGNORED.test(name));
-    if (unused.length === 0) return;
-    const some = unused.slice(0, 3).map((name) => `"${name}"`);
-    throw new PhiError(
-      'unsupported-model',
-      `${this.#file}: ${unused.length} tensors have no place in a Phi decoder: ${some.join(', ')}. It is another kind of model.`,
-    );
-  }
 }
