@@ -1,0 +1,95 @@
+import { parseArgs } from 'node:util';
+import type { BackendId, DeviceWish, WeightForm } from '../../workers/protocol.ts';
+
+const BACKENDS = ['auto', 'wasm', 'webgpu', 'webnn'] as const satisfies readonly (BackendId | 'auto')[];
+const FORMS = ['auto', 'float32', 'float16', 'int8', 'int8-blocks', 'int4'] as const satisfies readonly (WeightForm | 'auto')[];
+const DEVICES = ['npu', 'gpu', 'cpu'] as const satisfies readonly DeviceWish[];
+
+/** Float rounding through a whole network; quantised activations need more. */
+export const DEFAULT_TOLERANCE = 0.05;
+
+export interface Options {
+  model: string;
+  cases?: string;
+  text?: string;
+  backend: BackendId | 'auto';
+  form: WeightForm | 'auto';
+  device?: DeviceWish;
+  tolerance: number;
+  contextLength?: number;
+  threads?: number;
+  browser?: string;
+  browserArgs: string[];
+  json?: string;
+}
+
+export const USAGE = `npm run evaluate -- --model PATH [--cases EXPECTED.json] [--text FILE] --json OUT.json
+Runs the built app's own engine in a headless browser on a model from the disk.
+  --model PATH      a model's file, or a folder with one model at its top level
+  --cases FILE      reference numbers: {cases: [{input_ids, last_logits, argmax_all, greedy}]}; what is missing is not checked
+  --text FILE       reports the teacher-forced negative log-likelihood of a text
+  --backend NAME    ${BACKENDS.join(' | ')}; wasm
+  --form NAME       ${FORMS.join(' | ')}; auto
+  --device NAME     ${DEVICES.join(' | ')}; what WebNN is asked for
+  --tolerance X     largest difference of a logit; ${DEFAULT_TOLERANCE}
+  --context N       KV slots; what model and device allow
+  --threads N       of WebAssembly; all cores
+  --browser PATH    another browser than the one from npm (with the machine's own GPU)
+  --browser-arg X   a flag for the browser; may be repeated
+  --json OUT.json   writes all figures there
+Exit status: 0 within the tolerance, 1 past it, 2 could not run or nothing to check.`;
+
+function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
+  const found = allowed.find((one) => one === value);
+  if (found === undefined) throw new Error(`--${name} ${value}: it must be one of ${allowed.join(', ')}.`);
+  return found;
+}
+
+function positive(name: string, value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 1) throw new Error(`--${name} ${value}: it must be a whole number above 0.`);
+  return number;
+}
+
+/** Reads the command line; null when help was asked for. Throws one line that names what is wrong. */
+export function parseOptions(args: string[]): Options | null {
+  const { values } = parseArgs({
+    args,
+    options: {
+      model: { type: 'string' },
+      cases: { type: 'string' },
+      text: { type: 'string' },
+      backend: { type: 'string', default: 'wasm' },
+      form: { type: 'string', default: 'auto' },
+      device: { type: 'string' },
+      tolerance: { type: 'string', default: String(DEFAULT_TOLERANCE) },
+      context: { type: 'string' },
+      threads: { type: 'string' },
+      browser: { type: 'string' },
+      'browser-arg': { type: 'string', multiple: true, default: [] },
+      json: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) return null;
+  if (values.model === undefined) throw new Error('--model PATH is missing.');
+  if (values.cases === undefined && values.text === undefined) throw new Error('There is nothing to check: give --cases or --text.');
+  const tolerance = Number(values.tolerance);
+  if (values.tolerance.trim() === '' || !(tolerance >= 0) || !Number.isFinite(tolerance))
+    throw new Error(`--tolerance ${values.tolerance}: it must be a number, 0 or more.`);
+  return {
+    model: values.model,
+    cases: values.cases,
+    text: values.text,
+    backend: oneOf('backend', values.backend, BACKENDS),
+    form: oneOf('form', values.form, FORMS),
+    device: values.device === undefined ? undefined : oneOf('device', values.device, DEVICES),
+    tolerance,
+    contextLength: positive('context', values.context),
+    threads: positive('threads', values.threads),
+    browser: values.browser,
+    browserArgs: values['browser-arg'],
+    json: values.json,
+  };
+}
