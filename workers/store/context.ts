@@ -1,0 +1,22 @@
+import { defaultNet, type Net } from './net.ts';
+import { openTables, type Tables } from './tables.ts';
+
+/** What the functions of this folder share. */
+export interface StoreContext {
+  tables: Tables;
+  net: Net;
+  /** Keys of shards whose hash was checked since this worker started. */
+  verified: Set<string>;
+}
+
+export const createContext = (net: Partial<Net> = {}): StoreContext => ({
+  tables: openTables(),
+  net: { ...defaultNet(), ...net },
+  verified: new Set(),
+});
+
+/** For every long call: how to cancel it and whom to tell how far it is. */
+export interface JobOptions<Progress> {
+  signal?: AbortSignal;
+  onProgress?: (progress: Progress) => void;
+}

@@ -1,0 +1,132 @@
+import { PhiError } from '../errors.ts';
+import type { ModelFile, ModelManifest } from '../protocol.ts';
+import type { StoreContext } from './context.ts';
+import { fetchInOrder } from './fetch-in-order.ts';
+import { fetchShard, type FetchedShard, type ShardRequest } from './fetch-shard.ts';
+import { slotsOf, type Slot } from './inventory.ts';
+import { DISK } from './manifest.ts';
+import { Fault } from './net.ts';
+import { cancelled } from './patience.ts';
+import { putShard } from './put.ts';
+
+/** More connections to one server bring little. Each holds its shard in memory, so large shards are fewer. */
+const MAX_CONNECTIONS = 4;
+const IN_FLIGHT_BYTES = 192 * 1024 * 1024;
+
+/** Size of what lies at the shard's URL, where the manifest tells: the file is cut from this URL alone, from its first byte. */
+function urlBytes({ file, shard }: Slot): number | null {
+  const [first] = file.shards;
+  return first?.offset === 0 && file.shards.every(({ url }) => url === shard.url) ? file.bytes : null;
+}
+
+export interface DownloadRequest {
+  model: ModelManifest;
+  /** What is missing of it. */
+  slots: Slot[];
+  /** Of shards that an earlier visit stored, by URL. */
+  etags: Map<string, string>;
+  onBytes: (delta: number) => void;
+}
+
+/** One download: the shards still to be fetched, several at a time, until all are stored or one fails for good. */
+class Download {
+  readonly #context: StoreContext;
+  readonly #model: ModelManifest;
+  readonly #slots: Slot[];
+  readonly #onBytes: (delta: number) => void;
+  /** Ends when the caller cancels, or when a shard fails for good: then the others need not go on. */
+  readonly #stop = new AbortController();
+  readonly #stored = new Set<Slot>();
+  /** ETag by URL, of shards without a published hash: all must come from one version of the file. */
+  readonly #etags: Map<string, string>;
+  /** By URL, once a server has shown that it ignores Range. */
+  readonly #streams = new Map<string, Promise<void>>();
+  readonly #changed = new Set<ModelFile>();
+
+  constructor(context: StoreContext, { model, slots, etags, onBytes }: DownloadRequest) {
+    this.#context = context;
+    this.#model = model;
+    this.#slots = slots;
+    this.#etags = etags;
+    this.#onBytes = onBytes;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const queue = [...this.#slots];
+    const failures: unknown[] = [];
+    const either = AbortSignal.any([signal, this.#stop.signal]);
+    const connection = async () => {
+      for (let slot = queue.shift(); slot && !either.aborted; slot = queue.shift()) {
+        try {
+          await this.#fetch(slot, either);
+        } catch (cause) {
+          failures.push(cause);
+          this.#stop.abort();
+        }
+      }
+    };
+    const largest = Math.max(...this.#slots.map(({ shard }) => shard.bytes));
+    const connections = Math.max(Math.min(MAX_CONNECTIONS, Math.floor(IN_FLIGHT_BYTES / largest)), 1);
+    await Promise.all(Array.from({ length: connections }, connection));
+    await this.#dropUnproven();
+    if (signal.aborted) throw cancelled();
+    if (failures.length > 0) throw failures[0];
+  }
+
+  async #fetch(slot: Slot, signal: AbortSignal): Promise<void> {
+    const { url } = slot.shard;
+    if (url.startsWith(DISK)) {
+      throw new PhiError('integrity', `${slot.what} is missing or damaged, and it came from this disk. Import the model again.`, {
+        path: slot.file.path,
+        shard: slot.index,
+      });
+    }
+    try {
+      if (!this.#streams.has(url)) await this.#store(slot, await fetchShard(this.#context.net, this.#request(slot), signal));
+    } catch (cause) {
+      if (!(cause instanceof Fault) || cause.kind !== 'no-range') throw cause;
+      if (!this.#streams.has(url)) this.#streams.set(url, this.#stream(url, slot.file.path, signal));
+    }
+    await this.#streams.get(url);
+  }
+
+  #stream(url: string, path: string, signal: AbortSignal): Promise<void> {
+    const slots = this.#slots.filter(({ shard }) => shard.url === url).sort((a, b) => a.shard.offset - b.shard.offset);
+    const parts = slots.map((slot) => ({
+      ...this.#request(slot),
+      isStored: () => this.#stored.has(slot),
+      store: (fetched: FetchedShard) => this.#store(slot, fetched),
+    }));
+    return fetchInOrder(this.#context.net, path, parts, signal);
+  }
+
+  #request(slot: Slot): ShardRequest {
+    return { shard: slot.shard, what: slot.what, urlBytes: urlBytes(slot), onBytes: this.#onBytes };
+  }
+
+  async #store(slot: Slot, fetched: FetchedShard): Promise<void> {
+    const { url, sha256 } = slot.shard;
+    if (!sha256 && fetched.etag !== null) {
+      const known = this.#etags.get(url) ?? fetched.etag;
+      this.#etags.set(url, known);
+      if (known !== fetched.etag) {
+        this.#changed.add(slot.file);
+        const message = `${slot.file.path} changed on the server while it was being fetched. Its parts that no published hash proves were dropped.`;
+        throw new PhiError('integrity', `${message} Start again to fetch the new version.`, { path: slot.file.path });
+      }
+    }
+    await putShard(this.#context, slot, fetched);
+    this.#stored.add(slot);
+  }
+
+  /** Of files that changed in between: after the last connection has ended, so that none writes another. */
+  async #dropUnproven(): Promise<void> {
+    const unproven = slotsOf(this.#model, [...this.#changed]).filter(({ shard }) => !shard.sha256);
+    await this.#context.tables.shards.delete(unproven.map(({ key }) => key));
+  }
+}
+
+/** Fetches and stores `slots`. Rejects with the first failure that retries did not mend, after all connections have ended. */
+export async function download(context: StoreContext, request: DownloadRequest, signal: AbortSignal): Promise<void> {
+  if (request.slots.length > 0) await new Download(context, request).run(signal);
+}

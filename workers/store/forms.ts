@@ -1,0 +1,116 @@
+/**
+ * Weight forms made from a model (int8, float32): costly to make, worthless to keep when room is short. One form is a list of
+ * chunks under `${model}/${contentHash}/${form}/v${version}`:
+ *
+ *   `${form key}#${index}`   the chunks
+ *   `${form key}`            FormHeader, written last; without it the form does not exist
+ */
+import { PhiError } from '../errors.ts';
+import type { StoredModel } from '../protocol.ts';
+import type { StoreContext } from './context.ts';
+import { sha256Hex } from './hash.ts';
+import { freeRoom } from './room.ts';
+import { modelPrefix } from './tables.ts';
+
+interface FormHeader {
+  chunks: { bytes: number; sha256: string }[];
+}
+
+export type FormEntry = FormHeader | Blob;
+
+export interface FormKey {
+  model: StoredModel;
+  /** "int8", "float32"; part of the key, so anything that tells one layout from another. */
+  form: string;
+  /** Of the code that makes it: a new version does not read what the old one wrote. */
+  version: number;
+}
+
+/** Never more than this part of the free room for something that can be made again. */
+const SHARE_OF_FREE_ROOM = 1 / 4;
+
+const formsOf = ({ model, form }: FormKey) => `${modelPrefix(model.id)}${form}/`;
+
+/** A hash over the hashes of all shards: a form made from other bytes is never found. */
+async function formKey(key: FormKey): Promise<string> {
+  const hashes = key.model.files.flatMap(({ path, shards }) => [path, ...shards.map(({ sha256 }) => sha256 ?? '')]);
+  const content = await sha256Hex(new TextEncoder().encode(hashes.join('\n')));
+  return `${formsOf(key)}${content.slice(0, 32)}/v${key.version}`;
+}
+
+const chunkKey = (key: string, index: number) => `${key}#${index}`;
+const isHeader = (value: FormEntry | undefined): value is FormHeader => value !== undefined && !(value instanceof Blob) && Array.isArray(value.chunks);
+
+/**
+ * The chunks of a form, every one re-read and compared with its hash; null when there is none. A damaged form is dropped and null
+ * too: it is made again.
+ */
+export async function openForm({ tables }: StoreContext, form: FormKey, signal: AbortSignal): Promise<Blob[] | null> {
+  const key = await formKey(form);
+  const header = await tables.forms.get(key);
+  if (!isHeader(header)) return null;
+  const blobs = await tables.forms.getMany(header.chunks.map((_, i) => chunkKey(key, i)));
+  const sound: Blob[] = [];
+  for (const [i, { bytes, sha256 }] of header.chunks.entries()) {
+    signal.throwIfAborted();
+    const blob = blobs[i];
+    if (!(blob instanceof Blob) || blob.size !== bytes || (await hashOf(blob)) !== sha256) {
+      await tables.forms.deleteAll(formsOf(form));
+      return null;
+    }
+    sound.push(blob);
+  }
+  return sound;
+}
+
+/** Null when the bytes behind the handle are gone. */
+async function hashOf(blob: Blob): Promise<string | null> {
+  const bytes = await blob.arrayBuffer().catch(() => null);
+  return bytes && sha256Hex(new Uint8Array(bytes));
+}
+
+/** Whether a form of so many bytes may be kept. Unknown free room counts as none. */
+export async function mayKeepForm(bytes: number): Promise<boolean> {
+  return bytes <= ((await freeRoom()) ?? 0) * SHARE_OF_FREE_ROOM;
+}
+
+/**
+ * Keeps a form, chunk by chunk as it is made (at most 64 MiB each), in place of older ones of its kind. False when there is not
+ * enough room: then nothing of it is kept. Asking for more chunks stops as soon as that is known.
+ * @param bytes of the whole form, for the decision beforehand
+ */
+export async function saveForm({ tables }: StoreContext, form: FormKey, bytes: number, chunks: AsyncIterable<Uint8Array<ArrayBuffer>>): Promise<boolean> {
+  await tables.forms.deleteAll(formsOf(form));
+  if (!(await mayKeepForm(bytes))) return false;
+  const key = await formKey(form);
+  const header: FormHeader = { chunks: [] };
+  try {
+    for await (const chunk of chunks) {
+      await tables.forms.set(chunkKey(key, header.chunks.length), new Blob([chunk]));
+      header.chunks.push({ bytes: chunk.length, sha256: await sha256Hex(chunk) });
+    }
+    await tables.forms.set(key, header);
+    return true;
+  } catch (cause) {
+    await tables.forms.deleteAll(formsOf(form));
+    if (cause instanceof PhiError && cause.code === 'quota') return false;
+    throw cause;
+  }
+}
+
+/** Bytes of finished forms, by model id. */
+export async function formBytes({ tables }: StoreContext): Promise<Map<string, number>> {
+  const total = new Map<string, number>();
+  for (const [key, value] of await tables.forms.entries()) {
+    const id = key.slice(0, key.indexOf('/'));
+    if (value instanceof Blob) total.set(id, (total.get(id) ?? 0) + value.size);
+  }
+  return total;
+}
+
+/** Drops every form. False when there was none: no room was won. */
+export async function evictForms(context: StoreContext): Promise<boolean> {
+  if ((await formBytes(context)).size === 0) return false;
+  await context.tables.forms.deleteAll('');
+  return true;
+}

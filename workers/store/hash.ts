@@ -1,0 +1,24 @@
+import { createSHA256, sha256 } from 'hash-wasm';
+
+const SLICE_BYTES = 8 * 1024 * 1024;
+
+/** SHA-256 in lower-case hex. WebCrypto is off the thread and uses the CPU's instructions, but exists in secure contexts only. */
+export async function sha256Hex(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  if (!globalThis.crypto?.subtle) return sha256(bytes);
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** SHA-256 of blobs one after the other, in slices: for files larger than memory. `onBytes` gets the bytes of each slice. */
+export async function sha256OfBlobs(blobs: Blob[], signal: AbortSignal, onBytes: (bytes: number) => void): Promise<string> {
+  const hash = await createSHA256();
+  for (const blob of blobs) {
+    for (let at = 0; at < blob.size; at += SLICE_BYTES) {
+      signal.throwIfAborted();
+      const slice = new Uint8Array(await blob.slice(at, at + SLICE_BYTES).arrayBuffer());
+      hash.update(slice);
+      onBytes(slice.length);
+    }
+  }
+  return hash.digest('hex');
+}

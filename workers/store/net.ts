@@ -1,0 +1,38 @@
+/** How to reach servers and how patient to be with them. Tests shorten the times. */
+export interface Net {
+  fetch: typeof fetch;
+  /** Of the page: a cross-origin If-Range would force a preflight that model hubs refuse. */
+  origin: string;
+  /** A connection that brings no byte for so long is dropped. */
+  stallMs: number;
+  /** First pause after a failure; doubles with each further one. */
+  backoffMs: number;
+  /** Failures in a row, without notable progress, before giving up. */
+  retries: number;
+}
+
+export const defaultNet = (): Net => ({
+  fetch: (input, init) => fetch(input, init),
+  origin: globalThis.location?.origin ?? '',
+  stallMs: 30_000,
+  backoffMs: 500,
+  retries: 6,
+});
+
+/**
+ * Why one exchange failed, and so what may be done about it. Never leaves this folder.
+ * - `connection`: what arrived is good; pause and go on after it
+ * - `content`: the answer is not what was asked for; what arrived is thrown away
+ * - `no-range`: the server sent the whole file instead of the range
+ */
+export class Fault extends Error {
+  readonly kind: 'connection' | 'content' | 'no-range';
+  readonly retryAfterMs: number;
+
+  constructor(kind: Fault['kind'], message: string, retryAfterMs = 0, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'Fault';
+    this.kind = kind;
+    this.retryAfterMs = retryAfterMs;
+  }
+}

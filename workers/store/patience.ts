@@ -1,0 +1,64 @@
+import { PhiError } from '../errors.ts';
+import { Fault, type Net } from './net.ts';
+
+/** A refetch or two mend a bad proxy or a server in the middle of an update; more only load it. */
+const MAX_REFETCHES = 2;
+const MAX_BACKOFF_MS = 15_000;
+/** So much arriving shows that the line works: the count of failures begins anew. */
+const NOTABLE_BYTES = 256 * 1024;
+
+export const cancelled = () => new PhiError('cancelled', 'Cancelled. What is complete stays stored.');
+
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(cancelled());
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', stop);
+      resolve();
+    }, ms);
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+  });
+}
+
+/** Decides, failure by failure, whether something is tried once more and after what pause. One for each thing fetched. */
+export class Patience {
+  readonly #net: Net;
+  /** What is fetched, in words, for messages. */
+  readonly #what: string;
+  #failures = 0;
+  #refetches = 0;
+  #wholeAnswers = 0;
+
+  constructor(net: Net, what: string) {
+    this.#net = net;
+    this.#what = what;
+  }
+
+  /**
+   * Resolves when it is time for the next try; rejects when there shall be none: with the PhiError to show, or with the Fault itself
+   * when the server has twice ignored a range.
+   * @param progress bytes that the failed try brought
+   */
+  async next(cause: unknown, progress: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) throw cancelled();
+    if (!(cause instanceof Fault)) throw cause;
+    const detail = { what: this.#what };
+    if (cause.kind === 'no-range' && ++this.#wholeAnswers >= 2) throw cause;
+    if (cause.kind === 'content' && ++this.#refetches > MAX_REFETCHES) {
+      const message = `${this.#what} is not what it should be: ${cause.message}. Tried ${this.#refetches} times; it was not stored.`;
+      throw new PhiError('integrity', `${message} The server may hold another version of the model, or something on the way changes it.`, detail, { cause });
+    }
+    this.#failures = progress >= NOTABLE_BYTES ? 1 : this.#failures + 1;
+    if (this.#failures > this.#net.retries) {
+      const message = `${this.#what} could not be fetched: ${cause.message} (${this.#failures} times in a row).`;
+      throw new PhiError('network', `${message} What is complete stays stored: try again, and the download goes on from there.`, detail, { cause });
+    }
+    const backoff = Math.min(this.#net.backoffMs * 2 ** (this.#failures - 1), MAX_BACKOFF_MS);
+    // Half of it random, so that several downloads do not all come back at once.
+    await pause(Math.max(cause.retryAfterMs, backoff * (0.5 + Math.random() / 2)), signal);
+  }
+}

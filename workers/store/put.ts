@@ -1,0 +1,39 @@
+import { PhiError } from '../errors.ts';
+import type { ModelManifest } from '../protocol.ts';
+import type { StoreContext } from './context.ts';
+import { evictForms } from './forms.ts';
+import { slotsOf, storedShards, type Slot } from './inventory.ts';
+
+/** A shard's bytes after their check, with what is known of where they came from. */
+export interface CheckedShard {
+  bytes: Uint8Array<ArrayBuffer>;
+  sha256: string;
+  etag: string | null;
+}
+
+/** Writes a checked shard. When the browser refuses, made weight forms make room once. Rejects with `quota` or `storage`. */
+export async function putShard(context: StoreContext, slot: Slot, { bytes, sha256, etag }: CheckedShard): Promise<void> {
+  const value = { ...slot.shard, sha256, etag, blob: new Blob([bytes]) };
+  try {
+    await context.tables.shards.set(slot.key, value);
+  } catch (cause) {
+    if (!isQuota(cause) || !(await evictForms(context))) throw cause;
+    await context.tables.shards.set(slot.key, value);
+  }
+  context.verified.add(slot.key);
+}
+
+const isQuota = (cause: unknown) => cause instanceof PhiError && cause.code === 'quota';
+
+const inMegabytes = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`;
+
+/** Gives a `quota` error the figures that a person needs; any other error passes. */
+export async function explainQuota(context: StoreContext, model: ModelManifest, cause: unknown): Promise<unknown> {
+  if (!isQuota(cause)) return cause;
+  const stored = await storedShards(context, slotsOf(model));
+  const storedBytes = [...stored.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+  const missingBytes = model.bytes - storedBytes;
+  const message = `There is no room for ${model.name}: the browser refuses to store the missing ${inMegabytes(missingBytes)} of ${inMegabytes(model.bytes)}.`;
+  const advice = `The ${inMegabytes(storedBytes)} that are complete stay stored. Free space on the disk or remove another model, then try again.`;
+  return new PhiError('quota', `${message} ${advice}`, { missingBytes, storedBytes }, { cause });
+}

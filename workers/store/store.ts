@@ -1,0 +1,108 @@
+import { PhiError } from '../errors.ts';
+import type { ModelManifest, Progress, StorageReport, StoredModel } from '../protocol.ts';
+import type { ModelFiles } from './bytes.ts';
+import { createContext, type JobOptions, type StoreContext } from './context.ts';
+import { fetchManifest } from './fetch-manifest.ts';
+import { openFiles } from './files.ts';
+import { formBytes, openForm, saveForm, type FormKey } from './forms.ts';
+import { describeImport, importFiles, type DiskFile } from './import.ts';
+import { install } from './install.ts';
+import { findModel, listModels, listPartials, removeModel } from './inventory.ts';
+import { withModelLock } from './locks.ts';
+import { resolveUrls, validateManifest } from './manifest.ts';
+import type { Net } from './net.ts';
+import { estimateRoom, isPersisted } from './room.ts';
+import { verify } from './verify.ts';
+
+type Options = JobOptions<Progress>;
+
+const never = new AbortController().signal;
+
+/** Models in this browser: the one door to the folder. Every method rejects with a PhiError. */
+export class ModelStore {
+  readonly #context: StoreContext;
+
+  constructor(net: Partial<Net> = {}) {
+    this.#context = createContext(net);
+  }
+
+  /**
+   * Downloads a model, goes on with what is there of it, or resolves at once when it is stored and whole.
+   * @param manifest itself, with absolute shard URLs, or its absolute URL
+   */
+  async install(manifest: ModelManifest | string, { signal = never, onProgress }: Options = {}): Promise<StoredModel> {
+    return guarded(async () => {
+      const wanted = typeof manifest === 'string' ? await fetchManifest(this.#context.net, manifest, signal) : resolveUrls(validateManifest(manifest));
+      return withModelLock(wanted.id, signal, () => install(this.#context, wanted, signal, onProgress));
+    });
+  }
+
+  /** Copies files from the disk. `name` is shown for the model; else the folder's or the largest file's name is. */
+  async importFiles(files: DiskFile[], { name, signal = never, onProgress }: Options & { name?: string } = {}): Promise<StoredModel> {
+    return guarded(async () => {
+      const { model, files: byPath } = await describeImport(files, name);
+      return withModelLock(model.id, signal, () => importFiles(this.#context, model, byPath, signal, onProgress));
+    });
+  }
+
+  /** Null when it is not stored, or not whole. */
+  async find(id: string): Promise<StoredModel | null> {
+    return guarded(() => findModel(this.#context, id));
+  }
+
+  /** Its files as byte sources. A shard that is missing, short or (at its first read) damaged is an `integrity` error that names it. */
+  async openStored(id: string): Promise<ModelFiles> {
+    return guarded(async () => openFiles(this.#context, await this.#need(id)));
+  }
+
+  /** Re-hashes everything; damaged shards are dropped, and `install` fetches just these. */
+  async verify(id: string, { signal = never, onProgress }: Options = {}): Promise<{ damaged: { path: string; shard: number }[] }> {
+    return guarded(() => withModelLock(id, signal, async () => verify(this.#context, await this.#need(id), signal, onProgress)));
+  }
+
+  /** One file as a Blob for saving to the disk, its shards checked. */
+  async exportFile(id: string, path: string): Promise<Blob> {
+    return guarded(async () => {
+      const source = (await openFiles(this.#context, await this.#need(id))).get(path);
+      if (!source) throw new PhiError('bad-request', `${id} has no file "${path}".`, { path });
+      return source.blob(0, source.size);
+    });
+  }
+
+  /** Waits for a download of it to end: cancel that first. */
+  async remove(id: string, { signal = never }: Options = {}): Promise<void> {
+    return guarded(() => withModelLock(id, signal, () => removeModel(this.#context, id)));
+  }
+
+  async report(): Promise<StorageReport> {
+    return guarded(async () => {
+      const forms = await formBytes(this.#context);
+      const models = (await listModels(this.#context)).map((model) => ({ ...model, formBytes: forms.get(model.id) ?? 0 }));
+      return { persisted: await isPersisted(), ...(await estimateRoom()), models, partial: await listPartials(this.#context) };
+    });
+  }
+
+  /** Chunks of a made weight form, checked; null when it is to be made (again). */
+  async openForm(key: FormKey, { signal = never }: Options = {}): Promise<Blob[] | null> {
+    return guarded(() => openForm(this.#context, key, signal));
+  }
+
+  /** Keeps a made weight form if there is room enough; false when not. See forms.ts. */
+  async saveForm(key: FormKey, bytes: number, chunks: AsyncIterable<Uint8Array<ArrayBuffer>>): Promise<boolean> {
+    return guarded(() => saveForm(this.#context, key, bytes, chunks));
+  }
+
+  async #need(id: string): Promise<StoredModel> {
+    const model = await findModel(this.#context, id);
+    if (model) return model;
+    throw new PhiError('no-model', `${id} is not stored in this browser, or not completely. Download or import it first.`, { model: id });
+  }
+}
+
+async function guarded<T>(job: () => Promise<T>): Promise<T> {
+  try {
+    return await job();
+  } catch (cause) {
+    throw PhiError.from(cause, 'storage');
+  }
+}

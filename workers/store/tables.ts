@@ -1,0 +1,37 @@
+/**
+ * What lies where. Each table is an IndexedDB database of its own, so that one that is evicted or damaged takes no other with it.
+ *
+ *   phi-shards     `${model}/${path}/${index}`   StoredShard: bytes and what they are, in one value, so in one transaction
+ *   phi-manifests  `${model}`                    StoredModel: written last; without it a model does not count as stored
+ *   phi-partials   `${model}`                    ModelManifest of a download or an import that has begun and not ended
+ *   phi-forms      see forms.ts                  made weight forms, the first to go when room is short
+ */
+import type { Shard } from '../protocol.ts';
+import { Table } from './database.ts';
+import type { FormEntry } from './forms.ts';
+
+/** A shard whose size and hash were checked before it was written. `sha256` is of `blob`, published or not. */
+export interface StoredShard extends Shard {
+  sha256: string;
+  etag: string | null;
+  blob: Blob;
+}
+
+export interface Tables {
+  shards: Table<StoredShard>;
+  /** Read through manifest.ts: what lies there may be of another version of this app. */
+  manifests: Table<unknown>;
+  partials: Table<unknown>;
+  forms: Table<FormEntry>;
+}
+
+export const openTables = (): Tables => ({
+  shards: new Table('phi-shards'),
+  manifests: new Table('phi-manifests'),
+  partials: new Table('phi-partials'),
+  forms: new Table('phi-forms'),
+});
+
+/** Model ids have no slash, so no two models share a prefix. */
+export const shardKey = (model: string, path: string, index: number) => `${model}/${path}/${index}`;
+export const modelPrefix = (model: string) => `${model}/`;
