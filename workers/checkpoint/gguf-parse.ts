@@ -6,8 +6,8 @@ import { PhiError } from '../errors.ts';
 import type { ByteSource } from '../store/bytes.ts';
 import { Cursor } from './gguf-cursor.ts';
 
-export type GgufArray = string[] | boolean[] | Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array;
-/** 64-bit integers are numbers (arrays of them Float64Array): nothing in a model's metadata needs more than 53 bits. */
+export type GgufArray = string[] | Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array;
+/** 64-bit integers are numbers (arrays of them Float64Array): nothing in a model's metadata needs more than 53 bits. Arrays of booleans are bytes. */
 export type GgufValue = string | number | boolean | GgufArray;
 
 /** A line of the tensor table, not yet checked against anything. */
@@ -38,7 +38,7 @@ const MAX_TENSORS = 65_536;
 const MAX_KEY_BYTES = 65_535;
 const MAX_TENSOR_NAME_BYTES = 1024;
 const MAX_STRINGS = 4_000_000;
-const MAX_KEPT_BYTES = 48 * 1024 * 1024;
+const MAX_KEPT_BYTES = 32 * 1024 * 1024;
 const MAX_ALIGNMENT = 65_536;
 /** Outside `tokenizer.*`: enough for a licence, or for a number a layer. */
 const MAX_PLAIN_VALUE_BYTES = 65_536;
@@ -151,7 +151,7 @@ async function readValue(cursor: Cursor, type: number, keepLong: boolean, budget
   return readNumbers(cursor, itemType, count);
 }
 
-/** Indexed by type id less UINT8; only fixed-size types come here. */
+/** Only types of a fixed size come here. */
 function readScalar(cursor: Cursor, type: number): number | boolean {
   switch (type) {
     case UINT8:
@@ -180,7 +180,7 @@ function readScalar(cursor: Cursor, type: number): number | boolean {
 }
 
 function readNumbers(cursor: Cursor, type: number, count: number): GgufArray {
-  if (type === BOOL) return Array.from(cursor.bytes(count), (byte) => byte !== 0);
+  if (type === BOOL) return cursor.bytes(count);
   if (type === 10 || type === 11) return Float64Array.from({ length: count }, () => (type === 10 ? cursor.u64() : cursor.i64()));
   const { buffer } = cursor.bytes(count * VALUE_BYTES[type]!);
   const views = [Uint8Array, Int8Array, Uint16Array, Int16Array, Uint32Array, Int32Array, Float32Array];

@@ -4,7 +4,7 @@ import { unpackIQ4_NL, unpackIQ4_XS } from './ggml-iq4.ts';
 import { unpackQ2_K, unpackQ3_K, unpackQ4_K, unpackQ5_K, unpackQ6_K } from './ggml-k.ts';
 import type { Unpack } from './ggml-legacy.ts';
 import { unpackQ4_0, unpackQ4_1, unpackQ5_0, unpackQ5_1, unpackQ8_0 } from './ggml-legacy.ts';
-import { bfloatToFloat, bytesToFloat, halfToFloat } from './half.ts';
+import { bfloatToFloat, bytesToFloat, byTwos, halfToFloat } from './half.ts';
 import type { Rows } from './rows.ts';
 
 export interface GgmlType {
@@ -90,7 +90,14 @@ function blockType(name: string, elements: number, bytes: number, bits: 4 | 8, b
       const codes = new Uint8Array(weights);
       const scales = new Float32Array(weights / block);
       const mins = new Float32Array(symmetric ? 0 : scales.length);
-      unpack(data, weights / elements, codes, scales, mins);
+      unpack({
+        count: weights / elements,
+        bytes: data,
+        halves: byTwos(data),
+        codes: new Uint32Array(codes.buffer),
+        scales,
+        mins,
+      });
       return { kind: 'blocks', rows, cols, bits, block, codes, scales, mins: symmetric ? null : mins };
     },
   };

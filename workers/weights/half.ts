@@ -23,15 +23,23 @@ export function halfTable(): Float32Array {
 export function halfToFloat(bytes: Uint8Array): Float32Array {
   const half = halfTable();
   const out = new Float32Array(bytes.length >> 1);
-  for (let i = 0, at = 0; i < out.length; i++, at += 2) out[i] = half[bytes[at]! | (bytes[at + 1]! << 8)]!;
+  const halves = byTwos(bytes);
+  for (let i = 0; i < out.length; i++) out[i] = half[halves[i]!]!;
   return out;
 }
 
 /** Little-endian bfloat16 bytes as float32. */
 export function bfloatToFloat(bytes: Uint8Array): Float32Array {
   const bits = new Uint32Array(bytes.length >> 1);
-  for (let i = 0, at = 0; i < bits.length; i++, at += 2) bits[i] = (bytes[at]! << 16) | (bytes[at + 1]! << 24);
+  const halves = byTwos(bytes);
+  for (let i = 0; i < bits.length; i++) bits[i] = halves[i]! << 16;
   return new Float32Array(bits.buffer);
+}
+
+/** The bytes by twos; a view where the alignment allows it. */
+export function byTwos(bytes: Uint8Array): Uint16Array {
+  const aligned = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
+  return new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.byteLength >> 1);
 }
 
 /** Little-endian float32 bytes as float32; a view where the alignment allows it. */
