@@ -1,7 +1,7 @@
 /** Unpackers of ggml's blocks of 32 weights with a float16 scale (`d`) and, in the `_1` kinds, a float16 minimum (`m`). */
 import { halfTable } from './half.ts';
 
-/** Consecutive ggml blocks and the rows that they become (see rows.ts). Four codes are handled at a time: a byte at a time takes 3x as long. */
+/** Consecutive ggml blocks and the rows that they become (see rows.ts). Four codes are handled at a time: a byte at a time takes two to three times as long. */
 export interface Blocks {
   count: number;
   bytes: Uint8Array;
