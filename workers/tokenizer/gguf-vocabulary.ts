@@ -73,7 +73,8 @@ function sentencePiece(metadata: Metadata, tokens: readonly string[], plain: [st
 }
 
 function byteLevel(metadata: Metadata, plain: [string, number][]) {
-  const { preTokenizer, ignoreMerges } = namedPreTokenizer(String(metadata.get('tokenizer.ggml.pre') ?? 'default'));
+  const pre = metadata.get('tokenizer.ggml.pre') ?? 'default';
+  const { preTokenizer, ignoreMerges } = namedPreTokenizer(typeof pre === 'string' ? pre : JSON.stringify(pre));
   return {
     normalizer: null,
     pre_tokenizer: preTokenizer,

@@ -93,7 +93,7 @@ function readModel(value: unknown): Json {
   if (!isObject(value)) throw damaged('"model" is missing');
   const { type, merges, vocab } = value;
   const kind = type ?? (Array.isArray(merges) ? 'BPE' : 'unnamed');
-  if (kind !== 'BPE') throw unsupported(`the model "${String(kind)}"; Phi's tokenizers are BPE`);
+  if (kind !== 'BPE') throw unsupported(`the model ${JSON.stringify(kind)}; Phi's tokenizers are BPE`);
   for (const key of ['continuing_subword_prefix', 'end_of_word_suffix']) if (value[key]) throw unsupported(`a BPE model with "${key}"`);
   if (!isObject(vocab) || !Array.isArray(merges)) throw damaged('"vocab" or "merges" is missing');
   const pairs = (merges as unknown[]).map((merge, i): [string, string] => {
