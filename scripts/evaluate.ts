@@ -1,7 +1,7 @@
 /** `npm run evaluate`: see scripts/evaluate/options.ts for its usage. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { checkCase, checkTeacherForced, scoreText, type EvaluateReport } from './evaluate/check.ts';
-import { openEngine, type Engine } from './evaluate/engine.ts';
+import { startEngineHost } from './evaluate/engine.ts';
 import { hasChecks, parseExpected, type Expected } from './evaluate/expected.ts';
 import { selectModel } from './evaluate/model-files.ts';
 import { parseOptions, USAGE, type Options } from './evaluate/options.ts';
@@ -31,8 +31,9 @@ async function evaluate(options: Options, report: EvaluateReport): Promise<void>
   const files = await selectModel(options.model);
   const { backend, form, device, contextLength, threads } = options;
   const browser = { gpu: backend !== 'wasm', realGpu: options.browser !== undefined, executable: options.browser, args: options.browserArgs };
-  const engine: Engine = await openEngine(files, { backend, form, device, contextLength, threads }, browser);
+  const host = await startEngineHost(browser);
   try {
+    const engine = await host.open(files, { backend, form, device, contextLength, threads });
     report.engine = engine.report;
     console.log(engineLine(engine.report));
     for (const [index, one] of (expected?.cases ?? []).entries()) {
@@ -49,7 +50,7 @@ async function evaluate(options: Options, report: EvaluateReport): Promise<void>
       console.log(textLine(options.text, report.text));
     }
   } finally {
-    await engine.close();
+    await host.close();
   }
 }
 

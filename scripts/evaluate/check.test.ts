@@ -19,7 +19,6 @@ const engine = {
         nll: { nll: ids.slice(1).map(() => 2), argmax: ids.slice(1) },
       }[method],
     ),
-  close: () => Promise.resolve(),
 } as unknown as Engine;
 
 describe('checkCase', () => {

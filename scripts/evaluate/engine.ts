@@ -1,6 +1,6 @@
 /** The built app's engine in a browser, its model served from the disk by range. */
 import type { Page } from 'playwright-core';
-import { launch, type LaunchOptions } from '../../e2e/browser.ts';
+import { launch, type LaunchOptions, type Session } from '../../e2e/browser.ts';
 import type { EvaluateAnswer } from '../../src/evaluate.ts';
 import { PhiError } from '../../workers/errors.ts';
 import type { EvaluateApi, EvaluateOptions, RemoteFile } from '../../workers/evaluate-protocol.ts';
@@ -13,9 +13,17 @@ import type { ModelFile } from './model-files.ts';
 type Plain<T> = T extends Float32Array | Int32Array ? number[] : T extends readonly unknown[] ? T : T extends object ? { [K in keyof T]: Plain<T[K]> } : T;
 type Result<M extends keyof EvaluateApi> = Plain<Awaited<ReturnType<EvaluateApi[M]>>>;
 
+/** One model in a worker of its own. */
 export interface Engine {
   report: EngineReport;
   call<M extends keyof EvaluateApi>(method: M, ...args: Parameters<EvaluateApi[M]>): Promise<Result<M>>;
+}
+
+/** A browser and a server for any number of models, one after another. */
+export interface EngineHost {
+  session: Session;
+  /** Loads a model in a fresh worker; the one before is gone. */
+  open(files: readonly ModelFile[], options: EvaluateOptions): Promise<Engine>;
   close(): Promise<void>;
 }
 
@@ -28,36 +36,39 @@ async function callPage<M extends keyof EvaluateApi>(page: Page, crashed: Promis
   return answer.value as Result<M>;
 }
 
-/** Builds the app when needed, opens it and loads the model. The caller closes it. */
-export async function openEngine(files: readonly ModelFile[], options: EvaluateOptions, browser: LaunchOptions, say?: (line: string) => void): Promise<Engine> {
+/** Builds the app when needed and starts the browser. */
+export async function startEngineHost(browser: LaunchOptions, say?: (line: string) => void): Promise<EngineHost> {
   await ensureBuilt(say);
-  const mounts = Object.fromEntries(files.map((file, i) => [`/model/${i}`, file.absolute]));
+  const mounts: Record<string, string> = {};
   const server = await serve({ root: DIST, mounts });
+  let session: Session;
   try {
-    const session = await launch(browser);
-    try {
-      const crashed = new Promise<never>((_resolve, reject) => {
-        session.page.on('crash', () => reject(new PhiError('out-of-memory', 'The browser tab crashed; most often it ran out of memory.')));
-        session.context.on('close', () => reject(new PhiError('internal', 'The browser closed.')));
-      });
-      crashed.catch(() => undefined); // heard by every call
-      await session.page.goto(`${server.url}evaluate.html`);
-      const remote: RemoteFile[] = files.map((file, i) => ({ path: file.path, url: `${server.url}model/${i}`, bytes: file.bytes }));
-      const report = await callPage(session.page, crashed, 'open', [remote, options]);
-      return {
-        report: report,
-        call: (method, ...args) => callPage(session.page, crashed, method, args),
-        async close() {
-          await session.close();
-          await server.close();
-        },
-      };
-    } catch (error) {
-      await session.close();
-      throw error;
-    }
+    session = await launch(browser);
   } catch (error) {
     await server.close();
     throw error;
   }
+  const { page } = session;
+  const crashed = new Promise<never>((_resolve, reject) => {
+    page.on('crash', () => reject(new PhiError('out-of-memory', 'The browser tab crashed; most often it ran out of memory.')));
+    session.context.on('close', () => reject(new PhiError('internal', 'The browser closed.')));
+  });
+  crashed.catch(() => undefined); // heard by every call
+  let models = 0;
+
+  return {
+    session,
+    async open(files, options) {
+      models++;
+      const remote: RemoteFile[] = files.map((file, i) => ({ path: file.path, url: `${server.url}model/${models}-${i}`, bytes: file.bytes }));
+      files.forEach((file, i) => (mounts[`/model/${models}-${i}`] = file.absolute));
+      await page.goto(`${server.url}evaluate.html`);
+      const report = await callPage(page, crashed, 'open', [remote, options]);
+      return { report, call: (method, ...args) => callPage(page, crashed, method, args) };
+    },
+    async close() {
+      await session.close();
+      await server.close();
+    },
+  };
 }

@@ -1,6 +1,7 @@
 /** Which files a `--model PATH` means: a file with its companions, or a folder recognised by its top level only. */
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { assembleModel } from './assemble.ts';
 
 export interface Candidate {
   /** The file that a person would name. */
@@ -44,6 +45,9 @@ export interface ModelFile {
   bytes: number;
 }
 
+const describe = (paths: string[]): Promise<ModelFile[]> =>
+  Promise.all(paths.map(async (absolute) => ({ path: basename(absolute), absolute, bytes: (await stat(absolute)).size })));
+
 /** Finds the files of the model at `path`. Throws one line when there is none, or more than one to choose from. */
 export async function selectModel(path: string): Promise<ModelFile[]> {
   const absolute = resolve(path);
@@ -52,6 +56,8 @@ export async function selectModel(path: string): Promise<ModelFile[]> {
   const folder = stats.isDirectory() ? absolute : dirname(absolute);
   const names = (await readdir(folder, { withFileTypes: true })).filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
   const candidates = findCandidates(names);
+
+  if (stats.isDirectory() && candidates.length === 0 && names.includes('manifest.json')) return describe(await assembleModel(absolute));
 
   let chosen: Candidate | undefined;
   if (stats.isDirectory()) {
@@ -65,7 +71,5 @@ export async function selectModel(path: string): Promise<ModelFile[]> {
   }
   const taken = new Set(candidates.flatMap(({ files }) => files));
   const companions = chosen.selfContained ? [] : names.filter((name) => COMPANION.test(name) && !taken.has(name));
-  return Promise.all(
-    [...chosen.files, ...companions].map(async (name) => ({ path: name, absolute: join(folder, name), bytes: (await stat(join(folder, name))).size })),
-  );
+  return describe([...chosen.files, ...companions].map((name) => join(folder, name)));
 }
