@@ -1,6 +1,6 @@
 /**
  * A scripted engine behind the same protocol as the worker: it exposes an `EngineApi` over a message port, so that the page runs its
- * real `Engine`. Only development and test builds reach this file (see src/app/start.ts).
+ * real `Engine`. Only development and test builds reach this file (see src/main.ts).
  */
 import { expose } from 'comlink';
 import { installErrorTransfer } from '../../workers/comlink-errors.ts';
@@ -58,6 +58,8 @@ export const FAKE_MANIFEST: ModelManifest = {
   files: [],
 };
 
+export const FAKE_MODEL: StoredModel = { ...FAKE_MANIFEST, storedAt: Date.UTC(2026, 10, 2), formBytes: 135_000_000 };
+
 /** A thread that runs the script; each call is a new life with nothing loaded. */
 export function fakeThread(script: FakeScript, disk: FakeDisk): EngineThread {
   installErrorTransfer();
@@ -114,9 +116,8 @@ class FakeEngine implements EngineApi {
       if (this.#script.quota && i * 2 > steps)
         throw new PhiError('quota', 'The browser refused to store more: 41 MB are missing. What was downloaded is kept.', { missing: 41e6 });
     }
-    const stored: StoredModel = { ...FAKE_MANIFEST, storedAt: Date.now(), formBytes: 0 };
-    this.#disk.models = [stored];
-    return stored;
+    this.#disk.models = [FAKE_MODEL];
+    return FAKE_MODEL;
   }
 
   importFiles(): Promise<StoredModel> {

@@ -1,0 +1,56 @@
+import { createContext } from 'svelte';
+import { Chat } from '../chat/chat.svelte.ts';
+import { Conversations } from '../chat/conversations.svelte.ts';
+import { ConversationDatabase } from '../chat/database.ts';
+import type { Engine } from '../engine.ts';
+import { i18n, preferredLanguage } from '../i18n/i18n.svelte.ts';
+import { ModelSession } from '../models/model-session.svelte.ts';
+import type { SettingsValues } from '../settings/settings.svelte.ts';
+import { Settings } from '../settings/settings.svelte.ts';
+import { Toasts } from '../ui/toasts.svelte.ts';
+import { Router } from './router.svelte.ts';
+
+/** Everything that lives as long as the page, made once and handed to the components by context. */
+export class AppState {
+  readonly settings = new Settings();
+  readonly router = new Router();
+  readonly toasts = new Toasts();
+  readonly conversations = new Conversations(new ConversationDatabase());
+  readonly engine: Engine;
+  readonly models: ModelSession;
+  readonly chat: Chat;
+
+  constructor(engine: Engine) {
+    this.engine = engine;
+    this.models = new ModelSession(engine, this.settings);
+    this.chat = new Chat(engine, this.models, this.settings, this.conversations);
+  }
+
+  async start(): Promise<void> {
+    await Promise.all([this.conversations.loadList(), this.models.start()]);
+  }
+
+  applyTheme(): void {
+    const { theme } = this.settings.values;
+    if (theme === 'system') delete document.documentElement.dataset['theme'];
+    else document.documentElement.dataset['theme'] = theme;
+  }
+
+  setTheme(theme: SettingsValues['theme']): void {
+    this.settings.change({ theme });
+    this.applyTheme();
+  }
+
+  resetSettings(): void {
+    this.settings.reset();
+    this.applyTheme();
+    void this.setLanguage('auto');
+  }
+
+  async setLanguage(language: SettingsValues['language']): Promise<void> {
+    this.settings.change({ language });
+    await i18n.use(language === 'auto' ? preferredLanguage(navigator.languages) : language);
+  }
+}
+
+export const [useApp, provideApp] = createContext<AppState>();

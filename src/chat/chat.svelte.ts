@@ -1,0 +1,165 @@
+import { PhiError } from '../../workers/errors.ts';
+import type { GenerateStats, StopReason } from '../../workers/protocol.ts';
+import type { Engine } from '../engine.ts';
+import type { ModelSession } from '../models/model-session.svelte.ts';
+import type { Settings } from '../settings/settings.svelte.ts';
+import type { Conversation, Message, ReplyInfo } from './conversation.ts';
+import { addMessage, branchFrom, changeMessage, newConversation, newId, pathTo, showBranch, siblingsOf, toChatMessages } from './conversation.ts';
+import type { Conversations } from './conversations.svelte.ts';
+import { LiveReply } from './live-reply.svelte.ts';
+
+/** A reply in progress is stored so often, so that a reload loses little. */
+const CHECKPOINT_MS = 1_000;
+
+interface Outcome {
+  reason?: StopReason;
+  stats?: GenerateStats;
+  error?: PhiError;
+}
+
+/** What a person can do with a conversation. One reply at a time. */
+export class Chat {
+  readonly #engine: Engine;
+  readonly #models: ModelSession;
+  readonly #settings: Settings;
+  readonly #conversations: Conversations;
+  #live = $state.raw<LiveReply | null>(null);
+
+  constructor(engine: Engine, models: ModelSession, settings: Settings, conversations: Conversations) {
+    this.#engine = engine;
+    this.#models = models;
+    this.#settings = settings;
+    this.#conversations = conversations;
+  }
+
+  /** The reply that is being written, in whatever conversation. */
+  get live(): LiveReply | null {
+    return this.#live;
+  }
+
+  /** Sends a message in the open conversation, or in a new one, whose id is given at once through `onBegin`. */
+  async send(content: string, onBegin: (id: string) => void): Promise<void> {
+    if (this.#live) return;
+    let conversation = this.#conversations.current;
+    const fresh = !conversation;
+    conversation ??= newConversation(this.#settings.values.system);
+    conversation = addMessage(conversation, userMessage(conversation.tip, content));
+    if (fresh) onBegin(conversation.id);
+    await this.#reply(conversation, conversation.tip!, this.#settings.sampling().seed, fresh);
+  }
+
+  /** Another reply to the same message, with another seed. */
+  async regenerate(id: string): Promise<void> {
+    const conversation = this.#conversations.current;
+    const parent = conversation?.messages.find((message) => message.id === id)?.parent;
+    if (!conversation || !parent || this.#live) return;
+    const { seed } = this.#settings.values;
+    // A fixed seed counts on, so that the third reply to a message is as repeatable as the first.
+    const nextSeed = seed === null ? this.#settings.sampling().seed : (seed + siblingsOf(conversation, id).length) % 2 ** 32;
+    await this.#reply({ ...conversation, tip: parent }, parent, nextSeed);
+  }
+
+  /** A new version of a message of the person, and a reply to it; the old version stays beside it. */
+  async edit(id: string, content: string): Promise<void> {
+    const conversation = this.#conversations.current;
+    const message = conversation?.messages.find((other) => other.id === id);
+    if (!conversation || !message || this.#live) return;
+    const edited = addMessage(conversation, userMessage(message.parent, content));
+    await this.#reply(edited, edited.tip!, this.#settings.sampling().seed);
+  }
+
+  /** Goes on with a reply that was cut off. */
+  async continueReply(id: string): Promise<void> {
+    const conversation = this.#conversations.current;
+    const message = conversation?.messages.find((other) => other.id === id);
+    if (!conversation || !message?.reply || this.#live) return;
+    await this.#stream(conversation, message);
+  }
+
+  /** Shows another version of a message. */
+  async show(id: string): Promise<void> {
+    const conversation = this.#conversations.current;
+    if (conversation) await this.#conversations.update(conversation.id, (current) => showBranch(current, id));
+  }
+
+  /** Copies the path to a message into a conversation of its own. */
+  async branch(id: string): Promise<string | null> {
+    const conversation = this.#conversations.current;
+    if (!conversation) return null;
+    const branch = branchFrom(conversation, id);
+    await this.#conversations.begin(branch);
+    return branch.id;
+  }
+
+  async setSystem(system: string): Promise<void> {
+    const conversation = this.#conversations.current;
+    if (conversation) await this.#conversations.update(conversation.id, (current) => ({ ...current, system }));
+  }
+
+  stop(): void {
+    this.#live?.stop();
+  }
+
+  async #reply(conversation: Conversation, parent: string, seed: number, fresh = false): Promise<void> {
+    const reply: ReplyInfo = { state: 'streaming', seed, model: this.#models.name };
+    const message: Message = { id: newId(), parent, role: 'assistant', content: '', createdAt: Date.now(), reply };
+    const withReply = addMessage(conversation, message);
+    const stored = fresh ? this.#conversations.begin(withReply) : this.#conversations.update(withReply.id, () => withReply);
+    await this.#stream(withReply, message, stored);
+  }
+
+  async #stream(conversation: Conversation, message: Message, stored: Promise<void> = Promise.resolve()): Promise<void> {
+    const live = new LiveReply(conversation.id, message.id, message.content);
+    this.#live = live;
+    const save = (change: Partial<ReplyInfo>) =>
+      this.#conversations.update(conversation.id, (current) =>
+        changeMessage(current, message.id, (old) => ({ ...old, content: live.text, reply: { ...old.reply!, ...change } })),
+      );
+    let outcome: Outcome;
+    try {
+      await stored;
+      await save({ state: 'streaming', error: undefined, reason: undefined, stats: undefined });
+      outcome = await this.#run(live, conversation, message, save);
+    } catch (cause) {
+      outcome = { error: PhiError.from(cause) };
+    }
+    live.end();
+    const { reason, stats } = outcome;
+    const cancelled = reason === 'cancelled' || outcome.error?.code === 'cancelled';
+    const error = cancelled ? undefined : outcome.error?.toShape();
+    const unfinished = cancelled || error !== undefined || reason === 'max-tokens' || reason === 'context-full';
+    await save({ state: unfinished ? 'partial' : 'done', reason: cancelled ? 'cancelled' : reason, stats, error });
+    this.#live = null;
+  }
+
+  async #run(live: LiveReply, conversation: Conversation, message: Message, save: (change: Partial<ReplyInfo>) => Promise<void>): Promise<Outcome> {
+    await this.#models.ready(live.controller.signal);
+    const messages = toChatMessages(conversation, pathTo(conversation, message.id));
+    const sampling = { ...this.#settings.sampling(), seed: message.reply!.seed };
+    const request = { messages, sampling, maxTokens: this.#settings.values.maxTokens, continueLast: message.content !== '' };
+    const notices: string[] = [];
+    let lastSave = performance.now();
+    for await (const event of this.#engine.generate(request, live.controller.signal)) {
+      if (event.type === 'prefill') live.phase = { kind: 'prefill', done: event.done, total: event.total };
+      if (event.type === 'notice') {
+        notices.push(event.notice);
+        await save({ notices });
+      }
+      if (event.type === 'text') {
+        live.phase = { kind: 'streaming' };
+        live.append(event.text, event.tokens);
+        this.#models.hasAnswered();
+        if (performance.now() - lastSave > CHECKPOINT_MS) {
+          lastSave = performance.now();
+          await save({});
+        }
+      }
+      if (event.type === 'end') return { reason: event.reason, stats: event.stats };
+    }
+    throw new PhiError('internal', 'The reply ended without its closing event.');
+  }
+}
+
+function userMessage(parent: string | null, content: string): Message {
+  return { id: newId(), parent, role: 'user', content, createdAt: Date.now() };
+}

@@ -1,0 +1,143 @@
+/**
+ * A conversation is a tree of messages: an edit or a regenerated reply is a sibling, and `tip` says which leaf is shown. Pure
+ * functions; every change gives a new object.
+ */
+import type { ErrorShape } from '../../workers/errors.ts';
+import type { ChatMessage, GenerateStats, StopReason } from '../../workers/protocol.ts';
+
+export interface ReplyInfo {
+  /** `streaming` in storage means that the page went away in the middle. */
+  state: 'streaming' | 'done' | 'partial';
+  seed: number;
+  /** Name of the model, for people. */
+  model: string;
+  reason?: StopReason;
+  stats?: GenerateStats;
+  error?: ErrorShape;
+  notices?: string[];
+}
+
+export interface Message {
+  id: string;
+  /** null: a first message. */
+  parent: string | null;
+  role: 'user' | 'assistant';
+  content: string;
+  createdAt: number;
+  /** Of assistant messages only. */
+  reply?: ReplyInfo;
+}
+
+export interface Conversation {
+  format: 1;
+  id: string;
+  title: string;
+  /** The person gave the title; otherwise it follows the first message. */
+  named: boolean;
+  pinned: boolean;
+  createdAt: number;
+  updatedAt: number;
+  system: string;
+  /** In order of creation. */
+  messages: Message[];
+  /** Leaf of the path that is shown. */
+  tip: string | null;
+}
+
+/** What the list shows. */
+export type Summary = Pick<Conversation, 'id' | 'title' | 'pinned' | 'createdAt' | 'updatedAt'>;
+
+const TITLE_LENGTH = 60;
+
+export function newId(): string {
+  // randomUUID needs a secure context; getRandomValues does not.
+  return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+export function newConversation(system: string, now = Date.now()): Conversation {
+  return { format: 1, id: newId(), title: '', named: false, pinned: false, createdAt: now, updatedAt: now, system, messages: [], tip: null };
+}
+
+/** Messages from the first to `tip` (the shown leaf when absent). */
+export function pathTo(conversation: Conversation, tip: string | null = conversation.tip): Message[] {
+  const byId = new Map(conversation.messages.map((message) => [message.id, message]));
+  const path: Message[] = [];
+  for (let message = tip === null ? undefined : byId.get(tip); message; message = message.parent === null ? undefined : byId.get(message.parent))
+    path.push(message);
+  return path.reverse();
+}
+
+/** The message with `id` and its alternatives, in order of creation. */
+export function siblingsOf(conversation: Conversation, id: string): Message[] {
+  const parent = conversation.messages.find((message) => message.id === id)?.parent;
+  return parent === undefined ? [] : conversation.messages.filter((message) => message.parent === parent);
+}
+
+/** Adds a message and shows it. The first message of the person gives the title. */
+export function addMessage(conversation: Conversation, message: Message): Conversation {
+  const title = conversation.title || message.role !== 'user' ? conversation.title : titleFrom(message.content);
+  return {
+    ...conversation,
+    title,
+    messages: [...conversation.messages, message],
+    tip: message.id,
+    updatedAt: Math.max(conversation.updatedAt, message.createdAt),
+  };
+}
+
+export function changeMessage(conversation: Conversation, id: string, change: (message: Message) => Message): Conversation {
+  return { ...conversation, messages: conversation.messages.map((message) => (message.id === id ? change(message) : message)) };
+}
+
+/** Shows `id` and, below it, the newest message of every fork. */
+export function showBranch(conversation: Conversation, id: string): Conversation {
+  let tip = id;
+  for (;;) {
+    const child = conversation.messages.findLast((message) => message.parent === tip);
+    if (!child) return { ...conversation, tip };
+    tip = child.id;
+  }
+}
+
+/** A new conversation that holds a copy of the path to `id`. */
+export function branchFrom(conversation: Conversation, id: string, now = Date.now()): Conversation {
+  const ids = new Map(pathTo(conversation, id).map((message) => [message.id, newId()]));
+  const messages = pathTo(conversation, id).map((message) => ({
+    ...message,
+    id: ids.get(message.id)!,
+    parent: message.parent === null ? null : ids.get(message.parent)!,
+  }));
+  return { ...conversation, id: newId(), pinned: false, createdAt: now, updatedAt: now, messages, tip: messages.at(-1)?.id ?? null };
+}
+
+/** A reply that was streaming when the page went away becomes a partial one. The same object when there is none. */
+export function recover(conversation: Conversation): Conversation {
+  if (!conversation.messages.some((message) => message.reply?.state === 'streaming')) return conversation;
+  const mend = (message: Message): Message => (message.reply?.state === 'streaming' ? { ...message, reply: { ...message.reply, state: 'partial' } } : message);
+  return { ...conversation, messages: conversation.messages.map(mend) };
+}
+
+/** What the engine is given: the system prompt, then the path; empty replies (failed before their first token) are left out. */
+export function toChatMessages(conversation: Pick<Conversation, 'system'>, path: readonly Message[]): ChatMessage[] {
+  const system: ChatMessage[] = conversation.system.trim() ? [{ role: 'system', content: conversation.system }] : [];
+  return [...system, ...path.filter((message) => message.content !== '').map(({ role, content }) => ({ role, content }))];
+}
+
+export function summaryOf({ id, title, pinned, createdAt, updatedAt }: Conversation): Summary {
+  return { id, title, pinned, createdAt, updatedAt };
+}
+
+/** Pinned first, then the newest. */
+export function bySummaryOrder(a: Summary, b: Summary): number {
+  return Number(b.pinned) - Number(a.pinned) || b.updatedAt - a.updatedAt;
+}
+
+/** First line of a message, cut at a word where the language has spaces. */
+export function titleFrom(content: string): string {
+  const line = content.trim().split('\n', 1)[0]!.replace(/\s+/g, ' ');
+  const characters = [...line];
+  if (characters.length <= TITLE_LENGTH) return line;
+  const cut = characters.slice(0, TITLE_LENGTH).join('');
+  const space = cut.lastIndexOf(' ');
+  return `${cut.slice(0, space > TITLE_LENGTH / 2 ? space : undefined).trimEnd()}…`;
+}

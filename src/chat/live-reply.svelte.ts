@@ -1,0 +1,74 @@
+/** Shortest time between two renderings of a growing reply. */
+const RENDER_MS = 40;
+
+export type ReplyPhase = { kind: 'waiting' } | { kind: 'prefill'; done: number; total: number } | { kind: 'streaming' } | { kind: 'stopping' };
+
+/** A reply while it streams: text comes in pieces, and is shown at most once an animation frame. */
+export class LiveReply {
+  readonly conversation: string;
+  readonly message: string;
+  readonly controller = new AbortController();
+  #phase = $state.raw<ReplyPhase>({ kind: 'waiting' });
+  #shown = $state('');
+  /** All text so far, also what no frame has shown yet. */
+  #text: string;
+  #tokens = $state(0);
+  #lastRender = 0;
+  #frame = 0;
+
+  constructor(conversation: string, message: string, text: string) {
+    this.conversation = conversation;
+    this.message = message;
+    this.#text = text;
+    this.#shown = text;
+  }
+
+  get phase(): ReplyPhase {
+    return this.#phase;
+  }
+
+  set phase(phase: ReplyPhase) {
+    // Once a person has pressed Stop, nothing else is shown.
+    if (this.#phase.kind !== 'stopping') this.#phase = phase;
+  }
+
+  /** Text to render; reactive. */
+  get shown(): string {
+    return this.#shown;
+  }
+
+  get text(): string {
+    return this.#text;
+  }
+
+  get tokens(): number {
+    return this.#tokens;
+  }
+
+  append(text: string, tokens: number): void {
+    this.#text += text;
+    this.#tokens += tokens;
+    if (this.#frame === 0) this.#frame = requestAnimationFrame(this.#render);
+  }
+
+  stop(): void {
+    this.phase = { kind: 'stopping' };
+    this.controller.abort();
+  }
+
+  /** No rendering after this. */
+  end(): void {
+    cancelAnimationFrame(this.#frame);
+    this.#shown = this.#text;
+  }
+
+  readonly #render = (now: number): void => {
+    if (now - this.#lastRender < RENDER_MS) {
+      this.#frame = requestAnimationFrame(this.#render);
+      return;
+    }
+    this.#frame = 0;
+    this.#lastRender = now;
+    this.#shown = this.#text;
+  };
+}

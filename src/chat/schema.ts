@@ -1,0 +1,90 @@
+import * as v from 'valibot';
+import { PhiError } from '../../workers/errors.ts';
+import type { Conversation, Summary } from './conversation.ts';
+
+const count = v.pipe(v.number(), v.finite());
+const text = v.string();
+const id = v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/));
+
+const Stats = v.object({
+  promptTokens: count,
+  prefilledTokens: count,
+  generatedTokens: count,
+  contextTokens: count,
+  timeToFirstTokenMs: count,
+  prefillTokensPerSecond: count,
+  decodeTokensPerSecond: count,
+});
+
+const CODES = [
+  'bad-model',
+  'unsupported-model',
+  'network',
+  'integrity',
+  'quota',
+  'storage',
+  'cancelled',
+  'no-model',
+  'context-full',
+  'bad-request',
+  'backend',
+  'device-lost',
+  'out-of-memory',
+  'worker-died',
+  'busy',
+  'internal',
+] as const;
+
+const Reply = v.object({
+  state: v.picklist(['streaming', 'done', 'partial']),
+  seed: count,
+  model: text,
+  reason: v.optional(v.picklist(['end', 'stop-string', 'max-tokens', 'context-full', 'cancelled'])),
+  // Rates of a reply of one token are not finite; a reply is not lost for that.
+  stats: v.fallback(v.optional(Stats), undefined),
+  error: v.optional(v.object({ code: v.picklist(CODES), message: text, detail: v.optional(v.record(text, v.union([text, count, v.boolean(), v.null()]))) })),
+  notices: v.optional(v.array(text)),
+});
+
+const MessageSchema = v.object({
+  id,
+  parent: v.nullable(id),
+  role: v.picklist(['user', 'assistant']),
+  content: text,
+  createdAt: count,
+  reply: v.optional(Reply),
+});
+
+const SummaryEntries = { id, title: text, pinned: v.boolean(), createdAt: count, updatedAt: count };
+
+const SummarySchema = v.object(SummaryEntries);
+
+const ConversationSchema = v.pipe(
+  v.object({ ...SummaryEntries, format: v.literal(1), named: v.boolean(), system: text, messages: v.array(MessageSchema), tip: v.nullable(id) }),
+  v.check((value) => isTree(value), 'The messages do not form a tree.'),
+);
+
+/** Parents come before their children, ids are unique, and the tip is one of them; so walks towards the root end. */
+function isTree({ messages, tip }: { messages: { id: string; parent: string | null }[]; tip: string | null }): boolean {
+  const seen = new Set<string>();
+  for (const message of messages) {
+    if (seen.has(message.id) || (message.parent !== null && !seen.has(message.parent))) return false;
+    seen.add(message.id);
+  }
+  return tip === null ? messages.length === 0 : seen.has(tip);
+}
+
+/** What was read from storage or a file, as a conversation; anything else is a `storage` error that says what is wrong and where. */
+export function parseConversation(value: unknown): Conversation {
+  const result = v.safeParse(ConversationSchema, value);
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  const where = v.getDotPath(issue);
+  throw new PhiError('storage', `This conversation is damaged or was written by another version${where ? ` (${where})` : ''}: ${issue.message}`);
+}
+
+/** A list entry, or null where the record is damaged. */
+export function parseSummary(value: unknown): Summary | null {
+  const result = v.safeParse(SummarySchema, value);
+  return result.success ? result.output : null;
+}

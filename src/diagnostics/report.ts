@@ -1,0 +1,49 @@
+import type { EngineReport } from '../../workers/protocol.ts';
+import { i18n, t } from '../i18n/i18n.svelte.ts';
+import type { ModelPhase } from '../models/model-session.svelte.ts';
+import { formatBytes, formatDuration, formatNumber } from '../ui/format.ts';
+
+export interface Row {
+  label: string;
+  value: string;
+}
+
+/** What the engine says of itself, in words. */
+export function engineRows(report: EngineReport): Row[] {
+  const language = i18n.language;
+  const time = (ms: number) => formatDuration(ms, language);
+  const number = (value: number) => formatNumber(value, language);
+  return [
+    { label: t('model'), value: report.name },
+    { label: t('backend'), value: report.backend },
+    { label: t('device'), value: report.device },
+    { label: t('asked'), value: [report.asked.backend, report.asked.device].filter(Boolean).join(', ') },
+    { label: t('weightForm'), value: report.form },
+    { label: t('graphs'), value: number(report.graphs) },
+    { label: t('nodesOnWasm'), value: number(report.nodesOnWasm) },
+    { label: t('threads'), value: number(report.threads) },
+    { label: t('contextLength'), value: t('contextOf', number(report.contextLength), number(report.modelContext)) },
+    { label: t('memoryHeld'), value: formatBytes(report.bytesHeld, language) },
+    { label: t('loadTime'), value: t('loadTimes', time(report.loadMs), time(report.prepareMs), time(report.compileMs), time(report.warmUpMs)) },
+  ];
+}
+
+/** What the browser tells about itself, as far as it matters for speed. */
+export function environmentRows(): Row[] {
+  const yesNo = (value: boolean) => (value ? t('yes') : t('no'));
+  return [
+    { label: t('userAgent'), value: navigator.userAgent },
+    { label: t('cores'), value: String(navigator.hardwareConcurrency) },
+    { label: t('isolated'), value: yesNo(crossOriginIsolated) },
+    { label: 'WebGPU', value: yesNo('gpu' in navigator) },
+    { label: 'WebNN', value: yesNo('ml' in navigator) },
+    { label: t('jspi'), value: yesNo('Suspending' in WebAssembly) },
+  ];
+}
+
+/** The whole report for an issue or a mail. */
+export function toPlainText(environment: Row[], engine: Row[], rejected: EngineReport['rejected'], phase: ModelPhase): string {
+  const lines = (rows: Row[]) => rows.map(({ label, value }) => `${label}: ${value}`);
+  const failure = phase.kind === 'failed' ? [`${phase.while}: ${phase.error.code}: ${phase.error.message}`] : [phase.kind];
+  return [...failure, '', ...lines(engine), '', ...rejected.map(({ what, why }) => `${what}: ${why}`), '', ...lines(environment)].join('\n');
+}

@@ -1,0 +1,50 @@
+import type { Catalogue } from './en.ts';
+import { en } from './en.ts';
+
+export const LANGUAGES = { en: 'English', ja: '日本語' } as const;
+export type Language = keyof typeof LANGUAGES;
+
+/** English is always there; other languages are fetched when they are chosen. */
+const LOADERS: Record<Language, () => Promise<Catalogue>> = {
+  en: () => Promise.resolve(en),
+  ja: () => import('./ja.ts').then((module) => module.ja),
+};
+
+class I18n {
+  #language = $state<Language>('en');
+  #catalogue = $state.raw<Catalogue>(en);
+
+  get language(): Language {
+    return this.#language;
+  }
+
+  get catalogue(): Catalogue {
+    return this.#catalogue;
+  }
+
+  /** Switches every string on the page. */
+  async use(language: Language): Promise<void> {
+    this.#catalogue = await LOADERS[language]();
+    this.#language = language;
+    document.documentElement.lang = language;
+  }
+}
+
+export const i18n = new I18n();
+
+type Arguments<K extends keyof Catalogue> = Catalogue[K] extends (...args: infer A) => string ? A : [];
+
+/** The string `key` in the language of the page; reactive where runes are. Strings with figures take them as arguments. */
+export function t<K extends keyof Catalogue>(key: K, ...args: Arguments<K>): string {
+  const entry = i18n.catalogue[key] as string | ((...args: Arguments<K>) => string);
+  return typeof entry === 'string' ? entry : entry(...args);
+}
+
+/** The first of the browser's languages that we speak. */
+export function preferredLanguage(wanted: readonly string[]): Language {
+  for (const tag of wanted) {
+    const language = tag.split('-')[0]!.toLowerCase();
+    if (language in LANGUAGES) return language as Language;
+  }
+  return 'en';
+}

@@ -1,0 +1,25 @@
+import { mount } from 'svelte';
+import App from './app/App.svelte';
+import { AppState } from './app/app.svelte.ts';
+import { Engine } from './engine.ts';
+import { i18n, preferredLanguage } from './i18n/i18n.svelte.ts';
+import './ui/tokens.css';
+import './ui/base.css';
+import './chat/prose.css';
+
+/** The real engine, or a scripted one (`?fake=first,slow`) in development and test builds; production builds do not contain it. */
+async function makeEngine(): Promise<Engine> {
+  const flags = import.meta.env.MODE === 'production' ? null : new URLSearchParams(location.search).get('fake');
+  if (flags === null) return new Engine();
+  const { FAKE_MODEL, fakeThread, parseFakeScript } = await import('./testing/fake-engine.ts');
+  const script = parseFakeScript(flags);
+  const disk = { models: script.first ? [] : [FAKE_MODEL] };
+  return new Engine(() => fakeThread(script, disk));
+}
+
+const app = new AppState(await makeEngine());
+app.applyTheme();
+const { language } = app.settings.values;
+await i18n.use(language === 'auto' ? preferredLanguage(navigator.languages) : language);
+mount(App, { target: document.getElementById('app')!, props: { app } });
+void app.start();

@@ -1,0 +1,206 @@
+import type { ErrorShape } from '../../workers/errors.ts';
+import { PhiError } from '../../workers/errors.ts';
+import type { EngineReport, LoadRequest, Progress, StorageReport, StoredModel } from '../../workers/protocol.ts';
+import type { Engine, JobOptions } from '../engine.ts';
+import type { Settings } from '../settings/settings.svelte.ts';
+import type { ModelInfo } from './starter.ts';
+import { fetchStarter, STARTER_ID, starterUrl } from './starter.ts';
+
+export type ModelPhase =
+  | { kind: 'checking' }
+  | { kind: 'absent' }
+  | { kind: 'installing'; progress: Progress | null }
+  | { kind: 'loading'; progress: Progress | null }
+  | { kind: 'ready'; report: EngineReport }
+  | { kind: 'failed'; error: ErrorShape; while: 'checking' | 'installing' | 'loading' | 'running' };
+
+/** From "is it stored" to "it answers": the life of the chosen model on this page. */
+export class ModelSession {
+  readonly #engine: Engine;
+  readonly #settings: Settings;
+  #phase = $state.raw<ModelPhase>({ kind: 'checking' });
+  #storage = $state.raw<StorageReport | null>(null);
+  #starter = $state.raw<ModelInfo | null>(null);
+  #job: AbortController | null = null;
+  /** A worker that dies again before it answered once is not started a third time. */
+  #restarted = false;
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- callbacks, never shown
+  readonly #waiting = new Set<() => void>();
+
+  constructor(engine: Engine, settings: Settings) {
+    this.#engine = engine;
+    this.#settings = settings;
+    engine.onDeath((error) => void this.#afterDeath(error));
+  }
+
+  get phase(): ModelPhase {
+    return this.#phase;
+  }
+
+  get storage(): StorageReport | null {
+    return this.#storage;
+  }
+
+  /** The starter's manifest as served beside the page; null until read, and offline. */
+  get starter(): ModelInfo | null {
+    return this.#starter;
+  }
+
+  get report(): EngineReport | null {
+    return this.#phase.kind === 'ready' ? this.#phase.report : null;
+  }
+
+  get chosen(): string {
+    return this.#settings.values.model ?? STARTER_ID;
+  }
+
+  /** Name of the chosen model, for people. */
+  get name(): string {
+    return this.#storage?.models.find((model) => model.id === this.chosen)?.name ?? this.#starter?.name ?? this.chosen;
+  }
+
+  /** Looks what is stored, and loads the chosen model when it is there. */
+  async start(): Promise<void> {
+    this.#set({ kind: 'checking' });
+    try {
+      const [storage, report] = await Promise.all([this.refresh(), this.#engine.report()]);
+      if (report?.model === this.chosen) return this.#set({ kind: 'ready', report });
+      if (storage.models.some((model) => model.id === this.chosen)) return await this.load();
+      if (this.chosen !== STARTER_ID) {
+        this.#settings.change({ model: null }); // It was removed, or evicted with the rest.
+        return await this.start();
+      }
+      this.#set({ kind: 'absent' });
+      this.#starter ??= await fetchStarter();
+    } catch (cause) {
+      this.#fail(cause, 'checking');
+    }
+  }
+
+  async refresh(): Promise<StorageReport> {
+    this.#storage = await this.#engine.storage();
+    return this.#storage;
+  }
+
+  /** Downloads the starter (or what is missing of it), then loads it. */
+  install(): Promise<void> {
+    return this.#acquire(async (options) => {
+      // Before the download, so that the browser does not evict what is being stored. A refusal changes nothing else.
+      await navigator.storage?.persist?.().catch(() => false);
+      return await this.#engine.install(starterUrl(), options);
+    });
+  }
+
+  /** Takes over files from the disk, then loads the model. */
+  importFiles(files: { path: string; file: Blob }[]): Promise<void> {
+    return this.#acquire((options) => this.#engine.importFiles(files, options));
+  }
+
+  /** Loads the chosen model with the backend and the context length of the settings. */
+  async load(): Promise<void> {
+    const job = this.#begin({ kind: 'loading', progress: null });
+    const { backend, contextLength } = this.#settings.values;
+    const request: LoadRequest = { model: this.chosen, backend, contextLength };
+    try {
+      const onProgress = (progress: Progress) => this.#progress(job, { kind: 'loading', progress });
+      const report = await this.#engine.load(request, { signal: job.signal, onProgress });
+      if (this.#job === job) this.#set({ kind: 'ready', report });
+    } catch (cause) {
+      if (this.#job === job) this.#fail(cause, 'loading');
+    }
+  }
+
+  async choose(model: string): Promise<void> {
+    this.#settings.change({ model });
+    await this.load();
+  }
+
+  /** Deletes a model from the store; the loaded one is unloaded first. */
+  async remove(model: string): Promise<void> {
+    if (this.report?.model === model) await this.#engine.unload();
+    await this.#engine.remove(model);
+    if (model === this.chosen) await this.start();
+    else await this.refresh();
+  }
+
+  /** Number of damaged shards; they are dropped, and a download brings them back. */
+  async verify(model: string, signal: AbortSignal, onProgress: (progress: Progress) => void): Promise<number> {
+    const { damaged } = await this.#engine.verify(model, { signal, onProgress });
+    await this.refresh();
+    return damaged.length;
+  }
+
+  /** Stops a download or a load. */
+  cancel(): void {
+    this.#job?.abort();
+  }
+
+  /** Resolves when the model answers; rejects when it cannot be expected to, or when `signal` aborts. */
+  async ready(signal: AbortSignal): Promise<EngineReport> {
+    for (;;) {
+      if (signal.aborted) throw new PhiError('cancelled', 'Cancelled.');
+      const phase = this.#phase;
+      if (phase.kind === 'ready') return phase.report;
+      if (phase.kind === 'failed') throw PhiError.fromShape(phase.error);
+      if (phase.kind === 'absent') throw new PhiError('no-model', 'No model is stored. Download one first.');
+      await new Promise<void>((resolve) => {
+        const wake = () => {
+          this.#waiting.delete(wake);
+          signal.removeEventListener('abort', wake);
+          resolve();
+        };
+        this.#waiting.add(wake);
+        signal.addEventListener('abort', wake);
+      });
+    }
+  }
+
+  /** The model has answered: a worker that dies later deserves another start. */
+  hasAnswered(): void {
+    this.#restarted = false;
+  }
+
+  async #afterDeath(error: PhiError): Promise<void> {
+    // A load or a download that was under way reports the death itself.
+    if (this.#phase.kind !== 'ready') return;
+    this.#fail(error, 'running');
+    if (this.#restarted) return;
+    this.#restarted = true;
+    await this.load();
+  }
+
+  async #acquire(run: (options: JobOptions) => Promise<StoredModel>): Promise<void> {
+    const job = this.#begin({ kind: 'installing', progress: null });
+    try {
+      const stored = await run({ signal: job.signal, onProgress: (progress) => this.#progress(job, { kind: 'installing', progress }) });
+      this.#settings.change({ model: stored.id });
+      await this.refresh();
+    } catch (cause) {
+      if (this.#job !== job) return;
+      if (PhiError.from(cause).code === 'cancelled') await this.start();
+      else this.#fail(cause, 'installing');
+      return;
+    }
+    await this.load();
+  }
+
+  #begin(phase: ModelPhase): AbortController {
+    this.#job?.abort();
+    this.#job = new AbortController();
+    this.#set(phase);
+    return this.#job;
+  }
+
+  #progress(job: AbortController, phase: ModelPhase): void {
+    if (this.#job === job && !job.signal.aborted && this.#phase.kind === phase.kind) this.#set(phase);
+  }
+
+  #fail(cause: unknown, during: Extract<ModelPhase, { kind: 'failed' }>['while']): void {
+    this.#set({ kind: 'failed', error: PhiError.from(cause).toShape(), while: during });
+  }
+
+  #set(phase: ModelPhase): void {
+    this.#phase = phase;
+    for (const wake of [...this.#waiting]) wake();
+  }
+}

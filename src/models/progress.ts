@@ -1,0 +1,41 @@
+import type { Progress } from '../../workers/protocol.ts';
+import { i18n, t } from '../i18n/i18n.svelte.ts';
+import { formatBytes, formatDuration } from '../ui/format.ts';
+
+/** A progress event in words, and as a share of 1 where it can be told (null: it moves, nobody knows how far). */
+export interface ProgressLine {
+  title: string;
+  detail: string;
+  share: number | null;
+}
+
+export function describeProgress(progress: Progress | null): ProgressLine {
+  const language = i18n.language;
+  if (!progress) return { title: t('starting'), detail: '', share: null };
+  switch (progress.phase) {
+    case 'download':
+    case 'import': {
+      const figures = [t('bytesOf', formatBytes(progress.bytesDone, language), formatBytes(progress.bytesTotal, language))];
+      if (progress.bytesPerSecond > 0) figures.push(`${formatBytes(progress.bytesPerSecond, language)}/s`);
+      if (progress.secondsLeft !== null && progress.secondsLeft >= 1)
+        figures.push(t('timeLeft', formatDuration(Math.round(progress.secondsLeft) * 1000, language)));
+      return {
+        title: progress.phase === 'download' ? t('downloading') : t('importing'),
+        detail: figures.join(' · '),
+        share: progress.bytesTotal > 0 ? progress.bytesDone / progress.bytesTotal : null,
+      };
+    }
+    case 'verify':
+      return {
+        title: t('verifying'),
+        detail: t('bytesOf', formatBytes(progress.bytesDone, language), formatBytes(progress.bytesTotal, language)),
+        share: progress.bytesTotal > 0 ? progress.bytesDone / progress.bytesTotal : null,
+      };
+    case 'prepare':
+      return { title: t('preparing'), detail: '', share: progress.total > 0 ? progress.done / progress.total : null };
+    case 'compile':
+      return { title: t('compiling'), detail: progress.what, share: null };
+    case 'warm-up':
+      return { title: t('warmingUp'), detail: '', share: null };
+  }
+}

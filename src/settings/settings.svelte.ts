@@ -1,0 +1,101 @@
+import * as v from 'valibot';
+import type { Sampling } from '../../workers/protocol.ts';
+
+const STORAGE_KEY = 'phi-settings';
+
+const number = (min: number, max: number, fallback: number) => v.fallback(v.pipe(v.number(), v.minValue(min), v.maxValue(max)), fallback);
+const integer = (min: number, max: number, fallback: number) => v.fallback(v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max)), fallback);
+
+/** Bounds of the sliders and of what is read from storage. */
+export const BOUNDS = {
+  temperature: { min: 0, max: 2, step: 0.05 },
+  topK: { min: 0, max: 200, step: 1 },
+  topP: { min: 0.05, max: 1, step: 0.05 },
+  minP: { min: 0, max: 0.5, step: 0.01 },
+  repetitionPenalty: { min: 1, max: 2, step: 0.05 },
+} as const;
+
+export const DEFAULT_SAMPLING: Omit<Sampling, 'seed'> = { temperature: 0.6, topK: 40, topP: 0.9, minP: 0.05, repetitionPenalty: 1.1 };
+export const MAX_SEED = 2 ** 32 - 1;
+
+const bounded = (name: keyof typeof BOUNDS) => number(BOUNDS[name].min, BOUNDS[name].max, DEFAULT_SAMPLING[name]);
+
+/** Every field falls back on its own, so that one bad value does not cost the others. */
+const SettingsSchema = v.object({
+  language: v.fallback(v.picklist(['auto', 'en', 'ja']), 'auto'),
+  theme: v.fallback(v.picklist(['system', 'light', 'dark']), 'system'),
+  /** Chosen model; null = the starter. */
+  model: v.fallback(v.nullable(v.string()), null),
+  backend: v.fallback(v.picklist(['auto', 'webnn', 'webgpu', 'wasm']), 'auto'),
+  /** Slots of the KV cache; 0 = what the model and the device allow. */
+  contextLength: integer(0, 131_072, 0),
+  /** System prompt of new conversations. */
+  system: v.fallback(v.string(), ''),
+  temperature: bounded('temperature'),
+  topK: integer(BOUNDS.topK.min, BOUNDS.topK.max, DEFAULT_SAMPLING.topK),
+  topP: bounded('topP'),
+  minP: bounded('minP'),
+  repetitionPenalty: bounded('repetitionPenalty'),
+  /** null = a new one for every reply. */
+  seed: v.fallback(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_SEED))), null),
+  maxTokens: integer(1, 131_072, 1024),
+});
+
+export type SettingsValues = v.InferOutput<typeof SettingsSchema>;
+
+/** What is stored, read as far as it is sound. */
+export function parseSettings(json: string | null): SettingsValues {
+  let value: unknown;
+  try {
+    value = JSON.parse(json ?? '{}');
+  } catch {
+    value = {}; // Damaged settings are worth no more than the defaults.
+  }
+  const record = typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
+  const blank = Object.fromEntries(Object.keys(SettingsSchema.entries).map((key) => [key, undefined]));
+  return v.parse(SettingsSchema, { ...blank, ...record });
+}
+
+/** What the person chose; kept in localStorage, because the theme is needed before the first paint. */
+export class Settings {
+  readonly #storage: Storage | null;
+  #values = $state<SettingsValues>(parseSettings(null));
+
+  constructor(storage: Storage | null = usableStorage()) {
+    this.#storage = storage;
+    this.#values = parseSettings(storage?.getItem(STORAGE_KEY) ?? null);
+  }
+
+  get values(): Readonly<SettingsValues> {
+    return this.#values;
+  }
+
+  change(values: Partial<SettingsValues>): void {
+    Object.assign(this.#values, values);
+    this.#storage?.setItem(STORAGE_KEY, JSON.stringify(this.#values));
+  }
+
+  reset(): void {
+    // The model stays: it is a download, not a preference.
+    this.change({ ...parseSettings(null), model: this.#values.model });
+  }
+
+  /** Sampling of the next reply; without a fixed seed, a new one. */
+  sampling(): Sampling {
+    const { temperature, topK, topP, minP, repetitionPenalty, seed } = this.#values;
+    return { temperature, topK, topP, minP, repetitionPenalty, seed: seed ?? randomSeed() };
+  }
+}
+
+export function randomSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0]!;
+}
+
+/** localStorage, or null where the browser forbids it (cookies blocked); settings then last as long as the page. */
+function usableStorage(): Storage | null {
+  try {
+    return window.localStorage;
+  } catch {
+    return null;
+  }
+}
