@@ -1,0 +1,28 @@
+/** Reference models and numbers: a few lie here, the rest beside the repository, where they may be absent. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseExpected, type Expected } from '../scripts/evaluate/expected.ts';
+
+const HERE = fileURLToPath(new URL('./fixtures/', import.meta.url));
+const SHARED = fileURLToPath(new URL('../../shared/fixtures/', import.meta.url));
+
+/** Path of a fixture, or null when this machine does not have it. */
+export function fixture(path: string): string | null {
+  return [HERE, SHARED].map((folder) => join(folder, path)).find((candidate) => existsSync(candidate)) ?? null;
+}
+
+/** The same, for a test that has made sure that it is there. */
+export function needFixture(path: string): string {
+  const found = fixture(path);
+  if (found === null) throw new Error(`The fixture ${path} is absent.`);
+  return found;
+}
+
+export const readExpected = (path: string): Expected => parseExpected(readFileSync(needFixture(path), 'utf8'));
+
+/** Says once which of `paths` are absent; their tests are skipped. */
+export function reportAbsent(paths: readonly string[]): void {
+  const absent = paths.filter((path) => fixture(path) === null);
+  if (absent.length > 0) console.warn(`Skipped, because ../shared/fixtures is absent or lacks them: ${absent.join(', ')}`);
+}

@@ -1,0 +1,82 @@
+/** Tiny models against independent references: the whole engine in a real browser, float32 on WASM, one browser for all. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { checkCase } from '../scripts/evaluate/check.ts';
+import { argmax } from '../scripts/evaluate/compare.ts';
+import { startEngineHost, type Engine, type EngineHost } from '../scripts/evaluate/engine.ts';
+import { selectModel } from '../scripts/evaluate/model-files.ts';
+import type { WeightForm } from '../workers/protocol.ts';
+import { fixture, needFixture, readExpected, reportAbsent } from './fixtures.ts';
+
+const TOLERANCE = 0.02;
+/** A best token that leads by more than this survives int8 weights and activations. */
+const INT8_GAP = 1.5;
+
+const KINDS = ['phi3-mini-4k', 'phi3.5-mini', 'phi4-mini', 'phi4'];
+const gguf = (kind: string, type: string): [string, string] => [`phi/${kind}/gguf/${type}.gguf`, `phi/${kind}/gguf/${type}.expected.json`];
+const folder = (path: string): [string, string] => [`phi/${path}`, `phi/${path}/expected.json`];
+
+/** Model and reference. */
+const MODELS: [string, string][] = [
+  ...KINDS.flatMap((kind) => ['q8_0', 'q4_0', 'q4_1', 'q4_k_m', 'q6_k'].map((type) => gguf(kind, type))),
+  ...['f16', 'q5_k_m', 'iq4_nl'].map((type) => gguf('phi4-mini', type)),
+  ...KINDS.map(folder),
+  ...['phi3.5-mini/mlx-4bit', 'phi3.5-mini/mlx-8bit', 'phi4-mini/mlx-4bit', 'phi4-mini/mlx-8bit'].map(folder),
+];
+
+let host: EngineHost;
+const open = async (path: string, form: WeightForm): Promise<Engine> => host.open(await selectModel(needFixture(path)), { backend: 'wasm', form });
+
+beforeAll(async () => {
+  reportAbsent(MODELS.map(([, expected]) => expected));
+  host = await startEngineHost({ gpu: false });
+});
+
+afterAll(async () => {
+  await host.close();
+  expect(host.session.foreign).toEqual([]);
+});
+
+describe('float32 on WASM equals the reference', () => {
+  it.for(MODELS)('%s', async ([model, reference], { skip }) => {
+    skip(fixture(reference) === null, `${reference} is absent`);
+    const engine = await open(model, 'float32');
+    expect(engine.report).toMatchObject({ backend: 'wasm', form: 'float32' });
+    const { cases } = readExpected(reference);
+    expect(cases.map((one) => one.input_ids.length)).toEqual([5, 40, 60, 100]);
+    for (const [index, one] of cases.entries()) {
+      const report = await checkCase(engine, one, index, TOLERANCE);
+      expect(report.problems, `${report.promptTokens} tokens`).toEqual([]);
+      expect(report.greedy!.equal, `${report.promptTokens} tokens, greedy`).toBe(16);
+    }
+  });
+});
+
+describe('int8 on WASM keeps every best token that is clearly ahead', () => {
+  it.for(KINDS)('%s', async (kind, { skip }) => {
+    const [model, reference] = gguf(kind, 'q8_0');
+    skip(fixture(reference) === null, `${reference} is absent`);
+    const { cases } = readExpected(reference);
+    const sequences = cases.map((one) => [...one.input_ids, ...one.greedy!]);
+
+    const exact = await open(model, 'float32');
+    const references = [];
+    for (const ids of sequences) references.push(await exact.call('argmaxAll', ids));
+
+    const engine = await open(model, 'int8');
+    expect(engine.report.form).toBe('int8');
+    let sure = 0;
+    for (const [index, ids] of sequences.entries()) {
+      const { argmax: ours } = await engine.call('argmaxAll', ids);
+      const reference = references[index]!;
+      const positions = reference.argmax.map((_, i) => i).filter((i) => reference.gaps[i]! > INT8_GAP);
+      expect(positions.map((i) => ours[i])).toEqual(positions.map((i) => reference.argmax[i]));
+      sure += positions.length;
+      // The last prompt position once more against the file's own logits.
+      const logits = cases[index]!.last_logits!;
+      const best = argmax(logits);
+      const gap = logits[best]! - Math.max(...logits.filter((_, id) => id !== best));
+      if (gap > INT8_GAP) expect(argmax(await engine.call('lastLogits', cases[index]!.input_ids))).toBe(best);
+    }
+    expect(sure, 'positions that were compared').toBeGreaterThan(0);
+  });
+});
