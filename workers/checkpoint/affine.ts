@@ -1,7 +1,8 @@
 /** Matrices over stored tensors whose rows are output features, as most files have them: floats, and codes with scales and zero points. */
 import { PhiError } from '../errors.ts';
+import { blobSource } from '../store/bytes.ts';
 import type { Rows } from '../weights/rows.ts';
-import { codeBits, elementCount, isFloat, readCodes, readFloats, type StoredTensor } from './tensor.ts';
+import { codeBits, elementCount, isFloat, readCodes, readFloats, readVector, type StoredTensor } from './tensor.ts';
 import type { Matrix } from './types.ts';
 
 /** Weights of one row that share a scale when rows are not cut into blocks evenly: `cols` is no multiple of `block`. */
@@ -27,6 +28,12 @@ export function floatMatrix(tensor: StoredTensor): Matrix {
       return { kind: 'float', rows: count, cols, values: await readFloats(tensor, start * cols, count * cols) };
     },
   };
+}
+
+/** A tensor of one float written out once for each row. */
+export async function repeated(tensor: StoredTensor, rows: number): Promise<StoredTensor> {
+  const values = new Float32Array(rows).fill((await readVector(tensor))[0] ?? Number.NaN);
+  return { name: tensor.name, dtype: 'f32', dims: [rows], source: blobSource(tensor.name, new Blob([values])), offset: 0 };
 }
 
 /** What shifts the codes. `codes` and `floats` are zero points: weight = scale * (code - zero point). `biases`: weight = scale * code + bias. */

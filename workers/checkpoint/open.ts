@@ -24,11 +24,9 @@ export async function openCheckpoint(files: ModelFiles): Promise<Checkpoint> {
     case 'safetensors':
       return (await import('./safetensors.ts')).openSafetensors(files);
     case 'onnx':
+      return (await import('./onnx.ts')).openOnnx(files);
     case 'openvino':
-      throw new PhiError(
-        'unsupported-model',
-        `${model.paths[0]}: ${model.format === 'onnx' ? 'ONNX' : 'OpenVINO'} models are not read yet. Take the GGUF or safetensors form.`,
-      );
+      return (await import('./openvino.ts')).openOpenVino(files);
   }
 }
 
