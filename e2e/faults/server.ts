@@ -125,7 +125,7 @@ async function sendBody(
     if (fault?.kind === 'drip') await sleep(fault.pauseMs);
   }
   if (fault?.kind === 'stall') return;
-  // A cut that overtakes the bytes before it would lose them in the socket's buffer.
-  if (fault?.kind === 'drop' || difference > 0) return void setTimeout(() => response.destroy(), 2);
+  // An error overtakes bytes that the client has received and not read yet, and they are lost: give it time.
+  if (fault?.kind === 'drop' || difference > 0) return void setTimeout(() => response.destroy(), 15);
   response.end();
 }

@@ -2,8 +2,8 @@ import { PhiError } from '../errors.ts';
 import type { ModelFile, StoredModel } from '../protocol.ts';
 import { assertRange, type ByteSource, type ModelFiles } from './bytes.ts';
 import type { StoreContext } from './context.ts';
+import { hashBlob } from './hash.ts';
 import { demote, slotsOf, storedShards, type Slot } from './inventory.ts';
-import { hashBlob } from './verify.ts';
 
 /** A damaged or missing shard: the model no longer counts as whole, and the error names what `install` will fetch again. */
 async function damaged(context: StoreContext, model: StoredModel, slots: Slot[]): Promise<PhiError> {

@@ -8,7 +8,7 @@
 import { PhiError } from '../errors.ts';
 import type { StoredModel } from '../protocol.ts';
 import type { StoreContext } from './context.ts';
-import { sha256Hex } from './hash.ts';
+import { hashBlob, sha256Hex } from './hash.ts';
 import { freeRoom } from './room.ts';
 import { modelPrefix } from './tables.ts';
 
@@ -54,19 +54,13 @@ export async function openForm({ tables }: StoreContext, form: FormKey, signal: 
   for (const [i, { bytes, sha256 }] of header.chunks.entries()) {
     signal.throwIfAborted();
     const blob = blobs[i];
-    if (!(blob instanceof Blob) || blob.size !== bytes || (await hashOf(blob)) !== sha256) {
+    if (!(blob instanceof Blob) || blob.size !== bytes || (await hashBlob(blob)) !== sha256) {
       await tables.forms.deleteAll(formsOf(form));
       return null;
     }
     sound.push(blob);
   }
   return sound;
-}
-
-/** Null when the bytes behind the handle are gone. */
-async function hashOf(blob: Blob): Promise<string | null> {
-  const bytes = await blob.arrayBuffer().catch(() => null);
-  return bytes && sha256Hex(new Uint8Array(bytes));
 }
 
 /** Whether a form of so many bytes may be kept. Unknown free room counts as none. */

@@ -9,6 +9,12 @@ export async function sha256Hex(bytes: Uint8Array<ArrayBuffer>): Promise<string>
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
+/** SHA-256 of what a Blob holds; null when the browser can no longer read it (its file was evicted or damaged). */
+export async function hashBlob(blob: Blob): Promise<string | null> {
+  const bytes = await blob.arrayBuffer().catch(() => null);
+  return bytes && sha256Hex(new Uint8Array(bytes));
+}
+
 /** SHA-256 of blobs one after the other, in slices: for files larger than memory. `onBytes` gets the bytes of each slice. */
 export async function sha256OfBlobs(blobs: Blob[], signal: AbortSignal, onBytes: (bytes: number) => void): Promise<string> {
   const hash = await createSHA256();

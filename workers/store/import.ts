@@ -4,7 +4,7 @@ import type { StoreContext } from './context.ts';
 import { sha256Hex } from './hash.ts';
 import { slotsOf, storedShards } from './inventory.ts';
 import { begin, complete } from './install.ts';
-import { cutFile, DISK, validateManifest } from './manifest.ts';
+import { cutFile, DISK, isSafePath, validateManifest } from './manifest.ts';
 import { Meter } from './meter.ts';
 import { cancelled } from './patience.ts';
 import { explainQuota, putShard } from './put.ts';
@@ -35,6 +35,8 @@ function withoutCommonFolder(files: DiskFile[]): { folder: string | null; files:
 
 /** What the import will store, without hashes. Throws `bad-request` where there is nothing to import. */
 export async function describeImport(chosen: DiskFile[], name?: string): Promise<{ model: ModelManifest; files: Map<string, Blob> }> {
+  const unsafe = chosen.find(({ path }) => !isSafePath(path));
+  if (unsafe) throw new PhiError('bad-request', `"${unsafe.path}" cannot be imported: its path must stay inside the chosen folder.`);
   const { folder, files } = withoutCommonFolder(chosen);
   if (!files.some(({ file }) => file.size > 0)) throw new PhiError('bad-request', 'There is nothing to import: no file was chosen, or all are empty.');
   const largest = files.reduce((a, b) => (b.file.size > a.file.size ? b : a));

@@ -14,7 +14,8 @@ const text = v.pipe(v.string('must be text'), v.maxLength(2_000, 'is longer than
 const bytes = v.pipe(v.number('must be a number of bytes'), v.safeInteger('must be a whole number'), v.minValue(0, 'must not be negative'));
 const sha256 = v.pipe(v.string('must be text'), v.regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hexadecimal digits'));
 
-function isSafePath(path: string): boolean {
+/** Whether a path inside a model is relative, with forward slashes, and stays inside. */
+export function isSafePath(path: string): boolean {
   // Path segments become keys and file names of an export: none may climb, hide a separator or be empty.
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   return !/[\\\u0000-\u001f\u007f]/.test(path) && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');

@@ -1,13 +1,7 @@
 import type { Progress, StoredModel } from '../protocol.ts';
 import type { StoreContext } from './context.ts';
-import { sha256Hex } from './hash.ts';
+import { hashBlob } from './hash.ts';
 import { demote, slotsOf, storedShards } from './inventory.ts';
-
-/** SHA-256 of what a Blob holds; null when the browser can no longer read it (its file was evicted or damaged). */
-export async function hashBlob(blob: Blob): Promise<string | null> {
-  const bytes = await blob.arrayBuffer().catch(() => null);
-  return bytes && sha256Hex(new Uint8Array(bytes));
-}
 
 /**
  * Re-reads and re-hashes every shard of a stored model. Damaged and missing ones are dropped and listed; then the model no longer
