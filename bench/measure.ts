@@ -1,0 +1,122 @@
+/** One engine on one page: its tasks, each repeated when other programs disturbed it. */
+import type { BrowserContext, Page } from 'playwright-core';
+import { cpuTimes, othersShare, untilQuiet } from './contention.ts';
+import type { Options, Task } from './options.ts';
+import type { PeerName, Prompt, Reply } from './peers/peer.ts';
+import { REPLY_MARK, type Prompts } from './prompts.ts';
+import type { Metric, Sample } from './report.ts';
+
+/** Above this share of the processor in other hands a figure is not worth keeping. */
+const DISTURBED = 0.1;
+/** KV slots: 1,500 tokens, a reply, a second turn and its reply. */
+const CONTEXT = 2048;
+const WARM_UP_TOKENS = 24;
+
+export interface Measured {
+  samples: Sample[];
+  /** Engine and settings in words. */
+  description: string;
+  /** Largest share of the processor that others had during a kept measurement; 0 where it cannot be known. */
+  disturbance: number;
+}
+
+/** A fresh page with the engine opened. */
+async function openPage(context: BrowserContext, url: string, peer: PeerName, options: Options): Promise<Page> {
+  const page = await context.newPage();
+  page.on('console', (message) => {
+    if (message.type() === 'error') console.error(`[${peer}] ${message.text()}`);
+  });
+  await page.goto(`${url}bench.html`);
+  await page.waitForFunction(() => 'bench' in window);
+  const setup = { backend: options.backend, threads: options.threads, contextLength: CONTEXT, settings: options.settings[peer] ?? {} };
+  await page.evaluate(([name, o]) => window.bench.open(name, o), [peer, setup] as const);
+  return page;
+}
+
+async function closePage(page: Page): Promise<void> {
+  await page.evaluate(() => window.bench.close());
+  await page.close();
+}
+
+/** Fills the engine's own store. */
+export async function install(context: BrowserContext, url: string, peer: PeerName, options: Options): Promise<void> {
+  const page = await openPage(context, url, peer, options);
+  await page.evaluate(() => window.bench.install());
+  await closePage(page);
+}
+
+export async function measureRound(context: BrowserContext, url: string, peer: PeerName, options: Options, prompts: Prompts): Promise<Measured> {
+  const samples: Sample[] = [];
+  let disturbance = 0;
+  const keep = (task: Task, metric: Metric, value: number | null) => {
+    if (value !== null) samples.push({ peer, task, metric, value });
+  };
+  /** Repeats `measure` while others disturb it, and keeps the least disturbed. */
+  const steadily = async <T>(measure: () => Promise<T>): Promise<T> => {
+    let best: { share: number; value: T } | null = null;
+    for (let attempt = 0; attempt <= options.retries; attempt++) {
+      await untilQuiet(options.waitSeconds, DISTURBED / 2);
+      const before = cpuTimes();
+      const value = await measure();
+      const after = cpuTimes();
+      const share = before && after ? othersShare(before, after) : 0;
+      if (!best || share < best.share) best = { share, value };
+      if (share <= DISTURBED) break;
+    }
+    disturbance = Math.max(disturbance, best!.share);
+    return best!.value;
+  };
+
+  let page: Page | null = null;
+  try {
+    const loadMs = await steadily(async () => {
+      if (page) await closePage(page);
+      page = await openPage(context, url, peer, options);
+      return page.evaluate(() => window.bench.load());
+    });
+    const opened = page as unknown as Page;
+    if (options.tasks.includes('load')) keep('load', 'load ms', loadMs);
+    const reply = (prompt: Prompt, tokens: number, reuse: boolean): Promise<Reply> =>
+      opened.evaluate(([p, n, r]) => window.bench.reply(p, n, r), [prompt, tokens, reuse] as const);
+    const replies = options.tasks.filter((task) => task !== 'load');
+    if (replies.length > 0) await reply(prompts.warmUp, WARM_UP_TOKENS, false);
+
+    let first: Reply | null = null;
+    for (const task of replies) {
+      if (task === 'second-turn') {
+        const longest = prompts.byLength.get(1500)!;
+        const result = await steadily(async () => {
+          const history = first ?? (await reply(longest, options.tokens, false));
+          first = null; // a repeat needs a first turn again
+          return reply(withReply(prompts.secondTurn(longest), history.text), options.tokens, true);
+        });
+        keepReply(task, result);
+        continue;
+      }
+      const prompt = prompts.byLength.get(Number(task))!;
+      const result = await steadily(() => reply(prompt, options.tokens, false));
+      if (result.promptTokens !== prompt.ids.length) throw new Error(`${peer} sees ${result.promptTokens} tokens where the prompt has ${prompt.ids.length}.`);
+      keepReply(task, result);
+      keep(task, 'prefill tok/s', (1000 * (result.prefilledTokens ?? result.promptTokens)) / result.ttftMs);
+      first = task === '1500' ? result : null;
+    }
+    const description = await opened.evaluate(() => window.bench.describe());
+    return { samples, description, disturbance };
+  } finally {
+    if (page) await closePage(page);
+  }
+
+  function keepReply(task: Task, result: Reply): void {
+    keep(task, 'ttft ms', result.ttftMs);
+    keep(task, 'decode tok/s', result.decodeTokensPerSecond);
+  }
+}
+
+/** The second turn with what this engine really said in the first. */
+function withReply(prompt: Prompt, reply: string): Prompt {
+  return {
+    text: prompt.text.replace(REPLY_MARK, () => reply),
+    messages: prompt.messages.map((message) => (message.content === REPLY_MARK ? { ...message, content: reply } : message)),
+    ids: [],
+  };
+}

@@ -1,0 +1,95 @@
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { PEER_NAMES, type BackendName, type PeerName } from './peers/peer.ts';
+
+export const TASKS = ['40', '512', '1500', 'second-turn', 'load'] as const;
+export type Task = (typeof TASKS)[number];
+
+export const USAGE = `npm run bench -- [options]
+  --backend wasm|webgpu|webnn   default wasm
+  --peers a,b                   ours, wllama, transformers.js, padded-webnn; default: all that fit the backend
+  --tasks a,b                   ${TASKS.join(', ')}; default: all
+  --rounds N                    default 5; engines take turns within each round
+  --tokens N                    length of a reply, default 128
+  --threads N                   default: all cores
+  --retries N                   repeats of a measurement during which other programs took over 10 % of the processor, default 2
+  --wait SECONDS                wait at most so long for a quiet machine before each measurement, default 0
+  --browser PATH                another Chromium, on the machine's own GPU; default: the one from npm
+  --browser-args "A B"          further flags for it
+  --settings JSON               {"wllama": {"n_ubatch": 64}, "ours": {"form": "float32"}}: overrides of an engine's settings
+  --json FILE                   the figures as JSON`;
+
+export interface Options {
+  backend: BackendName;
+  peers: PeerName[];
+  tasks: Task[];
+  rounds: number;
+  tokens: number;
+  threads: number;
+  retries: number;
+  waitSeconds: number;
+  browser: string | undefined;
+  browserArgs: string[];
+  settings: Partial<Record<PeerName, Record<string, unknown>>>;
+  json: string | undefined;
+}
+
+const BACKENDS = ['wasm', 'webgpu', 'webnn'] as const;
+const DEFAULT_PEERS: Record<BackendName, PeerName[]> = {
+  wasm: ['ours', 'wllama', 'transformers.js'],
+  webgpu: ['ours', 'transformers.js'],
+  webnn: ['ours', 'padded-webnn'],
+};
+
+function listOf<T extends string>(text: string, known: readonly T[], what: string): T[] {
+  return text.split(',').map((item) => {
+    const found = known.find((name) => name === item.trim());
+    if (found === undefined) throw new Error(`${what} "${item}" is unknown: choose of ${known.join(', ')}.`);
+    return found;
+  });
+}
+
+function whole(text: string, name: string, least: number): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < least) throw new Error(`--${name} takes a whole number of at least ${least}, not "${text}".`);
+  return value;
+}
+
+/** Throws with a sentence where an option makes no sense; null for `--help`. */
+export function parseOptions(args: string[]): Options | null {
+  const text = { type: 'string' } as const;
+  const { values } = parseArgs({
+    args,
+    options: {
+      help: { type: 'boolean', short: 'h' },
+      backend: { ...text, default: 'wasm' },
+      peers: text,
+      tasks: { ...text, default: TASKS.join(',') },
+      rounds: { ...text, default: '5' },
+      tokens: { ...text, default: '128' },
+      threads: { ...text, default: String(availableParallelism()) },
+      retries: { ...text, default: '2' },
+      wait: { ...text, default: '0' },
+      browser: text,
+      'browser-args': { ...text, default: '' },
+      settings: { ...text, default: '{}' },
+      json: text,
+    },
+  });
+  if (values.help) return null;
+  const backend = listOf(values.backend, BACKENDS, 'The backend')[0]!;
+  return {
+    backend,
+    peers: values.peers === undefined ? DEFAULT_PEERS[backend] : listOf(values.peers, PEER_NAMES, 'The peer'),
+    tasks: listOf(values.tasks, TASKS, 'The task'),
+    rounds: whole(values.rounds, 'rounds', 1),
+    tokens: whole(values.tokens, 'tokens', 2),
+    threads: whole(values.threads, 'threads', 1),
+    retries: whole(values.retries, 'retries', 0),
+    waitSeconds: whole(values.wait, 'wait', 0),
+    browser: values.browser,
+    browserArgs: values['browser-args'].split(/\s+/).filter(Boolean),
+    settings: JSON.parse(values.settings) as Options['settings'],
+    json: values.json,
+  };
+}

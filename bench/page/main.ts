@@ -1,0 +1,42 @@
+/** The page's side of the bench: opens one engine and does what Node asks, over `window.bench`. */
+import type { Peer, PeerName, PeerOptions, Prompt, Reply } from '../peers/peer.ts';
+
+const OPENERS: Partial<Record<PeerName, (options: PeerOptions) => Promise<Peer>>> = {
+  ours: async (options) => new (await import('../peers/ours.ts')).OurPeer(options),
+  'transformers.js': async (options) => new (await import('../peers/transformers.ts')).TransformersPeer(options),
+  wllama: async (options) => new (await import('../peers/wllama.ts')).WllamaPeer(options),
+};
+
+let peer: Peer | null = null;
+
+function opened(): Peer {
+  if (!peer) throw new Error('No engine is open.');
+  return peer;
+}
+
+const bench = {
+  async open(name: PeerName, options: PeerOptions): Promise<void> {
+    const opener = OPENERS[name];
+    if (!opener) throw new Error(`There is no peer "${name}" yet.`);
+    peer = await opener(options);
+  },
+  install: (): Promise<void> => opened().install(),
+  describe: (): string => opened().describe(),
+  /** Milliseconds from the engine's own store to ready. */
+  async load(): Promise<number> {
+    const start = performance.now();
+    await opened().load();
+    return performance.now() - start;
+  },
+  reply: (prompt: Prompt, maxTokens: number, reuse: boolean): Promise<Reply> => opened().reply(prompt, maxTokens, reuse),
+  close: (): Promise<void> => opened().close(),
+};
+
+export type BenchApi = typeof bench;
+
+declare global {
+  interface Window {
+    bench: BenchApi;
+  }
+}
+window.bench = bench;

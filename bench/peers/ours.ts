@@ -1,0 +1,78 @@
+/** This project's engine, by the handle that the page has. */
+import { Engine } from '../../src/engine.ts';
+import type { EngineReport, GenerateRequest, LoadRequest } from '../../workers/protocol.ts';
+import { Stopwatch, type Peer, type PeerOptions, type Prompt, type Reply } from './peer.ts';
+
+const MANIFEST_URL = new URL('models/smollm2-135m-instruct-q4_1/manifest.json', location.href).href;
+const GREEDY = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 0 };
+/** Shares nothing with a prompt but the first tokens of the template, so that the kept cache is of no use to it. */
+const OTHER: GenerateRequest = {
+  messages: [
+    { role: 'system', content: '0' },
+    { role: 'user', content: '0' },
+  ],
+  sampling: GREEDY,
+  maxTokens: 1,
+};
+
+export class OurPeer implements Peer {
+  readonly #engine = new Engine();
+  readonly #request: Omit<LoadRequest, 'model'>;
+  #model: string | null = null;
+  #report: EngineReport | null = null;
+
+  constructor({ backend, threads, contextLength, settings }: PeerOptions) {
+    this.#request = { backend, threads, contextLength, ...settings };
+  }
+
+  describe(): string {
+    if (!this.#report) return 'not loaded';
+    const { device, form, contextLength, graphs, nodesOnWasm, rejected } = this.#report;
+    const passed = rejected.map(({ what, why }) => `${what} passed over: ${why}`);
+    return [device, `weights ${form}`, `${contextLength} KV slots`, `${graphs} graphs`, `${nodesOnWasm} nodes on WASM`, ...passed].join(', ');
+  }
+
+  /** Loads once too: what is made from the weights is made once and kept. */
+  async install(): Promise<void> {
+    await this.#engine.install(MANIFEST_URL);
+    await this.load();
+  }
+
+  async load(): Promise<void> {
+    this.#model ??= (await this.#engine.storage()).models[0]?.id ?? null;
+    if (this.#model === null) throw new Error('The starter is not in the store.');
+    this.#report = await this.#engine.load({ model: this.#model, ...this.#request });
+  }
+
+  async reply(prompt: Prompt, maxTokens: number, reuse: boolean): Promise<Reply> {
+    if (!reuse) await this.#run(OTHER);
+    return this.#run({ messages: prompt.messages, sampling: GREEDY, maxTokens });
+  }
+
+  async #run(request: GenerateRequest): Promise<Reply> {
+    const watch = new Stopwatch();
+    let text = '';
+    for await (const event of this.#engine.generate(request)) {
+      if (event.type === 'text') {
+        text += event.text;
+        if (event.tokens > 0) watch.arrived(event.tokens);
+      } else if (event.type === 'end') {
+        const { promptTokens, prefilledTokens, generatedTokens } = event.stats;
+        return {
+          text,
+          promptTokens,
+          prefilledTokens,
+          tokens: generatedTokens,
+          ttftMs: watch.ttftMs,
+          decodeTokensPerSecond: watch.decodeTokensPerSecond,
+        };
+      }
+    }
+    throw new Error('The reply did not end.');
+  }
+
+  async close(): Promise<void> {
+    await this.#engine.unload();
+    this.#engine.terminate();
+  }
+}

@@ -1,0 +1,51 @@
+/** Prompts of an exact number of tokens in the starter's own tokenizer and chat template. */
+import { readFileSync } from 'node:fs';
+import type { Checkpoint } from '../workers/checkpoint/types.ts';
+import type { ChatMessage } from '../workers/protocol.ts';
+import { conversation } from '../workers/tokenizer/conversation.ts';
+import { createTokenizer } from '../workers/tokenizer/tokenizer.ts';
+import type { Prompt } from './peers/peer.ts';
+
+const OPENING = 'Write a long story.';
+const OPENING_WITH_TEXT = 'Here is the beginning of a story. Read it, then go on with it in the same manner, at length.\n\n';
+const FOLLOW_UP = 'Thank you. Now tell me in a few paragraphs who the people in this story are and what each of them wants.';
+const WARM_UP = 'Describe the work of a baker, from the first batch before dawn until the shop is closed and swept, with every step that he takes and why. ';
+/** Stands for the reply, which is known only once an engine has given it. */
+export const REPLY_MARK = '\u0001reply\u0001';
+
+export interface Prompts {
+  byLength: Map<number, Prompt>;
+  warmUp: Prompt;
+  /** The follow-up to `first`; `text` and `messages` hold REPLY_MARK, `ids` is empty. */
+  secondTurn(first: Prompt): Prompt;
+}
+
+export function makePrompts(checkpoint: Checkpoint, lengths: number[], passagePath: string): Prompts {
+  const talk = conversation(createTokenizer(checkpoint.tokenizer), checkpoint);
+  const render = (messages: ChatMessage[]): Prompt => ({ messages, text: talk.render(messages), ids: talk.encode(messages) });
+  const ask = (content: string) => render([{ role: 'user', content }]);
+  const words = readFileSync(passagePath, 'utf8').split(/(?=\s)/);
+
+  /** The longest beginning of the passage that fits; then single words until the length is met. */
+  const exactly = (tokens: number, opening: string): Prompt => {
+    let low = 0;
+    let high = words.length;
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if (ask(opening + words.slice(0, middle).join('')).ids.length <= tokens) low = middle;
+      else high = middle - 1;
+    }
+    let content = opening + words.slice(0, low).join('');
+    while (ask(content).ids.length < tokens) content += ' and';
+    const prompt = ask(content);
+    if (prompt.ids.length !== tokens) throw new Error(`No prompt of ${tokens} tokens can be made: the nearest has ${prompt.ids.length}.`);
+    return prompt;
+  };
+
+  const shortest = ask(OPENING).ids.length;
+  return {
+    byLength: new Map(lengths.map((tokens) => [tokens, exactly(tokens, tokens < shortest + 64 ? `${OPENING} ` : OPENING_WITH_TEXT)])),
+    warmUp: exactly(160, WARM_UP),
+    secondTurn: (first) => ({ ...render([...first.messages, { role: 'assistant', content: REPLY_MARK }, { role: 'user', content: FOLLOW_UP }]), ids: [] }),
+  };
+}
