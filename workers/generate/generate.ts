@@ -8,7 +8,6 @@ import type { Sequence } from './sequence.ts';
 const RUN_MS = 150;
 
 export type TokenEvent =
-  | { type: 'prefill'; done: number; total: number }
   /** Sent once, with the first token: tokens computed and how long it took. */
   | { type: 'first'; id: number; computed: number; ms: number }
   /** Tokens after the first, in order. */

@@ -1,42 +1,62 @@
 /** The weights of the WASM dialect: int8 for each output channel, or float32. */
 import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
-import { floatColumns, int8Columns, int8Rows, type RowFactor } from '../weights/columns.ts';
+import { floatColumns, int8Columns, int8Rows, type Fold } from '../weights/columns.ts';
 import type { WeightGroup } from '../weights/plan.ts';
+import { rotation } from '../weights/rotate.ts';
 import { dequantise } from '../weights/rows.ts';
 
 export type WasmForm = 'int8' | 'float32';
 
 /** Every group that `wasmGraph` refers to, in the order in which the graph needs them. */
 export function wasmWeights(checkpoint: Checkpoint, form: WasmForm): WeightGroup[] {
-  const { config } = checkpoint;
-  const linear = form === 'int8' ? int8Group : floatGroup;
-  // Attention's 1/sqrt(headDim) goes into the rows of q: no node at run time, and the rotation is linear.
+  const { config, layers } = checkpoint;
+  // Attention's 1/sqrt(headDim) goes into the rows of q: no node at run time, and the rotation by position is linear.
   const queryRows = config.heads * config.headDim;
   const queryScale = 1 / Math.sqrt(config.headDim);
-  const groups = [form === 'int8' ? int8Embedding(checkpoint.embedding) : floatEmbedding(checkpoint.embedding)];
-  checkpoint.layers.forEach((layer, l) => {
-    groups.push(
-      norm(`layers.${l}.attentionNorm`, layer.attentionNorm),
-      linear(`layers.${l}.qkv`, layer.qkv, (row) => (row < queryRows ? queryScale : 1)),
-      linear(`layers.${l}.output`, layer.output),
-      norm(`layers.${l}.mlpNorm`, layer.mlpNorm),
-      linear(`layers.${l}.gateUp`, layer.gateUp),
-      linear(`layers.${l}.down`, layer.down),
-    );
-  });
-  groups.push(norm('norm', checkpoint.norm), linear('head', checkpoint.head));
-  return groups;
+  const rowFactor = (row: number) => (row < queryRows ? queryScale : 1);
+  if (form === 'float32') {
+    return [
+      floatEmbedding(checkpoint.embedding),
+      ...layers.flatMap((layer, l) => [
+        norm(`layers.${l}.attentionNorm`, layer.attentionNorm),
+        floatGroup(`layers.${l}.qkv`, layer.qkv, { rowFactor }),
+        floatGroup(`layers.${l}.output`, layer.output),
+        norm(`layers.${l}.mlpNorm`, layer.mlpNorm),
+        floatGroup(`layers.${l}.gateUp`, layer.gateUp),
+        floatGroup(`layers.${l}.down`, layer.down),
+      ]),
+      norm('norm', checkpoint.norm),
+      floatGroup('head', checkpoint.head),
+    ];
+  }
+  const residual = rotation(config.hidden);
+  const ones = new Float32Array(config.hidden).fill(1);
+  const reads = (norm: Float32Array): Fold => ({ inputFactors: norm, inputs: residual });
+  const writes: Fold = { outputs: residual };
+  return [
+    int8Embedding(checkpoint.embedding, { inputs: residual }),
+    ...layers.flatMap((layer, l) => [
+      norm(`layers.${l}.attentionNorm`, ones),
+      int8Group(`layers.${l}.qkv`, layer.qkv, { ...reads(layer.attentionNorm), rowFactor }),
+      int8Group(`layers.${l}.output`, layer.output, writes),
+      norm(`layers.${l}.mlpNorm`, ones),
+      int8Group(`layers.${l}.gateUp`, layer.gateUp, reads(layer.mlpNorm)),
+      int8Group(`layers.${l}.down`, layer.down, writes),
+    ]),
+    norm('norm', ones),
+    int8Group('head', checkpoint.head, reads(checkpoint.norm)),
+  ];
 }
 
 function norm(name: string, weight: Float32Array): WeightGroup {
   return { location: name, tensors: [{ name, dtype: 'float32', dims: [weight.length] }], make: () => Promise.resolve([weight]) };
 }
 
-function floatGroup(name: string, matrix: Matrix, factor?: RowFactor): WeightGroup {
+function floatGroup(name: string, matrix: Matrix, fold?: Fold): WeightGroup {
   return {
     location: name,
     tensors: [{ name, dtype: 'float32', dims: [matrix.cols, matrix.rows] }],
-    make: async () => [await floatColumns(matrix, factor)],
+    make: async () => [await floatColumns(matrix, fold)],
   };
 }
 
@@ -48,7 +68,7 @@ function floatEmbedding(matrix: Matrix): WeightGroup {
   };
 }
 
-function int8Group(name: string, matrix: Matrix, factor?: RowFactor): WeightGroup {
+function int8Group(name: string, matrix: Matrix, fold?: Fold): WeightGroup {
   return {
     location: name,
     tensors: [
@@ -57,13 +77,13 @@ function int8Group(name: string, matrix: Matrix, factor?: RowFactor): WeightGrou
       { name: `${name}.sums`, dtype: 'float32', dims: [1, matrix.rows] },
     ],
     make: async () => {
-      const { codes, scales, sums } = await int8Columns(matrix, factor);
+      const { codes, scales, sums } = await int8Columns(matrix, fold);
       return [codes, scales, sums];
     },
   };
 }
 
-function int8Embedding(matrix: Matrix): WeightGroup {
+function int8Embedding(matrix: Matrix, fold: Fold): WeightGroup {
   return {
     location: 'embedding',
     tensors: [
@@ -71,7 +91,7 @@ function int8Embedding(matrix: Matrix): WeightGroup {
       { name: 'embedding.scales', dtype: 'float32', dims: [matrix.rows, 1] },
     ],
     make: async () => {
-      const { codes, scales } = await int8Rows(matrix);
+      const { codes, scales } = await int8Rows(matrix, fold);
       return [codes, scales];
     },
   };

@@ -3,26 +3,47 @@
  * in float32 or as int8 with one scale for each output channel.
  */
 import type { Matrix } from '../checkpoint/types.ts';
-import { dequantise, type Rows } from './rows.ts';
+import type { Rotation } from './rotate.ts';
+import { dequantise } from './rows.ts';
 
 /** Rows read and transposed at a time: enough to write whole cache lines of the transposed matrix, few enough to stay in the cache. */
 const TILE = 64;
 
-/** Factor for each output row, e.g. 1/sqrt(headDim) on the rows of q. */
-export type RowFactor = (row: number) => number;
+/** What is folded into a matrix while it is converted. */
+export interface Fold {
+  /** Factor for each output row, e.g. 1/sqrt(headDim) on the rows of q. */
+  rowFactor?: (row: number) => number;
+  /** `[K]` factors of the inputs: a norm's weight. Applied before `inputs`. */
+  inputFactors?: Float32Array;
+  /** Rotation of the inputs. */
+  inputs?: Rotation;
+  /** Rotation of the outputs. */
+  outputs?: Rotation;
+}
+
+/** Float32 rows `[start, start + count)` with everything but the rotation of the outputs folded in. */
+async function foldedRows(matrix: Matrix, start: number, count: number, { rowFactor, inputFactors, inputs }: Fold): Promise<Float32Array> {
+  const { cols: k } = matrix;
+  const values = dequantise(await matrix.read(start, count)); // [count, K]
+  for (let r = 0; r < count; r++) {
+    const factor = rowFactor ? rowFactor(start + r) : 1;
+    const at = r * k;
+    if (inputFactors) for (let c = 0; c < k; c++) values[at + c] = values[at + c]! * inputFactors[c]! * factor;
+    else if (factor !== 1) for (let c = at; c < at + k; c++) values[c] = values[c]! * factor;
+    inputs?.apply(values, at);
+  }
+  return values;
+}
 
 /** `[K, N]` float32. */
-export async function floatColumns(matrix: Matrix, factor?: RowFactor): Promise<Float32Array> {
+export async function floatColumns(matrix: Matrix, fold: Fold = {}): Promise<Float32Array> {
   const { rows: n, cols: k } = matrix;
   const out = new Float32Array(n * k);
   for (let start = 0; start < n; start += TILE) {
     const count = Math.min(TILE, n - start);
-    const values = dequantise(await matrix.read(start, count)); // [count, K]
-    for (let r = 0; r < count; r++) {
-      const f = factor ? factor(start + r) : 1;
-      for (let c = 0, from = r * k, to = start + r; c < k; c++, to += n) out[to] = values[from + c]! * f;
-    }
+    transposeTile(await foldedRows(matrix, start, count, fold), count, k, out, start, n);
   }
+  if (fold.outputs) for (let c = 0; c < k; c++) fold.outputs.apply(out, c * n);
   return out;
 }
 
@@ -36,7 +57,11 @@ export interface Int8Columns {
 }
 
 /** Symmetric int8 for each output channel: scale = max |w| / 127. */
-export async function int8Columns(matrix: Matrix, factor?: RowFactor): Promise<Int8Columns> {
+export async function int8Columns(matrix: Matrix, fold: Fold = {}): Promise<Int8Columns> {
+  return fold.outputs ? quantiseColumns(await floatColumns(matrix, fold), matrix.cols, matrix.rows) : quantiseRows(matrix, fold);
+}
+
+async function quantiseRows(matrix: Matrix, fold: Fold): Promise<Int8Columns> {
   const { rows: n, cols: k } = matrix;
   const codes = new Int8Array(n * k);
   const scales = new Float32Array(n);
@@ -44,75 +69,70 @@ export async function int8Columns(matrix: Matrix, factor?: RowFactor): Promise<I
   const tile = new Int8Array(TILE * k);
   for (let start = 0; start < n; start += TILE) {
     const count = Math.min(TILE, n - start);
-    const rows = await matrix.read(start, count);
+    const values = await foldedRows(matrix, start, count, fold);
     for (let r = 0; r < count; r++) {
-      const f = factor ? factor(start + r) : 1;
-      const { scale, sum } = quantiseRow(rows, r, tile.subarray(r * k, (r + 1) * k));
-      scales[start + r] = scale * f;
-      sums[start + r] = scale * f * sum;
+      const { scale, sum } = quantiseRow(values, r * k, k, tile, r * k);
+      scales[start + r] = scale;
+      sums[start + r] = scale * sum;
     }
     transposeTile(tile, count, k, codes, start, n);
   }
   return { codes, scales, sums };
 }
 
+/** The same from a float matrix that already lies as `[K, N]`. */
+function quantiseColumns(values: Float32Array, k: number, n: number): Int8Columns {
+  const largest = new Float32Array(n);
+  for (let at = 0; at < values.length; ) for (let c = 0; c < n; c++, at++) largest[c] = Math.max(largest[c]!, Math.abs(values[at]!));
+  const inverse = largest.map((max) => (max > 0 ? 127 / max : 0));
+  const codes = new Int8Array(n * k);
+  const sums = new Float32Array(n);
+  for (let at = 0; at < values.length; ) {
+    for (let c = 0; c < n; c++, at++) {
+      const code = roundAway(values[at]! * inverse[c]!);
+      codes[at] = code;
+      sums[c] = sums[c]! + code; // exact: below 2^24
+    }
+  }
+  const scales = largest.map((max) => max / 127);
+  return { codes, scales, sums: sums.map((sum, c) => sum * scales[c]!) };
+}
+
 /** Symmetric int8 rows, for the embedding: `[rows, cols]` codes and a scale for each row. */
-export async function int8Rows(matrix: Matrix): Promise<{ codes: Int8Array; scales: Float32Array }> {
+export async function int8Rows(matrix: Matrix, fold: Fold = {}): Promise<{ codes: Int8Array; scales: Float32Array }> {
   const { rows: n, cols: k } = matrix;
   const codes = new Int8Array(n * k);
   const scales = new Float32Array(n);
   for (let start = 0; start < n; start += TILE) {
     const count = Math.min(TILE, n - start);
-    const rows = await matrix.read(start, count);
-    for (let r = 0; r < count; r++) scales[start + r] = quantiseRow(rows, r, codes.subarray((start + r) * k, (start + r + 1) * k)).scale;
+    const values = await foldedRows(matrix, start, count, fold);
+    for (let r = 0; r < count; r++) scales[start + r] = quantiseRow(values, r * k, k, codes, (start + r) * k).scale;
   }
   return { codes, scales };
 }
 
-const rowBuffer = { values: new Float32Array(0) };
+/** Nearest whole number of a value in [-127, 127], halves away from zero. */
+const roundAway = (value: number) => (value + (value < 0 ? -0.5 : 0.5)) | 0;
 
-/** Quantises row `r` into `out`; returns its scale and the sum of its codes. */
-function quantiseRow(rows: Rows, r: number, out: Int8Array): { scale: number; sum: number } {
-  const k = rows.cols;
-  if (rowBuffer.values.length < k) rowBuffer.values = new Float32Array(k);
-  const values = rowBuffer.values;
+function quantiseRow(values: Float32Array, from: number, k: number, out: Int8Array, to: number): { scale: number; sum: number } {
   let max = 0;
-  if (rows.kind === 'float') {
-    const source = rows.values;
-    for (let i = 0, at = r * k; i < k; i++, at++) {
-      const v = source[at]!;
-      values[i] = v;
-      const a = v < 0 ? -v : v;
-      if (a > max) max = a;
-    }
-  } else {
-    const { codes, block, scales, mins } = rows;
-    const zero = rows.bits === 4 ? 8 : 128;
-    for (let i = 0, at = r * k, b = (r * k) / block; i < k; b++) {
-      const scale = scales[b]!;
-      const min = mins ? mins[b]! : 0;
-      for (const end = i + block; i < end; i++, at++) {
-        const v = scale * (codes[at]! - zero) + min;
-        values[i] = v;
-        const a = v < 0 ? -v : v;
-        if (a > max) max = a;
-      }
-    }
+  for (let i = from; i < from + k; i++) {
+    const v = values[i]!;
+    const a = v < 0 ? -v : v;
+    if (a > max) max = a;
   }
-  const scale = max / 127;
   const inverse = max > 0 ? 127 / max : 0;
   let sum = 0;
   for (let i = 0; i < k; i++) {
-    const scaled = values[i]! * inverse;
-    const code = (scaled + (scaled < 0 ? -0.5 : 0.5)) | 0; // round half away from zero; |scaled| <= 127
-    out[i] = code;
+    const code = roundAway(values[from + i]! * inverse);
+    out[to + i] = code;
     sum += code;
   }
-  return { scale, sum };
+  return { scale: max / 127, sum };
 }
 
 /** Writes `tile [count, k]` as columns `[start, start + count)` of `out [k, n]`. */
-function transposeTile(tile: Int8Array, count: number, k: number, out: Int8Array, start: number, n: number): void {
+function transposeTile<T extends Int8Array | Float32Array>(tile: T, count: number, k: number, out: T, start: number, n: number): void {
   for (let c = 0; c < k; c++) {
     const to = c * n + start;
     for (let r = 0, from = c; r < count; r++, from += k) out[to + r] = tile[from]!;

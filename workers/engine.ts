@@ -1,0 +1,168 @@
+/** The engine: one loaded model, its store, and the jobs that the page asks for. Exposed by engine.worker.ts. */
+import { chooseDecoder } from './backends/choose.ts';
+import type { Decoder } from './backends/types.ts';
+import { openCheckpoint } from './checkpoint/open.ts';
+import type { Checkpoint } from './checkpoint/types.ts';
+import { PhiError } from './errors.ts';
+import { generateReply } from './generate/reply.ts';
+import { Sequence } from './generate/sequence.ts';
+import { warmUp } from './generate/warm-up.ts';
+import type {
+  ChatMessage,
+  EngineApi,
+  EngineReport,
+  GenerateEvent,
+  GenerateRequest,
+  JobId,
+  LoadRequest,
+  ModelManifest,
+  Progress,
+  StorageReport,
+  StoredModel,
+} from './protocol.ts';
+import { engineReport } from './report.ts';
+import { ModelStore } from './store/store.ts';
+import { conversation, type Conversation } from './tokenizer/conversation.ts';
+import { createTokenizer } from './tokenizer/tokenizer.ts';
+
+interface Loaded {
+  report: EngineReport;
+  checkpoint: Checkpoint;
+  decoder: Decoder;
+  sequence: Sequence;
+  conversation: Conversation;
+}
+
+type OnProgress = (progress: Progress) => void;
+
+export class Engine implements EngineApi {
+  readonly #store = new ModelStore();
+  readonly #jobs = new Map<JobId, AbortController>();
+  #loaded: Loaded | null = null;
+  /** Loads, replies and unloads run one after another; a failed one does not keep the next from running. */
+  #queue: Promise<unknown> = Promise.resolve();
+
+  storage(): Promise<StorageReport> {
+    return this.#store.report();
+  }
+
+  install(job: JobId, manifest: ModelManifest | string, onProgress: OnProgress): Promise<StoredModel> {
+    return this.#job(job, (signal) => this.#store.install(manifest, { signal, onProgress }));
+  }
+
+  importFiles(job: JobId, files: { path: string; file: Blob }[], onProgress: OnProgress): Promise<StoredModel> {
+    return this.#job(job, (signal) => this.#store.importFiles(files, { signal, onProgress }));
+  }
+
+  verify(job: JobId, model: string, onProgress: OnProgress): Promise<{ damaged: { path: string; shard: number }[] }> {
+    return this.#job(job, (signal) => this.#store.verify(model, { signal, onProgress }));
+  }
+
+  async remove(model: string): Promise<void> {
+    if (this.#loaded?.report.model === model) await this.unload();
+    await this.#store.remove(model);
+  }
+
+  load(job: JobId, request: LoadRequest, onProgress: OnProgress): Promise<EngineReport> {
+    return this.#job(job, (signal) =>
+      this.#inTurn(async () => {
+        await this.#unload();
+        const stored = await this.#store.find(request.model);
+        if (!stored) throw new PhiError('no-model', `${request.model} is not stored in this browser. Download it first.`, { model: request.model });
+        try {
+          return await this.#load(stored, request, signal, onProgress);
+        } catch (error) {
+          if (!(error instanceof PhiError) || error.code !== 'integrity') throw error;
+          // The store has dropped what was damaged: fetch just that, and try once more.
+          await this.#store.install(stored, { signal, onProgress });
+          return this.#load(stored, request, signal, onProgress);
+        }
+      }),
+    );
+  }
+
+  async #load(stored: StoredModel, request: LoadRequest, signal: AbortSignal, onProgress: OnProgress): Promise<EngineReport> {
+    const started = performance.now();
+    const checkpoint = await openCheckpoint(await this.#store.openStored(stored.id));
+    const talk = conversation(createTokenizer(checkpoint.tokenizer), checkpoint);
+    const onPrepare = (done: number, total: number) => onProgress({ phase: 'prepare', done, total, what: 'weights' });
+    const { decoder, rejected } = await chooseDecoder(checkpoint, { ...request, form: request.form ?? 'auto', signal }, onPrepare);
+    try {
+      signal.throwIfAborted();
+      onProgress({ phase: 'warm-up' });
+      const warmUpMs = await warmUp(decoder, checkpoint.config);
+      const report = engineReport({
+        model: stored.id,
+        checkpoint,
+        decoder,
+        asked: { backend: request.backend, device: request.device ?? null },
+        rejected,
+        loadMs: performance.now() - started,
+        warmUpMs,
+      });
+      this.#loaded = { report, checkpoint, decoder, sequence: new Sequence(decoder, checkpoint.config), conversation: talk };
+      return report;
+    } catch (error) {
+      await decoder.dispose();
+      throw error;
+    }
+  }
+
+  unload(): Promise<void> {
+    return this.#inTurn(() => this.#unload());
+  }
+
+  async #unload(): Promise<void> {
+    const loaded = this.#loaded;
+    this.#loaded = null;
+    await loaded?.decoder.dispose();
+  }
+
+  report(): Promise<EngineReport | null> {
+    return Promise.resolve(this.#loaded?.report ?? null);
+  }
+
+  generate(job: JobId, request: GenerateRequest, onEvent: (event: GenerateEvent) => void): Promise<void> {
+    return this.#job(job, (signal) =>
+      this.#inTurn(async () => {
+        try {
+          const { sequence, conversation, checkpoint } = this.#need();
+          await generateReply(sequence, conversation, checkpoint.config.eos, request, signal, onEvent);
+        } catch (error) {
+          onEvent({ type: 'error', error: PhiError.from(error).toShape() });
+        }
+      }),
+    );
+  }
+
+  async countTokens(messages: ChatMessage[]): Promise<number> {
+    await Promise.resolve();
+    return this.#need().conversation.encode(messages, {}).length;
+  }
+
+  abort(job: JobId): Promise<void> {
+    this.#jobs.get(job)?.abort();
+    return Promise.resolve();
+  }
+
+  #need(): Loaded {
+    if (!this.#loaded) throw new PhiError('no-model', 'No model is loaded. Load one first.');
+    return this.#loaded;
+  }
+
+  async #job<T>(job: JobId, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const controller = new AbortController();
+    this.#jobs.set(job, controller);
+    try {
+      return await run(controller.signal);
+    } finally {
+      this.#jobs.delete(job);
+    }
+  }
+
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const turn = this.#queue.then(run, run);
+    this.#queue = turn.catch(() => undefined); // the caller has the rejection
+    return turn;
+  }
+}

@@ -1,0 +1,112 @@
+/** A reply as the page sees it: tokens of the loop turned into text, stop strings, statistics. */
+import { PhiError } from '../errors.ts';
+import type { GenerateEvent, GenerateRequest, GenerateStats, StopReason } from '../protocol.ts';
+import type { Conversation } from '../tokenizer/conversation.ts';
+import { generateTokens } from './generate.ts';
+import type { Sequence } from './sequence.ts';
+import { ReplyText } from './text.ts';
+
+/** Sends a reply to `request` as events; the last is `end`. Throws `context-full` when the prompt alone does not fit. */
+export async function generateReply(
+  sequence: Sequence,
+  conversation: Conversation,
+  eos: readonly number[],
+  request: GenerateRequest,
+  signal: AbortSignal,
+  onEvent: (event: GenerateEvent) => void,
+): Promise<void> {
+  const prompt = conversation.encode(request.messages, { continueLast: request.continueLast });
+  const { slots } = sequence.decoder;
+  if (prompt.length >= slots) {
+    throw new PhiError('context-full', `The conversation has ${prompt.length} tokens; the context holds ${slots}, and a reply needs room in it too.`, {
+      promptTokens: prompt.length,
+      contextTokens: slots,
+    });
+  }
+  const text = new ReplyText(conversation.tokenizer, { stop: request.stop ?? [], continues: request.continueLast ?? false });
+  const ends = [...new Set([...eos, ...conversation.tokenizer.ends])];
+  const stats = new Stats(prompt.length);
+  const maxTokens = Math.min(request.maxTokens, slots - prompt.length);
+  let reason: StopReason = maxTokens < request.maxTokens ? 'context-full' : 'max-tokens';
+  const options = {
+    sampling: request.sampling,
+    maxTokens,
+    eos: ends,
+    signal,
+    onPrefill: (done: number, total: number) => onEvent({ type: 'prefill', done, total }),
+  };
+  try {
+    for await (const event of generateTokens(sequence, prompt, options)) {
+      if (event.type === 'rope-switch') {
+        onEvent({ type: 'notice', notice: 'rope-switch' });
+        continue;
+      }
+      const ids = event.type === 'first' ? [event.id] : event.ids;
+      stats.add(event);
+      let out = '';
+      let stopped = false;
+      for (const id of ids) {
+        if (ends.includes(id)) {
+          reason = 'end';
+          stopped = true;
+          break;
+        }
+        const pushed = text.push(id);
+        out += pushed.text;
+        if (pushed.stop) {
+          reason = 'stop-string';
+          stopped = true;
+          break;
+        }
+      }
+      if (out) onEvent({ type: 'text', text: out, tokens: stats.generated });
+      if (stopped) break;
+      if (signal.aborted) {
+        reason = 'cancelled';
+        break;
+      }
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    reason = 'cancelled';
+  }
+  const rest = reason === 'stop-string' ? '' : text.flush();
+  if (rest) onEvent({ type: 'text', text: rest, tokens: stats.generated });
+  onEvent({ type: 'end', reason, stats: stats.report(sequence.length) });
+}
+
+class Stats {
+  readonly #promptTokens: number;
+  #prefilled = 0;
+  #firstMs = 0;
+  #decodeMs = 0;
+  generated = 0;
+
+  constructor(promptTokens: number) {
+    this.#promptTokens = promptTokens;
+  }
+
+  add(event: { type: 'first'; computed: number; ms: number } | { type: 'tokens'; ids: number[]; ms: number }): void {
+    if (event.type === 'first') {
+      this.#prefilled = event.computed;
+      this.#firstMs = event.ms;
+      this.generated = 1;
+    } else {
+      this.generated += event.ids.length;
+      this.#decodeMs += event.ms;
+    }
+  }
+
+  report(contextTokens: number): GenerateStats {
+    const perSecond = (tokens: number, ms: number) => (ms > 0 ? (1000 * tokens) / ms : 0);
+    return {
+      promptTokens: this.#promptTokens,
+      prefilledTokens: this.#prefilled,
+      generatedTokens: this.generated,
+      contextTokens,
+      timeToFirstTokenMs: this.#firstMs,
+      prefillTokensPerSecond: perSecond(this.#prefilled, this.#firstMs),
+      decodeTokensPerSecond: perSecond(this.generated - 1, this.#decodeMs),
+    };
+  }
+}
