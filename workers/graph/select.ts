@@ -31,11 +31,7 @@ export function declareSelectInputs(g: Graph, vocab: number): SelectInputs {
  */
 export function select(g: Graph, inputs: SelectInputs, logits: Value, random: Value, seen = inputs.seen): Value {
   const penalised = g.subgraph('penalised');
-  const factor = penalised.op('Where', [
-    penalised.op('Greater', [logits, g.float(0)]),
-    penalised.op('Reciprocal', [inputs.penalty]),
-    inputs.penalty,
-  ]);
+  const factor = penalised.op('Where', [penalised.op('Greater', [logits, g.float(0)]), penalised.op('Reciprocal', [inputs.penalty]), inputs.penalty]);
   // seen is 0 or 1: logits * (1 + seen * (factor - 1))
   const weight = penalised.op('Add', [penalised.op('Mul', [penalised.op('Sub', [factor, g.float(1)]), seen]), g.float(1)]);
   penalised.output(penalised.rename(penalised.op('Mul', [logits, weight]), penalised.fresh('penalised')), 'float32', null);

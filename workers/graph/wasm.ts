@@ -131,12 +131,9 @@ function loopGraph(outer: Graph, config: PhiConfig, form: WasmForm, inputs: Inpu
   const empty = g.tensor(g.fresh('no_keys'), 'float32', [kvHeads, 1, 0, headDim], new Float32Array(0));
   const blanks = Array.from({ length: 2 * layers }, () => empty);
   const count = g.op('Shape', [randoms]); // [1]: as many steps as there are random numbers
-  const outputs = g.ops(
-    'Loop',
-    [g.op('Squeeze', [count, g.int64([0])]), g.bool(true), inputs.ids, inputs.select.seen, ...blanks],
-    2 + 2 * layers + 2,
-    { body: { graph: body } },
-  );
+  const outputs = g.ops('Loop', [g.op('Squeeze', [count, g.int64([0])]), g.bool(true), inputs.ids, inputs.select.seen, ...blanks], 2 + 2 * layers + 2, {
+    body: { graph: body },
+  });
   const ids = g.op('Reshape', [outputs[2 + 2 * layers]!, g.int64([-1])]);
   const allLogits = g.op('Reshape', [outputs[3 + 2 * layers]!, g.int64([-1, vocab])]);
   const emitOuter = (value: Value, dtype: 'int64' | 'float32') => g.output(g.rename(value, g.fresh('loop_out')), dtype, null);
@@ -193,7 +190,8 @@ function wasmDialect(
         interleaved: { int: 0 },
       });
       const [q, k] = g.ops('Split', [rotated, g.int64([heads * headDim, kvHeads * headDim])], 2, { axis: { int: -1 } }) as [Value, Value];
-      const split = (x: Value, inner: number) => // [tokens, kvHeads * inner * headDim] -> [kvHeads, inner, tokens, headDim]
+      const split = (x: Value, inner: number) =>
+        // [tokens, kvHeads * inner * headDim] -> [kvHeads, inner, tokens, headDim]
         g.op('Transpose', [g.op('Reshape', [x, g.int64([-1, kvHeads, inner, headDim])])], { perm: { ints: [1, 2, 0, 3] } });
       const queries = split(q, group); // scaled by 1/sqrt(headDim) in the weights
       const append = (earlier: Value | undefined, x: Value) => (earlier ? g.op('Concat', [earlier, split(x, 1)], { axis: { int: 2 } }) : split(x, 1));

@@ -83,11 +83,11 @@ async function quantiseRows(matrix: Matrix, fold: Fold): Promise<Int8Columns> {
 /** The same from a float matrix that already lies as `[K, N]`. */
 function quantiseColumns(values: Float32Array, k: number, n: number): Int8Columns {
   const largest = new Float32Array(n);
-  for (let at = 0; at < values.length; ) for (let c = 0; c < n; c++, at++) largest[c] = Math.max(largest[c]!, Math.abs(values[at]!));
+  for (let at = 0; at < values.length;) for (let c = 0; c < n; c++, at++) largest[c] = Math.max(largest[c]!, Math.abs(values[at]!));
   const inverse = largest.map((max) => (max > 0 ? 127 / max : 0));
   const codes = new Int8Array(n * k);
   const sums = new Float32Array(n);
-  for (let at = 0; at < values.length; ) {
+  for (let at = 0; at < values.length;) {
     for (let c = 0; c < n; c++, at++) {
       const code = roundAway(values[at]! * inverse[c]!);
       codes[at] = code;
