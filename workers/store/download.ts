@@ -6,7 +6,7 @@ import { fetchShard, type FetchedShard, type ShardRequest } from './fetch-shard.
 import { slotsOf, type Slot } from './inventory.ts';
 import { DISK } from './manifest.ts';
 import { Fault } from './net.ts';
-import { cancelled } from './patience.ts';
+import { throwIfCancelled } from './cancel.ts';
 import { putShard } from './put.ts';
 
 /** More connections to one server bring little. Each holds its shard in memory, so large shards are fewer. */
@@ -69,7 +69,7 @@ class Download {
     const connections = Math.max(Math.min(MAX_CONNECTIONS, Math.floor(IN_FLIGHT_BYTES / largest)), 1);
     await Promise.all(Array.from({ length: connections }, connection));
     await this.#dropUnproven();
-    if (signal.aborted) throw cancelled();
+    throwIfCancelled(signal);
     if (failures.length > 0) throw failures[0];
   }
 

@@ -7,6 +7,7 @@
  */
 import { PhiError } from '../errors.ts';
 import type { StoredModel } from '../protocol.ts';
+import { throwIfCancelled } from './cancel.ts';
 import type { StoreContext } from './context.ts';
 import { hashBlob, sha256Hex } from './hash.ts';
 import { freeRoom } from './room.ts';
@@ -52,7 +53,7 @@ export async function openForm({ tables }: StoreContext, form: FormKey, signal: 
   const blobs = await tables.forms.getMany(header.chunks.map((_, i) => chunkKey(key, i)));
   const sound: Blob[] = [];
   for (const [i, { bytes, sha256 }] of header.chunks.entries()) {
-    signal.throwIfAborted();
+    throwIfCancelled(signal);
     const blob = blobs[i];
     if (!(blob instanceof Blob) || blob.size !== bytes || (await hashBlob(blob)) !== sha256) {
       await tables.forms.deleteAll(formsOf(form));

@@ -1,4 +1,5 @@
 import { createSHA256, sha256 } from 'hash-wasm';
+import { throwIfCancelled } from './cancel.ts';
 
 const SLICE_BYTES = 8 * 1024 * 1024;
 
@@ -20,7 +21,7 @@ export async function sha256OfBlobs(blobs: Blob[], signal: AbortSignal, onBytes:
   const hash = await createSHA256();
   for (const blob of blobs) {
     for (let at = 0; at < blob.size; at += SLICE_BYTES) {
-      signal.throwIfAborted();
+      throwIfCancelled(signal);
       const slice = new Uint8Array(await blob.slice(at, at + SLICE_BYTES).arrayBuffer());
       hash.update(slice);
       onBytes(slice.length);

@@ -6,7 +6,7 @@ import { slotsOf, storedShards } from './inventory.ts';
 import { begin, complete } from './install.ts';
 import { cutFile, DISK, isSafePath, validateManifest } from './manifest.ts';
 import { Meter } from './meter.ts';
-import { cancelled } from './patience.ts';
+import { throwIfCancelled } from './cancel.ts';
 import { explainQuota, putShard } from './put.ts';
 
 export interface DiskFile {
@@ -76,7 +76,7 @@ export async function importFiles(
     await begin(context, model);
     const before = await storedShards(context, slots);
     for (const slot of slots) {
-      if (signal.aborted) throw cancelled();
+      throwIfCancelled(signal);
       const { offset, bytes: length } = slot.shard;
       const bytes = await readSlice(slot.file.path, files.get(slot.file.path)!.slice(offset, offset + length));
       const sha256 = await sha256Hex(bytes);

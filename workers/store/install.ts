@@ -5,13 +5,15 @@ import { download } from './download.ts';
 import { sha256OfBlobs } from './hash.ts';
 import { findModel, findPartial, sameShard, slotsOf, storedShards } from './inventory.ts';
 import { Meter } from './meter.ts';
-import { cancelled } from './patience.ts';
+import { throwIfCancelled } from './cancel.ts';
 import { explainQuota } from './put.ts';
 import { dropUnconfirmed, knownEtags } from './resume.ts';
 import { askPersist } from './room.ts';
 import { modelPrefix, type StoredShard } from './tables.ts';
 
 type OnProgress = (progress: Progress) => void;
+/** Stored shards by key. */
+type Stored = Map<string, StoredShard>;
 
 /** Takes over hashes that an earlier, complete download computed where the manifest publishes none. */
 function withKnownHashes(wanted: ModelManifest, known: ModelManifest | null): ModelManifest {
@@ -36,8 +38,11 @@ async function findWhole(context: StoreContext, wanted: ModelManifest): Promise<
   return same && (await storedShards(context, slots)).size === slots.length ? model : null;
 }
 
-/** Files with a published hash of the whole but not of every shard: hashed now, from the store. A false one loses all its unproven shards. */
-async function checkWholeFiles(context: StoreContext, model: ModelManifest, stored: Map<string, StoredShard>, signal: AbortSignal, onProgress?: OnProgress) {
+/**
+ * Hashes, from the store, the files with a published hash of the whole but not of every shard. A file that is wrong loses its unproven
+ * shards. Returns the first such file with what to say of it.
+ */
+async function findWrongFile(context: StoreContext, model: ModelManifest, stored: Stored, signal: AbortSignal, onProgress?: OnProgress) {
   const unproven = model.files.filter(({ sha256, shards }) => sha256 && shards.some((shard) => !shard.sha256));
   const bytesTotal = unproven.reduce((sum, { bytes }) => sum + bytes, 0);
   let bytesDone = 0;
@@ -46,16 +51,33 @@ async function checkWholeFiles(context: StoreContext, model: ModelManifest, stor
     const blobs = slots.map(({ key }) => stored.get(key)!.blob);
     const sha256 = await sha256OfBlobs(blobs, signal, (bytes) => onProgress?.({ phase: 'verify', bytesDone: (bytesDone += bytes), bytesTotal }));
     if (sha256 === file.sha256) continue;
-    await context.tables.shards.delete(slots.filter(({ shard }) => !shard.sha256).map(({ key }) => key));
+    const dropped = slots.filter(({ shard }) => !shard.sha256).map(({ key }) => key);
+    await context.tables.shards.delete(dropped);
     const message = `${file.path} arrived whole, but its SHA-256 is ${sha256} and not ${file.sha256}, so it was dropped.`;
-    throw new PhiError('integrity', `${message} The server may hold another version of it: try again, or take the model from another source.`, {
-      path: file.path,
-    });
+    const advice = 'The server may hold another version of it: try again, or take the model from another source.';
+    return { dropped, error: new PhiError('integrity', `${message} ${advice}`, { path: file.path }) };
   }
+  return null;
+}
+
+/** Downloads what is missing and gives back all shards of the model. */
+async function fetchMissing(context: StoreContext, model: ModelManifest, before: Stored, signal: AbortSignal, onProgress?: OnProgress): Promise<Stored> {
+  const slots = slotsOf(model);
+  const bytesStored = [...before.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+  const meter = new Meter('download', model.bytes, bytesStored, onProgress);
+  try {
+    const missing = slots.filter(({ key }) => !before.has(key));
+    await download(context, { model, slots: missing, etags: knownEtags(model, before), onBytes: (bytes) => meter.add(bytes) }, signal);
+  } finally {
+    meter.stop();
+  }
+  const stored = await storedShards(context, slots);
+  if (stored.size === slots.length) return stored;
+  throw new PhiError('storage', `${model.name}: the browser deleted stored parts during the download. Free space on the disk, then try again.`);
 }
 
 /** Writes the manifest, with every hash that was computed, and drops shards that an older version of the model left. */
-export async function complete(context: StoreContext, model: ModelManifest, stored: Map<string, StoredShard>): Promise<StoredModel> {
+export async function complete(context: StoreContext, model: ModelManifest, stored: Stored): Promise<StoredModel> {
   const { tables } = context;
   const hashed = (file: ModelFile) => ({ ...file, shards: slotsOf(model, [file]).map(({ key, shard }) => ({ ...shard, sha256: stored.get(key)!.sha256 })) });
   const whole: StoredModel = { ...model, files: model.files.map(hashed), storedAt: Date.now(), formBytes: 0 };
@@ -81,25 +103,20 @@ export async function install(context: StoreContext, manifest: ModelManifest, si
   const whole = await findWhole(context, manifest);
   if (whole) return whole;
   const model = withKnownHashes(manifest, (await findModel(context, manifest.id)) ?? (await findPartial(context, manifest.id)));
-  const slots = slotsOf(model);
   try {
     await begin(context, model);
     await dropUnconfirmed(context, model, signal);
-    let stored = await storedShards(context, slots);
-    const bytesStored = [...stored.values()].reduce((sum, { bytes }) => sum + bytes, 0);
-    const meter = new Meter('download', model.bytes, bytesStored, onProgress);
-    try {
-      const missing = slots.filter(({ key }) => !stored.has(key));
-      await download(context, { model, slots: missing, etags: knownEtags(model, stored), onBytes: (bytes) => meter.add(bytes) }, signal);
-    } finally {
-      meter.stop();
+    let before = await storedShards(context, slotsOf(model));
+    let stored = await fetchMissing(context, model, before, signal, onProgress);
+    let wrong = await findWrongFile(context, model, stored, signal, onProgress);
+    // What an earlier visit left may be at fault: that is fetched again. What came just now would come the same again.
+    while (wrong?.dropped.some((key) => before.has(key))) {
+      before = await storedShards(context, slotsOf(model));
+      stored = await fetchMissing(context, model, before, signal, onProgress);
+      wrong = await findWrongFile(context, model, stored, signal, onProgress);
     }
-    stored = await storedShards(context, slots);
-    if (stored.size < slots.length) {
-      throw new PhiError('storage', `${model.name}: the browser deleted stored parts during the download. Free space on the disk, then try again.`);
-    }
-    await checkWholeFiles(context, model, stored, signal, onProgress);
-    if (signal.aborted) throw cancelled();
+    if (wrong) throw wrong.error;
+    throwIfCancelled(signal);
     return await complete(context, model, stored);
   } catch (cause) {
     throw await explainQuota(context, model, cause);

@@ -1,12 +1,11 @@
-import { PhiError } from '../errors.ts';
-import { cancelled } from './patience.ts';
+import { throwIfCancelled } from './cancel.ts';
 
 /** Where Web Locks are missing (insecure contexts, Node 20) the jobs of one thread queue here; other tabs are then not seen. */
 const queues = new Map<string, Promise<unknown>>();
 
 function queued<T>(name: string, signal: AbortSignal, job: () => Promise<T>): Promise<T> {
   const start = () => {
-    if (signal.aborted) throw cancelled();
+    throwIfCancelled(signal);
     return job();
   };
   // A failed job does not hold up the next one, so the queue goes on either way.
@@ -30,6 +29,7 @@ export async function withModelLock<T>(model: string, signal: AbortSignal, job: 
       return job();
     });
   } catch (cause) {
-    throw entered ? cause : PhiError.from(cause, 'storage');
+    if (!entered) throwIfCancelled(signal);
+    throw cause;
   }
 }

@@ -1,4 +1,5 @@
 import { PhiError } from '../errors.ts';
+import { pause, throwIfCancelled } from './cancel.ts';
 import { Fault, type Net } from './net.ts';
 
 /** A refetch or two mend a bad proxy or a server in the middle of an update; more only load it. */
@@ -6,23 +7,6 @@ const MAX_REFETCHES = 2;
 const MAX_BACKOFF_MS = 15_000;
 /** So much arriving shows that the line works: the count of failures begins anew. */
 const NOTABLE_BYTES = 256 * 1024;
-
-export const cancelled = () => new PhiError('cancelled', 'Cancelled. What is complete stays stored.');
-
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(cancelled());
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop);
-      resolve();
-    }, ms);
-    signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted) stop();
-  });
-}
 
 /** Decides, failure by failure, whether something is tried once more and after what pause. One for each thing fetched. */
 export class Patience {
@@ -44,7 +28,7 @@ export class Patience {
    * @param progress bytes that the failed try brought
    */
   async next(cause: unknown, progress: number, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) throw cancelled();
+    throwIfCancelled(signal);
     if (!(cause instanceof Fault)) throw cause;
     const detail = { what: this.#what };
     if (cause.kind === 'no-range' && ++this.#wholeAnswers >= 2) throw cause;

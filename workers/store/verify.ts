@@ -1,4 +1,5 @@
 import type { Progress, StoredModel } from '../protocol.ts';
+import { throwIfCancelled } from './cancel.ts';
 import type { StoreContext } from './context.ts';
 import { hashBlob } from './hash.ts';
 import { demote, slotsOf, storedShards } from './inventory.ts';
@@ -13,7 +14,7 @@ export async function verify(context: StoreContext, model: StoredModel, signal: 
   const damaged: typeof slots = [];
   let bytesDone = 0;
   for (const slot of slots) {
-    signal.throwIfAborted();
+    throwIfCancelled(signal);
     const shard = stored.get(slot.key);
     if (!shard || (await hashBlob(shard.blob)) !== slot.shard.sha256) damaged.push(slot);
     else context.verified.add(slot.key);
