@@ -57,6 +57,13 @@ export async function findDecoder(reader: GraphReader): Promise<DecoderParts> {
     const linear = await reader.linear(op);
     if (linear) linears.set(linear.output, linear);
   }
+  // q, k, v, output, gate, up, down.
+  const most = 7 * ((norms.length - 1) / 2) + 1;
+  if (linears.size > most)
+    throw new PhiError(
+      'unsupported-model',
+      `${file}: ${linears.size} products with weights were found; a Phi decoder with ${norms.length} norms has at most ${most}.`,
+    );
   const isLinear = (value: ValueId) => linears.has(value);
   const normOutputs = new Set(norms.map((norm) => norm.output));
   /** Products that take a norm's output, by that norm; the rest are attention's and the MLP's second products. */
@@ -68,10 +75,11 @@ export async function findDecoder(reader: GraphReader): Promise<DecoderParts> {
     if (group) group.push(linear);
     else closing.push(linear);
   }
+  const sourcesOf = new Map(closing.map((linear) => [linear, new Set([...graph.behind(linear.input, isLinear)].filter(isLinear))]));
   /** The one product whose input comes from exactly this group. */
   const closingOf = (group: Linear[], norm: Norm): Linear => {
     const found = closing.filter((linear) => {
-      const sources = new Set([...graph.behind(linear.input, isLinear)].filter(isLinear));
+      const sources = sourcesOf.get(linear)!;
       return sources.size === group.length && group.every(({ output }) => sources.has(output));
     });
     if (found.length !== 1 || !group.length)

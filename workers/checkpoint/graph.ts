@@ -37,6 +37,11 @@ const DATA_INPUTS: Readonly<Record<string, readonly number[]>> = {
   ReadValue: [],
 };
 
+/** Operators in a row that only hand on a value; real files have up to six. */
+const CHAIN_LIMIT = 64;
+/** Values between two landmarks; a layer of an OpenVINO file with its mask has about 300. */
+const REGION_LIMIT = 5000;
+
 export class Graph {
   /** In an order in which every input is made before it is used. */
   readonly ops: readonly Op[];
@@ -95,18 +100,19 @@ export class Graph {
   /** Goes back through operators that only hand on a value, until `stop` holds or another operator made it. */
   origin(value: ValueId, stop: (value: ValueId) => boolean = () => false, through: ReadonlySet<string> = PASS_THROUGH): ValueId {
     let at = value;
-    for (;;) {
-      if (stop(at)) return at;
+    for (let steps = 0; steps < CHAIN_LIMIT && !stop(at); steps++) {
       const op = this.producer(at);
-      if (!op || !through.has(op.type) || !op.inputs[0]) return at;
+      if (!op || !through.has(op.type) || !op.inputs[0]) break;
       at = op.inputs[0];
     }
+    return at;
   }
 
-  /** Values found going back along data from `value`, nearest first; not beyond those for which `stop` holds. */
+  /** Values found going back along data from `value`, nearest first; not beyond those for which `stop` holds, nor further than a layer goes. */
   *behind(value: ValueId, stop: (value: ValueId) => boolean): Generator<ValueId> {
     const seen = new Set([value]);
     for (const at of seen) {
+      if (seen.size > REGION_LIMIT) return;
       yield at;
       const op = this.producer(at);
       if (!op || stop(at)) continue;

@@ -9,6 +9,9 @@ import type { Matrix } from './types.ts';
 
 const SHAPES: ReadonlySet<string> = new Set(['Identity', 'Reshape', 'Squeeze', 'Unsqueeze']);
 
+/** Transposes and casts between a constant and its use. */
+const CHAIN_LIMIT = 16;
+
 export class OnnxWeights implements GraphReader {
   readonly file: string;
   readonly graph: Graph;
@@ -119,7 +122,7 @@ export class OnnxWeights implements GraphReader {
   async #matrix(op: Op, value: ValueId, transposed: boolean): Promise<Matrix | null> {
     let at = value;
     let turned = transposed;
-    for (;;) {
+    for (let steps = 0; steps < CHAIN_LIMIT; steps++) {
       const tensor = this.graph.constants.get(at);
       if (tensor) return this.#floats(op, tensor, turned);
       const producer = this.graph.producer(at);
@@ -129,6 +132,7 @@ export class OnnxWeights implements GraphReader {
       else if (!CASTS.has(producer.type)) return null;
       at = producer.inputs[0] ?? '';
     }
+    return null;
   }
 
   #floats(op: Op, tensor: StoredTensor, transposed: boolean): Matrix | null {

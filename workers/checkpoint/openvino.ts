@@ -44,6 +44,10 @@ export async function openOpenVino(files: ModelFiles): Promise<Checkpoint> {
   const read = mask ? await maskWindow(graph, mask) : null;
   const window = read === undefined ? config.slidingWindow : read;
   if (read === undefined && window) notes.push(`The sliding window of ${window} is taken from config.json; the graph makes its mask in an unusual way.`);
-  const { name, context, bos, eos } = config;
+  const { name, bos, eos } = config;
+  // Exports of before 2025 have LongRoPE's short set only, and are good for the original context only.
+  const shortOnly = config.ropeScaling !== null && (!rope.ropeScaling || rope.ropeScaling.short.join() === rope.ropeScaling.long.join());
+  const context = shortOnly ? config.ropeScaling!.originalContext : config.context;
+  if (shortOnly) notes.push(`The export holds LongRoPE's short factors only: the context is ${context} tokens.`);
   return buildCheckpoint({ format: 'openvino', file: path, parts, rope, window, notes }, { name, context, bos, eos }, await readTextFiles(files, folder));
 }

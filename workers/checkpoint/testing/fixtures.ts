@@ -71,7 +71,7 @@ export function folderFiles(folder: string): Map<string, DiskSource> {
 
 /** The same files in memory, to be changed by a test. */
 export function folderBytes(folder: string): Map<string, Uint8Array> {
-  return new Map([...folderFiles(folder).keys()].map((name) => [name, readFileSync(join(PHI_FIXTURES, folder, name))]));
+  return new Map([...folderFiles(folder).keys()].map((name) => [name, new Uint8Array(readFileSync(join(PHI_FIXTURES, folder, name)))]));
 }
 
 export function memoryFiles(bytes: ReadonlyMap<string, Uint8Array>): ModelFiles {
