@@ -2,7 +2,7 @@
 import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
 import { floatColumns, int8Columns, int8Rows, type Fold } from '../weights/columns.ts';
 import type { WeightGroup } from '../weights/plan.ts';
-import { rotation } from '../weights/rotate.ts';
+import { blockRotation, rotation } from '../weights/rotate.ts';
 import { dequantise } from '../weights/rows.ts';
 
 export type WasmForm = 'int8' | 'float32';
@@ -29,19 +29,22 @@ export function wasmWeights(checkpoint: Checkpoint, form: WasmForm): WeightGroup
       floatGroup('head', checkpoint.head),
     ];
   }
+  // int8 activations want no outliers: the residual stream, the values of each head and the inputs of `down` are rotated (the last at run time).
   const residual = rotation(config.hidden);
+  const { heads, kvHeads, headDim, intermediate } = config;
+  const values = blockRotation(headDim, (heads + kvHeads) * headDim, (heads + 2 * kvHeads) * headDim);
+  const attended = blockRotation(headDim, 0, heads * headDim);
   const ones = new Float32Array(config.hidden).fill(1);
   const reads = (norm: Float32Array): Fold => ({ inputFactors: norm, inputs: residual });
-  const writes: Fold = { outputs: residual };
   return [
     int8Embedding(checkpoint.embedding, { inputs: residual }),
     ...layers.flatMap((layer, l) => [
       norm(`layers.${l}.attentionNorm`, ones),
-      int8Group(`layers.${l}.qkv`, layer.qkv, { ...reads(layer.attentionNorm), rowFactor }),
-      int8Group(`layers.${l}.output`, layer.output, writes),
+      int8Group(`layers.${l}.qkv`, layer.qkv, { ...reads(layer.attentionNorm), rowFactor, outputs: values }),
+      int8Group(`layers.${l}.output`, layer.output, { inputs: attended, outputs: residual }),
       norm(`layers.${l}.mlpNorm`, ones),
       int8Group(`layers.${l}.gateUp`, layer.gateUp, reads(layer.mlpNorm)),
-      int8Group(`layers.${l}.down`, layer.down, writes),
+      int8Group(`layers.${l}.down`, layer.down, { inputs: rotation(intermediate), outputs: residual }),
     ]),
     norm('norm', ones),
     int8Group('head', checkpoint.head, reads(checkpoint.norm)),

@@ -9,6 +9,7 @@
  */
 import type { PhiConfig } from '../checkpoint/types.ts';
 import { declare, type WeightGroup } from '../weights/plan.ts';
+import { rotationFactors } from '../weights/rotate.ts';
 import { decoder, type Dialect, type LinearName, type NormName } from './decoder.ts';
 import { Graph, type Value } from './onnx.ts';
 import { declareSelectInputs, select, type SelectInputs } from './select.ts';
@@ -31,6 +32,8 @@ interface Added {
   values: Value[];
 }
 
+const ROTATE_LEFT = 'rotate_left'; // the rotation of `down`'s inputs, see weights/rotate.ts
+const ROTATE_RIGHT = 'rotate_right';
 const NEVER = 2 ** 31; // position of an empty slot: after every query
 const HIDDEN = -1e30; // score of a key that must not be seen; finite, so that a fully hidden block gives no NaN
 
@@ -38,6 +41,11 @@ const HIDDEN = -1e30; // score of a key that must not be seen; finite, so that a
 export function wasmGraph(config: PhiConfig, form: WasmForm, groups: WeightGroup[]): Uint8Array {
   const g = new Graph('phi_wasm');
   for (const group of groups) declare(g, group);
+  if (form === 'int8') {
+    const { outer, inner, left, right } = rotationFactors(config.intermediate);
+    g.tensor(ROTATE_LEFT, 'float32', [outer, outer], left);
+    g.tensor(ROTATE_RIGHT, 'float32', [inner, inner], right);
+  }
   const half = config.rotaryDim / 2;
   const { layers, kvHeads, headDim, vocab } = config;
   const perLayer = <T>(make: (layer: number) => T) => Array.from({ length: layers }, (_, layer) => make(layer));
@@ -209,7 +217,12 @@ function wasmDialect(
     },
     activate(g, gateUp) {
       const [gate, up] = g.ops('Split', [gateUp], 2, { axis: { int: -1 }, num_outputs: { int: 2 } }) as [Value, Value];
-      return g.op('Mul', [g.op('com.microsoft::QuickGelu', [gate], { alpha: { float: 1 } }), up]);
+      const active = g.op('Mul', [g.op('com.microsoft::QuickGelu', [gate], { alpha: { float: 1 } }), up]);
+      if (form === 'float32') return active;
+      const { outer, inner } = rotationFactors(config.intermediate);
+      const square = g.op('Reshape', [active, g.int64([-1, outer, inner])]);
+      const rotated = g.op('MatMul', [ROTATE_LEFT, g.op('MatMul', [square, ROTATE_RIGHT])]);
+      return g.op('Reshape', [rotated, g.int64([-1, config.intermediate])]);
     },
   };
   return { dialect, added };

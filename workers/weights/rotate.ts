@@ -8,11 +8,54 @@ export interface Rotation {
   apply(values: Float32Array, offset: number): void;
 }
 
-/** R = DCT-II of the odd factor of `size`, Kronecker Hadamard of its power of two; both orthonormal. */
-export function rotation(size: number): Rotation {
+/** The same rotation for every block of `size` values in `[from, to)`; the rest is left alone. For heads. */
+export function blockRotation(size: number, from: number, to: number): Rotation {
+  const block = rotation(size);
+  return {
+    apply(values, offset) {
+      for (let at = from; at < to; at += size) block.apply(values, offset + at);
+    },
+  };
+}
+
+/**
+ * The rotation as two small matrices, for activations: a row of `size` values taken as X `[outer, inner]` becomes left . X . right.
+ * Costs size * (outer + inner) multiplications.
+ */
+export function rotationFactors(size: number): { outer: number; inner: number; left: Float32Array; right: Float32Array } {
+  const { power, odd } = split(size);
+  const inner = Math.min(power, 64);
+  const outer = size / inner;
+  const left = new Float32Array(outer * outer);
+  const whole = outer / odd; // Hadamard part of the outer factor
+  const mix = dct(odd);
+  for (let i = 0; i < outer; i++) {
+    for (let j = 0; j < outer; j++) {
+      // R's outer factor is A[j, i]; `left` is its transpose
+      left[i * outer + j] = mix[Math.floor(j / whole) * odd + Math.floor(i / whole)]! * hadamardEntry(i % whole, j % whole, whole);
+    }
+  }
+  const right = Float32Array.from({ length: inner * inner }, (_, at) => hadamardEntry(Math.floor(at / inner), at % inner, inner));
+  return { outer, inner, left, right };
+}
+
+/** Entry (i, j) of the orthonormal Hadamard matrix of Sylvester's construction. */
+function hadamardEntry(i: number, j: number, size: number): number {
+  let bits = i & j;
+  let sign = 1;
+  for (; bits; bits &= bits - 1) sign = -sign;
+  return sign / Math.sqrt(size);
+}
+
+function split(size: number): { power: number; odd: number } {
   let power = 1;
   while (size % (2 * power) === 0) power *= 2;
-  const odd = size / power;
+  return { power, odd: size / power };
+}
+
+/** R = DCT-II of the odd factor of `size`, Kronecker Hadamard of its power of two; both orthonormal. */
+export function rotation(size: number): Rotation {
+  const { power, odd } = split(size);
   const mix = dct(odd);
   const column = new Float32Array(odd);
   const scale = 1 / Math.sqrt(power);
