@@ -72,8 +72,7 @@ export class ConversationDatabase {
         request.onsuccess = () => {
           const cursor = request.result;
           if (!cursor) return resolve();
-          const conversation = cursor.value as Conversation;
-          if (matches(conversation, needle)) found.add(conversation.id);
+          if (typeof cursor.key === 'string' && matches(cursor.value, needle)) found.add(cursor.key.slice('c:'.length));
           cursor.continue();
         };
       });
@@ -90,8 +89,10 @@ export class ConversationDatabase {
   }
 }
 
-/** Damaged records match nothing: search must not fail for one of them. */
-function matches(conversation: Partial<Conversation>, needle: string): boolean {
-  if (conversation.title?.toLocaleLowerCase().includes(needle)) return true;
-  return Array.isArray(conversation.messages) && conversation.messages.some((message) => message.content?.toLocaleLowerCase().includes(needle));
+/** Reads of a record only what it needs, because a damaged one must not end the search. */
+function matches(record: unknown, needle: string): boolean {
+  if (typeof record !== 'object' || record === null) return false;
+  const { title, messages } = record as { title?: unknown; messages?: unknown };
+  const contents = Array.isArray(messages) ? messages.map((message: { content?: unknown } | null) => message?.content) : [];
+  return [title, ...contents].some((text) => typeof text === 'string' && text.toLocaleLowerCase().includes(needle));
 }

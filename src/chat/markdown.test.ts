@@ -77,6 +77,13 @@ describe('hostile text', () => {
     expect(html(renderMarkdown('Use the <div> element, not <script>.'))).toContain('Use the &lt;div&gt; element, not &lt;script&gt;.');
   });
 
+  it('keeps what typography needs: language of code, alignment of columns, first number of a list', () => {
+    const fragment = renderMarkdown('```ts\nx\n```\n\n| a |\n| -: |\n| 1 |\n\n3. three');
+    expect(fragment.querySelector('pre')?.dataset['language']).toBe('ts');
+    expect(fragment.querySelector('td')?.getAttribute('align')).toBe('right');
+    expect(fragment.querySelector('ol')?.getAttribute('start')).toBe('3');
+  });
+
   it('makes links of images, so that nothing is fetched', () => {
     expect(html(renderMarkdown('![a cat](https://example.org/cat.png)'))).toBe(
       '<p><a href="https://example.org/cat.png" target="_blank" rel="noopener noreferrer">a cat</a></p>\n',

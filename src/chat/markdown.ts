@@ -89,6 +89,8 @@ export function sanitise(html: string): DocumentFragment {
     ALLOWED_TAGS,
     ALLOWED_ATTR,
     ALLOWED_URI_REGEXP: SAFE_HREF,
+    // Every other value is taken for an address and measured by the line above.
+    ADD_URI_SAFE_ATTR: ['align', 'data-language', 'start'],
     ALLOW_DATA_ATTR: false,
     ALLOW_ARIA_ATTR: false,
     RETURN_DOM_FRAGMENT: true,

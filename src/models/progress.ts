@@ -1,6 +1,6 @@
 import type { Progress } from '../../workers/protocol.ts';
 import { i18n, t } from '../i18n/i18n.svelte.ts';
-import { formatBytes, formatDuration } from '../ui/format.ts';
+import { formatBytes, formatTimeLeft } from '../ui/format.ts';
 
 /** A progress event in words, and as a share of 1 where it can be told (null: it moves, nobody knows how far). */
 export interface ProgressLine {
@@ -17,8 +17,7 @@ export function describeProgress(progress: Progress | null): ProgressLine {
     case 'import': {
       const figures = [t('bytesOf', formatBytes(progress.bytesDone, language), formatBytes(progress.bytesTotal, language))];
       if (progress.bytesPerSecond > 0) figures.push(`${formatBytes(progress.bytesPerSecond, language)}/s`);
-      if (progress.secondsLeft !== null && progress.secondsLeft >= 1)
-        figures.push(t('timeLeft', formatDuration(Math.round(progress.secondsLeft) * 1000, language)));
+      if (progress.secondsLeft !== null && progress.secondsLeft >= 1) figures.push(t('timeLeft', formatTimeLeft(progress.secondsLeft, language)));
       return {
         title: progress.phase === 'download' ? t('downloading') : t('importing'),
         detail: figures.join(' · '),

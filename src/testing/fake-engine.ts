@@ -219,10 +219,11 @@ class FakeEngine implements EngineApi {
 
 function pickReply(request: GenerateRequest): string {
   const prompt = request.messages.at(-1)?.content.toLowerCase() ?? '';
+  if (request.continueLast) return ' And so it goes on to its end.';
   if (prompt.includes('hostile')) return HOSTILE;
   if (prompt.includes('long')) return LONG;
   if (prompt.includes('tour')) return SHOWCASE;
-  return request.continueLast ? ' And so it goes on to its end.' : SHORT;
+  return SHORT;
 }
 
 function countFakeTokens(messages: ChatMessage[]): number {

@@ -24,6 +24,11 @@ export function formatDuration(ms: number, language: string): string {
   return unit(Math.round(ms / 60_000), 'minute', language);
 }
 
+/** Whole seconds or minutes: an estimate has no decimals. */
+export function formatTimeLeft(seconds: number, language: string): string {
+  return seconds < 90 ? unit(Math.ceil(seconds), 'second', language) : unit(Math.round(seconds / 60), 'minute', language);
+}
+
 function unit(value: number, name: 'millisecond' | 'second' | 'minute', language: string, digits = 0): string {
   return new Intl.NumberFormat(language, {
     style: 'unit',

@@ -1,0 +1,17 @@
+import { describe, expect, it } from 'vitest';
+import { chatHref, parseRoute } from './router.svelte.ts';
+
+describe('parseRoute', () => {
+  it('knows the screens', () => {
+    for (const screen of ['models', 'settings', 'diagnostics']) expect(parseRoute(`#/${screen}`)).toEqual({ screen });
+  });
+
+  it('reads back the address of a conversation', () => {
+    expect(parseRoute(chatHref('abc123'))).toEqual({ screen: 'chat', conversation: 'abc123' });
+    expect(parseRoute(chatHref(null))).toEqual({ screen: 'chat', conversation: null });
+  });
+
+  it.each(['', '#', '#/', '#/nowhere', '#/c/', '#/c/../x', '#/c/<x>', '#models/x'])('takes anything else for a new chat: %s', (hash) => {
+    expect(parseRoute(hash)).toEqual({ screen: 'chat', conversation: null });
+  });
+});

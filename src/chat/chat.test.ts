@@ -1,0 +1,178 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Engine } from '../engine.ts';
+import { ModelSession } from '../models/model-session.svelte.ts';
+import { Settings } from '../settings/settings.svelte.ts';
+import type { FakeScript } from '../testing/fake-engine.ts';
+import { FAKE_MODEL, fakeThread } from '../testing/fake-engine.ts';
+import { MemoryRecords } from '../testing/memory-records.ts';
+import { Chat } from './chat.svelte.ts';
+import { pathTo } from './conversation.ts';
+import { Conversations } from './conversations.svelte.ts';
+
+const engines: Engine[] = [];
+
+function setUp(script: FakeScript = {}) {
+  const engine = new Engine(() => fakeThread({ instant: true, ...script }, { models: [FAKE_MODEL] }));
+  engines.push(engine);
+  const settings = new Settings(null);
+  const models = new ModelSession(engine, settings);
+  const records = new MemoryRecords();
+  const conversations = new Conversations(records);
+  const chat = new Chat(engine, models, settings, conversations);
+  const path = () => pathTo(conversations.current!);
+  return { engine, settings, models, records, conversations, chat, path };
+}
+
+beforeEach(() => {
+  vi.stubGlobal('requestAnimationFrame', (run: (now: number) => void) => setTimeout(() => run(performance.now()), 1));
+  vi.stubGlobal('cancelAnimationFrame', clearTimeout);
+});
+
+afterEach(() => {
+  for (const engine of engines.splice(0)) engine.terminate();
+  vi.unstubAllGlobals();
+});
+
+describe('Chat', () => {
+  it('sends, streams and stores a reply with its statistics', async () => {
+    const { models, chat, path, records } = setUp();
+    await models.start();
+    const begun: string[] = [];
+    await chat.send('Hello', (id) => begun.push(id));
+    expect(path().map(({ role }) => role)).toEqual(['user', 'assistant']);
+    expect(path()[1]).toMatchObject({ reply: { state: 'done', reason: 'end' } });
+    expect(path()[1]?.content).toMatch(/^Of course\..*seen\.$/);
+    expect(path()[1]?.reply?.stats?.generatedTokens).toBe(21);
+    expect(records.records.get(begun[0]!)?.messages).toEqual(path());
+    expect(chat.live).toBeNull();
+  });
+
+  it('waits for a model that still loads', async () => {
+    const { models, chat, path } = setUp();
+    const started = models.start();
+    await chat.send('Hello', () => undefined);
+    await started;
+    expect(path()[1]?.reply?.state).toBe('done');
+  });
+
+  it('can be stopped while it waits for the model', async () => {
+    const { chat, path } = setUp();
+    const sent = chat.send('Hello', () => undefined); // The model is never started.
+    await vi.waitFor(() => expect(chat.live?.phase.kind).toBe('waiting'));
+    chat.stop();
+    await sent;
+    expect(path()[1]).toMatchObject({ content: '', reply: { state: 'partial', reason: 'cancelled' } });
+    expect(path()[1]?.reply?.error).toBeUndefined();
+  });
+
+  it('stops, keeps what there is, and goes on with it', async () => {
+    const { models, chat, path } = setUp();
+    await models.start();
+    const sent = chat.send('a long one', () => undefined);
+    await vi.waitFor(() => expect(chat.live?.tokens).toBeGreaterThan(3));
+    chat.stop();
+    await sent;
+    const partial = path()[1]!;
+    expect(partial.reply).toMatchObject({ state: 'partial', reason: 'cancelled' });
+    await chat.continueReply(partial.id);
+    expect(path()).toHaveLength(2);
+    expect(path()[1]?.content.startsWith(partial.content)).toBe(true);
+    expect(path()[1]).toMatchObject({ id: partial.id, reply: { state: 'done' } });
+    expect(path()[1]!.content.length).toBeGreaterThan(partial.content.length);
+  });
+
+  it('regenerates beside the old reply, with another seed', async () => {
+    const { models, settings, chat, path, conversations } = setUp();
+    settings.change({ seed: 7 });
+    await models.start();
+    await chat.send('Hello', () => undefined);
+    const first = path()[1]!;
+    await chat.regenerate(first.id);
+    const second = path()[1]!;
+    expect(second.id).not.toBe(first.id);
+    expect([first.reply?.seed, second.reply?.seed]).toEqual([7, 8]);
+    await chat.show(first.id);
+    expect(path()[1]?.id).toBe(first.id);
+    expect(conversations.current?.messages).toHaveLength(3);
+  });
+
+  it('edits a message as a new version, with a reply of its own', async () => {
+    const { models, chat, path, conversations } = setUp();
+    await models.start();
+    await chat.send('Hello', () => undefined);
+    const original = path()[0]!;
+    await chat.edit(original.id, 'Goodbye');
+    expect(path().map(({ content }) => content)[0]).toBe('Goodbye');
+    expect(path()[1]?.reply?.state).toBe('done');
+    await chat.show(original.id);
+    expect(path()[0]?.content).toBe('Hello');
+    expect(conversations.current?.messages).toHaveLength(4);
+  });
+
+  it('branches into a conversation of its own', async () => {
+    const { models, chat, path, conversations, records } = setUp();
+    await models.start();
+    await chat.send('Hello', () => undefined);
+    const before = conversations.current!;
+    const id = await chat.branch(path()[1]!.id);
+    expect(conversations.current?.id).toBe(id);
+    await chat.send('And now?', () => undefined);
+    expect(path()).toHaveLength(4);
+    expect(records.records.get(before.id)?.messages).toHaveLength(2);
+  });
+
+  it('keeps a reply that fails half-way, with the error', async () => {
+    const { models, chat, path } = setUp({ error: true });
+    await models.start();
+    await chat.send('Hello', () => undefined);
+    expect(path()[1]).toMatchObject({ reply: { state: 'partial', error: { code: 'device-lost' } } });
+    expect(path()[1]?.content.split(' ')).toHaveLength(8);
+  });
+
+  it('keeps the conversation when the worker dies, and loads the model again once', async () => {
+    const { models, chat, path } = setUp({ die: true });
+    await models.start();
+    await chat.send('Hello', () => undefined);
+    expect(path()[1]).toMatchObject({ reply: { state: 'partial', error: { code: 'worker-died' } } });
+    await vi.waitFor(() => expect(models.phase.kind).toBe('ready'));
+  });
+
+  it('gives up on a worker that dies again before it has answered', async () => {
+    const { engine, models } = setUp();
+    await models.start();
+    engine.terminate();
+    await vi.waitFor(() => expect(models.phase.kind).toBe('ready'));
+    engine.terminate();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(models.phase).toMatchObject({ kind: 'failed', while: 'running' });
+  });
+
+  it('answers although nothing can be stored', async () => {
+    const { models, chat, path, records, conversations } = setUp();
+    records.failing = true;
+    await models.start();
+    await chat.send('Hello', () => undefined);
+    expect(path()[1]?.reply?.state).toBe('done');
+    expect(conversations.problem?.code).toBe('quota');
+  });
+
+  it('says on the reply why the model could not be loaded', async () => {
+    const { models, chat, path } = setUp({ 'load-error': true });
+    await models.start();
+    await chat.send('Hello', () => undefined);
+    expect(path()[1]?.reply?.error?.code).toBe('out-of-memory');
+  });
+
+  it('gives the system prompt of the conversation, not of the settings', async () => {
+    const { models, settings, chat, conversations, engine } = setUp();
+    settings.change({ system: 'Old.' });
+    await models.start();
+    await chat.send('Hello', () => undefined);
+    settings.change({ system: 'New.' });
+    const generate = vi.spyOn(engine, 'generate');
+    await chat.send('Again', () => undefined);
+    expect(generate.mock.calls[0]?.[0].messages[0]).toEqual({ role: 'system', content: 'Old.' });
+    await chat.setSystem('Other.');
+    expect(conversations.current?.system).toBe('Other.');
+  });
+});
