@@ -6,6 +6,9 @@ import { ISOLATION_HEADERS } from './workers/headers.ts';
 /** Entries of the app; `evaluate.html` is the headless door of `npm run evaluate`. */
 const pages = ['index.html', 'evaluate.html'].filter((page) => existsSync(page));
 
+/** Timings of plugins are no warnings about the app. */
+const QUIET = { pluginTimings: false };
+
 export default defineConfig({
   base: './',
   plugins: [svelte()],
@@ -13,12 +16,12 @@ export default defineConfig({
     // ONNX Runtime with its glue and WebAssembly as files of their own; see workers/backends/ort-files.ts.
     conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions],
   },
-  worker: { format: 'es' },
+  worker: { format: 'es', rolldownOptions: { checks: QUIET } },
   // The bundler must not pre-bundle ONNX Runtime: its files are found relative to the module.
   optimizeDeps: { exclude: ['onnxruntime-web'] },
   build: {
     target: 'esnext',
-    rolldownOptions: { input: pages },
+    rolldownOptions: { input: pages, checks: QUIET },
     manifest: true,
     assetsInlineLimit: 0,
     reportCompressedSize: false,

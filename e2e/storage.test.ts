@@ -1,0 +1,103 @@
+/** The store under bad luck, with a tiny model in the starter's place. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { ask, expectClean, launchApp, makeTinyStarter, PATIENCE_MS, serveApp, type AppServer, type TinyStarter } from './app.ts';
+import type { Session } from './browser.ts';
+import { corruptShard, storedShards } from './store-access.ts';
+
+let tiny: TinyStarter;
+let server: AppServer;
+let session: Session;
+let page: Page;
+
+beforeAll(async () => {
+  tiny = await makeTinyStarter();
+});
+afterAll(() => tiny.remove());
+
+beforeEach(async () => {
+  server = await serveApp({ mounts: tiny.mounts });
+  session = await launchApp();
+  page = session.page;
+});
+afterEach(async () => {
+  await session.close();
+  await server.close();
+});
+
+const shardCount = (): number => tiny.manifest.files[0]!.shards.length;
+const download = (): Promise<void> => page.getByRole('button', { name: /^Download/ }).click();
+const names = (paths: string[]): string[] => paths.map((path) => path.split('/').pop()!).sort();
+
+describe('the store', () => {
+  it('goes on with a download that was cut off half-way', async () => {
+    // Half of the shards come, then nothing answers any more: a network that went away.
+    const half = Math.floor(shardCount() / 2);
+    server.onShard = (request) => {
+      if (server.shards.length <= half) return false;
+      request.socket.destroy();
+      return true;
+    };
+    await page.goto(server.url);
+    await download();
+    await expect.poll(async () => (await storedShards(page)).length, { timeout: PATIENCE_MS }).toBe(half);
+    await page.close();
+
+    const stored = await reopen();
+    expect(stored).toHaveLength(half);
+    server.onShard = null;
+    server.shards.length = 0;
+    await download();
+    const answer = await ask(page, 'hello');
+    expect(answer.text).not.toBe('');
+    const missing = tiny.manifest.files[0]!.shards.map((shard) => shard.url).filter((url) => !stored.includes(url));
+    expect(names(server.shards)).toEqual(missing);
+    expectClean(session, [/ERR_(EMPTY_RESPONSE|CONNECTION_RESET|SOCKET_NOT_CONNECTED)/]);
+  });
+
+  it('finds a flipped byte and fetches that shard again', async () => {
+    await page.goto(server.url);
+    await download();
+    const before = await ask(page, 'hello');
+    expect(server.shards).toHaveLength(shardCount());
+
+    const damaged = await corruptShard(page, 3);
+    server.shards.length = 0;
+    await page.reload();
+    await page.getByRole('link', { name: 'New chat' }).first().click();
+    const after = await ask(page, 'hello');
+    expect(names(server.shards)).toEqual([damaged]);
+    expect(after.text.split('\n')[0]).toBe(before.text.split('\n')[0]);
+    expectClean(session);
+  });
+
+  it('says what is missing when the browser refuses to store more, keeps what it has, and goes on', async () => {
+    const client = await session.context.newCDPSession(page);
+    const origin = new URL(server.url).origin;
+    await page.goto(server.url);
+    await client.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: Math.floor(tiny.manifest.bytes / 2) });
+    await download();
+    const alert = page.getByRole('alert');
+    await expect.poll(() => alert.innerText(), { timeout: PATIENCE_MS }).toMatch(/storage is full[^]*\d(\.\d+)? [KM]i?B/);
+    const stored = await storedShards(page);
+    expect(stored.length).toBeGreaterThan(0);
+    expect(stored.length).toBeLessThan(shardCount());
+
+    await client.send('Storage.overrideQuotaForOrigin', { origin });
+    server.shards.length = 0;
+    await page.getByRole('button', { name: 'Try again' }).first().click();
+    const answer = await ask(page, 'hello');
+    expect(answer.text).not.toBe('');
+    expect(server.shards).toHaveLength(shardCount() - stored.length);
+    expectClean(session);
+  });
+});
+
+/** A new tab, as after a crash or another day; resolves with the shards that are there. */
+async function reopen(): Promise<string[]> {
+  page = await session.context.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
+  await page.goto(server.url);
+  await page.getByRole('button', { name: /^Download/ }).waitFor();
+  return storedShards(page);
+}
