@@ -1,5 +1,6 @@
 /** The engine: one loaded model, its store, and the jobs that the page asks for. Exposed by engine.worker.ts. */
 import { chooseDecoder } from './backends/choose.ts';
+import type { FormShelf } from './backends/ort.ts';
 import type { Decoder } from './backends/types.ts';
 import { openCheckpoint } from './checkpoint/open.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
@@ -86,7 +87,8 @@ export class Engine implements EngineApi {
     const checkpoint = await openCheckpoint(await this.#store.openStored(stored.id));
     const talk = conversation(createTokenizer(checkpoint.tokenizer), checkpoint);
     const onPrepare = (done: number, total: number) => onProgress({ phase: 'prepare', done, total, what: 'weights' });
-    const { decoder, rejected } = await chooseDecoder(checkpoint, { ...request, form: request.form ?? 'auto', signal }, onPrepare);
+    const shelf = (form: string, version: number) => this.#shelf(stored, form, version);
+    const { decoder, rejected } = await chooseDecoder(checkpoint, { ...request, form: request.form ?? 'auto', shelf, signal }, onPrepare);
     try {
       signal.throwIfAborted();
       onProgress({ phase: 'warm-up' });
@@ -106,6 +108,22 @@ export class Engine implements EngineApi {
       await decoder.dispose();
       throw error;
     }
+  }
+
+  /** Forms in the store. Keeping one goes on behind the first replies; when it fails, the form is made again next time. */
+  #shelf(model: StoredModel, form: string, version: number): FormShelf {
+    const key = { model, form, version };
+    return {
+      open: async () => {
+        const chunks = await this.#store.openForm(key);
+        return chunks && new Blob(chunks);
+      },
+      keep: (blob) => {
+        this.#store.saveForm(key, blob.size, chunksOf(blob)).catch((error: unknown) => {
+          this.#loaded?.report.rejected.push({ what: `Keeping the ${form} weights for the next visit`, why: PhiError.from(error).message });
+        });
+      },
+    };
   }
 
   unload(): Promise<void> {
@@ -165,4 +183,10 @@ export class Engine implements EngineApi {
     this.#queue = turn.catch(() => undefined); // the caller has the rejection
     return turn;
   }
+}
+
+const FORM_CHUNK_BYTES = 32 * 1024 * 1024;
+
+async function* chunksOf(blob: Blob): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  for (let at = 0; at < blob.size; at += FORM_CHUNK_BYTES) yield new Uint8Array(await blob.slice(at, at + FORM_CHUNK_BYTES).arrayBuffer());
 }

@@ -2,8 +2,9 @@
 import type { Checkpoint } from '../checkpoint/types.ts';
 import { PhiError } from '../errors.ts';
 import type { BackendId, DeviceWish, EngineReport, WeightForm } from '../protocol.ts';
-import { defaultThreads, type PrepareProgress } from './ort.ts';
+import { defaultThreads, type FormShelf, type PrepareProgress } from './ort.ts';
 import type { Decoder } from './types.ts';
+import { WASM_FORM_VERSION } from '../graph/wasm-weights.ts';
 import { createWasmDecoder } from './wasm.ts';
 
 export interface DecoderRequest {
@@ -13,6 +14,8 @@ export interface DecoderRequest {
   /** KV slots wished for; 0 or absent: what the model allows, within reason. */
   contextLength?: number;
   threads?: number;
+  /** Where a form made for a dialect is kept: `dialect` and its version are part of the key. */
+  shelf?: (form: string, version: number) => FormShelf;
   signal?: AbortSignal;
 }
 
@@ -32,7 +35,11 @@ export async function chooseDecoder(
   }
   const form = request.form === 'auto' ? 'int8' : request.form;
   if (form !== 'int8' && form !== 'float32') throw new PhiError('bad-request', `WASM computes with int8 or float32, not ${form}.`);
-  const decoder = await createWasmDecoder(checkpoint, { form, slots, threads, signal: request.signal }, onProgress);
+  const decoder = await createWasmDecoder(
+    checkpoint,
+    { form, slots, threads, shelf: request.shelf?.(`wasm-${form}`, WASM_FORM_VERSION), signal: request.signal },
+    onProgress,
+  );
   return { decoder, rejected: [] };
 }
 

@@ -1,9 +1,10 @@
 /** ONNX Runtime Web: which build is loaded, and sessions whose weights are external data. */
+import type * as OrtModule from 'onnxruntime-web';
 import type { InferenceSession } from 'onnxruntime-web';
 import { PhiError } from '../errors.ts';
-import { materialise, type WeightGroup } from '../weights/plan.ts';
+import { layout, materialise, type WeightGroup } from '../weights/plan.ts';
 
-export type Ort = typeof import('onnxruntime-web');
+export type Ort = typeof OrtModule;
 /** `jspi` has WASM, WebGPU and WebNN and streams Blobs into a session; `plain` is the CPU alone, for browsers without JSPI. */
 export type OrtBuild = 'jspi' | 'plain';
 
@@ -46,28 +47,57 @@ async function importOrt(build: OrtBuild, threads: number): Promise<Ort> {
 /** Called after each group of weights is made. */
 export type PrepareProgress = (done: number, total: number) => void;
 
+/** A place where a made weight form is kept between visits; see store/forms.ts. */
+export interface FormShelf {
+  /** The kept bytes, or null. */
+  open(): Promise<Blob | null>;
+  /** Keeps them, if there is room. Not awaited by a load. */
+  keep(form: Blob): void;
+}
+
+export interface SessionWeights {
+  groups: WeightGroup[];
+  /** Absent: the form is made at every load. */
+  shelf?: FormShelf;
+  onProgress?: PrepareProgress;
+  signal?: AbortSignal;
+}
+
 /**
- * Makes the weights and a session over them.
- * With the jspi build each group becomes a Blob, which the browser holds outside this worker's heap and ONNX Runtime streams in.
+ * Makes the weights, or takes them from the shelf, and a session over them. Each group is a file of external data, held as a Blob: outside
+ * this worker's heap, and streamed in by the jspi build. The plain build wants arrays.
  */
 export async function createSession(
   ort: Ort,
+  build: OrtBuild,
   model: Uint8Array,
-  groups: WeightGroup[],
+  weights: SessionWeights,
   options: InferenceSession.SessionOptions,
-  { blobs, onProgress, signal }: { blobs: boolean; onProgress?: PrepareProgress; signal?: AbortSignal },
 ): Promise<{ session: InferenceSession; weightBytes: number; prepareMs: number; compileMs: number }> {
   const start = performance.now();
-  const externalData: { path: string; data: Uint8Array | Blob }[] = [];
-  let weightBytes = 0;
+  const { files, form, made } = await weightFiles(weights);
+  const externalData = await Promise.all(
+    weights.groups.map(async ({ location }, i) => ({ path: location, data: build === 'jspi' ? files[i]! : new Uint8Array(await files[i]!.arrayBuffer()) })),
+  );
+  const prepared = performance.now();
+  const session = await ort.InferenceSession.create(model, { ...options, externalData });
+  if (made) weights.shelf?.keep(form);
+  return { session, weightBytes: form.size, prepareMs: prepared - start, compileMs: performance.now() - prepared };
+}
+
+async function weightFiles({ groups, shelf, onProgress, signal }: SessionWeights): Promise<{ files: Blob[]; form: Blob; made: boolean }> {
+  const sizes = groups.map((group) => layout(group).bytes);
+  const kept = await shelf?.open();
+  if (kept && kept.size === sizes.reduce((sum, size) => sum + size, 0)) {
+    let at = 0;
+    const files = sizes.map((size) => kept.slice(at, (at += size)));
+    return { files, form: kept, made: false };
+  }
+  const files: Blob[] = [];
   for (const [i, group] of groups.entries()) {
     signal?.throwIfAborted();
-    const bytes = await materialise(group);
-    weightBytes += bytes.byteLength;
-    externalData.push({ path: group.location, data: blobs ? new Blob([bytes]) : bytes });
+    files.push(new Blob([await materialise(group)]));
     onProgress?.(i + 1, groups.length);
   }
-  const prepared = performance.now();
-  const session = await ort.InferenceSession.create(model, { ...options, externalData: externalData as InferenceSession.SessionOptions['externalData'] });
-  return { session, weightBytes, prepareMs: prepared - start, compileMs: performance.now() - prepared };
+  return { files, form: new Blob(files), made: true };
 }

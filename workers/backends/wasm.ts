@@ -5,7 +5,7 @@ import { ropeTable, type RopeSet } from '../graph/rope.ts';
 import { wasmGraph } from '../graph/wasm.ts';
 import { wasmWeights, type WasmForm } from '../graph/wasm-weights.ts';
 import { KvCache } from './kv-cache.ts';
-import { createSession, loadOrt, preferredBuild, type Ort, type PrepareProgress } from './ort.ts';
+import { createSession, loadOrt, preferredBuild, type FormShelf, type Ort, type PrepareProgress } from './ort.ts';
 import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from './types.ts';
 
 /** Tokens in one prefill run. Larger ones gain nothing: activations leave the cache, and Stop waits for the run. */
@@ -18,7 +18,7 @@ const MOST_CANDIDATES = 1024;
 /** Loads the model on the CPU. `slots`: longest sequence in tokens. */
 export async function createWasmDecoder(
   checkpoint: Checkpoint,
-  { form, slots, threads, signal }: { form: WasmForm; slots: number; threads: number; signal?: AbortSignal },
+  { form, slots, threads, shelf, signal }: { form: WasmForm; slots: number; threads: number; shelf?: FormShelf; signal?: AbortSignal },
   onProgress?: PrepareProgress,
 ): Promise<Decoder> {
   const build = preferredBuild();
@@ -27,10 +27,10 @@ export async function createWasmDecoder(
   const model = wasmGraph(checkpoint.config, form, groups);
   const { session, weightBytes, prepareMs, compileMs } = await createSession(
     ort,
+    build,
     model,
-    groups,
+    { groups, shelf, onProgress, signal },
     { executionProviders: ['wasm'], graphOptimizationLevel: 'basic' },
-    { blobs: build === 'jspi', onProgress, signal },
   );
   const facts: DecoderFacts = {
     backend: 'wasm',

@@ -7,6 +7,9 @@ import { dequantise } from '../weights/rows.ts';
 
 export type WasmForm = 'int8' | 'float32';
 
+/** Raised when the bytes that `wasmWeights` makes change: forms kept by older versions are then made again. */
+export const WASM_FORM_VERSION = 1;
+
 /** Every group that `wasmGraph` refers to, in the order in which the graph needs them. */
 export function wasmWeights(checkpoint: Checkpoint, form: WasmForm): WeightGroup[] {
   const { config, layers } = checkpoint;
