@@ -35,9 +35,10 @@ let tokenizer: PreTrainedTokenizer | null = null;
 
 const api = {
   async load({ models, device, threads, modelFile, dtype }: TransformersSetup): Promise<void> {
-    env.allowRemoteModels = false;
-    env.allowLocalModels = true;
-    env.localModelPath = models;
+    // Our server plays the hub.
+    env.allowLocalModels = false;
+    env.remoteHost = models;
+    env.remotePathTemplate = '{model}/';
     env.useBrowserCache = true;
     const files = { mjs: new URL(glue, self.location.href).href, wasm: new URL(wasm, self.location.href).href };
     if (env.backends.onnx.wasm) Object.assign(env.backends.onnx.wasm, { wasmPaths: files, numThreads: threads });
