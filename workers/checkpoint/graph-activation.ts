@@ -14,7 +14,10 @@ export async function activatedPair(file: string, graph: Graph, down: Linear, gr
   const gateOfA = await siluInput(graph, a);
   const gateOfB = gateOfA === null ? await siluInput(graph, b) : null;
   const gate = gateOfA ?? gateOfB;
-  if (gate === null) throw unsupported(file, graph.producer(a) ?? product, 'the MLP uses another activation than SiLU');
+  if (gate === null) {
+    const activation = [a, b].map((value) => graph.producer(value)).find((op) => op && !CUTS.has(op.type) && !group.some((linear) => linear.op === op));
+    throw unsupported(file, activation ?? product, 'the MLP uses another activation than SiLU');
+  }
   const up = gateOfA === null ? a : b;
   const [gatePart, upPart] = [await partOf(file, graph, gate, group), await partOf(file, graph, up, group)];
   if (group.length === 2 && gatePart.linear !== upPart.linear) return [gatePart.linear.matrix, upPart.linear.matrix];
@@ -44,6 +47,8 @@ async function siluInput(graph: Graph, value: ValueId): Promise<ValueId | null> 
   return null;
 }
 
+/** Operators that cut a fused product apart. */
+export const CUTS: ReadonlySet<string> = new Set(['Slice', 'Split', 'VariadicSplit']);
 /** Operators between a product and its use that keep the order of features. */
 export const KEEPS_ORDER: ReadonlySet<string> = new Set(['Cast', 'Identity', 'Reshape', 'Transpose', 'Squeeze', 'Unsqueeze', 'Gather']);
 

@@ -1,6 +1,6 @@
 /** The attention of a layer: which products are q, k and v, how many heads, what window. */
 import type { Linear } from './decoder-graph.ts';
-import { KEEPS_ORDER, partOf } from './graph-activation.ts';
+import { CUTS, KEEPS_ORDER, partOf } from './graph-activation.ts';
 import { numberAttribute, unsupported, type Graph, type Op, type ValueId } from './graph.ts';
 
 export interface Attention {
@@ -86,7 +86,7 @@ async function cutStart(file: string, graph: Graph, op: Op, value: ValueId, grou
   const fused = group[0]!.output;
   const isRootCut = (at: ValueId): boolean => {
     const cut = graph.producer(at);
-    if (!cut || !['Slice', 'Split', 'VariadicSplit'].includes(cut.type)) return false;
+    if (!cut || !CUTS.has(cut.type)) return false;
     return graph.origin(cut.inputs[0] ?? '', undefined, KEEPS_ORDER) === fused;
   };
   for (const at of graph.behind(value, (candidate) => candidate === fused || isRootCut(candidate))) {

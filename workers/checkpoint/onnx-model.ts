@@ -23,7 +23,7 @@ const DTYPES: Record<number, Dtype> = {
 };
 /** If in If in If does not occur in a decoder. */
 const DEPTH_LIMIT = 3;
-const NODE_LIMIT = 50_000;
+const NODE_LIMIT = 20_000;
 const LIST_LIMIT = 4096;
 /** Values outside raw_data are decoded at once, so only short ones are taken. */
 const TYPED_LIMIT = 1 << 16;

@@ -3,13 +3,14 @@ import { SaxesParser, type SaxesTagPlain } from 'saxes';
 import { PhiError } from '../errors.ts';
 import type { ByteSource } from '../store/bytes.ts';
 import { Graph, type Op, type ValueId } from './graph.ts';
-import { storedTensor, type Dtype, type StoredTensor } from './tensor.ts';
+import { byteLength, storedTensor, type Dtype, type StoredTensor } from './tensor.ts';
 
 /** Phi-4 with 40 layers has 4.5 MB of XML. */
 const XML_LIMIT = 24 << 20;
 const CHUNK_BYTES = 256 << 10;
-const LAYER_LIMIT = 50_000;
-const EDGE_LIMIT = 200_000;
+/** Phi-4 has 10,000. */
+const LAYER_LIMIT = 40_000;
+const EDGE_LIMIT = 120_000;
 const PORT_LIMIT = 4096;
 
 const DTYPES: Record<string, Dtype> = {
@@ -177,5 +178,8 @@ function constant(file: string, { name, data }: Layer, source: ByteSource): Stor
   const shape = (data['shape'] ?? '').trim();
   const dims = shape ? shape.split(',', 17).map(Number) : [];
   if (dims.length > 16) throw new PhiError('bad-model', `${file}: ${name} has an absurd shape.`);
+  const bytes = byteLength(`${file}: ${name}`, dtype, dims);
+  if (Number(data['size']) !== bytes)
+    throw new PhiError('bad-model', `${file}: ${name} has ${data['size']} bytes, its shape [${dims.join(', ')}] of ${dtype} needs ${bytes}.`);
   return storedTensor({ name, dtype, dims, source, offset: Number(data['offset'] ?? Number.NaN) });
 }

@@ -5,8 +5,8 @@ import type { ByteSource } from '../store/bytes.ts';
 import { checked, parseJson } from './json.ts';
 import { byteLength, storedTensor, type Dtype, type StoredTensor } from './tensor.ts';
 
-/** Phi-4's header has 30 KB. */
-const HEADER_LIMIT = 4 << 20;
+/** Phi-4's header has 30 KB, that of a model quantised by MLX 90. */
+const HEADER_LIMIT = 1 << 20;
 
 const DTYPES: Record<string, Dtype> = {
   F64: 'f64',
