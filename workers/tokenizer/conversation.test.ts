@@ -116,7 +116,7 @@ describe('a message cannot write control tokens', () => {
   });
 });
 
-describe.skipIf(missingTokenizers())('real templates', () => {
+describe.skipIf(missingTokenizers())('real templates', { timeout: 180_000 }, () => {
   const ORDINARY = ['Hello', ' 2 < 3 > 1, <b>bold</b> </think> ', 'line\n\n  code', '\n', '日本語 🙂', 'a <| b |> c', "don't <"];
 
   it('the starter’s prompts are the reference’s', async () => {

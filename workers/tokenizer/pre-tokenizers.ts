@@ -28,6 +28,8 @@ const O200K = [
   '\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+',
 ].join('|');
 
+const LEADING_SPACE: PreTokenizer = { type: 'Replace', pattern: { Regex: '\\A[^ ]' }, content: ' $&' };
+
 interface Rule {
   splits: string[];
   /** A stretch that is a token as a whole is taken so, whatever the merges say. */
@@ -86,8 +88,7 @@ export function repairPreTokenizer(node: unknown): PreTokenizer[] {
     case 'Digits':
       return [split(step['individual_digits'] ? '\\p{N}' : '\\p{N}+')];
     case 'ByteLevel':
-      if (step['use_regex'] === false || step['add_prefix_space'] === true) return [step];
-      return [split(GPT2), { ...step, use_regex: false }];
+      return [...(step['add_prefix_space'] === true ? [LEADING_SPACE] : []), ...(step['use_regex'] === false ? [] : [split(GPT2)]), BYTES];
     case 'Split': {
       const behaviour = String(step['behavior']).toLowerCase();
       if (behaviour !== 'isolated' && behaviour !== 'removed') throw unsupported(`Split with the behaviour "${behaviour}"`);
