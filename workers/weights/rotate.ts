@@ -23,20 +23,28 @@ export function blockRotation(size: number, from: number, to: number): Rotation 
  * Costs size * (outer + inner) multiplications.
  */
 export function rotationFactors(size: number): { outer: number; inner: number; left: Float32Array; right: Float32Array } {
-  const { power, odd } = split(size);
+  const { power, primes } = split(size);
   const inner = Math.min(power, 64);
   const outer = size / inner;
-  const left = new Float32Array(outer * outer);
-  const whole = outer / odd; // Hadamard part of the outer factor
-  const mix = dct(odd);
-  for (let i = 0; i < outer; i++) {
-    for (let j = 0; j < outer; j++) {
-      // R's outer factor is A[j, i]; `left` is its transpose
-      left[i * outer + j] = mix[Math.floor(j / whole) * odd + Math.floor(i / whole)]! * hadamardEntry(i % whole, j % whole, whole);
-    }
-  }
+  const whole = power / inner; // Hadamard part of the outer factor
+  const left = Float32Array.from({ length: outer * outer }, (_, at) => {
+    const i = Math.floor(at / outer);
+    const j = at % outer;
+    return mixEntry(Math.floor(i / whole), Math.floor(j / whole), primes) * hadamardEntry(i % whole, j % whole, whole);
+  });
   const right = Float32Array.from({ length: inner * inner }, (_, at) => hadamardEntry(Math.floor(at / inner), at % inner, inner));
   return { outer, inner, left, right };
+}
+
+/** Entry (i, j) of the Kronecker product of one reflection for each prime, the first varying fastest. */
+function mixEntry(i: number, j: number, primes: number[]): number {
+  let entry = 1;
+  for (const p of primes) {
+    entry *= (i % p === j % p ? 1 : 0) - 2 / p;
+    i = Math.floor(i / p);
+    j = Math.floor(j / p);
+  }
+  return entry;
 }
 
 /** Entry (i, j) of the orthonormal Hadamard matrix of Sylvester's construction. */
@@ -47,55 +55,79 @@ function hadamardEntry(i: number, j: number, size: number): number {
   return sign / Math.sqrt(size);
 }
 
-function split(size: number): { power: number; odd: number } {
+/** `size` as a power of two times odd primes. */
+function split(size: number): { power: number; primes: number[] } {
   let power = 1;
   while (size % (2 * power) === 0) power *= 2;
-  return { power, odd: size / power };
+  const primes: number[] = [];
+  for (let rest = size / power, p = 3; rest > 1; p += 2) {
+    for (; rest % p === 0; rest /= p) primes.push(p);
+  }
+  return { power, primes };
 }
 
-/** R = DCT-II of the odd factor of `size`, Kronecker Hadamard of its power of two; both orthonormal. */
+/**
+ * R = the orthonormal Hadamard matrix of the power of two in `size`, Kronecker a reflection I - (2 / p) 11' for each odd prime p: cheap, and
+ * 1/3, -2/3, -2/3 for the 3 that most models have. R is symmetric, hence its own inverse.
+ */
 export function rotation(size: number): Rotation {
-  const { power, odd } = split(size);
-  const mix = dct(odd);
-  const column = new Float32Array(odd);
+  const { power, primes } = split(size);
   const scale = 1 / Math.sqrt(power);
   return {
     apply(values, offset) {
-      for (let block = 0; block < odd; block++) hadamard(values, offset + block * power, power, scale);
-      if (odd === 1) return;
-      for (let i = 0; i < power; i++) {
-        for (let b = 0; b < odd; b++) column[b] = values[offset + b * power + i]!;
-        for (let b = 0; b < odd; b++) {
-          let sum = 0;
-          for (let j = 0; j < odd; j++) sum += column[j]! * mix[j * odd + b]!;
-          values[offset + b * power + i] = sum;
-        }
+      for (let at = offset; at < offset + size; at += power) hadamard(values, at, power);
+      let stride = power;
+      for (const p of primes) {
+        reflect(values, offset, size, p, stride);
+        stride *= p;
       }
+      for (let i = offset; i < offset + size; i++) values[i] = values[i]! * scale;
     },
   };
 }
 
-/** Fast Walsh-Hadamard transform in place, scaled. */
-function hadamard(values: Float32Array, offset: number, size: number, scale: number): void {
-  for (let half = 1; half < size; half *= 2) {
-    for (let start = offset; start < offset + size; start += 2 * half) {
+/** x - (2 / p) sum(x) over every `p` values that lie `stride` apart. */
+function reflect(values: Float32Array, offset: number, size: number, p: number, stride: number): void {
+  const factor = 2 / p;
+  for (let block = offset; block < offset + size; block += p * stride) {
+    for (let first = block; first < block + stride; first++) {
+      let sum = 0;
+      for (let k = 0, i = first; k < p; k++, i += stride) sum += values[i]!;
+      sum *= factor;
+      for (let k = 0, i = first; k < p; k++, i += stride) values[i] = values[i]! - sum;
+    }
+  }
+}
+
+/** Walsh-Hadamard transform of `size` values in place, unscaled: two butterfly levels at a time, which halves the trips through memory. */
+function hadamard(values: Float32Array, offset: number, size: number): void {
+  const end = offset + size;
+  let half = 1;
+  if (Math.log2(size) % 2 === 1) {
+    for (let i = offset; i < end; i += 2) {
+      const a = values[i]!;
+      const b = values[i + 1]!;
+      values[i] = a + b;
+      values[i + 1] = a - b;
+    }
+    half = 2;
+  }
+  for (; half < size; half *= 4) {
+    for (let start = offset; start < end; start += 4 * half) {
       for (let i = start; i < start + half; i++) {
         const a = values[i]!;
         const b = values[i + half]!;
-        values[i] = a + b;
-        values[i + half] = a - b;
+        const c = values[i + 2 * half]!;
+        const d = values[i + 3 * half]!;
+        const sum = a + b;
+        const difference = a - b;
+        const sum2 = c + d;
+        const difference2 = c - d;
+        values[i] = sum + sum2;
+        values[i + half] = difference + difference2;
+        values[i + 2 * half] = sum - sum2;
+        values[i + 3 * half] = difference - difference2;
       }
     }
   }
-  for (let i = offset; i < offset + size; i++) values[i] = values[i]! * scale;
-}
-
-/** Orthonormal DCT-II matrix `[n, n]`. */
-function dct(n: number): Float32Array {
-  const out = new Float32Array(n * n);
-  for (let k = 0; k < n; k++) {
-    const norm = Math.sqrt((k === 0 ? 1 : 2) / n);
-    for (let i = 0; i < n; i++) out[k * n + i] = norm * Math.cos((Math.PI * (i + 0.5) * k) / n);
-  }
-  return out;
 }
