@@ -25,17 +25,19 @@ export interface Op {
 /** Operators that hand on their first input's values, perhaps fewer of them or in another arrangement or type. */
 const PASS_THROUGH = new Set(['Cast', 'Identity', 'Reshape', 'Squeeze', 'Unsqueeze', 'Slice', 'Gather', 'Dropout', 'Transpose', 'Flatten']);
 /** Inputs that carry data, not shapes, positions or masks; operators not named here: all of them. */
-const DATA_INPUTS: Readonly<Record<string, readonly number[]>> = {
-  GroupQueryAttention: [0, 1, 2],
-  MultiHeadAttention: [0, 1, 2],
-  ScaledDotProductAttention: [0, 1, 2],
-  RotaryEmbedding: [0],
-  Split: [0],
-  VariadicSplit: [0],
-  Expand: [0],
-  Shape: [],
-  ReadValue: [],
-};
+const DATA_INPUTS = new Map<string, readonly number[]>(
+  Object.entries({
+    GroupQueryAttention: [0, 1, 2],
+    MultiHeadAttention: [0, 1, 2],
+    ScaledDotProductAttention: [0, 1, 2],
+    RotaryEmbedding: [0],
+    Split: [0],
+    VariadicSplit: [0],
+    Expand: [0],
+    Shape: [],
+    ReadValue: [],
+  }),
+);
 
 /** Operators in a row that only hand on a value; real files have up to six. */
 const CHAIN_LIMIT = 64;
@@ -138,7 +140,7 @@ export const CASTS: ReadonlySet<string> = new Set(['Cast', 'Identity']);
 export const CASTS_AND_SHAPES: ReadonlySet<string> = new Set(['Cast', 'Identity', 'Reshape', 'Squeeze', 'Unsqueeze']);
 
 function dataInputs(op: Op): readonly ValueId[] {
-  const indexes = PASS_THROUGH.has(op.type) ? [0] : DATA_INPUTS[op.type];
+  const indexes = PASS_THROUGH.has(op.type) ? [0] : DATA_INPUTS.get(op.type);
   return indexes ? indexes.map((i) => op.inputs[i] ?? '') : op.inputs;
 }
 

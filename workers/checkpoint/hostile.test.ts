@@ -116,6 +116,11 @@ describe.skipIf(missingFixtures())('hostile ONNX', options, () => {
         edited((model) => (model.tensors[3]!.dims = [-5])),
       ),
     ).toMatchObject(bad);
+    // Names that every object has.
+    for (const name of ['constructor', '__proto__', 'toString']) {
+      const renamed = edited((model) => model.nodes.forEach((node) => (node.type = node.type === 'GroupQueryAttention' ? name : node.type)));
+      expect(await verdict(openOnnx, renamed), name).toMatchObject({ code: 'unsupported-model' });
+    }
     expect(
       await verdict(
         openOnnx,
@@ -273,6 +278,7 @@ describe.skipIf(missingFixtures())('hostile safetensors', options, () => {
       [/"data_offsets":\s*\[(\d+),\s*(\d+)\]/, '"data_offsets":[$2,$1]'],
       [/"data_offsets":\s*\[\d+,\s*\d+\]/, '"data_offsets":[99999999,100327679]'],
       [/"dtype":\s*"F16"/, '"dtype":"F4"'],
+      [/"dtype":\s*"F16"/, '"dtype":"constructor"'],
       [/"lm_head.weight"/, '"lm_head.wait"'],
     ] as const) {
       expect(await open(header.replace(from, to)), to).toMatchObject({ code: 'bad-model' });

@@ -7,13 +7,15 @@ const DEPTH_LIMIT = 24;
 /** Operators that rearrange or repeat; the values of a vector stay as they are. */
 const KEEPS_VALUES = new Set([...CASTS_AND_SHAPES, 'Transpose', 'Expand']);
 
-const ARITHMETIC: Record<string, (a: number, b: number) => number> = {
-  Mul: (a, b) => a * b,
-  Div: (a, b) => a / b,
-  Add: (a, b) => a + b,
-  Sub: (a, b) => a - b,
-  Pow: (a, b) => a ** b,
-};
+const ARITHMETIC = new Map<string, (a: number, b: number) => number>(
+  Object.entries({
+    Mul: (a, b) => a * b,
+    Div: (a, b) => a / b,
+    Add: (a, b) => a + b,
+    Sub: (a, b) => a - b,
+    Pow: (a, b) => a ** b,
+  }),
+);
 
 /** The elements behind `value`, or null when it depends on an input. `choose` picks a branch of a Select that does. */
 export async function evaluate(graph: Graph, value: ValueId, choose: (select: Op) => ValueId | null, depth = 0): Promise<Float64Array | null> {
@@ -32,7 +34,7 @@ export async function evaluate(graph: Graph, value: ValueId, choose: (select: Op
     const branch = choose(op);
     return branch === null ? null : evaluate(graph, branch, choose, depth + 1);
   }
-  const combine = ARITHMETIC[op.type];
+  const combine = ARITHMETIC.get(op.type);
   if (!combine) return null;
   const a = await evaluate(graph, first, choose, depth + 1);
   const b = a && (await evaluate(graph, second, choose, depth + 1));

@@ -13,31 +13,35 @@ const LAYER_LIMIT = 40_000;
 const EDGE_LIMIT = 120_000;
 const PORT_LIMIT = 4096;
 
-const DTYPES: Record<string, Dtype> = {
-  f64: 'f64',
-  f32: 'f32',
-  f16: 'f16',
-  bf16: 'bf16',
-  u8: 'u8',
-  i8: 'i8',
-  u4: 'u4',
-  i4: 'i4',
-  u32: 'u32',
-  i32: 'i32',
-  i64: 'i64',
-  boolean: 'bool',
-};
-const ONNX_NAMES: Record<string, string> = {
-  Multiply: 'Mul',
-  Divide: 'Div',
-  Power: 'Pow',
-  Subtract: 'Sub',
-  Convert: 'Cast',
-  ShapeOf: 'Shape',
-  Broadcast: 'Expand',
-  LessEqual: 'LessOrEqual',
-  GreaterEqual: 'GreaterOrEqual',
-};
+const DTYPES = new Map<string, Dtype>(
+  Object.entries({
+    f64: 'f64',
+    f32: 'f32',
+    f16: 'f16',
+    bf16: 'bf16',
+    u8: 'u8',
+    i8: 'i8',
+    u4: 'u4',
+    i4: 'i4',
+    u32: 'u32',
+    i32: 'i32',
+    i64: 'i64',
+    boolean: 'bool',
+  }),
+);
+const ONNX_NAMES = new Map(
+  Object.entries({
+    Multiply: 'Mul',
+    Divide: 'Div',
+    Power: 'Pow',
+    Subtract: 'Sub',
+    Convert: 'Cast',
+    ShapeOf: 'Shape',
+    Broadcast: 'Expand',
+    LessEqual: 'LessOrEqual',
+    GreaterEqual: 'GreaterOrEqual',
+  }),
+);
 
 interface Layer {
   id: string;
@@ -155,7 +159,7 @@ function toGraph(file: string, { layers, edges }: Collector, bin: ByteSource): G
     });
     if (layer.type === 'Result') outputs.push(inputs[0] ?? '');
     else {
-      const type = ONNX_NAMES[layer.type] ?? layer.type;
+      const type = ONNX_NAMES.get(layer.type) ?? layer.type;
       ops.push({
         type,
         domain: '',
@@ -173,7 +177,7 @@ function toGraph(file: string, { layers, edges }: Collector, bin: ByteSource): G
 
 /** A Const layer; null when its type is one that is not read (the operator stays, to be named if it is needed). */
 function constant(file: string, { name, data }: Layer, source: ByteSource): StoredTensor | null {
-  const dtype = DTYPES[data['element_type'] ?? ''];
+  const dtype = DTYPES.get(data['element_type'] ?? '');
   if (!dtype) return null;
   const shape = (data['shape'] ?? '').trim();
   const dims = shape ? shape.split(',', 17).map(Number) : [];

@@ -8,18 +8,20 @@ import { byteLength, storedTensor, type Dtype, type StoredTensor } from './tenso
 /** Phi-4's header has 30 KB, that of a model quantised by MLX 90. */
 const HEADER_LIMIT = 1 << 20;
 
-const DTYPES: Record<string, Dtype> = {
-  F64: 'f64',
-  F32: 'f32',
-  F16: 'f16',
-  BF16: 'bf16',
-  U8: 'u8',
-  I8: 'i8',
-  U32: 'u32',
-  I32: 'i32',
-  I64: 'i64',
-  BOOL: 'bool',
-};
+const DTYPES = new Map<string, Dtype>(
+  Object.entries({
+    F64: 'f64',
+    F32: 'f32',
+    F16: 'f16',
+    BF16: 'bf16',
+    U8: 'u8',
+    I8: 'i8',
+    U32: 'u32',
+    I32: 'i32',
+    I64: 'i64',
+    BOOL: 'bool',
+  }),
+);
 
 const size = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const Entry = v.object({ dtype: v.string(), shape: v.pipe(v.array(size), v.maxLength(8)), data_offsets: v.tuple([size, size]) });
@@ -38,7 +40,7 @@ export async function readSafetensors(source: ByteSource): Promise<Map<string, S
   for (const [name, value] of Object.entries(header)) {
     if (name === '__metadata__') continue;
     const entry = checked(Entry, value, `${source.name}: ${name}`);
-    const dtype = DTYPES[entry.dtype];
+    const dtype = DTYPES.get(entry.dtype);
     // Types that no supported layout uses (F8, packed FP4) are reported when something asks for the tensor.
     if (!dtype) continue;
     const [begin, end] = entry.data_offsets;

@@ -39,7 +39,7 @@ export async function verdict(open: (files: ModelFiles) => Promise<Checkpoint>, 
     error = caught;
   }
   const { user, system } = process.cpuUsage(before);
-  if (error !== null && !(error instanceof PhiError)) throw new Error(`not a PhiError: ${String(error)}`, { cause: error });
+  if (error !== null && !(error instanceof PhiError)) throw new Error('something else than a PhiError was thrown', { cause: error });
   if (user + system > SECONDS * 1e6) throw new Error(`took ${(user + system) / 1e6} s of the processor`, { cause: error });
   if (read > MEGABYTES << 20) throw new Error(`read ${read} bytes`, { cause: error });
   return error;
