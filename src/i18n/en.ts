@@ -78,7 +78,7 @@ export const en = {
   tokens: (count: number, figure: string) => plural(count, `${figure} token`, `${figure} tokens`),
   context: (used: string, all: string) => `${used} / ${all}`,
   contextTitle: (used: string, all: string) => `${used} of ${all} tokens of context used`,
-  runsOn: (backend: string, device: string) => `Runs on ${backend}: ${device}. Open diagnostics`,
+  runsOn: 'Runs on',
 
   // Empty chat
   emptyTitle: 'What is on your mind?',

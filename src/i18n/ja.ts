@@ -76,7 +76,7 @@ export const ja: Catalogue = {
   tokens: (_count, figure) => `${figure} トークン`,
   context: (used, all) => `${used} / ${all}`,
   contextTitle: (used, all) => `コンテキスト ${all} トークン中 ${used} を使用`,
-  runsOn: (backend, device) => `${backend}（${device}）で実行中。診断を開く`,
+  runsOn: '実行中：',
 
   // Empty chat
   emptyTitle: '何について話しましょうか',

@@ -1,0 +1,161 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import type { Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { RunningServer } from '../../scripts/server.ts';
+import { expectClean, messageBox, sendButton } from '../app.ts';
+import { launch, type Session } from '../browser.ts';
+import { forget, openFake, serveFakeApp } from './fake-app.ts';
+
+let server: RunningServer;
+let session: Session;
+let page: Page;
+
+beforeAll(async () => {
+  server = await serveFakeApp();
+  session = await launch({ gpu: false });
+  page = session.page;
+  page.setDefaultTimeout(60_000);
+});
+afterAll(async () => {
+  await session.close();
+  await server.close();
+});
+beforeEach(async () => {
+  await forget(page, server);
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await page.emulateMedia({ colorScheme: 'light' });
+});
+afterEach(() => expectClean(session));
+
+interface Violation {
+  id: string;
+  nodes: { html: string; failureSummary?: string }[];
+}
+
+async function accessibilityViolations(axe: string): Promise<string[]> {
+  await page.evaluate(axe);
+  const violations = await page.evaluate(async () => {
+    const runner = (window as unknown as { axe: { run: (root: Document) => Promise<{ violations: Violation[] }> } }).axe;
+    return (await runner.run(document)).violations;
+  });
+  return violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary ?? ''}`));
+}
+
+describe('every screen', () => {
+  const screens: [string, string, string][] = [
+    ['first', '', 'A chat that stays in this tab'],
+    ['plain', '', 'What is on your mind?'],
+    ['plain', '#/models', 'Models'],
+    ['plain', '#/settings', 'Settings'],
+    ['plain', '#/diagnostics', 'Diagnostics'],
+  ];
+
+  it.each(['light', 'dark'] as const)('has no accessibility violations that axe knows, in %s', async (colorScheme) => {
+    const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+    await page.emulateMedia({ colorScheme });
+    for (const [script, hash, heading] of screens) {
+      await openFake(page, server, script, hash);
+      await page.getByRole('heading', { name: heading }).waitFor();
+      if (script === 'plain') await page.getByText(/^\s*(?:\d+ \/ 8,192|Loaded|Reset all settings|Load time)$/).waitFor();
+      expect(await accessibilityViolations(axe), `${script}${hash}`).toEqual([]);
+    }
+    await openFake(page, server, 'plain');
+    await messageBox(page).fill('the tour');
+    await messageBox(page).press('Enter');
+    await page.getByRole('log').getByText('Ask for more.').waitFor();
+    await sendButton(page).waitFor();
+    expect(await accessibilityViolations(axe), 'conversation').toEqual([]);
+    await page.getByRole('button', { name: 'Chat options' }).click();
+    await page.getByRole('dialog', { name: 'Chat options' }).waitFor();
+    expect(await accessibilityViolations(axe), 'options').toEqual([]);
+  });
+
+  it.each([320, 360, 820, 1440])('fits a width of %i without scrolling sideways', async (width) => {
+    await page.setViewportSize({ width, height: 740 });
+    for (const [script, hash, heading] of screens) {
+      await openFake(page, server, script, hash);
+      await page.getByRole('heading', { name: heading }).waitFor();
+      const widest = await page.evaluate(() => Math.max(...[...document.querySelectorAll('main *')].map((element) => element.getBoundingClientRect().right)));
+      expect(widest, `${script}${hash}`).toBeLessThanOrEqual(width);
+    }
+  });
+});
+
+describe('settings', () => {
+  it('switch the language of everything, and stay', async () => {
+    await openFake(page, server, 'plain', '#/settings');
+    await page.getByText('日本語').click();
+    await page.getByRole('heading', { name: '設定', level: 1 }).waitFor();
+    expect(await page.evaluate(() => document.documentElement.lang)).toBe('ja');
+    await page.reload();
+    await page.getByRole('link', { name: '新しいチャット' }).click();
+    await page.getByRole('textbox', { name: 'メッセージ' }).waitFor();
+  });
+
+  it('follow the language of the browser', async () => {
+    const japanese = await launch({ gpu: false, locale: 'ja-JP' });
+    try {
+      await openFake(japanese.page, server, 'plain');
+      await japanese.page.getByRole('textbox', { name: 'メッセージ' }).waitFor();
+    } finally {
+      await japanese.close();
+    }
+  });
+
+  it('switch the theme against the system', async () => {
+    const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+    await openFake(page, server, 'plain', '#/settings');
+    await page.getByText('Dark', { exact: true }).click();
+    await expect.poll(background).toBe('rgb(23, 22, 19)');
+    await page.reload();
+    await page.getByRole('heading', { name: 'Settings' }).waitFor();
+    expect(await background()).toBe('rgb(23, 22, 19)');
+  });
+
+  it('offer to load the model again when the engine would run otherwise', async () => {
+    await openFake(page, server, 'plain', '#/settings');
+    await page.getByText('WebGPU', { exact: true }).click();
+    await page.getByRole('button', { name: 'Reload the model' }).click();
+    await page.getByRole('button', { name: 'Reload the model' }).waitFor({ state: 'detached' });
+  });
+
+  it('refuse a seed that is no number', async () => {
+    await openFake(page, server, 'plain', '#/settings');
+    const seed = page.getByRole('textbox', { name: 'Seed' });
+    await seed.fill('42');
+    await seed.press('Tab');
+    await seed.fill('4.5');
+    await seed.press('Tab');
+    expect(await seed.inputValue()).toBe('42');
+  });
+});
+
+describe('models', () => {
+  it('are checked, deleted after a question, and the first visit comes back', async () => {
+    await openFake(page, server, 'plain', '#/models');
+    await page.getByText('Loaded', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Check' }).click();
+    await page.getByText('Every byte is as it was published.').waitFor();
+    await page.getByRole('button', { name: 'Delete' }).click();
+    await page.getByText('This frees 233 MB.').waitFor();
+    await page.getByRole('button', { name: 'Delete the model' }).click();
+    await page.getByText('No model is stored yet.').waitFor();
+    await page.getByRole('link', { name: 'New chat' }).click();
+    await page.getByRole('button', { name: 'Download 98 MB and start' }).waitFor();
+  });
+});
+
+describe('on a phone', () => {
+  it('the list is a drawer that takes the focus and gives it back', async () => {
+    await page.setViewportSize({ width: 360, height: 740 });
+    await openFake(page, server, 'plain');
+    const menu = page.getByRole('button', { name: 'Open menu' });
+    await menu.click();
+    await page.getByRole('link', { name: 'Settings' }).waitFor();
+    expect(await page.evaluate(() => document.activeElement?.closest('nav') !== null)).toBe(true);
+    await page.keyboard.press('Escape');
+    await page.getByRole('link', { name: 'Settings' }).waitFor({ state: 'hidden' });
+    expect(await menu.evaluate((node) => node === document.activeElement)).toBe(true);
+  });
+});
