@@ -7,12 +7,15 @@ export interface StoreContext {
   net: Net;
   /** Keys of shards whose hash was checked since this worker started. */
   verified: Set<string>;
+  /** When something large was dropped last, on the clock of `performance.now()`. */
+  freedAt: number;
 }
 
 export const createContext = (net: Partial<Net> = {}): StoreContext => ({
   tables: openTables(),
   net: { ...defaultNet(), ...net },
   verified: new Set(),
+  freedAt: -Infinity,
 });
 
 /** For every long call: how to cancel it and whom to tell how far it is. */

@@ -221,6 +221,23 @@ describe('bytes that are not what they should be', () => {
     expect(requests('/model.gguf.0').at(-1)).toMatchObject({ status: 200, sent: bytes.length });
   });
 
+  it('are never joined from two versions, also where neither hash nor ETag tells them apart', async () => {
+    await start('none');
+    const old = server.files.get('/model.gguf.0')!.bytes;
+    const changed = Uint8Array.from(old, (byte) => byte ^ 1);
+    server.files.set('/model.gguf.0', { bytes: old });
+    sample.contents.get('model.gguf')!.set(changed);
+    let first = true;
+    server.fault = (path) => {
+      if (path !== '/model.gguf.0' || !first) return null;
+      first = false;
+      queueMicrotask(() => server.files.set('/model.gguf.0', { bytes: changed }));
+      return { kind: 'drop', afterBytes: 1000 };
+    };
+    await store.install(sample.manifest);
+    await expectWhole();
+  });
+
   it('of a file that changed between its shards are dropped, where no hash proves them', async () => {
     await start('none');
     let count = 0;

@@ -82,7 +82,7 @@ class Download {
       });
     }
     try {
-      if (!this.#streams.has(url)) await this.#store(slot, await fetchShard(this.#context.net, this.#request(slot), signal));
+      if (!this.#streams.has(url)) await this.#store(slot, await fetchShard(this.#context.net, this.#request(slot), signal), signal);
     } catch (cause) {
       if (!(cause instanceof Fault) || cause.kind !== 'no-range') throw cause;
       if (!this.#streams.has(url)) this.#streams.set(url, this.#stream(url, slot.file.path, signal));
@@ -95,7 +95,7 @@ class Download {
     const parts = slots.map((slot) => ({
       ...this.#request(slot),
       isStored: () => this.#stored.has(slot),
-      store: (fetched: FetchedShard) => this.#store(slot, fetched),
+      store: (fetched: FetchedShard) => this.#store(slot, fetched, signal),
     }));
     return fetchInOrder(this.#context.net, path, parts, signal);
   }
@@ -104,7 +104,7 @@ class Download {
     return { shard: slot.shard, what: slot.what, urlBytes: urlBytes(slot), onBytes: this.#onBytes };
   }
 
-  async #store(slot: Slot, fetched: FetchedShard): Promise<void> {
+  async #store(slot: Slot, fetched: FetchedShard, signal: AbortSignal): Promise<void> {
     const { url, sha256 } = slot.shard;
     if (!sha256 && fetched.etag !== null) {
       const known = this.#etags.get(url) ?? fetched.etag;
@@ -115,7 +115,7 @@ class Download {
         throw new PhiError('integrity', `${message} Start again to fetch the new version.`, { path: slot.file.path });
       }
     }
-    await putShard(this.#context, slot, fetched);
+    await putShard(this.#context, slot, fetched, signal);
     this.#stored.add(slot);
   }
 

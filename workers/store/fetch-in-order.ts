@@ -90,12 +90,8 @@ export async function fetchInOrder(net: Net, what: string, parts: StreamedShard[
     try {
       await stream(net, missing, signal);
     } catch (cause) {
-      const stored = missing.filter((part) => part.isStored());
-      await patience.next(
-        cause,
-        stored.reduce((sum, part) => sum + part.shard.bytes, 0),
-        signal,
-      );
+      const progress = missing.reduce((sum, part) => sum + (part.isStored() ? part.shard.bytes : 0), 0);
+      await patience.next(cause, progress, signal);
     }
   }
 }

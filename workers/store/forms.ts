@@ -84,8 +84,11 @@ export async function saveForm({ tables }: StoreContext, form: FormKey, bytes: n
       await tables.forms.set(chunkKey(key, header.chunks.length), new Blob([chunk]));
       header.chunks.push({ bytes: chunk.length, sha256: await sha256Hex(chunk) });
     }
-    await tables.forms.set(key, header);
-    return true;
+    // The model may have been removed meanwhile: nobody would ever remove its form.
+    const kept = (await tables.manifests.get(form.model.id)) !== undefined;
+    if (kept) await tables.forms.set(key, header);
+    else await tables.forms.deleteAll(formsOf(form));
+    return kept;
   } catch (cause) {
     await tables.forms.deleteAll(formsOf(form));
     if (cause instanceof PhiError && cause.code === 'quota') return false;
@@ -103,9 +106,9 @@ export async function formBytes({ tables }: StoreContext): Promise<Map<string, n
   return total;
 }
 
-/** Drops every form. False when there was none: no room was won. */
-export async function evictForms(context: StoreContext): Promise<boolean> {
-  if ((await formBytes(context)).size === 0) return false;
+/** Drops every form. A model that computes with one keeps its Blobs, and so their room, until it is unloaded. */
+export async function evictForms(context: StoreContext): Promise<void> {
+  if ((await formBytes(context)).size === 0) return;
   await context.tables.forms.deleteAll('');
-  return true;
+  context.freedAt = performance.now();
 }

@@ -10,10 +10,16 @@ export async function sha256Hex(bytes: Uint8Array<ArrayBuffer>): Promise<string>
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** SHA-256 of what a Blob holds; null when the browser can no longer read it (its file was evicted or damaged). */
-export async function hashBlob(blob: Blob): Promise<string | null> {
+/** The bytes of a stored Blob; null when the browser can no longer read them (its file was evicted or damaged). */
+export async function readBlob(blob: Blob): Promise<Uint8Array<ArrayBuffer> | null> {
   const bytes = await blob.arrayBuffer().catch(() => null);
-  return bytes && sha256Hex(new Uint8Array(bytes));
+  return bytes && new Uint8Array(bytes);
+}
+
+/** SHA-256 of a stored Blob; null when it cannot be read. */
+export async function hashBlob(blob: Blob): Promise<string | null> {
+  const bytes = await readBlob(blob);
+  return bytes && sha256Hex(bytes);
 }
 
 /** SHA-256 of blobs one after the other, in slices: for files larger than memory. `onBytes` gets the bytes of each slice. */

@@ -80,7 +80,7 @@ export async function importFiles(
       const { offset, bytes: length } = slot.shard;
       const bytes = await readSlice(slot.file.path, files.get(slot.file.path)!.slice(offset, offset + length));
       const sha256 = await sha256Hex(bytes);
-      if (before.get(slot.key)?.sha256 !== sha256) await putShard(context, slot, { bytes, sha256, etag: null });
+      if (before.get(slot.key)?.sha256 !== sha256) await putShard(context, slot, { bytes, sha256, etag: null }, signal);
       meter.add(length);
     }
     const stored = await storedShards(context, slots);

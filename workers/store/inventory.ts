@@ -70,12 +70,13 @@ function readable<Manifest>(validate: (value: unknown) => Manifest, value: unkno
 }
 
 /** Takes a model out of those that count as whole, and drops its damaged shards. `install` then fetches just these. */
-export async function demote(context: StoreContext, model: StoredModel, damaged: string[]): Promise<void> {
+export async function demote(context: StoreContext, model: StoredModel, damaged: Slot[]): Promise<void> {
   const { tables, verified } = context;
-  damaged.forEach((key) => verified.delete(key));
+  const keys = damaged.map(({ key }) => key);
+  keys.forEach((key) => verified.delete(key));
   await tables.partials.set(model.id, validateManifest(model));
   await tables.manifests.delete([model.id]);
-  await tables.shards.delete(damaged);
+  await tables.shards.delete(keys);
 }
 
 export async function listModels(context: StoreContext): Promise<StoredModel[]> {
@@ -103,4 +104,5 @@ export async function removeModel(context: StoreContext, id: string): Promise<vo
   await tables.shards.deleteAll(modelPrefix(id));
   await tables.forms.deleteAll(modelPrefix(id));
   await tables.partials.delete([id]);
+  context.freedAt = performance.now();
 }

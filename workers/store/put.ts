@@ -1,5 +1,6 @@
 import { PhiError } from '../errors.ts';
 import type { ModelManifest } from '../protocol.ts';
+import { pause } from './cancel.ts';
 import type { StoreContext } from './context.ts';
 import { evictForms } from './forms.ts';
 import { slotsOf, storedShards, type Slot } from './inventory.ts';
@@ -11,16 +12,29 @@ export interface CheckedShard {
   etag: string | null;
 }
 
-/** Writes a checked shard. When the browser refuses, made weight forms make room once. Rejects with `quota` or `storage`. */
-export async function putShard(context: StoreContext, slot: Slot, { bytes, sha256, etag }: CheckedShard): Promise<void> {
+/** Chromium 153 gives the room of dropped Blobs back when their handles are collected and its journal is cleaned: measured 28 s. */
+const ROOM_COMES_MS = 40_000;
+const ROOM_POLL_MS = 1_000;
+
+/** Drops made weight forms. True while something was dropped so recently that its room may be on its way. */
+async function makesRoom(context: StoreContext): Promise<boolean> {
+  await evictForms(context);
+  return performance.now() - context.freedAt < ROOM_COMES_MS;
+}
+
+/** Writes a checked shard. When the browser refuses, made weight forms make room. Rejects with `quota`, `storage` or `cancelled`. */
+export async function putShard(context: StoreContext, slot: Slot, { bytes, sha256, etag }: CheckedShard, signal: AbortSignal): Promise<void> {
   const value = { ...slot.shard, sha256, etag, blob: new Blob([bytes]) };
-  try {
-    await context.tables.shards.set(slot.key, value);
-  } catch (cause) {
-    if (!isQuota(cause) || !(await evictForms(context))) throw cause;
-    await context.tables.shards.set(slot.key, value);
+  for (;;) {
+    try {
+      await context.tables.shards.set(slot.key, value);
+      context.verified.add(slot.key);
+      return;
+    } catch (cause) {
+      if (!isQuota(cause) || !(await makesRoom(context))) throw cause;
+      await pause(ROOM_POLL_MS, signal);
+    }
   }
-  context.verified.add(slot.key);
 }
 
 const isQuota = (cause: unknown) => cause instanceof PhiError && cause.code === 'quota';

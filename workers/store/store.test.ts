@@ -4,6 +4,7 @@ import { randomBytes, seeded } from '../../e2e/faults/random.ts';
 import { FaultServer } from '../../e2e/faults/server.ts';
 import { beforePut, digests, flipStoredByte, freshDatabases, impatient, readAll, shardTable } from '../../e2e/faults/store.ts';
 import type { ModelManifest } from '../protocol.ts';
+import { Table } from './database.ts';
 import { ModelStore } from './store.ts';
 
 let server: FaultServer;
@@ -72,6 +73,21 @@ describe('a stored model', () => {
     expect(digests(await readAll(await store.openStored('sample')))).toEqual(digests(sample.contents));
     // What was opened before holds the old Blob, and must not pass for the new one.
     await expect(source.read(first!.bytes, 10)).rejects.toMatchObject({ code: 'integrity' });
+  });
+
+  it('names every damaged shard at the first one touched, so that one install mends all', async () => {
+    await flipStoredByte('sample/onnx/weights.bin/0', 1);
+    await flipStoredByte('sample/model.gguf/1', 1);
+    nextVisit();
+    const source = (await store.openStored('sample')).get('onnx/weights.bin')!;
+    await expect(source.read(0, 1)).rejects.toMatchObject({
+      code: 'integrity',
+      message: expect.stringMatching(/weights\.bin, part 1.*gguf, part 2/) as string,
+    });
+    server.log.length = 0;
+    await store.install(sample.manifest);
+    expect(server.log.map(({ path }) => path).sort()).toEqual(['/model.gguf.1', '/onnx/weights.bin']);
+    await expect(store.verify('sample')).resolves.toEqual({ damaged: [] });
   });
 
   it.each([
@@ -183,6 +199,7 @@ async function* chunksOf(...sizes: number[]): AsyncGenerator<Uint8Array<ArrayBuf
 
 describe('made weight forms', () => {
   const free = (bytes: number) => vi.stubGlobal('navigator', { storage: { estimate: () => Promise.resolve({ usage: 0, quota: bytes }) } });
+  beforeEach(() => store.install(sample.manifest));
   const key = (overrides = {}) => ({ model: { ...sample.manifest, storedAt: 0, formBytes: 0 }, form: 'int8', version: 1, ...overrides });
   afterEach(() => {
     vi.unstubAllGlobals();
@@ -202,7 +219,6 @@ describe('made weight forms', () => {
 
   it('are counted with their model, and replaced by the next version', async () => {
     free(1e6);
-    await store.install(sample.manifest);
     await store.saveForm(key(), 700, chunksOf(500, 200));
     await store.saveForm(key({ version: 2 }), 300, chunksOf(300));
     expect((await store.report()).models).toMatchObject([{ id: 'sample', formBytes: 300 }]);
@@ -231,8 +247,17 @@ describe('made weight forms', () => {
       throw new Error('out of ideas');
     };
     await expect(store.saveForm(key(), 700, failing())).rejects.toThrow('out of ideas');
-    await store.install(sample.manifest);
     expect((await store.report()).models[0]?.formBytes).toBe(0);
+  });
+
+  it('of a model that was removed meanwhile are not kept', async () => {
+    free(1e6);
+    const chunks = async function* () {
+      yield* chunksOf(500);
+      await store.remove('sample');
+    };
+    expect(await store.saveForm(key(), 500, chunks())).toBe(false);
+    expect(await new Table('phi-forms').entries()).toEqual([]);
   });
 
   it('are dropped when a byte of them flips', async () => {

@@ -18,7 +18,15 @@ type Options = JobOptions<Progress>;
 
 const never = new AbortController().signal;
 
-/** Models in this browser: the one door to the folder. Every method rejects with a PhiError. */
+/**
+ * Models in this browser: the one door to this folder. Every method rejects with a PhiError.
+ *
+ *   install.ts   what is missing -> download.ts (several shards at a time) -> fetch-shard.ts | fetch-in-order.ts -> http.ts (one exchange)
+ *   import.ts    the same from the disk
+ *   put.ts       a checked shard -> tables.ts (what lies where) -> database.ts (IndexedDB)
+ *   files.ts     a stored model -> sharded-source.ts (bytes by range, each shard checked before its first use)
+ *   verify.ts    everything hashed again;  forms.ts  made weight forms;  inventory.ts  what of a model is there
+ */
 export class ModelStore {
   readonly #context: StoreContext;
 
@@ -57,7 +65,10 @@ export class ModelStore {
 
   /** Re-hashes everything; damaged shards are dropped, and `install` fetches just these. */
   async verify(id: string, { signal = never, onProgress }: Options = {}): Promise<{ damaged: { path: string; shard: number }[] }> {
-    return guarded(() => withModelLock(id, signal, async () => verify(this.#context, await this.#need(id), signal, onProgress)));
+    return guarded(async () => {
+      const damaged = await withModelLock(id, signal, async () => verify(this.#context, await this.#need(id), signal, onProgress));
+      return { damaged: damaged.map(({ file, index }) => ({ path: file.path, shard: index })) };
+    });
   }
 
   /** One file as a Blob for saving to the disk, its shards checked. */

@@ -1,17 +1,18 @@
+import { PhiError } from '../errors.ts';
 import type { Progress, StoredModel } from '../protocol.ts';
 import { throwIfCancelled } from './cancel.ts';
 import type { StoreContext } from './context.ts';
 import { hashBlob } from './hash.ts';
-import { demote, slotsOf, storedShards } from './inventory.ts';
+import { demote, slotsOf, storedShards, type Slot } from './inventory.ts';
 
 /**
- * Re-reads and re-hashes every shard of a stored model. Damaged and missing ones are dropped and listed; then the model no longer
+ * Re-reads and re-hashes every shard of a stored model. Damaged and missing ones are dropped and given back; then the model no longer
  * counts as whole, and `install` fetches just these.
  */
-export async function verify(context: StoreContext, model: StoredModel, signal: AbortSignal, onProgress?: (progress: Progress) => void) {
+export async function verify(context: StoreContext, model: StoredModel, signal: AbortSignal, onProgress?: (progress: Progress) => void): Promise<Slot[]> {
   const slots = slotsOf(model);
   const stored = await storedShards(context, slots);
-  const damaged: typeof slots = [];
+  const damaged: Slot[] = [];
   let bytesDone = 0;
   for (const slot of slots) {
     throwIfCancelled(signal);
@@ -21,11 +22,14 @@ export async function verify(context: StoreContext, model: StoredModel, signal: 
     bytesDone += slot.shard.bytes;
     onProgress?.({ phase: 'verify', bytesDone, bytesTotal: model.bytes });
   }
-  if (damaged.length > 0)
-    await demote(
-      context,
-      model,
-      damaged.map(({ key }) => key),
-    );
-  return { damaged: damaged.map(({ file, index }) => ({ path: file.path, shard: index })) };
+  if (damaged.length > 0) await demote(context, model, damaged);
+  return damaged;
+}
+
+/** What to say when a model that counted as whole is not. */
+export function damagedError(model: StoredModel, damaged: Slot[]): PhiError {
+  const [first] = damaged;
+  const names = damaged.map(({ what }) => what).join('; ');
+  const message = `${model.name} is damaged in the browser's storage: ${names}. Only this is fetched again when the model is installed once more.`;
+  return new PhiError('integrity', message, { model: model.id, path: first?.file.path ?? null, shard: first?.index ?? null, damaged: damaged.length });
 }
