@@ -223,7 +223,7 @@ describe('bytes that are not what they should be', () => {
 
   it('are never joined from two versions, also where neither hash nor ETag tells them apart', async () => {
     await start('none');
-    const old = server.files.get('/model.gguf.0')!.bytes;
+    const old = Uint8Array.from(server.files.get('/model.gguf.0')!.bytes);
     const changed = Uint8Array.from(old, (byte) => byte ^ 1);
     server.files.set('/model.gguf.0', { bytes: old });
     sample.contents.get('model.gguf')!.set(changed);
