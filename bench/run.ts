@@ -8,6 +8,7 @@ import { serve } from '../scripts/server.ts';
 import { ISOLATION_HEADERS } from '../workers/headers.ts';
 import { buildPage } from './build.ts';
 import { install, measureRound } from './measure.ts';
+import { GRAPHS, type GraphName } from './onnx/make.ts';
 import { parseOptions, USAGE, type Options } from './options.ts';
 import { makePrompts } from './prompts.ts';
 import { ratioTable, rowTable, toRatios, toRows, type Sample } from './report.ts';
@@ -15,8 +16,17 @@ import { prepareStarter } from './starter.ts';
 
 const LENGTHS = [40, 512, 1500];
 
+/** The graph that transformers.js is given; `--settings '{"transformers.js": {"modelFile": "model_exact"}}'` for the exact one. */
+function graphFor({ backend, settings }: Options): GraphName {
+  const wanted = settings['transformers.js']?.['modelFile'] ?? (backend === 'webgpu' ? 'model_webgpu' : 'model');
+  const name = Object.keys(GRAPHS).find((known) => known === wanted);
+  if (name === undefined) throw new Error(`modelFile is one of ${Object.keys(GRAPHS).join(', ')}, not ${JSON.stringify(wanted)}.`);
+  return name as GraphName;
+}
+
 async function bench(options: Options): Promise<void> {
-  const starter = await prepareStarter(options.peers.includes('transformers.js'));
+  const graph = options.peers.includes('transformers.js') ? graphFor(options) : null;
+  const starter = await prepareStarter(graph);
   const prompts = makePrompts(starter.checkpoint, LENGTHS, join(ROOT, 'bench/passage.txt'));
   const server = await serve({
     root: await buildPage(ROOT, starter.cache),

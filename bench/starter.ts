@@ -9,7 +9,7 @@ import { openGguf } from '../workers/checkpoint/gguf.ts';
 import type { Checkpoint } from '../workers/checkpoint/types.ts';
 import type { ModelManifest } from '../workers/protocol.ts';
 import { blobSource } from '../workers/store/bytes.ts';
-import { makeOnnxModel } from './onnx/make.ts';
+import { makeOnnxModel, type GraphName } from './onnx/make.ts';
 
 const FOLDER = join(ROOT, 'public/models/smollm2-135m-instruct-q4_1');
 
@@ -27,7 +27,7 @@ async function* inOrder(paths: string[]): AsyncGenerator<Buffer> {
   for (const path of paths) for await (const chunk of createReadStream(path)) yield chunk as Buffer;
 }
 
-export async function prepareStarter(withOnnx: boolean): Promise<Starter> {
+export async function prepareStarter(graph: GraphName | null): Promise<Starter> {
   const cache = join(ROOT, 'node_modules/.cache/bench');
   await mkdir(cache, { recursive: true });
   const manifest = JSON.parse(await readFile(join(FOLDER, 'manifest.json'), 'utf8')) as ModelManifest;
@@ -40,6 +40,7 @@ export async function prepareStarter(withOnnx: boolean): Promise<Starter> {
     await rename(staging, gguf);
   }
   const onnx = join(cache, 'starter-onnx');
-  if (withOnnx) await makeOnnxModel(gguf, onnx, console.error);
-  return { model: manifest.name, cache, gguf, onnx, checkpoint: await openGguf([blobSource(file.path, await openAsBlob(gguf))]) };
+  const checkpoint = await openGguf([blobSource(file.path, await openAsBlob(gguf))]);
+  if (graph) await makeOnnxModel(checkpoint, onnx, graph, console.error);
+  return { model: manifest.name, cache, gguf, onnx, checkpoint };
 }

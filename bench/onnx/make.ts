@@ -1,10 +1,7 @@
 /** Makes from the starter GGUF what transformers.js loads: an int4 ONNX graph with the same weights, config and tokenizer. */
-import { openAsBlob } from 'node:fs';
-import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { openGguf } from '../../workers/checkpoint/gguf.ts';
 import type { Checkpoint } from '../../workers/checkpoint/types.ts';
-import { blobSource } from '../../workers/store/bytes.ts';
 import { tokenizerJsonFromGguf } from '../../workers/tokenizer/gguf-vocabulary.ts';
 import { writeInt4Graph } from './graph.ts';
 
@@ -31,33 +28,42 @@ function hubConfig({ config }: Checkpoint) {
   };
 }
 
-/** Writes the folder unless it is there. `onnx/model_q4.onnx` is exact; `onnx/model_webgpu_q4.onnx` has whole zero points, as WebGPU's kernel wants them. */
-export async function makeOnnxModel(ggufPath: string, folder: string, say: (line: string) => void): Promise<void> {
-  const whole = await access(folder).then(
+/** Forms of the graph, by the file name that transformers.js asks for (`onnx/NAME_q4.onnx`). */
+export const GRAPHS = {
+  /** As the hub has it: whole zero points, so that Q4_1's minimum is rounded. */
+  model: { zeroPoints: 'uint', accuracyLevel: 1 },
+  /** The same with int8 activations allowed, which WebGPU's kernel makes use of. */
+  model_webgpu: { zeroPoints: 'uint', accuracyLevel: 4 },
+  /** Float zero points: the GGUF's weights to the last bit, and faster on WASM; no published graph has them. */
+  model_exact: { zeroPoints: 'float', accuracyLevel: 1 },
+} as const;
+export type GraphName = keyof typeof GRAPHS;
+
+async function isThere(path: string): Promise<boolean> {
+  return access(path).then(
     () => true,
     () => false,
   );
-  if (whole) return;
-  say('Making the int4 ONNX graph for transformers.js ...');
-  const checkpoint = await openGguf([blobSource(ggufPath, await openAsBlob(ggufPath))]);
+}
+
+/** Writes what is missing of the folder: config, tokenizer and the graph `name`. */
+export async function makeOnnxModel(checkpoint: Checkpoint, folder: string, name: GraphName, say: (line: string) => void): Promise<void> {
   const { json, config } = tokenizerSource(checkpoint);
-  const staging = `${folder}.${process.pid}`;
-  const files: [string, Uint8Array | string][] = [
-    ['onnx/model_q4.onnx', await writeInt4Graph(checkpoint, { zeroPoints: 'float', accuracyLevel: 1, positions: POSITIONS })],
-    ['onnx/model_webgpu_q4.onnx', await writeInt4Graph(checkpoint, { zeroPoints: 'uint', accuracyLevel: 4, positions: POSITIONS })],
-    ['config.json', JSON.stringify(hubConfig(checkpoint))],
-    ['generation_config.json', JSON.stringify({ bos_token_id: checkpoint.config.bos, eos_token_id: checkpoint.config.eos })],
-    ['tokenizer.json', JSON.stringify(json)],
-    ['tokenizer_config.json', JSON.stringify({ ...config, tokenizer_class: 'GPT2Tokenizer' })],
+  const graph = `onnx/${name}_q4.onnx`;
+  const files: [string, () => string | Promise<Uint8Array>][] = [
+    ['config.json', () => JSON.stringify(hubConfig(checkpoint))],
+    ['generation_config.json', () => JSON.stringify({ bos_token_id: checkpoint.config.bos, eos_token_id: checkpoint.config.eos })],
+    ['tokenizer.json', () => JSON.stringify(json)],
+    ['tokenizer_config.json', () => JSON.stringify({ ...config, tokenizer_class: 'GPT2Tokenizer' })],
+    [graph, () => writeInt4Graph(checkpoint, { ...GRAPHS[name], positions: POSITIONS })],
   ];
-  try {
-    for (const [path, content] of files) {
-      await mkdir(dirname(join(staging, path)), { recursive: true });
-      await writeFile(join(staging, path), content);
-    }
-    await rename(staging, folder);
-  } finally {
-    await rm(staging, { recursive: true, force: true });
+  for (const [file, make] of files) {
+    const path = join(folder, file);
+    if (await isThere(path)) continue;
+    if (file === graph) say(`Making ${graph} for transformers.js ...`);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(`${path}.${process.pid}`, await make());
+    await rename(`${path}.${process.pid}`, path);
   }
 }
 
