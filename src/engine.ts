@@ -15,6 +15,7 @@ import type {
   StorageReport,
   StoredModel,
 } from '../workers/protocol.ts';
+import type { HubModel } from '../workers/store/hub.ts';
 import { AsyncQueue } from './async-queue.ts';
 import type { EngineThread } from './engine-thread.ts';
 import { spawnEngineWorker } from './engine-thread.ts';
@@ -64,9 +65,9 @@ export class Engine {
     return this.#call((api) => api.storage());
   }
 
-  /** Downloads or resumes a model; `manifest` may be the absolute URL of one. */
-  install(manifest: ModelManifest | string, options: JobOptions = {}): Promise<StoredModel> {
-    return this.#job(options.signal, (api, job) => api.install(job, manifest, progressProxy(options)));
+  /** Downloads or resumes a model, by its manifest, the manifest's absolute URL, or out of a hub's repository. */
+  install(model: ModelManifest | HubModel | string, options: JobOptions = {}): Promise<StoredModel> {
+    return this.#job(options.signal, (api, job) => api.install(job, model, progressProxy(options)));
   }
 
   importFiles(files: { path: string; file: Blob }[], options: JobOptions = {}): Promise<StoredModel> {

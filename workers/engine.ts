@@ -22,6 +22,7 @@ import type {
   StoredModel,
 } from './protocol.ts';
 import { engineReport } from './report.ts';
+import type { HubModel } from './store/hub.ts';
 import { ModelStore } from './store/store.ts';
 import { conversation, type Conversation } from './tokenizer/conversation.ts';
 import { createTokenizer } from './tokenizer/tokenizer.ts';
@@ -47,8 +48,8 @@ export class Engine implements EngineApi {
     return this.#store.report();
   }
 
-  install(job: JobId, manifest: ModelManifest | string, onProgress: OnProgress): Promise<StoredModel> {
-    return this.#job(job, (signal) => this.#store.install(manifest, { signal, onProgress }));
+  install(job: JobId, model: ModelManifest | HubModel | string, onProgress: OnProgress): Promise<StoredModel> {
+    return this.#job(job, (signal) => this.#store.install(model, { signal, onProgress }));
   }
 
   importFiles(job: JobId, files: { path: string; file: Blob }[], onProgress: OnProgress): Promise<StoredModel> {

@@ -1,5 +1,6 @@
 /** What crosses between page and engine worker. Types only. */
 import type { ErrorShape } from './errors.ts';
+import type { HubModel } from './store/hub.ts';
 
 export type BackendId = 'wasm' | 'webgpu' | 'webnn';
 export type DeviceWish = 'npu' | 'gpu' | 'cpu';
@@ -157,8 +158,8 @@ export type JobId = string;
 /** The engine worker's surface, exposed with comlink. Callbacks are comlink proxies; rejections are `PhiError`s. */
 export interface EngineApi {
   storage(): Promise<StorageReport>;
-  /** Downloads (or resumes) the model that `manifestUrl` describes. Resolves at once when it is stored and whole. */
-  install(job: JobId, manifest: ModelManifest | string, onProgress: (progress: Progress) => void): Promise<StoredModel>;
+  /** Downloads (or resumes) a model: by its manifest, the manifest's URL, or out of a hub's repository. Resolves at once when it is stored and whole. */
+  install(job: JobId, model: ModelManifest | HubModel | string, onProgress: (progress: Progress) => void): Promise<StoredModel>;
   /** Copies files from the disk into the store. `path` is relative to the chosen folder. */
   importFiles(job: JobId, files: { path: string; file: Blob }[], onProgress: (progress: Progress) => void): Promise<StoredModel>;
   /** Re-reads and re-hashes every shard; resolves with the paths and indexes of damaged ones, which are dropped from the store. */

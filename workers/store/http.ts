@@ -13,6 +13,8 @@ export interface Range {
 export interface Answer {
   /** False: status 200, the body begins at byte 0 whatever was asked. */
   partial: boolean;
+  /** Of the whole that lies at the URL, in bytes, where the headers tell and other origins do not hide them. */
+  size: number | null;
   etag: string | null;
   /** The ETag where If-Range may carry it: strong, and from our own origin. */
   validator: string | null;
@@ -46,11 +48,13 @@ function checkStatus({ status, headers }: Response, url: string): void {
   throw new PhiError('network', `${host} answered ${status} for ${url}: ${why}.`, { status, url });
 }
 
+/** Of an encoded body Content-Length counts the encoded bytes, and other origins hide Content-Encoding. */
+const isPlain = (url: string, headers: Headers, net: Net) => new URL(url).origin === net.origin && !headers.has('Content-Encoding');
+
 /** Headers that other origins hide are not missed; those that are there must fit. */
 function checkLength({ status, headers, url }: Response, range: Range | null, wholeBytes: number | null, net: Net): void {
   const length = headers.get('Content-Length');
-  // Of an encoded body Content-Length counts the encoded bytes, and other origins hide Content-Encoding.
-  const plain = new URL(url).origin === net.origin && !headers.has('Content-Encoding');
+  const plain = isPlain(url, headers, net);
   if (status === 200) {
     if (plain && length !== null && wholeBytes !== null && Number(length) !== wholeBytes) {
       throw new Fault('content', `the server announced ${length} bytes, the manifest says ${wholeBytes}`);
@@ -65,6 +69,15 @@ function checkLength({ status, headers, url }: Response, range: Range | null, wh
   const [, first, last, size] = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(sent) ?? [];
   if (Number(first) !== from || Number(last) !== to) throw new Fault('content', `the server sent "${sent}" instead of bytes ${from}-${to}`);
   if (total !== null && size !== '*' && Number(size) !== total) throw new Fault('content', `the file there has ${size} bytes, the manifest says ${total}`);
+}
+
+function wholeSize({ status, headers, url }: Response, net: Net): number | null {
+  if (status === 206) {
+    const [, size] = /\/(\d+)$/.exec(headers.get('Content-Range') ?? '') ?? [];
+    return size === undefined ? null : Number(size);
+  }
+  const length = headers.get('Content-Length');
+  return length !== null && isPlain(url, headers, net) ? Number(length) : null;
 }
 
 /** Awaits a promise of a server for at most `net.stallMs`, then hangs up. Whatever fails is a `connection` fault. */
@@ -109,6 +122,7 @@ export async function ask(net: Net, url: string, range: Range | null, ifRange: s
     const ours = new URL(response.url).origin === net.origin;
     return {
       partial: response.status === 206,
+      size: wholeSize(response, net),
       etag,
       validator: ours && etag && !etag.startsWith('W/') ? etag : null,
       chunks: readChunks(net, hangUp, response.body),

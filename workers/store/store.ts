@@ -6,11 +6,13 @@ import { fetchManifest } from './fetch-manifest.ts';
 import { openFiles } from './files.ts';
 import { formBytes, openForm, saveForm, type FormKey } from './forms.ts';
 import { describeImport, importFiles, type DiskFile } from './import.ts';
+import { isHubModel, validateHubModel, type HubModel } from './hub.ts';
 import { install } from './install.ts';
 import { findModel, listModels, listPartials, removeModel } from './inventory.ts';
 import { withModelLock } from './locks.ts';
 import { resolveUrls, validateManifest } from './manifest.ts';
 import type { Net } from './net.ts';
+import { describePinned, pin } from './pins.ts';
 import { estimateRoom, isPersisted } from './room.ts';
 import { verify } from './verify.ts';
 
@@ -36,12 +38,16 @@ export class ModelStore {
 
   /**
    * Downloads a model, goes on with what is there of it, or resolves at once when it is stored and whole.
-   * @param manifest itself, with absolute shard URLs, or its absolute URL
+   * @param model a manifest with absolute shard URLs, its absolute URL, or a model of a hub, whose sizes may have to be asked for first
    */
-  async install(manifest: ModelManifest | string, { signal = never, onProgress }: Options = {}): Promise<StoredModel> {
+  async install(model: ModelManifest | HubModel | string, { signal = never, onProgress }: Options = {}): Promise<StoredModel> {
     return guarded(async () => {
-      const wanted = typeof manifest === 'string' ? await fetchManifest(this.#context.net, manifest, signal) : resolveUrls(validateManifest(manifest));
-      return withModelLock(wanted.id, signal, () => install(this.#context, wanted, signal, onProgress));
+      const wanted = await describe(this.#context, model, signal);
+      return withModelLock(wanted.id, signal, async () => {
+        const stored = await install(this.#context, wanted, signal, onProgress);
+        if (isHubModel(model)) await pin(this.#context, model, stored);
+        return stored;
+      });
     });
   }
 
@@ -108,6 +114,11 @@ export class ModelStore {
     if (model) return model;
     throw new PhiError('no-model', `${id} is not stored in this browser, or not completely. Download or import it first.`, { model: id });
   }
+}
+
+async function describe(context: StoreContext, model: ModelManifest | HubModel | string, signal: AbortSignal): Promise<ModelManifest> {
+  if (typeof model === 'string') return fetchManifest(context.net, model, signal);
+  return isHubModel(model) ? describePinned(context, validateHubModel(model), signal) : resolveUrls(validateManifest(model));
 }
 
 async function guarded<T>(job: () => Promise<T>): Promise<T> {

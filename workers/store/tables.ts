@@ -4,6 +4,7 @@
  *   phi-shards     `${model}/${path}/${index}`   StoredShard: bytes and what they are, in one value, so in one transaction
  *   phi-manifests  `${model}`                    StoredModel: written last; without it a model does not count as stored
  *   phi-partials   `${model}`                    ModelManifest of a download or an import that has begun and not ended
+ *   phi-pins       `${model}`                    see pins.ts: stays when the model is removed
  *   phi-forms      see forms.ts                  made weight forms, the first to go when room is short
  */
 import type { Shard } from '../protocol.ts';
@@ -22,6 +23,8 @@ export interface Tables {
   /** Read through manifest.ts: what lies there may be of another version of this app. */
   manifests: Table<unknown>;
   partials: Table<unknown>;
+  /** Read through pins.ts. */
+  pins: Table<unknown>;
   forms: Table<FormEntry>;
 }
 
@@ -29,6 +32,7 @@ export const openTables = (): Tables => ({
   shards: new Table('phi-shards'),
   manifests: new Table('phi-manifests'),
   partials: new Table('phi-partials'),
+  pins: new Table('phi-pins'),
   forms: new Table('phi-forms'),
 });
 
