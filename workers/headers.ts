@@ -14,16 +14,23 @@ export const ISOLATION_HEADERS: Readonly<Record<string, string>> = {
 const WORKER_SCRIPT = /(?:^|\/)(?:[^/]*\.worker[^/]*|ort-[^/]*)\.m?js$/;
 
 /**
+ * Where the catalogue's models come from: the hub, and what it redirects large files to (`cdn.hf.co`, `xethub.hf.co`, `cdn-lfs...`; they
+ * change, and a policy holds for the targets of redirects too).
+ */
+const MODEL_HOSTS = 'https://huggingface.co https://*.huggingface.co https://*.hf.co';
+
+/**
  * Content-Security-Policy for one path of the app. A worker obeys the policy of its own response: only workers may compile
- * WebAssembly and call `new Function` (the jspi glue does), the page may neither.
+ * WebAssembly, call `new Function` (the jspi glue does) and reach the hub; the page may none of it.
  */
 export function contentSecurityPolicy(path: string): string {
-  const scripts = WORKER_SCRIPT.test(path) ? "'self' 'wasm-unsafe-eval' 'unsafe-eval'" : "'self'";
+  const worker = WORKER_SCRIPT.test(path);
+  const scripts = worker ? "'self' 'wasm-unsafe-eval' 'unsafe-eval'" : "'self'";
   return [
     "default-src 'none'",
     `script-src ${scripts}`,
     "worker-src 'self'",
-    "connect-src 'self'",
+    `connect-src 'self'${worker ? ` ${MODEL_HOSTS}` : ''}`,
     "style-src 'self'",
     "img-src 'self' data: blob:",
     "font-src 'self'",
