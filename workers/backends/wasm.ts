@@ -30,7 +30,7 @@ export async function createWasmDecoder(
     build,
     model,
     { groups, shelf, onProgress, signal },
-    { executionProviders: ['wasm'], graphOptimizationLevel: 'basic' },
+    { executionProviders: ['wasm'], graphOptimizationLevel: 'basic', logSeverityLevel: 3 },
   );
   const facts: DecoderFacts = {
     backend: 'wasm',

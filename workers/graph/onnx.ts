@@ -26,6 +26,8 @@ interface External {
   length: number;
 }
 
+type Write = (w: BinaryWriter) => void;
+
 const IR_VERSION = 10;
 const OPSET = 21;
 
@@ -94,12 +96,14 @@ function writeAttribute(w: BinaryWriter, name: string, attribute: Attribute): vo
 export class Graph {
   readonly name: string;
   readonly #root: Graph;
-  readonly #nodes: ((w: BinaryWriter) => void)[] = [];
-  readonly #initializers: ((w: BinaryWriter) => void)[] = [];
-  readonly #inputs: ((w: BinaryWriter) => void)[] = [];
-  readonly #outputs: ((w: BinaryWriter) => void)[] = [];
+  #nodes: { type: string; inputs: Value[]; outputs: Value[]; write: Write }[] = [];
+  #initializers: { name: Value; write: Write }[] = [];
+  #inputs: { name: Value; write: Write }[] = [];
+  readonly #outputs: { name: Value; write: Write }[] = [];
   /** Constants of this graph by content, so that equal scalars and shapes are written once. */
   readonly #constants = new Map<string, Value>();
+  /** Other names of values, used when the graph is written. */
+  readonly #names = new Map<Value, Value>();
   #counter = 0;
   /** Number of nodes by operator, of this graph and its subgraphs: for tests and the report. */
   readonly opCounts = new Map<string, number>();
@@ -120,23 +124,23 @@ export class Graph {
   }
 
   input(name: string, dtype: Dtype, dims: readonly Dim[] | null): Value {
-    this.#inputs.push((w) => writeValueInfo(w, name, dtype, dims));
+    this.#inputs.push({ name, write: (w) => writeValueInfo(w, name, dtype, dims) });
     return name;
   }
 
   output(name: string, dtype: Dtype, dims: readonly Dim[] | null): void {
-    this.#outputs.push((w) => writeValueInfo(w, name, dtype, dims));
+    this.#outputs.push({ name, write: (w) => writeValueInfo(w, name, dtype, dims) });
   }
 
   /** An initializer whose bytes are in the protobuf. Use for small ones only. */
   tensor(name: string, dtype: Dtype, dims: number[], data: ArrayBufferView): Value {
-    this.#initializers.push((w) => writeTensor(w, name, dtype, dims, data));
+    this.#initializers.push({ name, write: (w) => writeTensor(w, name, dtype, dims, data) });
     return name;
   }
 
   /** An initializer that lies in external data. */
   external(name: string, dtype: Dtype, dims: number[], at: External): Value {
-    this.#initializers.push((w) => writeTensor(w, name, dtype, dims, at));
+    this.#initializers.push({ name, write: (w) => writeTensor(w, name, dtype, dims, at) });
     return name;
   }
 
@@ -152,6 +156,11 @@ export class Graph {
     return this.#constant('f', values.map(String).join() + typeof value, 'float32', typeof value === 'number' ? [] : [value.length], () =>
       Float32Array.from(values),
     );
+  }
+
+  /** float32 constant of any shape. */
+  floats(values: number[], dims: number[]): Value {
+    return this.#constant('f', `${values.join()}[${dims.join()}]`, 'float32', dims, () => Float32Array.from(values));
   }
 
   uint8(value: number): Value {
@@ -183,8 +192,9 @@ export class Graph {
     const nodeName = this.fresh(`n_${opType}`);
     this.#root.opCounts.set(opType, (this.#root.opCounts.get(opType) ?? 0) + 1);
     this.#nodes.push((w) => {
-      inputs.forEach((name) => text(w, 1, name));
-      names.forEach((name) => text(w, 2, name));
+      const called = this.#root.#names;
+      inputs.forEach((name) => text(w, 1, called.get(name) ?? name));
+      names.forEach((name) => text(w, 2, called.get(name) ?? name));
       text(w, 3, nodeName);
       text(w, 4, opType);
       for (const [name, attribute] of Object.entries(attributes)) message(w, 5, (a) => writeAttribute(a, name, attribute));
@@ -198,13 +208,19 @@ export class Graph {
     return this.ops('Identity', [value], [name])[0]!;
   }
 
+  /** Has the node that makes `value` call it `name`: for outputs where an Identity would cost a copy. */
+  call(value: Value, name: Value): Value {
+    this.#root.#names.set(value, name);
+    return value;
+  }
+
   /** Writes the GraphProto. */
   write(w: BinaryWriter): void {
-    for (const node of this.#nodes) message(w, 1, node);
+    for (const { write } of this.#nodes) message(w, 1, write);
     text(w, 2, this.name);
-    for (const initializer of this.#initializers) message(w, 5, initializer);
-    for (const input of this.#inputs) message(w, 11, input);
-    for (const output of this.#outputs) message(w, 12, output);
+    for (const { write } of this.#initializers) message(w, 5, write);
+    for (const { write } of this.#inputs) message(w, 11, write);
+    for (const { write } of this.#outputs) message(w, 12, write);
   }
 
   /** The ModelProto. */

@@ -8,7 +8,7 @@ import { dequantise } from '../weights/rows.ts';
 export type WasmForm = 'int8' | 'float32';
 
 /** Raised when the bytes that `wasmWeights` makes change: forms kept by older versions are then made again. */
-export const WASM_FORM_VERSION = 1;
+export const WASM_FORM_VERSION = 2;
 
 /** Every group that `wasmGraph` refers to, in the order in which the graph needs them. */
 export function wasmWeights(checkpoint: Checkpoint, form: WasmForm): WeightGroup[] {
@@ -80,11 +80,10 @@ function int8Group(name: string, matrix: Matrix, fold?: Fold): WeightGroup {
     tensors: [
       { name: `${name}.codes`, dtype: 'int8', dims: [matrix.cols, matrix.rows] },
       { name: `${name}.scales`, dtype: 'float32', dims: [matrix.rows] },
-      { name: `${name}.sums`, dtype: 'float32', dims: [1, matrix.rows] },
     ],
     make: async () => {
-      const { codes, scales, sums } = await int8Columns(matrix, fold);
-      return [codes, scales, sums];
+      const { codes, scales } = await int8Columns(matrix, fold);
+      return [codes, scales];
     },
   };
 }

@@ -90,7 +90,7 @@ function chunkGraph(
   { headRows, targets, randoms }: { headRows: Value; targets: Value; randoms: Value },
 ): Graph {
   const g = outer.subgraph('chunk');
-  const { dialect, added } = wasmDialect(g, config, form, inputs, inputs.ids, g.int64(0), null, 'rows');
+  const { dialect, added } = wasmDialect(g, config, form, inputs, inputs.ids, g.int64(0), null);
   const hidden = decoder(g, config, dialect, inputs.ids);
   const logits = dialect.linear(g, g.op('Gather', [hidden, headRows]), 'head'); // [rows, vocab]
   const argmax = g.op('ArgMax', [logits], { axis: { int: 1 }, keepdims: { int: 0 } });
@@ -120,7 +120,7 @@ function loopGraph(outer: Graph, config: PhiConfig, form: WasmForm, inputs: Inpu
   const carried = (name: string) => Array.from({ length: layers }, (_, l) => body.input(`${name}.${l}`, 'float32', [kvHeads, 1, 'added', headDim]));
   const before: Added = { keys: carried('added_key'), values: carried('added_value') };
 
-  const { dialect, added } = wasmDialect(body, config, form, inputs, token, iteration, before, 'tensor');
+  const { dialect, added } = wasmDialect(body, config, form, inputs, token, iteration, before);
   const logits = dialect.linear(body, decoder(body, config, dialect, token), 'head'); // [1, vocab]
   const random = body.op('Gather', [randoms, body.op('Reshape', [iteration, body.int64([1])])]);
   const id = select(body, inputs.select, logits, random, seen);
@@ -155,7 +155,6 @@ function loopGraph(outer: Graph, config: PhiConfig, form: WasmForm, inputs: Inpu
 
 /**
  * The dialect of one step. `before` is what the run's earlier steps have added, null in a chunk; `added` fills with that and this step's.
- * `quantise`: 'rows' gives every row its own scale and zero point; 'tensor' is the same for a single row, in one fused node.
  */
 function wasmDialect(
   g: Graph,
@@ -165,7 +164,6 @@ function wasmDialect(
   ids: Value,
   offset: Value,
   before: Added | null,
-  quantise: 'rows' | 'tensor',
 ): { dialect: Dialect; added: Added } {
   const { heads, kvHeads, headDim, rotaryDim, normEps } = config;
   const group = heads / kvHeads;
@@ -187,7 +185,9 @@ function wasmDialect(
     },
     linear: (g, x, weight) => {
       if (form === 'float32') return g.op('MatMul', [x, weight]);
-      return quantise === 'tensor' ? int8Single(g, x, weight) : int8Rows(g, x, weight);
+      // A normed row without norm weight has a root mean square of 1, so nothing in it exceeds sqrt(hidden).
+      const normed = weight === 'head' || weight.endsWith('.qkv') || weight.endsWith('.gateUp');
+      return int8Linear(g, x, weight, before !== null, normed ? Math.sqrt(config.hidden) : null);
     },
     attention(g, layer, qkv) {
       const widths = g.int64([(heads + kvHeads) * headDim, kvHeads * headDim]);
@@ -246,26 +246,37 @@ function maskFor(g: Graph, config: PhiConfig, inputs: Inputs, ids: Value, offset
   return { bias: g.op('Where', [visible, g.float(0), g.float(HIDDEN)]), widths: g.op('Concat', [slots, addedNow], { axis: { int: 0 } }) };
 }
 
-/** One row: uint8 with its own scale and zero point, multiplied and scaled in one node. */
-function int8Single(g: Graph, x: Value, weight: LinearName): Value {
-  return g.op('com.microsoft::DynamicQuantizeMatMul', [x, `${weight}.codes`, `${weight}.scales`]);
-}
-
 /**
- * Every row quantised as DynamicQuantizeLinear would quantise it alone: q = round(x / scale) + zero, so that
- * x.W = scale * ((q - 128).W + (128 - zero) * columnSums(W)). MatMulInteger's zero point is one scalar; the sums carry the rest.
+ * Activations in 16 bits as two uint8 rows, coarse and fine: x = s * (coarse - 128) + s / 254 * (fine - 128) with s = largest / 127.
+ * ONNX Runtime's WASM kernel unpacks the weights at every call, which is most of its time: the second row costs a third, not as much again. And
+ * 8 bits alone made a reply depend on how its tokens were grouped into runs: logits moved by up to 2 where float sums were ordered differently.
+ *
+ * `bound`: the largest value that x can have, where that is known; else it is found for each row.
  */
-function int8Rows(g: Graph, x: Value, weight: LinearName): Value {
-  const keep = { keepdims: { int: 1 } };
-  const low = g.op('Min', [g.op('ReduceMin', [x, g.int64([1])], keep), g.float(0)]); // [tokens, 1]
-  const high = g.op('Max', [g.op('ReduceMax', [x, g.int64([1])], keep), g.float(0)]);
-  const scale = g.op('Max', [g.op('Mul', [g.op('Sub', [high, low]), g.float(1 / 255)]), g.float(1e-30)]);
-  const zero = g.op('Round', [g.op('Neg', [g.op('Div', [low, scale])])]);
-  const rounded = g.op('Add', [g.op('Round', [g.op('Div', [x, scale])]), zero]);
-  const codes = g.op('Cast', [g.op('Clip', [rounded, g.float(0), g.float(255)])], { to: { int: 2 } }); // uint8
-  const product = g.op('com.microsoft::MatMulIntegerToFloat', [codes, `${weight}.codes`, g.float(1), `${weight}.scales`, g.uint8(128)]);
-  const shifted = g.op('Gemm', [g.op('Sub', [g.float(128), zero]), `${weight}.sums`, product]); // [tokens, 1] x [1, N] + product
-  return g.op('Mul', [shifted, scale]);
+function int8Linear(g: Graph, x: Value, weight: LinearName, single: boolean, bound: number | null): Value {
+  const rows = { axis: { int: 0 } };
+  const matmul = (codes: Value) => g.op('com.microsoft::MatMulIntegerToFloat', [codes, `${weight}.codes`, g.float(1), `${weight}.scales`, g.uint8(128)]);
+  let scale: Value;
+  let fineScale: Value;
+  let factors: Value; // [tokens or 1, 1, 2]
+  if (bound === null) {
+    const largest = g.op('ReduceMax', [g.op('Abs', [x]), g.int64([1])], { keepdims: { int: 0 } }); // [tokens]
+    scale = g.op('Max', [g.op('Mul', [largest, g.float(1 / 127)]), g.float(1e-30)]);
+    fineScale = g.op('Mul', [scale, g.float(1 / 254)]);
+    factors = g.op('Mul', [single ? scale : g.op('Unsqueeze', [scale, g.int64([1, 2])]), g.floats([1, 1 / 254], [1, 2])]);
+  } else {
+    scale = g.float(bound / 127);
+    fineScale = g.float(bound / 127 / 254);
+    factors = g.floats([bound / 127, bound / 127 / 254], [1, 2]);
+  }
+  const zeros = single || bound !== null ? g.uint8(128) : g.op('Expand', [g.uint8(128), g.op('Shape', [scale])]); // as many as scales
+  const coarse = g.op('QuantizeLinear', [x, scale, zeros], rows);
+  const rest = g.op('Sub', [x, g.op('DequantizeLinear', [coarse, scale, zeros], rows)]);
+  const fine = g.op('QuantizeLinear', [rest, fineScale, zeros], rows);
+  if (single) return g.op('MatMul', [factors, matmul(g.op('Concat', [coarse, fine], rows))]); // [1, 2] x [2, N]
+  const lift = (codes: Value) => g.op('Unsqueeze', [codes, g.int64([1])]);
+  const product = matmul(g.op('Concat', [lift(coarse), lift(fine)], { axis: { int: 1 } })); // [tokens, 2, N]
+  return g.op('Squeeze', [g.op('MatMul', [factors, product]), g.int64([1])]);
 }
 
 export type { LinearName, NormName };

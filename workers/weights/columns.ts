@@ -52,8 +52,6 @@ export interface Int8Columns {
   codes: Int8Array;
   /** `[N]`: weight = code * scale */
   scales: Float32Array;
-  /** `[N]`: scale * sum of the channel's codes, which takes the activations' zero point out of a product */
-  sums: Float32Array;
 }
 
 /** Symmetric int8 for each output channel: scale = max |w| / 127. */
@@ -65,19 +63,14 @@ async function quantiseRows(matrix: Matrix, fold: Fold): Promise<Int8Columns> {
   const { rows: n, cols: k } = matrix;
   const codes = new Int8Array(n * k);
   const scales = new Float32Array(n);
-  const sums = new Float32Array(n);
   const tile = new Int8Array(TILE * k);
   for (let start = 0; start < n; start += TILE) {
     const count = Math.min(TILE, n - start);
     const values = await foldedRows(matrix, start, count, fold);
-    for (let r = 0; r < count; r++) {
-      const { scale, sum } = quantiseRow(values, r * k, k, tile, r * k);
-      scales[start + r] = scale;
-      sums[start + r] = scale * sum;
-    }
+    for (let r = 0; r < count; r++) scales[start + r] = quantiseRow(values, r * k, k, tile, r * k);
     transposeTile(tile, count, k, codes, start, n);
   }
-  return { codes, scales, sums };
+  return { codes, scales };
 }
 
 /** The same from a float matrix that already lies as `[K, N]`. */
@@ -86,16 +79,10 @@ function quantiseColumns(values: Float32Array, k: number, n: number): Int8Column
   for (let at = 0; at < values.length;) for (let c = 0; c < n; c++, at++) largest[c] = Math.max(largest[c]!, Math.abs(values[at]!));
   const inverse = largest.map((max) => (max > 0 ? 127 / max : 0));
   const codes = new Int8Array(n * k);
-  const sums = new Float32Array(n);
   for (let at = 0; at < values.length;) {
-    for (let c = 0; c < n; c++, at++) {
-      const code = roundAway(values[at]! * inverse[c]!);
-      codes[at] = code;
-      sums[c] = sums[c]! + code; // exact: below 2^24
-    }
+    for (let c = 0; c < n; c++, at++) codes[at] = roundAway(values[at]! * inverse[c]!);
   }
-  const scales = largest.map((max) => max / 127);
-  return { codes, scales, sums: sums.map((sum, c) => sum * scales[c]!) };
+  return { codes, scales: largest.map((max) => max / 127) };
 }
 
 /** Symmetric int8 rows, for the embedding: `[rows, cols]` codes and a scale for each row. */
@@ -106,7 +93,7 @@ export async function int8Rows(matrix: Matrix, fold: Fold = {}): Promise<{ codes
   for (let start = 0; start < n; start += TILE) {
     const count = Math.min(TILE, n - start);
     const values = await foldedRows(matrix, start, count, fold);
-    for (let r = 0; r < count; r++) scales[start + r] = quantiseRow(values, r * k, k, codes, (start + r) * k).scale;
+    for (let r = 0; r < count; r++) scales[start + r] = quantiseRow(values, r * k, k, codes, (start + r) * k);
   }
   return { codes, scales };
 }
@@ -114,7 +101,8 @@ export async function int8Rows(matrix: Matrix, fold: Fold = {}): Promise<{ codes
 /** Nearest whole number of a value in [-127, 127], halves away from zero. */
 const roundAway = (value: number) => (value + (value < 0 ? -0.5 : 0.5)) | 0;
 
-function quantiseRow(values: Float32Array, from: number, k: number, out: Int8Array, to: number): { scale: number; sum: number } {
+/** Quantises `k` values into `out`; returns their scale. */
+function quantiseRow(values: Float32Array, from: number, k: number, out: Int8Array, to: number): number {
   let max = 0;
   for (let i = from; i < from + k; i++) {
     const v = values[i]!;
@@ -122,13 +110,8 @@ function quantiseRow(values: Float32Array, from: number, k: number, out: Int8Arr
     if (a > max) max = a;
   }
   const inverse = max > 0 ? 127 / max : 0;
-  let sum = 0;
-  for (let i = 0; i < k; i++) {
-    const code = roundAway(values[from + i]! * inverse);
-    out[to + i] = code;
-    sum += code;
-  }
-  return { scale: max / 127, sum };
+  for (let i = 0; i < k; i++) out[to + i] = roundAway(values[from + i]! * inverse);
+  return max / 127;
 }
 
 /** Writes `tile [count, k]` as columns `[start, start + count)` of `out [k, n]`. */
