@@ -191,7 +191,7 @@ export class Graph {
     const names = typeof outputs === 'number' ? Array.from({ length: outputs }, () => this.fresh(opType)) : outputs;
     const nodeName = this.fresh(`n_${opType}`);
     this.#root.opCounts.set(opType, (this.#root.opCounts.get(opType) ?? 0) + 1);
-    this.#nodes.push((w) => {
+    const write = (w: BinaryWriter) => {
       const called = this.#root.#names;
       inputs.forEach((name) => text(w, 1, called.get(name) ?? name));
       names.forEach((name) => text(w, 2, called.get(name) ?? name));
@@ -199,8 +199,30 @@ export class Graph {
       text(w, 4, opType);
       for (const [name, attribute] of Object.entries(attributes)) message(w, 5, (a) => writeAttribute(a, name, attribute));
       if (domain) text(w, 7, domain);
-    });
+    };
+    this.#nodes.push({ type: opType, inputs, outputs: names, write });
     return names;
+  }
+
+  /** Names of the graph's inputs, in order. */
+  get inputs(): Value[] {
+    return this.#inputs.map(({ name }) => name);
+  }
+
+  /** Drops nodes, inputs and initializers that no output needs. For graphs without If and Loop, whose subgraphs use values unseen. */
+  prune(): void {
+    const needed = new Set(this.#outputs.map(({ name }) => name));
+    const called = this.#root.#names;
+    const kept = [];
+    for (const node of this.#nodes.toReversed()) {
+      if (node.outputs.some((name) => needed.has(called.get(name) ?? name) || needed.has(name))) {
+        kept.push(node);
+        for (const name of node.inputs) needed.add(name);
+      } else this.#root.opCounts.set(node.type, this.#root.opCounts.get(node.type)! - 1);
+    }
+    this.#nodes = kept.reverse();
+    this.#inputs = this.#inputs.filter(({ name }) => needed.has(name));
+    this.#initializers = this.#initializers.filter(({ name }) => needed.has(name));
   }
 
   /** Gives `value` the name `name`, for outputs. */
