@@ -6,6 +6,7 @@ import { defaultThreads, type FormShelf, type PrepareProgress } from './ort.ts';
 import type { Decoder } from './types.ts';
 import { WASM_FORM_VERSION } from '../graph/wasm-weights.ts';
 import { createWasmDecoder } from './wasm.ts';
+import { createWebgpuDecoder } from './webgpu.ts';
 
 export interface DecoderRequest {
   backend: BackendId | 'auto';
@@ -14,6 +15,7 @@ export interface DecoderRequest {
   /** KV slots wished for; 0 or absent: what the model allows, within reason. */
   contextLength?: number;
   threads?: number;
+  power?: 'low-power' | 'high-performance';
   /** Where a form made for a dialect is kept: `dialect` and its version are part of the key. */
   shelf?: (form: string, version: number) => FormShelf;
   signal?: AbortSignal;
@@ -30,6 +32,7 @@ export async function chooseDecoder(
 ): Promise<{ decoder: Decoder; rejected: EngineReport['rejected'] }> {
   const slots = contextLength(checkpoint, request.contextLength);
   const threads = request.threads ?? defaultThreads();
+  if (request.backend === 'webgpu') return { decoder: await pinnedWebgpu(checkpoint, request, slots, threads, onProgress), rejected: [] };
   if (request.backend !== 'auto' && request.backend !== 'wasm') {
     throw new PhiError('backend', `The backend ${request.backend} is not in this build.`);
   }
@@ -41,6 +44,12 @@ export async function chooseDecoder(
     onProgress,
   );
   return { decoder, rejected: [] };
+}
+
+async function pinnedWebgpu(checkpoint: Checkpoint, request: DecoderRequest, slots: number, threads: number, onProgress?: PrepareProgress): Promise<Decoder> {
+  const form = request.form === 'auto' ? 'int4' : request.form;
+  if (form === 'int8') throw new PhiError('bad-request', 'WebGPU computes with int4, int8-blocks, float16 or float32, not int8 per channel.');
+  return createWebgpuDecoder(checkpoint, { form, slots, threads, power: request.power, signal: request.signal }, onProgress);
 }
 
 /** KV slots: the wish within the model's context, else a default within it. */

@@ -80,7 +80,8 @@ export async function createSession(
     weights.groups.map(async ({ location }, i) => ({ path: location, data: build === 'jspi' ? files[i]! : new Uint8Array(await files[i]!.arrayBuffer()) })),
   );
   const prepared = performance.now();
-  const session = await ort.InferenceSession.create(model, { ...options, externalData });
+  // Added to the object itself: an option may be a getter (see webgpu.ts).
+  const session = await ort.InferenceSession.create(model, Object.assign(options, { externalData }));
   if (made) weights.shelf?.keep(form);
   return { session, weightBytes: form.size, prepareMs: prepared - start, compileMs: performance.now() - prepared };
 }

@@ -107,7 +107,7 @@ export function affineMatrix(spec: Affine): Matrix {
     rows,
     cols,
     type: spec.type ?? `int${bits} ${block === cols ? 'per channel' : `block ${spec.block}`}`,
-    form: { kind: 'blocks', bits, block, symmetric },
+    form: { kind: 'blocks', bits, block, symmetric, ...((shift.kind === 'codes' || shift.kind === 'constant') && { integral: true }) },
     async read(start, count): Promise<Rows> {
       const [stored, rawScales] = await Promise.all([
         readCodes(codes, start * rowCodes, count * rowCodes),

@@ -6,10 +6,10 @@ import type { BlockRows } from '../weights/rows.ts';
 import { codeBits, readCodes, readFloats, type StoredTensor } from './tensor.ts';
 import type { Matrix } from './types.ts';
 
-/** Elements of a stripe: 16 MB of float32. */
-const STRIPE_ELEMENTS = 4 << 20;
-/** A run of a stored row shorter than this is not worth a read of its own: whole rows are read and cut. */
-const RUN_ELEMENTS = 16 << 10;
+/** Elements of a stripe: 32 MB of float32. */
+const STRIPE_ELEMENTS = 8 << 20;
+/** Up to this many stripes, whole rows are read for each and cut; beyond, a read for each row's run costs less. */
+const STRIPES_OF_WHOLE_ROWS = 16;
 /** Elements read at once. */
 const READ_ELEMENTS = 2 << 20;
 
@@ -28,7 +28,7 @@ async function readColumns<A extends Float32Array | Uint8Array>(
   const place = (values: A, width: number, from: number, row: number, rows: number) => {
     for (let r = 0; r < rows; r++) for (let c = 0, at = r * width + from, to = row + r; c < count; c++, at++, to += k) out[to] = values[at]!;
   };
-  if (count === n || count < RUN_ELEMENTS) {
+  if (n <= count * STRIPES_OF_WHOLE_ROWS) {
     const step = Math.max(1, Math.floor(READ_ELEMENTS / n));
     for (let row = 0; row < k; row += step) {
       const rows = Math.min(step, k - row);
@@ -126,7 +126,7 @@ export function transposedAffine({ name, k, n, block, codes, scales, zeros }: Tr
     rows: n,
     cols: k,
     type: `int${bits} ${blocks === 1 ? 'per channel' : `block ${block}`}`,
-    form: { kind: 'blocks', bits, block, symmetric },
+    form: { kind: 'blocks', bits, block, symmetric, integral: true },
     read: striped(n, k, load, cut),
   };
 }

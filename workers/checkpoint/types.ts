@@ -40,6 +40,17 @@ export interface PhiConfig {
   eos: number[];
 }
 
+/** Affine blocks of a matrix; see weights/rows.ts. */
+export interface BlockForm {
+  kind: 'blocks';
+  bits: 4 | 8;
+  block: number;
+  /** Every min is zero. */
+  symmetric: boolean;
+  /** Every min is a whole multiple of its scale: the source has zero points of `bits` bits. Absent: not known. */
+  integral?: boolean;
+}
+
 /** One weight matrix `[rows = output features, cols = input features]`, read lazily by rows. */
 export interface Matrix {
   /** Name in the source file, for error messages ("blk.0.attn_q.weight + ..."). */
@@ -49,7 +60,7 @@ export interface Matrix {
   /** Type in the source, for people: "Q4_K", "int4 block 32", "F16". Several joined by "+" after fusing. */
   readonly type: string;
   /** What `read` gives: float32 rows, or affine blocks of that many bits (see weights/rows.ts). */
-  readonly form: { kind: 'float'; bits: 16 | 32 } | { kind: 'blocks'; bits: 4 | 8; block: number; symmetric: boolean };
+  readonly form: { kind: 'float'; bits: 16 | 32 } | BlockForm;
   /** Rows `[start, start + count)`. */
   read(start: number, count: number): Promise<Rows>;
 }

@@ -18,6 +18,8 @@ export interface Dialect {
   attention(g: Graph, layer: number, qkv: Value): Value;
   /** silu(gate) * up: `[tokens, 2 intermediate]` -> `[tokens, intermediate]` */
   activate(g: Graph, gateUp: Value): Value;
+  /** Where one kernel does it all: `x + y`, its RMSNorm, gate and up, activation -> the sum and `[tokens, intermediate]`; null: step by step. */
+  mlp?(g: Graph, layer: number, x: Value, y: Value): { sum: Value; activated: Value } | null;
 }
 
 export type NormName = `layers.${number}.attentionNorm` | `layers.${number}.mlpNorm` | 'norm';
@@ -29,12 +31,17 @@ export function decoder(g: Graph, config: PhiConfig, dialect: Dialect, ids: Valu
   let normed = dialect.norm(g, hidden, 'layers.0.attentionNorm');
   for (let layer = 0; layer < config.layers; layer++) {
     const attended = dialect.attention(g, layer, dialect.linear(g, normed, `layers.${layer}.qkv`));
-    const middle = dialect.addNorm(g, hidden, dialect.linear(g, attended, `layers.${layer}.output`), `layers.${layer}.mlpNorm`);
-    const activated = dialect.activate(g, dialect.linear(g, middle.normed, `layers.${layer}.gateUp`));
+    const projected = dialect.linear(g, attended, `layers.${layer}.output`);
+    const { sum, activated } = dialect.mlp?.(g, layer, hidden, projected) ?? stepByStep(g, dialect, layer, hidden, projected);
     const after: NormName = layer + 1 < config.layers ? `layers.${layer + 1}.attentionNorm` : 'norm';
-    const next = dialect.addNorm(g, middle.sum, dialect.linear(g, activated, `layers.${layer}.down`), after);
+    const next = dialect.addNorm(g, sum, dialect.linear(g, activated, `layers.${layer}.down`), after);
     hidden = next.sum;
     normed = next.normed;
   }
   return normed;
+}
+
+function stepByStep(g: Graph, dialect: Dialect, layer: number, x: Value, y: Value): { sum: Value; activated: Value } {
+  const { sum, normed } = dialect.addNorm(g, x, y, `layers.${layer}.mlpNorm`);
+  return { sum, activated: dialect.activate(g, dialect.linear(g, normed, `layers.${layer}.gateUp`)) };
 }

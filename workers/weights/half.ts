@@ -47,3 +47,29 @@ export function bytesToFloat(bytes: Uint8Array<ArrayBuffer>): Float32Array {
   const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
   return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength >> 2);
 }
+
+const scratch = new Float32Array(1);
+const scratchBits = new Uint32Array(scratch.buffer);
+
+/** Float16 bit patterns of float32 values, rounded to nearest even; what is too large becomes infinite. */
+export function floatToHalf(values: Float32Array): Uint16Array<ArrayBuffer> {
+  const out = new Uint16Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    scratch[0] = values[i]!;
+    const bits = scratchBits[0]!;
+    const sign = (bits >>> 16) & 0x8000;
+    const magnitude = bits & 0x7fffffff;
+    if (magnitude >= 0x7f800000) out[i] = sign | (magnitude > 0x7f800000 ? 0x7e00 : 0x7c00);
+    else if (magnitude >= 0x477ff000) out[i] = sign | 0x7c00;
+    else if (magnitude < 0x38800000)
+      out[i] = sign | roundEven(Math.abs(scratch[0]) * 2 ** 24); // subnormal: multiples of 2^-24
+    else out[i] = sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
+  }
+  return out;
+}
+
+function roundEven(value: number): number {
+  const floor = Math.floor(value);
+  const rest = value - floor;
+  return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
+}

@@ -47,6 +47,7 @@ export function commonForm(forms: Form[]): Form {
         bits: common.bits === 8 || form.bits === 8 ? 8 : 4,
         block: gcd(common.block, form.block),
         symmetric: common.symmetric && form.symmetric,
+        ...((common.symmetric || common.integral) && (form.symmetric || form.integral) && { integral: true }),
       };
     }
   }
