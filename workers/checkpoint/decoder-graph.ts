@@ -5,7 +5,7 @@
 import { PhiError } from '../errors.ts';
 import { attentionBehind, type Attention } from './graph-attention.ts';
 import { findNorms, type Norm } from './graph-norms.ts';
-import { CASTS, CASTS_AND_SHAPES, label, unsupported, type Graph, type Op, type ValueId } from './graph.ts';
+import { CASTS, CASTS_AND_SHAPES, label, PASS_THROUGH, unsupported, type Graph, type Op, type ValueId } from './graph.ts';
 import { activatedPair } from './graph-activation.ts';
 import type { Matrix } from './types.ts';
 
@@ -71,7 +71,7 @@ export async function findDecoder(reader: GraphReader): Promise<DecoderParts> {
   const closing: Linear[] = [];
   for (const linear of linears.values()) {
     refuseBias(file, graph, linear);
-    const group = afterNorm.get(graph.origin(linear.input, (value) => normOutputs.has(value)));
+    const group = afterNorm.get(graph.origin(linear.input, (value) => normOutputs.has(value), PASS_THROUGH));
     if (group) group.push(linear);
     else closing.push(linear);
   }
@@ -113,7 +113,7 @@ export async function findDecoder(reader: GraphReader): Promise<DecoderParts> {
     const odd = others[0] ?? closing[0];
     throw unsupported(file, odd ? odd.op : norm.op, odd ? 'a product that a Phi decoder does not have' : 'no head follows the last norm');
   }
-  if (!graph.outputs.some((output) => graph.origin(output) === head.output))
+  if (!graph.outputs.some((output) => graph.origin(output, undefined, PASS_THROUGH) === head.output))
     throw unsupported(file, head.op, 'its result is changed before it leaves as logits');
   const [first] = norms as [Norm];
   const lookup = graph.producer(graph.origin(first.input, undefined, CASTS));

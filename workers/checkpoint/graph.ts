@@ -23,7 +23,18 @@ export interface Op {
 }
 
 /** Operators that hand on their first input's values, perhaps fewer of them or in another arrangement or type. */
-const PASS_THROUGH = new Set(['Cast', 'Identity', 'Reshape', 'Squeeze', 'Unsqueeze', 'Slice', 'Gather', 'Dropout', 'Transpose', 'Flatten']);
+export const PASS_THROUGH: ReadonlySet<string> = new Set([
+  'Cast',
+  'Identity',
+  'Reshape',
+  'Squeeze',
+  'Unsqueeze',
+  'Slice',
+  'Gather',
+  'Dropout',
+  'Transpose',
+  'Flatten',
+]);
 /** Inputs that carry data, not shapes, positions or masks; operators not named here: all of them. */
 const DATA_INPUTS = new Map<string, readonly number[]>(
   Object.entries({
@@ -100,7 +111,7 @@ export class Graph {
   }
 
   /** Goes back through operators that only hand on a value, until `stop` holds or another operator made it. */
-  origin(value: ValueId, stop: (value: ValueId) => boolean = () => false, through: ReadonlySet<string> = PASS_THROUGH): ValueId {
+  origin(value: ValueId, stop: (value: ValueId) => boolean = () => false, through: ReadonlySet<string> = CASTS_AND_SHAPES): ValueId {
     let at = value;
     for (let steps = 0; steps < CHAIN_LIMIT && !stop(at); steps++) {
       const op = this.producer(at);

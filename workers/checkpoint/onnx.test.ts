@@ -16,7 +16,10 @@ const HALF = [
   'phi4-mini/onnx-dml-int4',
 ].map((folder) => ({ folder, tolerance: 0.05 }));
 
-describe.skipIf(missingFixtures())('openOnnx', () => {
+/** Each takes a fraction of a second; the limit is for machines that are busy with other things. */
+const options = { timeout: 120_000 };
+
+describe.skipIf(missingFixtures())('openOnnx', options, () => {
   it.each([...CPU, ...HALF])('reads $folder: logits within $tolerance of its reference', async ({ folder, tolerance }) => {
     const checkpoint = await openOnnx(folderFiles(folder));
     const { error, greedyEqual } = await compareLogits(checkpoint, readExpected(`${folder}/expected.json`));
@@ -48,13 +51,25 @@ describe.skipIf(missingFixtures())('openOnnx', () => {
     expect((await openOnnx(folderFiles('phi3-mini-4k/onnx-cpu-int4'))).config.slidingWindow).toBeNull();
   });
 
+  it('reads the structure, the norms and a few rows of the tables, not the weights', async () => {
+    const files = folderFiles('phi4/onnx-cpu-int4');
+    await openOnnx(files);
+    expect(files.get('model.onnx.data')!.bytesRead).toBeLessThan(20_000);
+    // Weights and tables inside the .onnx are jumped over.
+    const inline = memoryFiles(editedFolder('phi4-mini/onnx-webgpu-int4', () => undefined, []));
+    let read = 0;
+    const model = inline.get('model.onnx')!;
+    await openOnnx(new Map([...inline, ['model.onnx', { ...model, read: (offset, length) => ((read += length), model.read(offset, length)) }]]));
+    expect(read).toBeLessThan(model.size / 2);
+  });
+
   it('has the weights of the float model, but for quantisation', async () => {
     const errors = await relativeErrors(await openOnnx(folderFiles('phi4/onnx-cpu-int4')), await openSafetensors(folderFiles('phi4')));
     for (const [role, error] of Object.entries(errors)) expect(error, role).toBeLessThan(role === 'embedding' ? 1e-6 : 0.11);
   });
 });
 
-describe.skipIf(missingFixtures())('openOnnx on other layouts', () => {
+describe.skipIf(missingFixtures())('openOnnx on other layouts', options, () => {
   it.each(Object.keys(REWRITES))('reads the same weights from: %s', async (rewrite) => {
     const source = await openOnnx(folderFiles('phi4/onnx-cpu-int4'));
     const read = await openOnnx(memoryFiles(rewrittenFolder('phi4/onnx-cpu-int4', rewrite)));

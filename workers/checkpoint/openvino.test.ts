@@ -1,16 +1,32 @@
 import { describe, expect, it } from 'vitest';
 import { openOpenVino } from './openvino.ts';
+import { weightDifference } from './testing/compare.ts';
 import { compareLogits, folderBytes, folderFiles, memoryFiles, missingFixtures, readExpected } from './testing/fixtures.ts';
+import { OPENVINO_STORES, restoredFolder } from './testing/openvino-variants.ts';
 
 const FOLDERS = ['phi3-mini-4k/openvino-int8', 'phi3.5-mini/openvino-int4-npu', 'phi4-mini/openvino-int4', 'phi4/openvino-int4-sym'];
 
-describe.skipIf(missingFixtures())('openOpenVino', () => {
+/** Each takes a fraction of a second; the limit is for machines that are busy with other things. */
+const options = { timeout: 120_000 };
+
+describe.skipIf(missingFixtures())('openOpenVino', options, () => {
   it.each(FOLDERS)('reads %s: logits within 0.01 of its reference', async (folder) => {
     const checkpoint = await openOpenVino(folderFiles(folder));
     const { error, greedyEqual } = await compareLogits(checkpoint, readExpected(`${folder}/expected.json`));
     expect(error).toBeLessThan(0.01);
     expect(greedyEqual).toBe(true);
     expect(checkpoint.notes).toEqual([]);
+  });
+
+  it.each(OPENVINO_STORES)('reads the same weights from: %s', async (store) => {
+    for (const folder of ['phi4/openvino-int4-sym', 'phi3.5-mini/openvino-int4-npu']) {
+      const source = await openOpenVino(folderFiles(folder));
+      const files = await restoredFolder(folder, store);
+      const read = await openOpenVino(memoryFiles(files));
+      expect(read.config).toEqual(source.config);
+      expect(await weightDifference(read, source)).toBe(0);
+      if (store.startsWith('float32')) expect(read.embedding.type).toBe('F32');
+    }
   });
 
   it('believes the graph, not config.json, about window, rotation and heads', async () => {

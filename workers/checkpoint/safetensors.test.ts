@@ -7,7 +7,10 @@ import { convertedFolder, llamaFolder, regroupedMlxFolder, shardedFolder } from 
 const FLOAT = ['phi3-mini-4k', 'phi3.5-mini', 'phi4-mini', 'phi4'];
 const MLX = ['phi3.5-mini/mlx-4bit', 'phi3.5-mini/mlx-8bit', 'phi4-mini/mlx-4bit', 'phi4-mini/mlx-8bit'];
 
-describe.skipIf(missingFixtures())('openSafetensors', () => {
+/** Each takes a fraction of a second; the limit is for machines that are busy with other things. */
+const options = { timeout: 120_000 };
+
+describe.skipIf(missingFixtures())('openSafetensors', options, () => {
   it.each([...FLOAT, ...MLX])('reads %s: logits within 0.01 of its reference', async (folder) => {
     const checkpoint = await openSafetensors(folderFiles(folder));
     expect(checkpoint.format).toBe(folder.includes('mlx') ? 'mlx' : 'safetensors');
