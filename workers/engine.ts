@@ -96,6 +96,7 @@ export class Engine implements EngineApi {
       const warmUpMs = await warmUp(decoder, checkpoint.config);
       const report = engineReport({
         model: stored.id,
+        name: stored.name,
         checkpoint,
         decoder,
         asked: { backend: request.backend, device: request.device ?? null },

@@ -27,6 +27,7 @@ class Evaluator implements EvaluateApi {
     this.#open = { checkpoint, decoder };
     return engineReport({
       model: files[0]?.path ?? '',
+      name: checkpoint.config.name,
       checkpoint,
       decoder,
       asked: { backend: options.backend, device: options.device ?? null },

@@ -5,6 +5,7 @@ import type { EngineReport } from './protocol.ts';
 /** The honest report of a loaded model, from what the backend found out itself. */
 export function engineReport({
   model,
+  name,
   checkpoint,
   decoder,
   asked,
@@ -13,6 +14,8 @@ export function engineReport({
   warmUpMs,
 }: {
   model: string;
+  /** As the page shows it; files' own names read badly ("Smollm2 135M 8k Lc100K Mix1 Ep2"). */
+  name: string;
   checkpoint: Checkpoint;
   decoder: Decoder;
   asked: EngineReport['asked'];
@@ -23,7 +26,7 @@ export function engineReport({
   const { backend, device, form, graphs, nodesOnWasm, threads, bytesHeld, prepareMs, compileMs } = decoder.facts;
   return {
     model,
-    name: checkpoint.config.name,
+    name,
     backend,
     asked,
     device,
