@@ -16,8 +16,8 @@ export interface Gpu {
   lostError(): PhiError | null;
 }
 
-/** Features that ONNX Runtime's kernels make use of. */
-const FEATURES = ['shader-f16', 'subgroups', 'timestamp-query'] as const;
+/** ONNX Runtime 1.31's prefill attention takes at least 8 keys at a time from a subgroup: in smaller ones (SwiftShader: 4) its results are wrong. */
+const SMALLEST_SUBGROUP = 8;
 /** Limits raised to what the adapter has. */
 const LIMITS = [
   'maxBufferSize',
@@ -37,7 +37,8 @@ export async function openGpu(power: GPUPowerPreference | undefined): Promise<Gp
   if (!gpu) throw new PhiError('backend', 'WebGPU: this browser has no navigator.gpu.');
   const adapter = await gpu.requestAdapter({ powerPreference: power });
   if (!adapter) throw new PhiError('backend', 'WebGPU: the browser offers no adapter (no usable GPU, its driver is blocked, or hardware acceleration is off).');
-  const requiredFeatures = FEATURES.filter((feature) => adapter.features.has(feature));
+  const wanted: GPUFeatureName[] = adapter.info.subgroupMinSize >= SMALLEST_SUBGROUP ? ['shader-f16', 'subgroups'] : ['shader-f16'];
+  const requiredFeatures = wanted.filter((feature) => adapter.features.has(feature));
   const requiredLimits = Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit]]));
   let device: GPUDevice;
   try {
