@@ -1,6 +1,7 @@
 /** The loop: prefill, choose, decode, stop. Tokens only; text is made of them elsewhere. */
 import type { Choice } from '../backends/types.ts';
 import type { Sampling } from '../protocol.ts';
+import { nextTask } from './next-task.ts';
 import { uniforms } from './random.ts';
 import type { Sequence } from './sequence.ts';
 
@@ -44,7 +45,9 @@ export async function* generateTokens(sequence: Sequence, prompt: readonly numbe
   yield { type: 'first', id, computed, ms: performance.now() - started };
 
   let stepMs = RUN_MS; // unknown: the first run takes one step
-  while (!eos.includes(last) && tokens.length - prompt.length < maxTokens && tokens.length <= sequence.decoder.slots && !signal?.aborted) {
+  while (!eos.includes(last) && tokens.length - prompt.length < maxTokens && tokens.length <= sequence.decoder.slots) {
+    await nextTask();
+    if (signal?.aborted) break;
     started = performance.now();
     if (sequence.outgrown(tokens.length)) {
       const again = await sequence.prefill(tokens, choice(1), { signal });

@@ -66,6 +66,8 @@ export async function generateReply(
         break;
       }
     }
+    // The loop ends by itself at the last token allowed, or between two runs because of an abort.
+    if (signal.aborted && (reason === 'max-tokens' || reason === 'context-full')) reason = 'cancelled';
   } catch (error) {
     if (!signal.aborted) throw error;
     reason = 'cancelled';

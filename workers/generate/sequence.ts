@@ -2,6 +2,7 @@
 import type { ChunkResult, Choice, Decoder } from '../backends/types.ts';
 import type { PhiConfig } from '../checkpoint/types.ts';
 import { ropeSetFor, type RopeSet } from '../graph/rope.ts';
+import { nextTask } from './next-task.ts';
 
 export class Sequence {
   readonly decoder: Decoder;
@@ -49,6 +50,7 @@ export class Sequence {
     const total = tokens.length - kept;
     let result: ChunkResult | undefined;
     while (this.#cached.length < tokens.length) {
+      await nextTask();
       signal?.throwIfAborted();
       const past = this.#cached.length;
       const ids = tokens.slice(past, past + this.decoder.chunkTokens);
