@@ -1,0 +1,62 @@
+/** What a page can find out about the device, and how much memory a tab may be expected to get there. */
+
+const GiB = 2 ** 30;
+
+export interface DeviceFacts {
+  /** `navigator.deviceMemory`; null where the browser does not tell (Firefox, Safari). */
+  memoryGiB: number | null;
+  /** Bytes that the browser still grants this origin; null: unknown. */
+  freeStorageBytes: number | null;
+  /** null: no WebGPU, or no adapter. */
+  gpu: GpuFacts | null;
+  webnn: boolean;
+  phone: boolean;
+  ios: boolean;
+  /** Cross-origin isolated: WASM runs on several threads. */
+  isolated: boolean;
+}
+
+export interface GpuFacts {
+  /** `shader-f16`: scales, activations and cache in 16 bits. */
+  float16: boolean;
+  /** maxStorageBufferBindingSize, in bytes. */
+  bindingBytes: number;
+  /** SwiftShader, llvmpipe, WARP: the CPU in disguise. */
+  software: boolean;
+}
+
+/** wasm32 addresses 4 GiB, and no page gets more. */
+export const WASM_BYTES = 4 * GiB;
+
+/** WebKit ends a tab at about 1.5 GB on iPhones and iPads (web-llm issue 753). */
+const IOS_BYTES = 1.5e9;
+/** Of a phone's memory half is the system's and the other apps'; Android ends the largest tab first. */
+const PHONE_SHARE = 0.5;
+const DESKTOP_SHARE = 0.75;
+/** Where nothing is told: what most computers and phones of the last years have at least. */
+const ASSUMED_GIB = { phone: 4, desktop: 8 };
+/** Chromium rounds to a power of two and stops at 8, or at 32 on computers from version 147 on: these values mean "or more". */
+const CAPS_GIB = [8, 32];
+
+export interface MemoryBudget {
+  /** For one tab, GPU memory included where it is shared. */
+  bytes: number;
+  /** `at-least`: there may be more than the browser tells. `assumed`: it tells nothing. */
+  certainty: 'exact' | 'at-least' | 'assumed';
+}
+
+export function memoryBudget({ memoryGiB, phone, ios }: DeviceFacts): MemoryBudget {
+  if (ios) return { bytes: IOS_BYTES, certainty: 'exact' };
+  const share = phone ? PHONE_SHARE : DESKTOP_SHARE;
+  if (memoryGiB === null) return { bytes: share * ASSUMED_GIB[phone ? 'phone' : 'desktop'] * GiB, certainty: 'assumed' };
+  return { bytes: share * memoryGiB * GiB, certainty: CAPS_GIB.includes(memoryGiB) && !phone ? 'at-least' : 'exact' };
+}
+
+/**
+ * What a GPU may be expected to hold without a word from the browser, which keeps the memory of GPUs to itself: integrated ones share half of the
+ * main memory on Windows, more on a Mac.
+ */
+export function gpuBudget(device: DeviceFacts): number {
+  if (device.phone || device.ios) return memoryBudget(device).bytes;
+  return ((device.memoryGiB ?? ASSUMED_GIB.desktop) * GiB) / 2;
+}

@@ -1,0 +1,106 @@
+/** Memory that a model needs on a backend: weights, cache and working space, before anything of it is downloaded. */
+import type { BackendId, WeightForm } from '../protocol.ts';
+import { WASM_BYTES, type GpuFacts } from './device.ts';
+import { cacheBytesPerToken, gpuWeightBytes, wasmWeightBytes, type ModelShape, type SourceMix } from './weights.ts';
+
+const MiB = 2 ** 20;
+/** Tokens in one prefill run, on every backend. */
+const CHUNK_TOKENS = 256;
+/** ONNX Runtime's code and heap, the tokenizer, the page. */
+const RUNTIME_BYTES = 200 * MiB;
+/** WebNN: a build peaks at about three times the model (FACTS in docs/design.md). */
+const WEBNN_BUILD_COPIES = 2;
+
+export interface Estimate {
+  backend: BackendId;
+  form: WeightForm;
+  /** Tokens of context that it is for. */
+  slots: number;
+  weightsBytes: number;
+  cacheBytes: number;
+  /** Activations, copies that a run makes, and the runtime itself. */
+  workingBytes: number;
+  totalBytes: number;
+  /** Consecutive workers, each with a memory of its own, that the model is cut into; 1 but on WASM. */
+  stages: number;
+  /** WASM: the fullest of the memories. 0 elsewhere. */
+  heapBytes: number;
+  /** A GPU: the largest buffer that cannot be split, one layer's keys. 0 elsewhere. */
+  bufferBytes: number;
+}
+
+export interface EstimateRequest {
+  shape: ModelShape;
+  mix: SourceMix;
+  /** Context wished for, in tokens; the model's own is the most. */
+  slots: number;
+  gpu: GpuFacts | null;
+}
+
+/** `stages` is the most that the engine may cut a model into. */
+export function estimateWasm(
+  { shape, slots: wished, form = 'int8' }: Pick<EstimateRequest, 'shape' | 'slots'> & { form?: 'int8' | 'float32' },
+  stages = 1,
+): Estimate {
+  const slots = Math.min(wished, shape.context);
+  const weights = wasmWeightBytes(shape, form);
+  const cacheBytes = slots * cacheBytesPerToken(shape, 4);
+  const activations = activationBytes(shape, slots, 4);
+  /** Of `count` stages the last holds the head; one alone holds the embedding too, several read its rows from the store. */
+  const heap = (count: number) => {
+    const layers = Math.ceil(shape.layers / count);
+    const outer = count === 1 ? weights.embedding + weights.head : weights.head;
+    // Every input of a run is copied into the memory, so the cache is there a second time while it lasts.
+    return layers * weights.layer + outer + (cacheBytes * layers) / shape.layers + activations + RUNTIME_BYTES;
+  };
+  let count = 1;
+  while (count < Math.min(stages, shape.layers) && heap(count) > WASM_BYTES) count++;
+  const weightsBytes = count === 1 ? weights.all : weights.all - weights.embedding;
+  const workingBytes = cacheBytes + count * (activations + RUNTIME_BYTES);
+  return total({ backend: 'wasm', form, slots, weightsBytes, cacheBytes, workingBytes, stages: count, heapBytes: heap(count), bufferBytes: 0 });
+}
+
+export function estimateWebgpu({ shape, mix, slots: wished, gpu }: EstimateRequest, form: 'int4' | 'int8-blocks' | 'float16' | 'float32'): Estimate {
+  return estimateGpu('webgpu', shape, mix, Math.min(wished, shape.context), gpu?.float16 ?? true, form);
+}
+
+/** WebNN in the form closest to the source; which forms a device takes, and is fast with, only a trial tells. */
+export function estimateWebnn({ shape, mix, slots: wished }: EstimateRequest, form: 'int4' | 'int8-blocks' | 'float16' | 'float32'): Estimate {
+  const estimate = estimateGpu('webnn', shape, mix, Math.min(wished, shape.context), true, form);
+  return total({ ...estimate, workingBytes: estimate.workingBytes + WEBNN_BUILD_COPIES * estimate.weightsBytes, bufferBytes: 0 });
+}
+
+function estimateGpu(
+  backend: 'webgpu' | 'webnn',
+  shape: ModelShape,
+  mix: SourceMix,
+  slots: number,
+  float16: boolean,
+  form: 'int4' | 'int8-blocks' | 'float16' | 'float32',
+): Estimate {
+  const width = form === 'float16' ? 2 : form === 'float32' ? 4 : float16 ? 2 : 4;
+  return total({
+    backend,
+    form,
+    slots,
+    weightsBytes: gpuWeightBytes(shape, form, mix, float16).all,
+    cacheBytes: slots * cacheBytesPerToken(shape, width),
+    workingBytes: activationBytes(shape, slots, width) + RUNTIME_BYTES,
+    stages: 1,
+    heapBytes: 0,
+    bufferBytes: shape.kvHeads * slots * shape.headDim * width,
+  });
+}
+
+const total = (estimate: Omit<Estimate, 'totalBytes'>): Estimate => ({
+  ...estimate,
+  totalBytes: estimate.weightsBytes + estimate.cacheBytes + estimate.workingBytes,
+});
+
+/** The two places where activations are largest: scores of attention and their softmax, or the MLP's inner layer; and the logits. */
+function activationBytes({ heads, hidden, intermediate, vocab }: ModelShape, slots: number, width: number): number {
+  const chunk = Math.min(CHUNK_TOKENS, slots);
+  const attention = 2 * heads * chunk * slots * width;
+  const mlp = 6 * chunk * intermediate * width;
+  return Math.max(attention, mlp) + 6 * chunk * hidden * width + 4 * vocab * 4;
+}

@@ -1,0 +1,126 @@
+/** Whether a model fits a device, backend by backend, and why not. Reasons are keys with figures: the page puts them into words. */
+import { gpuBudget, memoryBudget, WASM_BYTES, type DeviceFacts } from './device.ts';
+import { estimateWasm, estimateWebgpu, estimateWebnn, type Estimate } from './estimate.ts';
+import type { ModelShape, SourceMix } from './weights.ts';
+
+/** Figures are bytes unless named otherwise. */
+export type Reason =
+  /** No WebGPU here, or no adapter. */
+  | { key: 'no-webgpu' }
+  | { key: 'no-webnn' }
+  /** It needs `needs` in one memory, of which a WASM tab has `has`. */
+  | { key: 'wasm-limit'; needs: number; has: number }
+  | { key: 'ios-limit'; needs: number; has: number }
+  | { key: 'memory'; needs: number; has: number }
+  /** It needs more than the browser tells of; there may be more. */
+  | { key: 'memory-unsure'; needs: number; has: number }
+  /** A GPU's own memory is unknown to pages. */
+  | { key: 'gpu-unsure'; needs: number }
+  /** One layer's keys are larger than a buffer of this GPU: `tokens` of context would do. */
+  | { key: 'gpu-context'; needs: number; has: number; tokens: number }
+  | { key: 'storage'; needs: number; has: number }
+  /** Not a reason against it, but to know: what only a trial shows, what makes it slow. */
+  | { key: 'webnn-trial' }
+  | { key: 'software-gpu' }
+  | { key: 'one-thread' }
+  | { key: 'stages'; stages: number };
+
+export type Verdict = 'fits' | 'unsure' | 'no';
+
+export interface Fit {
+  estimate: Estimate;
+  verdict: Verdict;
+  reasons: Reason[];
+}
+
+export interface Candidate {
+  id: string;
+  shape: ModelShape;
+  mix: SourceMix;
+  /** Bits of a weight in the source: 2 to 8, 16, 32. */
+  bits: number;
+  /** Of the download; an estimate where the exact size is unknown. */
+  sourceBytes: number;
+}
+
+export interface Assessment {
+  candidate: Candidate;
+  verdict: Verdict;
+  /** Of the whole: what keeps it from being stored at all. */
+  reasons: Reason[];
+  /** Best first. */
+  fits: [Fit, ...Fit[]];
+  downloadBytes: number;
+  /** Of the store once it was loaded: the download and, on WASM, the int8 form kept for the next visit. */
+  storeBytes: number;
+}
+
+/** Layer stages are not in this build yet: a model on WASM must fit one memory. */
+export const MAX_WASM_STAGES = 1;
+
+const RANK: Record<Verdict, number> = { fits: 0, unsure: 1, no: 2 };
+
+/** Judges `candidate` for a context of `slots` tokens. */
+export function assess(candidate: Candidate, device: DeviceFacts, slots: number, maxStages = MAX_WASM_STAGES): Assessment {
+  const { shape, mix, bits, sourceBytes } = candidate;
+  const form = bits <= 4 ? 'int4' : 'int8-blocks';
+  const request = { shape, mix, slots, gpu: device.gpu };
+  const fits = [
+    judgeWebgpu(estimateWebgpu(request, form), device),
+    judgeWasm(estimateWasm(request, maxStages), device),
+    judgeWebnn(estimateWebnn(request, form), device),
+  ].sort((a, b) => RANK[a.verdict] - RANK[b.verdict] || slowness(a) - slowness(b)) as [Fit, ...Fit[]];
+  const reasons: Reason[] = [];
+  const free = device.freeStorageBytes;
+  if (free !== null && sourceBytes > free) reasons.push({ key: 'storage', needs: sourceBytes, has: free });
+  const [best] = fits;
+  return {
+    candidate,
+    verdict: reasons.length > 0 ? 'no' : best.verdict,
+    reasons,
+    fits,
+    downloadBytes: sourceBytes,
+    storeBytes: sourceBytes + keptBytes(best.estimate, free === null ? null : free - sourceBytes),
+  };
+}
+
+/** Made forms are kept where they take at most a quarter of the free room (store/forms.ts). */
+function keptBytes({ backend, weightsBytes }: Estimate, free: number | null): number {
+  return backend === 'wasm' && free !== null && weightsBytes <= free / 4 ? weightsBytes : 0;
+}
+
+const slowness = ({ reasons }: Fit) => reasons.filter(({ key }) => key === 'software-gpu' || key === 'webnn-trial').length;
+
+function judgeWasm(estimate: Estimate, device: DeviceFacts): Fit {
+  const reasons: Reason[] = [];
+  if (estimate.heapBytes > WASM_BYTES) return { estimate, verdict: 'no', reasons: [{ key: 'wasm-limit', needs: estimate.heapBytes, has: WASM_BYTES }] };
+  if (estimate.stages > 1) reasons.push({ key: 'stages', stages: estimate.stages });
+  if (!device.isolated) reasons.push({ key: 'one-thread' });
+  return inMemory(estimate, device, reasons);
+}
+
+function judgeWebgpu(estimate: Estimate, device: DeviceFacts): Fit {
+  const { gpu } = device;
+  if (!gpu) return { estimate, verdict: 'no', reasons: [{ key: 'no-webgpu' }] };
+  if (estimate.bufferBytes > gpu.bindingBytes) {
+    const tokens = Math.floor((estimate.slots * gpu.bindingBytes) / estimate.bufferBytes / 128) * 128;
+    return { estimate, verdict: 'no', reasons: [{ key: 'gpu-context', needs: estimate.bufferBytes, has: gpu.bindingBytes, tokens }] };
+  }
+  const fit = inMemory(estimate, device, gpu.software ? [{ key: 'software-gpu' }] : []);
+  const beyond = fit.verdict === 'fits' && estimate.totalBytes > gpuBudget(device);
+  return beyond ? { estimate, verdict: 'unsure', reasons: [{ key: 'gpu-unsure', needs: estimate.totalBytes }, ...fit.reasons] } : fit;
+}
+
+function judgeWebnn(estimate: Estimate, device: DeviceFacts): Fit {
+  if (!device.webnn) return { estimate, verdict: 'no', reasons: [{ key: 'no-webnn' }] };
+  const fit = inMemory(estimate, device, [{ key: 'webnn-trial' }]);
+  return { ...fit, verdict: fit.verdict === 'no' ? 'no' : 'unsure' };
+}
+
+function inMemory(estimate: Estimate, device: DeviceFacts, reasons: Reason[]): Fit {
+  const { bytes: has, certainty } = memoryBudget(device);
+  const needs = estimate.totalBytes;
+  if (needs <= has) return { estimate, verdict: 'fits', reasons };
+  if (certainty === 'exact') return { estimate, verdict: 'no', reasons: [{ key: device.ios ? 'ios-limit' : 'memory', needs, has }] };
+  return { estimate, verdict: 'unsure', reasons: [{ key: 'memory-unsure', needs, has }, ...reasons] };
+}

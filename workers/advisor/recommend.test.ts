@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+import type { DeviceFacts } from './device.ts';
+import { rankAll, recommend, suitsOf, type Choosable } from './recommend.ts';
+import { PHI_4, PHI_4_MINI, Q4_K_M, Q8_0 } from './testing/planned.ts';
+
+const device: DeviceFacts = {
+  memoryGiB: 16,
+  freeStorageBytes: 100e9,
+  gpu: { float16: true, bindingBytes: 2 ** 31 - 1, software: false },
+  webnn: false,
+  phone: false,
+  ios: false,
+  isolated: true,
+};
+
+const choosable = (id: string, bits: number, more: Partial<Choosable> = {}): Choosable => ({
+  id,
+  shape: PHI_4_MINI,
+  mix: bits <= 4 ? Q4_K_M : Q8_0,
+  bits,
+  sourceBytes: (3.84e9 * bits) / 8,
+  suits: suitsOf(bits),
+  rank: 1,
+  order: 0,
+  hashed: true,
+  ...more,
+});
+
+const four = choosable('four', 4);
+const six = choosable('six', 6, { order: 1 });
+const eight = choosable('eight', 8);
+const better = choosable('better', 4, { shape: PHI_4, rank: 5, sourceBytes: 9e9 });
+
+describe('suitsOf', () => {
+  it('gives 4 bits to chat, 6 and 8 to code, nothing to the rest', () => {
+    expect([2, 3, 4, 5, 6, 8, 16].map(suitsOf)).toEqual([[], [], ['chat'], ['chat'], ['code'], ['code'], []]);
+  });
+});
+
+describe('recommend', () => {
+  it('takes 4 bits for chat and 8 for code', () => {
+    const all = [better, eight, six, four];
+    expect(recommend(all, device, 'chat', 4096)?.candidate.id).toBe('four');
+    expect(recommend(all, device, 'code', 4096)?.candidate.id).toBe('eight');
+  });
+
+  it('takes what fits before what suits', () => {
+    const room = { ...device, freeStorageBytes: 2e9 };
+    expect(recommend([eight, six, four], room, 'code', 4096)?.candidate.id).toBe('four');
+  });
+
+  it('takes what surely fits before the better model that may not', () => {
+    const surely = choosable('plain', 4, { rank: 9 });
+    expect(recommend([better, surely], { ...device, memoryGiB: 8 }, 'chat', 4096)?.candidate.id).toBe('plain');
+  });
+
+  it('takes a published hash, then less memory, between equals', () => {
+    const bare = choosable('bare', 4, { hashed: false });
+    expect(recommend([bare, four], device, 'chat', 4096)?.candidate.id).toBe('four');
+    const lean = choosable('lean', 4, { mix: { ...Q4_K_M, qkv: 4 } });
+    expect(recommend([four, lean], device, 'chat', 4096)?.candidate.id).toBe('lean');
+  });
+
+  it('has nothing for a device that holds none', () => {
+    expect(recommend([four, eight], { ...device, gpu: null }, 'chat', 4096)).toBeNull();
+    expect(recommend([], device, 'chat', 4096)).toBeNull();
+  });
+
+  it('ranks all, also what does not fit', () => {
+    const ranked = rankAll([better, eight, four], { ...device, freeStorageBytes: 8e9 }, 'chat', 4096);
+    expect(ranked.map(({ candidate, verdict }) => [candidate.id, verdict])).toEqual([
+      ['four', 'fits'],
+      ['eight', 'fits'],
+      ['better', 'no'],
+    ]);
+  });
+});

@@ -1,0 +1,51 @@
+import type { DeviceFacts } from './device.ts';
+import { assess, type Assessment, type Candidate } from './fit.ts';
+
+export type Use = 'chat' | 'code';
+
+/** A candidate with what a choice between those that fit goes by. */
+export interface Choosable extends Candidate {
+  /** What the quantisation suits. */
+  suits: readonly Use[];
+  /** Of the model: lower is chosen first. */
+  rank: number;
+  /** Of the quantisation: lower is chosen first among those that suit the use. */
+  order: number;
+  /** Every byte of the weights is held to a hash that was published beforehand. */
+  hashed: boolean;
+}
+
+/** 4 bits keep a chat's tone; code breaks at one wrong token and wants 6 or 8. Below 4, and unquantised, is for those who ask for it. */
+export function suitsOf(bits: number): Use[] {
+  if (bits >= 6 && bits <= 8) return ['code'];
+  return bits >= 4 && bits <= 5 ? ['chat'] : [];
+}
+
+const VERDICTS = ['fits', 'unsure', 'no'] as const;
+
+/**
+ * Every candidate judged, the best for `use` first: what fits, then what suits the use, then the better model, then the better quantisation,
+ * then what is proved by a published hash, then what needs less memory.
+ */
+export function rankAll<C extends Choosable>(candidates: readonly C[], device: DeviceFacts, use: Use, slots: number): (Assessment & { candidate: C })[] {
+  const keys = ({ candidate, verdict, fits }: Assessment & { candidate: C }) => [
+    VERDICTS.indexOf(verdict),
+    candidate.suits.includes(use) ? 0 : 1,
+    candidate.rank,
+    candidate.order,
+    candidate.hashed ? 0 : 1,
+    fits[0].estimate.totalBytes,
+    candidate.sourceBytes,
+  ];
+  return candidates
+    .map((candidate) => ({ ...assess(candidate, device, slots), candidate }))
+    .map((assessment) => ({ assessment, keys: keys(assessment) }))
+    .sort((a, b) => a.keys.reduce((order, key, i) => order || key - b.keys[i]!, 0))
+    .map(({ assessment }) => assessment);
+}
+
+/** The best for `use`, or null when nothing fits this device. */
+export function recommend<C extends Choosable>(candidates: readonly C[], device: DeviceFacts, use: Use, slots: number): (Assessment & { candidate: C }) | null {
+  const [best] = rankAll(candidates, device, use, slots);
+  return best && best.verdict !== 'no' ? best : null;
+}
