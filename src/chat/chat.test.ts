@@ -156,6 +156,16 @@ describe('Chat', () => {
     expect(conversations.problem?.code).toBe('quota');
   });
 
+  it('ends a reply although the database hangs', async () => {
+    const { models, chat, path, records } = setUp();
+    vi.spyOn(records, 'write').mockReturnValue(new Promise(() => undefined));
+    await models.start();
+    void chat.send('Hello', () => undefined);
+    await vi.waitFor(() => expect(chat.live).not.toBeNull());
+    await vi.waitFor(() => expect(chat.live).toBeNull());
+    expect(path()[1]?.reply?.state).toBe('done');
+  });
+
   it('says on the reply why the model could not be loaded', async () => {
     const { models, chat, path } = setUp({ 'load-error': true });
     await models.start();

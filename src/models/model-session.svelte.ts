@@ -84,15 +84,13 @@ export class ModelSession {
 
   /** Downloads the starter (or what is missing of it), then loads it. */
   install(): Promise<void> {
-    return this.#acquire(async (options) => {
-      // Before the download, so that the browser does not evict what is being stored. A refusal changes nothing else.
-      await navigator.storage?.persist?.().catch(() => false);
-      return await this.#engine.install(starterUrl(), options);
-    });
+    askToPersist();
+    return this.#acquire((options) => this.#engine.install(starterUrl(), options));
   }
 
   /** Takes over files from the disk, then loads the model. */
   importFiles(files: { path: string; file: Blob }[]): Promise<void> {
+    askToPersist();
     return this.#acquire((options) => this.#engine.importFiles(files, options));
   }
 
@@ -203,4 +201,12 @@ export class ModelSession {
     this.#phase = phase;
     for (const wake of [...this.#waiting]) wake();
   }
+}
+
+/**
+ * Asks the browser not to evict what is about to be stored. Not waited for: Firefox asks the person, who may never answer. A
+ * refusal changes nothing but what the models screen says.
+ */
+function askToPersist(): void {
+  navigator.storage?.persist?.().catch(() => false);
 }

@@ -15,7 +15,7 @@ export const BOUNDS = {
   repetitionPenalty: { min: 1, max: 2, step: 0.05 },
 } as const;
 
-export const DEFAULT_SAMPLING: Omit<Sampling, 'seed'> = { temperature: 0.6, topK: 40, topP: 0.9, minP: 0.05, repetitionPenalty: 1.1 };
+export const DEFAULT_SAMPLING: Omit<Sampling, 'seed'> = { temperature: 0.3, topK: 40, topP: 0.9, minP: 0.05, repetitionPenalty: 1.05 };
 export const MAX_SEED = 2 ** 32 - 1;
 
 const bounded = (name: keyof typeof BOUNDS) => number(BOUNDS[name].min, BOUNDS[name].max, DEFAULT_SAMPLING[name]);
