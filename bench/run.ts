@@ -1,17 +1,13 @@
 /** `npm run bench`: this engine beside others, in one browser, on the same weights. See bench/options.ts for its usage. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { cpus, totalmem } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { launch } from '../e2e/browser.ts';
 import { ROOT } from '../scripts/build.ts';
-import { serve } from '../scripts/server.ts';
-import { ISOLATION_HEADERS } from '../workers/headers.ts';
-import { buildPage } from './build.ts';
 import { install, measureRound } from './measure.ts';
 import { GRAPHS, type GraphName } from './onnx/make.ts';
 import { parseOptions, USAGE, type Options } from './options.ts';
 import { makePrompts } from './prompts.ts';
 import { ratioTable, rowTable, toRatios, toRows, type Sample } from './report.ts';
+import { openSite } from './site.ts';
 import { prepareStarter } from './starter.ts';
 
 const LENGTHS = [40, 512, 1500];
@@ -28,33 +24,20 @@ async function bench(options: Options): Promise<void> {
   const graph = options.peers.includes('transformers.js') ? graphFor(options) : null;
   const starter = await prepareStarter(graph);
   const prompts = makePrompts(starter.checkpoint, LENGTHS, join(ROOT, 'bench/passage.txt'));
-  const server = await serve({
-    root: await buildPage(ROOT, starter.cache),
-    mounts: { '/starter.gguf': starter.gguf, '/starter-onnx': starter.onnx, '/models': join(ROOT, 'public/models') },
-    // The peers start workers from blobs, which the app's own Content-Security-Policy forbids.
-    securityHeaders: false,
-    intercept: (_request, response) => {
-      for (const [name, value] of Object.entries(ISOLATION_HEADERS)) response.setHeader(name, value);
-      return false;
-    },
-  });
-  const profile = await mkdtemp(join(starter.cache, 'profile-'));
-  const gpu = options.backend !== 'wasm';
-  const browser = await launch({ profile, gpu, realGpu: gpu && options.browser !== undefined, executable: options.browser, args: options.browserArgs });
+  const site = await openSite(starter, options);
+  const { machine, agent, browser } = site;
   try {
-    const machine = `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${process.arch}`;
-    const agent = await browser.page.evaluate(() => navigator.userAgent);
     console.log(
       `${machine}\n${agent}\n${starter.model}, ${options.backend}, ${options.rounds} rounds, ${options.tokens} tokens a reply, workers warm except for load\n`,
     );
-    for (const peer of options.peers) await install(browser.context, server.url, peer, options);
+    for (const peer of options.peers) await install(browser.context, site.url, peer, options);
 
     const samples: Sample[] = [];
     const descriptions = new Map<string, string>();
     let disturbance = 0;
     for (let round = 1; round <= options.rounds; round++) {
       for (const peer of options.peers) {
-        const measured = await measureRound(browser.context, server.url, peer, options, prompts);
+        const measured = await measureRound(browser.context, site.url, peer, options, prompts);
         samples.push(...measured.samples);
         descriptions.set(peer, measured.description);
         disturbance = Math.max(disturbance, measured.disturbance);
@@ -76,9 +59,7 @@ async function bench(options: Options): Promise<void> {
       await writeFile(options.json, `${JSON.stringify({ rows, ratios, environment }, null, 2)}\n`);
     }
   } finally {
-    await browser.close();
-    await server.close();
-    await rm(profile, { recursive: true, force: true });
+    await site.close();
   }
 }
 

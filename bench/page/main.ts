@@ -1,5 +1,7 @@
 /** The page's side of the bench: opens one engine and does what Node asks, over `window.bench`. */
+import { wrap } from 'comlink';
 import type { Peer, PeerName, PeerOptions, Prompt, Reply } from '../peers/peer.ts';
+import type { ProfileApi, ProfileRequest, ProfileResult } from './profile.worker.ts';
 
 const OPENERS: Partial<Record<PeerName, (options: PeerOptions) => Promise<Peer>>> = {
   ours: async (options) => new (await import('../peers/ours.ts')).OurPeer(options),
@@ -29,6 +31,14 @@ const bench = {
     return performance.now() - start;
   },
   reply: (prompt: Prompt, maxTokens: number, reuse: boolean): Promise<Reply> => opened().reply(prompt, maxTokens, reuse),
+  async profile(request: ProfileRequest): Promise<ProfileResult> {
+    const worker = new Worker(new URL('./profile.worker.ts', import.meta.url), { type: 'module' });
+    try {
+      return await wrap<ProfileApi>(worker).profile({ ...request, modelUrl: new URL(request.modelUrl, location.href).href });
+    } finally {
+      worker.terminate();
+    }
+  },
   close: (): Promise<void> => opened().close(),
 };
 

@@ -1,0 +1,109 @@
+/** Decodes with ONNX Runtime's profiler on or off: the engine's own decoder, its sessions wrapped so that each run is timed. */
+import { expose } from 'comlink';
+import type { InferenceSession } from 'onnxruntime-web';
+import { chooseDecoder } from '../../workers/backends/choose.ts';
+import { loadOrt, preferredBuild, type Ort } from '../../workers/backends/ort.ts';
+import type { Choice, Decoder } from '../../workers/backends/types.ts';
+import { openCheckpoint } from '../../workers/checkpoint/open.ts';
+import type { BackendId } from '../../workers/protocol.ts';
+import { blobSource } from '../../workers/store/bytes.ts';
+import { sumEvents, type OpTotals } from '../trace.ts';
+
+const GREEDY = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 0 };
+
+export interface ProfileRequest {
+  backend: BackendId;
+  threads: number;
+  /** Tokens in the cache before decoding begins. */
+  context: number;
+  runs: number;
+  /** Tokens chosen in one run; fewer where the backend allows fewer. */
+  steps: number;
+  modelUrl: string;
+  profiled: boolean;
+}
+
+export interface ProfileResult {
+  tokens: number;
+  /** Around `Decoder.decode`, and of that inside `InferenceSession.run`. */
+  decodeMs: number;
+  sessionMs: number;
+  /** Null without the profiler. */
+  ops: OpTotals | null;
+}
+
+/** ONNX Runtime writes the profile to the console that it finds when it loads. */
+const trace: string[] = [];
+const log = console.log.bind(console);
+console.log = (...values: unknown[]) => {
+  const line = values.join(' ');
+  if (line.startsWith('{"cat"')) trace.push(line.replace(/,\s*$/, ''));
+  else if (line !== '[' && line !== ']') log(line);
+};
+
+/** Times every run of every session to come. */
+function watchSessions(ort: Ort, profiled: boolean): { sessions: InferenceSession[]; ms: number } {
+  const watched = { sessions: [] as InferenceSession[], ms: 0 };
+  const create = ort.InferenceSession.create.bind(ort.InferenceSession) as (model: Uint8Array, options: object) => Promise<InferenceSession>;
+  const watchedCreate = async (model: Uint8Array, options: object) => {
+    const session = await create(model, profiled ? Object.assign(options, { enableProfiling: true }) : options);
+    const run = session.run.bind(session) as (...args: unknown[]) => Promise<InferenceSession.ReturnType>;
+    session.run = async (...args: unknown[]) => {
+      const start = performance.now();
+      try {
+        return await run(...args);
+      } finally {
+        watched.ms += performance.now() - start;
+      }
+    };
+    watched.sessions.push(session);
+    return session;
+  };
+  ort.InferenceSession.create = watchedCreate as typeof ort.InferenceSession.create;
+  return watched;
+}
+
+/** Fills the cache with `count` tokens of no meaning: the time does not depend on which they are. */
+async function fill(decoder: Decoder, count: number): Promise<void> {
+  for (let past = 0; past < count;) {
+    const ids = Array.from({ length: Math.min(decoder.chunkTokens, count - past) }, (_, i) => 100 + (((past + i) * 37) % 20_000));
+    await decoder.chunk({ ids, past, rope: 'short', choice: null, rows: 'last' });
+    past += ids.length;
+  }
+}
+
+const api = {
+  async profile({ backend, threads, context, runs, steps, modelUrl, profiled }: ProfileRequest): Promise<ProfileResult> {
+    const blob = await (await fetch(modelUrl)).blob();
+    const checkpoint = await openCheckpoint(new Map([['starter.gguf', blobSource('starter.gguf', blob)]]));
+    const watched = watchSessions(await loadOrt(preferredBuild(), threads), profiled);
+    const { decoder } = await chooseDecoder(checkpoint, { backend, form: 'auto', threads, contextLength: 2048 });
+    await fill(decoder, context);
+
+    const seen = new Float32Array(checkpoint.config.vocab);
+    const randoms = new Float32Array(Math.min(steps, decoder.maxSteps));
+    const choice: Choice = { sampling: GREEDY, randoms, seen, stop: [] };
+    let past = context;
+    let last = 100;
+    const decode = async (count: number): Promise<number> => {
+      const before = past;
+      for (let run = 0; run < count; run++) {
+        const ids = await decoder.decode(last, past, 'short', choice);
+        past += ids.length;
+        last = ids.at(-1)!;
+      }
+      return past - before;
+    };
+    await decode(2); // the first runs are slower
+    watched.ms = 0;
+    const start = performance.now();
+    const tokens = await decode(runs);
+    const decodeMs = performance.now() - start;
+    for (const session of watched.sessions) session.endProfiling();
+    await decoder.dispose();
+    return { tokens, decodeMs, sessionMs: watched.ms, ops: profiled ? sumEvents(trace, runs) : null };
+  },
+};
+
+export type ProfileApi = typeof api;
+expose(api);

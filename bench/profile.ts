@@ -1,0 +1,93 @@
+/** `npm run bench:profile`: where the time of a token goes. */
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import type { ProfileRequest, ProfileResult } from './page/profile.worker.ts';
+import { table } from './report.ts';
+import { openSite, type Site } from './site.ts';
+import { prepareStarter } from './starter.ts';
+
+const USAGE = `npm run bench:profile -- [--backend wasm|webgpu|webnn] [--context 40] [--runs 12] [--threads N] [--browser PATH]`;
+/** As the generation loop: a run lasts about 150 ms. */
+const STEPS = 6;
+
+async function run(site: Site, request: ProfileRequest): Promise<ProfileResult> {
+  const page = await site.browser.context.newPage();
+  try {
+    await page.goto(`${site.url}bench.html`);
+    await page.waitForFunction(() => 'bench' in window);
+    return await page.evaluate((wanted) => window.bench.profile(wanted), request);
+  } finally {
+    await page.close();
+  }
+}
+
+/** The profiler itself costs time: its shares are laid over the time without it. */
+function lines(plain: ProfileResult, profiled: ProfileResult): string[][] {
+  const perToken = plain.decodeMs / plain.tokens;
+  const ops = profiled.ops!;
+  const inside = plain.sessionMs / plain.tokens;
+  const nodesMs = Object.values(ops.kinds).reduce((sum, kind) => sum + kind.ms, 0);
+  const crossing = Math.max(0, profiled.sessionMs - ops.runMs) / profiled.tokens;
+  const scale = (inside - crossing) / (ops.runMs / profiled.tokens);
+  const row = (what: string, ms: number, nodes: string, most: string) => [what, ms.toFixed(2), `${((100 * ms) / perToken).toFixed(1)} %`, nodes, most];
+  const kinds = Object.entries(ops.kinds).sort(([, a], [, b]) => b.ms - a.ms);
+  return [
+    ['', 'ms a token', 'share', 'nodes', 'most of it'],
+    ...kinds.map(([kind, { ms, nodes, ops: each }]) => {
+      const most = Object.entries(each).sort(([, a], [, b]) => b - a);
+      return row(
+        kind,
+        (ms / profiled.tokens) * scale,
+        String(Math.round(nodes / profiled.tokens)),
+        most
+          .slice(0, 3)
+          .map(([op]) => op)
+          .join(', '),
+      );
+    }),
+    row('between nodes', ((ops.runMs - nodesMs) / profiled.tokens) * scale, '', ''),
+    row('crossing into and out of the session', crossing, '', ''),
+    row('JavaScript around it', perToken - inside, '', ''),
+    row('all', perToken, '', `${(1000 / perToken).toFixed(1)} tok/s; with the profiler ${(profiled.decodeMs / profiled.tokens).toFixed(1)} ms a token`),
+  ];
+}
+
+async function main(): Promise<void> {
+  const text = { type: 'string' } as const;
+  const { values } = parseArgs({
+    options: {
+      help: { type: 'boolean', short: 'h' },
+      backend: { ...text, default: 'wasm' },
+      context: { ...text, default: '40' },
+      runs: { ...text, default: '12' },
+      threads: { ...text, default: String(availableParallelism()) },
+      browser: text,
+    },
+  });
+  const backend = (['wasm', 'webgpu', 'webnn'] as const).find((name) => name === values.backend);
+  if (values.help || !backend) {
+    console.log(USAGE);
+    return;
+  }
+  const site = await openSite(await prepareStarter(null), { backend, browser: values.browser, browserArgs: [] });
+  try {
+    const request = {
+      backend,
+      threads: Number(values.threads),
+      context: Number(values.context),
+      runs: Number(values.runs),
+      steps: STEPS,
+      modelUrl: 'starter.gguf',
+    };
+    const plain = await run(site, { ...request, profiled: false });
+    const profiled = await run(site, { ...request, profiled: true });
+    console.log(
+      `${site.machine}\n${site.agent}\n${backend}, ${request.threads} threads, ${request.context} tokens of context, ${plain.tokens} tokens decoded\n`,
+    );
+    console.log(table(lines(plain, profiled)));
+  } finally {
+    await site.close();
+  }
+}
+
+await main();

@@ -1,0 +1,59 @@
+/** The bench page in a browser: built, served cross-origin isolated, with the starter in every form that was made. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { launch, type Session } from '../e2e/browser.ts';
+import { ROOT } from '../scripts/build.ts';
+import { serve } from '../scripts/server.ts';
+import { ISOLATION_HEADERS } from '../workers/headers.ts';
+import { buildPage } from './build.ts';
+import type { BackendName } from './peers/peer.ts';
+import type { Starter } from './starter.ts';
+
+export interface Site {
+  url: string;
+  browser: Session;
+  /** Processor, memory and system; and the browser's name for itself. */
+  machine: string;
+  agent: string;
+  close(): Promise<void>;
+}
+
+export async function openSite(
+  starter: Starter,
+  { backend, browser, browserArgs }: { backend: BackendName; browser?: string; browserArgs: string[] },
+): Promise<Site> {
+  const server = await serve({
+    root: await buildPage(ROOT, starter.cache),
+    mounts: { '/starter.gguf': starter.gguf, '/starter-onnx': starter.onnx, '/models': join(ROOT, 'public/models') },
+    // The peers start workers from blobs, which the app's own Content-Security-Policy forbids.
+    securityHeaders: false,
+    intercept: (_request, response) => {
+      for (const [name, value] of Object.entries(ISOLATION_HEADERS)) response.setHeader(name, value);
+      return false;
+    },
+  });
+  // On the disk: a profile in memory would load from memory.
+  const profile = await mkdtemp(join(starter.cache, 'profile-'));
+  const gpu = backend !== 'wasm';
+  const close = async () => {
+    await server.close();
+    await rm(profile, { recursive: true, force: true });
+  };
+  try {
+    const session = await launch({ profile, gpu, realGpu: gpu && browser !== undefined, executable: browser, args: browserArgs });
+    return {
+      url: server.url,
+      browser: session,
+      machine: `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${process.arch}`,
+      agent: await session.page.evaluate(() => navigator.userAgent),
+      async close() {
+        await session.close();
+        await close();
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
