@@ -1,6 +1,7 @@
 import type { ErrorShape } from '../../workers/errors.ts';
 import { PhiError } from '../../workers/errors.ts';
 import type { EngineReport, LoadRequest, Progress, StorageReport, StoredModel } from '../../workers/protocol.ts';
+import type { HubModel } from '../../workers/store/hub.ts';
 import type { Engine, JobOptions } from '../engine.ts';
 import type { Settings } from '../settings/settings.svelte.ts';
 import type { ModelInfo } from './starter.ts';
@@ -14,6 +15,8 @@ export type ModelPhase =
   | { kind: 'ready'; report: EngineReport }
   | { kind: 'failed'; error: ErrorShape; while: 'checking' | 'installing' | 'loading' | 'running' };
 
+type Acquire = (options: JobOptions) => Promise<StoredModel>;
+
 /** From "is it stored" to "it answers": the life of the chosen model on this page. */
 export class ModelSession {
   readonly #engine: Engine;
@@ -22,6 +25,7 @@ export class ModelSession {
   #storage = $state.raw<StorageReport | null>(null);
   #starter = $state.raw<ModelInfo | null>(null);
   #job: AbortController | null = null;
+  #acquiring: Acquire | null = null;
   /** A worker that dies again before it answered once is not started a third time. */
   #restarted = false;
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- callbacks, never shown
@@ -86,6 +90,17 @@ export class ModelSession {
   install(): Promise<void> {
     askToPersist();
     return this.#acquire((options) => this.#engine.install(starterUrl(), options));
+  }
+
+  /** Downloads a model of the catalogue (or what is missing of it), then loads it. */
+  download(model: HubModel): Promise<void> {
+    askToPersist();
+    return this.#acquire((options) => this.#engine.install(model, options));
+  }
+
+  /** Gets once more what could not be got: a download goes on where it stopped. */
+  async again(): Promise<void> {
+    if (this.#acquiring) await this.#acquire(this.#acquiring);
   }
 
   /** Takes over files from the disk, then loads the model. */
@@ -167,7 +182,8 @@ export class ModelSession {
     await this.load();
   }
 
-  async #acquire(run: (options: JobOptions) => Promise<StoredModel>): Promise<void> {
+  async #acquire(run: Acquire): Promise<void> {
+    this.#acquiring = run;
     const job = this.#begin({ kind: 'installing', progress: null });
     try {
       const stored = await run({ signal: job.signal, onProgress: (progress) => this.#progress(job, { kind: 'installing', progress }) });

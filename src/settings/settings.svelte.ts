@@ -26,6 +26,8 @@ const SettingsSchema = v.object({
   theme: v.fallback(v.picklist(['system', 'light', 'dark']), 'system'),
   /** Chosen model; null = the starter. */
   model: v.fallback(v.nullable(v.string()), null),
+  /** Where models are downloaded from, without a slash at the end; '' = huggingface.co. */
+  hub: v.fallback(v.string(), ''),
   backend: v.fallback(v.picklist(['auto', 'webnn', 'webgpu', 'wasm']), 'auto'),
   /** Slots of the KV cache; 0 = what the model and the device allow. */
   contextLength: integer(0, 131_072, 0),

@@ -16,6 +16,7 @@ import type {
   Progress,
   StoredModel,
 } from '../../workers/protocol.ts';
+import { isHubModel, type HubModel } from '../../workers/store/hub.ts';
 import type { EngineThread } from '../engine-thread.ts';
 import { HOSTILE, LONG, SHORT, SHOWCASE } from './fake-replies.ts';
 
@@ -99,8 +100,9 @@ class FakeEngine implements EngineApi {
     return { persisted: false, usage: this.#disk.models.reduce((sum, model) => sum + model.bytes, 0), quota: 6e9, models: this.#disk.models, partial: [] };
   }
 
-  async install(job: string, _manifest: ModelManifest | string, onProgress: (progress: Progress) => void) {
-    const bytesTotal = FAKE_MANIFEST.bytes;
+  async install(job: string, model: ModelManifest | HubModel | string, onProgress: (progress: Progress) => void) {
+    const stored = fakeStored(model);
+    const bytesTotal = stored.bytes;
     const steps = this.#script.slow ? 200 : 10;
     for (let i = 0; i <= steps; i++) {
       this.#checkAbort(job);
@@ -116,8 +118,8 @@ class FakeEngine implements EngineApi {
       if (this.#script.quota && i * 2 > steps)
         throw new PhiError('quota', 'The browser refused to store more: 41 MB are missing. What was downloaded is kept.', { missing: 41e6 });
     }
-    this.#disk.models = [FAKE_MODEL];
-    return FAKE_MODEL;
+    this.#disk.models = [...this.#disk.models.filter(({ id }) => id !== stored.id), stored];
+    return stored;
   }
 
   importFiles(): Promise<StoredModel> {
@@ -215,6 +217,14 @@ class FakeEngine implements EngineApi {
   #wait(ms: number): Promise<void> {
     return new Promise((resolve) => setTimeout(resolve, this.#script.instant ? 0 : ms));
   }
+}
+
+/** A model of a hub keeps its name and known sizes; anything else is the starter. */
+function fakeStored(model: ModelManifest | HubModel | string): StoredModel {
+  if (typeof model !== 'object' || !isHubModel(model)) return FAKE_MODEL;
+  const { id, name, licence, base, repo, files } = model;
+  const bytes = files.reduce((sum, file) => sum + (file.bytes ?? 0), 0);
+  return { ...FAKE_MODEL, id, name, licence, source: { name: repo, url: `${base}/${repo}` }, bytes, formBytes: 0 };
 }
 
 function pickReply(request: GenerateRequest): string {

@@ -19,7 +19,8 @@ export type Reason =
   /** One layer's keys are larger than a buffer of this GPU: `tokens` of context would do. */
   | { key: 'gpu-context'; needs: number; has: number; tokens: number }
   | { key: 'storage'; needs: number; has: number }
-  /** Not a reason against it, but to know: what only a trial shows, what makes it slow. */
+  /** Not reasons against it, but to know: how far it goes, what only a trial shows, what makes it slow. */
+  | { key: 'own-context'; tokens: number }
   | { key: 'webnn-trial' }
   | { key: 'software-gpu' }
   | { key: 'one-thread' }
@@ -46,7 +47,7 @@ export interface Candidate {
 export interface Assessment {
   candidate: Candidate;
   verdict: Verdict;
-  /** Of the whole: what keeps it from being stored at all. */
+  /** Of the model, on whatever backend. */
   reasons: Reason[];
   /** Best first. */
   fits: [Fit, ...Fit[]];
@@ -72,11 +73,13 @@ export function assess(candidate: Candidate, device: DeviceFacts, slots: number,
   ].sort((a, b) => RANK[a.verdict] - RANK[b.verdict] || slowness(a) - slowness(b)) as [Fit, ...Fit[]];
   const reasons: Reason[] = [];
   const free = device.freeStorageBytes;
-  if (free !== null && sourceBytes > free) reasons.push({ key: 'storage', needs: sourceBytes, has: free });
+  const storable = free === null || sourceBytes <= free;
+  if (!storable) reasons.push({ key: 'storage', needs: sourceBytes, has: free });
+  if (shape.context < slots) reasons.push({ key: 'own-context', tokens: shape.context });
   const [best] = fits;
   return {
     candidate,
-    verdict: reasons.length > 0 ? 'no' : best.verdict,
+    verdict: storable ? best.verdict : 'no',
     reasons,
     fits,
     downloadBytes: sourceBytes,

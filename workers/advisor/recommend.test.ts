@@ -54,6 +54,14 @@ describe('recommend', () => {
     expect(recommend([better, surely], { ...device, memoryGiB: 8 }, 'chat', 4096)?.candidate.id).toBe('plain');
   });
 
+  it('takes a model that has the context before one that ends short of it', () => {
+    const short = choosable('short', 4, { shape: { ...PHI_4_MINI, context: 4096 }, rank: 0 });
+    expect(recommend([short, four], device, 'chat', 4096)?.candidate.id).toBe('short');
+    const best = recommend([short, four], device, 'chat', 8192);
+    expect(best?.candidate.id).toBe('four');
+    expect(recommend([short], device, 'chat', 8192)?.reasons).toEqual([{ key: 'own-context', tokens: 4096 }]);
+  });
+
   it('takes a published hash, then less memory, between equals', () => {
     const bare = choosable('bare', 4, { hashed: false });
     expect(recommend([bare, four], device, 'chat', 4096)?.candidate.id).toBe('four');

@@ -1,0 +1,137 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { DeviceFacts } from '../../workers/advisor/device.ts';
+import type { Reason } from '../../workers/advisor/fit.ts';
+import { Engine } from '../engine.ts';
+import { parseSettings, Settings } from '../settings/settings.svelte.ts';
+import { fakeThread } from '../testing/fake-engine.ts';
+import { CatalogueView, CONTEXTS, readBase } from './catalogue-view.svelte.ts';
+import { toHubModel, VARIANTS } from './catalogue/catalogue.ts';
+import { ModelSession } from './model-session.svelte.ts';
+import { reasonText, verdictText } from './reasons.ts';
+
+const laptop: DeviceFacts = {
+  memoryGiB: 16,
+  freeStorageBytes: 100e9,
+  gpu: { float16: true, bindingBytes: 2 ** 31 - 1, software: false },
+  webnn: false,
+  phone: false,
+  ios: false,
+  isolated: true,
+};
+
+function viewOf(device: DeviceFacts | null = laptop) {
+  const settings = new Settings(null);
+  const view = new CatalogueView(settings);
+  if (device) view.device = device;
+  return { view, settings };
+}
+
+describe('CatalogueView', () => {
+  it('recommends nothing before it knows the device', () => {
+    const { view } = viewOf(null);
+    expect([view.recommended, view.closest, view.groups.flatMap(({ forms }) => forms)]).toEqual([null, null, []]);
+  });
+
+  it('follows the use', () => {
+    const { view } = viewOf();
+    expect(view.recommended?.candidate.bits).toBe(4);
+    view.use = 'code';
+    expect(view.recommended?.candidate.bits).toBe(8);
+  });
+
+  it('keeps the context in the settings, and memory follows it', () => {
+    const { view, settings } = viewOf();
+    expect(view.slots).toBe(4096);
+    const before = view.recommended!.fits[0].estimate;
+    view.slots = 16_384;
+    expect(settings.values.contextLength).toBe(16_384);
+    const after = view.recommended!.fits[0].estimate;
+    expect(after.cacheBytes).toBe(4 * before.cacheBytes);
+    expect(after.weightsBytes).toBe(before.weightsBytes);
+  });
+
+  it('groups every form under its model, the best first', () => {
+    const { groups } = viewOf().view;
+    expect(groups.flatMap(({ forms }) => forms)).toHaveLength(VARIANTS.length);
+    expect(groups[0]).toMatchObject({ name: 'Phi-4-mini-instruct', forms: expect.objectContaining({ 0: viewOf().view.recommended }) as unknown });
+    expect(groups.find(({ reasoning }) => reasoning)?.name).toBe('Phi-4-mini-reasoning');
+  });
+
+  it('says what comes closest where nothing fits, and whether a shorter context would help', () => {
+    const { view } = viewOf({ ...laptop, gpu: null, memoryGiB: 4 });
+    expect(view.recommended).toBeNull();
+    expect(view.closest?.verdict).toBe('no');
+    expect(view.shorterHelps).toBe(false);
+    const tight = viewOf({ ...laptop, memoryGiB: 4 }).view;
+    tight.slots = 8192;
+    expect([tight.recommended, tight.shorterHelps]).toEqual([null, true]);
+  });
+
+  it('has steps of context that grow', () => {
+    expect([...CONTEXTS].sort((a, b) => a - b)).toEqual(CONTEXTS);
+  });
+});
+
+describe('readBase', () => {
+  it.each([
+    ['', ''],
+    ['  ', ''],
+    [' https://hub.test/ ', 'https://hub.test'],
+    ['http://10.0.0.7:8080/hf', 'http://10.0.0.7:8080/hf'],
+    ['hub.test', null],
+    ['ftp://hub.test', null],
+    ['https://me:secret@hub.test', null],
+  ])('reads "%s" as %s', (text, base) => {
+    expect(readBase(text)).toBe(base);
+  });
+
+  it('is the settings’ own form of the default', () => {
+    expect(parseSettings(null).hub).toBe('');
+  });
+});
+
+describe('reasons', () => {
+  const GB = 1e9;
+  it.each<[Reason, string]>([
+    [{ key: 'wasm-limit', needs: 9 * GB, has: 4 * GB }, 'Needs 9.0 GB; a WASM tab has 4.0 GB.'],
+    [{ key: 'ios-limit', needs: 3 * GB, has: 1.5 * GB }, 'Needs 3.0 GB; a tab on this device gets about 1.5 GB.'],
+    [
+      { key: 'gpu-context', needs: 3e8, has: 1.34e8, tokens: 65_536 },
+      'Needs a buffer of 300 MB and this GPU binds 134 MB: a context of 65,536 tokens would fit.',
+    ],
+    [{ key: 'stages', stages: 2 }, 'Runs in 2 stages, each with a memory of its own.'],
+    [{ key: 'gpu-unsure', needs: 9 * GB }, 'Needs 9.0 GB on the GPU, whose memory a page cannot see.'],
+    [{ key: 'no-webgpu' }, 'This browser has no WebGPU, or no adapter for it.'],
+  ])('%o in words', (reason, text) => {
+    expect(reasonText(reason)).toBe(text);
+  });
+
+  it('and verdicts name the backend', () => {
+    expect([verdictText('fits', 'webgpu'), verdictText('unsure', 'webnn'), verdictText('no', 'wasm')]).toEqual([
+      'Fits, on WebGPU',
+      'May fit, on WebNN',
+      'Does not fit',
+    ]);
+  });
+});
+
+describe('a download out of the catalogue', () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  it('is chosen and loaded; one that failed goes on, and does not become the starter', async () => {
+    vi.stubGlobal('navigator', {});
+    const script = { instant: true, quota: true };
+    const engine = new Engine(() => fakeThread(script, { models: [] }));
+    const settings = new Settings(null);
+    const models = new ModelSession(engine, settings);
+    const variant = VARIANTS[0]!;
+    await models.download(toHubModel(variant));
+    expect(models.phase).toMatchObject({ kind: 'failed', while: 'installing', error: { code: 'quota' } });
+    script.quota = false;
+    await models.again();
+    expect(models.phase.kind).toBe('ready');
+    expect(settings.values.model).toBe(variant.id);
+    expect(models.storage?.models).toMatchObject([{ id: variant.id, name: variant.name, bytes: variant.sourceBytes }]);
+    engine.terminate();
+  });
+});

@@ -1,0 +1,60 @@
+/** What this page can find out about the device, for the advisor. */
+import type { DeviceFacts, GpuFacts } from '../../workers/advisor/device.ts';
+import type { StorageReport } from '../../workers/protocol.ts';
+
+/** Of `navigator`, what not every browser has. */
+export interface Surroundings {
+  userAgent: string;
+  maxTouchPoints: number;
+  deviceMemory?: number;
+  userAgentData?: { mobile: boolean };
+  gpu?: { requestAdapter(): Promise<Adapter | null> };
+  ml?: object;
+}
+
+interface Adapter {
+  features: { has(feature: string): boolean };
+  limits: { maxStorageBufferBindingSize: number };
+  info?: { isFallbackAdapter?: boolean; architecture?: string; description?: string };
+}
+
+/** Adapters that are programs: Chromium's, Mesa's and Windows' own. */
+const SOFTWARE = /swiftshader|llvmpipe|lavapipe|warp|basic render/i;
+
+/** iPads call themselves Macs, and no Mac has a touch screen. */
+export function isIos({ userAgent, maxTouchPoints }: Surroundings): boolean {
+  return /iPhone|iPad|iPod/.test(userAgent) || (/Macintosh/.test(userAgent) && maxTouchPoints > 1);
+}
+
+export function isPhone(here: Surroundings): boolean {
+  return here.userAgentData?.mobile ?? (isIos(here) || /Android|Mobile/.test(here.userAgent));
+}
+
+/** null where there is none: also when asking fails, because then nothing will run on it. */
+export async function askGpu({ gpu }: Surroundings): Promise<GpuFacts | null> {
+  try {
+    const adapter = await gpu?.requestAdapter();
+    if (!adapter) return null;
+    const { isFallbackAdapter = false, architecture = '', description = '' } = adapter.info ?? {};
+    return {
+      float16: adapter.features.has('shader-f16'),
+      bindingBytes: adapter.limits.maxStorageBufferBindingSize,
+      software: isFallbackAdapter || SOFTWARE.test(`${architecture} ${description}`),
+    };
+  } catch {
+    return null;
+  }
+}
+
+export function describeDevice(here: Surroundings, gpu: GpuFacts | null, storage: StorageReport | null, isolated: boolean): DeviceFacts {
+  const told = storage && storage.usage !== null && storage.quota !== null;
+  return {
+    memoryGiB: here.deviceMemory ?? null,
+    freeStorageBytes: told ? Math.max(0, storage.quota! - storage.usage!) : null,
+    gpu,
+    webnn: 'ml' in here && here.ml !== undefined,
+    phone: isPhone(here),
+    ios: isIos(here),
+    isolated,
+  };
+}

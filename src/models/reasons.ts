@@ -1,0 +1,39 @@
+import type { Reason, Verdict } from '../../workers/advisor/fit.ts';
+import type { BackendId } from '../../workers/protocol.ts';
+import { i18n, t } from '../i18n/i18n.svelte.ts';
+import { formatBytes, formatNumber } from '../ui/format.ts';
+
+/** Names of backends are the same in every language. */
+export const BACKEND_NAMES: Record<BackendId, string> = { wasm: 'WASM', webgpu: 'WebGPU', webnn: 'WebNN' };
+
+/** Why a model does not fit, or what is to be known where it does, in the language of the page. */
+export function reasonText(reason: Reason): string {
+  const size = (bytes: number) => formatBytes(bytes, i18n.language);
+  switch (reason.key) {
+    case 'wasm-limit':
+    case 'ios-limit':
+    case 'memory':
+    case 'memory-unsure':
+    case 'storage':
+      return t(`fit:${reason.key}`, size(reason.needs), size(reason.has));
+    case 'gpu-unsure':
+      return t('fit:gpu-unsure', size(reason.needs));
+    case 'gpu-context':
+      return t('fit:gpu-context', size(reason.needs), size(reason.has), formatNumber(reason.tokens, i18n.language));
+    case 'own-context':
+      return t('fit:own-context', formatNumber(reason.tokens, i18n.language));
+    case 'stages':
+      return t('fit:stages', formatNumber(reason.stages, i18n.language));
+    case 'no-webgpu':
+    case 'no-webnn':
+    case 'webnn-trial':
+    case 'software-gpu':
+    case 'one-thread':
+      return t(`fit:${reason.key}`);
+  }
+}
+
+export function verdictText(verdict: Verdict, backend: BackendId): string {
+  if (verdict === 'no') return t('fitNo');
+  return verdict === 'fits' ? t('fitYes', BACKEND_NAMES[backend]) : t('fitUnsure', BACKEND_NAMES[backend]);
+}
