@@ -77,6 +77,8 @@ describe('every screen', () => {
       await page.getByRole('heading', { name: heading }).waitFor();
       const widest = await page.evaluate(() => Math.max(...[...document.querySelectorAll('main *')].map((element) => element.getBoundingClientRect().right)));
       expect(widest, `${script}${hash}`).toBeLessThanOrEqual(width);
+      const main = await page.locator('main').boundingBox();
+      expect(Math.round(main!.x + main!.width), `${script}${hash}: the page fills its width`).toBe(width);
     }
   });
 });

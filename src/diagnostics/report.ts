@@ -1,5 +1,6 @@
 import type { EngineReport } from '../../workers/protocol.ts';
 import { i18n, t } from '../i18n/i18n.svelte.ts';
+import { BACKENDS } from '../models/backends.ts';
 import type { ModelPhase } from '../models/model-session.svelte.ts';
 import { formatBytes, formatDuration, formatNumber } from '../ui/format.ts';
 
@@ -15,9 +16,14 @@ export function engineRows(report: EngineReport): Row[] {
   const number = (value: number) => formatNumber(value, language);
   return [
     { label: t('model'), value: report.name },
-    { label: t('backend'), value: report.backend },
+    { label: t('backend'), value: BACKENDS[report.backend] },
     { label: t('device'), value: report.device },
-    { label: t('asked'), value: [report.asked.backend, report.asked.device].filter(Boolean).join(', ') },
+    {
+      label: t('asked'),
+      value: [report.asked.backend === 'auto' ? t('backendAuto') : BACKENDS[report.asked.backend], report.asked.device?.toUpperCase()]
+        .filter(Boolean)
+        .join(', '),
+    },
     { label: t('weightForm'), value: report.form },
     { label: t('graphs'), value: number(report.graphs) },
     { label: t('nodesOnWasm'), value: number(report.nodesOnWasm) },
