@@ -3,6 +3,7 @@ import { PhiError } from '../errors.ts';
 import type { GenerateEvent, GenerateRequest, GenerateStats, StopReason } from '../protocol.ts';
 import type { Conversation } from '../tokenizer/conversation.ts';
 import { generateTokens } from './generate.ts';
+import { keepIds } from './keep-ids.ts';
 import type { Sequence } from './sequence.ts';
 import { ReplyText } from './text.ts';
 
@@ -15,7 +16,8 @@ export async function generateReply(
   signal: AbortSignal,
   onEvent: (event: GenerateEvent) => void,
 ): Promise<void> {
-  const prompt = conversation.encode(request.messages, { continueLast: request.continueLast });
+  const encoded = conversation.encode(request.messages, { continueLast: request.continueLast });
+  const prompt = keepIds(conversation.tokenizer, sequence.ids, encoded);
   const { slots } = sequence.decoder;
   if (prompt.length >= slots) {
     throw new PhiError('context-full', `The conversation has ${prompt.length} tokens; the context holds ${slots}, and a reply needs room in it too.`, {

@@ -21,6 +21,11 @@ export class Sequence {
     return this.#cached.length;
   }
 
+  /** Those tokens. */
+  get ids(): readonly number[] {
+    return this.#cached;
+  }
+
   /** The sequence has outgrown its rope factors: everything cached is computed with the wrong ones (see DESIGN: LongRoPE). */
   outgrown(length: number): boolean {
     return ropeSetFor(this.config, length) !== this.#rope && this.#cached.length > 0;
