@@ -182,6 +182,7 @@ export const en = {
   'fit:stages': (stages: string) => `Runs in ${stages} stages, each with a memory of its own.`,
   hashPublished: 'Checked against the SHA-256 that was published.',
   hashRecorded: 'No SHA-256 is known beforehand: what the hub gives at the first download is recorded and checked against.',
+  commitRecorded: 'The commit is recorded at the first download.',
   about: (size: string) => `about ${size}`,
   downloadSize: (size: string) => `Download ${size}`,
   downloadGoOn: 'Go on with the download',

@@ -175,6 +175,7 @@ export const ja: Catalogue = {
   'fit:stages': (stages) => `${stages} 段に分け、それぞれ別のメモリーで動かします。`,
   hashPublished: '公開された SHA-256 と照合します。',
   hashRecorded: '事前に知られた SHA-256 はありません。最初のダウンロードで配布元が示す値を記録し、以後それと照合します。',
+  commitRecorded: 'コミットも最初のダウンロードで記録します。',
   about: (size) => `約 ${size}`,
   downloadSize: (size) => `${size} をダウンロード`,
   downloadGoOn: 'ダウンロードを続ける',

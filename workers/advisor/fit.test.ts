@@ -90,6 +90,7 @@ describe('a model', () => {
     const { verdict, fits } = assess(mini, { ...laptop, gpu: null }, 4096);
     const [reason] = on(fits, 'wasm').reasons;
     expect(verdict).toBe('no');
+    expect(fits[0].estimate.backend).toBe('wasm'); // what is not there explains nothing
     expect(reason).toMatchObject({ key: 'wasm-limit', has: 4 * 2 ** 30 });
     expect((reason as { needs: number }).needs).toBeGreaterThan(5 * GB);
     expect(on(fits, 'webgpu').reasons).toEqual([{ key: 'no-webgpu' }]);

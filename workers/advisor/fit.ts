@@ -92,7 +92,11 @@ function keptBytes({ backend, weightsBytes }: Estimate, free: number | null): nu
   return backend === 'wasm' && free !== null && weightsBytes <= free / 4 ? weightsBytes : 0;
 }
 
-const slowness = ({ reasons }: Fit) => reasons.filter(({ key }) => key === 'software-gpu' || key === 'webnn-trial').length;
+/** Between equals: what computes well, then what may not, then what is not there at all and so explains nothing. */
+function slowness({ reasons }: Fit): number {
+  if (reasons.some(({ key }) => key === 'no-webgpu' || key === 'no-webnn')) return 2;
+  return reasons.some(({ key }) => key === 'software-gpu' || key === 'webnn-trial') ? 1 : 0;
+}
 
 function judgeWasm(estimate: Estimate, device: DeviceFacts): Fit {
   const reasons: Reason[] = [];

@@ -73,6 +73,8 @@ export interface Variant extends v.InferOutput<typeof VariantSchema>, Choosable 
   model: CatalogueModel;
   /** For people: "Phi-4-mini-instruct (Q4_K_M)". */
   name: string;
+  /** Of the form alone: "Q4_K_M". */
+  label: string;
   /** Whether `sourceBytes` is exact. */
   sized: boolean;
 }
@@ -99,6 +101,7 @@ function withFacts(model: CatalogueModel, variant: CatalogueModel['variants'][nu
     ...variant,
     model,
     name: `${model.name} (${label})`,
+    label,
     shape: model.shape,
     mix: mixOf(variant.format, variant.quant, variant.bits, model.tied),
     sourceBytes: totalBytes(model, variant),
