@@ -4,13 +4,12 @@ import type { Use } from '../../workers/advisor/recommend.ts';
 import { rankAll } from '../../workers/advisor/recommend.ts';
 import { isHubBase } from '../../workers/store/hub.ts';
 import type { Settings } from '../settings/settings.svelte.ts';
+import { CONTEXTS } from '../settings/settings.svelte.ts';
 import type { Variant } from './catalogue/catalogue.ts';
 import { MODELS, VARIANTS } from './catalogue/catalogue.ts';
 
 export type Judged = Assessment & { candidate: Variant };
 
-/** Steps of the context control, in tokens. */
-export const CONTEXTS = [512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536, 131_072];
 /** What is loaded when nothing is set (workers/backends/choose.ts). */
 const DEFAULT_CONTEXT = 4096;
 
@@ -64,7 +63,7 @@ export class CatalogueView {
 
   /** Whether something would fit with the shortest context. */
   get shorterHelps(): boolean {
-    return this.#device !== null && rankAll(VARIANTS, this.#device, this.#use, CONTEXTS[0]!)[0]!.verdict !== 'no';
+    return this.#device !== null && rankAll(VARIANTS, this.#device, this.#use, CONTEXTS[0])[0]!.verdict !== 'no';
   }
 
   /** Best of what does not fit either, to say why. */

@@ -4,7 +4,7 @@ import type { Reason } from '../../workers/advisor/fit.ts';
 import { Engine } from '../engine.ts';
 import { parseSettings, Settings } from '../settings/settings.svelte.ts';
 import { fakeThread } from '../testing/fake-engine.ts';
-import { CatalogueView, CONTEXTS, readBase } from './catalogue-view.svelte.ts';
+import { CatalogueView, readBase } from './catalogue-view.svelte.ts';
 import { toHubModel, VARIANTS } from './catalogue/catalogue.ts';
 import { ModelSession } from './model-session.svelte.ts';
 import { reasonText, verdictText } from './reasons.ts';
@@ -65,10 +65,6 @@ describe('CatalogueView', () => {
     const tight = viewOf({ ...laptop, memoryGiB: 4 }).view;
     tight.slots = 8192;
     expect([tight.recommended, tight.shorterHelps]).toEqual([null, true]);
-  });
-
-  it('has steps of context that grow', () => {
-    expect([...CONTEXTS].sort((a, b) => a - b)).toEqual(CONTEXTS);
   });
 });
 

@@ -2,9 +2,7 @@ import type { Reason, Verdict } from '../../workers/advisor/fit.ts';
 import type { BackendId } from '../../workers/protocol.ts';
 import { i18n, t } from '../i18n/i18n.svelte.ts';
 import { formatBytes, formatNumber } from '../ui/format.ts';
-
-/** Names of backends are the same in every language. */
-export const BACKEND_NAMES: Record<BackendId, string> = { wasm: 'WASM', webgpu: 'WebGPU', webnn: 'WebNN' };
+import { BACKENDS } from './backends.ts';
 
 /** Why a model does not fit, or what is to be known where it does, in the language of the page. */
 export function reasonText(reason: Reason): string {
@@ -35,5 +33,5 @@ export function reasonText(reason: Reason): string {
 
 export function verdictText(verdict: Verdict, backend: BackendId): string {
   if (verdict === 'no') return t('fitNo');
-  return verdict === 'fits' ? t('fitYes', BACKEND_NAMES[backend]) : t('fitUnsure', BACKEND_NAMES[backend]);
+  return verdict === 'fits' ? t('fitYes', BACKENDS[backend]) : t('fitUnsure', BACKENDS[backend]);
 }

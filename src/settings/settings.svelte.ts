@@ -15,6 +15,9 @@ export const BOUNDS = {
   repetitionPenalty: { min: 1, max: 2, step: 0.05 },
 } as const;
 
+/** Context lengths to choose from, in tokens. */
+export const CONTEXTS = [512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536, 131_072] as const;
+
 export const DEFAULT_SAMPLING: Omit<Sampling, 'seed'> = { temperature: 0.3, topK: 40, topP: 0.9, minP: 0.05, repetitionPenalty: 1.05 };
 export const MAX_SEED = 2 ** 32 - 1;
 
