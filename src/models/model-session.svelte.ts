@@ -15,6 +15,8 @@ export type ModelPhase =
   | { kind: 'ready'; report: EngineReport }
   | { kind: 'failed'; error: ErrorShape; while: 'checking' | 'installing' | 'loading' | 'running' };
 
+const STARTER_PATIENCE_MS = 1_500;
+
 type Acquire = (options: JobOptions) => Promise<StoredModel>;
 
 /** From "is it stored" to "it answers": the life of the chosen model on this page. */
@@ -70,15 +72,20 @@ export class ModelSession {
       const [storage, report] = await Promise.all([this.refresh(), this.#engine.report()]);
       if (report?.model === this.chosen) return this.#set({ kind: 'ready', report });
       if (storage.models.some((model) => model.id === this.chosen)) return await this.load();
-      if (this.chosen !== STARTER_ID) {
-        this.#settings.change({ model: null }); // It was removed, or evicted with the rest.
-        return await this.start();
-      }
+      // The chosen one was removed, or evicted with the rest.
+      const [other] = storage.models;
+      this.#settings.change({ model: other?.id ?? null });
+      if (other) return await this.load();
+      // The first screen is about the starter: a moment's wait is better than a card that fills in late.
+      if (!this.#starter) await Promise.race([this.#readStarter(), new Promise((resolve) => setTimeout(resolve, STARTER_PATIENCE_MS))]);
       this.#set({ kind: 'absent' });
-      this.#starter ??= await fetchStarter();
     } catch (cause) {
       this.#fail(cause, 'checking');
     }
+  }
+
+  async #readStarter(): Promise<void> {
+    this.#starter = await fetchStarter();
   }
 
   async refresh(): Promise<StorageReport> {
