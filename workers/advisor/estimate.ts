@@ -8,7 +8,7 @@ const MiB = 2 ** 20;
 const CHUNK_TOKENS = 256;
 /** ONNX Runtime's code and heap, the tokenizer, the page. */
 const RUNTIME_BYTES = 200 * MiB;
-/** WebNN: a build peaks at about three times the model (FACTS in docs/design.md). */
+/** WebNN: a build peaks at about three times the model, measured on LiteRT. */
 const WEBNN_BUILD_COPIES = 2;
 
 export interface Estimate {

@@ -25,6 +25,7 @@ const never = new AbortController().signal;
  *
  *   install.ts   what is missing -> download.ts (several shards at a time) -> fetch-shard.ts | fetch-in-order.ts -> http.ts (one exchange)
  *   import.ts    the same from the disk
+ *   hub.ts       models of a hub -> pins.ts (recorded at the first download) -> resolve-files.ts (asked for) -> a manifest
  *   put.ts       a checked shard -> tables.ts (what lies where) -> database.ts (IndexedDB)
  *   files.ts     a stored model -> sharded-source.ts (bytes by range, each shard checked before its first use)
  *   verify.ts    everything hashed again;  forms.ts  made weight forms;  inventory.ts  what of a model is there

@@ -1,0 +1,88 @@
+import type { Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { RunningServer } from '../../scripts/server.ts';
+import { expectClean } from '../app.ts';
+import { launch, type Session } from '../browser.ts';
+import { newVisitor, openFake, serveFakeApp } from './fake-app.ts';
+
+/** A laptop with a GPU, whatever the browser of the tests has. */
+const LAPTOP = `
+  const limits = { maxStorageBufferBindingSize: 2 ** 31 - 4 };
+  const adapter = { features: new Set(['shader-f16']), limits, info: { architecture: 'test' } };
+  Object.defineProperty(navigator, 'gpu', { value: { requestAdapter: () => Promise.resolve(adapter) } });
+  Object.defineProperty(navigator, 'deviceMemory', { value: 16 });
+`;
+/** None at all. */
+const NO_GPU = `Object.defineProperty(navigator, 'gpu', { value: undefined }); Object.defineProperty(navigator, 'ml', { value: undefined });`;
+
+let server: RunningServer;
+let session: Session;
+let page: Page;
+
+beforeAll(async () => {
+  server = await serveFakeApp();
+  session = await launch({ gpu: false });
+});
+afterAll(async () => {
+  await session.close();
+  await server.close();
+});
+beforeEach(async () => {
+  page = await newVisitor(session);
+});
+afterEach(async () => {
+  await page.context().close();
+  expectClean(session);
+});
+
+async function openModels(device: string): Promise<void> {
+  await page.addInitScript({ content: device });
+  await openFake(page, server, 'plain', '#/models');
+  await page.getByText('Loaded', { exact: true }).waitFor();
+  await page.getByRole('heading', { name: 'Every model and form' }).waitFor();
+}
+
+const featured = () => page.locator('.featured');
+const memory = async () => (await featured().locator('dd').allInnerTexts()).join(' ');
+
+describe('the catalogue', () => {
+  it('recommends 4 bits for chat and 8 for code, and shows what the context costs', async () => {
+    await openModels(LAPTOP);
+    expect(await featured().innerText()).toContain('Phi-4-mini-instruct (Q4_K_M)');
+    const before = await memory();
+    await page.getByRole('slider', { name: 'Context length' }).press('ArrowRight');
+    await page.getByText('8,192 tokens', { exact: true }).waitFor();
+    const [weights, cache] = before.split(/(?<=B) /);
+    expect(await memory()).toContain(weights);
+    expect(await memory()).not.toContain(cache);
+    await page.getByText('Code', { exact: true }).click();
+    await featured().getByText('Phi-4-mini-instruct (Q8_0)').waitFor();
+  });
+
+  it('downloads what is chosen, then loads it', async () => {
+    await openModels(LAPTOP);
+    await featured().getByRole('button', { name: 'Download 2.5 GB' }).click();
+    await featured().getByText('Stored', { exact: true }).waitFor();
+    await page.getByRole('heading', { name: 'Phi-4-mini-instruct (Q4_K_M)', level: 3 }).waitFor();
+  });
+
+  it('offers nothing that does not fit, and says why with both figures', async () => {
+    await openModels(NO_GPU);
+    expect(await featured().count()).toBe(0);
+    expect(await page.locator('main').innerText()).toMatch(/No model of the catalogue fits this device.*Needs [\d.]+ GB; a WASM tab has 4\.3 GB\./s);
+    await page.getByText('Phi-4 (14B)').click();
+    expect(await page.getByRole('button', { name: /^Download \d/ }).count()).toBe(0);
+  });
+
+  it('takes another address to download from, and refuses what is none', async () => {
+    await openModels(LAPTOP);
+    const field = page.getByRole('textbox', { name: 'Download from' });
+    await field.fill('hub.test');
+    await field.press('Tab');
+    await page.getByText('This is no http or https address.').waitFor();
+    await field.fill('https://hub.test/');
+    await field.press('Tab');
+    await page.getByText('This is no http or https address.').waitFor({ state: 'detached' });
+    expect(await featured().getByRole('link').getAttribute('href')).toMatch(/^https:\/\/hub\.test\/bartowski\//);
+  });
+});
