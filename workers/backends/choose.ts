@@ -5,6 +5,7 @@ import type { BackendId, DeviceWish, EngineReport, WeightForm } from '../protoco
 import { defaultThreads, type FormShelf, type PrepareProgress } from './ort.ts';
 import type { Decoder } from './types.ts';
 import { WASM_FORM_VERSION } from '../graph/wasm-weights.ts';
+import { webgpuForms } from '../graph/webgpu-weights.ts';
 import { createWasmDecoder } from './wasm.ts';
 import { createWebgpuDecoder } from './webgpu.ts';
 
@@ -47,9 +48,9 @@ export async function chooseDecoder(
 }
 
 async function pinnedWebgpu(checkpoint: Checkpoint, request: DecoderRequest, slots: number, threads: number, onProgress?: PrepareProgress): Promise<Decoder> {
-  const form = request.form === 'auto' ? 'int4' : request.form;
+  const form = request.form === 'auto' ? webgpuForms(checkpoint)[0]! : request.form;
   if (form === 'int8') throw new PhiError('bad-request', 'WebGPU computes with int4, int8-blocks, float16 or float32, not int8 per channel.');
-  return createWebgpuDecoder(checkpoint, { form, slots, threads, power: request.power, signal: request.signal }, onProgress);
+  return createWebgpuDecoder(checkpoint, { form, slots, threads, power: request.power, shelf: request.shelf, signal: request.signal }, onProgress);
 }
 
 /** KV slots: the wish within the model's context, else a default within it. */

@@ -51,6 +51,8 @@ export interface DecoderFacts {
   /** Nodes that a WebNN or WebGPU session left on the CPU. */
   nodesOnWasm: number;
   threads: number;
+  /** Relative error (root mean square) of weights that had to be requantised for this form; 0 or absent: it holds the source exactly. */
+  weightError?: number;
   /** Bytes of weights and cache held by the backend. */
   bytesHeld: number;
   prepareMs: number;

@@ -4,9 +4,9 @@ import type { Checkpoint, PhiConfig } from '../checkpoint/types.ts';
 import { PhiError } from '../errors.ts';
 import { ropeTable, type RopeSet } from '../graph/rope.ts';
 import { webgpuGraph } from '../graph/webgpu.ts';
-import { webgpuPlan, type Float, type WebgpuForm } from '../graph/webgpu-weights.ts';
+import { WEBGPU_FORM_VERSION, webgpuPlan, weightError, type Float, type WebgpuForm, type WebgpuPlan } from '../graph/webgpu-weights.ts';
 import { floatToHalf } from '../weights/half.ts';
-import { createSession, loadOrt, preferredBuild, type FormShelf, type Ort, type PrepareProgress } from './ort.ts';
+import { loadOrt, preferredBuild, weightFiles, type FormShelf, type Ort, type PrepareProgress } from './ort.ts';
 import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from './types.ts';
 import { openGpu, type Gpu } from './webgpu-device.ts';
 import { readBuffer, Selector, STORAGE } from './webgpu-select.ts';
@@ -25,7 +25,9 @@ export interface WebgpuOptions {
   slots: number;
   threads: number;
   power?: GPUPowerPreference;
-  shelf?: FormShelf;
+  /** Type of activations and cache; absent: float16 where the device has it. */
+  activations?: Float;
+  shelf?: (form: string, version: number) => FormShelf;
   signal?: AbortSignal;
   /** For tests: another maxStorageBufferBindingSize than the device's, in bytes. */
   bindingBytes?: number;
@@ -50,7 +52,7 @@ async function onDevice(ort: Ort, gpu: Gpu, checkpoint: Checkpoint, options: Web
   if (form === 'float16' && !gpu.float16) throw new PhiError('backend', `WebGPU: ${gpu.name} has no shader-f16; use float32.`);
   check(config);
   const bindingBytes = options.bindingBytes ?? gpu.bindingBytes;
-  const plan = webgpuPlan(checkpoint, { form, dtype: gpu.float16 ? 'float16' : 'float32', bindingBytes });
+  const plan = webgpuPlan(checkpoint, { form, dtype: options.activations ?? (gpu.float16 ? 'float16' : 'float32'), bindingBytes });
   const cacheBytes = config.kvHeads * slots * config.headDim * (plan.dtype === 'float16' ? 2 : 4);
   if (cacheBytes > gpu.bindingBytes) {
     throw new PhiError(
@@ -60,18 +62,16 @@ async function onDevice(ort: Ort, gpu: Gpu, checkpoint: Checkpoint, options: Web
   }
   const capture = config.slidingWindow === null || config.slidingWindow >= slots; // a captured graph does not apply the window
   const errors = listen(gpu.device);
-  const { session, weightBytes, prepareMs, compileMs } = await Promise.race([
-    createSession(
-      ort,
-      'jspi',
-      webgpuGraph(config, plan, slots),
-      { groups: plan.groups, shelf: options.shelf, onProgress, signal: options.signal },
-      sessionOptions(gpu.device, config, capture),
-    ),
-    gpu.lost,
-  ]);
+  const started = performance.now();
+  const shelf = options.shelf?.(shelfName(plan, bindingBytes), WEBGPU_FORM_VERSION);
+  const { files, form: weights, made } = await weightFiles({ groups: plan.groups, shelf, onProgress, signal: options.signal });
+  const prepared = performance.now();
+  const externalData = plan.groups.map(({ location }, i) => ({ path: location, data: files[i]! }));
+  const model = webgpuGraph(config, plan, slots);
+  const session = await Promise.race([ort.InferenceSession.create(model, sessionOptions(gpu.device, config, capture, externalData)), gpu.lost]);
   const selector = await Selector.create(gpu.device, config.vocab, MAX_STEPS);
   errors.check();
+  if (made) shelf?.keep(weights);
   const facts: DecoderFacts = {
     backend: 'webgpu',
     wish: null,
@@ -80,11 +80,18 @@ async function onDevice(ort: Ort, gpu: Gpu, checkpoint: Checkpoint, options: Web
     graphs: 1,
     nodesOnWasm: 0, // disable_cpu_ep_fallback: else there were no session
     threads: 1,
-    bytesHeld: weightBytes + 2 * config.layers * cacheBytes + selector.bytes,
-    prepareMs,
-    compileMs,
+    weightError: await weightError(weights),
+    bytesHeld: weights.size + 2 * config.layers * cacheBytes + selector.bytes,
+    prepareMs: prepared - started,
+    compileMs: performance.now() - prepared,
   };
   return new WebgpuDecoder(ort, gpu, session, selector, config, { slots, dtype: plan.dtype, capture, facts, errors });
+}
+
+/** Forms that differ in their bytes differ in their names. */
+function shelfName({ form, dtype, matrices }: WebgpuPlan, bindingBytes: number): string {
+  const cut = [...matrices.values()].some(({ pieces }) => pieces.length > 1);
+  return `webgpu-${form}-${dtype}${cut ? `-${bindingBytes}` : ''}`;
 }
 
 /** What GroupQueryAttention's kernels ask for. */
@@ -102,7 +109,12 @@ const PROVIDER_READS = 4;
  * good, and a run of another shape (prefill) then uses buffers that are gone. So the option is true while the provider's options are read,
  * and false when the session's own are; `gpu_graph_id` says of each run whether it is captured.
  */
-function sessionOptions(device: GPUDevice, { layers }: PhiConfig, capture: boolean): InferenceSession.SessionOptions {
+function sessionOptions(
+  device: GPUDevice,
+  { layers }: PhiConfig,
+  capture: boolean,
+  externalData: { path: string; data: Blob }[],
+): InferenceSession.SessionOptions {
   const location: Record<string, 'gpu-buffer'> = { logits: 'gpu-buffer' };
   for (let l = 0; l < layers; l++) location[`present_key.${l}`] = location[`present_value.${l}`] = 'gpu-buffer';
   let reads = 0;
@@ -111,6 +123,7 @@ function sessionOptions(device: GPUDevice, { layers }: PhiConfig, capture: boole
     graphOptimizationLevel: 'disabled', // the graph is written fused
     preferredOutputLocation: location,
     extra: { session: { disable_cpu_ep_fallback: '1' } },
+    externalData,
     get enableGraphCapture() {
       reads++;
       return capture && reads <= PROVIDER_READS;
