@@ -13,7 +13,7 @@ export async function buildPage(root: string, cache: string): Promise<string> {
     logLevel: 'warn',
     // As in vite.config.ts, so that our engine is built as the app builds it.
     resolve: { conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions] },
-    worker: { format: 'es' },
+    worker: { format: 'es', rolldownOptions: { checks: { pluginTimings: false } } },
     build: {
       outDir,
       emptyOutDir: true,

@@ -3,13 +3,13 @@ import type { BrowserContext, Page } from 'playwright-core';
 import { cpuTimes, othersShare, untilQuiet } from './contention.ts';
 import type { Options, Task } from './options.ts';
 import type { PeerName, Prompt, Reply } from './peers/peer.ts';
-import { REPLY_MARK, type Prompts } from './prompts.ts';
+import { REPLY_MARK, WARM_UP_PROMPT, type Prompts } from './prompts.ts';
 import type { Metric, Sample } from './report.ts';
 
 /** Above this share of the processor in other hands a figure is not worth keeping. */
 const DISTURBED = 0.1;
-/** KV slots: 1,500 tokens, a reply, a second turn and its reply. */
-const CONTEXT = 2048;
+/** KV slots of the widest task: 1,500 tokens, a reply, a second turn and its reply. A padded graph is as wide as its context, so it gets no more than its tasks need. */
+const CONTEXTS = [512, 1024, 2048];
 const WARM_UP_TOKENS = 24;
 
 export interface Measured {
@@ -20,6 +20,13 @@ export interface Measured {
   disturbance: number;
 }
 
+function contextFor({ tasks, tokens }: Options): number {
+  const longest = Math.max(...tasks.map((task) => (task === 'second-turn' ? 1500 + 2 * tokens + 64 : task === 'load' ? 0 : Number(task) + tokens)));
+  const fits = CONTEXTS.find((length) => length >= Math.max(longest, WARM_UP_PROMPT + WARM_UP_TOKENS));
+  if (fits === undefined) throw new Error(`${longest} tokens are more than the bench's longest context of ${CONTEXTS.at(-1)}: ask for fewer --tokens.`);
+  return fits;
+}
+
 /** A fresh page with the engine opened. */
 async function openPage(context: BrowserContext, url: string, peer: PeerName, options: Options): Promise<Page> {
   const page = await context.newPage();
@@ -28,7 +35,7 @@ async function openPage(context: BrowserContext, url: string, peer: PeerName, op
   });
   await page.goto(`${url}bench.html`);
   await page.waitForFunction(() => 'bench' in window);
-  const setup = { backend: options.backend, threads: options.threads, contextLength: CONTEXT, settings: options.settings[peer] ?? {} };
+  const setup = { backend: options.backend, threads: options.threads, contextLength: contextFor(options), settings: options.settings[peer] ?? {} };
   await page.evaluate(([name, o]) => window.bench.open(name, o), [peer, setup] as const);
   return page;
 }

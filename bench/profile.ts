@@ -84,7 +84,7 @@ async function main(): Promise<void> {
     console.log(
       `${site.machine}\n${site.agent}\n${backend}, ${request.threads} threads, ${request.context} tokens of context, ${plain.tokens} tokens decoded\n`,
     );
-    console.log(table(lines(plain, profiled)));
+    console.log(table(lines(plain, profiled), [0, 4]));
   } finally {
     await site.close();
   }

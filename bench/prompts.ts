@@ -13,6 +13,9 @@ const WARM_UP = 'Describe the work of a baker, from the first batch before dawn 
 /** Stands for the reply, which is known only once an engine has given it. */
 export const REPLY_MARK = '\u0001reply\u0001';
 
+/** Tokens of the warm-up prompt. */
+export const WARM_UP_PROMPT = 160;
+
 export interface Prompts {
   byLength: Map<number, Prompt>;
   warmUp: Prompt;
@@ -45,7 +48,7 @@ export function makePrompts(checkpoint: Checkpoint, lengths: number[], passagePa
   const shortest = ask(OPENING).ids.length;
   return {
     byLength: new Map(lengths.map((tokens) => [tokens, exactly(tokens, tokens < shortest + 64 ? `${OPENING} ` : OPENING_WITH_TEXT)])),
-    warmUp: exactly(160, WARM_UP),
+    warmUp: exactly(WARM_UP_PROMPT, WARM_UP),
     secondTurn: (first) => ({ ...render([...first.messages, { role: 'assistant', content: REPLY_MARK }, { role: 'user', content: FOLLOW_UP }]), ids: [] }),
   };
 }

@@ -108,10 +108,17 @@ export function toRatios(rows: readonly Row[], backend: BackendName): Ratio[] {
 
 const figure = (value: number): string => (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2));
 
-/** Columns padded to their widest cell; the first is left-aligned. */
-export function table(lines: string[][]): string {
+/** Columns padded to their widest cell; those in `left` are left-aligned. */
+export function table(lines: string[][], left: number[] = [0]): string {
   const widths = lines[0]!.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)));
-  return lines.map((line) => line.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))).join('  ')).join('\n');
+  return lines
+    .map((line) =>
+      line
+        .map((cell, column) => (left.includes(column) ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 /** One line for each task and metric, one column for each peer: median and, in brackets, half the spread. */

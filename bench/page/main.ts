@@ -3,9 +3,10 @@ import { wrap } from 'comlink';
 import type { Peer, PeerName, PeerOptions, Prompt, Reply } from '../peers/peer.ts';
 import type { ProfileApi, ProfileRequest, ProfileResult } from './profile.worker.ts';
 
-const OPENERS: Partial<Record<PeerName, (options: PeerOptions) => Promise<Peer>>> = {
+const OPENERS: Record<PeerName, (options: PeerOptions) => Promise<Peer>> = {
   ours: async (options) => new (await import('../peers/ours.ts')).OurPeer(options),
   'transformers.js': async (options) => new (await import('../peers/transformers.ts')).TransformersPeer(options),
+  'padded-webnn': async (options) => new (await import('../peers/padded-webnn.ts')).PaddedWebnnPeer(options),
   wllama: async (options) => new (await import('../peers/wllama.ts')).WllamaPeer(options),
 };
 
@@ -18,9 +19,7 @@ function opened(): Peer {
 
 const bench = {
   async open(name: PeerName, options: PeerOptions): Promise<void> {
-    const opener = OPENERS[name];
-    if (!opener) throw new Error(`There is no peer "${name}" yet.`);
-    peer = await opener(options);
+    peer = await OPENERS[name](options);
   },
   install: (): Promise<void> => opened().install(),
   describe: (): string => opened().describe(),
