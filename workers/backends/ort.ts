@@ -86,7 +86,8 @@ export async function createSession(
   return { session, weightBytes: form.size, prepareMs: prepared - start, compileMs: performance.now() - prepared };
 }
 
-async function weightFiles({ groups, shelf, onProgress, signal }: SessionWeights): Promise<{ files: Blob[]; form: Blob; made: boolean }> {
+/** The groups as files, from the shelf where they lie there. */
+export async function weightFiles({ groups, shelf, onProgress, signal }: SessionWeights): Promise<{ files: Blob[]; form: Blob; made: boolean }> {
   const sizes = groups.map((group) => layout(group).bytes);
   const kept = await shelf?.open();
   if (kept && kept.size === sizes.reduce((sum, size) => sum + size, 0)) {
