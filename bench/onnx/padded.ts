@@ -6,8 +6,7 @@
 import type { PhiConfig } from '../../workers/checkpoint/types.ts';
 import { decoder, type Dialect } from '../../workers/graph/decoder.ts';
 import { Graph, type Value } from '../../workers/graph/onnx.ts';
-import type { WebnnPlan } from '../../workers/graph/webnn-weights.ts';
-import { declare } from '../../workers/weights/plan.ts';
+import { declare, type WeightGroup } from '../../workers/weights/plan.ts';
 import { groupQueryAttention, plainAttention } from './padded-attention.ts';
 
 export interface PaddedShape {
@@ -23,12 +22,11 @@ export interface PaddedShape {
 }
 
 /** Inputs: `input_ids` int32 [width], those of the attention (see padded-attention.ts) and the cache; outputs: `logits` [width, vocab] and the cache. */
-export function paddedGraph(config: PhiConfig, plan: WebnnPlan, shape: PaddedShape): Uint8Array {
+export function paddedGraph(config: PhiConfig, weights: WeightGroup[], shape: PaddedShape): Uint8Array {
   const { intermediate, vocab, normEps } = config;
-  if (!plan.embedsInGraph || config.ropeScaling || config.rotaryDim !== config.headDim)
-    throw new Error('The padded graph is for plain models with tied embeddings: the starter.');
+  if (config.ropeScaling || config.rotaryDim !== config.headDim) throw new Error('The padded graph is for plain, full rotary models: the starter.');
   const g = new Graph('padded');
-  for (const group of [...plan.groups.norms, ...plan.groups.head, ...plan.groups.layers]) declare(g, group);
+  for (const group of weights) declare(g, group);
   const ids = g.input('input_ids', 'int32', [shape.width]);
   const attention = shape.attention === 'gqa' ? groupQueryAttention(g, config, shape) : plainAttention(g, config, shape);
   const norm = (x: Value, weight: Value) => g.op('SimplifiedLayerNormalization', [x, weight], { axis: { int: -1 }, epsilon: { float: normEps } });

@@ -2,15 +2,32 @@
 import { expose } from 'comlink';
 import type { InferenceSession, Tensor } from 'onnxruntime-web';
 import { loadOrt, type Ort } from '../../workers/backends/ort.ts';
-import { webnnScope, type MLContext, type MLGraphBuilder, type MLTensor } from '../../workers/backends/webnn-api.ts';
 import { openCheckpoint } from '../../workers/checkpoint/open.ts';
 import type { PhiConfig } from '../../workers/checkpoint/types.ts';
 import { ropeTable } from '../../workers/graph/rope.ts';
-import { webnnPlan } from '../../workers/graph/webnn-weights.ts';
 import { blobSource } from '../../workers/store/bytes.ts';
 import { createTokenizer, type Tokenizer } from '../../workers/tokenizer/tokenizer.ts';
 import { materialise } from '../../workers/weights/plan.ts';
+import { paddedWeights } from '../onnx/padded-weights.ts';
 import { paddedGraph, type PaddedShape } from '../onnx/padded.ts';
+
+/** The part of WebNN that is used here. */
+interface MLTensor {
+  readonly dataType: 'float32';
+  readonly shape: readonly number[];
+  destroy(): void;
+}
+interface MLContext {
+  createTensor(descriptor: { dataType: 'float32'; shape: readonly number[]; readable: boolean; writable: boolean }): Promise<MLTensor>;
+  readTensor(tensor: MLTensor): Promise<ArrayBuffer>;
+}
+interface MLGraphBuilder {
+  build(outputs: object): Promise<{ devices?: readonly string[] }>;
+}
+const scope = globalThis as unknown as {
+  MLGraphBuilder?: { prototype: MLGraphBuilder };
+  navigator: { ml?: { createContext(options: { deviceType: string }): Promise<MLContext> } };
+};
 
 export interface PaddedSetup {
   modelUrl: string;
@@ -110,12 +127,12 @@ const api = {
     const checkpoint = await openCheckpoint(new Map([['starter.gguf', blobSource('starter.gguf', blob)]]));
     const { config } = checkpoint;
     const ort = await loadOrt('jspi', threads);
-    const { ml } = webnnScope.navigator;
-    if (!ml) throw new Error('This browser has no WebNN.');
+    const { ml } = scope.navigator;
+    if (!ml || !scope.MLGraphBuilder) throw new Error('This browser has no WebNN.');
     const context = await ml.createContext({ deviceType });
     const devices: string[] = [];
     let graphs = 0;
-    const builder = webnnScope.MLGraphBuilder!.prototype;
+    const builder = scope.MLGraphBuilder.prototype;
     const build = Reflect.get<MLGraphBuilder, 'build'>(builder, 'build');
     builder.build = async function (outputs) {
       const graph = await build.call(this, outputs);
@@ -123,12 +140,11 @@ const api = {
       devices.push(...(graph.devices ?? []));
       return graph;
     };
-    const plan = webnnPlan(checkpoint, 'float32');
-    const groups = [...plan.groups.norms, ...plan.groups.head, ...plan.groups.layers];
+    const groups = paddedWeights(checkpoint);
     const externalData: { path: string; data: Blob }[] = [];
     for (const group of groups) externalData.push({ path: group.location, data: new Blob([await materialise(group)]) });
     const session = (width: number) =>
-      ort.InferenceSession.create(paddedGraph(config, plan, { width, length, attention }), {
+      ort.InferenceSession.create(paddedGraph(config, groups, { width, length, attention }), {
         executionProviders: [{ name: 'webnn', deviceType, context }],
         logSeverityLevel: 3,
         externalData,
