@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RunningServer } from '../../scripts/server.ts';
-import { expectClean, lastReply, messageBox, sendButton, stopButton } from '../app.ts';
+import { expectClean, messageBox, sendButton, stopButton } from '../app.ts';
 import { launch, type Session } from '../browser.ts';
 import { newVisitor, openFake, serveFakeApp } from './fake-app.ts';
 
@@ -27,6 +27,7 @@ afterEach(async () => {
 
 const log = () => page.getByRole('log', { name: 'Conversation' });
 const replies = () => log().getByRole('article', { name: 'Reply' });
+const lastReply = () => replies().last();
 const button = (name: string | RegExp) => page.getByRole('button', { name, exact: true });
 const list = () => page.getByRole('navigation');
 
@@ -52,7 +53,7 @@ describe('first visit', () => {
     await button('Download 98 MB and start').click();
     await page.getByRole('link', { name: /^Runs on\s?WASM/ }).waitFor();
     await sendAndWait('Hello');
-    expect(await lastReply(page).innerText()).toContain('Of course.');
+    expect(await lastReply().innerText()).toContain('Of course.');
   });
 
   it('can be cancelled and begun again', async () => {
@@ -96,7 +97,7 @@ describe('chat', () => {
     await messageBox(page).press('Enter');
     expect(await messageBox(page).inputValue()).toBe('');
     expect(await log().getByRole('article', { name: 'You' }).innerText()).toContain('one\ntwo');
-    expect(await messageBox(page).evaluate((box) => box === document.activeElement)).toBe(true);
+    expect(await messageBox(page).evaluate((box) => box === document.activeElement), 'focus stays in the box').toBe(true);
     await log().getByText('Of course.').waitFor();
     await page.keyboard.press('Escape');
     await log().getByText('Stopped.').waitFor();
@@ -105,7 +106,7 @@ describe('chat', () => {
   it('shows speed, context and backend', async () => {
     await openFake(page, server, 'plain');
     await sendAndWait('Hello');
-    expect(await lastReply(page).innerText()).toMatch(/to first token\s*prefill [\d.]+ tok\/s\s*decode [\d.]+ tok\/s\s*21 tokens/);
+    expect(await lastReply().innerText()).toMatch(/to first token\s*prefill [\d.]+ tok\/s\s*decode [\d.]+ tok\/s\s*21 tokens/);
     await page.getByTitle(/^[\d,]+ of 8,192 tokens of context used$/).waitFor();
     await page.getByRole('link', { name: /^Runs on\s?WASM\s?CPU, 2 threads$/ }).click();
     await page.getByRole('heading', { name: 'Diagnostics' }).waitFor();
@@ -115,11 +116,11 @@ describe('chat', () => {
   it('regenerates and edits into versions, and goes back and forth between them', async () => {
     await openFake(page, server, 'plain');
     await sendAndWait('Hello');
-    await lastReply(page).getByRole('button', { name: 'Regenerate' }).click();
-    await lastReply(page).getByText('2/2').waitFor();
+    await lastReply().getByRole('button', { name: 'Regenerate' }).click();
+    await lastReply().getByText('2/2').waitFor();
     await sendButton(page).waitFor();
-    await lastReply(page).getByRole('button', { name: 'Previous version' }).click();
-    await lastReply(page).getByText('1/2').waitFor();
+    await lastReply().getByRole('button', { name: 'Previous version' }).click();
+    await lastReply().getByText('1/2').waitFor();
     const mine = log().getByRole('article', { name: 'You' });
     await mine.hover();
     await mine.getByRole('button', { name: 'Edit', exact: true }).click();
@@ -130,13 +131,13 @@ describe('chat', () => {
     await mine.hover();
     await mine.getByRole('button', { name: 'Previous version' }).click();
     await mine.getByText('Hello').waitFor();
-    await lastReply(page).getByText('2/2').waitFor();
+    await lastReply().getByText('2/2').waitFor();
   });
 
   it('branches into a new chat and leaves the old one as it was', async () => {
     await openFake(page, server, 'plain');
     await sendAndWait('Hello');
-    await lastReply(page).getByRole('button', { name: 'Branch into a new chat' }).click();
+    await lastReply().getByRole('button', { name: 'Branch into a new chat' }).click();
     await page.getByText('This is a copy up to that message.').waitFor();
     await sendAndWait('More');
     expect(await replies().count()).toBe(2);
@@ -149,7 +150,7 @@ describe('chat', () => {
     await send('Hello');
     const alert = page.getByRole('alert');
     await alert.getByText('The engine stopped').waitFor();
-    expect(await lastReply(page).innerText()).toContain('Of course. Here is a short answer');
+    expect(await lastReply().innerText()).toContain('Of course. Here is a short answer');
     await page.getByRole('link', { name: /^Runs on\s?WASM/ }).waitFor();
     await button('Continue').waitFor();
   });
@@ -157,16 +158,16 @@ describe('chat', () => {
   it('shows an error of the device in the reply', async () => {
     await openFake(page, server, 'error');
     await send('Hello');
-    await lastReply(page).getByText('The device went away').waitFor();
+    await lastReply().getByText('The device went away').waitFor();
   });
 
   it('shows hostile text harmlessly: nothing runs, nothing is fetched', async () => {
     await openFake(page, server, 'plain');
     await sendAndWait('hostile please');
-    await lastReply(page).getByText('Use the <div> element.').waitFor();
+    await lastReply().getByText('Use the <div> element.').waitFor();
     expect(await page.evaluate(() => 'hit' in window || '__xss' in window)).toBe(false);
-    expect(await lastReply(page).locator('img, iframe, script, svg[onload], [onerror]').count()).toBe(0);
-    for (const link of await lastReply(page).locator('.markdown a').all()) {
+    expect(await lastReply().locator('img, iframe, script, svg[onload], [onerror]').count()).toBe(0);
+    for (const link of await lastReply().locator('.markdown a').all()) {
       expect(await link.getAttribute('rel')).toBe('noopener noreferrer');
       expect(await link.getAttribute('href')).toMatch(/^https:/);
     }
@@ -174,6 +175,7 @@ describe('chat', () => {
 
   it('announces a reply as a whole, not token by token', async () => {
     await openFake(page, server, 'plain');
+    await messageBox(page).waitFor();
     await page.evaluate(() => {
       const heard: string[] = [];
       Object.assign(window, { heard });
@@ -213,7 +215,7 @@ describe('conversations', () => {
     await button('Continue').click();
     await log().getByText('And so it goes on to its end.').waitFor();
     expect(await replies().count()).toBe(1);
-    expect(await lastReply(page).innerText()).toContain('Here is a short');
+    expect(await lastReply().innerText()).toContain('Here is a short');
   });
 
   it('can be renamed, pinned, found, deleted and brought back', async () => {
@@ -233,6 +235,7 @@ describe('conversations', () => {
     await choose('Bread', 'Rename');
     await list().getByRole('textbox', { name: 'Rename' }).fill('Baking');
     await list().getByRole('textbox', { name: 'Rename' }).press('Enter');
+    await expect.poll(() => page.evaluate(() => document.activeElement?.textContent), 'focus returns to the row').toBe('Baking');
     await choose('Baking', 'Pin');
     await list().getByRole('heading', { name: 'Pinned' }).waitFor();
     await page.keyboard.press('Control+k');
@@ -257,7 +260,7 @@ describe('conversations', () => {
     await list().getByRole('link', { name: 'a long one' }).click();
     await stopButton(page).click();
     await button('Continue').waitFor();
-    expect(await lastReply(page).innerText()).toContain('Paragraph 1 of');
+    expect(await lastReply().innerText()).toContain('Paragraph 1 of');
   });
 
   it('say that an address leads nowhere', async () => {
