@@ -1,0 +1,106 @@
+/** A WebNN context: how it is opened, what really runs in it, and how its loss is told. */
+import { PhiError } from '../errors.ts';
+import type { DeviceWish } from '../protocol.ts';
+import { webnnScope, type MLContext, type MLDataType, type MLGraphBuilder, type MLTensor } from './webnn-api.ts';
+
+const BYTES: Partial<Record<MLDataType, number>> = { float32: 4, float16: 2, int32: 4, int8: 1, uint8: 1, int4: 0.5 };
+
+export class WebnnDevice {
+  readonly context: MLContext;
+  /** What a probe graph ran on, as the browser tells it ("cpu"); null where it does not tell. */
+  readonly devices: readonly string[] | null;
+  /** Rejects with `device-lost` when the context goes away. */
+  readonly lost: Promise<never>;
+  #lostError: PhiError | null = null;
+  readonly #tensors: MLTensor[] = [];
+  #bytes = 0;
+
+  private constructor(context: MLContext, devices: readonly string[] | null) {
+    this.context = context;
+    this.devices = devices;
+    this.lost = context.lost.then(({ message }) => {
+      this.#lostError = new PhiError('device-lost', `WebNN: the context was lost (${message || 'no reason given'}).`);
+      throw this.#lostError;
+    });
+    this.lost.catch(() => undefined); // whoever waits has its own handler
+  }
+
+  /** Opens a context and runs a graph of one operator in it. Rejects with `backend` and a reason in words. */
+  static async open(wish: DeviceWish): Promise<WebnnDevice> {
+    const { ml } = webnnScope.navigator;
+    if (!ml || !webnnScope.MLGraphBuilder) {
+      throw new PhiError(
+        'backend',
+        'WebNN: this browser has no navigator.ml. Chrome and Edge have it with the flag chrome://flags/#web-machine-learning-neural-network.',
+      );
+    }
+    let context: MLContext;
+    try {
+      context = await ml.createContext({ deviceType: wish });
+    } catch (error) {
+      throw new PhiError('backend', `WebNN: the browser gave no context for ${wish.toUpperCase()}: ${PhiError.from(error).message}`, undefined, {
+        cause: error,
+      });
+    }
+    try {
+      return new WebnnDevice(context, await probe(context, new webnnScope.MLGraphBuilder(context)));
+    } catch (error) {
+      context.destroy();
+      throw new PhiError('backend', `WebNN: a graph of one operator did not run: ${PhiError.from(error).message}`, undefined, { cause: error });
+    }
+  }
+
+  /** "CPU", "NPU and CPU"; what was asked for when the browser does not tell. */
+  describe(devices: readonly string[] | null | undefined): string {
+    if (!devices || devices.length === 0) return 'WebNN on a device that the browser does not name';
+    return `WebNN on ${devices.map((device) => device.toUpperCase()).join(' and ')}`;
+  }
+
+  /** A tensor of zeros that lives as long as the device. */
+  async tensor(dataType: MLDataType, shape: readonly number[], access: { readable?: boolean } = {}): Promise<MLTensor> {
+    this.#bytes += shape.reduce((product, dim) => product * dim, 1) * (BYTES[dataType] ?? 8);
+    const tensor = await this.context.createTensor({ dataType, shape, writable: true, ...access });
+    this.#tensors.push(tensor);
+    return tensor;
+  }
+
+  /** Bytes of all tensors. */
+  get tensorBytes(): number {
+    return this.#bytes;
+  }
+
+  /** `work`, ended by the loss of the context. */
+  async watched<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#lostError) throw this.#lostError;
+    try {
+      return await Promise.race([work(), this.lost]);
+    } catch (error) {
+      await Promise.resolve(); // a lost context rejects what is in flight first and tells of itself afterwards
+      throw this.#lostError ?? PhiError.from(error, 'backend');
+    }
+  }
+
+  destroy(): void {
+    for (const tensor of this.#tensors) tensor.destroy();
+    this.context.destroy();
+  }
+}
+
+/** Adds 1 and 1. */
+async function probe(context: MLContext, builder: MLGraphBuilder): Promise<readonly string[] | null> {
+  const shape = { dataType: 'float32', shape: [1] } as const;
+  const [input, output] = await Promise.all([context.createTensor({ ...shape, writable: true }), context.createTensor({ ...shape, readable: true })]);
+  const x = builder.input('x', shape);
+  const graph = await builder.build({ y: builder.add(x, x) });
+  try {
+    context.writeTensor(input, Float32Array.of(1));
+    context.dispatch(graph, { x: input }, { y: output });
+    const [sum] = new Float32Array(await context.readTensor(output));
+    if (sum !== 2) throw new PhiError('backend', `1 + 1 gave ${sum}`);
+    return graph.devices ?? null;
+  } finally {
+    graph.destroy();
+    input.destroy();
+    output.destroy();
+  }
+}

@@ -1,0 +1,38 @@
+import type { Matrix } from '../checkpoint/types.ts';
+import { dequantise } from '../weights/rows.ts';
+
+/** Bytes of rows that are kept. */
+const KEPT_BYTES = 8 * 1024 * 1024;
+
+/** Rows of the embedding, read from the checkpoint when needed: a table of 200,000 tokens is not worth its place on a device. */
+export class EmbeddingRows {
+  readonly #table: Matrix;
+  readonly #most: number;
+  readonly #kept = new Map<number, Promise<Float32Array>>();
+
+  constructor(table: Matrix) {
+    this.#table = table;
+    this.#most = Math.max(256, Math.floor(KEPT_BYTES / (table.cols * Float32Array.BYTES_PER_ELEMENT)));
+  }
+
+  /** Embedded tokens one after another, zeros behind: `[width, hidden]` */
+  async read(ids: readonly number[], width: number): Promise<Float32Array<ArrayBuffer>> {
+    const out = new Float32Array(width * this.#table.cols);
+    const rows = await Promise.all(ids.map((id) => this.#row(id)));
+    rows.forEach((row, i) => out.set(row, i * this.#table.cols));
+    return out;
+  }
+
+  #row(id: number): Promise<Float32Array> {
+    const known = this.#kept.get(id);
+    if (known) return known;
+    const row = this.#table.read(id, 1).then(dequantise);
+    this.#kept.set(id, row);
+    row.catch(() => this.#kept.delete(id)); // a failed read is tried again next time
+    for (const oldest of this.#kept.keys()) {
+      if (this.#kept.size <= this.#most) break;
+      this.#kept.delete(oldest);
+    }
+    return row;
+  }
+}

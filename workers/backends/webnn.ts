@@ -1,0 +1,256 @@
+/**
+ * The WebNN backend: the network as one MLGraph, the cache in MLTensors, candidates chosen in the graph. On the CPU (LiteRT) further graphs
+ * of the same network take wide chunks of a prompt; see webnn-plan.ts.
+ */
+import type { Checkpoint } from '../checkpoint/types.ts';
+import { PhiError } from '../errors.ts';
+import type { RopeSet } from '../graph/rope.ts';
+import { SUMMARY } from '../graph/webnn-select.ts';
+import { webnnPlan, type WebnnPlan } from '../graph/webnn-weights.ts';
+import { webnnGraph, type WebnnShape } from '../graph/webnn.ts';
+import type { DeviceWish, WeightForm } from '../protocol.ts';
+import { layout, tensorBytes, type WeightGroup } from '../weights/plan.ts';
+import { loadOrt, preferredBuild, weightFiles, type FormShelf, type Ort, type PrepareProgress } from './ort.ts';
+import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from './types.ts';
+import type { MLTensor } from './webnn-api.ts';
+import { WebnnCache } from './webnn-cache.ts';
+import { allCandidates, choose, readCandidates } from './webnn-choice.ts';
+import { compile } from './webnn-compile.ts';
+import { WebnnDevice } from './webnn-device.ts';
+import { EmbeddingRows } from './webnn-embedding.ts';
+import { cutIntoRuns, graphsFor, type WebnnGraphs } from './webnn-plan.ts';
+import { Runner } from './webnn-runner.ts';
+
+export { WEBNN_FORM_VERSION } from '../graph/webnn-weights.ts';
+
+export interface WebnnOptions {
+  wish: DeviceWish;
+  form: WeightForm;
+  /** KV slots: the longest sequence in tokens. */
+  slots: number;
+  threads: number;
+  shelf?: FormShelf;
+  signal?: AbortSignal;
+  /** For tests and measurements: other graphs than those that the device gets. */
+  graphs?: WebnnGraphs;
+}
+
+/** Tokens in one chunk: Stop acts between two. */
+const CHUNK_TOKENS = 128;
+
+/** Loads the model on the device that WebNN gives. */
+export async function createWebnnDecoder(checkpoint: Checkpoint, options: WebnnOptions, onProgress?: PrepareProgress): Promise<Decoder> {
+  if (preferredBuild() !== 'jspi') throw new PhiError('backend', 'WebNN: this browser has no WebAssembly.Suspending (JSPI), which ONNX Runtime needs.');
+  const ort = await loadOrt('jspi', options.threads);
+  const device = await WebnnDevice.open(options.wish);
+  try {
+    return await device.watched(() => onDevice(ort, device, checkpoint, options, onProgress));
+  } catch (error) {
+    device.destroy();
+    throw error;
+  }
+}
+
+async function onDevice(ort: Ort, device: WebnnDevice, checkpoint: Checkpoint, options: WebnnOptions, onProgress?: PrepareProgress): Promise<Decoder> {
+  const { config } = checkpoint;
+  const { form, slots, signal } = options;
+  const graphs = options.graphs ?? graphsFor(device.devices);
+  const started = performance.now();
+  const plan = webnnPlan(checkpoint, form);
+  const groups = [...plan.groups.norms, ...plan.groups.head, ...plan.groups.layers];
+  const made = await weightFiles({ groups, shelf: options.shelf, onProgress, signal });
+  const files = new Map(groups.map((group, i) => [group, made.files[i]!]));
+  const prepared = performance.now();
+
+  const build = async (shape: WebnnShape) => {
+    signal?.throwIfAborted();
+    const { model, inputs } = webnnGraph(config, plan, shape);
+    const used = [...plan.groups.norms, ...(shape.head ? plan.groups.head : []), ...(shape.weights === 'constants' ? plan.groups.layers : [])];
+    const outputs = ['new_key', 'new_value', ...(shape.head ? ['logits', 'summary'] : [])];
+    const external = used.map((group) => ({ path: group.location, data: files.get(group)! }));
+    return { inputs, graph: await compile(ort, device, { model, inputs, outputs }, external) };
+  };
+  // The graph of constants first: its build takes three times the weights, and the tensors come on top afterwards.
+  const mainShape: WebnnShape = { width: graphs.main, slots, recent: graphs.recent, head: true, weights: 'constants' };
+  const embedding = new EmbeddingRows(checkpoint.embedding);
+  const main = await Runner.create(device, config, mainShape, await build(mainShape), { embedding, weights: {} });
+  const weights = graphs.prefill.length > 0 ? await weightTensors(device, plan.groups.layers, files) : {};
+  const prefill: Runner[] = [];
+  for (const width of graphs.prefill) {
+    const shape: WebnnShape = { width, slots, recent: 0, head: false, weights: 'inputs' };
+    prefill.push(await Runner.create(device, config, shape, await build(shape), { embedding, weights }));
+  }
+  const cache = await WebnnCache.create(device, config, slots, graphs.recent, graphs.prefill);
+  if (made.made) options.shelf?.keep(made.form);
+  const constants = [...plan.groups.norms, ...plan.groups.head, ...plan.groups.layers].reduce((sum, group) => sum + layout(group).bytes, 0);
+  const facts: DecoderFacts = {
+    backend: 'webnn',
+    wish: options.wish,
+    device: device.describe(main.devices),
+    form,
+    graphs: 1 + prefill.length,
+    nodesOnWasm: 0, // compile() rejects a network that is not whole
+    threads: 1,
+    bytesHeld: constants + device.tensorBytes,
+    prepareMs: prepared - started,
+    compileMs: performance.now() - prepared,
+  };
+  const decoder = new WebnnDecoder(device, plan, checkpoint, cache, main, prefill, facts);
+  await decoder.measure();
+  return decoder;
+}
+
+/** The layers' matrices as tensors, by name: one copy for all graphs that take them as inputs. */
+async function weightTensors(device: WebnnDevice, groups: WeightGroup[], files: ReadonlyMap<WeightGroup, Blob>): Promise<Record<string, MLTensor>> {
+  const tensors: Record<string, MLTensor> = {};
+  for (const group of groups) {
+    const { offsets } = layout(group);
+    for (const [i, spec] of group.tensors.entries()) {
+      const tensor = await device.tensor(spec.dtype as MLTensor['dataType'], spec.dims);
+      device.context.writeTensor(
+        tensor,
+        await files
+          .get(group)!
+          .slice(offsets[i], offsets[i]! + tensorBytes(spec))
+          .arrayBuffer(),
+      );
+      tensors[spec.name] = tensor;
+    }
+  }
+  return tensors;
+}
+
+class WebnnDecoder implements Decoder {
+  readonly facts: DecoderFacts;
+  readonly slots: number;
+  readonly chunkTokens: number;
+  readonly maxSteps = 1; // every token is read back: its candidates are few
+  readonly #device: WebnnDevice;
+  readonly #plan: WebnnPlan;
+  readonly #vocab: number;
+  readonly #cache: WebnnCache;
+  readonly #main: Runner;
+  readonly #prefill: Runner[];
+  /** Milliseconds that a run of each width takes. */
+  readonly #costs = new Map<number, number>();
+
+  constructor(device: WebnnDevice, plan: WebnnPlan, checkpoint: Checkpoint, cache: WebnnCache, main: Runner, prefill: Runner[], facts: DecoderFacts) {
+    this.#device = device;
+    this.#plan = plan;
+    this.#vocab = checkpoint.config.vocab;
+    this.#cache = cache;
+    this.#main = main;
+    this.#prefill = prefill;
+    this.facts = facts;
+    this.slots = cache.slots;
+    this.chunkTokens = Math.min(CHUNK_TOKENS, cache.slots);
+  }
+
+  /** Times a run of each graph, the second time, when the device's memory is touched. */
+  async measure(): Promise<void> {
+    const time = async (work: () => Promise<void>) => {
+      let ms = Infinity;
+      for (let i = 0; i < 2; i++) {
+        const started = performance.now();
+        await work();
+        ms = Math.min(ms, performance.now() - started);
+      }
+      return ms;
+    };
+    const single = async () => {
+      await this.#run(this.#main, [0], 0, 'short');
+      await this.#summary();
+    };
+    const least = await time(single);
+    this.#costs.set(this.#main.width, least);
+    for (const runner of this.#prefill) {
+      if (runner.width > this.slots) continue;
+      const both = await time(async () => {
+        await this.#run(runner, new Array<number>(runner.width).fill(0), 0, 'short');
+        await single();
+      });
+      this.#costs.set(runner.width, both - least);
+    }
+  }
+
+  async chunk({ ids, past, rope, choice, rows, targets, logits }: ChunkRequest): Promise<ChunkResult> {
+    return this.#device.watched(async () => {
+      const asked = choice !== null || targets !== undefined || logits === true || rows === 'all';
+      // Tokens of the last run, the one with the head.
+      const last = !asked ? 0 : rows === 'all' ? ids.length : ((ids.length - 1) % this.#main.width) + 1;
+      const body = ids.length - last;
+      await this.#fill(ids.slice(0, body), past, rope);
+      const result: ChunkResult = { id: null, argmax: new Int32Array(0), logprobs: new Float32Array(0), logits: null };
+      if (!asked) return result;
+      const found: { summary: Float32Array; logits: Float32Array | null }[] = [];
+      for (let at = body; at < ids.length; at += this.#main.width) {
+        const run = ids.slice(at, at + this.#main.width);
+        // The head is computed on one row of a run: for every row the same run once more.
+        for (let row = rows === 'all' ? 0 : run.length - 1; row < run.length; row++) {
+          const target = targets?.[rows === 'all' ? at + row : 0] ?? 0;
+          await this.#run(this.#main, run, past + at, rope, { row, target, choice, keep: row === run.length - 1 });
+          found.push({ summary: await this.#summary(), logits: logits ? await this.#main.logits() : null });
+        }
+      }
+      result.argmax = Int32Array.from(found, ({ summary }) => summary[SUMMARY.argmax]!);
+      if (targets) result.logprobs = Float32Array.from(found, ({ summary }) => summary[SUMMARY.target]! - summary[SUMMARY.logSum]!);
+      if (logits) {
+        result.logits = new Float32Array(found.length * this.#vocab);
+        found.forEach((row, i) => result.logits!.set(row.logits!, i * this.#vocab));
+      }
+      if (choice) result.id = await this.#choose(found.at(-1)!.summary, choice);
+      return result;
+    });
+  }
+
+  async decode(id: number, past: number, rope: RopeSet, choice: Choice): Promise<number[]> {
+    return this.#device.watched(async () => {
+      await this.#run(this.#main, [id], past, rope, { row: 0, target: 0, choice, keep: true });
+      return [await this.#choose(await this.#summary(), choice)];
+    });
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- the interface is asynchronous
+  async dispose(): Promise<void> {
+    for (const runner of [this.#main, ...this.#prefill]) runner.destroy();
+    this.#cache.destroy();
+    this.#device.destroy();
+  }
+
+  /** Puts tokens into the cache; nothing is asked of them. */
+  async #fill(ids: readonly number[], past: number, rope: RopeSet): Promise<void> {
+    let at = 0;
+    for (const width of cutIntoRuns(ids.length, this.#costs)) {
+      const runner = this.#prefill.find((one) => one.width === width) ?? this.#main;
+      const run = ids.slice(at, at + width);
+      await this.#run(runner, run, past + at, rope);
+      at += run.length;
+    }
+  }
+
+  async #run(
+    runner: Runner,
+    ids: readonly number[],
+    past: number,
+    rope: RopeSet,
+    head: { row: number; target: number; choice: Choice | null; keep: boolean } = { row: 0, target: 0, choice: null, keep: true },
+  ): Promise<void> {
+    await runner.run(this.#cache, ids, past, rope, head);
+  }
+
+  /** The figures of the last run of the main graph. */
+  async #summary(): Promise<Float32Array> {
+    const summary = await this.#main.summary();
+    if (!Number.isFinite(summary[SUMMARY.logSum])) {
+      throw new PhiError('backend', `WebNN: ${this.facts.device} computed logits that are not numbers, with ${this.#plan.form} weights.`);
+    }
+    return summary;
+  }
+
+  async #choose(summary: Float32Array, { sampling, randoms, seen }: Choice): Promise<number> {
+    const few = readCandidates(summary, this.#vocab);
+    const id = few && choose(few, this.#vocab, sampling, randoms[0]!);
+    // Rarely the choice reaches past the candidates (no top-k, and a nucleus of hundreds of tokens): then all logits are read.
+    return id ?? choose(allCandidates(await this.#main.logits(), seen, sampling), this.#vocab, sampling, randoms[0]!)!;
+  }
+}

@@ -1,0 +1,129 @@
+/** The weights of the WebNN dialect. Rows lie as in the source, `[N, K]`, and are used transposed; int8 per channel alone lies as `[K, N]`. */
+import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
+import type { WeightForm } from '../protocol.ts';
+import { holdsExactly, packBlocks, type BlockSpec, type ErrorSum } from '../weights/blocks.ts';
+import { int8Columns } from '../weights/columns.ts';
+import { floatToHalf } from '../weights/half.ts';
+import type { WeightGroup } from '../weights/plan.ts';
+import { dequantise } from '../weights/rows.ts';
+import type { LinearName } from './decoder.ts';
+
+/** Of the bytes that `webnnPlan` lays out: part of the key under which a made form is kept. */
+export const WEBNN_FORM_VERSION = 1;
+
+/** How one matrix `[rows, cols]` is held. */
+export interface WebnnMatrix {
+  rows: number;
+  cols: number;
+  /** Blocks of 4 or 8 bits; null: the form's own type. */
+  blocks: BlockSpec | null;
+}
+
+export interface WebnnPlan {
+  form: WeightForm;
+  matrices: ReadonlyMap<LinearName, WebnnMatrix>;
+  /** Norms first, then the head, then the layers' matrices: `inputs` can take the place of the last. */
+  groups: { norms: WeightGroup[]; head: WeightGroup[]; layers: WeightGroup[] };
+  /** The head's rows serve as embedding inside the graph; else the graph is fed with embedded rows. */
+  embedsInGraph: boolean;
+  /** Of the weights that had to be requantised; filled as groups are made. */
+  error: ErrorSum;
+}
+
+/** Block of requantised weights. */
+const BLOCK = 32;
+/** Rows converted at a time. */
+const TILE = 256;
+
+/** What `webnnGraph` refers to. */
+export function webnnPlan(checkpoint: Checkpoint, form: WeightForm): WebnnPlan {
+  const matrices = new Map<LinearName, WebnnMatrix>();
+  const groups: WebnnPlan['groups'] = { norms: [], head: [], layers: [] };
+  const error: ErrorSum = { error: 0, weights: 0 };
+  const add = (to: WeightGroup[], name: LinearName, matrix: Matrix) => {
+    const bits = form === 'int8-blocks' || (form === 'int4' && keepsEight(checkpoint, name, matrix)) ? 8 : 4;
+    const blocks = form === 'int4' || form === 'int8-blocks' ? blockSpec(matrix, bits) : null;
+    matrices.set(name, { rows: matrix.rows, cols: matrix.cols, blocks });
+    to.push(blocks ? blockGroup(name, matrix, blocks, error) : form === 'int8' ? int8Group(name, matrix) : floatGroup(name, matrix, form === 'float16'));
+  };
+  checkpoint.layers.forEach((layer, l) => {
+    groups.norms.push(norm(`layers.${l}.attentionNorm`, layer.attentionNorm), norm(`layers.${l}.mlpNorm`, layer.mlpNorm));
+    for (const part of ['qkv', 'output', 'gateUp', 'down'] as const) add(groups.layers, `layers.${l}.${part}`, layer[part]);
+  });
+  groups.norms.push(norm('norm', checkpoint.norm));
+  add(groups.head, 'head', checkpoint.head);
+  const embedsInGraph = checkpoint.head === checkpoint.embedding && (form === 'float32' || form === 'float16');
+  return { form, matrices, groups, embedsInGraph, error };
+}
+
+/** A file that has 4-bit matrices has its 8-bit ones on purpose; a head loses most by 4 bits that are not its own. */
+function keepsEight({ layers }: Checkpoint, name: LinearName, { form }: Matrix): boolean {
+  const four = (matrix: Matrix) => matrix.form.kind === 'blocks' && matrix.form.bits === 4;
+  if (form.kind === 'blocks' && form.bits === 4) return false;
+  return name === 'head' || (form.kind === 'blocks' && layers.some(({ qkv, output, gateUp, down }) => [qkv, output, gateUp, down].some(four)));
+}
+
+/** Blocks that hold the matrix exactly where `bits` can, else those to requantise to. */
+function blockSpec({ name, cols, form }: Matrix, bits: 4 | 8): BlockSpec {
+  if (form.kind === 'blocks') {
+    const spec: BlockSpec = { bits, block: form.block, shift: form.symmetric ? 'none' : 'mins' };
+    if (holdsExactly(form, spec)) return spec;
+  }
+  if (cols % BLOCK !== 0) throw new RangeError(`${name}: ${cols} columns do not divide into blocks of ${BLOCK}`);
+  return { bits, block: BLOCK, shift: bits === 4 ? 'mins' : 'none' };
+}
+
+function norm(name: string, weight: Float32Array): WeightGroup {
+  return { location: name, tensors: [{ name, dtype: 'float32', dims: [weight.length] }], make: () => Promise.resolve([weight]) };
+}
+
+function floatGroup(name: string, matrix: Matrix, half: boolean): WeightGroup {
+  const { rows, cols } = matrix;
+  return {
+    location: name,
+    tensors: [{ name, dtype: half ? 'float16' : 'float32', dims: [rows, cols] }],
+    async make() {
+      const out = half ? new Uint16Array(rows * cols) : new Float32Array(rows * cols);
+      for (let row = 0; row < rows; row += TILE) {
+        const values = dequantise(await matrix.read(row, Math.min(TILE, rows - row)));
+        out.set(half ? floatToHalf(values) : values, row * cols);
+      }
+      return [out];
+    },
+  };
+}
+
+function int8Group(name: string, matrix: Matrix): WeightGroup {
+  return {
+    location: name,
+    tensors: [
+      { name: `${name}.codes`, dtype: 'int8', dims: [matrix.cols, matrix.rows] },
+      { name: `${name}.scales`, dtype: 'float32', dims: [matrix.rows] },
+    ],
+    async make() {
+      const { codes, scales } = await int8Columns(matrix);
+      return [codes, scales];
+    },
+  };
+}
+
+function blockGroup(name: string, matrix: Matrix, spec: BlockSpec, error: ErrorSum): WeightGroup {
+  const { rows, cols } = matrix;
+  const blocks = cols / spec.block;
+  const tensors: WeightGroup['tensors'] = [
+    { name: `${name}.codes`, dtype: spec.bits === 4 ? 'int4' : 'int8', dims: [rows, cols] },
+    { name: `${name}.scales`, dtype: 'float32', dims: [rows, blocks] },
+  ];
+  if (spec.shift === 'mins') tensors.push({ name: `${name}.mins`, dtype: 'float32', dims: [rows, blocks] });
+  return {
+    location: name,
+    tensors,
+    async make() {
+      const packed = await packBlocks(matrix, spec, 0, rows, error);
+      // Unsigned codes with the zero in the middle, as signed ones: the highest bit flips. LiteRT has int4, not uint4.
+      const flip = spec.bits === 4 ? 0x88 : 0x80;
+      for (let i = 0; i < packed.codes.length; i++) packed.codes[i] = packed.codes[i]! ^ flip;
+      return [packed.codes, packed.scales, ...(packed.mins ? [packed.mins] : [])];
+    },
+  };
+}
