@@ -1,5 +1,6 @@
 /** The engine: one loaded model, its store, and the jobs that the page asks for. Exposed by engine.worker.ts. */
 import { chooseDecoder } from './backends/choose.ts';
+import { SELF_TEST_TEXT } from './backends/self-test.ts';
 import type { FormShelf } from './backends/ort.ts';
 import type { Decoder } from './backends/types.ts';
 import { openCheckpoint } from './checkpoint/open.ts';
@@ -89,7 +90,8 @@ export class Engine implements EngineApi {
     const talk = conversation(createTokenizer(checkpoint.tokenizer), checkpoint);
     const onPrepare = (done: number, total: number) => onProgress({ phase: 'prepare', done, total, what: 'weights' });
     const shelf = (form: string, version: number) => this.#shelf(stored, form, version);
-    const { decoder, rejected } = await chooseDecoder(checkpoint, { ...request, form: request.form ?? 'auto', shelf, signal }, onPrepare);
+    const selfTestIds = () => talk.tokenizer.encode(SELF_TEST_TEXT);
+    const { decoder, rejected } = await chooseDecoder(checkpoint, { ...request, form: request.form ?? 'auto', shelf, selfTestIds, signal }, onPrepare);
     try {
       signal.throwIfAborted();
       onProgress({ phase: 'warm-up' });

@@ -6,7 +6,9 @@ import { defaultThreads, type FormShelf, type PrepareProgress } from './ort.ts';
 import type { Decoder } from './types.ts';
 import { WASM_FORM_VERSION } from '../graph/wasm-weights.ts';
 import { webgpuForms } from '../graph/webgpu-weights.ts';
+import { selfTest } from './self-test.ts';
 import { createWasmDecoder } from './wasm.ts';
+import { openGpu } from './webgpu-device.ts';
 import { createWebgpuDecoder } from './webgpu.ts';
 
 export interface DecoderRequest {
@@ -19,13 +21,18 @@ export interface DecoderRequest {
   power?: 'low-power' | 'high-performance';
   /** Where a form made for a dialect is kept: `dialect` and its version are part of the key. */
   shelf?: (form: string, version: number) => FormShelf;
+  /** SELF_TEST_TEXT in the model's tokens; absent: no self-test (random models know no English). */
+  selfTestIds?: () => number[];
   signal?: AbortSignal;
 }
 
 /** Context when nobody asks for another: long enough for a conversation, small enough for every device's memory. */
 const DEFAULT_CONTEXT = 4096;
 
-/** Creates the best decoder that works. Rejects with the last reason when none does. */
+/**
+ * Creates the decoder that was asked for, or with 'auto' the best that works: a hardware GPU through WebGPU, once it has passed the self-test on this
+ * very model, else WASM. Rejects with the last reason when none does.
+ */
 export async function chooseDecoder(
   checkpoint: Checkpoint,
   request: DecoderRequest,
@@ -33,18 +40,44 @@ export async function chooseDecoder(
 ): Promise<{ decoder: Decoder; rejected: EngineReport['rejected'] }> {
   const slots = contextLength(checkpoint, request.contextLength);
   const threads = request.threads ?? defaultThreads();
-  if (request.backend === 'webgpu') return { decoder: await pinnedWebgpu(checkpoint, request, slots, threads, onProgress), rejected: [] };
+  const rejected: EngineReport['rejected'] = [];
+  if (request.backend === 'webgpu') return { decoder: await pinnedWebgpu(checkpoint, request, slots, threads, onProgress), rejected };
+  if (request.backend === 'auto' && request.form !== 'int8') {
+    try {
+      return { decoder: await trustedWebgpu(checkpoint, request, slots, threads, onProgress), rejected };
+    } catch (cause) {
+      const error = PhiError.from(cause, 'backend');
+      // Damaged weights and a cancelled load are no fault of the backend.
+      if (error.code === 'cancelled' || error.code === 'integrity' || error.code === 'bad-model') throw error;
+      rejected.push({ what: 'WebGPU', why: error.message });
+    }
+  }
   if (request.backend !== 'auto' && request.backend !== 'wasm') {
     throw new PhiError('backend', `The backend ${request.backend} is not in this build.`);
   }
+  return { decoder: await wasm(checkpoint, request, slots, threads, onProgress), rejected };
+}
+
+async function wasm(checkpoint: Checkpoint, request: DecoderRequest, slots: number, threads: number, onProgress?: PrepareProgress): Promise<Decoder> {
   const form = request.form === 'auto' ? 'int8' : request.form;
   if (form !== 'int8' && form !== 'float32') throw new PhiError('bad-request', `WASM computes with int8 or float32, not ${form}.`);
-  const decoder = await createWasmDecoder(
-    checkpoint,
-    { form, slots, threads, shelf: request.shelf?.(`wasm-${form}`, WASM_FORM_VERSION), signal: request.signal },
-    onProgress,
-  );
-  return { decoder, rejected: [] };
+  const shelf = request.shelf?.(`wasm-${form}`, WASM_FORM_VERSION);
+  return createWasmDecoder(checkpoint, { form, slots, threads, shelf, signal: request.signal }, onProgress);
+}
+
+/** WebGPU on hardware, and only when it computes this model rightly. */
+async function trustedWebgpu(checkpoint: Checkpoint, request: DecoderRequest, slots: number, threads: number, onProgress?: PrepareProgress): Promise<Decoder> {
+  const gpu = await openGpu(request.power);
+  gpu.device.destroy();
+  if (gpu.software) throw new PhiError('backend', `The adapter is ${gpu.name}: it computes on the CPU, and for that there is WASM.`);
+  const decoder = await pinnedWebgpu(checkpoint, request, slots, threads, onProgress);
+  try {
+    if (request.selfTestIds) await selfTest(decoder, checkpoint.config, request.selfTestIds());
+    return decoder;
+  } catch (error) {
+    await decoder.dispose();
+    throw error;
+  }
 }
 
 async function pinnedWebgpu(checkpoint: Checkpoint, request: DecoderRequest, slots: number, threads: number, onProgress?: PrepareProgress): Promise<Decoder> {
