@@ -1,5 +1,4 @@
 /** From ONNX to one MLGraph: ONNX Runtime's WebNN provider builds it, we keep it and dispatch it ourselves. */
-import type { InferenceSession } from 'onnxruntime-web';
 import { PhiError } from '../errors.ts';
 import { webnnScope, type MLGraph, type MLGraphBuilder, type MLOperand } from './webnn-api.ts';
 import type { Ort } from './ort.ts';
