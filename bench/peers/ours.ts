@@ -4,6 +4,9 @@ import type { EngineReport, GenerateRequest, LoadRequest } from '../../workers/p
 import { Stopwatch, type Peer, type PeerOptions, type Prompt, type Reply } from './peer.ts';
 
 const MANIFEST_URL = new URL('models/smollm2-135m-instruct-q4_1/manifest.json', location.href).href;
+/** A made form has been kept when it has stopped growing for so long; a backend that keeps none is given up on. */
+const KEEP_PAUSE_MS = 3_000;
+const KEEP_LIMIT_MS = 30_000;
 const GREEDY = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 0 };
 /** Shares nothing with a prompt but the first tokens of the template, so that the kept cache is of no use to it. */
 const OTHER: GenerateRequest = {
@@ -33,10 +36,16 @@ export class OurPeer implements Peer {
     return [device, `weights ${form}`, `${contextLength} KV slots`, `${graphs} graphs`, `${nodesOnWasm} nodes on WASM`, phases, ...passed].join(', ');
   }
 
-  /** Loads once too: what is made from the weights is made once and kept. */
+  /** Loads once too: what is made from the weights is made once and kept, after the load and without anybody waiting for it. */
   async install(): Promise<void> {
     await this.#engine.install(MANIFEST_URL);
     await this.load();
+    const kept = async () => (await this.#engine.storage()).models[0]?.formBytes ?? 0;
+    const end = performance.now() + KEEP_LIMIT_MS;
+    for (let before = -1, now = await kept(); performance.now() < end && (now === 0 || now !== before);) {
+      await new Promise((resolve) => setTimeout(resolve, KEEP_PAUSE_MS));
+      [before, now] = [now, await kept()];
+    }
   }
 
   async load(): Promise<void> {
