@@ -89,8 +89,9 @@ class Evaluator implements EvaluateApi {
   }
 
   async tokenize(text: string): Promise<number[]> {
+    await Promise.resolve(); // so that what is thrown below rejects
     const model = this.#model;
-    model.tokenizer ??= await createTokenizer(model.checkpoint.tokenizer);
+    model.tokenizer ??= createTokenizer(model.checkpoint.tokenizer);
     return model.tokenizer.encode(text, { special: false });
   }
 }

@@ -235,7 +235,7 @@ describe('conversations', () => {
     await choose('Bread', 'Rename');
     await list().getByRole('textbox', { name: 'Rename' }).fill('Baking');
     await list().getByRole('textbox', { name: 'Rename' }).press('Enter');
-    await expect.poll(() => page.evaluate(() => document.activeElement?.textContent), 'focus returns to the row').toBe('Baking');
+    await expect.poll(() => page.evaluate(() => document.activeElement?.textContent), { message: 'focus returns to the row' }).toBe('Baking');
     await choose('Baking', 'Pin');
     await list().getByRole('heading', { name: 'Pinned' }).waitFor();
     await page.keyboard.press('Control+k');
