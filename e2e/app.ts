@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { DIST } from '../scripts/build.ts';
 import { serve, type RunningServer, type ServeOptions } from '../scripts/server.ts';
@@ -14,8 +14,8 @@ import type { ModelManifest, Shard } from '../workers/protocol.ts';
 import { launch, type LaunchOptions, type Session } from './browser.ts';
 import { needFixture } from './fixtures.ts';
 
-/** Loading the starter takes seconds on an idle machine, a minute on a busy one. */
-export const PATIENCE_MS = 150_000;
+/** Loading the starter takes seconds on an idle machine, minutes on a busy one. */
+export const PATIENCE_MS = 300_000;
 
 /** Short greedy replies, the same at every run. */
 export const GREEDY: Partial<SettingsValues> = { temperature: 0, repetitionPenalty: 1, maxTokens: 24, backend: 'wasm', language: 'en' };
@@ -85,9 +85,27 @@ export async function launchApp(settings: Partial<SettingsValues> = GREEDY, opti
 export const messageBox = (page: Page) => page.getByRole('textbox', { name: 'Message', exact: true });
 export const sendButton = (page: Page) => page.getByRole('button', { name: 'Send', exact: true });
 export const stopButton = (page: Page) => page.getByRole('button', { name: 'Stop', exact: true });
-export const lastReply = (page: Page) => page.getByRole('log').getByRole('article', { name: 'Reply' }).last();
+
+const replies = (page: Page) => page.getByRole('log').getByRole('article', { name: 'Reply' });
+
+/** Leaves the conversation that is open for an empty one. */
+export async function newChat(page: Page): Promise<void> {
+  await page.getByRole('link', { name: 'New chat' }).first().click();
+  await expect.poll(() => replies(page).count()).toBe(0);
+}
+
+/** Types a message and sends it with Enter as people do; resolves with the reply once it has begun. */
+export async function send(page: Page, message: string): Promise<Locator> {
+  const before = await replies(page).count();
+  await messageBox(page).fill(message);
+  await messageBox(page).press('Enter');
+  const reply = replies(page).nth(before);
+  await reply.waitFor();
+  return reply;
+}
 
 export interface Answer {
+  /** What the model said, white space collapsed. */
   text: string;
   promptTokens: number;
   /** Of the prompt, those that the cache did not hold. */
@@ -96,22 +114,18 @@ export interface Answer {
 }
 
 /** Waits for the end of the reply and reads it with its figures. */
-export async function readAnswer(page: Page): Promise<Answer> {
-  const reply = lastReply(page);
+export async function readAnswer(page: Page, reply: Locator): Promise<Answer> {
   await reply.and(page.locator('[aria-busy="false"]')).waitFor({ timeout: PATIENCE_MS });
   const figures = reply.locator('[title^="Prompt"]');
   const title = (await figures.getAttribute('title', { timeout: 5_000 })) ?? '';
-  const [promptTokens = NaN, prefilledTokens = NaN, contextTokens = NaN] = title.match(/[\d,]+/g)?.map((figure) => Number(figure.replaceAll(',', ''))) ?? [];
-  return { text: (await reply.innerText()).trim(), promptTokens, prefilledTokens, contextTokens };
+  const [promptTokens = NaN, prefilledTokens = NaN, contextTokens = NaN] = title.match(/\d[\d,]*/g)?.map((figure) => Number(figure.replaceAll(',', ''))) ?? [];
+  const text = (await reply.locator('.markdown').allInnerTexts()).join(' ').replace(/\s+/g, ' ').trim();
+  return { text, promptTokens, prefilledTokens, contextTokens };
 }
 
-/** Types a message, sends it with Enter as people do, and waits for the reply. */
+/** Sends a message and waits for the end of the reply. */
 export async function ask(page: Page, message: string): Promise<Answer> {
-  const before = await page.getByRole('log').getByRole('article', { name: 'Reply' }).count();
-  await messageBox(page).fill(message);
-  await messageBox(page).press('Enter');
-  await page.getByRole('log').getByRole('article', { name: 'Reply' }).nth(before).waitFor();
-  return readAnswer(page);
+  return readAnswer(page, await send(page, message));
 }
 
 /** Nothing left this machine, and nothing went wrong unseen. */

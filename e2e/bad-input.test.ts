@@ -1,0 +1,66 @@
+/** Model files that are damaged, hostile or of another kind: said in words, and the app goes on. */
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { ask, expectClean, launchApp, newChat, makeTinyStarter, serveApp, type AppServer, type TinyStarter } from './app.ts';
+import type { Session } from './browser.ts';
+import { needFixture } from './fixtures.ts';
+
+const GOOD = await readFile(needFixture('phi/phi4-mini/gguf/q8_0.gguf'));
+/** Of copying, reading and refusing; generous because the machine may be busy. */
+const REFUSAL_MS = 30_000;
+
+const u32 = (value: number): Buffer => Buffer.from(Uint32Array.of(value).buffer);
+const u64 = (value: bigint): Buffer => Buffer.from(BigUint64Array.of(value).buffer);
+const text = (value: string): Buffer => Buffer.concat([u64(BigInt(value.length)), Buffer.from(value)]);
+const STRING = 8;
+const header = (version: number, tensors: bigint, entries: bigint): Buffer => Buffer.concat([Buffer.from('GGUF'), u32(version), u64(tensors), u64(entries)]);
+
+const FILES: { name: string; bytes: Buffer; says: RegExp }[] = [
+  { name: 'garbage.gguf', bytes: Buffer.from('This is not a model at all, whatever its name says.'), says: /garbage\.gguf/ },
+  { name: 'truncated.gguf', bytes: GOOD.subarray(0, GOOD.length / 2), says: /truncated/ },
+  { name: 'version1.gguf', bytes: Buffer.concat([Buffer.from('GGUF'), u32(1), GOOD.subarray(8, 4096)]), says: /version 1/ },
+  { name: 'huge-counts.gguf', bytes: header(3, 2n ** 60n, 2n ** 60n), says: /huge-counts\.gguf/ },
+  { name: 'long-string.gguf', bytes: Buffer.concat([header(3, 0n, 1n), u64(2n ** 62n), Buffer.from('x')]), says: /long-string\.gguf/ },
+  { name: 'other.gguf', bytes: Buffer.concat([header(3, 0n, 1n), text('general.architecture'), u32(STRING), text('mamba')]), says: /mamba/ },
+];
+
+let tiny: TinyStarter;
+let server: AppServer;
+let session: Session;
+let page: Page;
+
+beforeAll(async () => {
+  tiny = await makeTinyStarter();
+  server = await serveApp({ mounts: tiny.mounts });
+  session = await launchApp();
+  page = session.page;
+  await page.goto(server.url);
+  await page.getByRole('button', { name: /^Download/ }).click();
+  expect((await ask(page, 'hello')).text).not.toBe('');
+  await page.goto(`${server.url}#/models`);
+});
+afterAll(async () => {
+  await session.close();
+  await server.close();
+  await tiny.remove();
+});
+
+describe('a bad model file', () => {
+  it.for(FILES)('$name is refused in words', async ({ name, bytes, says }) => {
+    const alerts = page.getByRole('main').getByRole('alert');
+    await page.locator('input[type=file]').setInputFiles({ name, mimeType: 'application/octet-stream', buffer: bytes });
+    await expect.poll(async () => (await alerts.allInnerTexts()).join('\n'), { timeout: REFUSAL_MS }).toMatch(says);
+    const said = (await alerts.allInnerTexts()).join('\n');
+    expect(said).toMatch(/damaged|does not run here/);
+    expect(said).not.toMatch(/undefined|\[object|RangeError|TypeError/);
+  });
+
+  it('leaves the app as it was: the good model loads and answers', async () => {
+    await page.getByRole('listitem').filter({ hasText: 'Tiny Phi' }).getByRole('button', { name: 'Load' }).click();
+    await page.getByText('Loaded', { exact: true }).waitFor();
+    await newChat(page);
+    expect((await ask(page, 'hello')).text).not.toBe('');
+    expectClean(session);
+  });
+});
