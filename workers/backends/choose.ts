@@ -9,6 +9,7 @@ import { webgpuForms } from '../graph/webgpu-weights.ts';
 import { selfTest } from './self-test.ts';
 import { createWasmDecoder } from './wasm.ts';
 import { openGpu } from './webgpu-device.ts';
+import { createWebnnDecoder, WEBNN_FORM_VERSION } from './webnn.ts';
 import { createWebgpuDecoder } from './webgpu.ts';
 
 export interface DecoderRequest {
@@ -42,6 +43,7 @@ export async function chooseDecoder(
   const threads = request.threads ?? defaultThreads();
   const rejected: EngineReport['rejected'] = [];
   if (request.backend === 'webgpu') return { decoder: await pinnedWebgpu(checkpoint, request, slots, threads, onProgress), rejected };
+  if (request.backend === 'webnn') return { decoder: await pinnedWebnn(checkpoint, request, slots, threads, onProgress), rejected };
   if (request.backend === 'auto' && request.form !== 'int8') {
     try {
       return { decoder: await trustedWebgpu(checkpoint, request, slots, threads, onProgress), rejected };
@@ -52,9 +54,6 @@ export async function chooseDecoder(
       rejected.push({ what: 'WebGPU', why: error.message });
     }
   }
-  if (request.backend !== 'auto' && request.backend !== 'wasm') {
-    throw new PhiError('backend', `The backend ${request.backend} is not in this build.`);
-  }
   return { decoder: await wasm(checkpoint, request, slots, threads, onProgress), rejected };
 }
 
@@ -63,6 +62,13 @@ async function wasm(checkpoint: Checkpoint, request: DecoderRequest, slots: numb
   if (form !== 'int8' && form !== 'float32') throw new PhiError('bad-request', `WASM computes with int8 or float32, not ${form}.`);
   const shelf = request.shelf?.(`wasm-${form}`, WASM_FORM_VERSION);
   return createWasmDecoder(checkpoint, { form, slots, threads, shelf, signal: request.signal }, onProgress);
+}
+
+/** WebNN on the wished device, the NPU when none is named. float32 is the form that every implementation takes. */
+async function pinnedWebnn(checkpoint: Checkpoint, request: DecoderRequest, slots: number, threads: number, onProgress?: PrepareProgress): Promise<Decoder> {
+  const form = request.form === 'auto' ? 'float32' : request.form;
+  const shelf = request.shelf?.(`webnn-${form}`, WEBNN_FORM_VERSION);
+  return createWebnnDecoder(checkpoint, { wish: request.device ?? 'npu', form, slots, threads, shelf, signal: request.signal }, onProgress);
 }
 
 /** WebGPU on hardware, and only when it computes this model rightly. */
