@@ -87,7 +87,10 @@ export class Conversations {
     this.#summaries = this.#summaries.filter((summary) => summary.id !== id);
     await this.#write(() => this.#records.remove(id));
     return async () => {
-      if (conversation) await this.#put(conversation);
+      if (!conversation) return;
+      // On the disk before it is seen: who reloads at once must find it.
+      await this.#write(() => this.#records.write(conversation));
+      this.#show(conversation);
     };
   }
 
@@ -114,10 +117,14 @@ export class Conversations {
   }
 
   async #put(conversation: Conversation): Promise<void> {
+    this.#show(conversation);
+    await this.#write(() => this.#records.write(conversation));
+  }
+
+  #show(conversation: Conversation): void {
     this.#loaded.set(conversation.id, conversation);
     if (this.#current?.id === conversation.id) this.#current = conversation;
     this.#summaries = [...this.#summaries.filter((other) => other.id !== conversation.id), summaryOf(conversation)].sort(bySummaryOrder);
-    await this.#write(() => this.#records.write(conversation));
   }
 
   /** A failed write does not stop the chat: memory has the conversation, and the page says that the disk has not. */
