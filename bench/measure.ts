@@ -1,7 +1,8 @@
 /** One engine on one page: its tasks, each repeated when other programs disturbed it. */
-import type { BrowserContext, Page } from 'playwright-core';
+import type { BrowserContext } from 'playwright-core';
 import { cpuTimes, othersShare, untilQuiet } from './contention.ts';
 import type { Options, Task } from './options.ts';
+import { PeerPage } from './peer-page.ts';
 import type { PeerName, Prompt, Reply } from './peers/peer.ts';
 import { REPLY_MARK, WARM_UP_PROMPT, type Prompts } from './prompts.ts';
 import type { Metric, Sample } from './report.ts';
@@ -28,28 +29,16 @@ function contextFor({ tasks, tokens }: Options): number {
 }
 
 /** A fresh page with the engine opened. */
-async function openPage(context: BrowserContext, url: string, peer: PeerName, options: Options): Promise<Page> {
-  const page = await context.newPage();
-  page.on('console', (message) => {
-    if (message.type() === 'error') console.error(`[${peer}] ${message.text()}`);
-  });
-  await page.goto(`${url}bench.html`);
-  await page.waitForFunction(() => 'bench' in window);
-  const setup = { backend: options.backend, threads: options.threads, contextLength: contextFor(options), settings: options.settings[peer] ?? {} };
-  await page.evaluate(([name, o]) => window.bench.open(name, o), [peer, setup] as const);
-  return page;
-}
-
-async function closePage(page: Page): Promise<void> {
-  await page.evaluate(() => window.bench.close());
-  await page.close();
+function openPage(context: BrowserContext, url: string, peer: PeerName, options: Options): Promise<PeerPage> {
+  const { backend, threads, settings } = options;
+  return PeerPage.open(context, url, peer, { backend, threads, contextLength: contextFor(options), settings: settings[peer] ?? {} });
 }
 
 /** Fills the engine's own store. */
 export async function install(context: BrowserContext, url: string, peer: PeerName, options: Options): Promise<void> {
   const page = await openPage(context, url, peer, options);
-  await page.evaluate(() => window.bench.install());
-  await closePage(page);
+  await page.call('install');
+  await page.close();
 }
 
 export async function measureRound(context: BrowserContext, url: string, peer: PeerName, options: Options, prompts: Prompts): Promise<Measured> {
@@ -74,17 +63,16 @@ export async function measureRound(context: BrowserContext, url: string, peer: P
     return best!.value;
   };
 
-  let page: Page | null = null;
+  let page: PeerPage | null = null;
   try {
     const loadMs = await steadily(async () => {
-      if (page) await closePage(page);
+      await page?.close();
       page = await openPage(context, url, peer, options);
-      return page.evaluate(() => window.bench.load());
+      return page.call('load');
     });
-    const opened = page as unknown as Page;
+    const opened = page as unknown as PeerPage;
     if (options.tasks.includes('load')) keep('load', 'load ms', loadMs);
-    const reply = (prompt: Prompt, tokens: number, reuse: boolean): Promise<Reply> =>
-      opened.evaluate(([p, n, r]) => window.bench.reply(p, n, r), [prompt, tokens, reuse] as const);
+    const reply = (prompt: Prompt, tokens: number, reuse: boolean): Promise<Reply> => opened.call('reply', prompt, tokens, reuse);
     const replies = options.tasks.filter((task) => task !== 'load');
     if (replies.length > 0) await reply(prompts.warmUp, WARM_UP_TOKENS, false);
 
@@ -107,10 +95,10 @@ export async function measureRound(context: BrowserContext, url: string, peer: P
       keep(task, 'prefill tok/s', (1000 * (result.prefilledTokens ?? result.promptTokens)) / result.ttftMs);
       first = task === '1500' ? result : null;
     }
-    const description = await opened.evaluate(() => window.bench.describe());
+    const description = await opened.call('describe');
     return { samples, description, disturbance };
   } finally {
-    if (page) await closePage(page);
+    await (page as PeerPage | null)?.close();
   }
 
   function keepReply(task: Task, result: Reply): void {

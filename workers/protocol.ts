@@ -72,7 +72,12 @@ export interface EngineReport {
   /** "CPU, 2 threads", "NVIDIA ...", `MLGraph.devices`. */
   device: string;
   form: WeightForm;
+  /** Relative error of weights requantised for the form; 0 or absent: it holds the source exactly. */
+  weightError?: number;
+  /** Graphs that one pass through the network is cut into; more than one on WebNN would mean that nodes run on WASM in between. */
   graphs: number;
+  /** Tokens that a pass of each graph takes, where they are of fixed width (WebNN). */
+  widths?: readonly number[];
   nodesOnWasm: number;
   contextLength: number;
   modelContext: number;

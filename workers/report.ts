@@ -23,7 +23,7 @@ export function engineReport({
   loadMs: number;
   warmUpMs: number;
 }): EngineReport {
-  const { backend, device, form, graphs, nodesOnWasm, threads, bytesHeld, prepareMs, compileMs } = decoder.facts;
+  const { backend, device, form, weightError, graphs, widths, nodesOnWasm, threads, bytesHeld, prepareMs, compileMs } = decoder.facts;
   return {
     model,
     name,
@@ -31,7 +31,9 @@ export function engineReport({
     asked,
     device,
     form,
+    weightError,
     graphs,
+    ...(widths && { widths }),
     nodesOnWasm,
     contextLength: decoder.slots,
     modelContext: checkpoint.config.context,

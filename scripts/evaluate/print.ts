@@ -5,7 +5,8 @@ const percent = (equal: number, of: number): string => `${((100 * equal) / of).t
 
 export function engineLine(report: EngineReport): string {
   const seconds = (report.loadMs / 1000).toFixed(1);
-  return `${report.name}: ${report.backend} on ${report.device}, ${report.form}, context ${report.contextLength}, loaded in ${seconds} s`;
+  const cost = report.weightError ? ` (weights requantised, relative error ${report.weightError.toPrecision(2)})` : '';
+  return `${report.name}: ${report.backend} on ${report.device}, ${report.form}${cost}, context ${report.contextLength}, loaded in ${seconds} s`;
 }
 
 export function caseLine(report: CaseReport): string {

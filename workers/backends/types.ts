@@ -32,7 +32,7 @@ export interface ChunkRequest {
 export interface ChunkResult {
   /** The chosen token, or null. */
   id: number | null;
-  /** Best token of each row. */
+  /** Best token of each row; may be empty when nothing was asked of the last row (no choice, targets or logits). */
   argmax: Int32Array;
   /** Natural log-probability of each row's target; empty without targets. */
   logprobs: Float32Array;
@@ -46,8 +46,13 @@ export interface DecoderFacts {
   wish: DeviceWish | null;
   /** What really runs, in words. */
   device: string;
+  /** The device is the CPU in disguise (SwiftShader, WARP): ranked by measured speed. */
+  software?: boolean;
   form: WeightForm;
+  /** Graphs that one pass through the network is cut into. */
   graphs: number;
+  /** Tokens that a pass of each graph takes, where they are of fixed width. */
+  widths?: readonly number[];
   /** Nodes that a WebNN or WebGPU session left on the CPU. */
   nodesOnWasm: number;
   threads: number;

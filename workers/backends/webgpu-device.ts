@@ -31,6 +31,8 @@ const LIMITS = [
   'maxComputeWorkgroupsPerDimension',
 ] as const;
 
+const LOSS_WAIT_MS = 100;
+
 /** Opens the adapter that `power` wishes for. Rejects with `backend` in words when there is none. */
 export async function openGpu(power: GPUPowerPreference | undefined): Promise<Gpu> {
   const gpu = (navigator as Partial<Navigator>).gpu;
@@ -62,6 +64,13 @@ export async function openGpu(power: GPUPowerPreference | undefined): Promise<Gp
     lost,
     lostError: () => error,
   };
+}
+
+/** What a failed call means. The loss of the device is told a little later than the calls that it breaks. */
+export async function reasonOf(gpu: Gpu, error: unknown): Promise<PhiError> {
+  if (error instanceof PhiError) return error;
+  await Promise.race([gpu.lost.catch(() => undefined), new Promise((resolve) => setTimeout(resolve, LOSS_WAIT_MS))]);
+  return gpu.lostError() ?? PhiError.from(error, 'backend');
 }
 
 /** Names of vendors as they write themselves; `vendor` is lower case. */

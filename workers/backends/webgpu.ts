@@ -8,7 +8,7 @@ import { WEBGPU_FORM_VERSION, webgpuPlan, weightError, type Float, type WebgpuFo
 import { floatToHalf } from '../weights/half.ts';
 import { loadOrt, preferredBuild, weightFiles, type FormShelf, type Ort, type PrepareProgress } from './ort.ts';
 import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from './types.ts';
-import { openGpu, type Gpu } from './webgpu-device.ts';
+import { openGpu, reasonOf, type Gpu } from './webgpu-device.ts';
 import { readBuffer, Selector, STORAGE } from './webgpu-select.ts';
 
 /** Tokens in one prefill run. */
@@ -41,8 +41,9 @@ export async function createWebgpuDecoder(checkpoint: Checkpoint, options: Webgp
   try {
     return await onDevice(ort, gpu, checkpoint, options, onProgress);
   } catch (error) {
+    const reason = await reasonOf(gpu, error);
     gpu.device.destroy();
-    throw gpu.lostError() ?? PhiError.from(error, 'backend');
+    throw reason;
   }
 }
 
@@ -62,6 +63,8 @@ async function onDevice(ort: Ort, gpu: Gpu, checkpoint: Checkpoint, options: Web
   }
   const capture = config.slidingWindow === null || config.slidingWindow >= slots; // a captured graph does not apply the window
   const errors = listen(gpu.device);
+  const selecting = Selector.create(gpu.device, config.vocab, MAX_STEPS); // compiled while the weights are made
+  selecting.catch(() => undefined); // heard below
   const started = performance.now();
   const shelf = options.shelf?.(shelfName(plan, bindingBytes), WEBGPU_FORM_VERSION);
   const { files, form: weights, made } = await weightFiles({ groups: plan.groups, shelf, onProgress, signal: options.signal });
@@ -69,13 +72,14 @@ async function onDevice(ort: Ort, gpu: Gpu, checkpoint: Checkpoint, options: Web
   const externalData = plan.groups.map(({ location }, i) => ({ path: location, data: files[i]! }));
   const model = webgpuGraph(config, plan, slots);
   const session = await Promise.race([ort.InferenceSession.create(model, sessionOptions(gpu.device, config, capture, externalData)), gpu.lost]);
-  const selector = await Selector.create(gpu.device, config.vocab, MAX_STEPS);
+  const selector = await Promise.race([selecting, gpu.lost]);
   errors.check();
   if (made) shelf?.keep(weights);
   const facts: DecoderFacts = {
     backend: 'webgpu',
     wish: null,
     device: `WebGPU on ${gpu.name}`,
+    software: gpu.software,
     form,
     graphs: 1,
     nodesOnWasm: 0, // disable_cpu_ep_fallback: else there were no session
@@ -320,7 +324,7 @@ class WebgpuDecoder implements Decoder {
       this.#errors.check();
       return result;
     } catch (error) {
-      throw this.#gpu.lostError() ?? PhiError.from(error, 'backend');
+      throw await reasonOf(this.#gpu, error);
     }
   }
 }

@@ -37,6 +37,8 @@ export interface MLGraphBuilder {
   constant(descriptor: MLDescriptor, data: AllowSharedBufferSource): MLOperand;
   add(a: MLOperand, b: MLOperand): MLOperand;
   mul(a: MLOperand, b: MLOperand): MLOperand;
+  matmul(a: MLOperand, b: MLOperand): MLOperand;
+  reduceMax(input: MLOperand, options?: { axes?: readonly number[]; keepDimensions?: boolean }): MLOperand;
   reshape(input: MLOperand, shape: readonly number[]): MLOperand;
   gather(input: MLOperand, indices: MLOperand, options?: { axis?: number }): MLOperand;
   transpose(input: MLOperand, options?: { permutation?: readonly number[] }): MLOperand;

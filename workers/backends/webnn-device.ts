@@ -1,23 +1,23 @@
 /** A WebNN context: how it is opened, what really runs in it, and how its loss is told. */
 import { PhiError } from '../errors.ts';
 import type { DeviceWish } from '../protocol.ts';
-import { webnnScope, type MLContext, type MLDataType, type MLGraphBuilder, type MLTensor } from './webnn-api.ts';
+import { webnnScope, type MLContext, type MLDataType, type MLTensor } from './webnn-api.ts';
+import { probe, type Probe } from './webnn-probe.ts';
 
 const BYTES: Partial<Record<MLDataType, number>> = { float32: 4, float16: 2, int32: 4, int8: 1, uint8: 1, int4: 0.5 };
 
 export class WebnnDevice {
   readonly context: MLContext;
-  /** What a probe graph ran on, as the browser tells it ("cpu"); null where it does not tell. */
-  readonly devices: readonly string[] | null;
+  readonly probe: Probe;
   /** Rejects with `device-lost` when the context goes away. */
   readonly lost: Promise<never>;
   #lostError: PhiError | null = null;
   readonly #tensors: MLTensor[] = [];
   #bytes = 0;
 
-  private constructor(context: MLContext, devices: readonly string[] | null) {
+  private constructor(context: MLContext, found: Probe) {
     this.context = context;
-    this.devices = devices;
+    this.probe = found;
     this.lost = context.lost.then(({ message }) => {
       this.#lostError = new PhiError('device-lost', `WebNN: the context was lost (${message || 'no reason given'}).`);
       throw this.#lostError;
@@ -25,7 +25,7 @@ export class WebnnDevice {
     this.lost.catch(() => undefined); // whoever waits has its own handler
   }
 
-  /** Opens a context and runs a graph of one operator in it. Rejects with `backend` and a reason in words. */
+  /** Opens a context and tries small graphs in it. Rejects with `backend` and a reason in words. */
   static async open(wish: DeviceWish): Promise<WebnnDevice> {
     const { ml } = webnnScope.navigator;
     if (!ml || !webnnScope.MLGraphBuilder) {
@@ -43,10 +43,10 @@ export class WebnnDevice {
       });
     }
     try {
-      return new WebnnDevice(context, await probe(context, new webnnScope.MLGraphBuilder(context)));
+      return new WebnnDevice(context, await probe(context));
     } catch (error) {
       context.destroy();
-      throw new PhiError('backend', `WebNN: a graph of one operator did not run: ${PhiError.from(error).message}`, undefined, { cause: error });
+      throw new PhiError('backend', `WebNN: a small graph did not run: ${PhiError.from(error).message}`, undefined, { cause: error });
     }
   }
 
@@ -83,24 +83,5 @@ export class WebnnDevice {
   destroy(): void {
     for (const tensor of this.#tensors) tensor.destroy();
     this.context.destroy();
-  }
-}
-
-/** Adds 1 and 1. */
-async function probe(context: MLContext, builder: MLGraphBuilder): Promise<readonly string[] | null> {
-  const shape = { dataType: 'float32', shape: [1] } as const;
-  const [input, output] = await Promise.all([context.createTensor({ ...shape, writable: true }), context.createTensor({ ...shape, readable: true })]);
-  const x = builder.input('x', shape);
-  const graph = await builder.build({ y: builder.add(x, x) });
-  try {
-    context.writeTensor(input, Float32Array.of(1));
-    context.dispatch(graph, { x: input }, { y: output });
-    const [sum] = new Float32Array(await context.readTensor(output));
-    if (sum !== 2) throw new PhiError('backend', `1 + 1 gave ${sum}`);
-    return graph.devices ?? null;
-  } finally {
-    graph.destroy();
-    input.destroy();
-    output.destroy();
   }
 }

@@ -20,6 +20,8 @@ export interface HeadRequest {
   keep: boolean;
 }
 
+const NOTHING_ASKED: HeadRequest = { row: 0, target: 0, choice: null, keep: true };
+
 /** One graph of the network with the tensors that are its own. */
 export class Runner {
   readonly width: number;
@@ -61,14 +63,14 @@ export class Runner {
     built: { graph: MLGraph; inputs: string[] },
     { embedding, weights }: { embedding: EmbeddingRows; weights: Record<string, MLTensor> },
   ): Promise<Runner> {
-    const { width, slots, recent, head } = shape;
+    const { width, slots, visible, recent, head } = shape;
     const { headDim, hidden, vocab } = config;
     const inputs: Record<string, [MLDataType, number[]]> = {
       ids: ['int32', [width]],
       x: ['float32', [width, hidden]],
       cos: ['float32', [width, 1, headDim]],
       sin: ['float32', [width, 1, headDim]],
-      mask: ['float32', [width, slots + recent + width]],
+      mask: ['float32', [width, visible + recent + width]],
       keep: ['float32', [recent, 1]],
       place: ['float32', [recent, width]],
       row: ['int32', [1]],
@@ -96,7 +98,8 @@ export class Runner {
   }
 
   /** Computes `ids` at slots `past` and on, and adds them to the cache. Resolves when the run is queued. */
-  async run(cache: WebnnCache, ids: readonly number[], past: number, rope: RopeSet, { row, target, choice, keep }: HeadRequest): Promise<void> {
+  async run(cache: WebnnCache, ids: readonly number[], past: number, rope: RopeSet, request: HeadRequest = NOTHING_ASKED): Promise<void> {
+    const { row, target, choice, keep } = request;
     const { width, recent, head } = this.#shape;
     const tokens = ids.length;
     if (this.#own['ids'])
@@ -161,10 +164,10 @@ export class Runner {
     this.#write('sin', sin);
   }
 
-  /** `[width, slots + recent + width]`: 0 for a key that the query sees, HIDDEN for others. */
+  /** `[width, visible + recent + width]`: 0 for a key that the query sees, HIDDEN for others. */
   #mask(past: number, tokens: number, base: number, count: number): Float32Array<ArrayBuffer> {
-    const { width, slots, recent } = this.#shape;
-    const keys = slots + recent + width;
+    const { width, visible, recent } = this.#shape;
+    const keys = visible + recent + width;
     const window = this.#config.slidingWindow ?? Infinity;
     const mask = new Float32Array(width * keys).fill(HIDDEN);
     for (let i = 0; i < tokens; i++) {
@@ -174,8 +177,8 @@ export class Runner {
         if (from < end) mask.fill(0, i * keys + offset + from - start, i * keys + offset + end - start);
       };
       see(0, 0, base);
-      see(slots, base, base + count);
-      see(slots + recent, past, past + i + 1);
+      see(visible, base, base + count);
+      see(visible + recent, past, past + i + 1);
     }
     return mask;
   }

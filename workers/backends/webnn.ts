@@ -2,24 +2,21 @@
  * The WebNN backend: the network as one MLGraph, the cache in MLTensors, candidates chosen in the graph. On the CPU (LiteRT) further graphs
  * of the same network take wide chunks of a prompt; see webnn-plan.ts.
  */
-import type { Checkpoint } from '../checkpoint/types.ts';
+import type { Checkpoint, PhiConfig } from '../checkpoint/types.ts';
 import { PhiError } from '../errors.ts';
 import type { RopeSet } from '../graph/rope.ts';
 import { SUMMARY } from '../graph/webnn-select.ts';
 import { webnnPlan, type WebnnPlan } from '../graph/webnn-weights.ts';
-import { webnnGraph, type WebnnShape } from '../graph/webnn.ts';
 import type { DeviceWish, WeightForm } from '../protocol.ts';
-import { layout, tensorBytes, type WeightGroup } from '../weights/plan.ts';
 import { loadOrt, preferredBuild, weightFiles, type FormShelf, type Ort, type PrepareProgress } from './ort.ts';
 import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from './types.ts';
-import type { MLTensor } from './webnn-api.ts';
 import { WebnnCache } from './webnn-cache.ts';
 import { allCandidates, choose, readCandidates } from './webnn-choice.ts';
-import { compile } from './webnn-compile.ts';
 import { WebnnDevice } from './webnn-device.ts';
 import { EmbeddingRows } from './webnn-embedding.ts';
-import { cutIntoRuns, graphsFor, type WebnnGraphs } from './webnn-plan.ts';
-import { Runner } from './webnn-runner.ts';
+import { buildRunner, PrefillGraphs, type Network } from './webnn-network.ts';
+import { cutIntoRuns, graphsFor, refuseFatalBuild, runCost, type WebnnGraphs } from './webnn-plan.ts';
+import type { Runner } from './webnn-runner.ts';
 
 export { WEBNN_FORM_VERSION } from '../graph/webnn-weights.ts';
 
@@ -54,70 +51,35 @@ export async function createWebnnDecoder(checkpoint: Checkpoint, options: WebnnO
 async function onDevice(ort: Ort, device: WebnnDevice, checkpoint: Checkpoint, options: WebnnOptions, onProgress?: PrepareProgress): Promise<Decoder> {
   const { config } = checkpoint;
   const { form, slots, signal } = options;
-  const graphs = options.graphs ?? graphsFor(device.devices);
+  const graphs = options.graphs ?? graphsFor(device.probe.widthRatio, form);
   const started = performance.now();
   const plan = webnnPlan(checkpoint, form);
+  refuseFatalBuild(device.probe.devices, plan);
   const groups = [...plan.groups.norms, ...plan.groups.head, ...plan.groups.layers];
   const made = await weightFiles({ groups, shelf: options.shelf, onProgress, signal });
   const files = new Map(groups.map((group, i) => [group, made.files[i]!]));
   const prepared = performance.now();
-
-  const build = async (shape: WebnnShape) => {
-    signal?.throwIfAborted();
-    const { model, inputs } = webnnGraph(config, plan, shape);
-    const used = [...plan.groups.norms, ...(shape.head ? plan.groups.head : []), ...(shape.weights === 'constants' ? plan.groups.layers : [])];
-    const outputs = ['new_key', 'new_value', ...(shape.head ? ['logits', 'summary'] : [])];
-    const external = used.map((group) => ({ path: group.location, data: files.get(group)! }));
-    return { inputs, graph: await compile(ort, device, { model, inputs, outputs }, external) };
-  };
-  // The graph of constants first: its build takes three times the weights, and the tensors come on top afterwards.
-  const mainShape: WebnnShape = { width: graphs.main, slots, recent: graphs.recent, head: true, weights: 'constants' };
-  const embedding = new EmbeddingRows(checkpoint.embedding);
-  const main = await Runner.create(device, config, mainShape, await build(mainShape), { embedding, weights: {} });
-  const weights = graphs.prefill.length > 0 ? await weightTensors(device, plan.groups.layers, files) : {};
-  const prefill: Runner[] = [];
-  for (const width of graphs.prefill) {
-    const shape: WebnnShape = { width, slots, recent: 0, head: false, weights: 'inputs' };
-    prefill.push(await Runner.create(device, config, shape, await build(shape), { embedding, weights }));
-  }
-  const cache = await WebnnCache.create(device, config, slots, graphs.recent, graphs.prefill);
+  const network: Network = { ort, device, config, plan, slots, embedding: new EmbeddingRows(checkpoint.embedding) };
+  // The graph of constants first: its build takes three times the weights for a moment, and the tensors come on top of what stays of it.
+  const main = await buildRunner(network, { width: graphs.main, slots, visible: slots, recent: graphs.recent, head: true, weights: 'constants' }, files);
+  signal?.throwIfAborted();
+  const prefill = await PrefillGraphs.create(network, graphs.prefill, files);
+  const cache = await WebnnCache.create(device, config, slots, graphs.recent, prefill?.widths ?? []);
   if (made.made) options.shelf?.keep(made.form);
-  const constants = [...plan.groups.norms, ...plan.groups.head, ...plan.groups.layers].reduce((sum, group) => sum + layout(group).bytes, 0);
   const facts: DecoderFacts = {
     backend: 'webnn',
     wish: options.wish,
     device: device.describe(main.devices),
     form,
-    graphs: 1 + prefill.length,
+    graphs: 1,
+    widths: [graphs.main, ...(prefill?.widths ?? [])],
     nodesOnWasm: 0, // compile() rejects a network that is not whole
     threads: 1,
-    bytesHeld: constants + device.tensorBytes,
+    bytesHeld: made.form.size + device.tensorBytes,
     prepareMs: prepared - started,
     compileMs: performance.now() - prepared,
   };
-  const decoder = new WebnnDecoder(device, plan, checkpoint, cache, main, prefill, facts);
-  await decoder.measure();
-  return decoder;
-}
-
-/** The layers' matrices as tensors, by name: one copy for all graphs that take them as inputs. */
-async function weightTensors(device: WebnnDevice, groups: WeightGroup[], files: ReadonlyMap<WeightGroup, Blob>): Promise<Record<string, MLTensor>> {
-  const tensors: Record<string, MLTensor> = {};
-  for (const group of groups) {
-    const { offsets } = layout(group);
-    for (const [i, spec] of group.tensors.entries()) {
-      const tensor = await device.tensor(spec.dtype as MLTensor['dataType'], spec.dims);
-      device.context.writeTensor(
-        tensor,
-        await files
-          .get(group)!
-          .slice(offsets[i], offsets[i]! + tensorBytes(spec))
-          .arrayBuffer(),
-      );
-      tensors[spec.name] = tensor;
-    }
-  }
-  return tensors;
+  return new WebnnDecoder(device, plan, config, cache, main, prefill, facts);
 }
 
 class WebnnDecoder implements Decoder {
@@ -130,47 +92,18 @@ class WebnnDecoder implements Decoder {
   readonly #vocab: number;
   readonly #cache: WebnnCache;
   readonly #main: Runner;
-  readonly #prefill: Runner[];
-  /** Milliseconds that a run of each width takes. */
-  readonly #costs = new Map<number, number>();
+  readonly #prefill: PrefillGraphs | null;
 
-  constructor(device: WebnnDevice, plan: WebnnPlan, checkpoint: Checkpoint, cache: WebnnCache, main: Runner, prefill: Runner[], facts: DecoderFacts) {
+  constructor(device: WebnnDevice, plan: WebnnPlan, config: PhiConfig, cache: WebnnCache, main: Runner, prefill: PrefillGraphs | null, facts: DecoderFacts) {
     this.#device = device;
     this.#plan = plan;
-    this.#vocab = checkpoint.config.vocab;
+    this.#vocab = config.vocab;
     this.#cache = cache;
     this.#main = main;
     this.#prefill = prefill;
     this.facts = facts;
     this.slots = cache.slots;
     this.chunkTokens = Math.min(CHUNK_TOKENS, cache.slots);
-  }
-
-  /** Times a run of each graph, the second time, when the device's memory is touched. */
-  async measure(): Promise<void> {
-    const time = async (work: () => Promise<void>) => {
-      let ms = Infinity;
-      for (let i = 0; i < 2; i++) {
-        const started = performance.now();
-        await work();
-        ms = Math.min(ms, performance.now() - started);
-      }
-      return ms;
-    };
-    const single = async () => {
-      await this.#run(this.#main, [0], 0, 'short');
-      await this.#summary();
-    };
-    const least = await time(single);
-    this.#costs.set(this.#main.width, least);
-    for (const runner of this.#prefill) {
-      if (runner.width > this.slots) continue;
-      const both = await time(async () => {
-        await this.#run(runner, new Array<number>(runner.width).fill(0), 0, 'short');
-        await single();
-      });
-      this.#costs.set(runner.width, both - least);
-    }
   }
 
   async chunk({ ids, past, rope, choice, rows, targets, logits }: ChunkRequest): Promise<ChunkResult> {
@@ -188,7 +121,7 @@ class WebnnDecoder implements Decoder {
         // The head is computed on one row of a run: for every row the same run once more.
         for (let row = rows === 'all' ? 0 : run.length - 1; row < run.length; row++) {
           const target = targets?.[rows === 'all' ? at + row : 0] ?? 0;
-          await this.#run(this.#main, run, past + at, rope, { row, target, choice, keep: row === run.length - 1 });
+          await this.#main.run(this.#cache, run, past + at, rope, { row, target, choice, keep: row === run.length - 1 });
           found.push({ summary: await this.#summary(), logits: logits ? await this.#main.logits() : null });
         }
       }
@@ -205,37 +138,30 @@ class WebnnDecoder implements Decoder {
 
   async decode(id: number, past: number, rope: RopeSet, choice: Choice): Promise<number[]> {
     return this.#device.watched(async () => {
-      await this.#run(this.#main, [id], past, rope, { row: 0, target: 0, choice, keep: true });
+      await this.#main.run(this.#cache, [id], past, rope, { row: 0, target: 0, choice, keep: true });
       return [await this.#choose(await this.#summary(), choice)];
     });
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- the interface is asynchronous
   async dispose(): Promise<void> {
-    for (const runner of [this.#main, ...this.#prefill]) runner.destroy();
+    this.#main.destroy();
+    this.#prefill?.destroy();
     this.#cache.destroy();
     this.#device.destroy();
   }
 
   /** Puts tokens into the cache; nothing is asked of them. */
   async #fill(ids: readonly number[], past: number, rope: RopeSet): Promise<void> {
+    const costs = this.#prefill?.costs(past) ?? new Map<number, number>();
+    costs.set(this.#main.width, runCost(this.#main.width, false, this.slots));
     let at = 0;
-    for (const width of cutIntoRuns(ids.length, this.#costs)) {
-      const runner = this.#prefill.find((one) => one.width === width) ?? this.#main;
+    for (const width of cutIntoRuns(ids.length, costs)) {
       const run = ids.slice(at, at + width);
-      await this.#run(runner, run, past + at, rope);
+      const runner = width === this.#main.width ? this.#main : await this.#prefill!.runner(width, past + at);
+      await runner.run(this.#cache, run, past + at, rope);
       at += run.length;
     }
-  }
-
-  async #run(
-    runner: Runner,
-    ids: readonly number[],
-    past: number,
-    rope: RopeSet,
-    head: { row: number; target: number; choice: Choice | null; keep: boolean } = { row: 0, target: 0, choice: null, keep: true },
-  ): Promise<void> {
-    await runner.run(this.#cache, ids, past, rope, head);
   }
 
   /** The figures of the last run of the main graph. */

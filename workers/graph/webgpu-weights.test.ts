@@ -132,6 +132,21 @@ describe('webgpuPlan', () => {
   });
 });
 
+describe('float16', () => {
+  it('halves scales and mins, and leaves codes', async () => {
+    const bytes = async (dtype: 'float16' | 'float32') => {
+      const group = webgpuPlan(checkpoint(Q4_1), { ...OPTIONS, dtype }).groups.find(({ location }) => location === 'layers.0.down')!;
+      return group.make();
+    };
+    const [codes, scales, mins] = await bytes('float16');
+    const [wideCodes, wideScales] = await bytes('float32');
+    expect(codes).toEqual(wideCodes);
+    expect(scales!.byteLength).toBe(wideScales!.byteLength / 2);
+    const first = (view: ArrayBufferView) => new Uint16Array(view.buffer, view.byteOffset, 1)[0];
+    expect([first(scales!), first(mins!)]).toEqual([0x3800, 0x3c00]); // 0.5 and 1
+  });
+});
+
 describe('webgpuForms', () => {
   it('begins with the one that holds the file exactly', () => {
     expect(webgpuForms(checkpoint(Q4_1))[0]).toBe('int4');

@@ -1,8 +1,8 @@
 /** The weights of the WebGPU dialect: what each matrix is computed with, and the groups that hold it. */
 import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
-import { holdsExactly, packBlocks, type BlockSpec, type ErrorSum } from '../weights/blocks.ts';
+import { holdsExactly, packInto, type BlockSpec, type ErrorSum } from '../weights/blocks.ts';
 import { floatToHalf } from '../weights/half.ts';
-import type { WeightGroup, WeightTensor } from '../weights/plan.ts';
+import { roomFor, type WeightGroup, type WeightTensor } from '../weights/plan.ts';
 import { dequantise } from '../weights/rows.ts';
 import type { LinearName } from './decoder.ts';
 
@@ -183,11 +183,14 @@ function pieceGroup(matrix: Matrix, { cols, dtype, blocks }: MatrixPlan, { name,
     location: name,
     tensors,
     make: async () => {
-      const packed = await packBlocks(matrix, blocks, start, rows, error);
-      const parts: ArrayBufferView[] = [packed.codes, toDtype(packed.scales, dtype)];
-      if (packed.zeroPoints) parts.push(packed.zeroPoints);
-      if (packed.mins) parts.push(toDtype(packed.mins, dtype));
-      return parts;
+      const room = roomFor({ tensors });
+      const [codes, scales, shifts] = room as [Uint8Array, Uint8Array, Uint8Array?];
+      const floats = ({ buffer, byteOffset, byteLength }: Uint8Array) =>
+        dtype === 'float16' ? new Uint16Array(buffer, byteOffset, byteLength / 2) : new Float32Array(buffer, byteOffset, byteLength / 4);
+      const zeroPoints = shift === 'zero-points' ? shifts! : null;
+      const mins = shift === 'mins' ? floats(shifts!) : null;
+      await packInto({ codes, scales: floats(scales), zeroPoints, mins }, matrix, blocks, start, rows, error);
+      return room;
     },
   };
 }

@@ -18,6 +18,8 @@ export interface WebnnShape {
   width: number;
   /** Positions of the settled cache. */
   slots: number;
+  /** Positions of it, from the first, that are looked at. */
+  visible: number;
   /** Positions of the recent cache; 0: none, the run's own keys and values are the outputs. */
   recent: number;
   /** Computes the head on one row, and its candidates. */
@@ -45,7 +47,7 @@ const FLOAT16 = 10;
 
 /**
  * The model's protobuf. Inputs: `ids` int32 [width] or `x` float32 [width, hidden]; `cos`, `sin` float32 [width, 1, headDim] with the sign of
- * the rotation in sin and 1 and 0 where nothing is rotated; `mask` float32 [width, slots + recent + width], added to the scores; `key.l`,
+ * the rotation in sin and 1 and 0 where nothing is rotated; `mask` float32 [width, visible + recent + width], added to the scores; `key.l`,
  * `value.l`, `recent_key`, `recent_value` as cacheShapes; `keep` float32 [recent, 1]: 1 where the recent cache holds something; `place` float32
  * [recent, width]: 1 where a token goes; with a head `row` int32 [1] and those of webnn-select.ts. `inputs` are those that are left: what no
  * output needs is dropped.
@@ -137,7 +139,7 @@ interface AttentionPart {
   added(): { key: Value; value: Value };
 }
 
-function attentionPart(g: Graph, config: PhiConfig, { width, slots, recent }: WebnnShape): AttentionPart {
+function attentionPart(g: Graph, config: PhiConfig, { width, slots, visible, recent }: WebnnShape): AttentionPart {
   const { layers, heads, kvHeads, headDim, rotaryDim } = config;
   const group = heads / kvHeads;
   const rows = group * width; // queries of a key-value head
@@ -147,7 +149,8 @@ function attentionPart(g: Graph, config: PhiConfig, { width, slots, recent }: We
   const concat = (parts: Value[], axis: number) => (parts.length === 1 ? parts[0]! : g.op('Concat', parts, { axis: { int: axis } }));
   const cos = g.input('cos', 'float32', [width, 1, headDim]);
   const sin = g.input('sin', 'float32', [width, 1, headDim]);
-  const keys = slots + recent + width;
+  const keys = visible + recent + width;
+  const seen = (cache: Value, axis: number) => (visible === slots ? cache : slices(g, cache, axis, [visible])[0]!);
   const given = g.input('mask', 'float32', [width, keys]);
   // [rows, keys]: the same for every head of a group
   const mask = group === 1 || width === 1 ? given : reshape(g.op('Expand', [reshape(given, [1, width, keys]), g.int64([group, width, keys])]), [rows, keys]);
@@ -206,9 +209,9 @@ function attentionPart(g: Graph, config: PhiConfig, { width, slots, recent }: We
       ownKeys.push(key);
       ownValues.push(value);
       const near = (cache: ReturnType<typeof recentOf>, own: Value) => (cache ? concat([cache.parts[layer]!, own], 1) : own);
-      const all = g.op('Add', [scores(queries, [`key.${layer}`, near(recentKeys, key)]), mask]);
-      const [far, close] = slices(g, g.op('Softmax', [all], { axis: { int: -1 } }), 2, [slots, recent + width]) as [Value, Value];
-      const panels = g.op('MatMul', [reshape(far, [kvHeads, 1, rows, slots]), `value.${layer}`]); // [kvHeads, headDim / panel, rows, panel]
+      const all = g.op('Add', [scores(queries, [seen(`key.${layer}`, 1), near(recentKeys, key)]), mask]);
+      const [far, close] = slices(g, g.op('Softmax', [all], { axis: { int: -1 } }), 2, [visible, recent + width]) as [Value, Value];
+      const panels = g.op('MatMul', [reshape(far, [kvHeads, 1, rows, visible]), seen(`value.${layer}`, 2)]); // [kvHeads, headDim / panel, rows, panel]
       const settled = panel === headDim ? panels : transpose(panels, [0, 2, 1, 3]);
       const mixed = g.op('Add', [reshape(settled, [kvHeads, rows, headDim]), g.op('MatMul', [close, near(recentValues, value)])]);
       if (width === 1) return reshape(mixed, [1, heads * headDim]);

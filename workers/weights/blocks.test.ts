@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BlockForm, Matrix } from '../checkpoint/types.ts';
-import { holdsExactly, packBlocks, quantiseBlocks, type BlockSpec, type PackedBlocks } from './blocks.ts';
+import { holdsExactly, packBlocks, quantiseBlocks, type BlockSpec, type ErrorSum, type PackedBlocks } from './blocks.ts';
 import vectors from './blocks.vectors.json' with { type: 'json' };
 import { dequantise, type BlockRows, type Rows } from './rows.ts';
 
@@ -32,6 +32,11 @@ function unpack(packed: PackedBlocks, rows: number, cols: number, { bits, block 
   });
 }
 
+async function pack(matrix: Matrix, spec: BlockSpec, start = 0, count = matrix.rows): Promise<PackedBlocks & { sum: ErrorSum }> {
+  const sum = { error: 0, weights: 0 };
+  return { ...(await packBlocks(matrix, spec, start, count, sum)), sum };
+}
+
 const randomBlocks = (bits: 4 | 8, block: number, mins: 'none' | 'float' | 'integral'): BlockRows => {
   let seed = 1;
   const random = () => (seed = (seed * 48271) % 2147483647) / 2147483647;
@@ -46,10 +51,9 @@ describe('quantiseBlocks', () => {
     const { block, symmetric } = expected;
     const bits = expected.bits as 4 | 8;
     const spec: BlockSpec = { bits, block, shift: symmetric ? 'none' : 'zero-points' };
-    const sum = { error: 0, weights: 0 };
     const matrix = matrixOf({ kind: 'float', rows: ROWS, cols: COLS, values: VALUES }, { kind: 'float', bits: 32 });
-    const packed = await packBlocks(matrix, spec, 0, ROWS, sum);
-    expect(packed.scales.map((scale) => scale + 0)).toEqual(Float32Array.from(expected.scales, (scale) => scale + 0)); // -0 is 0
+    const { sum, ...packed } = await pack(matrix, spec);
+    expect(Float32Array.from(packed.scales, (scale) => scale + 0)).toEqual(Float32Array.from(expected.scales, (scale) => scale + 0)); // -0 is 0
     expect([...packed.codes]).toEqual(expected.codes);
     // A block of zeros has any zero point.
     const scaled = expected.scales.map((scale) => scale !== 0);
@@ -96,8 +100,7 @@ describe('packBlocks', () => {
   it.each(cases)('is exact: %s', async (_, rows, spec) => {
     const form: BlockForm = { kind: 'blocks', bits: rows.bits, block: rows.block, symmetric: !rows.mins, integral: spec.shift === 'zero-points' };
     expect(holdsExactly(form, spec)).toBe(true);
-    const sum = { error: 0, weights: 0 };
-    const packed = await packBlocks(matrixOf(rows, form), spec, 0, rows.rows, sum);
+    const { sum, ...packed } = await pack(matrixOf(rows, form), spec);
     expect(sum).toEqual({ error: 0, weights: 0 });
     const wanted = dequantise(rows);
     unpack(packed, rows.rows, rows.cols, spec).forEach((value, i) => expect(value).toBeCloseTo(wanted[i]!, 6));
@@ -107,8 +110,8 @@ describe('packBlocks', () => {
     const rows = randomBlocks(4, 32, 'none');
     const spec: BlockSpec = { bits: 4, block: 32, shift: 'none' };
     const matrix = matrixOf(rows, { kind: 'blocks', bits: 4, block: 32, symmetric: true });
-    const all = await packBlocks(matrix, spec, 0, 3, { error: 0, weights: 0 });
-    const last = await packBlocks(matrix, spec, 2, 1, { error: 0, weights: 0 });
+    const all = await pack(matrix, spec);
+    const last = await pack(matrix, spec, 2, 1);
     expect(last.codes).toEqual(all.codes.slice(128));
     expect(last.scales).toEqual(all.scales.slice(8));
   });
@@ -117,7 +120,7 @@ describe('packBlocks', () => {
     const rows = randomBlocks(4, 32, 'none');
     rows.mins = rows.scales.map((scale) => scale * 20);
     const matrix = matrixOf(rows, { kind: 'blocks', bits: 4, block: 32, symmetric: false, integral: true });
-    await expect(packBlocks(matrix, { bits: 4, block: 32, shift: 'zero-points' }, 0, 3, { error: 0, weights: 0 })).rejects.toThrow('does not fit 4 bits');
+    await expect(pack(matrix, { bits: 4, block: 32, shift: 'zero-points' })).rejects.toThrow('does not fit 4 bits');
   });
 });
 

@@ -3,6 +3,7 @@
  * scale a block, and what shifts a block: nothing (code 2^(bits - 1) is zero), zero points, or a float for each block kept apart.
  */
 import type { Matrix } from '../checkpoint/types.ts';
+import { floatToHalf } from './half.ts';
 import { toForm } from './matrix.ts';
 import { dequantise, type BlockRows, type Rows } from './rows.ts';
 
@@ -13,15 +14,15 @@ export interface BlockSpec {
   shift: 'none' | 'zero-points' | 'mins';
 }
 
-export interface PackedBlocks {
+export interface PackedBlocks<F extends Float32Array | Uint16Array = Float32Array> {
   /** `[N, K * bits / 8]` */
   codes: Uint8Array;
   /** `[N, K / block]` */
-  scales: Float32Array;
+  scales: F;
   /** `[N, ceil(K / block * bits / 8)]`, present with zero points. */
   zeroPoints: Uint8Array | null;
   /** `[N, K / block]`: what is added to every weight of the block; present with mins. */
-  mins: Float32Array | null;
+  mins: F | null;
 }
 
 /** Squared error and squared weights, summed over what was requantised. */
@@ -35,25 +36,41 @@ const TILE = 64;
 
 /** Rows `[start, start + count)` of `matrix`, packed. Exact when the matrix's own form fits `spec`; else quantised, and `sum` grows by the error. */
 export async function packBlocks(matrix: Matrix, spec: BlockSpec, start: number, count: number, sum: ErrorSum): Promise<PackedBlocks> {
+  const blocks = matrix.cols / spec.block;
+  const out: PackedBlocks = {
+    codes: new Uint8Array((count * matrix.cols * spec.bits) / 8),
+    scales: new Float32Array(count * blocks),
+    zeroPoints: spec.shift === 'zero-points' ? new Uint8Array(count * Math.ceil((blocks * spec.bits) / 8)) : null,
+    mins: spec.shift === 'mins' ? new Float32Array(count * blocks) : null,
+  };
+  await packInto(out, matrix, spec, start, count, sum);
+  return out;
+}
+
+/** The same into arrays that are there; what is Uint16Array becomes float16. */
+export async function packInto(
+  out: PackedBlocks<Float32Array | Uint16Array>,
+  matrix: Matrix,
+  spec: BlockSpec,
+  start: number,
+  count: number,
+  sum: ErrorSum,
+): Promise<void> {
   const { cols } = matrix;
   const blocks = cols / spec.block;
   const zeroBytes = Math.ceil((blocks * spec.bits) / 8);
-  const out: PackedBlocks = {
-    codes: new Uint8Array((count * cols * spec.bits) / 8),
-    scales: new Float32Array(count * blocks),
-    zeroPoints: spec.shift === 'zero-points' ? new Uint8Array(count * zeroBytes) : null,
-    mins: spec.shift === 'mins' ? new Float32Array(count * blocks) : null,
-  };
   for (let row = 0; row < count; row += TILE) {
     const some = Math.min(TILE, count - row);
     const rows = asBlocks(await matrix.read(start + row, some), spec, sum);
     writeCodes(rows.codes, spec.bits, out.codes, (row * cols * spec.bits) / 8);
-    out.scales.set(rows.scales, row * blocks);
-    if (out.mins && rows.mins) out.mins.set(rows.mins, row * blocks);
+    writeFloats(rows.scales, out.scales, row * blocks);
+    if (out.mins && rows.mins) writeFloats(rows.mins, out.mins, row * blocks);
     if (out.zeroPoints && rows.mins) writeZeroPoints(rows, out.zeroPoints, row * zeroBytes);
   }
-  return out;
 }
+
+const writeFloats = (values: Float32Array, out: Float32Array | Uint16Array, offset: number) =>
+  out.set(out instanceof Uint16Array ? floatToHalf(values) : values, offset);
 
 /** Whether blocks of `form` can be written as `spec` without loss. */
 export function holdsExactly(form: Matrix['form'], spec: BlockSpec): boolean {

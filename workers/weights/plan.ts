@@ -30,7 +30,7 @@ const ALIGNMENT = 64;
 const align = (offset: number) => Math.ceil(offset / ALIGNMENT) * ALIGNMENT;
 
 /** Offsets of a group's tensors and the group's size, in bytes. */
-export function layout(group: WeightGroup): { offsets: number[]; bytes: number } {
+export function layout(group: Pick<WeightGroup, 'tensors'>): { offsets: number[]; bytes: number } {
   let at = 0;
   const offsets = group.tensors.map((tensor) => {
     const offset = align(at);
@@ -40,20 +40,29 @@ export function layout(group: WeightGroup): { offsets: number[]; bytes: number }
   return { offsets, bytes: at };
 }
 
+/** Room for a group's tensors as they lie in its file. A `make` that fills and returns these has no other copy of them. */
+export function roomFor(group: Pick<WeightGroup, 'tensors'>): Uint8Array<ArrayBuffer>[] {
+  const { offsets, bytes } = layout(group);
+  const file = new ArrayBuffer(bytes);
+  return group.tensors.map((tensor, i) => new Uint8Array(file, offsets[i], tensorBytes(tensor)));
+}
+
 /** Makes a group's bytes as they lie in its external-data file. */
 export async function materialise(group: WeightGroup): Promise<Uint8Array<ArrayBuffer>> {
   const { offsets, bytes } = layout(group);
   const parts = await group.make();
-  if (parts.length === 1 && offsets[0] === 0 && parts[0]!.byteLength === bytes && parts[0]!.buffer instanceof ArrayBuffer) {
-    return new Uint8Array(parts[0]!.buffer, parts[0]!.byteOffset, bytes);
-  }
-  const out = new Uint8Array(bytes);
   parts.forEach((part, i) => {
     if (part.byteLength !== tensorBytes(group.tensors[i]!)) {
       throw new RangeError(`${group.tensors[i]!.name}: made ${part.byteLength} bytes, planned ${tensorBytes(group.tensors[i]!)}`);
     }
-    out.set(new Uint8Array(part.buffer, part.byteOffset, part.byteLength), offsets[i]);
   });
+  const file = parts[0]?.buffer;
+  const base = parts[0]?.byteOffset ?? 0;
+  if (file instanceof ArrayBuffer && parts.every((part, i) => part.buffer === file && part.byteOffset === base + offsets[i]!)) {
+    return new Uint8Array(file, base, bytes);
+  }
+  const out = new Uint8Array(bytes);
+  parts.forEach((part, i) => out.set(new Uint8Array(part.buffer, part.byteOffset, part.byteLength), offsets[i]));
   return out;
 }
 
