@@ -6,14 +6,13 @@ import { wasmGraph } from '../graph/wasm.ts';
 import { wasmWeights, type WasmForm } from '../graph/wasm-weights.ts';
 import { KvCache } from './kv-cache.ts';
 import { createSession, loadOrt, preferredBuild, type FormShelf, type Ort, type PrepareProgress } from './ort.ts';
+import { selectionFeeds } from './wasm-selection.ts';
 import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from './types.ts';
 
 /** Tokens in one prefill run. Larger ones gain nothing: activations leave the cache, and Stop waits for the run. */
 const CHUNK_TOKENS = 256;
 /** Tokens that one decode run may choose; the caller asks for as many as fit its time slice. */
 const MAX_STEPS = 16;
-/** Candidates kept when top-k is off: the mass behind the first thousand is below float32's rounding at usual temperatures. */
-const MOST_CANDIDATES = 1024;
 
 /** Loads the model on the CPU. `slots`: longest sequence in tokens. */
 export async function createWasmDecoder(
@@ -57,7 +56,6 @@ class WasmDecoder implements Decoder {
   readonly #session: InferenceSession;
   readonly #config: PhiConfig;
   readonly #cache: KvCache;
-  readonly #unseen: Float32Array;
 
   constructor(ort: Ort, session: InferenceSession, config: PhiConfig, slots: number, facts: DecoderFacts) {
     this.#ort = ort;
@@ -66,7 +64,6 @@ class WasmDecoder implements Decoder {
     this.slots = slots;
     this.facts = facts;
     this.#cache = new KvCache(config, slots);
-    this.#unseen = new Float32Array(config.vocab);
   }
 
   async chunk({ ids, past, rope, choice, rows, targets, logits }: ChunkRequest): Promise<ChunkResult> {
@@ -114,7 +111,7 @@ class WasmDecoder implements Decoder {
       targets: int64(targets),
       randoms: new Tensor('float32', randoms, [randoms.length]),
       stop: int64(choice?.stop.length ? choice.stop : [-1]),
-      ...this.#selection(choice),
+      ...selectionFeeds(Tensor, this.#config.vocab, choice),
     };
     const slots = this.#cache.slots;
     const fetches = [...wanted];
@@ -130,21 +127,5 @@ class WasmDecoder implements Decoder {
       this.#cache.write(layer, past, added, result[`new_key.${layer}`]!.data as Float32Array, result[`new_value.${layer}`]!.data as Float32Array);
     }
     return result;
-  }
-
-  #selection(choice: Choice | null): Record<string, Tensor> {
-    const { Tensor } = this.#ort;
-    const scalar = (value: number) => new Tensor('float32', [value], []);
-    const s = choice?.sampling;
-    const greedy = !s || s.temperature <= 0;
-    const k = greedy ? 1 : Math.min(this.#config.vocab, s.topK > 0 ? s.topK : MOST_CANDIDATES);
-    return {
-      inverse_temperature: scalar(greedy ? 1 : 1 / s.temperature),
-      k: new Tensor('int64', BigInt64Array.of(BigInt(k)), [1]),
-      top_p: scalar(greedy ? 1 : s.topP),
-      min_p: scalar(greedy ? 0 : s.minP),
-      penalty: scalar(s?.repetitionPenalty ?? 1),
-      seen: new Tensor('float32', choice?.seen ?? this.#unseen, [this.#config.vocab]),
-    };
   }
 }

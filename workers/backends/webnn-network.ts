@@ -7,7 +7,7 @@ import type { Ort } from './ort.ts';
 import type { MLTensor } from './webnn-api.ts';
 import { compile } from './webnn-compile.ts';
 import type { WebnnDevice } from './webnn-device.ts';
-import type { EmbeddingRows } from './webnn-embedding.ts';
+import type { EmbeddingRows } from './embedding-rows.ts';
 import { runCost, visibleSlots } from './webnn-plan.ts';
 import { Runner } from './webnn-runner.ts';
 

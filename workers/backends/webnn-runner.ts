@@ -6,7 +6,7 @@ import type { Choice } from './types.ts';
 import type { MLDataType, MLGraph, MLTensor } from './webnn-api.ts';
 import type { WebnnCache } from './webnn-cache.ts';
 import type { WebnnDevice } from './webnn-device.ts';
-import type { EmbeddingRows } from './webnn-embedding.ts';
+import type { EmbeddingRows } from './embedding-rows.ts';
 
 /** Added to the score of a key that must not be seen; finite, so that a row that sees nothing gives no NaN. */
 const HIDDEN = -1e30;

@@ -13,7 +13,7 @@ import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from '.
 import { WebnnCache } from './webnn-cache.ts';
 import { allCandidates, choose, readCandidates } from './webnn-choice.ts';
 import { WebnnDevice } from './webnn-device.ts';
-import { EmbeddingRows } from './webnn-embedding.ts';
+import { EmbeddingRows } from './embedding-rows.ts';
 import { buildRunner, PrefillGraphs, type Network } from './webnn-network.ts';
 import { cutIntoRuns, graphsFor, refuseFatalBuild, runCost, type WebnnGraphs } from './webnn-plan.ts';
 import type { Runner } from './webnn-runner.ts';

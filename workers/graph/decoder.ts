@@ -27,6 +27,11 @@ export type LinearName = `layers.${number}.${'qkv' | 'output' | 'gateUp' | 'down
 
 /** Token ids `[tokens]` -> normed hidden states `[tokens, hidden]`, ready for the head. */
 export function decoder(g: Graph, config: PhiConfig, dialect: Dialect, ids: Value): Value {
+  return decoderStates(g, config, dialect, ids).normed;
+}
+
+/** The same, with the hidden states before the norm, which is what a stage hands to the next. */
+export function decoderStates(g: Graph, config: PhiConfig, dialect: Dialect, ids: Value): { hidden: Value; normed: Value } {
   let hidden = dialect.embed(g, ids);
   let normed = dialect.norm(g, hidden, 'layers.0.attentionNorm');
   for (let layer = 0; layer < config.layers; layer++) {
@@ -38,7 +43,7 @@ export function decoder(g: Graph, config: PhiConfig, dialect: Dialect, ids: Valu
     hidden = next.sum;
     normed = next.normed;
   }
-  return normed;
+  return { hidden, normed };
 }
 
 function stepByStep(g: Graph, dialect: Dialect, layer: number, x: Value, y: Value): { sum: Value; activated: Value } {

@@ -16,7 +16,7 @@ import { declareSelectInputs, select, type SelectInputs } from './select.ts';
 import type { WasmForm } from './wasm-weights.ts';
 
 /** Graph inputs besides those of SelectInputs: see `wasmGraph`. */
-interface Inputs {
+export interface Inputs {
   ids: Value; // int64 [tokens]
   past: Value; // int64 scalar: valid slots of the cache
   cos: Value; // float32 [positions, rotaryDim / 2], from position `past` on
@@ -41,11 +41,7 @@ const HIDDEN = -1e30; // score of a key that must not be seen; finite, so that a
 export function wasmGraph(config: PhiConfig, form: WasmForm, groups: WeightGroup[]): Uint8Array {
   const g = new Graph('phi_wasm');
   for (const group of groups) declare(g, group);
-  if (form === 'int8') {
-    const { outer, inner, left, right } = rotationFactors(config.intermediate);
-    g.tensor(ROTATE_LEFT, 'float32', [outer, outer], left);
-    g.tensor(ROTATE_RIGHT, 'float32', [inner, inner], right);
-  }
+  if (form === 'int8') declareRotation(g, config);
   const half = config.rotaryDim / 2;
   const { layers, kvHeads, headDim, vocab } = config;
   const perLayer = <T>(make: (layer: number) => T) => Array.from({ length: layers }, (_, layer) => make(layer));
@@ -82,6 +78,13 @@ export function wasmGraph(config: PhiConfig, form: WasmForm, groups: WeightGroup
   return g.toModel();
 }
 
+/** The rotation of `down`'s inputs, which the dialect applies at run time. */
+export function declareRotation(g: Graph, config: PhiConfig): void {
+  const { outer, inner, left, right } = rotationFactors(config.intermediate);
+  g.tensor(ROTATE_LEFT, 'float32', [outer, outer], left);
+  g.tensor(ROTATE_RIGHT, 'float32', [inner, inner], right);
+}
+
 function chunkGraph(
   outer: Graph,
   config: PhiConfig,
@@ -92,13 +95,7 @@ function chunkGraph(
   const g = outer.subgraph('chunk');
   const { dialect, added } = wasmDialect(g, config, form, inputs, inputs.ids, g.int64(0), null);
   const hidden = decoder(g, config, dialect, inputs.ids);
-  const logits = dialect.linear(g, g.op('Gather', [hidden, headRows]), 'head'); // [rows, vocab]
-  const argmax = g.op('ArgMax', [logits], { axis: { int: 1 }, keepdims: { int: 0 } });
-  const lastRow = g.op('Gather', [logits, g.int64([-1])]); // [1, vocab]
-  const id = select(g, inputs.select, lastRow, g.op('Gather', [randoms, g.int64([0])]));
-  const target = g.op('GatherElements', [logits, g.op('Unsqueeze', [targets, g.int64([1])])], { axis: { int: 1 } });
-  const total = g.op('ReduceLogSumExp', [logits, g.int64([1])], { keepdims: { int: 1 } });
-  const logprobs = g.op('Squeeze', [g.op('Sub', [target, total]), g.int64([1])]);
+  const { id, argmax, logprobs, logits } = headOutputs(g, dialect, hidden, inputs.select, { headRows, targets, randoms });
   const emit = (value: Value, dtype: 'int64' | 'float32') => g.output(g.rename(value, g.fresh('chunk_out')), dtype, null);
   emit(id, 'int64');
   emit(argmax, 'int64');
@@ -107,6 +104,23 @@ function chunkGraph(
   added.keys.forEach((key) => emit(key, 'float32'));
   added.values.forEach((value) => emit(value, 'float32'));
   return g;
+}
+
+/** What a chunk gives of its normed hidden states: a token after the last of `headRows`, and of each of them the best token, the target's log-probability, the logits. */
+export function headOutputs(
+  g: Graph,
+  dialect: Dialect,
+  normed: Value,
+  inputs: SelectInputs,
+  { headRows, targets, randoms }: { headRows: Value; targets: Value; randoms: Value },
+): { id: Value; argmax: Value; logprobs: Value; logits: Value } {
+  const logits = dialect.linear(g, g.op('Gather', [normed, headRows]), 'head'); // [rows, vocab]
+  const argmax = g.op('ArgMax', [logits], { axis: { int: 1 }, keepdims: { int: 0 } });
+  const lastRow = g.op('Gather', [logits, g.int64([-1])]); // [1, vocab]
+  const id = select(g, inputs, lastRow, g.op('Gather', [randoms, g.int64([0])]));
+  const target = g.op('GatherElements', [logits, g.op('Unsqueeze', [targets, g.int64([1])])], { axis: { int: 1 } });
+  const total = g.op('ReduceLogSumExp', [logits, g.int64([1])], { keepdims: { int: 1 } });
+  return { id, argmax, logprobs: g.op('Squeeze', [g.op('Sub', [target, total]), g.int64([1])]), logits };
 }
 
 function loopGraph(outer: Graph, config: PhiConfig, form: WasmForm, inputs: Inputs, { randoms, stop }: { randoms: Value; stop: Value }): Graph {
@@ -156,7 +170,7 @@ function loopGraph(outer: Graph, config: PhiConfig, form: WasmForm, inputs: Inpu
 /**
  * The dialect of one step. `before` is what the run's earlier steps have added, null in a chunk; `added` fills with that and this step's.
  */
-function wasmDialect(
+export function wasmDialect(
   g: Graph,
   config: PhiConfig,
   form: WasmForm,

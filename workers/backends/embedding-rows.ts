@@ -1,4 +1,5 @@
 import type { Matrix } from '../checkpoint/types.ts';
+import type { Rotation } from '../weights/rotate.ts';
 import { dequantise } from '../weights/rows.ts';
 
 /** Bytes of rows that are kept. */
@@ -7,11 +8,14 @@ const KEPT_BYTES = 8 * 1024 * 1024;
 /** Rows of the embedding, read from the checkpoint when needed: a table of 200,000 tokens is not worth its place on a device. */
 export class EmbeddingRows {
   readonly #table: Matrix;
+  readonly #rotation: Rotation | null;
   readonly #most: number;
   readonly #kept = new Map<number, Promise<Float32Array>>();
 
-  constructor(table: Matrix) {
+  /** `rotation`: of the residual stream, where the network computes with a rotated one. */
+  constructor(table: Matrix, rotation: Rotation | null = null) {
     this.#table = table;
+    this.#rotation = rotation;
     this.#most = Math.max(256, Math.floor(KEPT_BYTES / (table.cols * Float32Array.BYTES_PER_ELEMENT)));
   }
 
@@ -26,7 +30,11 @@ export class EmbeddingRows {
   #row(id: number): Promise<Float32Array> {
     const known = this.#kept.get(id);
     if (known) return known;
-    const row = this.#table.read(id, 1).then(dequantise);
+    const row = this.#table.read(id, 1).then((rows) => {
+      const values = dequantise(rows);
+      this.#rotation?.apply(values, 0);
+      return values;
+    });
     this.#kept.set(id, row);
     row.catch(() => this.#kept.delete(id)); // a failed read is tried again next time
     for (const oldest of this.#kept.keys()) {
