@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defaultClientConditions, defineConfig } from 'vite';
+import { supplyChain } from './scripts/supply-chain.ts';
 import { ISOLATION_HEADERS } from './workers/headers.ts';
 
 /** Entries of the app; `evaluate.html` is the headless door of `npm run evaluate`. */
@@ -11,7 +12,7 @@ const QUIET = { pluginTimings: false };
 
 export default defineConfig({
   base: './',
-  plugins: [svelte()],
+  plugins: [svelte(), supplyChain(import.meta.dirname)],
   resolve: {
     // ONNX Runtime with its glue and WebAssembly as files of their own; see workers/backends/ort-files.ts.
     conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions],

@@ -245,6 +245,9 @@ export const en = {
   newChats: 'New chats',
   shortcuts: 'Keyboard',
   keyNewline: 'New line',
+  aboutApp: 'About',
+  licences: 'Licences of what this app is made of',
+  licencesFailed: 'The list of licences could not be fetched',
   resetSettings: 'Reset all settings',
 
   // Diagnostics

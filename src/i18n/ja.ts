@@ -238,6 +238,9 @@ export const ja: Catalogue = {
   newChats: '新しいチャット',
   shortcuts: 'キーボード',
   keyNewline: '改行',
+  aboutApp: 'このアプリについて',
+  licences: 'このアプリに含まれるソフトウェアとモデルのライセンス',
+  licencesFailed: 'ライセンスの一覧を取得できませんでした',
   resetSettings: 'すべての設定を初期化',
 
   // Diagnostics
