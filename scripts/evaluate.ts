@@ -29,11 +29,11 @@ async function evaluate(options: Options, report: EvaluateReport): Promise<void>
   const expected = options.cases === undefined ? null : await readExpected(options.cases);
   const text = options.text === undefined ? null : await readFile(options.text, 'utf8');
   const files = await selectModel(options.model);
-  const { backend, form, device, contextLength, threads } = options;
+  const { backend, form, device, contextLength, threads, stages } = options;
   const browser = { gpu: backend !== 'wasm', realGpu: options.browser !== undefined, executable: options.browser, args: options.browserArgs };
   const host = await startEngineHost(browser);
   try {
-    const engine = await host.open(files, { backend, form, device, contextLength, threads });
+    const engine = await host.open(files, { backend, form, device, contextLength, threads, stages });
     report.engine = engine.report;
     console.log(engineLine(engine.report));
     for (const [index, one] of (expected?.cases ?? []).entries()) {

@@ -86,12 +86,15 @@ export class Engine implements EngineApi {
 
   async #load(stored: StoredModel, request: LoadRequest, signal: AbortSignal, onProgress: OnProgress): Promise<EngineReport> {
     const started = performance.now();
-    const checkpoint = await openCheckpoint(await this.#store.openStored(stored.id));
+    const files = await this.#store.openStored(stored.id);
+    const checkpoint = await openCheckpoint(files);
     const talk = conversation(createTokenizer(checkpoint.tokenizer), checkpoint);
     const onPrepare = (done: number, total: number) => onProgress({ phase: 'prepare', done, total, what: 'weights' });
     const shelf = (form: string, version: number) => this.#shelf(stored, form, version);
     const selfTestIds = () => talk.tokenizer.encode(SELF_TEST_TEXT);
-    const { decoder, rejected } = await chooseDecoder(checkpoint, { ...request, form: request.form ?? 'auto', shelf, selfTestIds, signal }, onPrepare);
+    const mayKeep = (bytes: number) => this.#store.mayKeepForm(bytes);
+    const wish = { ...request, form: request.form ?? ('auto' as const), shelf, mayKeep, files, selfTestIds, signal };
+    const { decoder, rejected } = await chooseDecoder(checkpoint, wish, onPrepare);
     try {
       signal.throwIfAborted();
       onProgress({ phase: 'warm-up' });

@@ -20,6 +20,8 @@ export interface EvaluateOptions {
   /** KV slots; absent: what the model and device allow. */
   contextLength?: number;
   threads?: number;
+  /** WASM: consecutive workers that the model is cut into; absent: as few as hold it. */
+  stages?: number;
 }
 
 export interface GreedyResult {

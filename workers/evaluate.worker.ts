@@ -22,8 +22,9 @@ class Evaluator implements EvaluateApi {
 
   async open(files: RemoteFile[], options: EvaluateOptions) {
     const started = performance.now();
-    const checkpoint = await openCheckpoint(new Map(files.map((file) => [file.path, httpSource(file.path, file.url, file.bytes)])));
-    const { decoder, rejected } = await chooseDecoder(checkpoint, options);
+    const sources = new Map(files.map((file) => [file.path, httpSource(file.path, file.url, file.bytes)]));
+    const checkpoint = await openCheckpoint(sources);
+    const { decoder, rejected } = await chooseDecoder(checkpoint, { ...options, files: sources });
     this.#open = { checkpoint, decoder };
     return engineReport({
       model: files[0]?.path ?? '',

@@ -60,6 +60,8 @@ export interface LoadRequest {
   /** KV slots; 0 = what the device and model allow. */
   contextLength: number;
   threads?: number;
+  /** WASM: consecutive workers that the model is cut into; absent: as few as hold it. */
+  stages?: number;
   power?: 'low-power' | 'high-performance';
 }
 

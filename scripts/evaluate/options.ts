@@ -18,6 +18,7 @@ export interface Options {
   tolerance: number;
   contextLength?: number;
   threads?: number;
+  stages?: number;
   browser?: string;
   browserArgs: string[];
   json?: string;
@@ -34,6 +35,7 @@ Runs the built app's own engine in a headless browser on a model from the disk.
   --tolerance X     largest difference of a logit; ${DEFAULT_TOLERANCE}
   --context N       KV slots; what model and device allow
   --threads N       of WebAssembly; all cores
+  --stages N        cuts the model into N workers on WASM; as few as hold it
   --browser PATH    another browser than the one from npm (with the machine's own GPU)
   --browser-arg X   a flag for the browser; may be repeated
   --json OUT.json   writes all figures there
@@ -66,6 +68,7 @@ export function parseOptions(args: string[]): Options | null {
       tolerance: { type: 'string', default: String(DEFAULT_TOLERANCE) },
       context: { type: 'string' },
       threads: { type: 'string' },
+      stages: { type: 'string' },
       browser: { type: 'string' },
       'browser-arg': { type: 'string', multiple: true, default: [] },
       json: { type: 'string' },
@@ -88,6 +91,7 @@ export function parseOptions(args: string[]): Options | null {
     tolerance,
     contextLength: positive('context', values.context),
     threads: positive('threads', values.threads),
+    stages: positive('stages', values.stages),
     browser: values.browser,
     browserArgs: values['browser-arg'],
     json: values.json,

@@ -1,6 +1,7 @@
 /** Memory that a model needs on a backend: weights, cache and working space, before anything of it is downloaded. */
 import type { BackendId, WeightForm } from '../protocol.ts';
 import { WASM_BYTES, type GpuFacts } from './device.ts';
+import { cutLayers } from './stages.ts';
 import { cacheBytesPerToken, gpuWeightBytes, wasmWeightBytes, type ModelShape, type SourceMix } from './weights.ts';
 
 const MiB = 2 ** 20;
@@ -37,6 +38,9 @@ export interface EstimateRequest {
   gpu: GpuFacts | null;
 }
 
+/** The most stages that a model is cut into for WASM: enough for Phi-4 (14B) with a long context. */
+export const MAX_WASM_STAGES = 8;
+
 /** `stages` is the most that the engine may cut a model into. */
 export function estimateWasm(
   { shape, slots: wished, form = 'int8' }: Pick<EstimateRequest, 'shape' | 'slots'> & { form?: 'int8' | 'float32' },
@@ -48,10 +52,12 @@ export function estimateWasm(
   const activations = activationBytes(shape, slots, 4);
   /** Of `count` stages the last holds the head; one alone holds the embedding too, several read its rows from the store. */
   const heap = (count: number) => {
-    const layers = Math.ceil(shape.layers / count);
-    const outer = count === 1 ? weights.embedding + weights.head : weights.head;
-    // Every input of a run is copied into the memory, so the cache is there a second time while it lasts.
-    return layers * weights.layer + outer + (cacheBytes * layers) / shape.layers + activations + RUNTIME_BYTES;
+    const memories = cutLayers(shape, form, count).map(({ from, to }) => {
+      const outer = (count === 1 ? weights.embedding : 0) + (to === shape.layers ? weights.head : 0);
+      // Every input of a run is copied into the memory, so the cache is there a second time while it lasts.
+      return (to - from) * (weights.layer + cacheBytes / shape.layers) + outer + activations + RUNTIME_BYTES;
+    });
+    return Math.max(...memories);
   };
   let count = 1;
   while (count < Math.min(stages, shape.layers) && heap(count) > WASM_BYTES) count++;

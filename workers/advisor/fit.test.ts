@@ -87,7 +87,7 @@ describe('a model', () => {
   });
 
   it('larger than a WASM memory is told so with both figures', () => {
-    const { verdict, fits } = assess(mini, { ...laptop, gpu: null }, 4096);
+    const { verdict, fits } = assess(mini, { ...laptop, gpu: null }, 4096, 1);
     const [reason] = on(fits, 'wasm').reasons;
     expect(verdict).toBe('no');
     expect(fits[0].estimate.backend).toBe('wasm'); // what is not there explains nothing

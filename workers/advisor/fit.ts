@@ -1,6 +1,6 @@
 /** Whether a model fits a device, backend by backend, and why not. Reasons are keys with figures: the page puts them into words. */
 import { gpuBudget, memoryBudget, WASM_BYTES, type DeviceFacts } from './device.ts';
-import { estimateWasm, estimateWebgpu, estimateWebnn, type Estimate } from './estimate.ts';
+import { estimateWasm, estimateWebgpu, estimateWebnn, MAX_WASM_STAGES, type Estimate } from './estimate.ts';
 import type { ModelShape, SourceMix } from './weights.ts';
 
 /** Figures are bytes unless named otherwise. */
@@ -55,9 +55,6 @@ export interface Assessment {
   /** Of the store once it was loaded: the download and, on WASM, the int8 form kept for the next visit. */
   storeBytes: number;
 }
-
-/** Layer stages are not in this build yet: a model on WASM must fit one memory. */
-export const MAX_WASM_STAGES = 1;
 
 const RANK: Record<Verdict, number> = { fits: 0, unsure: 1, no: 2 };
 

@@ -70,7 +70,7 @@ describe('recommend', () => {
   });
 
   it('has nothing for a device that holds none', () => {
-    expect(recommend([four, eight], { ...device, gpu: null }, 'chat', 4096)).toBeNull();
+    expect(recommend([four, eight], { ...device, gpu: null, memoryGiB: 4 }, 'chat', 4096)).toBeNull();
     expect(recommend([], device, 'chat', 4096)).toBeNull();
   });
 

@@ -1,4 +1,5 @@
 /** Which backend and weight form run a model: tried in order, each for real, every rejection with its reason. */
+import { estimateWasm, MAX_WASM_STAGES } from '../advisor/estimate.ts';
 import type { Checkpoint } from '../checkpoint/types.ts';
 import { PhiError } from '../errors.ts';
 import type { BackendId, DeviceWish, EngineReport, WeightForm } from '../protocol.ts';
@@ -7,7 +8,9 @@ import type { Decoder } from './types.ts';
 import { WASM_FORM_VERSION } from '../graph/wasm-weights.ts';
 import { webgpuForms } from '../graph/webgpu-weights.ts';
 import { selfTest } from './self-test.ts';
+import type { ModelFiles } from '../store/bytes.ts';
 import { createWasmDecoder } from './wasm.ts';
+import { createWasmStages } from './wasm-stages.ts';
 import { openGpu } from './webgpu-device.ts';
 import { createWebnnDecoder, WEBNN_FORM_VERSION } from './webnn.ts';
 import { createWebgpuDecoder } from './webgpu.ts';
@@ -22,6 +25,12 @@ export interface DecoderRequest {
   power?: 'low-power' | 'high-performance';
   /** Where a form made for a dialect is kept: `dialect` and its version are part of the key. */
   shelf?: (form: string, version: number) => FormShelf;
+  /** Whether made weights of so many bytes, kept piece by piece, would leave room enough; see store/forms.ts. */
+  mayKeep?: (bytes: number) => Promise<boolean>;
+  /** The checkpoint's files: where a model is cut into stages, each reads its own weights. */
+  files?: ModelFiles;
+  /** WASM: consecutive workers; absent: as few as hold the model. */
+  stages?: number;
   /** SELF_TEST_TEXT in the model's tokens; absent: no self-test (random models know no English). */
   selfTestIds?: () => number[];
   signal?: AbortSignal;
@@ -60,6 +69,13 @@ export async function chooseDecoder(
 async function wasm(checkpoint: Checkpoint, request: DecoderRequest, slots: number, threads: number, onProgress?: PrepareProgress): Promise<Decoder> {
   const form = request.form === 'auto' ? 'int8' : request.form;
   if (form !== 'int8' && form !== 'float32') throw new PhiError('bad-request', `WASM computes with int8 or float32, not ${form}.`);
+  const { stages, weightsBytes } = estimateWasm({ shape: checkpoint.config, slots, form }, MAX_WASM_STAGES);
+  const count = request.stages ?? stages;
+  if (count > 1) {
+    if (!request.files) throw new PhiError('bad-request', `${count} stages read the model's files, and none were given.`);
+    const { files, shelf, mayKeep, signal } = request;
+    return createWasmStages(checkpoint, { stages: count, form, slots, threads, files, shelf, mayKeep, weightBytes: weightsBytes, signal }, onProgress);
+  }
   const shelf = request.shelf?.(`wasm-${form}`, WASM_FORM_VERSION);
   return createWasmDecoder(checkpoint, { form, slots, threads, shelf, signal: request.signal }, onProgress);
 }

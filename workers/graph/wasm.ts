@@ -15,14 +15,18 @@ import { Graph, type Value } from './onnx.ts';
 import { declareSelectInputs, select, type SelectInputs } from './select.ts';
 import type { WasmForm } from './wasm-weights.ts';
 
-/** Graph inputs besides those of SelectInputs: see `wasmGraph`. */
-export interface Inputs {
-  ids: Value; // int64 [tokens]
+/** What a step reads besides weights and tokens. */
+export interface StepInputs {
   past: Value; // int64 scalar: valid slots of the cache
   cos: Value; // float32 [positions, rotaryDim / 2], from position `past` on
   sin: Value;
   keys: Value[]; // [kvHeads, 1, headDim, slots]
   values: Value[]; // [kvHeads, 1, slots, headDim]
+}
+
+/** Graph inputs: see `wasmGraph`. */
+interface Inputs extends StepInputs {
+  ids: Value; // int64 [tokens]
   select: SelectInputs;
 }
 
@@ -174,7 +178,7 @@ export function wasmDialect(
   g: Graph,
   config: PhiConfig,
   form: WasmForm,
-  inputs: Inputs,
+  inputs: StepInputs,
   ids: Value,
   offset: Value,
   before: Added | null,
@@ -243,7 +247,7 @@ export function wasmDialect(
 }
 
 /** Additive mask `[tokens, slots + added]` (causal, empty slots, sliding window) and the two widths of its last axis. */
-function maskFor(g: Graph, config: PhiConfig, inputs: Inputs, ids: Value, offset: Value): { bias: Value; widths: Value } {
+function maskFor(g: Graph, config: PhiConfig, inputs: StepInputs, ids: Value, offset: Value): { bias: Value; widths: Value } {
   const scalar = (vector: Value) => g.op('Squeeze', [vector, g.int64([0])]);
   const slots = g.op('Shape', [inputs.keys[0]!], { start: { int: 3 }, end: { int: 4 } }); // [1]
   const tokens = g.op('Shape', [ids]); // [1]

@@ -4,7 +4,7 @@ import type { ModelFiles } from './bytes.ts';
 import { createContext, type JobOptions, type StoreContext } from './context.ts';
 import { fetchManifest } from './fetch-manifest.ts';
 import { openFiles } from './files.ts';
-import { formBytes, openForm, saveForm, type FormKey } from './forms.ts';
+import { formBytes, mayKeepForm, openForm, saveForm, type FormKey } from './forms.ts';
 import { describeImport, importFiles, type DiskFile } from './import.ts';
 import { isHubModel, validateHubModel, type HubModel } from './hub.ts';
 import { install } from './install.ts';
@@ -103,6 +103,11 @@ export class ModelStore {
   /** Chunks of a made weight form, checked; null when it is to be made (again). */
   async openForm(key: FormKey, { signal = never }: Options = {}): Promise<Blob[] | null> {
     return guarded(() => openForm(this.#context, key, signal));
+  }
+
+  /** Whether a form of so many bytes would leave room enough. */
+  async mayKeepForm(bytes: number): Promise<boolean> {
+    return guarded(() => mayKeepForm(bytes));
   }
 
   /** Keeps a made weight form if there is room enough; false when not. See forms.ts. */

@@ -1,0 +1,39 @@
+/** Entry of a stage worker. */
+import { expose, transfer } from 'comlink';
+import { installErrorTransfer } from '../comlink-errors.ts';
+import { PhiError } from '../errors.ts';
+import { outOfMemory } from './out-of-memory.ts';
+import type { StageApi, StageResult } from './stage-protocol.ts';
+import { Stage } from './wasm-stage.ts';
+
+let stage: Stage | null = null;
+
+const api: StageApi = {
+  async load(setup, host) {
+    await new Promise<void>((resolve) => {
+      void navigator.locks.request(setup.lock, () => {
+        resolve();
+        return new Promise(() => undefined); // held until this worker ends
+      });
+    });
+    try {
+      stage = await Stage.load(setup, host);
+    } catch (cause) {
+      throw outOfMemory(cause, `Layers ${setup.layers.from + 1} to ${setup.layers.to} do not fit the memory of their worker: choose a shorter context.`);
+    }
+    return stage.facts;
+  },
+  async run(step) {
+    if (!stage) throw new PhiError('internal', 'A stage was run before it was loaded.');
+    let result: StageResult;
+    try {
+      result = await stage.run(step);
+    } catch (cause) {
+      throw outOfMemory(cause, 'A stage ran out of memory: choose a shorter context.');
+    }
+    return transfer(result, result.hidden ? [result.hidden.buffer] : []);
+  },
+};
+
+installErrorTransfer();
+expose(api);
