@@ -91,7 +91,7 @@ const replies = (page: Page) => page.getByRole('log').getByRole('article', { nam
 /** Leaves the conversation that is open for an empty one. */
 export async function newChat(page: Page): Promise<void> {
   await page.getByRole('link', { name: 'New chat' }).first().click();
-  await expect.poll(() => replies(page).count()).toBe(0);
+  await replies(page).first().waitFor({ state: 'detached' });
 }
 
 /** Types a message and sends it with Enter as people do; resolves with the reply once it has begun. */

@@ -1,0 +1,73 @@
+/**
+ * A long conversation life with a tiny model on WASM, in the real page. What must not grow: the heaps of the page and of the worker, WebAssembly memory,
+ * and the databases beyond the conversations themselves.
+ */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { ask, expectClean, GREEDY, launchApp, makeTinyStarter, newChat, serveApp, type AppServer, type TinyStarter } from '../app.ts';
+import type { Session } from '../browser.ts';
+import { watchEngineMemory, type EngineMemory } from '../engine-memory.ts';
+import { inspect } from './inspect.ts';
+
+/** `npm test` takes a minute; `npm run soak` decodes 150,000 tokens in 1,600 turns. */
+const TURNS = Number(process.env.PHI_TURNS ?? 40);
+const TOKENS = Number(process.env.PHI_TOKENS ?? 30);
+/** The tiny model has a context of 512. */
+const TURNS_PER_CHAT = Math.max(1, Math.floor(450 / (TOKENS + 30)));
+/** Of its entry in the list, as shown. */
+const CHAT_BYTES = 100_000;
+/** WebAssembly memory grows by a fifth at a time, and prompts of new lengths fragment it for a while; a tensor kept per token would show many times over. */
+const MOST_GROWTH = { worker: 0.15, wasm: 0.25 };
+/** A database is written in whole pages and compacted when the browser pleases. */
+const DATABASE_SLACK_BYTES = 16 * 2 ** 20;
+
+interface Sample {
+  memory: EngineMemory;
+  database: number;
+  conversations: number;
+}
+
+let tiny: TinyStarter;
+let server: AppServer;
+let session: Session;
+
+beforeAll(async () => {
+  tiny = await makeTinyStarter();
+  server = await serveApp({ mounts: tiny.mounts });
+  session = await launchApp({ ...GREEDY, maxTokens: TOKENS });
+});
+afterAll(async () => {
+  await session.close();
+  await server.close();
+  await tiny.remove();
+});
+
+it(`grows no more than its conversations over ${TURNS} turns of ${TOKENS} tokens`, { timeout: 3_600_000 }, async () => {
+  const { page } = session;
+  const measure = await watchEngineMemory(page);
+  await page.goto(server.url);
+  await page.getByRole('button', { name: /^Download/ }).click();
+  const samples: Sample[] = [];
+  let decoded = 0;
+  for (let turn = 1; turn <= TURNS; turn++) {
+    if ((turn - 1) % TURNS_PER_CHAT === 0) await newChat(page);
+    const { promptTokens, contextTokens } = await ask(page, `Message ${turn}: tell me more.`);
+    decoded += contextTokens - promptTokens;
+    if (turn % Math.ceil(TURNS / 8) !== 0) continue;
+    const memory = await measure();
+    const database = await page.evaluate(async () => (await navigator.storage.estimate()).usage ?? 0);
+    samples.push({ memory, database, conversations: JSON.stringify((await inspect(page)).conversations).length });
+    const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+    console.info(
+      `turn ${turn}, ${decoded} tokens: page ${megabytes(memory.page)}, worker ${megabytes(memory.worker)}, WebAssembly ${megabytes(memory.wasm)}, database ${megabytes(database)}`,
+    );
+  }
+  const first = samples[1]!; // the one before still warms up
+  const last = samples.at(-1)!;
+  expect(last.memory.page - first.memory.page, 'growth of the page').toBeLessThan((CHAT_BYTES * TURNS) / TURNS_PER_CHAT);
+  for (const part of ['worker', 'wasm'] as const) {
+    expect(last.memory[part] / first.memory[part] - 1, `growth of the ${part}`).toBeLessThanOrEqual(MOST_GROWTH[part]);
+  }
+  // A conversation is written at every turn: once as it is, and for a while as it was.
+  expect(last.database - first.database - 4 * (last.conversations - first.conversations)).toBeLessThan(DATABASE_SLACK_BYTES);
+  expectClean(session);
+});
