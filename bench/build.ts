@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { build, defaultClientConditions } from 'vite';
 
-/** Returns the folder that holds `bench.html`. */
-export async function buildPage(root: string, cache: string): Promise<string> {
+/** Builds a page of `bench/`; returns the folder that holds it, by the same path as there. */
+export async function buildPage(root: string, cache: string, page = 'bench.html'): Promise<string> {
   const outDir = join(cache, 'page');
   await build({
     configFile: false,
@@ -21,7 +21,7 @@ export async function buildPage(root: string, cache: string): Promise<string> {
       assetsInlineLimit: 0,
       reportCompressedSize: false,
       chunkSizeWarningLimit: 8192,
-      rolldownOptions: { input: join(root, 'bench/bench.html'), checks: { pluginTimings: false } },
+      rolldownOptions: { input: join(root, 'bench', page), checks: { pluginTimings: false } },
     },
   });
   return outDir;

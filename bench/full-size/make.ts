@@ -1,0 +1,122 @@
+/** Writes the random model once under node_modules/.cache, in shards' hashes and all, as a server would offer it. */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, open, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ROOT } from '../../scripts/build.ts';
+import { parseGguf, type GgufValue } from '../../workers/checkpoint/gguf-parse.ts';
+import { diskSource, FIXTURES } from '../../workers/checkpoint/testing/fixtures.ts';
+import type { ModelFile, ModelManifest, Shard } from '../../workers/protocol.ts';
+import { randomGguf } from './gguf.ts';
+import { randomOnnx } from './onnx.ts';
+import { phi4MiniShape } from './shape.ts';
+
+export type Format = 'gguf' | 'onnx';
+export const CACHE = join(ROOT, 'node_modules/.cache/full-size');
+const SHARD_BYTES = 64 * 2 ** 20;
+const TOKENIZER = join(FIXTURES, 'tokenizers/phi-4-mini');
+
+/** Writes pieces to a file, and the size and hash of each shard. */
+async function writeShards(folder: string, path: string, pieces: Iterable<Uint8Array>): Promise<ModelFile> {
+  const file: FileHandle = await open(join(folder, path), 'w');
+  const shards: Shard[] = [];
+  let hash = createHash('sha256');
+  let [bytes, start] = [0, 0];
+  const close = () => {
+    if (bytes > start) shards.push({ url: path, offset: start, bytes: bytes - start, wholeUrl: false, sha256: hash.digest('hex') });
+    hash = createHash('sha256');
+    start = bytes;
+  };
+  try {
+    for (const piece of pieces) {
+      await file.write(piece);
+      for (let at = 0; at < piece.length;) {
+        const part = piece.subarray(at, at + SHARD_BYTES - (bytes - start));
+        hash.update(part);
+        at += part.length;
+        bytes += part.length;
+        if (bytes - start === SHARD_BYTES) close();
+      }
+    }
+    close();
+  } finally {
+    await file.close();
+  }
+  return { path, bytes, shards };
+}
+
+/** The vocabulary of Phi-4-mini from the fixtures; without them, 200,029 words of no meaning. */
+async function ggufTokenizer(vocab: number): Promise<Map<string, GgufValue>> {
+  const path = join(TOKENIZER, 'vocab.gguf');
+  if (existsSync(path)) {
+    const { metadata } = await parseGguf(diskSource(path, 'vocab.gguf'));
+    return new Map([...metadata].filter(([key]) => key.startsWith('tokenizer.')));
+  }
+  const tokens = Array.from({ length: vocab - 35 }, (_, id) => (id < 256 ? byteLetter(id) : id === 199_999 ? '<|endoftext|>' : `w${id}`));
+  return new Map<string, GgufValue>([
+    ['tokenizer.ggml.model', 'gpt2'],
+    ['tokenizer.ggml.pre', 'gpt-2'],
+    ['tokenizer.ggml.tokens', tokens],
+    ['tokenizer.ggml.token_type', Int32Array.from(tokens, (token) => (token.startsWith('<|') ? 3 : 1))],
+    ['tokenizer.ggml.merges', []],
+    ['tokenizer.ggml.eos_token_id', 199_999],
+    ['tokenizer.chat_template', "{% for message in messages %}{{ message['content'] }}{% endfor %}"],
+  ]);
+}
+
+/** GPT-2's letter for a byte. */
+function byteLetter(byte: number): string {
+  const shown = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
+  return String.fromCodePoint(shown ? byte : 256 + byte);
+}
+
+async function onnxFiles(folder: string, layers: number): Promise<ModelFile[]> {
+  const config = phi4MiniShape(layers);
+  if (!existsSync(TOKENIZER))
+    throw new Error('The ONNX layout needs the tokenizer of the fixtures (../shared/fixtures/tokenizers/phi-4-mini). Take --format gguf.');
+  const { model, data } = randomOnnx(config);
+  const genai = {
+    model: {
+      type: 'phi3',
+      bos_token_id: config.bos,
+      eos_token_id: config.eos,
+      context_length: config.context,
+      vocab_size: config.vocab,
+      decoder: { filename: 'model.onnx', head_size: config.headDim, hidden_size: config.hidden, num_hidden_layers: layers },
+    },
+  };
+  const text = async (path: string) => writeShards(folder, path, [await readFile(join(TOKENIZER, path))]);
+  return [
+    await writeShards(folder, 'model.onnx', [model]),
+    await writeShards(folder, 'model.onnx.data', data()),
+    await writeShards(folder, 'genai_config.json', [Buffer.from(JSON.stringify(genai))]),
+    await text('tokenizer.json'),
+    await text('tokenizer_config.json'),
+  ];
+}
+
+/** Makes what is missing; resolves with the folder that holds manifest.json and the files. */
+export async function makeFullSize(format: Format, layers: number, say: (line: string) => void): Promise<{ folder: string; manifest: ModelManifest }> {
+  const folder = join(CACHE, `${format}-${layers}`);
+  const path = join(folder, 'manifest.json');
+  if (existsSync(path)) return { folder, manifest: JSON.parse(await readFile(path, 'utf8')) as ModelManifest };
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  const start = performance.now();
+  const config = phi4MiniShape(layers);
+  const files =
+    format === 'gguf' ? [await writeShards(folder, 'model.gguf', randomGguf(config, await ggufTokenizer(config.vocab)))] : await onnxFiles(folder, layers);
+  const manifest: ModelManifest = {
+    format: 1,
+    id: `random-phi-4-mini-${format}-${layers}`,
+    name: config.name,
+    licence: { spdx: 'CC0-1.0', url: 'https://creativecommons.org/publicdomain/zero/1.0/' },
+    source: { name: 'random numbers', url: 'https://example.com/' },
+    bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+    files,
+  };
+  await writeFile(`${path}.new`, JSON.stringify(manifest));
+  await rename(`${path}.new`, path);
+  say(`Made ${(manifest.bytes / 1e9).toFixed(2)} GB of ${format} in ${((performance.now() - start) / 1000).toFixed(0)} s.`);
+  return { folder, manifest };
+}

@@ -1,0 +1,56 @@
+/** The page's side of `npm run test:full-size`: the app's own engine, over `window.fullSize`. */
+import { wrap } from 'comlink';
+import { Engine } from '../../src/engine.ts';
+import { PhiError, type ErrorShape } from '../../workers/errors.ts';
+import type { EngineReport, GenerateStats, LoadRequest } from '../../workers/protocol.ts';
+import type { StageTimes, TimingRequest, TimingResult } from './timing.worker.ts';
+
+const GREEDY = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 0 };
+const engine = new Engine();
+
+type Outcome<T> = { value: T } | { error: ErrorShape };
+
+async function outcome<T>(work: Promise<T>): Promise<Outcome<T>> {
+  try {
+    return { value: await work };
+  } catch (error) {
+    return { error: PhiError.from(error).toShape() };
+  }
+}
+
+export interface Reply {
+  text: string;
+  stats: GenerateStats;
+}
+
+const api = {
+  install: (manifestUrl: string) => outcome<{ bytes: number }>(engine.install(new URL(manifestUrl, location.href).href)),
+  damaged: (model: string) => outcome(engine.verify(model).then(({ damaged }) => damaged.length)),
+  load: (request: LoadRequest) => outcome<EngineReport>(engine.load(request)),
+  async reply(prompt: string, maxTokens: number): Promise<Outcome<Reply>> {
+    const run = async (): Promise<Reply> => {
+      let text = '';
+      for await (const event of engine.generate({ messages: [{ role: 'user', content: prompt }], sampling: GREEDY, maxTokens })) {
+        if (event.type === 'text') text += event.text;
+        else if (event.type === 'end') return { text, stats: event.stats };
+      }
+      throw new Error('The reply did not end.');
+    };
+    return outcome(run());
+  },
+  async time(request: TimingRequest): Promise<Outcome<TimingResult>> {
+    const worker = new Worker(new URL('./timing.worker.ts', import.meta.url), { type: 'module' });
+    try {
+      return await outcome(wrap<StageTimes>(worker).time(request));
+    } finally {
+      worker.terminate();
+    }
+  },
+};
+
+declare global {
+  interface Window {
+    fullSize: typeof api;
+  }
+}
+window.fullSize = api;

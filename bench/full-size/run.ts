@@ -1,0 +1,142 @@
+/**
+ * `npm run test:full-size`: a random model with the measures of Phi-4-mini is downloaded with an interruption, checked, loaded in stages on WASM, and answers.
+ * Takes minutes, 10 GB of memory and as much disk; the model is made once under node_modules/.cache.
+ */
+import { parseArgs } from 'node:util';
+import { writeFile } from 'node:fs/promises';
+import type { ErrorShape } from '../../workers/errors.ts';
+import { cutLayers } from '../../workers/advisor/stages.ts';
+import { wasmWeightBytes } from '../../workers/advisor/weights.ts';
+import { makeFullSize, type Format } from './make.ts';
+import { MemoryWatch } from './memory.ts';
+import { phi4MiniShape } from './shape.ts';
+import { openFullSizeSite } from './site.ts';
+
+const USAGE = 'npm run test:full-size -- [--format gguf|onnx] [--layers 32] [--stages N] [--tokens 16] [--context 2048] [--json FILE]';
+/** The server goes away after this share of the shards. */
+const OUTAGE_AT = 0.4;
+/** Bar of the issue: the tab's peak. */
+const MODEL_COPIES = 2;
+
+const text = { type: 'string' } as const;
+const { values } = parseArgs({
+  options: {
+    format: { ...text, default: 'gguf' },
+    layers: { ...text, default: '32' },
+    stages: text,
+    tokens: { ...text, default: '16' },
+    context: { ...text, default: '2048' },
+    json: text,
+    help: { type: 'boolean', short: 'h' },
+  },
+});
+
+function need<T>(outcome: { value: T } | { error: ErrorShape }): T {
+  if ('error' in outcome) throw new Error(`${outcome.error.code}: ${outcome.error.message}`);
+  return outcome.value;
+}
+
+function check(holds: boolean, what: string): void {
+  if (!holds) throw new Error(`Not so: ${what}`);
+}
+
+async function timed<T>(work: Promise<T>): Promise<[T, number]> {
+  const start = performance.now();
+  return [await work, (performance.now() - start) / 1000];
+}
+
+const GB = (bytes: number) => `${(bytes / 1e9).toFixed(2)} GB`;
+
+async function main(): Promise<void> {
+  const layers = Number(values.layers);
+  const { folder, manifest } = await makeFullSize(values.format as Format, layers, console.log);
+  const shape = phi4MiniShape(layers);
+  const wished = values.stages === undefined ? undefined : Number(values.stages);
+  const { all, embedding } = wasmWeightBytes(shape, 'int8');
+  const int8Bytes = all - embedding;
+
+  /** First bytes of the ranges that were served. */
+  const served: string[] = [];
+  let outage = false;
+  const shards = manifest.files.reduce((sum, file) => sum + file.shards.length, 0);
+  const site = await openFullSizeSite({ '/models': folder }, (request, response) => {
+    if (!request.headers.range || !request.url?.startsWith('/models/')) return false;
+    if (served.length === Math.floor(shards * OUTAGE_AT)) outage ||= served.push('outage') > 0;
+    if (outage) response.destroy();
+    else served.push(`${request.url} ${request.headers.range}`);
+    return outage;
+  });
+  const memory = new MemoryWatch(site.profile);
+  const figures: Record<string, unknown> = { format: values.format, layers, modelBytes: manifest.bytes, int8Bytes, stages: 0 };
+  const say = (line: string) => {
+    const { tabBytes, allBytes } = memory.take();
+    figures[line.split(':')[0]!] = { tabBytes, allBytes };
+    console.log(`${line}. Peak meanwhile: tab ${GB(tabBytes)}, browser ${GB(allBytes)}`);
+    return tabBytes;
+  };
+  try {
+    const { page } = site;
+    const [failed, firstSeconds] = await timed(page.evaluate(() => window.fullSize.install('/models/manifest.json')));
+    check('error' in failed && failed.error.code === 'network', `the download ends with "network" when the server goes away: ${JSON.stringify(failed)}`);
+    say(`download until the server went away: ${firstSeconds.toFixed(0)} s, ${served.length - 1} ranges of ${shards} shards`);
+    const before = served.length;
+    outage = false;
+    const [installed, secondSeconds] = await timed(page.evaluate(() => window.fullSize.install('/models/manifest.json')));
+    check(need(installed).bytes === manifest.bytes, 'the rest of the download completes the model');
+    const again = served.slice(before);
+    check(again.length < shards, `only what was missing is fetched (${again.length} of ${shards} shards)`);
+    say(`rest of the download: ${secondSeconds.toFixed(0)} s, ${again.length} ranges`);
+    const [damaged, verifySeconds] = await timed(page.evaluate((id) => window.fullSize.damaged(id), manifest.id));
+    check(need(damaged) === 0, 'every shard is sound');
+    say(`verify: ${verifySeconds.toFixed(0)} s`);
+
+    await site.reload(); // as on the next visit: nothing of the download is in memory
+    const request = { model: manifest.id, backend: 'wasm', contextLength: Number(values.context), stages: wished } as const;
+    const [loaded, loadSeconds] = await timed(page.evaluate((wish) => window.fullSize.load(wish), request));
+    const report = need(loaded);
+    const stages = report.graphs;
+    const cut = cutLayers(shape, 'int8', stages).map(({ from, to }) => to - from);
+    const loadPeak = say(
+      `load: ${loadSeconds.toFixed(0)} s (weights ${(report.prepareMs / 1000).toFixed(0)} s, sessions ${(report.compileMs / 1000).toFixed(0)} s, warm-up ${(report.warmUpMs / 1000).toFixed(0)} s), ${stages} stages of ${cut.join(' and ')} layers, ${GB(report.bytesHeld)} of ${report.form}`,
+    );
+    check(report.form === 'int8', 'the weights are int8');
+    if (layers === 32) check(stages === 2, 'the whole model takes two stages');
+
+    const answers: string[] = [];
+    let peak = loadPeak;
+    for (const prompt of ['Hello', 'Write a story about a river, please.']) {
+      const reply = need(await page.evaluate(([words, count]) => window.fullSize.reply(words, count), [prompt, Number(values.tokens)] as const));
+      answers.push(reply.text);
+      const { timeToFirstTokenMs, decodeTokensPerSecond, promptTokens, generatedTokens } = reply.stats;
+      figures[`reply ${answers.length}`] = reply.stats;
+      peak = Math.max(
+        peak,
+        say(
+          `reply: ${promptTokens} tokens of prompt, first token after ${(timeToFirstTokenMs / 1000).toFixed(1)} s, ${generatedTokens} tokens at ${decodeTokensPerSecond.toFixed(2)} tok/s`,
+        ),
+      );
+      check(generatedTokens > 1, 'tokens come');
+    }
+    check(answers[0] !== answers[1], 'another prompt gives another reply');
+    const limit = MODEL_COPIES * manifest.bytes + int8Bytes;
+    console.log(`Peak of the tab ${GB(peak)}; at most ${MODEL_COPIES} x ${GB(manifest.bytes)} + ${GB(int8Bytes)} = ${GB(limit)} is allowed.`);
+    check(peak <= limit, 'the peak is within the bar');
+    Object.assign(figures, {
+      stages,
+      loadSeconds,
+      report,
+      peakTabBytes: peak,
+      limitBytes: limit,
+      downloadSeconds: firstSeconds + secondSeconds,
+      verifySeconds,
+    });
+    check(site.session.foreign.length === 0, 'nothing was asked of another host');
+    if (values.json !== undefined) await writeFile(values.json, JSON.stringify(figures, null, 2));
+  } finally {
+    await memory.stop();
+    await site.close();
+  }
+}
+
+if (values.help || !['gguf', 'onnx'].includes(values.format)) console.log(USAGE);
+else await main();

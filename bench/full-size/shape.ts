@@ -1,0 +1,56 @@
+/** A model with the measures of Phi-4-mini and random weights. */
+import { longRopeFactor } from '../../workers/checkpoint/hf-config.ts';
+import type { PhiConfig } from '../../workers/checkpoint/types.ts';
+
+const ROTARY = 96;
+const ORIGINAL_CONTEXT = 4096;
+const CONTEXT = 131_072;
+
+/** `layers`: 32 is the whole; fewer to try things out. */
+export function phi4MiniShape(layers: number): PhiConfig {
+  const factors = (step: number) => Float32Array.from({ length: ROTARY / 2 }, (_, i) => 1 + i * step);
+  return {
+    name: `Random Phi-4-mini (${layers} layers)`,
+    layers,
+    hidden: 3072,
+    heads: 24,
+    kvHeads: 8,
+    headDim: 128,
+    intermediate: 8192,
+    vocab: 200_064,
+    normEps: 1e-5,
+    ropeTheta: 10_000,
+    rotaryDim: ROTARY,
+    ropeScaling: {
+      short: factors(0),
+      long: factors(0.5),
+      attentionFactor: longRopeFactor(CONTEXT / ORIGINAL_CONTEXT, ORIGINAL_CONTEXT),
+      originalContext: ORIGINAL_CONTEXT,
+    },
+    context: CONTEXT,
+    slidingWindow: null,
+    bos: 199_999,
+    eos: [199_999, 200_020],
+  };
+}
+
+/** Weights of a matrix are `deviation / sqrt(cols)` in size: an input of 1 gives an output of `deviation`. */
+export interface RandomMatrix {
+  rows: number;
+  cols: number;
+  deviation: number;
+}
+
+/** What keeps activations finite and logits a few units apart through 32 random layers. */
+export function randomMatrices({ hidden, heads, kvHeads, headDim, intermediate, vocab }: PhiConfig) {
+  const matrix = (rows: number, cols: number, deviation: number): RandomMatrix => ({ rows, cols, deviation });
+  return {
+    qkv: matrix((heads + 2 * kvHeads) * headDim, hidden, 1),
+    output: matrix(hidden, heads * headDim, 0.5),
+    gate: matrix(intermediate, hidden, 1),
+    up: matrix(intermediate, hidden, 1),
+    down: matrix(hidden, intermediate, 0.5),
+    /** Embedding and head. */
+    table: matrix(vocab, hidden, 2.5),
+  };
+}
