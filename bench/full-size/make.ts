@@ -8,7 +8,7 @@ import { parseGguf, type GgufValue } from '../../workers/checkpoint/gguf-parse.t
 import { diskSource, FIXTURES } from '../../workers/checkpoint/testing/fixtures.ts';
 import type { ModelFile, ModelManifest, Shard } from '../../workers/protocol.ts';
 import { randomGguf } from './gguf.ts';
-import { randomOnnx } from './onnx.ts';
+import { randomOnnx, type OnnxPart } from './onnx.ts';
 import { phi4MiniShape } from './shape.ts';
 
 export type Format = 'gguf' | 'onnx';
@@ -119,4 +119,15 @@ export async function makeFullSize(format: Format, layers: number, say: (line: s
   await rename(`${path}.new`, path);
   say(`Made ${(manifest.bytes / 1e9).toFixed(2)} GB of ${format} in ${((performance.now() - start) / 1000).toFixed(0)} s.`);
   return { folder, manifest };
+}
+
+/** Makes what is missing of the int4 graph: the whole, one layer, or the head; resolves with its folder. */
+export async function makeInt4Part(part: OnnxPart, layers: number): Promise<string> {
+  const folder = join(CACHE, `int4-${part}-${layers}`);
+  if (existsSync(join(folder, 'model.onnx'))) return folder;
+  await mkdir(folder, { recursive: true });
+  const { model, data } = randomOnnx(phi4MiniShape(layers), part);
+  await writeShards(folder, 'model.onnx.data', data());
+  await writeFile(join(folder, 'model.onnx'), model);
+  return folder;
 }

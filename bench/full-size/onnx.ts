@@ -25,13 +25,18 @@ class Data {
 
 const bytesOf = (values: Float32Array): Uint8Array => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 
-/** `whole` false: a model of one layer, or (0) of the head alone, for timing. */
-export function randomOnnx(config: PhiConfig): { model: Uint8Array; data: () => Generator<Uint8Array> } {
-  const { hidden, heads, kvHeads, headDim, rotaryDim, vocab, normEps, layers } = config;
+/** All of the model, or for timing: its layers alone (hidden states in and out) or its head alone (hidden states in). */
+export type OnnxPart = 'whole' | 'layers' | 'head';
+
+export function randomOnnx(config: PhiConfig, part: OnnxPart = 'whole'): { model: Uint8Array; data: () => Generator<Uint8Array> } {
+  const { hidden, heads, kvHeads, headDim, rotaryDim, vocab, normEps } = config;
   const g = new Graph('main_graph');
   const data = new Data();
   const matrices = randomMatrices(config);
-  const ids = g.input('input_ids', 'int64', ['batch_size', 'sequence_length']);
+  const whole = part === 'whole';
+  const layers = part === 'head' ? 0 : config.layers;
+  const ids = whole ? g.input('input_ids', 'int64', ['batch_size', 'sequence_length']) : '';
+  const hiddenIn = whole ? '' : g.input('hidden', 'float32', ['batch_size', 'sequence_length', config.hidden]);
   const mask = g.input('attention_mask', 'int64', ['batch_size', 'total_sequence_length']);
 
   const float = (name: string, values: Float32Array, dims = [values.length]): Value =>
@@ -86,17 +91,17 @@ export function randomOnnx(config: PhiConfig): { model: Uint8Array; data: () => 
   const seqlens = g.op('Cast', [g.op('Sub', [g.op('ReduceSum', [mask, g.int64([1])]), g.int64([1])])], { to: { int: 6 } });
   const totalInt = g.op('Cast', [total], { to: { int: 6 } });
 
-  const head = weights('lm_head.MatMul.weight', matrices.table);
-  const codes = g.op('Reshape', [head[0], g.int64([vocab, hidden / 2])]);
-  const embedded = g.op('com.microsoft::GatherBlockQuantized', [codes, ids, head[1]], {
-    bits: { int: 4 },
-    block_size: { int: BLOCK },
-    gather_axis: { int: 0 },
-    quantize_axis: { int: 1 },
-  });
+  const head = part === 'layers' ? null : weights('lm_head.MatMul.weight', matrices.table);
+  const embed = ([codes, blockScales]: [Value, Value]): Value =>
+    g.op('com.microsoft::GatherBlockQuantized', [g.op('Reshape', [codes, g.int64([vocab, hidden / 2])]), ids, blockScales], {
+      bits: { int: 4 },
+      block_size: { int: BLOCK },
+      gather_axis: { int: 0 },
+      quantize_axis: { int: 1 },
+    });
   const epsilon: Attribute = { float: normEps };
   const ones = new Float32Array(hidden).fill(1);
-  let residual = embedded;
+  let residual = whole ? embed(head!) : hiddenIn;
   let branch: Value | null = null;
   const norm = (name: string): Value => {
     const scale = float(name, ones);
@@ -131,8 +136,14 @@ export function randomOnnx(config: PhiConfig): { model: Uint8Array; data: () => 
     branch = matmul(g.op('Mul', [g.op('Mul', [gate, g.op('Sigmoid', [gate])]), up]), `${at}.mlp.down_proj`, matrices.down);
     for (const kind of ['key', 'value']) g.output(`present.${l}.${kind}`, 'float32', ['batch_size', kvHeads, 'total_sequence_length', headDim]);
   }
-  g.call(multiply(norm(`model.layers.${layers}.final_norm_layernorm.weight`), matrices.table, head), 'logits');
-  g.output('logits', 'float32', ['batch_size', 'sequence_length', vocab]);
+  const last = norm(`model.layers.${layers}.final_norm_layernorm.weight`);
+  if (head) {
+    g.call(multiply(last, matrices.table, head), 'logits');
+    g.output('logits', 'float32', ['batch_size', 'sequence_length', vocab]);
+  } else {
+    g.call(last, 'normed');
+    g.output('normed', 'float32', ['batch_size', 'sequence_length', hidden]);
+  }
   return {
     model: g.toModel(),
     *data() {

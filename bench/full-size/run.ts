@@ -7,12 +7,13 @@ import { writeFile } from 'node:fs/promises';
 import type { ErrorShape } from '../../workers/errors.ts';
 import { cutLayers } from '../../workers/advisor/stages.ts';
 import { wasmWeightBytes } from '../../workers/advisor/weights.ts';
+import { int4Mounts, timeInt4 } from './compare.ts';
 import { makeFullSize, type Format } from './make.ts';
 import { MemoryWatch } from './memory.ts';
 import { phi4MiniShape } from './shape.ts';
 import { openFullSizeSite } from './site.ts';
 
-const USAGE = 'npm run test:full-size -- [--format gguf|onnx] [--layers 32] [--stages N] [--tokens 16] [--context 2048] [--json FILE]';
+const USAGE = 'npm run test:full-size -- [--format gguf|onnx] [--layers 32] [--stages N] [--tokens 16] [--context 2048] [--compare] [--json FILE]';
 /** The server goes away after this share of the shards. */
 const OUTAGE_AT = 0.4;
 /** Bar of the issue: the tab's peak. */
@@ -26,6 +27,8 @@ const { values } = parseArgs({
     stages: text,
     tokens: { ...text, default: '16' },
     context: { ...text, default: '2048' },
+    /** Also the int4 graph of onnxruntime-web: `npm run bench:stages`. */
+    compare: { type: 'boolean', default: false },
     json: text,
     help: { type: 'boolean', short: 'h' },
   },
@@ -59,7 +62,8 @@ async function main(): Promise<void> {
   const served: string[] = [];
   let outage = false;
   const shards = manifest.files.reduce((sum, file) => sum + file.shards.length, 0);
-  const site = await openFullSizeSite({ '/models': folder }, (request, response) => {
+  const int4 = values.compare ? await int4Mounts(layers) : {};
+  const site = await openFullSizeSite({ '/models': folder, ...int4 }, (request, response) => {
     if (!request.headers.range || !request.url?.startsWith('/models/')) return false;
     if (served.length === Math.floor(shards * OUTAGE_AT)) outage ||= served.push('outage') > 0;
     if (outage) response.destroy();
@@ -103,11 +107,13 @@ async function main(): Promise<void> {
     if (layers === 32) check(stages === 2, 'the whole model takes two stages');
 
     const answers: string[] = [];
+    const speeds: number[] = [];
     let peak = loadPeak;
     for (const prompt of ['Hello', 'Write a story about a river, please.']) {
       const reply = need(await page.evaluate(([words, count]) => window.fullSize.reply(words, count), [prompt, Number(values.tokens)] as const));
       answers.push(reply.text);
       const { timeToFirstTokenMs, decodeTokensPerSecond, promptTokens, generatedTokens } = reply.stats;
+      speeds.push(decodeTokensPerSecond);
       figures[`reply ${answers.length}`] = reply.stats;
       peak = Math.max(
         peak,
@@ -130,6 +136,17 @@ async function main(): Promise<void> {
       downloadSeconds: firstSeconds + secondSeconds,
       verifySeconds,
     });
+    if (values.compare) {
+      await site.reload();
+      const times = await timeInt4(page, shape, report.threads);
+      const ratio = speeds.at(-1)! / (1000 / times.tokenMs);
+      Object.assign(figures, { int4: times, ratio });
+      console.log(
+        `int4 graph of onnxruntime-web, ${report.threads} threads, 40 tokens of context: a layer ${times.layerMs.toFixed(1)} ms, the head ${times.headMs.toFixed(1)} ms,`,
+      );
+      console.log(`so a token ${times.tokenMs.toFixed(0)} ms (${(1000 / times.tokenMs).toFixed(3)} tok/s); whole it ${times.whole}.`);
+      console.log(`This engine: ${speeds.at(-1)!.toFixed(2)} tok/s, ${ratio.toFixed(1)}x.`);
+    }
     check(site.session.foreign.length === 0, 'nothing was asked of another host');
     if (values.json !== undefined) await writeFile(values.json, JSON.stringify(figures, null, 2));
   } finally {
