@@ -21,9 +21,11 @@ export interface Measured {
   disturbance: number;
 }
 
-function contextFor({ tasks, tokens }: Options): number {
+function contextFor({ tasks, tokens, context }: Options): number {
   const longest = Math.max(...tasks.map((task) => (task === 'second-turn' ? 1500 + 2 * tokens + 64 : task === 'load' ? 0 : Number(task) + tokens)));
-  const fits = CONTEXTS.find((length) => length >= Math.max(longest, WARM_UP_PROMPT + WARM_UP_TOKENS));
+  const least = Math.max(longest, WARM_UP_PROMPT + WARM_UP_TOKENS);
+  if (context !== undefined && context < least) throw new Error(`These tasks need a --context of at least ${least}.`);
+  const fits = context ?? CONTEXTS.find((length) => length >= least);
   if (fits === undefined) throw new Error(`${longest} tokens are more than the bench's longest context of ${CONTEXTS.at(-1)}: ask for fewer --tokens.`);
   return fits;
 }

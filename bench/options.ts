@@ -2,15 +2,16 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { PEER_NAMES, type BackendName, type PeerName } from './peers/peer.ts';
 
-export const TASKS = ['40', '512', '1500', 'second-turn', 'load'] as const;
+export const TASKS = ['40', '100', '512', '1500', 'second-turn', 'load'] as const;
 export type Task = (typeof TASKS)[number];
 
 export const USAGE = `npm run bench -- [options]
   --backend wasm|webgpu|webnn   default wasm
-  --peers a,b                   ours, wllama, transformers.js, padded-webnn; default: all that fit the backend
-  --tasks a,b                   ${TASKS.join(', ')}; default: all
+  --peers a,b                   ours, wllama, transformers.js, padded-webnn, matmuls-webnn; default: all that fit the backend
+  --tasks a,b                   ${TASKS.join(', ')}; default: all but 100
   --rounds N                    default 5; engines take turns within each round
   --tokens N                    length of a reply, default 128
+  --context N                   KV slots; default: the least of 512, 1024 and 2048 that the tasks need
   --threads N                   default: all cores
   --retries N                   repeats of a measurement during which other programs took over 10 % of the processor, default 2
   --wait SECONDS                wait at most so long for a quiet machine before each measurement, default 0
@@ -25,6 +26,7 @@ export interface Options {
   tasks: Task[];
   rounds: number;
   tokens: number;
+  context: number | undefined;
   threads: number;
   retries: number;
   waitSeconds: number;
@@ -38,7 +40,7 @@ const BACKENDS = ['wasm', 'webgpu', 'webnn'] as const;
 const DEFAULT_PEERS: Record<BackendName, PeerName[]> = {
   wasm: ['ours', 'wllama', 'transformers.js'],
   webgpu: ['ours', 'transformers.js'],
-  webnn: ['ours', 'padded-webnn'],
+  webnn: ['ours', 'padded-webnn', 'matmuls-webnn'],
 };
 
 function listOf<T extends string>(text: string, known: readonly T[], what: string): T[] {
@@ -64,9 +66,10 @@ export function parseOptions(args: string[]): Options | null {
       help: { type: 'boolean', short: 'h' },
       backend: { ...text, default: 'wasm' },
       peers: text,
-      tasks: { ...text, default: TASKS.join(',') },
+      tasks: { ...text, default: TASKS.filter((task) => task !== '100').join(',') },
       rounds: { ...text, default: '5' },
       tokens: { ...text, default: '128' },
+      context: text,
       threads: { ...text, default: String(availableParallelism()) },
       retries: { ...text, default: '2' },
       wait: { ...text, default: '0' },
@@ -84,6 +87,7 @@ export function parseOptions(args: string[]): Options | null {
     tasks: listOf(values.tasks, TASKS, 'The task'),
     rounds: whole(values.rounds, 'rounds', 1),
     tokens: whole(values.tokens, 'tokens', 2),
+    context: values.context === undefined ? undefined : whole(values.context, 'context', 1),
     threads: whole(values.threads, 'threads', 1),
     retries: whole(values.retries, 'retries', 0),
     waitSeconds: whole(values.wait, 'wait', 0),

@@ -83,9 +83,10 @@ const BARS: Bar[] = [
   })),
   { backends: ['wasm'], peer: 'ours', task: 'second-turn', overTask: '1500', metric: 'ttft ms', floor: 0.1, aim: 0.1, atLeast: false },
   { backends: ['wasm'], peer: 'wllama', task: 'load', metric: 'load ms', floor: 0.5, aim: 0.5, atLeast: false },
-  ...(['40', '512', '1500'] as const).flatMap((task): Bar[] => [
+  ...(['40', '100', '512', '1500'] as const).flatMap((task): Bar[] => [
     { backends: ['webnn'], peer: 'padded-webnn', task, metric: 'decode tok/s', floor: 1.3, aim: 1.5, atLeast: true },
     { backends: ['webnn'], peer: 'padded-webnn', task, metric: 'ttft ms', floor: 5, aim: 10, atLeast: true, inverse: true },
+    { backends: ['webnn'], peer: 'matmuls-webnn', task, metric: 'decode tok/s', floor: 1 / 1.5, aim: 1 / 1.5, atLeast: true },
     { backends: ['webgpu'], peer: 'transformers.js', task, metric: 'decode tok/s', floor: 1.5, aim: 1.5, atLeast: true },
   ]),
 ];
@@ -135,7 +136,7 @@ export function rowTable(rows: readonly Row[]): string {
 
 export function ratioTable(ratios: readonly Ratio[]): string {
   const mark = ({ reached }: Ratio) => (reached === 'no' ? 'not reached' : `${reached} reached`);
-  const bound = ({ atLeast }: Ratio, limit: number) => `${atLeast ? '>=' : '<='} ${limit}`;
+  const bound = ({ atLeast }: Ratio, limit: number) => `${atLeast ? '>=' : '<='} ${Math.round(100 * limit) / 100}`;
   const body = ratios.map((ratio) => [ratio.what, `${figure(ratio.value)}x`, bound(ratio, ratio.floor), bound(ratio, ratio.aim), mark(ratio)]);
   return table([['ratio', 'value', 'floor', 'aim', ''], ...body]);
 }

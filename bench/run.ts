@@ -10,7 +10,7 @@ import { ratioTable, rowTable, toRatios, toRows, type Sample } from './report.ts
 import { openSite } from './site.ts';
 import { prepareStarter } from './starter.ts';
 
-const LENGTHS = [40, 512, 1500];
+const LENGTHS = [40, 100, 512, 1500];
 
 /** The graph that transformers.js is given; `--settings '{"transformers.js": {"modelFile": "model_exact"}}'` for the exact one. */
 function graphFor({ backend, settings }: Options): GraphName {

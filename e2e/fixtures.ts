@@ -26,3 +26,16 @@ export function reportAbsent(paths: readonly string[]): void {
   const absent = paths.filter((path) => fixture(path) === null);
   if (absent.length > 0) console.warn(`Skipped, because ../shared/fixtures is absent or lacks them: ${absent.join(', ')}`);
 }
+
+/** A model and its reference. */
+export interface Model {
+  path: string;
+  expected: string;
+}
+
+export const gguf = (kind: string, type: string): Model => ({ path: `phi/${kind}/gguf/${type}.gguf`, expected: `phi/${kind}/gguf/${type}.expected.json` });
+export const folder = (path: string): Model => ({ path: `phi/${path}`, expected: `phi/${path}/expected.json` });
+
+/** `npm run test:backends`: the whole matrix, where `npm test` takes few cases. */
+export const ALL = process.env.PHI_MATRIX === 'all';
+export const matrix = <T>(few: T[], rest: T[]): T[] => (ALL ? [...few, ...rest] : few);

@@ -1,5 +1,6 @@
 /** Counts what the evaluation worker asks of the GPU, by wrapping the API before the worker's own code runs. */
-import type { Page, Worker } from 'playwright-core';
+import type { Page } from 'playwright-core';
+import { EVALUATION, evaluationWorker, inject } from './inject.ts';
 
 /** Work between two reads, and the read that ended it. */
 export interface GpuRead {
@@ -50,25 +51,14 @@ function wrap(bindingBytes: number | null): void {
 }
 
 /** Wraps the API in every evaluation worker that `page` starts from now on. */
-export async function watchGpu(page: Page, bindingBytes: number | null = null): Promise<void> {
-  await page.route(/evaluate\.worker.*\.js/, async (route) => {
-    const response = await route.fetch();
-    await route.fulfill({ response, body: `(${wrap.toString()})(${bindingBytes});\n${await response.text()}` });
-  });
-}
-
-function worker(page: Page): Worker {
-  const found = page.workers().find((one) => one.url().includes('evaluate.worker'));
-  if (!found) throw new Error('The page has no evaluation worker.');
-  return found;
-}
+export const watchGpu = (page: Page, bindingBytes: number | null = null): Promise<void> => inject(page, EVALUATION, wrap, bindingBytes);
 
 /** Every read since the last call. */
 export const takeReads = (page: Page): Promise<GpuRead[]> =>
-  worker(page).evaluate(() => {
+  evaluationWorker(page).evaluate(() => {
     const { reads } = (globalThis as Wrapped).gpuLog;
     return reads.splice(0);
   });
 
 /** As if the driver had failed. */
-export const destroyDevice = (page: Page): Promise<void> => worker(page).evaluate(() => (globalThis as Wrapped).gpuLog.devices.at(-1)!.destroy());
+export const destroyDevice = (page: Page): Promise<void> => evaluationWorker(page).evaluate(() => (globalThis as Wrapped).gpuLog.devices.at(-1)!.destroy());

@@ -2,7 +2,7 @@
  * Between `npm run evaluate` (through evaluate.html) and workers/evaluate.worker.ts. Types only. Logits stay in the worker where they
  * can; rejections are `PhiError`s as in protocol.ts.
  */
-import type { BackendId, DeviceWish, EngineReport, WeightForm } from './protocol.ts';
+import type { BackendId, DeviceWish, EngineReport, Sampling, WeightForm } from './protocol.ts';
 
 /** A file of the model, served with Range by the same origin; read lazily (workers/store/http-source.ts), it may have gigabytes. */
 export interface RemoteFile {
@@ -55,6 +55,8 @@ export interface EvaluateApi {
   lastLogits(ids: number[]): Promise<Float32Array>;
   argmaxAll(ids: number[]): Promise<ArgmaxResult>;
   greedy(ids: number[], count: number): Promise<GreedyResult>;
+  /** The `count` tokens after the prompt as the generation loop gives them, end tokens ignored. */
+  sample(ids: number[], count: number, sampling: Sampling): Promise<number[]>;
   nll(ids: number[]): Promise<NllResult>;
   /** Plain text, without special tokens parsed or added. */
   tokenize(text: string): Promise<number[]>;

@@ -11,6 +11,7 @@ import { generateTokens } from './generate/generate.ts';
 import { lastLogits, scoreGaps, scoreText } from './generate/score.ts';
 import { Sequence } from './generate/sequence.ts';
 import { ropeSetFor } from './graph/rope.ts';
+import type { Sampling } from './protocol.ts';
 import { engineReport } from './report.ts';
 import { httpSource } from './store/http-source.ts';
 import { createTokenizer, type Tokenizer } from './tokenizer/tokenizer.ts';
@@ -81,6 +82,16 @@ class Evaluator implements EvaluateApi {
       gaps.set((await scoreGaps(decoder, all, 'long', from)).gaps, from - first);
     }
     return { ids, gaps: [...gaps], prefillMs, decodeMs };
+  }
+
+  async sample(prompt: number[], count: number, sampling: Sampling): Promise<number[]> {
+    const { decoder, checkpoint } = this.#model;
+    const ids: number[] = [];
+    for await (const event of generateTokens(new Sequence(decoder, checkpoint.config), prompt, { sampling, maxTokens: count, eos: [] })) {
+      if (event.type === 'first') ids.push(event.id);
+      else if (event.type === 'tokens') ids.push(...event.ids);
+    }
+    return ids;
   }
 
   async nll(ids: number[]): Promise<NllResult> {

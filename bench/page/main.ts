@@ -7,6 +7,7 @@ const OPENERS: Record<PeerName, (options: PeerOptions) => Promise<Peer>> = {
   ours: async (options) => new (await import('../peers/ours.ts')).OurPeer(options),
   'transformers.js': async (options) => new (await import('../peers/transformers.ts')).TransformersPeer(options),
   'padded-webnn': async (options) => new (await import('../peers/padded-webnn.ts')).PaddedWebnnPeer(options),
+  'matmuls-webnn': async (options) => new (await import('../peers/matmuls-webnn.ts')).MatmulsWebnnPeer(options),
   wllama: async (options) => new (await import('../peers/wllama.ts')).WllamaPeer(options),
 };
 

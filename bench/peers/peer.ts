@@ -1,7 +1,7 @@
 /** What every engine in the comparison can do, seen from the page. */
 import type { ChatMessage } from '../../workers/protocol.ts';
 
-export const PEER_NAMES = ['ours', 'wllama', 'transformers.js', 'padded-webnn'] as const;
+export const PEER_NAMES = ['ours', 'wllama', 'transformers.js', 'padded-webnn', 'matmuls-webnn'] as const;
 export type PeerName = (typeof PEER_NAMES)[number];
 export type BackendName = 'wasm' | 'webgpu' | 'webnn';
 

@@ -38,6 +38,8 @@ export interface MLGraphBuilder {
   add(a: MLOperand, b: MLOperand): MLOperand;
   mul(a: MLOperand, b: MLOperand): MLOperand;
   matmul(a: MLOperand, b: MLOperand): MLOperand;
+  gemm(a: MLOperand, b: MLOperand, options?: { bTranspose?: boolean }): MLOperand;
+  slice(input: MLOperand, starts: readonly number[], sizes: readonly number[]): MLOperand;
   reduceMax(input: MLOperand, options?: { axes?: readonly number[]; keepDimensions?: boolean }): MLOperand;
   reshape(input: MLOperand, shape: readonly number[]): MLOperand;
   gather(input: MLOperand, indices: MLOperand, options?: { axis?: number }): MLOperand;

@@ -75,7 +75,7 @@ export class Runner {
       place: ['float32', [recent, width]],
       row: ['int32', [1]],
       target: ['int32', [1]],
-      sampling: ['float32', [3]],
+      sampling: ['float32', [2]],
       seen: ['float32', [1, vocab]],
     };
     const own: Record<string, MLTensor> = {};
@@ -184,10 +184,10 @@ export class Runner {
   }
 
   #writeHead(row: number, target: number, choice: Choice | null): void {
-    const { temperature, repetitionPenalty } = choice?.sampling ?? { temperature: 0, repetitionPenalty: 1 };
+    const repetitionPenalty = choice?.sampling.repetitionPenalty ?? 1;
     this.#write('row', Int32Array.of(row));
     this.#write('target', Int32Array.of(target));
-    this.#write('sampling', Float32Array.of(repetitionPenalty, 1 / repetitionPenalty, temperature > 0 ? 1 / temperature : 1));
+    this.#write('sampling', Float32Array.of(repetitionPenalty, 1 / repetitionPenalty));
     if (choice && repetitionPenalty !== 1) this.#write('seen', Float32Array.from(choice.seen));
   }
 }

@@ -175,8 +175,7 @@ class WebnnDecoder implements Decoder {
 
   async #choose(summary: Float32Array, { sampling, randoms, seen }: Choice): Promise<number> {
     const few = readCandidates(summary, this.#vocab);
-    const id = few && choose(few, this.#vocab, sampling, randoms[0]!);
-    // Rarely the choice reaches past the candidates (no top-k, and a nucleus of hundreds of tokens): then all logits are read.
-    return id ?? choose(allCandidates(await this.#main.logits(), seen, sampling), this.#vocab, sampling, randoms[0]!)!;
+    // Only where hundreds of logits are equal: then all of them are read.
+    return choose(few ?? allCandidates(await this.#main.logits(), seen, sampling), sampling, randoms[0]!);
   }
 }

@@ -26,15 +26,11 @@ export const SUMMARY = {
   logSum: 1,
   /** Raw logit of the target. */
   target: 2,
-  /** Best score: logit after the repetition penalty. */
-  best: 3,
-  /** Sum of exp((score - best) / temperature) over the vocabulary. */
-  mass: 4,
   /** Candidates, and blocks above the threshold: more than there are places for is an overflow. */
-  count: 5,
-  blocks: 6,
+  count: 3,
+  blocks: 4,
   /** Scores of the candidates, then their ids, ascending. */
-  candidates: 8,
+  candidates: 5,
 } as const;
 
 /** The layout for a vocabulary: places for candidates and for blocks (0: there are no blocks, everything is a candidate). */
@@ -49,14 +45,14 @@ function blocking(vocab: number): { size: number; count: number } {
 
 /**
  * Logits `[1, vocab]` -> the summary. Declares the inputs `target` int32 [1], `seen` float32 [1, vocab] (1 where the token occurred) and
- * `sampling` float32 [3]: repetition penalty, its reciprocal, 1 / temperature.
+ * `sampling` float32 [2]: repetition penalty and its reciprocal.
  */
 export function candidates(g: Graph, logits: Value, vocab: number): { value: Value; length: number } {
   const { places } = summaryLayout(vocab);
   const reduce = (op: string, x: Value, axis: number) => g.op(op, [x, g.int64([axis])], { keepdims: { int: 1 } });
   const flat = (x: Value) => g.op('Reshape', [x, g.int64([-1])]);
-  const sampling = g.input('sampling', 'float32', [3]);
-  const [penalty, reciprocal, inverseTemperature] = [0, 1, 2].map((i) => slice(g, sampling, i, i + 1)) as [Value, Value, Value];
+  const sampling = g.input('sampling', 'float32', [2]);
+  const [penalty, reciprocal] = [0, 1].map((i) => slice(g, sampling, i, i + 1)) as [Value, Value];
 
   const most = reduce('ReduceMax', logits, 1); // [1, 1]
   const logSum = g.op('Add', [most, g.op('Log', [reduce('ReduceSum', g.op('Exp', [g.op('Sub', [logits, most])]), 1)])]);
@@ -68,11 +64,9 @@ export function candidates(g: Graph, logits: Value, vocab: number): { value: Val
   const weight = (factor: Value) => g.op('Add', [g.op('Mul', [seen, g.op('Sub', [factor, g.float(1)])]), g.float(1)]);
   const part = (op: string, factor: Value) => g.op('Mul', [g.op(op, [logits, g.float([0])]), weight(factor)]);
   const scores = g.op('Add', [part('Max', reciprocal), part('Min', penalty)]);
-  const best = reduce('ReduceMax', scores, 1);
-  const mass = reduce('ReduceSum', g.op('Exp', [g.op('Mul', [g.op('Sub', [scores, best]), inverseTemperature])]), 1);
 
   const packed = vocab <= MOST ? everything(g, flat(scores), vocab) : pack(g, scores, vocab);
-  const figures = [argmax, logSum, target, best, mass, packed.count, packed.blocks, g.float([0])].map(flat);
+  const figures = [argmax, logSum, target, packed.count, packed.blocks].map(flat);
   return { value: g.op('Concat', [...figures, packed.scores, packed.ids], { axis: { int: 0 } }), length: SUMMARY.candidates + 2 * places };
 }
 

@@ -1,0 +1,22 @@
+/** Code of a test's own in the app's workers, run before the worker's. */
+import type { Page, Worker } from 'playwright-core';
+
+/**
+ * Runs `wrap(arg)` at the start of every worker whose script `url` matches and that `page` starts from now on. `wrap` is sent as text: it sees
+ * nothing of the test's module.
+ */
+export async function inject<T>(page: Page, url: RegExp, wrap: (arg: T) => void, arg: T): Promise<void> {
+  await page.route(url, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: `(${wrap.toString()})(${JSON.stringify(arg)});\n${await response.text()}` });
+  });
+}
+
+export const EVALUATION = /evaluate\.worker.*\.js/;
+
+/** The evaluation worker of the page. */
+export function evaluationWorker(page: Page): Worker {
+  const found = page.workers().find((one) => EVALUATION.test(one.url()));
+  if (!found) throw new Error('The page has no evaluation worker.');
+  return found;
+}

@@ -1,0 +1,126 @@
+/** The WebNN backend in the shell, where LiteRT runs it on the CPU: right tokens, one graph, an honest report, and what crosses. */
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ROOT } from '../scripts/build.ts';
+import { checkTeacherForced } from '../scripts/evaluate/check.ts';
+import { startEngineHost, type Engine, type EngineHost } from '../scripts/evaluate/engine.ts';
+import { selectModel } from '../scripts/evaluate/model-files.ts';
+import { STARTER_ID } from '../src/models/starter.ts';
+import type { WeightForm } from '../workers/protocol.ts';
+import { ALL, fixture, folder, gguf, matrix, needFixture, readExpected, reportAbsent, type Model } from './fixtures.ts';
+import { exactCases, expectExact } from './exact.ts';
+import { SAMPLING } from './sampling.ts';
+import { takeWebnnReads, watchWebnn, webnnFacts } from './webnn-witness.ts';
+
+/** Room for 60 tokens of prompt: prefill graphs, and the recent cache settled once and more. */
+const CONTEXT = 192;
+const CANDIDATE_BYTES = 4096;
+
+/** Model, form, and the prompts (by their tokens) that are checked by `npm test`: blocks are slow on LiteRT. */
+const EXACT = exactCases(
+  matrix<[Model, WeightForm, number[]]>(
+    [
+      [gguf('phi3-mini-4k', 'q8_0'), 'float32', [5, 40, 60, 100]],
+      [gguf('phi3.5-mini', 'q4_k_m'), 'float32', [5, 40, 60, 100]],
+      [gguf('phi4-mini', 'q4_1'), 'float32', [5, 40, 60, 100]],
+      [gguf('phi4', 'q6_k'), 'float32', [5, 40, 60, 100]],
+      [gguf('phi3-mini-4k', 'q8_0'), 'int8-blocks', [5]],
+      [gguf('phi4-mini', 'q4_1'), 'int4', [5]],
+      [gguf('phi4', 'q4_0'), 'int4', [5]],
+    ],
+    [
+      [gguf('phi4', 'q8_0'), 'int8-blocks', []],
+      [gguf('phi3.5-mini', 'q4_1'), 'int4', []],
+      [gguf('phi3-mini-4k', 'q4_0'), 'int4', []],
+      [gguf('phi4-mini', 'q4_k_m'), 'float32', []],
+      [folder('phi4-mini'), 'float32', []],
+    ],
+  ),
+);
+const STARTER = 'starter/expected.json';
+const NLL_TOLERANCE = 0.001;
+
+let host: EngineHost;
+const open = async (path: string, form: WeightForm, contextLength: number): Promise<Engine> =>
+  host.open(await selectModel(path), { backend: 'webnn', device: 'npu', form, contextLength });
+
+beforeAll(async () => {
+  reportAbsent([STARTER, ...EXACT.map(({ model }) => model.expected)]);
+  host = await startEngineHost({});
+  await watchWebnn(host.session.page);
+});
+
+afterAll(async () => {
+  await host.close();
+  expect(host.session.foreign).toEqual([]);
+});
+
+describe('a form that holds the file exactly equals the reference', () => {
+  it.for(EXACT)('$name', async (one, { skip }) => {
+    const { model, form } = one;
+    skip(fixture(model.expected) === null, `${model.expected} is absent`);
+    const engine = await open(needFixture(model.path), form, CONTEXT);
+    expect(engine.report).toMatchObject({ backend: 'webnn', form, device: 'WebNN on CPU', nodesOnWasm: 0, graphs: 1 });
+    expect(engine.report.asked.device).toBe('npu');
+    await expectExact(engine, one);
+  });
+});
+
+describe('the starter', () => {
+  let engine: Engine;
+  const absent = fixture(STARTER) === null;
+
+  beforeAll(async () => {
+    if (!absent) engine = await open(join(ROOT, 'public', 'models', STARTER_ID), 'float32', 1024);
+  });
+
+  it('runs as one graph on the CPU, and says so although the NPU was asked', async ({ skip }) => {
+    skip(absent, `${STARTER} is absent`);
+    expect(engine.report).toMatchObject({ device: 'WebNN on CPU', nodesOnWasm: 0, graphs: 1, asked: { device: 'npu' } });
+    const { wishes, devices } = await webnnFacts(host.session.page);
+    expect(wishes).toEqual([{ deviceType: 'npu' }]);
+    expect([...new Set(devices)]).toEqual(['cpu']);
+  });
+
+  it('scores a text and replies as the reference', async ({ skip }) => {
+    skip(absent, `${STARTER} is absent`);
+    const { cases, teacher_forced: text } = readExpected(STARTER);
+    const report = await checkTeacherForced(engine, text!, NLL_TOLERANCE);
+    console.log(
+      `mean NLL ${report.meanNll.toFixed(5)} (${report.difference!.toFixed(5)} against the reference), argmax ${report.argmax!.equal}/${report.argmax!.compared}`,
+    );
+    expect(report.problem).toBeNull();
+    expect(report.argmax!.equal).toBe(report.argmax!.compared);
+    for (const one of ALL ? cases : cases.slice(0, 1)) {
+      const ids = await engine.call('sample', one.input_ids, one.greedy!.length, SAMPLING.greedy);
+      expect(ids).toEqual(one.greedy);
+    }
+  });
+
+  it('lets nothing but candidates cross, whatever the sampling', async ({ skip }) => {
+    skip(absent, `${STARTER} is absent`);
+    const prompt = readExpected(STARTER).cases[0]!.input_ids;
+    const tokens = 8;
+    for (const sampling of Object.values(SAMPLING)) {
+      await takeWebnnReads(host.session.page);
+      expect(await engine.call('sample', prompt, tokens, sampling)).toHaveLength(tokens);
+      const reads = await takeWebnnReads(host.session.page);
+      expect(reads).toHaveLength(tokens);
+      for (const { readBytes } of reads) expect(readBytes).toBeLessThanOrEqual(CANDIDATE_BYTES);
+      for (const { dispatches } of reads.slice(1)) expect(dispatches).toBe(1);
+    }
+  });
+});
+
+it('lets nothing but candidates cross from a random model, whose distribution is flat', async ({ skip }) => {
+  const model = gguf('phi4-mini', 'q4_1');
+  skip(fixture(model.path) === null, `${model.path} is absent`);
+  const engine = await open(needFixture(model.path), 'float32', CONTEXT);
+  for (const sampling of Object.values(SAMPLING)) {
+    await takeWebnnReads(host.session.page);
+    await engine.call('sample', [1, 5, 9], 8, sampling);
+    const reads = await takeWebnnReads(host.session.page);
+    expect(reads).toHaveLength(8);
+    for (const { readBytes } of reads) expect(readBytes).toBeLessThanOrEqual(CANDIDATE_BYTES);
+  }
+});
