@@ -8,6 +8,7 @@ import type { RopeSet } from '../graph/rope.ts';
 import { SUMMARY } from '../graph/webnn-select.ts';
 import { webnnPlan, type WebnnPlan } from '../graph/webnn-weights.ts';
 import type { DeviceWish, WeightForm } from '../protocol.ts';
+import { weightError } from '../weights/error.ts';
 import { loadOrt, preferredBuild, weightFiles, type FormShelf, type Ort, type PrepareProgress } from './ort.ts';
 import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from './types.ts';
 import { WebnnCache } from './webnn-cache.ts';
@@ -55,7 +56,7 @@ async function onDevice(ort: Ort, device: WebnnDevice, checkpoint: Checkpoint, o
   const started = performance.now();
   const plan = webnnPlan(checkpoint, form);
   refuseFatalBuild(device.probe.devices, plan);
-  const groups = [...plan.groups.norms, ...plan.groups.head, ...plan.groups.layers];
+  const groups = [...plan.groups.norms, ...plan.groups.head, ...plan.groups.layers, ...plan.groups.error];
   const made = await weightFiles({ groups, shelf: options.shelf, onProgress, signal });
   const files = new Map(groups.map((group, i) => [group, made.files[i]!]));
   const prepared = performance.now();
@@ -75,6 +76,7 @@ async function onDevice(ort: Ort, device: WebnnDevice, checkpoint: Checkpoint, o
     widths: [graphs.main, ...(prefill?.widths ?? [])],
     nodesOnWasm: 0, // compile() rejects a network that is not whole
     threads: 1,
+    weightError: await weightError(made.form),
     bytesHeld: made.form.size + device.tensorBytes,
     prepareMs: prepared - started,
     compileMs: performance.now() - prepared,

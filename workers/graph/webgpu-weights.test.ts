@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Checkpoint, Matrix, PhiConfig } from '../checkpoint/types.ts';
 import { materialise } from '../weights/plan.ts';
 import type { Rows } from '../weights/rows.ts';
-import { webgpuForms, webgpuPlan, weightError, type PlanOptions } from './webgpu-weights.ts';
+import { weightError } from '../weights/error.ts';
+import { webgpuForms, webgpuPlan, type PlanOptions } from './webgpu-weights.ts';
 
 const Q4_0: Matrix['form'] = { kind: 'blocks', bits: 4, block: 32, symmetric: true };
 const Q4_1: Matrix['form'] = { kind: 'blocks', bits: 4, block: 32, symmetric: false };

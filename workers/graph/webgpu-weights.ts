@@ -2,6 +2,7 @@
 import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
 import { holdsExactly, packInto, type BlockSpec, type ErrorSum } from '../weights/blocks.ts';
 import { floatToHalf } from '../weights/half.ts';
+import { errorGroup } from '../weights/error.ts';
 import { roomFor, type WeightGroup, type WeightTensor } from '../weights/plan.ts';
 import { dequantise } from '../weights/rows.ts';
 import type { LinearName } from './decoder.ts';
@@ -113,24 +114,6 @@ export function webgpuPlan(checkpoint: Checkpoint, { form, dtype, bindingBytes }
 /** The forms that make sense for a checkpoint, best first: one that holds it exactly, then smaller and larger ones. */
 export function webgpuForms(checkpoint: Checkpoint): WebgpuForm[] {
   return hasFourBits(checkpoint) ? ['int4', 'int8-blocks', 'float16', 'float32'] : ['int8-blocks', 'int4', 'float16', 'float32'];
-}
-
-/**
- * Last of the groups and no part of the graph: what requantising cost, so that a kept form still says so. The sums are complete when it is
- * made. Read it with `weightError`.
- */
-function errorGroup(sum: ErrorSum): WeightGroup {
-  return {
-    location: 'error',
-    tensors: [{ name: 'error', dtype: 'float32', dims: [2] }],
-    make: () => Promise.resolve([Float32Array.of(sum.error, sum.weights)]),
-  };
-}
-
-/** Root mean square of the error of requantised weights over that of the weights; 0: all is exact. `form`: every group's bytes in turn. */
-export async function weightError(form: Blob): Promise<number> {
-  const [error = 0, weights = 0] = new Float32Array(await form.slice(form.size - 8).arrayBuffer());
-  return weights === 0 ? 0 : Math.sqrt(error / weights);
 }
 
 /** A file that has 4-bit matrices has its 8-bit ones on purpose: they stay. One that has none is cut to 4 bits as a whole. */

@@ -3,13 +3,14 @@ import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
 import type { WeightForm } from '../protocol.ts';
 import { holdsExactly, packBlocks, type BlockSpec, type ErrorSum } from '../weights/blocks.ts';
 import { int8Columns } from '../weights/columns.ts';
+import { errorGroup } from '../weights/error.ts';
 import { floatToHalf } from '../weights/half.ts';
 import type { WeightGroup } from '../weights/plan.ts';
 import { dequantise } from '../weights/rows.ts';
 import type { LinearName } from './decoder.ts';
 
 /** Of the bytes that `webnnPlan` lays out: part of the key under which a made form is kept. */
-export const WEBNN_FORM_VERSION = 1;
+export const WEBNN_FORM_VERSION = 2;
 
 /** How one matrix `[rows, cols]` is held. */
 export interface WebnnMatrix {
@@ -22,12 +23,10 @@ export interface WebnnMatrix {
 export interface WebnnPlan {
   form: WeightForm;
   matrices: ReadonlyMap<LinearName, WebnnMatrix>;
-  /** Norms first, then the head, then the layers' matrices: `inputs` can take the place of the last. */
-  groups: { norms: WeightGroup[]; head: WeightGroup[]; layers: WeightGroup[] };
+  /** Norms first, then the head, then the layers' matrices, whose place `inputs` can take; last what is no part of a graph: what requantising cost. */
+  groups: { norms: WeightGroup[]; head: WeightGroup[]; layers: WeightGroup[]; error: WeightGroup[] };
   /** The head's rows serve as embedding inside the graph; else the graph is fed with embedded rows. */
   embedsInGraph: boolean;
-  /** Of the weights that had to be requantised; filled as groups are made. */
-  error: ErrorSum;
 }
 
 /** Block of requantised weights. */
@@ -38,8 +37,9 @@ const TILE = 256;
 /** What `webnnGraph` refers to. */
 export function webnnPlan(checkpoint: Checkpoint, form: WeightForm): WebnnPlan {
   const matrices = new Map<LinearName, WebnnMatrix>();
-  const groups: WebnnPlan['groups'] = { norms: [], head: [], layers: [] };
+  const groups: WebnnPlan['groups'] = { norms: [], head: [], layers: [], error: [] };
   const error: ErrorSum = { error: 0, weights: 0 };
+  groups.error.push(errorGroup(error));
   const add = (to: WeightGroup[], name: LinearName, matrix: Matrix) => {
     const bits = form === 'int8-blocks' || (form === 'int4' && keepsEight(checkpoint, name, matrix)) ? 8 : 4;
     const blocks = form === 'int4' || form === 'int8-blocks' ? blockSpec(matrix, bits) : null;
@@ -53,7 +53,7 @@ export function webnnPlan(checkpoint: Checkpoint, form: WeightForm): WebnnPlan {
   groups.norms.push(norm('norm', checkpoint.norm));
   add(groups.head, 'head', checkpoint.head);
   const embedsInGraph = checkpoint.head === checkpoint.embedding && (form === 'float32' || form === 'float16');
-  return { form, matrices, groups, embedsInGraph, error };
+  return { form, matrices, groups, embedsInGraph };
 }
 
 /** A file that has 4-bit matrices has its 8-bit ones on purpose; a head loses most by 4 bits that are not its own. */

@@ -1,0 +1,21 @@
+/** What requantising cost, kept with the form that was made. */
+import type { ErrorSum } from './blocks.ts';
+import type { WeightGroup } from './plan.ts';
+
+/**
+ * Last of the groups and no part of the graph: what requantising cost, so that a kept form still says so. The sums are complete when it is
+ * made. Read it with `weightError`.
+ */
+export function errorGroup(sum: ErrorSum): WeightGroup {
+  return {
+    location: 'error',
+    tensors: [{ name: 'error', dtype: 'float32', dims: [2] }],
+    make: () => Promise.resolve([Float32Array.of(sum.error, sum.weights)]),
+  };
+}
+
+/** Root mean square of the error of requantised weights over that of the weights; 0: all is exact. `form`: every group's bytes in turn. */
+export async function weightError(form: Blob): Promise<number> {
+  const [error = 0, weights = 0] = new Float32Array(await form.slice(form.size - 8).arrayBuffer());
+  return weights === 0 ? 0 : Math.sqrt(error / weights);
+}
