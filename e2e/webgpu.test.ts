@@ -20,7 +20,7 @@ const EXACT = exactCases(
   matrix<[Model, WeightForm, number[]]>(
     [
       [gguf('phi3-mini-4k', 'q8_0'), 'int8-blocks', [60]], // the window is crossed: attention without graph capture
-      [gguf('phi4-mini', 'q8_0'), 'float32', [40]],
+      [gguf('phi4-mini', 'q8_0'), 'float32', [5]],
     ],
     [
       [gguf('phi3.5-mini', 'q4_k_m'), 'int4', []], // mins, and Q6_K in blocks of 16
@@ -62,7 +62,7 @@ describe('what crosses and what is dispatched', () => {
 
   // A minimum takes two dispatches more for each of a layer's four matrices, and where gate and up have one, norm, split and activation are not fused.
   it.for([
-    { name: 'int4, symmetric', model: gguf('phi4', 'q4_0'), perLayer: 8, prompts: [40] },
+    { name: 'int4, symmetric', model: gguf('phi4', 'q4_0'), perLayer: 8, prompts: [5] },
     { name: 'int4 with a minimum, and the LongRoPE switch', model: gguf('phi3.5-mini', 'q4_1'), perLayer: 20, prompts: [60] },
   ])('$name: right, at most $perLayer dispatches a layer and 10, ids alone cross, nothing is bound anew', async ({ model, perLayer, prompts }, { skip }) => {
     skip(fixture(model.expected) === null, `${model.expected} is absent`);
@@ -84,10 +84,8 @@ describe('what crosses and what is dispatched', () => {
       expect(dispatches).toBeLessThanOrEqual(perLayer * LAYERS + 10);
       expect(bindGroups).toBe(1);
     }
-    for (const sampling of [SAMPLING.nucleus, SAMPLING.penalty]) {
-      const sampled = await reads(() => engine.call('sample', prompt, tokens, sampling));
-      for (const { bytes } of sampled) expect(bytes).toBeLessThanOrEqual(CANDIDATE_BYTES);
-    }
+    const sampled = await reads(() => engine.call('sample', prompt, tokens, SAMPLING.nucleus));
+    for (const { bytes } of sampled) expect(bytes).toBeLessThanOrEqual(CANDIDATE_BYTES);
     await page.unrouteAll();
   });
 
