@@ -4,6 +4,7 @@ import { installErrorTransfer } from '../workers/comlink-errors.ts';
 import { PhiError } from '../workers/errors.ts';
 import type {
   ChatMessage,
+  ContextFit,
   EngineApi,
   EngineReport,
   GenerateEvent,
@@ -104,6 +105,10 @@ export class Engine {
 
   countTokens(messages: ChatMessage[]): Promise<number> {
     return this.#call((api) => api.countTokens(messages));
+  }
+
+  fit(request: Pick<GenerateRequest, 'messages' | 'maxTokens' | 'droppedBefore'>): Promise<ContextFit> {
+    return this.#call((api) => api.fit(request));
   }
 
   /**

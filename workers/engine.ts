@@ -6,11 +6,12 @@ import type { Decoder } from './backends/types.ts';
 import { openCheckpoint } from './checkpoint/open.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
 import { PhiError } from './errors.ts';
-import { generateReply } from './generate/reply.ts';
+import { generateReply, measureRequest } from './generate/reply.ts';
 import { Sequence } from './generate/sequence.ts';
 import { warmUp } from './generate/warm-up.ts';
 import type {
   ChatMessage,
+  ContextFit,
   EngineApi,
   EngineReport,
   GenerateEvent,
@@ -163,6 +164,12 @@ export class Engine implements EngineApi {
   async countTokens(messages: ChatMessage[]): Promise<number> {
     await Promise.resolve();
     return this.#need().conversation.encode(messages, {}).length;
+  }
+
+  async fit(request: Pick<GenerateRequest, 'messages' | 'maxTokens' | 'droppedBefore'>): Promise<ContextFit> {
+    await Promise.resolve();
+    const { conversation, decoder } = this.#need();
+    return measureRequest(conversation, decoder.slots, request);
   }
 
   abort(job: JobId): Promise<void> {

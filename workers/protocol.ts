@@ -119,6 +119,18 @@ export interface GenerateRequest {
   stop?: string[];
   /** The last message is an unfinished reply to go on with. */
   continueLast?: boolean;
+  /** What the reply before left out of its context, see `ContextFit.dropped`. */
+  droppedBefore?: number;
+}
+
+/** How a conversation lies in the context of the loaded model. */
+export interface ContextFit {
+  /** Of the prompt that is (or would be) sent; of the last turn alone where even that is too long. */
+  tokens: number;
+  /** Oldest messages left out of it, a system message not counted. */
+  dropped: number;
+  /** Tokens of the last turn beyond what fits: a reply is refused. 0 otherwise. */
+  over: number;
 }
 
 export type StopReason = 'end' | 'stop-string' | 'max-tokens' | 'context-full' | 'cancelled';
@@ -136,8 +148,11 @@ export interface GenerateStats {
 }
 
 export type GenerateEvent =
+  /** First: what of the conversation the reply is made from. */
+  | { type: 'context'; fit: ContextFit }
   | { type: 'prefill'; done: number; total: number }
   | { type: 'text'; text: string; tokens: number }
+  /** 'rope-switch': LongRoPE took its long factors and read everything again. Anything else is said as it stands. */
   | { type: 'notice'; notice: string }
   | { type: 'end'; reason: StopReason; stats: GenerateStats }
   | { type: 'error'; error: ErrorShape };
@@ -179,5 +194,7 @@ export interface EngineApi {
   generate(job: JobId, request: GenerateRequest, onEvent: (event: GenerateEvent) => void): Promise<void>;
   /** Tokens of the rendered conversation, generation prompt included. */
   countTokens(messages: ChatMessage[]): Promise<number>;
+  /** What `generate` would make of the request. */
+  fit(request: Pick<GenerateRequest, 'messages' | 'maxTokens' | 'droppedBefore'>): Promise<ContextFit>;
   abort(job: JobId): Promise<void>;
 }

@@ -107,10 +107,40 @@ describe('chat', () => {
     await openFake(page, server, 'plain');
     await sendAndWait('Hello');
     expect(await lastReply().innerText()).toMatch(/to first token\s*prefill [\d.]+ tok\/s\s*decode [\d.]+ tok\/s\s*21 tokens/);
-    await page.getByTitle(/^[\d,]+ of 8,192 tokens of context used$/).waitFor();
+    await page.getByTitle(/^[\d,]+ of 8,192 tokens of context used, [\d,]+ left$/).waitFor();
     await page.getByRole('link', { name: /^Runs on\s?WASM\s?CPU, 2 threads$/ }).click();
     await page.getByRole('heading', { name: 'Diagnostics' }).waitFor();
     expect(await page.locator('main').innerText()).toContain('requestAdapter() gave null.');
+  });
+
+  it('shows what has left the context, and refuses what is too long with its count', async () => {
+    await openFake(page, server, 'short');
+    await messageBox(page).fill('word '.repeat(300));
+    await page.getByText('This message has 379 tokens with what must go along, 252 more than the context holds.').waitFor();
+    expect(await sendButton(page).isDisabled()).toBe(true);
+    await messageBox(page).press('Enter');
+    expect(await replies().count()).toBe(0);
+    for (const text of ['One', 'Two', 'Three']) await sendAndWait(text);
+    await log().getByText('4 messages no longer in context').waitFor();
+    expect(await log().locator('article.forgotten').count()).toBe(4);
+  });
+
+  it('folds a thought, times it, and copies only the answer', async () => {
+    await openFake(page, server, 'slow');
+    await send('reason');
+    await lastReply()
+      .getByText(/^Thinking for \d+ ms|^Thinking for [\d.]+ sec/)
+      .waitFor();
+    await page.reload();
+    await openFake(page, server, 'plain');
+    await list().getByRole('link', { name: 'New chat' }).click();
+    await sendAndWait('reason');
+    const summary = lastReply().getByText(/^Thought for \d/);
+    expect(await lastReply().innerText()).not.toContain('First this');
+    expect(await lastReply().innerText()).not.toContain('think>');
+    await summary.click();
+    await lastReply().locator('details strong').getByText('two').waitFor();
+    expect(await lastReply().locator('.answer').innerText()).toBe('The answer is forty-two.');
   });
 
   it('regenerates and edits into versions, and goes back and forth between them', async () => {

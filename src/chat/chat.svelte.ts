@@ -1,10 +1,23 @@
 import { PhiError } from '../../workers/errors.ts';
-import type { GenerateStats, StopReason } from '../../workers/protocol.ts';
+import type { ContextFit, GenerateStats, StopReason } from '../../workers/protocol.ts';
 import type { Engine } from '../engine.ts';
 import type { ModelSession } from '../models/model-session.svelte.ts';
 import type { Settings } from '../settings/settings.svelte.ts';
 import type { Conversation, Message, ReplyInfo } from './conversation.ts';
-import { addMessage, branchFrom, changeMessage, newConversation, newId, pathTo, showBranch, siblingsOf, toChatMessages } from './conversation.ts';
+import {
+  addMessage,
+  branchFrom,
+  changeMessage,
+  droppedFromSent,
+  droppedOf,
+  newConversation,
+  newId,
+  pathTo,
+  sentOf,
+  showBranch,
+  siblingsOf,
+  toChatMessages,
+} from './conversation.ts';
 import type { Conversations } from './conversations.svelte.ts';
 import { LiveReply } from './live-reply.svelte.ts';
 
@@ -35,6 +48,27 @@ export class Chat {
   /** The reply that is being written, in whatever conversation. */
   get live(): LiveReply | null {
     return this.#live;
+  }
+
+  /** How the conversation, with a message that is not sent yet, lies in the context. Rejects where no model is loaded. */
+  measure(path: readonly Message[], draft: string): Promise<ContextFit> {
+    const system = this.#conversations.current?.system ?? this.#settings.values.system;
+    const request = this.#request({ system }, path);
+    if (draft.trim()) request.messages.push({ role: 'user', content: draft });
+    return this.#engine.fit(request);
+  }
+
+  /** Whether a message alone is known to exceed the context: then it is not sent. Without a model nobody knows, and the reply will say. */
+  async tooLong(draft: string): Promise<boolean> {
+    const conversation = this.#conversations.current;
+    if (this.#models.phase.kind !== 'ready') return false;
+    const fit = await this.measure(conversation ? pathTo(conversation) : [], draft).catch(() => null);
+    return fit !== null && fit.over > 0;
+  }
+
+  #request(conversation: Pick<Conversation, 'system'>, path: readonly Message[]) {
+    const droppedBefore = sentOf(path, droppedOf(path));
+    return { messages: toChatMessages(conversation, path), maxTokens: this.#settings.values.maxTokens, droppedBefore };
   }
 
   /** Sends a message in the open conversation, or in a new one, whose id is given at once through `onBegin`. */
@@ -110,11 +144,15 @@ export class Chat {
   }
 
   async #stream(conversation: Conversation, message: Message): Promise<void> {
-    const live = new LiveReply(conversation.id, message.id, message.content);
+    const live = new LiveReply(conversation.id, message.id, message.content, message.reply?.thoughtMs);
     this.#live = live;
     const save = (change: Partial<ReplyInfo>) =>
       this.#conversations.update(conversation.id, (current) =>
-        changeMessage(current, message.id, (old) => ({ ...old, content: live.text, reply: { ...old.reply!, ...change } })),
+        changeMessage(current, message.id, (old) => ({
+          ...old,
+          content: live.text,
+          reply: { ...old.reply!, ...(live.thoughtMs === null ? {} : { thoughtMs: live.thoughtMs }), ...change },
+        })),
       );
     const begun = save({ state: 'streaming', error: undefined, reason: undefined, stats: undefined });
     let outcome: Outcome;
@@ -135,9 +173,9 @@ export class Chat {
 
   async #run(live: LiveReply, conversation: Conversation, message: Message, save: (change: Partial<ReplyInfo>) => Promise<void>): Promise<Outcome> {
     await this.#models.ready(live.controller.signal);
-    const messages = toChatMessages(conversation, pathTo(conversation, message.id));
+    const path = pathTo(conversation, message.id);
     const sampling = { ...this.#settings.sampling(), seed: message.reply!.seed };
-    const request = { messages, sampling, maxTokens: this.#settings.values.maxTokens, continueLast: message.content !== '' };
+    const request = { ...this.#request(conversation, path), sampling, continueLast: message.content !== '' };
     const notices: string[] = [];
     let lastSave = performance.now();
     let saving = false;
@@ -148,6 +186,7 @@ export class Chat {
       saving = false;
     };
     for await (const event of this.#engine.generate(request, live.controller.signal)) {
+      if (event.type === 'context') void save({ dropped: droppedFromSent(path, event.fit.dropped) });
       if (event.type === 'prefill') live.phase = { kind: 'prefill', done: event.done, total: event.total };
       if (event.type === 'notice') {
         notices.push(event.notice);

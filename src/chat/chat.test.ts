@@ -185,4 +185,36 @@ describe('Chat', () => {
     await chat.setSystem('Other.');
     expect(conversations.current?.system).toBe('Other.');
   });
+
+  it('says how many of the oldest messages a reply did without, and lets them back into a longer context', async () => {
+    const { models, settings, chat, path } = setUp({ short: true });
+    settings.change({ maxTokens: 20 });
+    await models.start();
+    for (const text of ['one', 'two', 'three']) await chat.send(text, () => undefined);
+    expect(path().map(({ reply }) => reply?.dropped)).toEqual([undefined, 0, undefined, 0, undefined, 4]);
+    settings.change({ contextLength: 8192 });
+    await models.load();
+    await chat.send('four', () => undefined);
+    expect(path().at(-1)?.reply?.dropped).toBe(0);
+  });
+
+  it('refuses a message that is too long alone before it is sent', async () => {
+    const { models, chat } = setUp({ short: true });
+    expect(await chat.tooLong('x'.repeat(1000)), 'nobody knows yet').toBe(false);
+    await models.start();
+    expect(await chat.tooLong('x'.repeat(1000))).toBe(true);
+    expect(await chat.tooLong('x')).toBe(false);
+    expect(await chat.measure([], 'x'.repeat(1000))).toMatchObject({ tokens: 257, over: 130 });
+  });
+
+  it('times a thought', async () => {
+    const { models, chat, path } = setUp({ instant: false });
+    await models.start();
+    await chat.send('reason', () => undefined);
+    const { content, reply } = path()[1]!;
+    expect(content).toMatch(/^<think>.*<\/think>/s);
+    // 19 words at 12 ms; the answer's four are not counted.
+    expect(reply?.thoughtMs).toBeGreaterThan(150);
+    expect(reply?.thoughtMs).toBeLessThan(reply!.stats!.timeToFirstTokenMs + 20_000);
+  });
 });

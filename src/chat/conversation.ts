@@ -15,6 +15,10 @@ export interface ReplyInfo {
   stats?: GenerateStats;
   error?: ErrorShape;
   notices?: string[];
+  /** Messages before it on its path, oldest first, that were no longer in its context. */
+  dropped?: number;
+  /** How long the model thought before it answered (`<think>`). */
+  thoughtMs?: number;
 }
 
 export interface Message {
@@ -120,8 +124,26 @@ export function recover(conversation: Conversation): Conversation {
 /** What the engine is given: the system prompt, then the path; empty replies (failed before their first token) are left out. */
 export function toChatMessages(conversation: Pick<Conversation, 'system'>, path: readonly Message[]): ChatMessage[] {
   const system: ChatMessage[] = conversation.system.trim() ? [{ role: 'system', content: conversation.system }] : [];
-  return [...system, ...path.filter((message) => message.content !== '').map(({ role, content }) => ({ role, content }))];
+  return [...system, ...path.filter(isSent).map(({ role, content }) => ({ role, content }))];
 }
+
+/** How many messages at the start of the path the last reply on it did without. */
+export function droppedOf(path: readonly Message[]): number {
+  return path.findLast((message) => message.reply?.dropped !== undefined)?.reply?.dropped ?? 0;
+}
+
+/** The same in messages as the engine counts them: empty ones are never sent. */
+export function sentOf(path: readonly Message[], dropped: number): number {
+  return path.slice(0, dropped).filter(isSent).length;
+}
+
+/** The way back: of the messages that are sent, `sent` are dropped. */
+export function droppedFromSent(path: readonly Message[], sent: number): number {
+  const kept = path.filter(isSent)[sent];
+  return kept ? path.indexOf(kept) : path.length;
+}
+
+const isSent = (message: Message) => message.content !== '';
 
 export function summaryOf({ id, title, pinned, createdAt, updatedAt }: Conversation): Summary {
   return { id, title, pinned, createdAt, updatedAt };

@@ -1,3 +1,5 @@
+import { splitThought } from '../../workers/tokenizer/thoughts.ts';
+
 /** Shortest time between two renderings of a growing reply. */
 const RENDER_MS = 40;
 
@@ -13,10 +15,14 @@ export class LiveReply {
   /** All text so far, also what no frame has shown yet. */
   #text: string;
   #tokens = $state(0);
+  #thoughtMs = $state.raw<number | null>(null);
+  #thinks = true;
+  #lastToken = performance.now();
   #lastRender = 0;
   #frame = 0;
 
-  constructor(conversation: string, message: string, text: string) {
+  constructor(conversation: string, message: string, text: string, thoughtMs: number | null = null) {
+    this.#thoughtMs = thoughtMs;
     this.conversation = conversation;
     this.message = message;
     this.#text = text;
@@ -45,10 +51,25 @@ export class LiveReply {
     return this.#tokens;
   }
 
+  /** How long it has thought; null: it has not. */
+  get thoughtMs(): number | null {
+    return this.#thoughtMs;
+  }
+
   append(text: string, tokens: number): void {
     this.#text += text;
     this.#tokens += tokens;
+    if (this.#thinks) this.#timeThought();
     if (this.#frame === 0) this.#frame = requestAnimationFrame(this.#render);
+  }
+
+  /** The time between two pieces of text counts when the first was still a thought. */
+  #timeThought(): void {
+    const { thought, open } = splitThought(this.#text);
+    const now = performance.now();
+    if (thought !== null) this.#thoughtMs = this.#thoughtMs === null ? 0 : this.#thoughtMs + now - this.#lastToken;
+    this.#lastToken = now;
+    this.#thinks = open;
   }
 
   stop(): void {

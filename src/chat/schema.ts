@@ -44,6 +44,8 @@ const Reply = v.object({
   stats: v.fallback(v.optional(Stats), undefined),
   error: v.optional(v.object({ code: v.picklist(CODES), message: text, detail: v.optional(v.record(text, v.union([text, count, v.boolean(), v.null()]))) })),
   notices: v.optional(v.array(text)),
+  dropped: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
+  thoughtMs: v.optional(count),
 });
 
 const MessageSchema = v.object({

@@ -52,6 +52,9 @@ export const en = {
   reply: 'Reply',
   replying: 'Replying…',
   thinking: 'Thinking…',
+  thinkingFor: (time: string) => `Thinking for ${time}…`,
+  thoughtFor: (time: string) => `Thought for ${time}`,
+  thoughts: 'Thoughts',
   stopping: 'Stopping…',
   reading: (done: string, total: string) => `Reading the conversation: ${done} of ${total} tokens`,
   waitingForModel: 'Waiting for the model',
@@ -77,7 +80,12 @@ export const en = {
     `Prompt ${prompt} tokens, ${prefilled} of them new to the cache; context ${context} tokens`,
   tokens: (count: number, figure: string) => plural(count, `${figure} token`, `${figure} tokens`),
   context: (used: string, all: string) => `${used} / ${all}`,
-  contextTitle: (used: string, all: string) => `${used} of ${all} tokens of context used`,
+  contextTitle: (used: string, all: string, left: string) => `${used} of ${all} tokens of context used, ${left} left`,
+  willLeaveContext: (count: number, figure: string) =>
+    plural(count, `The oldest message will leave the context`, `The ${figure} oldest messages will leave the context`),
+  noLongerInContext: (count: number, figure: string) => plural(count, `${figure} message no longer in context`, `${figure} messages no longer in context`),
+  tooLong: (tokens: string, over: string) => `This message has ${tokens} tokens with what must go along, ${over} more than the context holds. Shorten it.`,
+  noticeRopeSwitch: 'The conversation outgrew the model’s short context: everything was read again with the factors for long ones.',
   runsOn: 'Runs on',
 
   // Empty chat

@@ -51,6 +51,9 @@ export const ja: Catalogue = {
   reply: '返信',
   replying: '返信しています…',
   thinking: '考えています…',
+  thinkingFor: (time) => `考えています（${time}）…`,
+  thoughtFor: (time) => `${time}考えました`,
+  thoughts: '思考の過程',
   stopping: '停止しています…',
   reading: (done, total) => `会話を読んでいます：${total} トークン中 ${done}`,
   waitingForModel: 'モデルの準備を待っています',
@@ -75,7 +78,11 @@ export const ja: Catalogue = {
   speedTitle: (prompt, prefilled, context) => `プロンプト ${prompt} トークン（うち新規 ${prefilled}）、コンテキスト ${context} トークン`,
   tokens: (_count, figure) => `${figure} トークン`,
   context: (used, all) => `${used} / ${all}`,
-  contextTitle: (used, all) => `コンテキスト ${all} トークン中 ${used} を使用`,
+  contextTitle: (used, all, left) => `コンテキスト ${all} トークン中 ${used} を使用、残り ${left}`,
+  willLeaveContext: (_count, figure) => `古いメッセージ ${figure} 件がコンテキストから外れます`,
+  noLongerInContext: (_count, figure) => `${figure} 件のメッセージはコンテキストから外れました`,
+  tooLong: (tokens, over) => `このメッセージは必要な部分と合わせて ${tokens} トークンあり、コンテキストを ${over} 超えています。短くしてください。`,
+  noticeRopeSwitch: '会話がモデルの短いコンテキストを超えたため、長いコンテキスト用の係数で全体を読み直しました。',
   runsOn: '実行中：',
 
   // Empty chat

@@ -7,6 +7,7 @@ import { installErrorTransfer } from '../../workers/comlink-errors.ts';
 import { PhiError } from '../../workers/errors.ts';
 import type {
   ChatMessage,
+  ContextFit,
   EngineApi,
   EngineReport,
   GenerateEvent,
@@ -17,8 +18,9 @@ import type {
   StoredModel,
 } from '../../workers/protocol.ts';
 import { isHubModel, type HubModel } from '../../workers/store/hub.ts';
+import { fitMessages } from '../../workers/tokenizer/context.ts';
 import type { EngineThread } from '../engine-thread.ts';
-import { HOSTILE, LONG, SHORT, SHOWCASE } from './fake-replies.ts';
+import { HOSTILE, LONG, REASONED, SHORT, SHOWCASE } from './fake-replies.ts';
 
 /** What `?fake=first,slow` switches on. */
 export interface FakeScript {
@@ -36,6 +38,8 @@ export interface FakeScript {
   'load-error'?: boolean;
   /** Aborts are ignored: only terminating helps. */
   deaf?: boolean;
+  /** A context of 128 tokens. */
+  short?: boolean;
   /** No waiting at all, for unit tests. */
   instant?: boolean;
 }
@@ -151,7 +155,7 @@ class FakeEngine implements EngineApi {
     await this.#wait(150);
     onProgress({ phase: 'warm-up' });
     await this.#wait(150);
-    this.#report = fakeReport(request);
+    this.#report = fakeReport(request, this.#script.short ? 128 : 8192);
     return this.#report;
   }
 
@@ -167,7 +171,10 @@ class FakeEngine implements EngineApi {
   async generate(job: string, request: GenerateRequest, onEvent: (event: GenerateEvent) => void) {
     if (!this.#report) throw new PhiError('no-model', 'No model is loaded.');
     const started = performance.now();
-    const promptTokens = countFakeTokens(request.messages);
+    const fit = await this.fit(request);
+    if (fit.over > 0) return onEvent({ type: 'error', error: { code: 'context-full', message: `The last message has ${fit.tokens} tokens.` } });
+    onEvent({ type: 'context', fit });
+    const promptTokens = fit.tokens;
     for (let done = 0; done <= 2; done++) {
       onEvent({ type: 'prefill', done: (promptTokens * done) / 2, total: promptTokens });
       await this.#wait(this.#script.slow ? 800 : 40);
@@ -205,6 +212,19 @@ class FakeEngine implements EngineApi {
     return Promise.resolve(countFakeTokens(messages));
   }
 
+  fit(request: Pick<GenerateRequest, 'messages' | 'maxTokens' | 'droppedBefore'>): Promise<ContextFit> {
+    const limit = this.#slots - 1;
+    const last = countFakeTokens(request.messages.slice(-1));
+    if (last > limit) return Promise.resolve({ tokens: last, dropped: 0, over: last - limit });
+    const room = Math.min(request.maxTokens, this.#slots >> 2);
+    const { tokens, dropped } = fitMessages(request.messages, countFakeTokens, limit, { room, droppedBefore: request.droppedBefore });
+    return Promise.resolve({ tokens, dropped: dropped.length, over: 0 });
+  }
+
+  get #slots(): number {
+    return this.#report?.contextLength ?? 8192;
+  }
+
   abort(job: string) {
     this.#aborted.add(job);
     return Promise.resolve();
@@ -232,6 +252,7 @@ function pickReply(request: GenerateRequest): string {
   if (request.continueLast) return ' And so it goes on to its end.';
   if (prompt.includes('hostile')) return HOSTILE;
   if (prompt.includes('long')) return LONG;
+  if (prompt.includes('reason')) return REASONED;
   if (prompt.includes('tour')) return SHOWCASE;
   return SHORT;
 }
@@ -240,7 +261,7 @@ function countFakeTokens(messages: ChatMessage[]): number {
   return messages.reduce((sum, message) => sum + 4 + Math.ceil(message.content.length / 4), 3);
 }
 
-function fakeReport(request: LoadRequest): EngineReport {
+function fakeReport(request: LoadRequest, slots: number): EngineReport {
   return {
     model: request.model,
     name: FAKE_MANIFEST.name,
@@ -250,7 +271,7 @@ function fakeReport(request: LoadRequest): EngineReport {
     form: 'int8',
     graphs: 1,
     nodesOnWasm: 0,
-    contextLength: request.contextLength || 8192,
+    contextLength: request.contextLength || slots,
     modelContext: 8192,
     bytesHeld: 141_000_000,
     loadMs: 1840,

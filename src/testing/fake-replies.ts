@@ -40,3 +40,11 @@ export const LONG = Array.from(
   { length: 60 },
   (_, i) => `Paragraph ${i + 1} of a long reply. It says nothing new, but it says it at some length, as models do.`,
 ).join('\n\n');
+
+export const REASONED = `<think>
+The person asks for a reason. There are **two** ways to see it.
+
+First this, then that.
+</think>
+
+The answer is *forty-two*.`;

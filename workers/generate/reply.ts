@@ -1,7 +1,8 @@
 /** A reply as the page sees it: tokens of the loop turned into text, stop strings, statistics. */
 import { PhiError } from '../errors.ts';
-import type { GenerateEvent, GenerateRequest, GenerateStats, StopReason } from '../protocol.ts';
+import type { ContextFit, GenerateEvent, GenerateRequest, GenerateStats, StopReason } from '../protocol.ts';
 import type { Conversation } from '../tokenizer/conversation.ts';
+import { fitMessages, type Fitted } from '../tokenizer/context.ts';
 import { generateTokens } from './generate.ts';
 import { keepIds } from './keep-ids.ts';
 import type { Sequence } from './sequence.ts';
@@ -16,15 +17,11 @@ export async function generateReply(
   signal: AbortSignal,
   onEvent: (event: GenerateEvent) => void,
 ): Promise<void> {
-  const encoded = conversation.encode(request.messages, { continueLast: request.continueLast });
-  const prompt = keepIds(conversation.tokenizer, sequence.ids, encoded);
   const { slots } = sequence.decoder;
-  if (prompt.length >= slots) {
-    throw new PhiError('context-full', `The conversation has ${prompt.length} tokens; the context holds ${slots}, and a reply needs room in it too.`, {
-      promptTokens: prompt.length,
-      contextTokens: slots,
-    });
-  }
+  const { messages, dropped, tokens } = fitRequest(conversation, slots, request);
+  onEvent({ type: 'context', fit: { tokens, dropped: dropped.length, over: 0 } });
+  const encoded = conversation.encode(messages, { continueLast: request.continueLast });
+  const prompt = keepIds(conversation.tokenizer, sequence.ids, encoded);
   const text = new ReplyText(conversation.tokenizer, { stop: request.stop ?? [], continues: request.continueLast ?? false });
   const ends = [...new Set([...eos, ...conversation.tokenizer.ends])];
   const stats = new Stats(prompt.length);
@@ -37,6 +34,8 @@ export async function generateReply(
     signal,
     onPrefill: (done: number, total: number) => onEvent({ type: 'prefill', done, total }),
   };
+  /** What the template has written of the reply: comes with its first token. */
+  let opening = request.continueLast ? '' : conversation.opening(messages);
   try {
     for await (const event of generateTokens(sequence, prompt, options)) {
       if (event.type === 'rope-switch') {
@@ -45,7 +44,8 @@ export async function generateReply(
       }
       const ids = event.type === 'first' ? [event.id] : event.ids;
       stats.add(event);
-      let out = '';
+      let out = opening;
+      opening = '';
       let stopped = false;
       for (const id of ids) {
         if (ends.includes(id)) {
@@ -77,6 +77,29 @@ export async function generateReply(
   const rest = reason === 'stop-string' ? '' : text.flush();
   if (rest) onEvent({ type: 'text', text: rest, tokens: stats.generated });
   onEvent({ type: 'end', reason, stats: stats.report(sequence.length) });
+}
+
+/** Parts of the context that are kept free for a reply: at most this one in so many. */
+const REPLY_SHARE = 4;
+
+type FitRequest = Pick<GenerateRequest, 'messages' | 'maxTokens' | 'continueLast' | 'droppedBefore'>;
+
+/** The messages that the prompt is made of. Throws `context-full` when the last turn alone leaves no slot for a reply. */
+function fitRequest(conversation: Conversation, slots: number, { messages, maxTokens, continueLast, droppedBefore }: FitRequest): Fitted {
+  const room = Math.min(maxTokens, Math.floor(slots / REPLY_SHARE)) - 1;
+  return fitMessages(messages, (some) => conversation.encode(some, { continueLast }).length, slots - 1, { room, droppedBefore });
+}
+
+/** The same, counted only. */
+export function measureRequest(conversation: Conversation, slots: number, request: FitRequest): ContextFit {
+  try {
+    const { tokens, dropped } = fitRequest(conversation, slots, request);
+    return { tokens, dropped: dropped.length, over: 0 };
+  } catch (error) {
+    if (!(error instanceof PhiError) || error.code !== 'context-full') throw error;
+    const tokens = Number(error.detail?.['tokens']);
+    return { tokens, dropped: 0, over: tokens - Number(error.detail?.['limit']) };
+  }
 }
 
 class Stats {

@@ -3,6 +3,7 @@ import { PhiError } from '../errors.ts';
 import type { ChatMessage } from '../protocol.ts';
 import type { JinjaTemplate } from './jinja.ts';
 import { parseJinja, TemplateRefusal } from './jinja.ts';
+import { THINK_CLOSE } from './thoughts.ts';
 import { unusedCharacters } from './unused-characters.ts';
 
 export interface RenderOptions {
@@ -18,10 +19,13 @@ export class ChatTemplate {
   readonly #template: JinjaTemplate;
   readonly #tokens: { bos_token: string; eos_token: string };
   #takesSystem: boolean | undefined;
+  /** The template itself cuts thoughts out of earlier replies, or keeps them: it is given all. */
+  readonly handlesThoughts: boolean;
 
   /** Throws `bad-model` for a source that is no template. `bos`, `eos`: as text, '' where the model has none. */
   constructor(source: string, bos: string, eos: string) {
     this.#template = parseJinja(source);
+    this.handlesThoughts = source.includes(THINK_CLOSE);
     this.#tokens = { bos_token: bos, eos_token: eos };
   }
 

@@ -42,7 +42,24 @@ describe('fitMessages', () => {
 
   it('does without a system message, and with no message at all', () => {
     expect(text(fitMessages(TALK.slice(1), count, 2).messages)).toBe('u4');
-    expect(fitMessages([], count, 0)).toEqual({ messages: [], dropped: [] });
+    expect(fitMessages([], count, 0)).toEqual({ messages: [], dropped: [], tokens: 0 });
+  });
+
+  it('keeps room for the reply, twice where it cuts anew, and none where the last turn has none to give', () => {
+    expect(text(fitMessages(TALK, count, 17, { room: 2 }).messages)).toBe('sss u1 a1 u2 a2 a3 u4');
+    // 15 tokens exceed 16 - 2: at most 12 are kept.
+    expect(fitMessages(TALK, count, 16, { room: 2 })).toMatchObject({ tokens: 11, dropped: TALK.slice(1, 3) });
+    expect(fitMessages(TALK, count, 5, { room: 4 })).toMatchObject({ tokens: 5 });
+  });
+
+  it('cuts where it cut before while that is enough, and takes back what fits again', () => {
+    const cut = (limit: number, droppedBefore: number) => fitMessages(TALK, count, limit, { room: 1, droppedBefore }).dropped.length;
+    expect(cut(12, 2)).toBe(2);
+    expect(cut(12, 0)).toBe(5);
+    expect(cut(11, 2)).toBe(5);
+    expect(cut(100, 2)).toBe(0);
+    // No turn begins there: the conversation is another one.
+    expect(cut(12, 1)).toBe(5);
   });
 
   it('counts a long conversation only a few times', () => {

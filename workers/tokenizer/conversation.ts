@@ -3,6 +3,7 @@ import type { ChatMessage } from '../protocol.ts';
 import type { RenderOptions } from './chat-template.ts';
 import { ChatTemplate } from './chat-template.ts';
 import { familyTemplate } from './chat-families.ts';
+import { openedThought, withoutThought } from './thoughts.ts';
 import type { Tokenizer } from './types.ts';
 import { unusedCharacters } from './unused-characters.ts';
 
@@ -12,6 +13,8 @@ export interface Conversation {
   render(messages: readonly ChatMessage[], options?: RenderOptions): string;
   /** The prompt. */
   encode(messages: readonly ChatMessage[], options?: RenderOptions): number[];
+  /** What the template has written of the reply already: `<think>` and white space where it opens the thought, else ''. */
+  opening(messages: readonly ChatMessage[]): string;
 }
 
 /**
@@ -22,11 +25,24 @@ export function conversation(tokenizer: Tokenizer, model: { chatTemplate: string
   const text = (id: number | null) => (id === null ? '' : (tokenizer.idToken(id) ?? ''));
   const create = (source: string) => new ChatTemplate(source, text(tokenizer.bos), text(tokenizer.eos));
   let template = model.chatTemplate === null ? null : create(model.chatTemplate);
-  const render: Conversation['render'] = (messages, options) => {
-    template ??= create(familyTemplate(tokenizer));
-    return template.render(messages, options);
+  const ready = () => (template ??= create(familyTemplate(tokenizer)));
+  const settled = (messages: readonly ChatMessage[], options?: RenderOptions) =>
+    ready().handlesThoughts ? messages : withoutThoughts(messages, options?.continueLast ?? false);
+  const render: Conversation['render'] = (messages, options) => ready().render(settled(messages, options), options);
+  return {
+    tokenizer,
+    render,
+    encode: (messages, options) => encodeGuarded(tokenizer, settled(messages, options), (guarded) => ready().render(guarded, options)),
+    opening: (messages) => openedThought(render(messages)),
   };
-  return { tokenizer, render, encode: (messages, options) => encodeGuarded(tokenizer, messages, (guarded) => render(guarded, options)) };
+}
+
+/** Reasoning models are made to see their earlier answers, not their earlier thoughts. The reply that goes on keeps its own. */
+function withoutThoughts(messages: readonly ChatMessage[], continueLast: boolean): ChatMessage[] {
+  return messages.map((message, i) => {
+    const goesOn = continueLast && i === messages.length - 1;
+    return message.role === 'assistant' && !goesOn ? { ...message, content: withoutThought(message.content) } : message;
+  });
 }
 
 /**
@@ -45,7 +61,13 @@ function encodeGuarded(tokenizer: Tokenizer, messages: readonly ChatMessage[], r
   const standIns = unusedCharacters(starts.length, contents + text);
   const swap = (value: string, from: readonly string[], to: readonly string[]) =>
     from.reduce((done, character, i) => done.replaceAll(character, to[i]!), value);
-  const guarded = render(messages.map((message) => ({ ...message, content: swap(message.content, starts, standIns) })));
+  // Marks of thoughts are no control tokens, and the template may look for them.
+  const guard = (content: string) =>
+    content
+      .split(/(<\/?think>)/)
+      .map((part, i) => (i % 2 ? part : swap(part, starts, standIns)))
+      .join('');
+  const guarded = render(messages.map((message) => ({ ...message, content: guard(message.content) })));
   const same = sameIds(tokenizer.controlTokens(text), tokenizer.controlTokens(guarded));
   return same ? tokenizer.encode(text, { special: true }) : tokenizer.encode(guarded, { special: true, plain: (stretch) => swap(stretch, standIns, starts) });
 }

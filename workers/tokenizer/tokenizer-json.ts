@@ -3,6 +3,7 @@ import { PhiError } from '../errors.ts';
 import type { PreTokenizer } from './pre-tokenizers.ts';
 import { repairPreTokenizer } from './pre-tokenizers.ts';
 import { BYTE_OF_CHARACTER, SPACE_MARK } from './bytes.ts';
+import { THINK_CLOSE, THINK_OPEN } from './thoughts.ts';
 import type { AddedToken } from './types.ts';
 
 const MAX_ID = 1 << 20;
@@ -135,10 +136,12 @@ function readAdded(value: unknown, tokens: (string | undefined)[]): AddedToken[]
     const { content, id } = entry;
     checkId(id, content);
     tokens[id] = content;
+    // Phi-4-reasoning marks its thoughts with special tokens; for people and for us they are text that folds.
+    const thinks = content === THINK_OPEN || content === THINK_CLOSE;
     return {
       id,
       content,
-      control: entry['special'] === true || CONTROL_SHAPE.test(content),
+      control: !thinks && (entry['special'] === true || CONTROL_SHAPE.test(content)),
       lstrip: entry['lstrip'] === true,
       rstrip: entry['rstrip'] === true,
       singleWord: entry['single_word'] === true,
