@@ -116,11 +116,11 @@ describe('chat', () => {
   it('shows what has left the context, and refuses what is too long with its count', async () => {
     await openFake(page, server, 'short');
     await messageBox(page).fill('word '.repeat(300));
-    await page.getByText('This message has 379 tokens with what must go along, 252 more than the context holds.').waitFor();
+    await page.getByText('This message has 382 tokens with what must go along, 255 more than the context holds.').waitFor();
     expect(await sendButton(page).isDisabled()).toBe(true);
     await messageBox(page).press('Enter');
     expect(await replies().count()).toBe(0);
-    for (const text of ['One', 'Two', 'Three']) await sendAndWait(text);
+    for (const text of ['One', 'Two', 'Three', 'Four']) await sendAndWait(text);
     await log().getByText('4 messages no longer in context').waitFor();
     expect(await log().locator('article.forgotten').count()).toBe(4);
   });

@@ -190,11 +190,11 @@ describe('Chat', () => {
     const { models, settings, chat, path } = setUp({ short: true });
     settings.change({ maxTokens: 20 });
     await models.start();
-    for (const text of ['one', 'two', 'three']) await chat.send(text, () => undefined);
-    expect(path().map(({ reply }) => reply?.dropped)).toEqual([undefined, 0, undefined, 0, undefined, 4]);
+    for (const text of ['one', 'two', 'three', 'four', 'five']) await chat.send(text, () => undefined);
+    expect(path().flatMap(({ reply }) => (reply ? [reply.dropped] : []))).toEqual([0, 0, 0, 0, 4]);
     settings.change({ contextLength: 8192 });
     await models.load();
-    await chat.send('four', () => undefined);
+    await chat.send('six', () => undefined);
     expect(path().at(-1)?.reply?.dropped).toBe(0);
   });
 
