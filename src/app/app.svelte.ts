@@ -2,20 +2,22 @@ import { createContext } from 'svelte';
 import { Chat } from '../chat/chat.svelte.ts';
 import { Conversations } from '../chat/conversations.svelte.ts';
 import { ConversationDatabase } from '../chat/database.ts';
+import { ReplyLocks } from '../chat/reply-locks.ts';
 import type { Engine } from '../engine.ts';
 import { i18n, preferredLanguage } from '../i18n/i18n.svelte.ts';
 import { ModelSession } from '../models/model-session.svelte.ts';
 import type { SettingsValues } from '../settings/settings.svelte.ts';
 import { Settings } from '../settings/settings.svelte.ts';
 import { Toasts } from '../ui/toasts.svelte.ts';
-import { Router } from './router.svelte.ts';
+import { chatHref, Router } from './router.svelte.ts';
 
 /** Everything that lives as long as the page, made once and handed to the components by context. */
 export class AppState {
   readonly settings = new Settings();
   readonly router = new Router();
   readonly toasts = new Toasts();
-  readonly conversations = new Conversations(new ConversationDatabase());
+  readonly #locks = new ReplyLocks();
+  readonly conversations = new Conversations(new ConversationDatabase(), undefined, this.#locks);
   readonly engine: Engine;
   readonly models: ModelSession;
   readonly chat: Chat;
@@ -23,7 +25,11 @@ export class AppState {
   constructor(engine: Engine) {
     this.engine = engine;
     this.models = new ModelSession(engine, this.settings);
-    this.chat = new Chat(engine, this.models, this.settings, this.conversations);
+    this.chat = new Chat(engine, this.models, this.settings, this.conversations, this.#locks);
+    this.conversations.onGone = (id) => {
+      const { route } = this.router;
+      if (route.screen === 'chat' && route.conversation === id) this.router.go(chatHref(null), { replace: true });
+    };
   }
 
   async start(): Promise<void> {

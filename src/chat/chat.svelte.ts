@@ -18,7 +18,8 @@ import {
   siblingsOf,
   toChatMessages,
 } from './conversation.ts';
-import type { Conversations } from './conversations.svelte.ts';
+import type { Change, Conversations } from './conversations.svelte.ts';
+import { ReplyLocks } from './reply-locks.ts';
 import { LiveReply } from './live-reply.svelte.ts';
 
 /** A reply in progress is stored so often, so that a reload loses little. */
@@ -36,9 +37,11 @@ export class Chat {
   readonly #models: ModelSession;
   readonly #settings: Settings;
   readonly #conversations: Conversations;
+  readonly #locks: ReplyLocks;
   #live = $state.raw<LiveReply | null>(null);
 
-  constructor(engine: Engine, models: ModelSession, settings: Settings, conversations: Conversations) {
+  constructor(engine: Engine, models: ModelSession, settings: Settings, conversations: Conversations, locks = new ReplyLocks()) {
+    this.#locks = locks;
     this.#engine = engine;
     this.#models = models;
     this.#settings = settings;
@@ -74,12 +77,11 @@ export class Chat {
   /** Sends a message in the open conversation, or in a new one, whose id is given at once through `onBegin`. */
   async send(content: string, onBegin: (id: string) => void): Promise<void> {
     if (this.#live) return;
-    let conversation = this.#conversations.current;
-    const fresh = !conversation;
-    conversation ??= newConversation(this.#settings.values.system);
-    conversation = addMessage(conversation, userMessage(conversation.tip, content));
+    const fresh = !this.#conversations.current;
+    const conversation = this.#conversations.current ?? newConversation(this.#settings.values.system);
+    const message = userMessage(conversation.tip, content);
     if (fresh) onBegin(conversation.id);
-    await this.#reply(conversation, conversation.tip!, this.#settings.sampling().seed, fresh);
+    await this.#reply(conversation, (current) => addMessage(current, message), message.id, this.#settings.sampling().seed, fresh);
   }
 
   /** Another reply to the same message, with another seed. */
@@ -90,7 +92,7 @@ export class Chat {
     const { seed } = this.#settings.values;
     // A fixed seed counts on, so that the third reply to a message is as repeatable as the first.
     const nextSeed = seed === null ? this.#settings.sampling().seed : (seed + siblingsOf(conversation, id).length) % 2 ** 32;
-    await this.#reply({ ...conversation, tip: parent }, parent, nextSeed);
+    await this.#reply(conversation, (current) => ({ ...current, tip: parent }), parent, nextSeed);
   }
 
   /** A new version of a message of the person, and a reply to it; the old version stays beside it. */
@@ -98,8 +100,8 @@ export class Chat {
     const conversation = this.#conversations.current;
     const message = conversation?.messages.find((other) => other.id === id);
     if (!conversation || !message || this.#live) return;
-    const edited = addMessage(conversation, userMessage(message.parent, content));
-    await this.#reply(edited, edited.tip!, this.#settings.sampling().seed);
+    const edited = userMessage(message.parent, content);
+    await this.#reply(conversation, (current) => addMessage(current, edited), edited.id, this.#settings.sampling().seed);
   }
 
   /** Goes on with a reply that was cut off. */
@@ -134,16 +136,19 @@ export class Chat {
     this.#live?.stop();
   }
 
-  async #reply(conversation: Conversation, parent: string, seed: number, fresh = false): Promise<void> {
+  /** `prepare` brings in what the reply answers. It is a change, not a state: another tab may have changed the conversation meanwhile. */
+  async #reply(conversation: Conversation, prepare: Change, parent: string, seed: number, fresh = false): Promise<void> {
     const reply: ReplyInfo = { state: 'streaming', seed, model: this.#models.name };
     const message: Message = { id: newId(), parent, role: 'assistant', content: '', createdAt: Date.now(), reply };
-    const withReply = addMessage(conversation, message);
+    const change: Change = (current) => addMessage(prepare(current), message);
+    const withReply = change(conversation);
     // Nothing below waits for the disk: a reply must neither start late nor hang because a database does.
-    const stored = fresh ? this.#conversations.begin(withReply) : this.#conversations.update(withReply.id, () => withReply);
+    const stored = fresh ? this.#conversations.begin(withReply) : this.#conversations.update(withReply.id, change);
     await Promise.all([stored, this.#stream(withReply, message)]);
   }
 
   async #stream(conversation: Conversation, message: Message): Promise<void> {
+    const release = this.#locks.hold(message.id);
     const live = new LiveReply(conversation.id, message.id, message.content, message.reply?.thoughtMs);
     this.#live = live;
     const save = (change: Partial<ReplyInfo>) =>
@@ -168,6 +173,8 @@ export class Chat {
     const unfinished = cancelled || error !== undefined || reason === 'max-tokens' || reason === 'context-full';
     const ended = save({ state: unfinished ? 'partial' : 'done', reason: cancelled ? 'cancelled' : reason, stats, error });
     this.#live = null;
+    // Until the end is on the disk, other tabs see the reply as being written.
+    void ended.finally(release);
     await Promise.all([begun, ended]);
   }
 

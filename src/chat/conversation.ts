@@ -114,10 +114,16 @@ export function branchFrom(conversation: Conversation, id: string, now = Date.no
   return { ...conversation, id: newId(), pinned: false, createdAt: now, updatedAt: now, messages, tip: messages.at(-1)?.id ?? null };
 }
 
-/** A reply that was streaming when the page went away becomes a partial one. The same object when there is none. */
-export function recover(conversation: Conversation): Conversation {
-  if (!conversation.messages.some((message) => message.reply?.state === 'streaming')) return conversation;
-  const mend = (message: Message): Message => (message.reply?.state === 'streaming' ? { ...message, reply: { ...message.reply, state: 'partial' } } : message);
+/** Replies that count as being written. */
+export function streamingIn(conversation: Conversation): string[] {
+  return conversation.messages.filter((message) => message.reply?.state === 'streaming').map(({ id }) => id);
+}
+
+/** A reply that was streaming when its page went away becomes a partial one; those in `alive` go on. The same object when there is none. */
+export function recover(conversation: Conversation, alive: ReadonlySet<string> = new Set()): Conversation {
+  const dead = streamingIn(conversation).filter((id) => !alive.has(id));
+  if (dead.length === 0) return conversation;
+  const mend = (message: Message): Message => (dead.includes(message.id) ? { ...message, reply: { ...message.reply!, state: 'partial' } } : message);
   return { ...conversation, messages: conversation.messages.map(mend) };
 }
 

@@ -1,26 +1,47 @@
 import type { ErrorShape } from '../../workers/errors.ts';
 import { PhiError } from '../../workers/errors.ts';
 import type { Conversation, Summary } from './conversation.ts';
-import { bySummaryOrder, recover, summaryOf } from './conversation.ts';
+import { bySummaryOrder, newId, recover, streamingIn, summaryOf } from './conversation.ts';
 import type { ConversationDatabase } from './database.ts';
+import { ReplyLocks } from './reply-locks.ts';
+import { parseSummary } from './schema.ts';
 
 /** What the store needs of the database; tests give one in memory. */
-export type ConversationRecords = Pick<ConversationDatabase, 'summaries' | 'read' | 'write' | 'remove' | 'readDraft' | 'writeDraft' | 'search'>;
+export type ConversationRecords = Pick<ConversationDatabase, 'summaries' | 'read' | 'write' | 'update' | 'remove' | 'readDraft' | 'writeDraft' | 'search'>;
 
-/** The list of conversations and the one that is open. */
+/** Applied to what the page has and to what the disk has, which may differ by what other tabs did. */
+export type Change = (conversation: Conversation) => Conversation;
+
+/** What tabs tell each other. */
+type News = { changed: Summary } | { removed: string };
+
+/** The part of a BroadcastChannel that is used. */
+export type NewsChannel = Pick<BroadcastChannel, 'postMessage' | 'onmessage'>;
+
+/** The list of conversations and the one that is open, in step with other tabs. */
 export class Conversations {
   readonly #records: ConversationRecords;
+  readonly #locks: ReplyLocks;
+  readonly #channel: NewsChannel;
   #summaries = $state.raw<Summary[]>([]);
   #current = $state.raw<Conversation | null>(null);
   /** Conversations of this visit, shown or streaming in the background: the newest state, whatever is written so far. */
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- a cache; what is shown is #current
   readonly #loaded = new Map<string, Conversation>();
+  /** Changes that are not on the disk yet, by conversation; those of a failed write go with the next. */
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- never shown
+  readonly #unsaved = new Map<string, Change[]>();
   #problem = $state.raw<ErrorShape | null>(null);
   /** Writes go one after another, so that a later state never lands before an earlier one. */
   #writes: Promise<void> = Promise.resolve();
+  /** Hears of a conversation that another tab deleted. */
+  onGone: (id: string) => void = () => undefined;
 
-  constructor(records: ConversationRecords) {
+  constructor(records: ConversationRecords, channel: NewsChannel = openChannel(), locks = new ReplyLocks()) {
     this.#records = records;
+    this.#channel = channel;
+    this.#locks = locks;
+    channel.onmessage = (event: MessageEvent<unknown>) => this.#hear(event.data);
   }
 
   get summaries(): readonly Summary[] {
@@ -61,13 +82,17 @@ export class Conversations {
   /** Stores a new conversation and opens it. */
   async begin(conversation: Conversation): Promise<void> {
     this.#current = conversation;
-    await this.#put(conversation);
+    this.#show(conversation);
+    await this.#write(() => this.#put(conversation));
   }
 
   /** Changes a conversation, at once where it is loaded, and stores it. A conversation deleted meanwhile stays deleted. */
-  async update(id: string, change: (conversation: Conversation) => Conversation): Promise<void> {
+  async update(id: string, change: Change): Promise<void> {
     const conversation = this.#loaded.get(id) ?? (await this.#get(id));
-    if (conversation) await this.#put(change(conversation));
+    if (!conversation) return;
+    this.#show(change(conversation));
+    this.#unsaved.set(id, [...(this.#unsaved.get(id) ?? []), change]);
+    await this.#write(() => this.#save(id));
   }
 
   async rename(id: string, title: string): Promise<void> {
@@ -82,16 +107,44 @@ export class Conversations {
   /** Deletes a conversation now; the function that it gives brings it back. */
   async remove(id: string): Promise<() => Promise<void>> {
     const conversation = await this.#get(id).catch(() => null); // A damaged one can be deleted too.
-    if (this.#current?.id === id) this.#current = null;
-    this.#loaded.delete(id);
-    this.#summaries = this.#summaries.filter((summary) => summary.id !== id);
-    await this.#write(() => this.#records.remove(id));
+    this.#forget(id);
+    await this.#write(async () => {
+      await this.#records.remove(id);
+      this.#channel.postMessage({ removed: id } satisfies News);
+    });
     return async () => {
       if (!conversation) return;
       // On the disk before it is seen: who reloads at once must find it.
-      await this.#write(() => this.#records.write(conversation));
+      await this.#write(() => this.#put(conversation));
       this.#show(conversation);
     };
+  }
+
+  /** Conversations as they are now, for an export: the named ones, or all. A damaged one is left out and counted. */
+  async readAll(ids: readonly string[] = this.#summaries.map(({ id }) => id)): Promise<{ conversations: Conversation[]; damaged: number }> {
+    const read = await Promise.all(ids.map((id) => Promise.resolve(this.#loaded.get(id) ?? this.#records.read(id).catch(() => null))));
+    const conversations = read.filter((conversation) => conversation !== null);
+    return { conversations, damaged: read.length - conversations.length };
+  }
+
+  /** Takes over conversations of a file, all or none. Those that are here already stay as they are; another with the same id gets a new one. */
+  async add(conversations: readonly Conversation[]): Promise<{ added: number; known: number }> {
+    const fresh: Conversation[] = [];
+    // eslint-disable-next-line svelte/prefer-svelte-reactivity -- never shown
+    const taken = new Set(this.#summaries.map(({ id }) => id));
+    for (const conversation of conversations.map((one) => recover(one))) {
+      const here = taken.has(conversation.id) ? (this.#loaded.get(conversation.id) ?? (await this.#records.read(conversation.id).catch(() => null))) : null;
+      if (here && JSON.stringify(here) === JSON.stringify(conversation)) continue;
+      const id = taken.has(conversation.id) ? newId() : conversation.id;
+      taken.add(id);
+      fresh.push({ ...conversation, id });
+    }
+    await this.#records.write(...fresh);
+    for (const conversation of fresh) {
+      this.#list(summaryOf(conversation));
+      this.#channel.postMessage({ changed: summaryOf(conversation) } satisfies News);
+    }
+    return { added: fresh.length, known: conversations.length - fresh.length };
   }
 
   search(query: string): Promise<Set<string>> {
@@ -109,34 +162,100 @@ export class Conversations {
   async #get(id: string): Promise<Conversation | null> {
     const loaded = this.#loaded.get(id);
     if (loaded) return loaded;
-    const stored = await this.#records.read(id);
+    const stored = await this.#read(id);
     // Somebody else may have loaded and changed it while it was read.
-    const conversation = this.#loaded.get(id) ?? (stored && recover(stored));
+    const conversation = this.#loaded.get(id) ?? stored;
     if (conversation) this.#loaded.set(id, conversation);
     return conversation;
   }
 
+  /** As it is stored; a reply whose writer is gone is a partial one. */
+  async #read(id: string): Promise<Conversation | null> {
+    const stored = await this.#records.read(id);
+    if (!stored) return null;
+    const streaming = streamingIn(stored);
+    if (streaming.length === 0) return stored;
+    const alive = await this.#locks.alive();
+    for (const reply of streaming) if (alive.has(reply) && !this.#locks.isOwn(reply)) void this.#locks.ended(reply).then(() => this.#refresh(id));
+    return recover(stored, alive);
+  }
+
+  /** What another tab wrote, with what this one has not written yet. */
+  #refresh(id: string): Promise<void> {
+    return this.#inTurn(async () => {
+      const stored = this.#loaded.has(id) ? await this.#read(id) : null;
+      if (stored && this.#loaded.has(id)) this.#show((this.#unsaved.get(id) ?? []).reduce((conversation, change) => change(conversation), stored));
+    });
+  }
+
+  async #save(id: string): Promise<void> {
+    const changes = this.#unsaved.get(id);
+    const conversation = this.#loaded.get(id);
+    if (!changes?.length || !conversation) return;
+    const stored = await this.#records.update(id, (current) => changes.reduce((sum, change) => change(sum), current));
+    // Not there although nobody deleted it: its first write failed, or the browser evicted it.
+    if (!stored) await this.#records.write(conversation);
+    this.#unsaved.set(id, this.#unsaved.get(id)?.slice(changes.length) ?? []);
+    this.#tell(id);
+  }
+
   async #put(conversation: Conversation): Promise<void> {
-    this.#show(conversation);
-    await this.#write(() => this.#records.write(conversation));
+    await this.#records.write(conversation);
+    this.#channel.postMessage({ changed: summaryOf(conversation) } satisfies News);
+  }
+
+  #tell(id: string): void {
+    const conversation = this.#loaded.get(id);
+    if (conversation) this.#channel.postMessage({ changed: summaryOf(conversation) } satisfies News);
+  }
+
+  #hear(news: unknown): void {
+    if (typeof news !== 'object' || news === null) return;
+    if ('removed' in news && typeof news.removed === 'string') {
+      this.#forget(news.removed);
+      this.onGone(news.removed);
+    } else if ('changed' in news) {
+      const summary = parseSummary(news.changed);
+      if (!summary) return;
+      this.#list(summary);
+      void this.#refresh(summary.id);
+    }
+  }
+
+  #forget(id: string): void {
+    if (this.#current?.id === id) this.#current = null;
+    this.#loaded.delete(id);
+    this.#unsaved.delete(id);
+    this.#summaries = this.#summaries.filter((summary) => summary.id !== id);
   }
 
   #show(conversation: Conversation): void {
     this.#loaded.set(conversation.id, conversation);
     if (this.#current?.id === conversation.id) this.#current = conversation;
-    this.#summaries = [...this.#summaries.filter((other) => other.id !== conversation.id), summaryOf(conversation)].sort(bySummaryOrder);
+    this.#list(summaryOf(conversation));
+  }
+
+  #list(summary: Summary): void {
+    this.#summaries = [...this.#summaries.filter((other) => other.id !== summary.id), summary].sort(bySummaryOrder);
   }
 
   /** A failed write does not stop the chat: memory has the conversation, and the page says that the disk has not. */
   #write(write: () => Promise<void>): Promise<void> {
-    this.#writes = this.#writes.then(write).then(
-      () => {
-        this.#problem = null;
-      },
-      (cause: unknown) => {
-        this.#problem = PhiError.from(cause, 'storage').toShape();
-      },
-    );
+    return this.#inTurn(async () => {
+      await write();
+      this.#problem = null;
+    });
+  }
+
+  #inTurn(run: () => Promise<void>): Promise<void> {
+    this.#writes = this.#writes.then(run).catch((cause: unknown) => {
+      this.#problem = PhiError.from(cause, 'storage').toShape();
+    });
     return this.#writes;
   }
+}
+
+/** Tabs of one origin; where channels are missing, each tab is alone. */
+function openChannel(): NewsChannel {
+  return typeof BroadcastChannel === 'undefined' ? { postMessage: () => undefined, onmessage: null } : new BroadcastChannel('phi-conversations');
 }

@@ -1,7 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Conversation } from './conversation.ts';
 import { MemoryRecords } from '../testing/memory-records.ts';
 import { addMessage, newConversation } from './conversation.ts';
+import type { NewsChannel } from './conversations.svelte.ts';
 import { Conversations } from './conversations.svelte.ts';
 
 function conversation(title: string, now: number): Conversation {
@@ -78,7 +79,8 @@ describe('Conversations', () => {
     const writes = ['a', 'b', 'c'].map((title) => store.update(ids[0]!, (current) => ({ ...current, title })));
     expect(store.current?.title).toBe('c');
     await Promise.all(writes);
-    expect(memory.writes).toEqual(['a', 'b', 'c']);
+    expect(memory.writes).toEqual(['c']);
+    expect(memory.records.get(ids[0]!)?.title).toBe('c');
   });
 
   it('keeps what could not be written, says so, and takes it back after a write that works', async () => {
@@ -92,5 +94,97 @@ describe('Conversations', () => {
     await store.rename(ids[0]!, 'saved');
     expect(store.problem).toBeNull();
     expect(memory.records.get(ids[0]!)?.title).toBe('saved');
+  });
+});
+
+/** Two tabs: what one posts, the other hears. */
+function twoTabs(memory: MemoryRecords): [Conversations, Conversations] {
+  const channels: NewsChannel[] = [0, 1].map((own) => ({
+    postMessage: (data: unknown) => {
+      const other = channels[1 - own]!;
+      queueMicrotask(() => other.onmessage?.call(other as BroadcastChannel, { data: structuredClone(data) as unknown } as MessageEvent));
+    },
+    onmessage: null,
+  }));
+  return [new Conversations(memory, channels[0]), new Conversations(memory, channels[1])];
+}
+
+describe('two tabs', () => {
+  it('keep their lists in step', async () => {
+    const [a, b] = twoTabs(new MemoryRecords());
+    const one = conversation('one', 1);
+    await a.begin(one);
+    await vi.waitFor(() => expect(titles(b)).toEqual(['one']));
+    await b.rename(one.id, 'better');
+    await vi.waitFor(() => expect([titles(a), a.current?.title]).toEqual([['better'], 'better']));
+    const gone = vi.fn();
+    a.onGone = gone;
+    const restore = await b.remove(one.id);
+    await vi.waitFor(() => expect([titles(a), a.current]).toEqual([[], null]));
+    expect(gone).toHaveBeenCalledWith(one.id);
+    await restore();
+    await vi.waitFor(() => expect(titles(a)).toEqual(['better']));
+  });
+
+  it('lose no message when both add one before they have heard of the other', async () => {
+    const memory = new MemoryRecords();
+    const [a, b] = twoTabs(memory);
+    const one = conversation('one', 1);
+    await a.begin(one);
+    await b.open(one.id);
+    const add = (tab: Conversations, id: string) =>
+      tab.update(one.id, (current) => addMessage(current, { id, parent: 'm1', role: 'user', content: id, createdAt: 5 }));
+    await Promise.all([add(a, 'from-a'), add(b, 'from-b')]);
+    const ids = () => [a, b].map((tab) => tab.current?.messages.map(({ id }) => id).sort());
+    const all = ['from-a', 'from-b', 'm1'];
+    await vi.waitFor(() => expect(ids()).toEqual([all, all]));
+    expect(
+      memory.records
+        .get(one.id)
+        ?.messages.map(({ id }) => id)
+        .sort(),
+    ).toEqual(all);
+  });
+
+  it('ignore what is no news', () => {
+    const [a] = twoTabs(new MemoryRecords());
+    const channel: NewsChannel = { postMessage: () => undefined, onmessage: null };
+    const tab = new Conversations(new MemoryRecords(), channel);
+    for (const data of [null, 3, {}, { changed: { id: 7 } }, { removed: null }]) channel.onmessage?.call(channel as BroadcastChannel, { data } as MessageEvent);
+    expect([titles(a), titles(tab)]).toEqual([[], []]);
+  });
+});
+
+describe('what is not on the disk', () => {
+  it('goes there with the next write: changes that failed, and a conversation that was evicted', async () => {
+    const { store, memory, ids } = await storeWith('one');
+    await store.open(ids[0]!);
+    memory.failing = true;
+    await store.update(ids[0]!, (current) => addMessage(current, { id: 'late', parent: 'm1', role: 'user', content: 'late', createdAt: 3 }));
+    memory.failing = false;
+    await store.pin(ids[0]!, true);
+    expect(memory.records.get(ids[0]!)).toMatchObject({ pinned: true, tip: 'late' });
+    memory.records.clear();
+    await store.pin(ids[0]!, false);
+    expect(memory.records.get(ids[0]!)).toMatchObject({ pinned: false, tip: 'late' });
+  });
+});
+
+describe('imports', () => {
+  it('take what is new, leave what is known, and give another with a known id a new one', async () => {
+    const { store, memory, ids } = await storeWith('one');
+    const known = memory.records.get(ids[0]!)!;
+    const other = { ...conversation('other', 9), id: known.id };
+    expect(await store.add([known, other, conversation('new', 10)])).toEqual({ added: 2, known: 1 });
+    expect(titles(store)).toEqual(['new', 'other', 'one']);
+    expect(new Set(memory.records.keys()).size).toBe(3);
+    expect(memory.records.get(known.id)).toEqual(known);
+  });
+
+  it('take nothing when they cannot be stored', async () => {
+    const { store, memory } = await storeWith('one');
+    memory.failing = true;
+    await expect(store.add([conversation('new', 10)])).rejects.toThrow('full');
+    expect(titles(store)).toEqual(['one']);
   });
 });

@@ -62,6 +62,21 @@ describe('ConversationDatabase', () => {
     expect(await database.search('nothing')).toEqual(new Set());
   });
 
+  it('changes what is stored, and says when there is nothing', async () => {
+    const { database, name } = freshDatabase();
+    const one = conversation('hello');
+    await database.write(one);
+    await new ConversationDatabase(name).update(one.id, (stored) => ({ ...stored, pinned: true }));
+    expect(await database.update(one.id, (stored) => ({ ...stored, title: 'both' }))).toBe(true);
+    expect(await database.read(one.id)).toMatchObject({ pinned: true, title: 'both' });
+    expect(await database.update('nothing', (stored) => stored)).toBe(false);
+    const fail = () => {
+      throw new Error('no');
+    };
+    await expect(database.update(one.id, fail)).rejects.toMatchObject({ code: 'storage', message: 'no' });
+    expect((await database.summaries())[0]).toMatchObject({ pinned: true, title: 'both' });
+  });
+
   it('refuses a damaged conversation, lists and searches the rest', async () => {
     const { database, name } = freshDatabase();
     const whole = conversation('whole');

@@ -33,17 +33,33 @@ export class ConversationDatabase {
     return value === undefined ? null : parseConversation(value);
   }
 
-  /** Both records in one transaction. */
-  write(conversation: Conversation): Promise<void> {
-    return this.#guard(
-      setMany(
-        [
-          [`c:${conversation.id}`, conversation],
-          [`s:${conversation.id}`, summaryOf(conversation)],
-        ],
-        this.#store,
-      ),
-    );
+  /** All records in one transaction. */
+  write(...conversations: Conversation[]): Promise<void> {
+    return this.#guard(setMany(conversations.flatMap(recordsOf), this.#store));
+  }
+
+  /** Changes what is stored, whoever wrote it last, in one transaction. Resolves with false when there is nothing with that id. */
+  async update(id: string, change: (conversation: Conversation) => Conversation): Promise<boolean> {
+    const run = (store: IDBObjectStore) =>
+      new Promise<boolean>((resolve, reject) => {
+        const { transaction } = store;
+        const request = store.get(`c:${id}`) as IDBRequest<unknown>;
+        let found = false;
+        let problem: unknown;
+        request.onsuccess = () => {
+          if (request.result === undefined) return;
+          found = true;
+          try {
+            for (const [key, value] of recordsOf(change(parseConversation(request.result)))) store.put(value, key);
+          } catch (cause) {
+            problem = cause;
+            transaction.abort();
+          }
+        };
+        transaction.oncomplete = () => resolve(found);
+        transaction.onabort = () => reject(PhiError.from(problem ?? transaction.error, 'storage'));
+      });
+    return this.#guard(this.#store('readwrite', run));
   }
 
   remove(id: string): Promise<void> {
@@ -87,6 +103,13 @@ export class ConversationDatabase {
       throw PhiError.from(cause, 'storage');
     }
   }
+}
+
+function recordsOf(conversation: Conversation): [string, unknown][] {
+  return [
+    [`c:${conversation.id}`, conversation],
+    [`s:${conversation.id}`, summaryOf(conversation)],
+  ];
 }
 
 /** Reads of a record only what it needs, because a damaged one must not end the search. */

@@ -3,6 +3,8 @@ import { PhiError } from '../../workers/errors.ts';
 import type { Conversation, Summary } from './conversation.ts';
 
 const count = v.pipe(v.number(), v.finite());
+/** What a Date can hold. */
+const time = v.pipe(v.number(), v.minValue(0), v.maxValue(8.64e15));
 const text = v.string();
 const id = v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/));
 
@@ -53,11 +55,11 @@ const MessageSchema = v.object({
   parent: v.nullable(id),
   role: v.picklist(['user', 'assistant']),
   content: text,
-  createdAt: count,
+  createdAt: time,
   reply: v.optional(Reply),
 });
 
-const SummaryEntries = { id, title: text, pinned: v.boolean(), createdAt: count, updatedAt: count };
+const SummaryEntries = { id, title: text, pinned: v.boolean(), createdAt: time, updatedAt: time };
 
 const SummarySchema = v.object(SummaryEntries);
 

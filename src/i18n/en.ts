@@ -38,6 +38,12 @@ export const en = {
   unpin: 'Unpin',
   delete: 'Delete',
   chatDeleted: 'Chat deleted',
+  exportMarkdown: 'Export as Markdown',
+  exportJson: 'Export as JSON',
+  exportDamaged: (count: number, figure: string) =>
+    plural(count, `${figure} chat is damaged and was left out.`, `${figure} chats are damaged and were left out.`),
+  imported: (count: number, figure: string) => plural(count, `${figure} chat imported.`, `${figure} chats imported.`),
+  importedKnown: (count: number, figure: string) => plural(count, `${figure} was here already.`, `${figure} were here already.`),
   notStored: 'Your chats are not being saved',
 
   // Conversation
@@ -69,6 +75,7 @@ export const en = {
   previousVersion: 'Previous version',
   nextVersion: 'Next version',
   versionOf: (at: number, count: number) => `Version ${at} of ${count}`,
+  writtenElsewhere: 'Another tab is writing this reply.',
   cutMaxTokens: 'Stopped at the token limit of a reply.',
   cutContext: 'Stopped: the context is full.',
   cutStopped: 'Stopped.',
@@ -251,6 +258,11 @@ export const en = {
   reloadHint: 'The loaded model does not use these settings yet.',
   reloadModel: 'Reload the model',
   newChats: 'New chats',
+  yourChats: 'Your chats',
+  yourChatsHint: 'JSON holds everything and can be imported here or in another browser. Markdown is for reading.',
+  exportAllJson: 'Export all as JSON',
+  exportAllMarkdown: 'Export all as Markdown',
+  importChats: 'Import…',
   shortcuts: 'Keyboard',
   keyNewline: 'New line',
   aboutApp: 'About',

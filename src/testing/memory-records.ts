@@ -17,12 +17,29 @@ export class MemoryRecords implements ConversationRecords {
     return Promise.resolve(this.records.get(id) ?? null);
   }
 
-  async write(conversation: Conversation) {
-    // Earlier writes take longer, so that only a queue keeps their order.
+  /** Earlier writes take longer, so that only a queue keeps their order. */
+  async #disk() {
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, 20 - this.writes.length * 10)));
     if (this.failing) throw new DOMException('full', 'QuotaExceededError');
-    this.writes.push(conversation.title);
-    this.records.set(conversation.id, conversation);
+  }
+
+  async write(...conversations: Conversation[]) {
+    await this.#disk();
+    this.#set(conversations);
+  }
+
+  #set(conversations: Conversation[]) {
+    for (const conversation of conversations) {
+      this.writes.push(conversation.title);
+      this.records.set(conversation.id, conversation);
+    }
+  }
+
+  async update(id: string, change: (conversation: Conversation) => Conversation) {
+    await this.#disk();
+    const stored = this.records.get(id);
+    if (stored) this.#set([change(stored)]);
+    return stored !== undefined;
   }
 
   remove(id: string) {

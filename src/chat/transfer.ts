@@ -1,0 +1,71 @@
+/** Conversations as files: JSON that can be imported again, Markdown for people. Pure. */
+import * as v from 'valibot';
+import { PhiError } from '../../workers/errors.ts';
+import { splitThought } from '../../workers/tokenizer/thoughts.ts';
+import type { Conversation } from './conversation.ts';
+import { pathTo } from './conversation.ts';
+import { parseConversation } from './schema.ts';
+
+const FORMAT = 'phi-chats';
+const VERSION = 1;
+/** Text of about ten thousand long conversations; more is no file of ours and would only fill memory. */
+export const MAX_IMPORT_BYTES = 256 * 1024 * 1024;
+
+const ExportSchema = v.object({ format: v.literal(FORMAT), version: v.number(), conversations: v.array(v.unknown()) });
+
+export function exportJson(conversations: readonly Conversation[], now = new Date()): string {
+  return JSON.stringify({ format: FORMAT, version: VERSION, exportedAt: now.toISOString(), conversations }, null, 1);
+}
+
+const wrong = (why: string) => new PhiError('bad-request', `This file cannot be imported: ${why} Nothing was changed.`);
+
+/** The conversations of an exported file, every one checked; one that is damaged refuses them all, with its place. Throws `bad-request`. */
+export function parseExport(text: string): Conversation[] {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw wrong(`it is not JSON (${cause instanceof Error ? cause.message : String(cause)}).`);
+  }
+  const result = v.safeParse(ExportSchema, json);
+  if (!result.success) throw wrong('it is not an export of chats from this app.');
+  const { version, conversations } = result.output;
+  if (version !== VERSION) throw wrong(`it was written by another version of this app (format ${version}, this app reads ${VERSION}).`);
+  return conversations.map((conversation, i) => {
+    try {
+      return parseConversation(conversation);
+    } catch (cause) {
+      throw wrong(`chat ${i + 1} of ${conversations.length}: ${PhiError.from(cause).message}`);
+    }
+  });
+}
+
+/** Words that a Markdown file needs, in the language of the page. */
+export interface MarkdownWords {
+  untitled: string;
+  you: string;
+  thoughts: string;
+  system: string;
+}
+
+/** The path that is shown, one heading a message. */
+export function exportMarkdown(conversation: Conversation, words: MarkdownWords): string {
+  const parts = [`# ${conversation.title.replace(/\s+/g, ' ') || words.untitled}`];
+  if (conversation.system.trim()) parts.push(`> **${words.system}:** ${conversation.system.trim().replaceAll('\n', '\n> ')}`);
+  for (const message of pathTo(conversation)) {
+    const { thought, answer } = splitThought(message.content);
+    parts.push(`## ${message.role === 'user' ? words.you : (message.reply?.model ?? 'assistant')}`);
+    if (thought) parts.push(`<details><summary>${words.thoughts}</summary>\n\n${thought}\n\n</details>`);
+    if (answer) parts.push(answer.trimEnd());
+  }
+  return `${parts.join('\n\n')}\n`;
+}
+
+/** A title as the name of a file, without what any system refuses. */
+export function fileNameOf(title: string, fallback: string): string {
+  const safe = title
+    .replace(/[\\/:*?"<>|\p{Cc}]+/gu, ' ')
+    .replace(/\s+/g, ' ')
+    .trim();
+  return [...safe.replace(/^[.\s]+|[.\s]+$/g, '')].slice(0, 60).join('').trim() || fallback;
+}
