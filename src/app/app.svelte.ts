@@ -33,6 +33,14 @@ export class AppState {
   }
 
   async start(): Promise<void> {
+    this.settings.onChangedElsewhere = () => {
+      this.applyTheme();
+      void this.#useLanguage();
+    };
+    // Another tab may have downloaded the first model meanwhile.
+    document.addEventListener('visibilitychange', () => {
+      if (document.visibilityState === 'visible' && this.models.phase.kind === 'absent') void this.models.start();
+    });
     await Promise.all([this.conversations.loadList(), this.models.start()]);
   }
 
@@ -55,7 +63,12 @@ export class AppState {
 
   async setLanguage(language: SettingsValues['language']): Promise<void> {
     this.settings.change({ language });
-    await i18n.use(language === 'auto' ? preferredLanguage(navigator.languages) : language);
+    await this.#useLanguage();
+  }
+
+  #useLanguage(): Promise<void> {
+    const { language } = this.settings.values;
+    return i18n.use(language === 'auto' ? preferredLanguage(navigator.languages) : language);
   }
 }
 

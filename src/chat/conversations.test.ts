@@ -102,7 +102,9 @@ function twoTabs(memory: MemoryRecords): [Conversations, Conversations] {
   const channels: NewsChannel[] = [0, 1].map((own) => ({
     postMessage: (data: unknown) => {
       const other = channels[1 - own]!;
-      queueMicrotask(() => other.onmessage?.call(other as BroadcastChannel, { data: structuredClone(data) as unknown } as MessageEvent));
+      queueMicrotask(() => {
+        other.onmessage?.call(other as BroadcastChannel, new MessageEvent('message', { data: structuredClone(data) }));
+      });
     },
     onmessage: null,
   }));
@@ -150,7 +152,8 @@ describe('two tabs', () => {
     const [a] = twoTabs(new MemoryRecords());
     const channel: NewsChannel = { postMessage: () => undefined, onmessage: null };
     const tab = new Conversations(new MemoryRecords(), channel);
-    for (const data of [null, 3, {}, { changed: { id: 7 } }, { removed: null }]) channel.onmessage?.call(channel as BroadcastChannel, { data } as MessageEvent);
+    for (const data of [null, 3, {}, { changed: { id: 7 } }, { removed: null }])
+      channel.onmessage?.call(channel as BroadcastChannel, new MessageEvent('message', { data }));
     expect([titles(a), titles(tab)]).toEqual([[], []]);
   });
 });

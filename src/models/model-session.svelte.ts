@@ -5,11 +5,14 @@ import type { HubModel } from '../../workers/store/hub.ts';
 import type { Engine, JobOptions } from '../engine.ts';
 import type { Settings } from '../settings/settings.svelte.ts';
 import type { ModelInfo } from './starter.ts';
+import { EngineClaim } from './engine-claim.ts';
 import { fetchStarter, STARTER_ID, starterUrl } from './starter.ts';
 
 export type ModelPhase =
   | { kind: 'checking' }
   | { kind: 'absent' }
+  /** Another tab runs the model. */
+  | { kind: 'elsewhere' }
   | { kind: 'installing'; progress: Progress | null }
   | { kind: 'loading'; progress: Progress | null }
   | { kind: 'ready'; report: EngineReport }
@@ -23,6 +26,7 @@ type Acquire = (options: JobOptions) => Promise<StoredModel>;
 export class ModelSession {
   readonly #engine: Engine;
   readonly #settings: Settings;
+  readonly #claim: EngineClaim;
   #phase = $state.raw<ModelPhase>({ kind: 'checking' });
   #storage = $state.raw<StorageReport | null>(null);
   #starter = $state.raw<ModelInfo | null>(null);
@@ -33,7 +37,9 @@ export class ModelSession {
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- callbacks, never shown
   readonly #waiting = new Set<() => void>();
 
-  constructor(engine: Engine, settings: Settings) {
+  constructor(engine: Engine, settings: Settings, claim = new EngineClaim()) {
+    this.#claim = claim;
+    claim.onLost = () => void this.#giveUp();
     this.#engine = engine;
     this.#settings = settings;
     engine.onDeath((error) => void this.#afterDeath(error));
@@ -75,6 +81,7 @@ export class ModelSession {
       // The chosen one was removed, or evicted with the rest.
       const [other] = storage.models;
       this.#settings.change({ model: other?.id ?? null });
+      if (!other) this.#claim.release();
       if (other) return await this.load();
       // The first screen is about the starter: a moment's wait is better than a card that fills in late.
       if (!this.#starter) await Promise.race([this.#readStarter(), new Promise((resolve) => setTimeout(resolve, STARTER_PATIENCE_MS))]);
@@ -119,6 +126,8 @@ export class ModelSession {
   /** Loads the chosen model with the backend and the context length of the settings. */
   async load(): Promise<void> {
     const job = this.#begin({ kind: 'loading', progress: null });
+    if (!(await this.#claim.take())) return this.#waitElsewhere(job);
+    if (this.#job !== job) return;
     const { backend, contextLength } = this.#settings.values;
     const request: LoadRequest = { model: this.chosen, backend, contextLength };
     try {
@@ -126,8 +135,39 @@ export class ModelSession {
       const report = await this.#engine.load(request, { signal: job.signal, onProgress });
       if (this.#job === job) this.#set({ kind: 'ready', report });
     } catch (cause) {
-      if (this.#job === job) this.#fail(cause, 'loading');
+      if (this.#job !== job) return;
+      // Nothing is loaded: another tab may try.
+      this.#claim.release();
+      this.#fail(cause, 'loading');
     }
+  }
+
+  /** Takes the model over from the tab that runs it, which stops at once. */
+  async takeOver(): Promise<void> {
+    await this.#claim.seize();
+    await this.load();
+  }
+
+  /** Says that the model runs in another tab, and loads it here when that tab is done with it and this one is looked at. */
+  async #waitElsewhere(job: AbortController): Promise<void> {
+    if (this.#job !== job) return;
+    this.#set({ kind: 'elsewhere' });
+    try {
+      await this.#claim.wait(job.signal);
+      await visible();
+    } catch (cause) {
+      if (!job.signal.aborted) this.#fail(cause, 'loading');
+      return;
+    }
+    if (this.#job === job) await this.load();
+  }
+
+  /** Another tab took over. The worker is ended, because only that gives its memory back; a download goes on without a model. */
+  async #giveUp(): Promise<void> {
+    if (this.#phase.kind === 'installing') return this.#engine.unload();
+    const job = this.#begin({ kind: 'elsewhere' });
+    this.#engine.terminate('another tab took the model over');
+    await this.#waitElsewhere(job);
   }
 
   async choose(model: string): Promise<void> {
@@ -232,4 +272,10 @@ export class ModelSession {
  */
 function askToPersist(): void {
   navigator.storage?.persist?.().catch(() => false);
+}
+
+/** Resolves at once in a tab that is looked at, else when it is. */
+async function visible(): Promise<void> {
+  if (document.visibilityState === 'visible') return;
+  await new Promise((resolve) => document.addEventListener('visibilitychange', resolve, { once: true }));
 }

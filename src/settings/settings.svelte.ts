@@ -65,10 +65,18 @@ export function parseSettings(json: string | null): SettingsValues {
 export class Settings {
   readonly #storage: Storage | null;
   #values = $state<SettingsValues>(parseSettings(null));
+  /** Another tab changed something: it counts here too, or this tab's next change would undo it. */
+  onChangedElsewhere: () => void = () => undefined;
 
   constructor(storage: Storage | null = usableStorage()) {
     this.#storage = storage;
     this.#values = parseSettings(storage?.getItem(STORAGE_KEY) ?? null);
+    globalThis.addEventListener?.('storage', (event: StorageEvent) => {
+      if (event.key !== STORAGE_KEY || event.storageArea !== storage) return;
+      // The model that runs here is this tab's own.
+      Object.assign(this.#values, parseSettings(event.newValue), { model: this.#values.model });
+      this.onChangedElsewhere();
+    });
   }
 
   get values(): Readonly<SettingsValues> {
