@@ -1,7 +1,9 @@
 // @vitest-environment jsdom
 import { describe, expect, it } from 'vitest';
 import { IncrementalMarkdown } from './incremental-markdown.ts';
+import { highlight } from './highlight.ts';
 import { renderMarkdown, sanitise } from './markdown.ts';
+import { renderMaths, safeStyles } from './maths.ts';
 
 function html(fragment: DocumentFragment): string {
   const host = document.createElement('div');
@@ -45,12 +47,36 @@ const CORPUS = [
   '<kbd onclick="window.hit=1">x</kbd>',
   '| <img src=x onerror=window.hit=1> |\n| --- |\n| <script>window.hit=1</script> |',
   '- [ ] <input type=checkbox onclick=window.hit=1>',
+  '$<img src=x onerror=window.hit=1>$',
+  '$$</code><script>window.hit=1</script>$$',
+  '\\[" onclick="window.hit=1\\]',
+  '```html\n<script>window.hit = 1</script><img src=x onerror="window.hit=1">\n```',
+];
+
+/** Formulas that try to link, load, style or run, or to fill memory. */
+const HOSTILE_TEX = [
+  '\\href{javascript:window.hit=1}{x}',
+  '\\url{https://evil.example/}',
+  '\\includegraphics{https://evil.example/x.png}',
+  '\\class{" onclick="window.hit=1}{x}',
+  '\\id{app}{x}',
+  '\\style{background:url(https://evil.example/)}{x}',
+  '\\text{<img src=x onerror=window.hit=1>}',
+  '\\text{</math><script>window.hit=1</script>}',
+  '\\color{url(https://evil.example/)}{x}',
+  '\\colorbox{red;background:url(x)}{x}',
+  '\\def\\a{\\a\\a}\\a',
+  '\\def\\a#1{#1#1}\\a{\\a{\\a{\\a{\\a{\\a{\\a{\\a{xxxxxxxx}}}}}}}}',
+  'x'.repeat(100_000),
+  '\\rule{1e9em}{1e9em}',
+  '\\unknown{x}',
+  '{'.repeat(3000),
 ];
 
 const ALLOWED = new Set(
   'A B BLOCKQUOTE BR CODE DEL EM H1 H2 H3 H4 H5 H6 HR I KBD LI MARK OL P PRE S STRONG SUB SUP TABLE TBODY TD TH THEAD TR U UL'.split(' '),
 );
-const ALLOWED_ATTRIBUTES = new Set(['align', 'data-language', 'href', 'rel', 'start', 'target']);
+const ALLOWED_ATTRIBUTES = new Set(['align', 'data-language', 'data-math', 'href', 'rel', 'start', 'target']);
 
 function violations(fragment: DocumentFragment): string[] {
   const host = document.createElement('div');
@@ -73,6 +99,31 @@ describe('hostile text', () => {
     expect(violations(sanitise(text))).toEqual([]);
   });
 
+  it.each(HOSTILE_TEX)('comes out harmless from formulas: %.40s', (tex) => {
+    const started = performance.now();
+    const maths = renderMaths(tex, true);
+    expect(performance.now() - started).toBeLessThan(2000);
+    const host = document.createElement('div');
+    host.append(maths ?? '');
+    for (const element of host.querySelectorAll('*')) {
+      expect(element.namespaceURI).toBe('http://www.w3.org/1998/Math/MathML');
+      for (const { name, value } of element.attributes) {
+        expect(name).not.toMatch(/^on|href|^src|^id$|^data-/);
+        expect(value).not.toMatch(/url|javascript/);
+      }
+    }
+    expect(host.innerHTML.length).toBeLessThan(100_000);
+  });
+
+  it.each(CORPUS)('comes out harmless from the colours of code: %s', (text) => {
+    for (const language of ['html', 'js', 'python', 'css']) {
+      const host = document.createElement('div');
+      host.append(highlight(text, language)!);
+      expect(host.textContent).toBe(text);
+      for (const element of host.querySelectorAll('*')) expect([element.tagName, ...element.getAttributeNames()]).toEqual(['SPAN', 'class']);
+    }
+  });
+
   it('is shown as written rather than swallowed', () => {
     expect(html(renderMarkdown('Use the <div> element, not <script>.'))).toContain('Use the &lt;div&gt; element, not &lt;script&gt;.');
   });
@@ -88,6 +139,48 @@ describe('hostile text', () => {
     expect(html(renderMarkdown('![a cat](https://example.org/cat.png)'))).toBe(
       '<p><a href="https://example.org/cat.png" target="_blank" rel="noopener noreferrer">a cat</a></p>\n',
     );
+  });
+});
+
+describe('formulas', () => {
+  const formulas = (text: string) =>
+    [...renderMarkdown(text).querySelectorAll<HTMLElement>('code[data-math]')].map((code) => [code.dataset['math'], code.textContent]);
+
+  it.each<[string, [string, string][]]>([
+    ['so $E = mc^2$ it is', [['inline', 'E = mc^2']]],
+    [
+      'so \\(a_1\\) and \\[b\\] it is',
+      [
+        ['inline', 'a_1'],
+        ['block', 'b'],
+      ],
+    ],
+    ['$$\na < b\n\n*c*\n$$\n\nnext', [['block', 'a < b\n\n*c*']]],
+    ['text\n\\[\nx_1\n\\]\nmore', [['block', 'x_1']]],
+    ['It costs $5 and $10.', []],
+    ['$ a $ and $$ and a$b', []],
+    ['`$a$` and\n\n```\n$$a$$\n```', []],
+    ['\\$a$ and 3$', []],
+    [
+      '- $a$\n- **$b$**',
+      [
+        ['inline', 'a'],
+        ['inline', 'b'],
+      ],
+    ],
+    ['| $a|b$ |\n| - |\n| $c$ |', [['inline', 'c']]],
+  ])('%j', (text, expected) => {
+    expect(formulas(text).slice(-Math.max(1, expected.length))).toEqual(expected);
+  });
+
+  it('become MathML, or stay as they are', () => {
+    expect(renderMaths('\\frac{a}{b}', false)?.querySelector('mfrac')).not.toBeNull();
+    expect(safeStyles('color:#ff0000; padding-left:0.5em;background-image:url(x);border:1px solid;color:url(x);position:fixed')).toEqual([
+      ['color', '#ff0000'],
+      ['padding-left', '0.5em'],
+      ['border', '1px solid'],
+    ]);
+    expect(renderMaths('\\frac{a', false)).toBeNull();
   });
 });
 

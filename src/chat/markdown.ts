@@ -2,9 +2,10 @@
  * Markdown of a model, as DOM. Two walls against what a model (or a file that it quotes) may write: the renderer below makes no
  * element that could load or run anything, and DOMPurify removes what is not on the list. This module is loaded lazily.
  */
-import DOMPurify from 'dompurify';
+import DOMPurify, { type Config } from 'dompurify';
 import type { Token, TokensList } from 'marked';
 import { Lexer, Marked } from 'marked';
+import { texExtension } from './tex.ts';
 
 /** Tags without attributes that models write in earnest; any other HTML is shown as it is written. */
 const INLINE_HTML = /^<\/?(?:br|sub|sup|kbd|b|i|u|s|em|strong|mark)\s*\/?>$/i;
@@ -45,7 +46,7 @@ const ALLOWED_TAGS = [
   'u',
   'ul',
 ];
-const ALLOWED_ATTR = ['align', 'data-language', 'href', 'start'];
+const ALLOWED_ATTR = ['align', 'data-language', 'data-math', 'href', 'start'];
 
 function escapeHtml(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;').replaceAll("'", '&#39;');
@@ -73,6 +74,8 @@ const marked = new Marked({
   },
 });
 
+marked.use(texExtension(escapeHtml));
+
 const purifier = DOMPurify(window);
 
 /** Links leave the page for a new tab that knows nothing of ours. Set after sanitising, so that no text can say otherwise. */
@@ -83,18 +86,29 @@ purifier.addHook('afterSanitizeAttributes', (node) => {
   node.setAttribute('rel', 'noopener noreferrer');
 });
 
-/** HTML as a fragment of allowed elements only. No string of ours ever reaches `innerHTML` (Trusted Types). */
-export function sanitise(html: string): DocumentFragment {
-  return purifier.sanitize(html, {
+/** What may come out, by what goes in: our own rendering of Markdown, highlight.js's of code, Temml's of formulas. */
+const PROFILES = {
+  markdown: {
     ALLOWED_TAGS,
     ALLOWED_ATTR,
     ALLOWED_URI_REGEXP: SAFE_HREF,
     // Every other value is taken for an address and measured by the line above.
-    ADD_URI_SAFE_ATTR: ['align', 'data-language', 'start'],
-    ALLOW_DATA_ATTR: false,
-    ALLOW_ARIA_ATTR: false,
-    RETURN_DOM_FRAGMENT: true,
-  });
+    ADD_URI_SAFE_ATTR: ['align', 'data-language', 'data-math', 'start'],
+  },
+  code: { ALLOWED_TAGS: ['span'], ALLOWED_ATTR: ['class'] },
+  // `data-style` becomes styles in maths.ts. No formula links anywhere.
+  maths: {
+    USE_PROFILES: { mathMl: true },
+    ADD_ATTR: ['class', 'data-style'],
+    ADD_URI_SAFE_ATTR: ['data-style'],
+    FORBID_ATTR: ['href', 'id', 'style', 'xlink:href'],
+    FORBID_TAGS: ['maction'],
+  },
+} satisfies Record<string, Config>;
+
+/** HTML as a fragment of allowed elements only. No string of ours ever reaches `innerHTML` (Trusted Types). */
+export function sanitise(html: string, profile: keyof typeof PROFILES = 'markdown'): DocumentFragment {
+  return purifier.sanitize(html, { ...PROFILES[profile], ALLOW_DATA_ATTR: false, ALLOW_ARIA_ATTR: false, RETURN_DOM_FRAGMENT: true });
 }
 
 /** Parses all of `text`. */

@@ -2,7 +2,11 @@
 export const SHOWCASE = `## A small tour
 
 A reply may hold **bold**, *italic*, ~~struck~~ and \`inline code\`, a [link](https://example.org/) and a soft
-line break. Maths such as E = mc² is plain text for now.
+line break. Maths such as $E = mc^2$ stands in the line, or on its own:
+
+$$\\int_0^1 x^2\\,dx = \\frac{1}{3}$$
+
+It costs $5 here and $10 there, and \\frac is shown as it is.
 
 1. Numbered points
 2. that go on
