@@ -146,9 +146,9 @@ export class Engine {
     return () => this.#mourners.delete(listener);
   }
 
-  /** Ends the worker at once; its memory goes back to the system. Pending calls reject with `worker-died`. */
-  terminate(why = 'it was stopped on request'): void {
-    if (this.#life) this.#bury(this.#life, why);
+  /** Ends the worker at once; its memory goes back to the system. Pending calls reject with `code`: `cancelled` where somebody wanted it so. */
+  terminate(why = 'it was stopped on request', code: 'worker-died' | 'cancelled' = 'worker-died'): void {
+    if (this.#life) this.#bury(this.#life, why, code);
   }
 
   #living(): Life {
@@ -180,13 +180,13 @@ export class Engine {
     if (life.missedBeats * HEARTBEAT_MS > patience) this.#bury(life, `it has not answered for ${patience / 1000} s`);
   }
 
-  #bury(life: Life, why: string): void {
+  #bury(life: Life, why: string, code: 'worker-died' | 'cancelled' = 'worker-died'): void {
     if (this.#life !== life) return;
     this.#life = null;
     clearInterval(life.heartbeat);
     life.thread.terminate();
     life.api[releaseProxy]();
-    const error = new PhiError('worker-died', `The engine's worker ended: ${why}. The conversation is kept; load the model again to go on.`);
+    const error = new PhiError(code, `The engine's worker ended: ${why}. The conversation is kept; load the model again to go on.`);
     for (const reject of life.pending) reject(error);
     life.pending.clear();
     for (const listener of this.#mourners) listener(error);

@@ -166,7 +166,7 @@ export class ModelSession {
   async #giveUp(): Promise<void> {
     if (this.#phase.kind === 'installing') return this.#engine.unload();
     const job = this.#begin({ kind: 'elsewhere' });
-    this.#engine.terminate('another tab took the model over');
+    this.#engine.terminate('another tab took the model over', 'cancelled');
     await this.#waitElsewhere(job);
   }
 
