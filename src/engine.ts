@@ -7,11 +7,13 @@ import type {
   ContextFit,
   EngineApi,
   EngineReport,
+  FoundModel,
   GenerateEvent,
   GenerateRequest,
   JobId,
   LoadRequest,
   ModelManifest,
+  Place,
   Progress,
   StorageReport,
   StoredModel,
@@ -73,6 +75,20 @@ export class Engine {
 
   importFiles(files: { path: string; file: Blob }[], options: JobOptions = {}): Promise<StoredModel> {
     return this.#job(options.signal, (api, job) => api.importFiles(job, files, progressProxy(options)));
+  }
+
+  /** Finds models on the disk or behind an address, and what they are. Nothing is stored. */
+  inspect(place: Place, options: JobOptions = {}): Promise<FoundModel[]> {
+    return this.#job(options.signal, (api, job) => api.inspect(job, place));
+  }
+
+  /** One file of a stored model. */
+  exportFile(model: string, path: string): Promise<Blob> {
+    return this.#call((api) => api.exportFile(model, path));
+  }
+
+  removeForms(model: string): Promise<void> {
+    return this.#call((api) => api.removeForms(model));
   }
 
   verify(model: string, options: JobOptions = {}): Promise<{ damaged: { path: string; shard: number }[] }> {

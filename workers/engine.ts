@@ -3,6 +3,7 @@ import { chooseDecoder } from './backends/choose.ts';
 import { SELF_TEST_TEXT } from './backends/self-test.ts';
 import type { FormShelf } from './backends/ort.ts';
 import type { Decoder } from './backends/types.ts';
+import { identify } from './checkpoint/identify.ts';
 import { openCheckpoint } from './checkpoint/open.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
 import { PhiError } from './errors.ts';
@@ -14,16 +15,19 @@ import type {
   ContextFit,
   EngineApi,
   EngineReport,
+  FoundModel,
   GenerateEvent,
   GenerateRequest,
   JobId,
   LoadRequest,
   ModelManifest,
+  Place,
   Progress,
   StorageReport,
   StoredModel,
 } from './protocol.ts';
 import { engineReport } from './report.ts';
+import { blobSource, type ModelFiles } from './store/bytes.ts';
 import type { HubModel } from './store/hub.ts';
 import { ModelStore } from './store/store.ts';
 import { conversation, type Conversation } from './tokenizer/conversation.ts';
@@ -55,7 +59,34 @@ export class Engine implements EngineApi {
   }
 
   importFiles(job: JobId, files: { path: string; file: Blob }[], onProgress: OnProgress): Promise<StoredModel> {
-    return this.#job(job, (signal) => this.#store.importFiles(files, { signal, onProgress }));
+    return this.#job(job, async (signal) => {
+      const [found, ...more] = await identify(sourcesOf(files));
+      if (found?.error) throw PhiError.fromShape(found.error);
+      // Of several the person chooses; see `inspect`.
+      if (!found || more.length > 0) throw new PhiError('bad-request', `There are ${more.length + 1} models among these files. Choose the files of one.`);
+      return this.#store.importFiles(files, { signal, onProgress, ...(found.what === null ? {} : { what: found.what }) });
+    });
+  }
+
+  inspect(job: JobId, place: Place): Promise<FoundModel[]> {
+    return this.#job(job, async (signal) => {
+      if ('files' in place) return identify(sourcesOf(place.files));
+      const remote = await this.#store.openAddress(place.address, place.hub, { signal });
+      const { only } = place;
+      const files = only ? new Map([...remote.files].filter(([path]) => only.includes(path))) : remote.files;
+      const found = await identify(files, 0);
+      // Opening costs a download of headers and tokenizer: only what was chosen, or where there is no choice.
+      const looked = found.length === 1 ? await identify(files) : found;
+      return Promise.all(looked.map(async (model) => ({ ...model, remote: await remote.manifest(model.paths, model.root, model.what) })));
+    });
+  }
+
+  exportFile(model: string, path: string): Promise<Blob> {
+    return this.#store.exportFile(model, path);
+  }
+
+  removeForms(model: string): Promise<void> {
+    return this.#store.removeForms(model);
   }
 
   verify(job: JobId, model: string, onProgress: OnProgress): Promise<{ damaged: { path: string; shard: number }[] }> {
@@ -197,6 +228,10 @@ export class Engine implements EngineApi {
     this.#queue = turn.catch(() => undefined); // the caller has the rejection
     return turn;
   }
+}
+
+function sourcesOf(files: { path: string; file: Blob }[]): ModelFiles {
+  return new Map(files.map(({ path, file }) => [path, blobSource(path, file)]));
 }
 
 const FORM_CHUNK_BYTES = 32 * 1024 * 1024;

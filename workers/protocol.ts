@@ -36,7 +36,29 @@ export interface ModelManifest {
   source: { name: string; url: string; revision?: string };
   bytes: number;
   files: ModelFile[];
+  /** What it was found to be, of a model that a person brought: see `FoundModel`. */
+  what?: string;
 }
+
+/** A model among files or behind an address, before anything of it is copied. */
+export interface FoundModel {
+  format: 'gguf' | 'onnx' | 'openvino' | 'safetensors';
+  name: string;
+  /** Folder that it lies in: '' or ending in '/'. */
+  root: string;
+  /** All of its files. */
+  paths: string[];
+  bytes: number;
+  /** "GGUF, Q4_K + Q6_K, Phi-4-mini"; null: not opened. */
+  what: string | null;
+  /** Why it does not run here, which names its kind. */
+  error: ErrorShape | null;
+  /** What `install` takes, where it was found behind an address. */
+  remote?: ModelManifest | HubModel;
+}
+
+/** Where to look: on the disk, or at a hub's "owner/name", its URL, or a file's. `only`: paths of the one to open. */
+export type Place = { files: { path: string; file: Blob }[] } | { address: string; hub: string; only?: string[] };
 
 export interface StoredModel extends ModelManifest {
   storedAt: number;
@@ -165,6 +187,13 @@ export interface PartialModel {
   bytesStored: number;
 }
 
+/** Weights in another form, made from a stored model. */
+export interface StoredForm {
+  model: string;
+  form: string;
+  bytes: number;
+}
+
 export interface StorageReport {
   persisted: boolean;
   /** The browser's own estimates, in bytes: hints only. */
@@ -172,6 +201,7 @@ export interface StorageReport {
   quota: number | null;
   models: StoredModel[];
   partial: PartialModel[];
+  forms: StoredForm[];
 }
 
 /** A job that may be cancelled carries an id chosen by the page; `abort(id)` stops it softly. */
@@ -182,11 +212,17 @@ export interface EngineApi {
   storage(): Promise<StorageReport>;
   /** Downloads (or resumes) a model: by its manifest, the manifest's URL, or out of a hub's repository. Resolves at once when it is stored and whole. */
   install(job: JobId, model: ModelManifest | HubModel | string, onProgress: (progress: Progress) => void): Promise<StoredModel>;
+  /** Finds models, and opens their headers to see what they are. */
+  inspect(job: JobId, place: Place): Promise<FoundModel[]>;
   /** Copies files from the disk into the store. `path` is relative to the chosen folder. */
   importFiles(job: JobId, files: { path: string; file: Blob }[], onProgress: (progress: Progress) => void): Promise<StoredModel>;
   /** Re-reads and re-hashes every shard; resolves with the paths and indexes of damaged ones, which are dropped from the store. */
   verify(job: JobId, model: string, onProgress: (progress: Progress) => void): Promise<{ damaged: { path: string; shard: number }[] }>;
   remove(model: string): Promise<void>;
+  /** A file of a stored model, checked, for saving to the disk. */
+  exportFile(model: string, path: string): Promise<Blob>;
+  /** Deletes what was made of a model's weights; it is made again at the next load. */
+  removeForms(model: string): Promise<void>;
   load(job: JobId, request: LoadRequest, onProgress: (progress: Progress) => void): Promise<EngineReport>;
   unload(): Promise<void>;
   report(): Promise<EngineReport | null>;

@@ -54,7 +54,7 @@ describe('the GPU', () => {
 });
 
 describe('describeDevice', () => {
-  const storage = (usage: number | null, quota: number | null): StorageReport => ({ persisted: true, usage, quota, models: [], partial: [] });
+  const storage = (usage: number | null, quota: number | null): StorageReport => ({ persisted: true, usage, quota, models: [], partial: [], forms: [] });
 
   it('takes what the browser tells, and nothing for the rest', () => {
     expect(describeDevice(here(UA.windows, { deviceMemory: 16, ml: {} }), null, storage(2, 10), true)).toEqual({

@@ -1,6 +1,6 @@
 import type { ErrorShape } from '../../workers/errors.ts';
 import { PhiError } from '../../workers/errors.ts';
-import type { EngineReport, LoadRequest, Progress, StorageReport, StoredModel } from '../../workers/protocol.ts';
+import type { EngineReport, LoadRequest, ModelManifest, Progress, StorageReport, StoredModel } from '../../workers/protocol.ts';
 import type { HubModel } from '../../workers/store/hub.ts';
 import type { Engine, JobOptions } from '../engine.ts';
 import type { Settings } from '../settings/settings.svelte.ts';
@@ -106,8 +106,8 @@ export class ModelSession {
     return this.#acquire((options) => this.#engine.install(starterUrl(), options));
   }
 
-  /** Downloads a model of the catalogue (or what is missing of it), then loads it. */
-  download(model: HubModel): Promise<void> {
+  /** Downloads a model (or what is missing of it), then loads it. */
+  download(model: HubModel | ModelManifest): Promise<void> {
     askToPersist();
     return this.#acquire((options) => this.#engine.install(model, options));
   }
@@ -181,6 +181,12 @@ export class ModelSession {
     await this.#engine.remove(model);
     if (model === this.chosen) await this.start();
     else await this.refresh();
+  }
+
+  /** Deletes what was made of a model's weights. The loaded model keeps what it computes with. */
+  async removeForms(model: string): Promise<void> {
+    await this.#engine.removeForms(model);
+    await this.refresh();
   }
 
   /** Number of damaged shards; they are dropped, and a download brings them back. */

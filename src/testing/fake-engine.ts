@@ -10,10 +10,12 @@ import type {
   ContextFit,
   EngineApi,
   EngineReport,
+  FoundModel,
   GenerateEvent,
   GenerateRequest,
   LoadRequest,
   ModelManifest,
+  Place,
   Progress,
   StoredModel,
 } from '../../workers/protocol.ts';
@@ -101,7 +103,14 @@ class FakeEngine implements EngineApi {
 
   async storage() {
     await this.#wait(20);
-    return { persisted: false, usage: this.#disk.models.reduce((sum, model) => sum + model.bytes, 0), quota: 6e9, models: this.#disk.models, partial: [] };
+    return {
+      persisted: false,
+      usage: this.#disk.models.reduce((sum, model) => sum + model.bytes, 0),
+      quota: 6e9,
+      models: this.#disk.models,
+      partial: [],
+      forms: [],
+    };
   }
 
   async install(job: string, model: ModelManifest | HubModel | string, onProgress: (progress: Progress) => void) {
@@ -126,8 +135,36 @@ class FakeEngine implements EngineApi {
     return stored;
   }
 
-  importFiles(): Promise<StoredModel> {
-    return Promise.reject(new PhiError('unsupported-model', 'The fake engine imports nothing.'));
+  async importFiles(_job: string, files: { path: string; file: Blob }[]) {
+    const [found] = await this.inspect('', { files });
+    const stored = { ...FAKE_MODEL, id: 'brought', name: found!.name, what: found!.what!, source: { name: 'from this disk', url: '' }, bytes: found!.bytes };
+    this.#disk.models = [...this.#disk.models.filter(({ id }) => id !== stored.id), stored];
+    return stored;
+  }
+
+  /** Everything that ends in .gguf is a model, and what is named phi-2 the wrong one; a repository has two. */
+  async inspect(_job: string, place: Place): Promise<FoundModel[]> {
+    await this.#wait(50);
+    const paths = 'files' in place ? place.files.map(({ path }) => path) : (place.only ?? ['a-Q4_K_M.gguf', 'a-Q8_0.gguf']);
+    const models = paths.filter((path) => path.endsWith('.gguf'));
+    if (models.length === 0) throw new PhiError('unsupported-model', `No model was recognised in ${paths.join(', ')}.`);
+    const opened = models.length === 1 || 'files' in place;
+    return models.map((path) => {
+      const wrong = path.includes('phi-2');
+      const error = wrong ? { code: 'unsupported-model' as const, message: `${path}: this is Phi-1, Phi-1.5 or Phi-2 ("phi2").` } : null;
+      const root = path.slice(0, path.lastIndexOf('/') + 1);
+      const what = opened && !wrong ? 'GGUF, Q4_K, Phi-4-mini' : null;
+      return { format: 'gguf', name: path, root, paths: [path], bytes: 2.5e9, what, error, remote: { ...FAKE_MANIFEST, id: path, name: path } };
+    });
+  }
+
+  exportFile(_model: string, path: string) {
+    return Promise.resolve(new Blob([path]));
+  }
+
+  removeForms(model: string) {
+    this.#disk.models = this.#disk.models.map((stored) => (stored.id === model ? { ...stored, formBytes: 0 } : stored));
+    return Promise.resolve();
   }
 
   async verify(_job: string, _model: string, onProgress: (progress: Progress) => void) {
@@ -241,7 +278,8 @@ class FakeEngine implements EngineApi {
 
 /** A model of a hub keeps its name and known sizes; anything else is the starter. */
 function fakeStored(model: ModelManifest | HubModel | string): StoredModel {
-  if (typeof model !== 'object' || !isHubModel(model)) return FAKE_MODEL;
+  if (typeof model !== 'object') return FAKE_MODEL;
+  if (!isHubModel(model)) return { ...FAKE_MODEL, ...model };
   const { id, name, licence, base, repo, files } = model;
   const bytes = files.reduce((sum, file) => sum + (file.bytes ?? 0), 0);
   return { ...FAKE_MODEL, id, name, licence, source: { name: repo, url: `${base}/${repo}` }, bytes, formBytes: 0 };

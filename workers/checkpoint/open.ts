@@ -33,7 +33,8 @@ export async function openCheckpoint(files: ModelFiles): Promise<Checkpoint> {
 const ACCEPTED =
   'A GGUF file (all parts of a split one), ONNX (genai_config.json with its .onnx, or onnx/model*.onnx), OpenVINO (openvino_model.xml), safetensors or MLX (config.json with *.safetensors) are accepted';
 
-function nothingKnown(files: ModelFiles): PhiError {
+/** What to say when no model was found. */
+export function nothingKnown(files: ModelFiles): PhiError {
   const paths = [...files.keys()].sort();
   if (paths.length === 0) return new PhiError('bad-request', `No files were given. ${ACCEPTED}.`);
   const folders = [...new Set(paths.filter((path) => path.includes('/')).map((path) => path.slice(0, path.lastIndexOf('/'))))];
@@ -42,7 +43,8 @@ function nothingKnown(files: ModelFiles): PhiError {
   return new PhiError('unsupported-model', `No model was recognised in ${some(paths)}. ${ACCEPTED}.`, { files: paths.length });
 }
 
-function inFolder(files: ModelFiles, folder: string): ModelFiles {
+/** What lies in a folder, by its path inside. */
+export function inFolder(files: ModelFiles, folder: string): ModelFiles {
   return new Map([...files].filter(([path]) => path.startsWith(`${folder}/`)).map(([path, source]) => [path.slice(folder.length + 1), source]));
 }
 

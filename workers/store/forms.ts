@@ -6,7 +6,7 @@
  *   `${form key}`            FormHeader, written last; without it the form does not exist
  */
 import { PhiError } from '../errors.ts';
-import type { StoredModel } from '../protocol.ts';
+import type { StoredForm, StoredModel } from '../protocol.ts';
 import { throwIfCancelled } from './cancel.ts';
 import type { StoreContext } from './context.ts';
 import { hashBlob, sha256Hex } from './hash.ts';
@@ -96,19 +96,28 @@ export async function saveForm({ tables }: StoreContext, form: FormKey, bytes: n
   }
 }
 
-/** Bytes of finished forms, by model id. */
-export async function formBytes({ tables }: StoreContext): Promise<Map<string, number>> {
-  const total = new Map<string, number>();
+/** What there is of each form of each model. */
+export async function listForms({ tables }: StoreContext): Promise<StoredForm[]> {
+  const found = new Map<string, StoredForm>();
   for (const [key, value] of await tables.forms.entries()) {
-    const id = key.slice(0, key.indexOf('/'));
-    if (value instanceof Blob) total.set(id, (total.get(id) ?? 0) + value.size);
+    const [model = '', form = ''] = key.split('/');
+    if (!(value instanceof Blob)) continue;
+    const entry = found.get(`${model}/${form}`) ?? { model, form, bytes: 0 };
+    entry.bytes += value.size;
+    found.set(`${model}/${form}`, entry);
   }
-  return total;
+  return [...found.values()];
+}
+
+/** Drops the forms of one model. */
+export async function removeForms(context: StoreContext, model: string): Promise<void> {
+  await context.tables.forms.deleteAll(modelPrefix(model));
+  context.freedAt = performance.now();
 }
 
 /** Drops every form. A model that computes with one keeps its Blobs, and so their room, until it is unloaded. */
 export async function evictForms(context: StoreContext): Promise<void> {
-  if ((await formBytes(context)).size === 0) return;
+  if ((await listForms(context)).length === 0) return;
   await context.tables.forms.deleteAll('');
   context.freedAt = performance.now();
 }

@@ -34,7 +34,7 @@ function withoutCommonFolder(files: DiskFile[]): { folder: string | null; files:
 }
 
 /** What the import will store, without hashes. Throws `bad-request` where there is nothing to import. */
-export async function describeImport(chosen: DiskFile[], name?: string): Promise<{ model: ModelManifest; files: Map<string, Blob> }> {
+export async function describeImport(chosen: DiskFile[], name?: string, what?: string): Promise<{ model: ModelManifest; files: Map<string, Blob> }> {
   const unsafe = chosen.find(({ path }) => !isSafePath(path));
   if (unsafe) throw new PhiError('bad-request', `"${unsafe.path}" cannot be imported: its path must stay inside the chosen folder.`);
   const { folder, files } = withoutCommonFolder(chosen);
@@ -47,6 +47,7 @@ export async function describeImport(chosen: DiskFile[], name?: string): Promise
     name: shown,
     licence: { spdx: 'unknown', url: '' },
     source: { name: 'from this disk', url: '' },
+    ...(what === undefined ? {} : { what }),
     bytes: files.reduce((sum, { file }) => sum + file.size, 0),
     files: files.map(({ path, file }) => cutFile(path, DISK + path, file.size)),
   };

@@ -51,6 +51,7 @@ const ManifestSchema = v.object({
   licence: v.object({ spdx: text, url: text }),
   source: v.object({ name: text, url: text, revision: v.optional(text) }),
   bytes,
+  what: v.optional(text),
   files: v.pipe(v.array(FileSchema, 'must be a list'), v.minLength(1, 'is empty'), v.maxLength(MAX_FILES, `has more than ${MAX_FILES} files`)),
 });
 

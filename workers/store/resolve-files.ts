@@ -27,7 +27,7 @@ const ListingSchema = v.object({
   ),
 });
 
-interface Listing {
+export interface Listing {
   commit: string;
   files: Map<string, { bytes: number | null; sha256: string | null }>;
 }
@@ -48,7 +48,7 @@ export async function resolveFiles(net: Net, model: HubModel, signal: AbortSigna
   return hubManifest({ ...model, revision: listing?.commit ?? model.revision, files: found });
 }
 
-const host = ({ base }: HubModel) => new URL(base).host;
+const host = ({ base }: Pick<HubModel, 'base'>) => new URL(base).host;
 
 function absent(model: HubModel, path: string, revision: string | null): PhiError {
   const message = `${model.repo} on ${host(model)} has no ${path} at ${revision ?? MAIN}. It may have been moved or renamed there: choose another variant.`;
@@ -56,7 +56,11 @@ function absent(model: HubModel, path: string, revision: string | null): PhiErro
 }
 
 /** Null where the server has no such API: a plain file server, or one that answers every path with its page. */
-async function listRepository(net: Net, model: HubModel, signal: AbortSignal): Promise<Listing | null> {
+export async function listRepository(
+  net: Net,
+  model: Pick<HubModel, 'base' | 'repo'> & { revision: string | null },
+  signal: AbortSignal,
+): Promise<Listing | null> {
   const url = `${model.base}/api/models/${model.repo}/revision/${model.revision ?? MAIN}?blobs=true`;
   try {
     return await fetchJson(net, url, `The list of files of ${model.repo} on ${host(model)}`, readListing, signal);
@@ -103,16 +107,24 @@ function fromListing(model: HubModel, { commit, files }: Listing, file: HubFile)
 /** The file with its size as the server tells it; null when it is not there. */
 async function fromServer(net: Net, model: HubModel, file: HubFile, signal: AbortSignal): Promise<HubFile | null> {
   if (file.bytes !== undefined && !file.optional) return file;
-  const url = fileUrl(model, model.revision, file.path);
-  const patience = new Patience(net, `The size of ${file.path}`);
+  try {
+    return { ...file, bytes: await sizeOf(net, fileUrl(model, model.revision, file.path), file.path, signal), optional: undefined };
+  } catch (cause) {
+    if (cause instanceof PhiError && cause.detail?.['status'] === 404) return null;
+    throw cause;
+  }
+}
+
+/** Bytes of what lies at `url`, asked of its server. `path` names it in messages. */
+export async function sizeOf(net: Net, url: string, path: string, signal: AbortSignal): Promise<number> {
+  const patience = new Patience(net, `The size of ${path}`);
   for (;;) {
     try {
       const bytes = (await sizeByRange(net, url, signal)) ?? (await sizeByHead(net, url, signal));
-      if (bytes !== null) return { ...file, bytes, optional: undefined };
-      const message = `${host(model)} does not tell how large ${file.path} is. It must answer ranges and expose Content-Range to other origins.`;
-      throw new PhiError('network', message, { path: file.path });
+      if (bytes !== null) return bytes;
+      const message = `${new URL(url).host} does not tell how large ${path} is. It must answer ranges and expose Content-Range to other origins.`;
+      throw new PhiError('network', message, { path });
     } catch (cause) {
-      if (cause instanceof PhiError && cause.detail?.['status'] === 404) return null;
       await patience.next(cause, 0, signal);
     }
   }

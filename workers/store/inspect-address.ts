@@ -1,0 +1,78 @@
+/** A model behind an address, as files that are read by ranges and as what `install` takes. */
+import { PhiError } from '../errors.ts';
+import type { ModelManifest } from '../protocol.ts';
+import { parseAddress, type Address } from './address.ts';
+import type { ModelFiles } from './bytes.ts';
+import { sha256Hex } from './hash.ts';
+import { hubManifest, fileUrl, type HubModel } from './hub.ts';
+import { httpSource } from './http-source.ts';
+import { cutFile, validateManifest } from './manifest.ts';
+import type { Net } from './net.ts';
+import { listRepository, sizeOf } from './resolve-files.ts';
+
+/** Beside a model in a repository, but no part of one. */
+const NO_MODEL = /(^|\/)(\.[^/]*|README[^/]*|LICENSE[^/]*|[^/]*\.(md|png|jpe?g|gif|svg|pdf|py|ipynb))$/i;
+
+export interface Remote {
+  files: ModelFiles;
+  /** The manifest of some of the files, `root` being the model's top level. */
+  manifest(paths: readonly string[], root: string, what: string | null): Promise<ModelManifest>;
+}
+
+type Repo = Extract<Address, { kind: 'repo' }>;
+
+/** Asks the server what is there. Rejects with `bad-request` or `network`. */
+export async function openAddress(net: Net, text: string, hub: string, signal: AbortSignal): Promise<Remote> {
+  const address = parseAddress(text, hub);
+  return address.kind === 'file' ? openFile(net, address.url, signal) : openRepo(net, address, signal);
+}
+
+async function openFile(net: Net, url: string, signal: AbortSignal): Promise<Remote> {
+  const { host, pathname } = new URL(url);
+  const path = decodeURIComponent(pathname.slice(pathname.lastIndexOf('/') + 1)) || 'model';
+  const bytes = await sizeOf(net, url, path, signal);
+  return {
+    files: new Map([[path, httpSource(path, url, bytes)]]),
+    manifest: async (_paths, _root, what) =>
+      named({ id: await idOf(path, url), name: path, licence: UNKNOWN, source: { name: host, url }, bytes, files: [cutFile(path, url, bytes)] }, what),
+  };
+}
+
+async function openRepo(net: Net, { base, repo, revision, path }: Repo, signal: AbortSignal): Promise<Remote> {
+  const listing = await listRepository(net, { base, repo, revision }, signal);
+  const host = new URL(base).host;
+  if (!listing)
+    throw new PhiError('network', `${host} does not list the files of ${repo} at ${revision}. Check the name, or give the address of a file.`, { repo });
+  const inside = [...listing.files].filter(([name]) => (path === '' || name === path || name.startsWith(`${path}/`)) && !NO_MODEL.test(name));
+  if (inside.length === 0) throw new PhiError('bad-request', `${repo} at ${revision} has nothing at "${path}".`, { repo });
+  const files = inside.flatMap(([name, { bytes }]) => (bytes === null ? [] : [[name, bytes] as const]));
+  return {
+    files: new Map(files.map(([name, bytes]) => [name, httpSource(name, fileUrl({ base, repo }, listing.commit, name), bytes)])),
+    async manifest(paths, root, what) {
+      const model: HubModel = {
+        kind: 'hub',
+        id: await idOf(repo.slice(repo.indexOf('/') + 1), [base, repo, listing.commit, ...paths].join('\n')),
+        name: paths.length === 1 ? paths[0]!.slice(paths[0]!.lastIndexOf('/') + 1) : `${repo}${root ? `/${root.slice(0, -1)}` : ''}`,
+        licence: UNKNOWN,
+        base,
+        repo,
+        revision: listing.commit,
+        folder: root,
+        files: paths.map((name) => ({ path: name, bytes: listing.files.get(name)?.bytes ?? undefined, sha256: listing.files.get(name)?.sha256 ?? undefined })),
+      };
+      return named(hubManifest(model), what);
+    },
+  };
+}
+
+const UNKNOWN = { spdx: 'unknown', url: '' };
+
+function named(manifest: Omit<ModelManifest, 'format' | 'what'>, what: string | null): ModelManifest {
+  return validateManifest({ ...manifest, format: 1, ...(what === null ? {} : { what }) });
+}
+
+/** The same place gives the same id, so that a download that broke off goes on. */
+async function idOf(name: string, place: string): Promise<string> {
+  const slug = name.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '');
+  return `${slug.slice(0, 80) || 'model'}-${(await sha256Hex(new TextEncoder().encode(place))).slice(0, 12)}`;
+}
