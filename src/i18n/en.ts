@@ -158,7 +158,7 @@ export const en = {
   remove: 'Delete',
   removeModel: 'Delete the model',
   removeConfirm: (size: string) => `This frees ${size}. To use the model again, it has to be downloaded again.`,
-  removeForms: 'Delete',
+  removeForms: 'Remove',
   formsHint: 'Made from the model for this device. They are made again at the next load.',
   repair: 'Repair',
   saveToDisk: 'Save to disk…',

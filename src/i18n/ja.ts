@@ -149,7 +149,7 @@ export const ja: Catalogue = {
   remove: '削除',
   removeModel: 'モデルを削除',
   removeConfirm: (size) => `${size} が空きます。もう一度使うには再ダウンロードが必要です。`,
-  removeForms: '削除',
+  removeForms: '取り除く',
   formsHint: 'この端末用にモデルから作ったものです。次の読み込みでまた作られます。',
   repair: '修復',
   saveToDisk: 'ディスクに保存…',
