@@ -4,6 +4,7 @@ import { FaultServer } from '../../e2e/faults/server.ts';
 import { freshDatabases, impatient } from '../../e2e/faults/store.ts';
 import { parseAddress } from './address.ts';
 import { openAddress } from './inspect-address.ts';
+import { defaultNet } from './net.ts';
 import { ModelStore } from './store.ts';
 
 const COMMIT = '0123456789abcdef0123456789abcdef01234567';
@@ -38,7 +39,7 @@ describe('parseAddress', () => {
 
 describe('openAddress', () => {
   let server: FaultServer;
-  const net = () => ({ ...impatient('http://page.test'), fetch: (input: RequestInfo | URL, init?: RequestInit) => fetch(input, init) });
+  const net = () => ({ ...defaultNet(), ...impatient('http://page.test') });
   const weights = new Uint8Array(5_000).fill(7);
   const never = new AbortController().signal;
 

@@ -5,3 +5,143 @@ import { createContext, type JobOptions, type StoreContext } from './context.ts'
 import { fetchManifest } from './fetch-manifest.ts';
 import { openFiles } from './files.ts';
 import { listForms, mayKeepForm, openForm, removeForms, saveForm, type FormKey } from './forms.ts';
+import { describeImport, importFiles, type DiskFile } from './import.ts';
+import { openAddress, type Remote } from './inspect-address.ts';
+import { isHubModel, validateHubModel, type HubModel } from './hub.ts';
+import { install } from './install.ts';
+import { findModel, listModels, listPartials, removeModel } from './inventory.ts';
+import { withModelLock } from './locks.ts';
+import { resolveUrls, validateManifest } from './manifest.ts';
+import type { Net } from './net.ts';
+import { describePinned, pin } from './pins.ts';
+import { estimateRoom, isPersisted } from './room.ts';
+import { verify } from './verify.ts';
+
+type Options = JobOptions<Progress>;
+
+const never = new AbortController().signal;
+
+/**
+ * Models in this browser: the one door to this folder. Every method rejects with a PhiError.
+ *
+ *   install.ts   what is missing -> download.ts (several shards at a time) -> fetch-shard.ts | fetch-in-order.ts -> http.ts (one exchange)
+ *   import.ts    the same from the disk
+ *   hub.ts       models of a hub -> pins.ts (recorded at the first download) -> resolve-files.ts (asked for) -> a manifest
+ *   put.ts       a checked shard -> tables.ts (what lies where) -> database.ts (IndexedDB)
+ *   files.ts     a stored model -> sharded-source.ts (bytes by range, each shard checked before its first use)
+ *   verify.ts    everything hashed again;  forms.ts  made weight forms;  inventory.ts  what of a model is there
+ */
+export class ModelStore {
+  readonly #context: StoreContext;
+
+  constructor(net: Partial<Net> = {}) {
+    this.#context = createContext(net);
+  }
+
+  /**
+   * Downloads a model, goes on with what is there of it, or resolves at once when it is stored and whole.
+   * @param model a manifest with absolute shard URLs, its absolute URL, or a model of a hub, whose sizes may have to be asked for first
+   */
+  async install(model: ModelManifest | HubModel | string, { signal = never, onProgress }: Options = {}): Promise<StoredModel> {
+    return guarded(async () => {
+      const wanted = await describe(this.#context, model, signal);
+      return withModelLock(wanted.id, signal, async () => {
+        const stored = await install(this.#context, wanted, signal, onProgress);
+        if (isHubModel(model)) await pin(this.#context, model, stored);
+        return stored;
+      });
+    });
+  }
+
+  /** Copies files from the disk. `name` is shown for the model; else the folder's or the largest file's name is. */
+  async importFiles(files: DiskFile[], { name, what, signal = never, onProgress }: Options & { name?: string; what?: string } = {}): Promise<StoredModel> {
+    return guarded(async () => {
+      const { model, files: byPath } = await describeImport(files, name, what);
+      return withModelLock(model.id, signal, () => importFiles(this.#context, model, byPath, signal, onProgress));
+    });
+  }
+
+  /** Null when it is not stored, or not whole. */
+  async find(id: string): Promise<StoredModel | null> {
+    return guarded(() => findModel(this.#context, id));
+  }
+
+  /** Its files as byte sources. A shard that is missing, short or (at its first read) damaged is an `integrity` error that names it. */
+  async openStored(id: string): Promise<ModelFiles> {
+    return guarded(async () => openFiles(this.#context, await this.#need(id)));
+  }
+
+  /** Re-hashes everything; damaged shards are dropped, and `install` fetches just these. */
+  async verify(id: string, { signal = never, onProgress }: Options = {}): Promise<{ damaged: { path: string; shard: number }[] }> {
+    return guarded(async () => {
+      const damaged = await withModelLock(id, signal, async () => verify(this.#context, await this.#need(id), signal, onProgress));
+      return { damaged: damaged.map(({ file, index }) => ({ path: file.path, shard: index })) };
+    });
+  }
+
+  /** One file as a Blob for saving to the disk, its shards checked. */
+  async exportFile(id: string, path: string): Promise<Blob> {
+    return guarded(async () => {
+      const source = (await openFiles(this.#context, await this.#need(id))).get(path);
+      if (!source) throw new PhiError('bad-request', `${id} has no file "${path}".`, { path });
+      return source.blob(0, source.size);
+    });
+  }
+
+  /** What lies behind an address that a person gave. Nothing is stored. */
+  async openAddress(address: string, hub: string, { signal = never }: Options = {}): Promise<Remote> {
+    return guarded(() => openAddress(this.#context.net, address, hub, signal));
+  }
+
+  async removeForms(id: string): Promise<void> {
+    return guarded(() => removeForms(this.#context, id));
+  }
+
+  /** Waits for a download of it to end: cancel that first. */
+  async remove(id: string, { signal = never }: Options = {}): Promise<void> {
+    return guarded(() => withModelLock(id, signal, () => removeModel(this.#context, id)));
+  }
+
+  async report(): Promise<StorageReport> {
+    return guarded(async () => {
+      const forms = await listForms(this.#context);
+      const formBytes = (id: string) => forms.reduce((sum, { model, bytes }) => sum + (model === id ? bytes : 0), 0);
+      const models = (await listModels(this.#context)).map((model) => ({ ...model, formBytes: formBytes(model.id) }));
+      return { persisted: await isPersisted(), ...(await estimateRoom()), models, partial: await listPartials(this.#context), forms };
+    });
+  }
+
+  /** Chunks of a made weight form, checked; null when it is to be made (again). */
+  async openForm(key: FormKey, { signal = never }: Options = {}): Promise<Blob[] | null> {
+    return guarded(() => openForm(this.#context, key, signal));
+  }
+
+  /** Whether a form of so many bytes would leave room enough. */
+  async mayKeepForm(bytes: number): Promise<boolean> {
+    return guarded(() => mayKeepForm(bytes));
+  }
+
+  /** Keeps a made weight form if there is room enough; false when not. See forms.ts. */
+  async saveForm(key: FormKey, bytes: number, chunks: AsyncIterable<Uint8Array<ArrayBuffer>>): Promise<boolean> {
+    return guarded(() => saveForm(this.#context, key, bytes, chunks));
+  }
+
+  async #need(id: string): Promise<StoredModel> {
+    const model = await findModel(this.#context, id);
+    if (model) return model;
+    throw new PhiError('no-model', `${id} is not stored in this browser, or not completely. Download or import it first.`, { model: id });
+  }
+}
+
+async function describe(context: StoreContext, model: ModelManifest | HubModel | string, signal: AbortSignal): Promise<ModelManifest> {
+  if (typeof model === 'string') return fetchManifest(context.net, model, signal);
+  return isHubModel(model) ? describePinned(context, validateHubModel(model), signal) : resolveUrls(validateManifest(model));
+}
+
+async function guarded<T>(job: () => Promise<T>): Promise<T> {
+  try {
+    return await job();
+  } catch (cause) {
+    throw PhiError.from(cause, 'storage');
+  }
+}
