@@ -28,6 +28,7 @@ import type {
 } from './protocol.ts';
 import { engineReport } from './report.ts';
 import { blobSource, type ModelFiles } from './store/bytes.ts';
+import { chunksOf } from './store/forms.ts';
 import type { HubModel } from './store/hub.ts';
 import { ModelStore } from './store/store.ts';
 import { conversation, type Conversation } from './tokenizer/conversation.ts';
@@ -232,10 +233,4 @@ export class Engine implements EngineApi {
 
 function sourcesOf(files: { path: string; file: Blob }[]): ModelFiles {
   return new Map(files.map(({ path, file }) => [path, blobSource(path, file)]));
-}
-
-const FORM_CHUNK_BYTES = 32 * 1024 * 1024;
-
-async function* chunksOf(blob: Blob): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  for (let at = 0; at < blob.size; at += FORM_CHUNK_BYTES) yield new Uint8Array(await blob.slice(at, at + FORM_CHUNK_BYTES).arrayBuffer());
 }

@@ -19,18 +19,24 @@ const WORKER_SCRIPT = /(?:^|\/)(?:[^/]*\.worker[^/]*|ort-[^/]*)\.m?js$/;
  */
 const MODEL_HOSTS = 'https://huggingface.co https://*.huggingface.co https://*.hf.co';
 
+/** The worker that times servers on this machine (compare page): it reaches loopback and nothing else, and nothing else reaches loopback. */
+const NATIVE_WORKER = /(?:^|\/)native\.worker[^/]*\.m?js$/;
+/** Any port: each server has its own, and people change them. A source list cannot name `[::1]` (CSP3, host-part). */
+const LOOPBACK = 'http://127.0.0.1:* http://localhost:*';
+
 /**
  * Content-Security-Policy for one path of the app. A worker obeys the policy of its own response: only workers may compile
  * WebAssembly, call `new Function` (the jspi glue does) and reach the hub; the page may none of it.
  */
 export function contentSecurityPolicy(path: string): string {
-  const worker = WORKER_SCRIPT.test(path);
+  const native = NATIVE_WORKER.test(path);
+  const worker = WORKER_SCRIPT.test(path) && !native;
   const scripts = worker ? "'self' 'wasm-unsafe-eval' 'unsafe-eval'" : "'self'";
   return [
     "default-src 'none'",
     `script-src ${scripts}`,
     "worker-src 'self'",
-    `connect-src 'self'${worker ? ` ${MODEL_HOSTS}` : ''}`,
+    `connect-src ${native ? LOOPBACK : worker ? `'self' ${MODEL_HOSTS}` : "'self'"}`,
     "style-src 'self'",
     "img-src 'self' data: blob:",
     "font-src 'self'",

@@ -1,10 +1,16 @@
 /** Screens by the fragment of the address, so that any static host can serve the page. */
-export type Route = { screen: 'chat'; conversation: string | null } | { screen: 'models' | 'settings' | 'diagnostics' };
+export type Route =
+  | { screen: 'chat'; conversation: string | null }
+  | { screen: 'models' | 'settings' | 'diagnostics' }
+  /** `shared`: a packed result that the link carries. */
+  | { screen: 'compare'; shared: string | null };
 
 /** What a fragment stands for; an unknown one is a new chat. */
 export function parseRoute(hash: string): Route {
   const path = hash.replace(/^#\/?/, '');
   if (path === 'models' || path === 'settings' || path === 'diagnostics') return { screen: path };
+  const compare = /^compare(?:\/(.+))?$/s.exec(path);
+  if (compare) return { screen: 'compare', shared: compare[1] ?? null };
   const conversation = /^c\/([\w-]+)$/.exec(path)?.[1];
   return { screen: 'chat', conversation: conversation ?? null };
 }

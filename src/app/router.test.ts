@@ -6,6 +6,11 @@ describe('parseRoute', () => {
     for (const screen of ['models', 'settings', 'diagnostics']) expect(parseRoute(`#/${screen}`)).toEqual({ screen });
   });
 
+  it('knows a link that carries a result', () => {
+    expect(parseRoute('#/compare')).toEqual({ screen: 'compare', shared: null });
+    expect(parseRoute('#/compare/q1a-_')).toEqual({ screen: 'compare', shared: 'q1a-_' });
+  });
+
   it('reads back the address of a conversation', () => {
     expect(parseRoute(chatHref('abc123'))).toEqual({ screen: 'chat', conversation: 'abc123' });
     expect(parseRoute(chatHref(null))).toEqual({ screen: 'chat', conversation: null });

@@ -1,3 +1,5 @@
+import { compareEn } from './compare-en.ts';
+
 /** Every string that a person can read, in English: the catalogue that other languages are typed against. */
 const plural = (count: number, one: string, other: string) => (count === 1 ? one : other);
 
@@ -315,6 +317,9 @@ export const en = {
   cores: 'Processor cores',
   isolated: 'Cross-origin isolated (threads)',
   jspi: 'WebAssembly JSPI',
+
+  // Compare
+  ...compareEn,
 
   // Headings of errors, by code; the message itself follows
   'error:bad-model': 'The model file is damaged',

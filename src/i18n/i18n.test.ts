@@ -40,6 +40,9 @@ describe('catalogues', () => {
           'exportDamaged',
           'imported',
           'importedKnown',
+          'tableRounds',
+          'importRows',
+          'machineCores',
         ]);
         if (typeof entry === 'function' && !unused.has(key)) for (let i = 0; i < entry.length; i++) expect(render(entry), key).toContain(`<${i}>`);
       }

@@ -1,3 +1,4 @@
+import { compareJa } from './compare-ja.ts';
 import type { Catalogue } from './en.ts';
 
 export const ja: Catalogue = {
@@ -306,6 +307,9 @@ export const ja: Catalogue = {
   cores: 'プロセッサーのコア数',
   isolated: 'クロスオリジン分離（スレッド）',
   jspi: 'WebAssembly JSPI',
+
+  // Compare
+  ...compareJa,
 
   // Headings of errors, by code; the message itself follows
   'error:bad-model': 'モデルファイルが壊れています',

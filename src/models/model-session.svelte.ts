@@ -170,6 +170,14 @@ export class ModelSession {
     await this.#waitElsewhere(job);
   }
 
+  /** Ends the engine's worker, and with it all memory that it holds: unloading alone leaves WebAssembly's. `start` brings it back. */
+  release(): void {
+    this.#job?.abort();
+    this.#job = null;
+    this.#set({ kind: 'checking' });
+    this.#engine.terminate('its memory was needed for something else', 'cancelled');
+  }
+
   async choose(model: string): Promise<void> {
     this.#settings.change({ model });
     await this.load();

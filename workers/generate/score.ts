@@ -34,6 +34,38 @@ export async function scoreGaps(decoder: Decoder, ids: readonly number[], rope: 
   return { argmax: argmax.subarray(from), gaps: gaps.subarray(from) };
 }
 
+/** Of positions `from` to the last: best token, log-probability of the true next token (one fewer), gap of the two best logits. */
+export interface StepScores {
+  argmax: Int32Array;
+  logprobs: Float32Array;
+  /** Empty unless asked for. */
+  gaps: Float32Array;
+}
+
+/** Like `scoreText`, from position `from` on: what lies before is read without its head. */
+export async function scoreSteps(
+  decoder: Decoder,
+  ids: readonly number[],
+  rope: RopeSet,
+  { from, gaps }: { from: number; gaps: boolean },
+): Promise<StepScores> {
+  const steps = ids.length - from;
+  const scores: StepScores = { argmax: new Int32Array(steps), logprobs: new Float32Array(steps), gaps: new Float32Array(gaps ? steps : 0) };
+  await inChunks(decoder, ids.slice(0, from), decoder.chunkTokens, async (chunk, past) => {
+    await decoder.chunk({ ids: chunk, past, rope, choice: null, rows: 'last' });
+  });
+  await inChunks(decoder, ids.slice(from), SCORE_TOKENS, async (chunk, at) => {
+    const targets = chunk.map((_, i) => ids[from + at + i + 1] ?? 0);
+    const result = await decoder.chunk({ ids: chunk, past: from + at, rope, choice: null, rows: 'all', targets, logits: gaps });
+    scores.argmax.set(result.argmax, at);
+    scores.logprobs.set(result.logprobs, at);
+    if (!result.logits) return;
+    const vocab = result.logits.length / chunk.length;
+    for (let row = 0; row < chunk.length; row++) scores.gaps[at + row] = topGap(result.logits.subarray(row * vocab, (row + 1) * vocab));
+  });
+  return { ...scores, logprobs: scores.logprobs.subarray(0, steps - 1) };
+}
+
 /** Logits `[vocab]` after the last of `ids`, the decoder's cache overwritten from slot 0. */
 export async function lastLogits(decoder: Decoder, ids: readonly number[], rope: RopeSet): Promise<Float32Array> {
   let last: Float32Array | null = null;

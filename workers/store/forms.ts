@@ -121,3 +121,10 @@ export async function evictForms(context: StoreContext): Promise<void> {
   await context.tables.forms.deleteAll('');
   context.freedAt = performance.now();
 }
+
+const CHUNK_BYTES = 32 * 1024 * 1024;
+
+/** A form as `saveForm` takes it. */
+export async function* chunksOf(blob: Blob): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  for (let at = 0; at < blob.size; at += CHUNK_BYTES) yield new Uint8Array(await blob.slice(at, at + CHUNK_BYTES).arrayBuffer());
+}

@@ -1,0 +1,49 @@
+/** The compare screen as tests use it. */
+import { readFile } from 'node:fs/promises';
+import type { Page } from 'playwright-core';
+import { expect } from 'vitest';
+import { isMeasured, parseResult, type CompareResult, type Measured } from '../src/compare/result.ts';
+import { PATIENCE_MS } from './app.ts';
+
+/** Opens the screen with the starter in the store. `measures` as in an address: "prompts=32&tokens=16". */
+export async function openCompare(page: Page, url: string, measures: string): Promise<void> {
+  await page.goto(`${url}?${measures}#/compare`);
+  const download = page.getByRole('button', { name: 'Download the starter model' });
+  const run = page.getByRole('button', { name: 'Run', exact: true });
+  await download.or(run).first().waitFor();
+  if (await download.isVisible()) await download.click();
+  await run.waitFor();
+}
+
+/** Checks these backends and no others. */
+export async function chooseBackends(page: Page, ...labels: string[]): Promise<void> {
+  for (const box of await page.getByRole('group', { name: 'Backends' }).getByRole('checkbox').all()) {
+    const label = await box.evaluate((input) => input.parentElement!.innerText.trim());
+    await box.setChecked(labels.includes(label));
+  }
+}
+
+export async function runComparison(page: Page): Promise<CompareResult> {
+  await page.getByRole('button', { name: /^Run/ }).click();
+  await page.getByRole('button', { name: 'Cancel' }).waitFor();
+  await page.getByRole('button', { name: 'Run again' }).waitFor({ timeout: PATIENCE_MS });
+  return downloadResult(page);
+}
+
+export async function downloadResult(page: Page): Promise<CompareResult> {
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'JSON', exact: true }).click()]);
+  return parseResult(await readFile(await file.path(), 'utf8'));
+}
+
+/** All rows, none of them absent. */
+export function measured({ rows }: CompareResult): Measured[] {
+  expect(rows.filter((row) => !isMeasured(row))).toEqual([]);
+  return rows.filter(isMeasured);
+}
+
+/** Workers that measure something. */
+export const measuringWorkers = (page: Page): string[] =>
+  page
+    .workers()
+    .map((worker) => worker.url())
+    .filter((url) => /(compare|native)\.worker/.test(url));

@@ -1,0 +1,187 @@
+/** The compare page on a tiny model: every backend of the shell, an outside stopwatch, cancelling, a server of our own, other people's results. */
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { figure } from '../src/compare/figure.ts';
+import { toFragment } from '../src/compare/share.ts';
+import { result as exampleResult, row } from '../src/compare/testing/results.ts';
+import { expectClean, launchApp, makeTinyStarter, serveApp, type AppServer, type TinyStarter } from './app.ts';
+import type { Session } from './browser.ts';
+import { chooseBackends, measured, measuringWorkers, openCompare, runComparison } from './compare-page.ts';
+import { outsideTimings, watchReplies } from './outside-stopwatch.ts';
+import { startRecordedServer, type RecordedServer } from './recorded-server.ts';
+
+const STOPWATCH_TOLERANCE = 0.05;
+/** A message from thread to thread takes so long, whatever it tells of. */
+const MESSAGE_MS = 1;
+const SERVER_TOLERANCE = 0.1;
+
+let tiny: TinyStarter;
+let server: AppServer;
+let native: RecordedServer;
+let session: Session;
+let page: Page;
+
+beforeAll(async () => {
+  tiny = await makeTinyStarter();
+  server = await serveApp({ mounts: tiny.mounts });
+  native = await startRecordedServer();
+  session = await launchApp({ language: 'en', backend: 'wasm' }, { gpu: true });
+  page = session.page;
+  await watchReplies(page);
+});
+
+afterAll(async () => {
+  await session.close();
+  await native.close();
+  await server.close();
+  await tiny.remove();
+});
+
+const alert = (text: RegExp) => page.getByRole('alert').filter({ hasText: text });
+const importJson = (json: string) =>
+  page.locator('input[type=file]').setInputFiles({ name: 'result.json', mimeType: 'application/json', buffer: Buffer.from(json) });
+
+describe('a comparison', () => {
+  it('fills a row for every backend, says what really ran, and finds every sure step', async () => {
+    await openCompare(page, server.url, 'prompts=16,48&tokens=8');
+    await chooseBackends(page, 'WebNN NPU', 'WebGPU', 'WASM threads', 'WASM single');
+    const result = await runComparison(page);
+    const rows = measured(result);
+    expect(rows.map(({ label }) => label)).toEqual(['WebNN NPU', 'WebGPU', 'WASM threads', 'WASM single']);
+    for (const row of rows) {
+      expect(row.agreement!.atGap07, row.label).toMatchObject({ share: 1 });
+      expect(row.agreement!.atGap07.steps, row.label).toBeGreaterThan(20);
+      expect(row.lengths.map(({ promptTokens }) => promptTokens)).toEqual(result.settings.promptTokens);
+      expect(row.decodeTokensPerSecond!.rounds).toBe(3);
+      expect(row.kind, row.label).toBe('cpu'); // nothing in this browser is a GPU or an NPU
+      expect(row.graphs).toBe(1);
+    }
+    expect(rows[0]).toMatchObject({ asked: { backend: 'webnn', device: 'npu' }, device: 'WebNN on CPU' });
+    expect(rows[1]!.device).toContain('SwiftShader (software)');
+    expect(result.reference).toMatchObject({ kind: 'recorded' });
+    await page.getByText(/^Everything that ran here ran on the CPU/).waitFor();
+    await page.getByText('No row gave evidence of running on an NPU.').waitFor();
+    expect(measuringWorkers(page)).toEqual([]);
+    expectClean(session);
+  });
+
+  it('measures what a stopwatch outside of it measures', async () => {
+    await openCompare(page, server.url, 'prompts=200&tokens=300&rounds=5');
+    await chooseBackends(page, 'WASM single');
+    await outsideTimings(page);
+    const [row] = measured(await runComparison(page));
+    const outside = (await outsideTimings(page)).slice(1); // the warm-up round
+    expect(outside).toHaveLength(5);
+    const ttft = figure(outside.map(({ ttftMs }) => ttftMs))!.median;
+    const decode = figure(outside.map(({ decodeTokensPerSecond }) => decodeTokensPerSecond))!.median;
+    expect(Math.abs(row!.ttftMs.median - ttft)).toBeLessThan(Math.max(STOPWATCH_TOLERANCE * ttft, MESSAGE_MS));
+    expect(Math.abs(row!.decodeTokensPerSecond!.median / decode - 1)).toBeLessThan(STOPWATCH_TOLERANCE);
+  });
+
+  it('leaves nothing running when it is cancelled, in any phase', async () => {
+    await openCompare(page, server.url, 'prompts=16&tokens=4');
+    await chooseBackends(page, 'WebGPU');
+    for (const phase of ['Making the prompts', 'Loading', 'Warm-up round, not counted', 'Measuring', 'Checking what it computes']) {
+      await page.getByRole('button', { name: /^Run/ }).click();
+      await page.getByText(phase, { exact: true }).waitFor();
+      await page.getByRole('button', { name: 'Cancel', exact: true }).click();
+      await page.getByRole('button', { name: /^Run/ }).waitFor();
+      await expect.poll(() => measuringWorkers(page), { message: phase }).toEqual([]);
+      expect(await page.getByRole('alert').count(), phase).toBe(0);
+    }
+    // The chat's engine comes back.
+    await page.goto(`${server.url}#/models`);
+    await page.getByText('Loaded', { exact: true }).waitFor();
+  });
+});
+
+describe('a server on this machine', () => {
+  const addServer = async (address: string, model: string) => {
+    await page.getByRole('button', { name: 'Add a server' }).click();
+    await page.getByRole('textbox', { name: 'Address' }).last().fill(address);
+    await page.getByRole('textbox', { name: 'Model, as the server names it' }).last().fill(model);
+  };
+
+  it('hears nothing before Run, and is measured as it measures itself', async () => {
+    await openCompare(page, server.url, 'prompts=24&tokens=24');
+    await chooseBackends(page);
+    await addServer(native.address, 'recorded');
+    expect(native.asked).toEqual([]);
+    const [row] = measured(await runComparison(page));
+    expect(row).toMatchObject({ backend: 'native', label: 'llama.cpp', model: 'recorded', kind: null, agreement: null });
+    const own = native.own.slice(1);
+    const ttft = figure(own.map(({ ttftMs }) => ttftMs))!.median;
+    const decode = figure(own.map(({ decodeTokensPerSecond }) => decodeTokensPerSecond))!.median;
+    expect(Math.abs(row!.ttftMs.median / ttft - 1)).toBeLessThan(SERVER_TOLERANCE);
+    expect(Math.abs(row!.decodeTokensPerSecond!.median / decode - 1)).toBeLessThan(SERVER_TOLERANCE);
+    const prompts = native.asked.map(({ messages }) => messages.at(-1)!.content.slice(0, 4));
+    expect(new Set(prompts).size).toBe(4); // no two begin alike: no cache answers
+    expectClean(session);
+  });
+
+  it('that refuses, or is elsewhere, is named with what to do', async () => {
+    native.cors = false;
+    const refused = page.getByText(/could not be reached, or it does not allow this page to ask/);
+    await page.getByRole('button', { name: 'Run again' }).click();
+    await refused.waitFor();
+    native.cors = true;
+    await page.getByText(/llama-server answers pages as it comes/).waitFor();
+    await page.getByRole('textbox', { name: 'Address' }).fill('http://192.168.1.5:8080/v1');
+    await page.getByRole('button', { name: 'Run again' }).click();
+    await alert(/only servers on this machine can be asked/).waitFor();
+    const asked = native.asked.length;
+    await page.getByRole('textbox', { name: 'Address' }).fill(native.address);
+    // The page itself may not reach it: its policy forbids what the worker's allows.
+    expect(
+      await page.evaluate(
+        (url) =>
+          fetch(url).then(
+            () => 'reached',
+            () => 'blocked',
+          ),
+        native.address,
+      ),
+    ).toBe('blocked');
+    expect(native.asked).toHaveLength(asked);
+    session.errors.length = 0; // the browser reports refused requests on the console
+    await page.getByRole('button', { name: 'Remove llama.cpp' }).click();
+  });
+});
+
+describe('other people’s results', () => {
+  it('are refused in words when they are broken or hostile', async () => {
+    await openCompare(page, server.url, 'prompts=16&tokens=4');
+    for (const [json, message] of [
+      ['{"format":', /no JSON/],
+      ['{"format":"phi-in-a-tab/compare","version":9}', /version 9/],
+      [JSON.stringify({ ...exampleResult(), rows: [{ ...row(), ttftMs: 'fast' }] }), /rows\.0\.ttftMs/],
+      ['x'.repeat(3_000_000), /far smaller/],
+    ] as const) {
+      await importJson(json);
+      await alert(message).waitFor();
+    }
+    await page.goto(`${server.url}#/compare/AAAA`);
+    await alert(/link is damaged/).waitFor();
+  });
+
+  it('are looked at before they are shown, and their text is text', async () => {
+    const label = '<img src=x onerror="window.hacked=1">';
+    await importJson(JSON.stringify(exampleResult([row({ label }), { ...row(), label: 'WebGPU', form: 'auto', absent: label } as never])));
+    const dialog = page.getByRole('dialog', { name: 'What is in it' });
+    await dialog.getByText('Chrome 156, Windows, intel xe-2lpg, 8 cores').waitFor();
+    await dialog.getByRole('button', { name: 'Discard' }).click();
+    expect(await page.getByRole('heading', { name: 'Results' }).count()).toBe(0);
+    await importJson(JSON.stringify(exampleResult([row({ label })])));
+    await dialog.getByRole('button', { name: 'Show it' }).click();
+    await page.getByRole('rowheader', { name: label }).first().waitFor();
+    expect(await page.evaluate(() => 'hacked' in window)).toBe(false);
+  });
+
+  it('come by a link that no server sees', async () => {
+    await page.goto(`${server.url}#${await toFragment(exampleResult())}`);
+    await page.getByRole('button', { name: 'Show it' }).click();
+    await page.getByText(/^Everything that ran here ran on the CPU; the fastest, WASM threads, int8, writes 21\.0/).waitFor();
+    expect(new URL(page.url()).hash).toBe('#/compare');
+    expectClean(session);
+  });
+});

@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { toCsv, toMarkdown } from './exports.ts';
+import { result, row } from './testing/results.ts';
+
+const absent = { label: 'WebGPU', backend: 'webgpu' as const, asked: row().asked, form: 'auto', absent: 'no adapter,\n"none" at all' };
+
+describe('Markdown', () => {
+  it('has a line for every row, and says how it was measured', () => {
+    const text = toMarkdown(result([row(), absent]));
+    expect(text).toContain('| WASM threads | int8 | CPU, 8 threads | 2050 ± 50.0 | 250 ± 10.0 | 21.0 ± 1.0 | 18.9 ± 0.90 | 100.0 % |');
+    expect(text).toContain('absent: no adapter, "none" at all');
+    expect(text).toContain('3 rounds');
+  });
+
+  it('gives strangers’ text no markup', () => {
+    expect(toMarkdown(result([row({ label: 'a|b <img> [x](y)' })]))).toContain('| a\\|b \\<img\\> \\[x\\](y) |');
+  });
+});
+
+describe('CSV', () => {
+  it('has as many cells in every line', () => {
+    const lines = toCsv(result([row(), { ...absent, absent: 'none' }]))
+      .trim()
+      .split('\r\n');
+    const cells = lines.map((line) => line.replaceAll(/"(?:[^"]|"")*"/g, 'text').split(',').length);
+    expect(lines).toHaveLength(3);
+    expect(new Set(cells).size).toBe(1);
+  });
+
+  it('quotes, and starts no formula', () => {
+    const text = toCsv(result([row({ label: '=HYPERLINK("x")' }), absent]));
+    expect(text).toContain(`"'=HYPERLINK(""x"")"`);
+    expect(text).toContain('"no adapter,\n""none"" at all"');
+  });
+});

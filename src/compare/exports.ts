@@ -1,0 +1,77 @@
+/** A result as Markdown and CSV. Column names are English in every language: they are read by programs and quoted in issues. */
+import type { Figure } from './figure.ts';
+import { isUnsteady } from './figure.ts';
+import { isMeasured, type CompareResult, type Row } from './result.ts';
+
+const digits = (value: number): string => (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toPrecision(2));
+const plain = (figure: Figure | null): string =>
+  figure ? `${digits(figure.median)} ± ${digits(figure.spread / 2)}${isUnsteady(figure) ? ' (unsteady)' : ''}` : '';
+const percent = (share: number | null | undefined): string => (share === null || share === undefined ? '' : `${(100 * share).toFixed(1)} %`);
+
+/** Cells of strangers' text must not end a cell or begin markup. */
+const cell = (text: string): string => text.replace(/[\\|`*_[\]<>]/g, '\\$&').replace(/\s+/g, ' ');
+
+export function toMarkdown(result: CompareResult): string {
+  const { machine, model, settings, reference } = result;
+  const machineLine = [machine.browser, machine.system, machine.adapter, machine.cores && `${machine.cores} cores`].filter(Boolean).join(', ');
+  const rows = result.rows.map((row) => {
+    if (!isMeasured(row)) return [cell(row.label), cell(row.form), `absent: ${cell(row.absent)}`, '', '', '', '', ''];
+    return [
+      cell(row.label),
+      cell(row.form),
+      cell(row.device),
+      plain(row.ttftMs),
+      plain(row.prefillTokensPerSecond),
+      plain(row.decodeTokensPerSecond),
+      plain(row.decodeAtEndTokensPerSecond),
+      percent(row.agreement?.atGap07.share),
+    ];
+  });
+  const header = ['Row', 'Form', 'Ran on', 'TTFT ms', 'Prefill tok/s', 'Decode tok/s', 'Decode at end tok/s', 'Agreement'];
+  return [
+    `**${cell(model.name)}** on ${cell(machineLine)}, ${result.date}`,
+    '',
+    `| ${header.join(' | ')} |`,
+    `|${header.map((_, i) => (i > 2 ? ' ---: ' : ' --- ')).join('|')}|`,
+    ...rows.map((cells) => `| ${cells.join(' | ')} |`),
+    '',
+    `Median ± half the distance between the fastest and the slowest of ${settings.rounds} rounds, a warm-up round dropped; TTFT and prefill at ${settings.headlineTokens} prompt tokens, ` +
+      `decode over ${settings.decodeTokens} tokens without the first, at the end after ${settings.promptTokens.at(-1)} prompt tokens.` +
+      (reference ? ` Agreement: share of the reference's sure steps (${cell(reference.name)}) with the same best token.` : ''),
+    '',
+  ].join('\n');
+}
+
+const METRICS = ['loadMs', 'compileMs', 'ttftMs', 'prefillTokensPerSecond', 'decodeTokensPerSecond', 'decodeAtEndTokensPerSecond'] as const;
+
+export function toCsv(result: CompareResult): string {
+  const header = [
+    ...['label', 'backend', 'asked_device', 'device', 'kind', 'form', 'model', 'graphs', 'threads'],
+    ...METRICS.flatMap((metric) => [`${metric}_median`, `${metric}_spread`, `${metric}_rounds`]),
+    ...['agreement_gap07', 'agreement_all', 'mean_nll', 'engine_bytes', 'page_bytes', 'absent'],
+  ];
+  return [header, ...result.rows.map(csvCells)].map((cells) => `${cells.map(csvCell).join(',')}\r\n`).join('');
+}
+
+type Cell = string | number | null;
+
+function csvCells(row: Row): Cell[] {
+  const head: Cell[] = [row.label, row.backend, row.asked.device];
+  if (!isMeasured(row))
+    return [...head, null, null, row.form, null, null, null, ...METRICS.flatMap(() => [null, null, null]), null, null, null, null, null, row.absent];
+  const figures = METRICS.flatMap((metric) => [row[metric]?.median ?? null, row[metric]?.spread ?? null, row[metric]?.rounds ?? null]);
+  const { agreement, memory } = row;
+  return [
+    ...[...head, row.device, row.kind, row.form, row.model, row.graphs, row.threads],
+    ...figures,
+    ...[agreement?.atGap07.share ?? null, agreement?.all.share ?? null, agreement?.meanNll ?? null, memory.engineBytes, memory.pageBytes, null],
+  ];
+}
+
+/** Text that a spreadsheet would take for a formula gets an apostrophe in front. */
+function csvCell(value: Cell): string {
+  if (value === null) return '';
+  if (typeof value === 'number') return String(value);
+  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  return `"${safe.replaceAll('"', '""')}"`;
+}

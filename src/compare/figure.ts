@@ -1,0 +1,36 @@
+/** Figures as they may be quoted: the median of the rounds, and how far the rounds lie apart. */
+
+export interface Figure {
+  median: number;
+  /** Largest minus smallest round, in the figure's own unit. */
+  spread: number;
+  rounds: number;
+}
+
+/** Rounds that lie further apart than this part of their median are too unsteady to compare. */
+export const UNSTEADY = 0.15;
+
+/** Null without rounds. */
+export function figure(rounds: readonly number[]): Figure | null {
+  if (rounds.length === 0) return null;
+  const sorted = [...rounds].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const median = sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  return { median, spread: sorted.at(-1)! - sorted[0]!, rounds: rounds.length };
+}
+
+export const isUnsteady = ({ median, spread }: Figure): boolean => spread > UNSTEADY * median;
+
+export interface Ratio {
+  value: number;
+  /** What the ratio may be if both are off by their spreads, half of it to each side. */
+  low: number;
+  high: number;
+}
+
+/** How many times `a` is `b`. */
+export function ratio(a: Figure, b: Figure): Ratio {
+  const edge = ({ median, spread }: Figure, sign: 1 | -1) => Math.max(0, median + (sign * spread) / 2);
+  const most = (numerator: number, denominator: number) => (denominator > 0 ? numerator / denominator : Infinity);
+  return { value: most(a.median, b.median), low: most(edge(a, -1), edge(b, 1)), high: most(edge(a, 1), edge(b, -1)) };
+}

@@ -1,0 +1,163 @@
+/** One row, from an empty worker to its figures. */
+import type { Remote } from 'comlink';
+import type { CompareApi, ModelFacts, OpenedRow, Piece, Prompt } from '../../workers/compare/protocol.ts';
+import type { Timing } from '../../workers/compare/stopwatch.ts';
+import type { EngineReport } from '../../workers/protocol.ts';
+import { PhiError } from '../../workers/errors.ts';
+import type { ReferenceSequence, RowScores } from './agreement.ts';
+import { figure } from './figure.ts';
+import { pageBytes } from './machine.ts';
+import type { Entry, Measures } from './plan.ts';
+import { headlineLength } from './plan.ts';
+import type { Kind, Measured } from './result.ts';
+import { callback, withCompareWorker } from './threads.ts';
+
+export type Phase = 'load' | 'warm-up' | 'measure' | 'agreement';
+
+export interface RowProgress {
+  phase: Phase;
+  /** 0 to 1, of this row. */
+  share: number;
+}
+
+export interface RowJob {
+  model: { id: string; facts: ModelFacts };
+  measures: Measures;
+  contextLength: number;
+  /** What the reference asks besides the built-in text. */
+  sequences: ReferenceSequence[];
+  /** No reference is recorded: gaps are needed, for this row may become it. */
+  gaps: boolean;
+  signal: AbortSignal;
+  onProgress: (progress: RowProgress) => void;
+}
+
+/** Timings by prompt, the warm-up round left out. */
+export type Rounds = Timing[][];
+
+/**
+ * Times every prompt once a round, so that each length sees the machine cold and warm alike; the first round is dropped. The text that streams in
+ * is not shown: laying it out would take time from what is measured.
+ */
+export async function timeRounds(
+  prompts: Prompt[][],
+  { rounds, decodeTokens }: Measures,
+  reply: (prompt: Prompt, tokens: number, onPiece: (piece: Piece) => void) => Promise<Timing>,
+  onProgress: (done: number, total: number, warmUp: boolean) => void,
+): Promise<Rounds> {
+  const timings: Rounds = prompts.map(() => []);
+  const total = prompts.length * (rounds + 1);
+  for (let round = 0; round <= rounds; round++) {
+    for (const [length, byMark] of prompts.entries()) {
+      onProgress(round * prompts.length + length, total, round === 0);
+      const timing = await reply(byMark[round]!, decodeTokens, () => undefined);
+      if (round > 0) timings[length]!.push(timing);
+    }
+  }
+  return timings;
+}
+
+/** The figures that every row has, of the tab and of servers. */
+export function speedFigures(rounds: Rounds, lengths: readonly number[]) {
+  const perLength = rounds.map((timings) => {
+    const decode = timings.map((timing) => timing.decodeTokensPerSecond).filter((rate) => rate !== null);
+    return {
+      promptTokens: timings[0]!.promptTokens,
+      ttftMs: figure(timings.map(({ ttftMs }) => ttftMs))!,
+      prefillTokensPerSecond: figure(timings.map((timing) => timing.prefillTokensPerSecond))!,
+      decodeTokensPerSecond: figure(decode),
+    };
+  });
+  const headline = perLength[lengths.indexOf(headlineLength(lengths))]!;
+  return {
+    ttftMs: headline.ttftMs,
+    prefillTokensPerSecond: headline.prefillTokensPerSecond,
+    decodeTokensPerSecond: perLength[0]!.decodeTokensPerSecond,
+    decodeAtEndTokensPerSecond: perLength.length > 1 ? perLength.at(-1)!.decodeTokensPerSecond : null,
+    lengths: perLength,
+    reply: shorten(rounds[0]!.at(-1)!.pieces),
+  };
+}
+
+const LONGEST_PIECE = 200;
+/** To a tenth of a millisecond: the race shows no more, and a link is shorter for it. */
+const shorten = (pieces: Timing['pieces']): Timing['pieces'] => pieces.map(([ms, text]) => [Math.round(ms * 10) / 10, text.slice(0, LONGEST_PIECE)]);
+
+export interface MeasuredRow {
+  row: Measured;
+  scores: RowScores;
+}
+
+/** Loads, measures and scores. Rejects with what made it impossible; `cancelled` when a person stopped it. */
+export async function measureRow(entry: Entry, job: RowJob): Promise<MeasuredRow> {
+  const { model, measures, contextLength, signal, onProgress } = job;
+  const opened: OpenedRow[] = [];
+  // All loads but the last in workers of their own: a second load in the same worker would find the runtime there.
+  while (opened.length < measures.loads - 1) {
+    opened.push(await withCompareWorker(signal, (api) => open(api, entry, job)));
+  }
+  return withCompareWorker(signal, async (api) => {
+    opened.push(await open(api, entry, job));
+    const { report } = opened.at(-1)!;
+    const memory = { engineBytes: report.bytesHeld, pageBytes: await pageBytes() };
+    const rounds = await timeRounds(
+      model.facts.prompts,
+      measures,
+      (prompt, tokens, onPiece) => api.reply(prompt, tokens, callback(onPiece)),
+      (done, total, warmUp) => onProgress({ phase: warmUp ? 'warm-up' : 'measure', share: 0.15 + (0.75 * done) / total }),
+    );
+    onProgress({ phase: 'agreement', share: 0.9 });
+    const scores = await score(api, job);
+    const speeds = speedFigures(
+      rounds,
+      model.facts.prompts.map(([prompt]) => prompt!.tokens),
+    );
+    return { row: { ...describe(entry, opened, contextLength), ...speeds, memory, agreement: null }, scores };
+  });
+}
+
+async function open(api: Remote<CompareApi>, { target }: Entry, { model, contextLength, onProgress }: RowJob): Promise<OpenedRow> {
+  onProgress({ phase: 'load', share: 0 });
+  const onPrepare = callback((done: number, total: number) => onProgress({ phase: 'load', share: (0.15 * done) / total }));
+  return api.open(model.id, target, contextLength, onPrepare);
+}
+
+async function score(api: Remote<CompareApi>, { sequences, model, gaps }: RowJob): Promise<RowScores> {
+  const text = await api.score({ ids: model.facts.textIds, from: 0, gaps });
+  if (!text.logprobs.every(Number.isFinite)) throw new PhiError('backend', 'It computes numbers that are none (NaN or infinite): its speed means nothing.');
+  const scored = [];
+  for (const { ids, from } of sequences) scored.push(await api.score({ ids, from, gaps: false }));
+  return { text, sequences: scored };
+}
+
+function describe({ label, target }: Entry, opened: OpenedRow[], contextLength: number) {
+  const { report } = opened.at(-1)!;
+  // A load that made the weights anew is another thing than one that finds them.
+  const found = opened.filter(({ madeForm }) => !madeForm);
+  const loads = found.length > 0 ? found : opened;
+  return {
+    label,
+    backend: report.backend,
+    asked: { backend: target.backend, device: target.device, threads: target.threads, form: target.form },
+    device: report.device,
+    kind: kindOf(report),
+    form: report.form,
+    model: report.name,
+    graphs: report.graphs,
+    nodesOnWasm: report.nodesOnWasm,
+    threads: report.threads,
+    contextLength,
+    weightError: report.weightError ?? null,
+    loadMs: figure(loads.map(({ report }) => report.loadMs)),
+    compileMs: figure(loads.map(({ report }) => report.compileMs)),
+    prepareMs: opened[0]!.madeForm ? opened[0]!.report.prepareMs : null,
+  };
+}
+
+/** What a row may be called by evidence: `MLGraph.devices` or the adapter, never what was asked for. */
+export function kindOf({ backend, device }: Pick<EngineReport, 'backend' | 'device'>): Kind | null {
+  if (backend === 'wasm') return 'cpu';
+  if (backend === 'webgpu') return device.includes('(software)') ? 'cpu' : 'gpu';
+  const found = (['npu', 'gpu', 'cpu'] as const).filter((kind) => new RegExp(`\\b${kind}\\b`, 'i').test(device));
+  return found.length === 1 ? found[0]! : null;
+}

@@ -1,0 +1,130 @@
+/** What is run, in which order, and about how long it takes. */
+import type { Target } from '../../workers/compare/protocol.ts';
+import { PhiError } from '../../workers/errors.ts';
+import type { WeightForm } from '../../workers/protocol.ts';
+
+/** `custom` comes with the address: `?prompts=32,128&tokens=16&rounds=3&loads=1`, for labs and for slow machines. */
+export type Setting = 'quick' | 'full' | 'custom';
+
+export interface Measures {
+  /** Prompt tokens, ascending; what the context does not hold is cut by `fitLengths`. */
+  lengths: number[];
+  decodeTokens: number;
+  /** After one that is dropped. */
+  rounds: number;
+  loads: number;
+}
+
+export const SETTINGS: Readonly<Record<Exclude<Setting, 'custom'>, Measures>> = {
+  quick: { lengths: [32, 512], decodeTokens: 32, rounds: 3, loads: 1 },
+  full: { lengths: [32, 512, 2048], decodeTokens: 64, rounds: 5, loads: 3 },
+};
+
+const FEWEST_ROUNDS = 3;
+
+/** The measures that an address asks for, what it leaves out as in `quick`; null when it asks for none. Throws `bad-request`. */
+export function customMeasures(search: string): Measures | null {
+  const asked = new URLSearchParams(search);
+  const names = ['prompts', 'tokens', 'rounds', 'loads'] as const;
+  if (!names.some((name) => asked.has(name))) return null;
+  const numbers = (name: (typeof names)[number], least: number, most: number): number[] | null => {
+    const text = asked.get(name);
+    if (text === null) return null;
+    const values = text.split(',').map(Number);
+    const sound = values.length <= 8 && values.every((value) => Number.isInteger(value) && value >= least && value <= most);
+    if (!sound) throw new PhiError('bad-request', `${name}=${text}: whole numbers from ${least} to ${most} are needed.`);
+    return values;
+  };
+  const { lengths, decodeTokens, rounds, loads } = SETTINGS.quick;
+  return {
+    lengths: [...(numbers('prompts', 1, 131_072) ?? lengths)].sort((a, b) => a - b),
+    decodeTokens: numbers('tokens', 2, 4096)?.[0] ?? decodeTokens,
+    rounds: numbers('rounds', FEWEST_ROUNDS, 100)?.[0] ?? rounds,
+    loads: numbers('loads', 1, 20)?.[0] ?? loads,
+  };
+}
+
+/** The prompt that a row's own TTFT and prefill are quoted at. */
+const HEADLINE_TOKENS = 512;
+
+export type RowId = 'webnn-npu' | 'webnn-gpu' | 'webnn-cpu' | 'webgpu' | 'wasm-threads' | 'wasm-single';
+
+interface Kind {
+  id: RowId;
+  label: string;
+  target: Omit<Target, 'form'>;
+  /** Besides 'auto', where every form is asked for. */
+  forms: readonly WeightForm[];
+}
+
+const WEBNN_FORMS = ['float32', 'float16', 'int8', 'int8-blocks', 'int4'] as const;
+
+/** Every way of running a model that a browser may have, the hoped-for fastest first. Labels are the same in every language. */
+export const KINDS: readonly Kind[] = [
+  { id: 'webnn-npu', label: 'WebNN NPU', target: { backend: 'webnn', device: 'npu', threads: null }, forms: WEBNN_FORMS },
+  { id: 'webnn-gpu', label: 'WebNN GPU', target: { backend: 'webnn', device: 'gpu', threads: null }, forms: WEBNN_FORMS },
+  { id: 'webnn-cpu', label: 'WebNN CPU', target: { backend: 'webnn', device: 'cpu', threads: null }, forms: WEBNN_FORMS },
+  { id: 'webgpu', label: 'WebGPU', target: { backend: 'webgpu', device: null, threads: null }, forms: ['int4', 'int8-blocks', 'float16', 'float32'] },
+  { id: 'wasm-threads', label: 'WASM threads', target: { backend: 'wasm', device: null, threads: null }, forms: ['int8', 'float32'] },
+  { id: 'wasm-single', label: 'WASM single', target: { backend: 'wasm', device: null, threads: 1 }, forms: ['int8', 'float32'] },
+];
+
+export interface Entry {
+  id: RowId;
+  label: string;
+  target: Target;
+}
+
+/** The rows in their order: each kind with its own form, or with every form that it computes with. */
+export function entries(ids: readonly RowId[], { everyForm }: { everyForm: boolean }): Entry[] {
+  return KINDS.filter(({ id }) => ids.includes(id)).flatMap(({ id, label, target, forms }) =>
+    (everyForm ? forms : (['auto'] as const)).map((form) => ({ id, label, target: { ...target, form } })),
+  );
+}
+
+/** Lengths that fit into the context together with the reply; where one does not, the longest that does takes its place. */
+export function fitLengths({ lengths, decodeTokens }: Measures, context: number): number[] {
+  const longest = Math.max(1, context - decodeTokens);
+  return [...new Set(lengths.map((length) => Math.min(length, longest)))];
+}
+
+/** The length whose figures a row is quoted at: 512 tokens, or the nearest below that was measured, or the least. */
+export function headlineLength(lengths: readonly number[]): number {
+  return lengths.filter((length) => length <= HEADLINE_TOKENS).at(-1) ?? lengths[0]!;
+}
+
+/** A fresh order, so that no row always has the cool machine. Fisher and Yates; `random` in [0, 1). */
+export function shuffle<T>(items: readonly T[], random: () => number = Math.random): T[] {
+  const order = [...items];
+  for (let i = order.length - 1; i > 0; i--) {
+    const j = Math.floor(random() * (i + 1));
+    [order[i], order[j]] = [order[j]!, order[i]!];
+  }
+  return order;
+}
+
+/** Guesses for a laptop, in bytes of weights read a second while decoding; what was measured replaces them as the run goes on. */
+const DECODE_BYTES_PER_SECOND: Readonly<Record<RowId | 'native', number>> = {
+  'webnn-npu': 10e9,
+  'webnn-gpu': 10e9,
+  'webnn-cpu': 2e9,
+  webgpu: 20e9,
+  'wasm-threads': 2e9,
+  'wasm-single': 1e9,
+  native: 20e9,
+};
+/** A prompt token costs so much of a decoded one. */
+const PREFILL_SHARE = 0.1;
+const LOAD_BYTES_PER_SECOND = 50e6;
+const LOAD_SECONDS = 2;
+/** Tokens that agreement is measured on, one by one on some backends. */
+const AGREEMENT_TOKENS = 500;
+
+/** Seconds that a row takes, about. */
+export function estimateRow(id: RowId | 'native', modelBytes: number, { lengths, decodeTokens, rounds, loads }: Measures): number {
+  const perToken = modelBytes / DECODE_BYTES_PER_SECOND[id];
+  const prompts = lengths.reduce((sum, length) => sum + length * PREFILL_SHARE + decodeTokens, 0);
+  const load = id === 'native' ? 0 : loads * (LOAD_SECONDS + modelBytes / LOAD_BYTES_PER_SECOND);
+  const agreement = id === 'native' ? 0 : AGREEMENT_TOKENS * perToken;
+  return load + agreement + (rounds + 1) * prompts * perToken;
+}

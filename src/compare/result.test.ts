@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { parseResult } from './result.ts';
+import { result, row } from './testing/results.ts';
+
+const parse = (value: unknown) => () => parseResult(JSON.stringify(value));
+const changed = (change: object) => ({ ...result(), ...change });
+
+describe('parseResult', () => {
+  it('reads back what the page writes', () => {
+    const whole = result([
+      row(),
+      { label: 'WebGPU', backend: 'webgpu', asked: row().asked, form: 'auto', absent: 'WebGPU: this browser has no navigator.gpu.' },
+    ]);
+    expect(parseResult(JSON.stringify(whole))).toEqual(whole);
+  });
+
+  it('drops what the schema does not name', () => {
+    const read = parseResult(JSON.stringify({ ...result(), owner: 'somebody', machine: { ...result().machine, serial: '123' } }));
+    expect(read).toEqual(result());
+    expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+    const json = JSON.stringify(result()).replace('{', '{"__proto__":{"polluted":1},');
+    expect(Object.hasOwn(parseResult(json), '__proto__')).toBe(false);
+    expect((parseResult(json) as unknown as Record<string, unknown>)['polluted']).toBeUndefined();
+  });
+
+  it.each([
+    ['not JSON', '{"format":', /no JSON/],
+    ['another file', '{"name":"x"}', /its "format" is not/],
+    ['an array', '[]', /its "format" is not/],
+    ['nothing', 'null', /its "format" is not/],
+    ['a later version', JSON.stringify(changed({ version: 2 })), /version 2 .* reads version 1/],
+  ])('refuses %s', (_what, json, message) => {
+    expect(() => parseResult(json)).toThrow(message);
+  });
+
+  it.each<[string, unknown, RegExp]>([
+    ['an infinite figure', { rows: [row({ ttftMs: { median: 1e300, spread: 0, rounds: 3 } })] }, /rows\.0\.ttftMs\.median/],
+    ['a negative figure', { rows: [row({ ttftMs: { median: -1, spread: 0, rounds: 3 } })] }, /rows\.0\.ttftMs\.median/],
+    ['text in place of a figure', { rows: [{ ...row(), graphs: '<b>1</b>' }] }, /rows\.0\.graphs/],
+    ['a row without figures', { rows: [{ label: 'x' }] }, /rows\.0/],
+    ['too many rows', { rows: Array.from({ length: 100 }, () => row()) }, /rows/],
+    ['a novel for a name', { model: { ...result().model, name: 'x'.repeat(10_000) } }, /model\.name/],
+    ['a reply without end', { rows: [row({ reply: Array.from({ length: 5_000 }, () => [1, 'x'] as [number, string]) })] }, /rows\.0\.reply/],
+    ['an agreement above 1', { rows: [row({ agreement: { ...row().agreement!, atGap07: { equal: 2, steps: 1, share: 2 } } })] }, /share/],
+    ['a date of somebody’s own', { date: '<script>' }, /date/],
+  ])('names what is wrong with %s', (_what, change, message) => {
+    expect(parse(changed(change as object))).toThrow(message);
+  });
+});

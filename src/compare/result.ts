@@ -1,0 +1,165 @@
+/** What a comparison found out, as it is kept, downloaded, shared and read back. Documented in docs/compare-schema.md. */
+import * as v from 'valibot';
+import { PhiError } from '../../workers/errors.ts';
+
+export const FORMAT = 'phi-in-a-tab/compare';
+export const VERSION = 1;
+
+/** Nothing that a run makes comes near these; what does is no result. */
+const LONGEST_TEXT = 2_000;
+const MOST_ROWS = 64;
+const MOST_LENGTHS = 8;
+const MOST_PIECES = 2_048;
+
+const Text = v.pipe(v.string(), v.maxLength(LONGEST_TEXT));
+const Name = v.pipe(v.string(), v.maxLength(200));
+const Measure = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(1e12));
+const Count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1e12));
+const Share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
+
+const FigureSchema = v.object({ median: Measure, spread: Measure, rounds: v.pipe(Count, v.minValue(1)) });
+
+const LengthSchema = v.object({
+  promptTokens: Count,
+  ttftMs: FigureSchema,
+  prefillTokensPerSecond: FigureSchema,
+  /** After that prompt; null when the model gave one token only. */
+  decodeTokensPerSecond: v.nullable(FigureSchema),
+});
+
+const StepsSchema = v.object({ equal: Count, steps: Count, share: v.nullable(Share) });
+
+const AgreementSchema = v.object({
+  /** Steps at which the reference's best token leads by at least 0.7 nats. */
+  atGap07: StepsSchema,
+  all: StepsSchema,
+  /** Of the built-in text, nats a token. */
+  meanNll: Measure,
+});
+
+const AskedSchema = v.object({
+  backend: v.picklist(['webnn', 'webgpu', 'wasm', 'native']),
+  device: v.nullable(v.picklist(['npu', 'gpu', 'cpu'])),
+  threads: v.nullable(Count),
+  form: Name,
+});
+
+const Common = {
+  /** What a person calls the row: "WebNN, NPU". */
+  label: Name,
+  backend: v.picklist(['webnn', 'webgpu', 'wasm', 'native']),
+  asked: AskedSchema,
+};
+
+const MeasuredSchema = v.object({
+  ...Common,
+  /** What ran, as far as the browser tells; of a server, its name. */
+  device: Text,
+  /** What that device is, by evidence; null where there is none. */
+  kind: v.nullable(v.picklist(['npu', 'gpu', 'cpu'])),
+  form: Name,
+  model: Name,
+  graphs: v.nullable(Count),
+  nodesOnWasm: v.nullable(Count),
+  threads: v.nullable(Count),
+  contextLength: v.nullable(Count),
+  weightError: v.nullable(Measure),
+  loadMs: v.nullable(FigureSchema),
+  compileMs: v.nullable(FigureSchema),
+  /** Of the first load, when the weights had to be brought into another form; null when they were stored in it. */
+  prepareMs: v.nullable(Measure),
+  /** At `settings.headlineTokens`. */
+  ttftMs: FigureSchema,
+  prefillTokensPerSecond: FigureSchema,
+  /** At the start of the context: after the shortest prompt. */
+  decodeTokensPerSecond: v.nullable(FigureSchema),
+  /** At its end: after the longest prompt. */
+  decodeAtEndTokensPerSecond: v.nullable(FigureSchema),
+  lengths: v.pipe(v.array(LengthSchema), v.minLength(1), v.maxLength(MOST_LENGTHS)),
+  memory: v.object({ engineBytes: v.nullable(Measure), pageBytes: v.nullable(Measure) }),
+  agreement: v.nullable(AgreementSchema),
+  /** One reply for the race: ms since the request, text. */
+  reply: v.pipe(v.array(v.tuple([Measure, Name])), v.maxLength(MOST_PIECES)),
+});
+
+const AbsentSchema = v.object({ ...Common, form: Name, absent: Text });
+
+const ResultSchema = v.object({
+  format: v.literal(FORMAT),
+  version: v.literal(VERSION),
+  /** ISO 8601, to the minute. */
+  date: v.pipe(v.string(), v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\dZ$/)),
+  model: v.object({ name: Name, bytes: Count, fingerprint: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)), context: Count }),
+  machine: v.object({
+    browser: Name,
+    system: Name,
+    adapter: v.nullable(Name),
+    cores: v.nullable(Count),
+    /** `navigator.deviceMemory`: rounded, and cut off at 8 or 32, by the browser. */
+    memoryGigabytes: v.nullable(Measure),
+    isolated: v.boolean(),
+  }),
+  settings: v.object({
+    setting: v.picklist(['quick', 'full', 'custom']),
+    promptTokens: v.pipe(v.array(Count), v.minLength(1), v.maxLength(MOST_LENGTHS)),
+    headlineTokens: Count,
+    decodeTokens: Count,
+    rounds: Count,
+    loads: Count,
+    contextLength: Count,
+    shuffled: v.boolean(),
+    /** The person stopped it: rows are missing. */
+    cancelled: v.boolean(),
+  }),
+  /** What agreement was measured against; null when nothing could serve. */
+  reference: v.nullable(v.object({ kind: v.picklist(['recorded', 'row']), name: Name, steps: Count })),
+  rows: v.pipe(v.array(v.union([MeasuredSchema, AbsentSchema])), v.maxLength(MOST_ROWS)),
+});
+
+export type CompareResult = v.InferOutput<typeof ResultSchema>;
+export type Measured = v.InferOutput<typeof MeasuredSchema>;
+export type Absent = v.InferOutput<typeof AbsentSchema>;
+export type Row = Measured | Absent;
+export type Agreement = v.InferOutput<typeof AgreementSchema>;
+export type Kind = NonNullable<Measured['kind']>;
+
+export const isMeasured = (row: Row): row is Measured => !('absent' in row);
+export const measuredRows = ({ rows }: CompareResult): Measured[] => rows.filter(isMeasured);
+
+/** No result is larger; a larger file is not even parsed. */
+export const LARGEST_BYTES = 2 * 1024 * 1024;
+
+/** Reads somebody's JSON. Throws `bad-request` with the reason in words; what the schema does not name is dropped. */
+export function parseResult(json: string): CompareResult {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    throw new PhiError('bad-request', 'This is no JSON: the file is damaged, cut off, or something else.');
+  }
+  return checkResult(value);
+}
+
+export function checkResult(value: unknown): CompareResult {
+  const head = v.safeParse(v.object({ format: v.literal(FORMAT), version: v.number() }), value);
+  if (!head.success) throw new PhiError('bad-request', `This is JSON, but no result of this page: its "format" is not "${FORMAT}".`);
+  if (head.output.version !== VERSION) {
+    throw new PhiError(
+      'bad-request',
+      `This result has version ${head.output.version} of the format; this page reads version ${VERSION}. Reload the page, or use the one that made it.`,
+    );
+  }
+  const result = v.safeParse(ResultSchema, value);
+  if (result.success) return result.output;
+  const { path, message } = whereAndWhy(result.issues[0]);
+  throw new PhiError('bad-request', `This result is damaged at "${path}": ${message}`);
+}
+
+/** Of a row that fits neither kind, the reason lies below the union, with a path that begins there. */
+function whereAndWhy(issue: v.BaseIssue<unknown>): { path: string; message: string } {
+  const at = v.getDotPath(issue);
+  const inner = issue.issues?.[0];
+  if (!inner) return { path: at ?? '', message: issue.message };
+  const below = whereAndWhy(inner);
+  return { ...below, path: [at, below.path].filter(Boolean).join('.') };
+}

@@ -1,0 +1,176 @@
+/** A whole comparison: one row after the other, and what they say of each other. */
+import type { ModelFacts, NativeServer, Prompt } from '../../workers/compare/protocol.ts';
+import { PhiError } from '../../workers/errors.ts';
+import { agreementWith, mostPrecise, referenceOf, type Reference } from './agreement.ts';
+import { describeMachine } from './machine.ts';
+import { measureRow, speedFigures, timeRounds, type MeasuredRow, type RowJob, type RowProgress } from './measure.ts';
+import { fitLengths, headlineLength, shuffle, type Entry, type Measures, type Setting } from './plan.ts';
+import { recordedReference } from './references.ts';
+import { FORMAT, VERSION, type Absent, type CompareResult, type Measured, type Row } from './result.ts';
+import { callback, withCompareWorker, withNativeWorker } from './threads.ts';
+
+export interface ServerEntry extends NativeServer {
+  /** "Ollama". */
+  label: string;
+}
+
+export interface CompareRequest {
+  model: { id: string; name: string; bytes: number };
+  setting: Setting;
+  measures: Measures;
+  entries: Entry[];
+  servers: ServerEntry[];
+  shuffled: boolean;
+}
+
+export interface Observer {
+  signal: AbortSignal;
+  /** A row has begun or gone on. */
+  onRow: (index: number, progress: RowProgress) => void;
+  /** What is known after a row. */
+  onResult: (result: CompareResult) => void;
+}
+
+type Step = { entry: Entry } | { server: ServerEntry };
+
+/** Resolves with the result, also when a person stopped it: with the rows that were whole by then. Rejects when the model cannot be read at all. */
+export async function compare(request: CompareRequest, observer: Observer): Promise<CompareResult> {
+  const { signal } = observer;
+  const measures = { ...request.measures };
+  const facts = await describeModel(request, signal);
+  measures.lengths = fitLengths(measures, facts.context);
+  facts.prompts = facts.prompts.slice(0, measures.lengths.length);
+  const promptTokens = facts.prompts.map(([prompt]) => prompt!.tokens);
+  const contextLength = Math.min(facts.context, longest(facts.prompts) + measures.decodeTokens);
+  const recorded = await recordedReference(facts.fingerprint);
+  const steps: Step[] = [...request.entries.map((entry) => ({ entry })), ...request.servers.map((server) => ({ server }))];
+  const order = request.shuffled ? shuffle(steps) : steps;
+
+  const rows = new Map<Step, Row>();
+  const scored: MeasuredRow[] = [];
+  const machine = await describeMachine();
+  const result = (cancelled: boolean): CompareResult => {
+    const reference = recorded ?? rowReference(scored, facts);
+    for (const { row, scores } of scored) row.agreement = agreementWith(reference, scores);
+    return {
+      format: FORMAT,
+      version: VERSION,
+      date: `${new Date().toISOString().slice(0, 16)}Z`,
+      model: { name: facts.name, bytes: request.model.bytes, fingerprint: facts.fingerprint, context: facts.context },
+      machine,
+      settings: {
+        setting: request.setting,
+        promptTokens,
+        headlineTokens: headlineLength(promptTokens),
+        decodeTokens: measures.decodeTokens,
+        rounds: measures.rounds,
+        loads: measures.loads,
+        contextLength,
+        shuffled: request.shuffled,
+        cancelled,
+      },
+      reference: reference && { kind: reference.kind, name: reference.name, steps: reference.sequences.reduce((sum, { argmax }) => sum + argmax.length, 0) },
+      rows: steps.map((step) => rows.get(step)).filter((row) => row !== undefined),
+    };
+  };
+
+  const job: RowJob = {
+    model: { id: request.model.id, facts },
+    measures,
+    contextLength,
+    sequences: (recorded?.sequences ?? []).filter(({ ids }) => ids.length <= contextLength),
+    gaps: recorded === null,
+    signal,
+    onProgress: () => undefined,
+  };
+  for (const step of order) {
+    const onProgress = (progress: RowProgress) => observer.onRow(steps.indexOf(step), progress);
+    try {
+      if ('entry' in step) {
+        const measured = await measureRow(step.entry, { ...job, onProgress });
+        scored.push(measured);
+        rows.set(step, measured.row);
+      } else rows.set(step, await measureServer(step.server, { ...job, onProgress }));
+    } catch (cause) {
+      const error = PhiError.from(cause);
+      if (signal.aborted) return result(true);
+      rows.set(step, absent(step, error));
+    }
+    observer.onResult(result(false));
+  }
+  return result(false);
+}
+
+const longest = (prompts: Prompt[][]) => Math.max(...prompts.flat().map(({ tokens }) => tokens));
+
+/** Four digits at the head of each prompt, of no prompt twice: neither an earlier round nor an earlier run has left its beginning in a server's cache. */
+function marks(lengths: number, rounds: number): string[][] {
+  const first = 1000 + Math.floor(Math.random() * 8000);
+  return Array.from({ length: lengths }, (_, l) => Array.from({ length: rounds }, (_, r) => String(first + l * rounds + r)));
+}
+
+function describeModel({ model, measures }: CompareRequest, signal: AbortSignal): Promise<ModelFacts> {
+  const { rounds, decodeTokens } = measures;
+  return withCompareWorker(signal, async (api) => {
+    const facts = await api.describe(model.id, [], []);
+    const fitting = fitLengths(measures, facts.context);
+    if (facts.context <= decodeTokens + fitting[0]! / 2) {
+      throw new PhiError('context-full', `${facts.name} has a context of ${facts.context} tokens: too short to measure a reply of ${decodeTokens}.`);
+    }
+    return api.describe(model.id, fitting, marks(fitting.length, rounds + 1));
+  });
+}
+
+function rowReference(scored: readonly MeasuredRow[], facts: ModelFacts): Reference | null {
+  const best = mostPrecise(scored.map((measured) => ({ ...measured, form: measured.row.form })));
+  return best && referenceOf(`${best.row.label}, ${best.row.form}`, facts.textIds, best.scores);
+}
+
+async function measureServer(server: ServerEntry, { model, measures, signal, onProgress }: RowJob): Promise<Measured> {
+  const rounds = await withNativeWorker(signal, (api) =>
+    timeRounds(
+      model.facts.prompts,
+      measures,
+      (prompt, tokens, onPiece) => api.reply({ address: server.address, model: server.model }, prompt, tokens, callback(onPiece)),
+      (done, total, warmUp) => onProgress({ phase: warmUp ? 'warm-up' : 'measure', share: done / total }),
+    ),
+  );
+  const lengths = model.facts.prompts.map(([prompt]) => prompt!.tokens);
+  return {
+    ...nativeIdentity(server),
+    device: server.label,
+    kind: null, // a server does not say what it computes on
+    model: server.model,
+    graphs: null,
+    nodesOnWasm: null,
+    threads: null,
+    contextLength: null,
+    weightError: null,
+    loadMs: null,
+    compileMs: null,
+    prepareMs: null,
+    ...speedFigures(rounds, lengths),
+    memory: { engineBytes: null, pageBytes: null },
+    agreement: null,
+  };
+}
+
+const nativeIdentity = ({ label, model }: ServerEntry) => ({
+  label,
+  backend: 'native' as const,
+  asked: { backend: 'native' as const, device: null, threads: null, form: 'auto' },
+  form: model.slice(0, 200),
+});
+
+function absent(step: Step, error: PhiError): Absent {
+  const why = error.message.slice(0, 1_000);
+  if ('server' in step) return { ...nativeIdentity(step.server), absent: why };
+  const { label, target } = step.entry;
+  return {
+    label,
+    backend: target.backend,
+    asked: { backend: target.backend, device: target.device, threads: target.threads, form: target.form },
+    form: target.form,
+    absent: why,
+  };
+}

@@ -1,0 +1,71 @@
+/** Servers on this machine that speak the OpenAI chat API: where they usually are, and what makes them answer a page. */
+import * as v from 'valibot';
+import { PhiError } from '../../workers/errors.ts';
+
+export const SERVER_KINDS = ['llamacpp', 'ollama', 'lmstudio', 'lemonade', 'ovms', 'foundry', 'other'] as const;
+export type ServerKind = (typeof SERVER_KINDS)[number];
+
+interface Preset {
+  name: string;
+  /** Where it listens unless told otherwise. */
+  address: string;
+}
+
+export const PRESETS: Readonly<Record<ServerKind, Preset>> = {
+  llamacpp: { name: 'llama.cpp', address: 'http://127.0.0.1:8080/v1' },
+  ollama: { name: 'Ollama', address: 'http://127.0.0.1:11434/v1' },
+  lmstudio: { name: 'LM Studio', address: 'http://127.0.0.1:1234/v1' },
+  lemonade: { name: 'Lemonade Server', address: 'http://localhost:8000/api/v1' },
+  ovms: { name: 'OpenVINO Model Server', address: 'http://127.0.0.1:8000/v3' },
+  foundry: { name: 'Foundry Local', address: 'http://127.0.0.1:5273/v1' },
+  other: { name: 'OpenAI API', address: 'http://127.0.0.1:8000/v1' },
+};
+
+export interface ServerSettings {
+  kind: ServerKind;
+  address: string;
+  model: string;
+}
+
+const LOOPBACK = ['127.0.0.1', 'localhost'];
+
+/** The address without a slash at the end. Throws `bad-request` for what is none, and for every host but this machine. */
+export function checkAddress(address: string): string {
+  let url: URL;
+  try {
+    url = new URL(address.trim());
+  } catch {
+    throw new PhiError('bad-request', `"${address}" is no address. It looks like http://127.0.0.1:8080/v1.`);
+  }
+  if (url.protocol !== 'http:' || !LOOPBACK.includes(url.hostname)) {
+    throw new PhiError('bad-request', `${address}: only servers on this machine can be asked, by http://127.0.0.1 or http://localhost.`);
+  }
+  if (url.username || url.password || url.search || url.hash) {
+    throw new PhiError('bad-request', `${address}: an address without a password, "?" and "#" is needed.`);
+  }
+  return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
+}
+
+const STORAGE_KEY = 'phi-compare-servers';
+const ServersSchema = v.pipe(
+  v.array(v.object({ kind: v.picklist(SERVER_KINDS), address: v.pipe(v.string(), v.maxLength(300)), model: v.pipe(v.string(), v.maxLength(200)) })),
+  v.maxLength(8),
+);
+
+/** Servers of earlier visits: shown, never asked by themselves. */
+export function readServers(): ServerSettings[] {
+  try {
+    const result = v.safeParse(ServersSchema, JSON.parse(localStorage.getItem(STORAGE_KEY) ?? '[]'));
+    return result.success ? result.output : [];
+  } catch {
+    return []; // Damaged or forbidden storage is worth no more than none.
+  }
+}
+
+export function keepServers(servers: readonly ServerSettings[]): void {
+  try {
+    localStorage.setItem(STORAGE_KEY, JSON.stringify(servers));
+  } catch {
+    // Where storage is forbidden, they last as long as the page.
+  }
+}

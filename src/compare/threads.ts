@@ -1,0 +1,41 @@
+/** Workers that live for one row: made, used, and ended in every case, so that their memory is given back. */
+import { proxy, releaseProxy, wrap, type Remote } from 'comlink';
+import type { CompareApi, NativeApi } from '../../workers/compare/protocol.ts';
+import { installErrorTransfer } from '../../workers/comlink-errors.ts';
+import { PhiError } from '../../workers/errors.ts';
+
+const spawnCompare = () => new Worker(new URL('../../workers/compare.worker.ts', import.meta.url), { type: 'module', name: 'compare' });
+const spawnNative = () => new Worker(new URL('../../workers/native.worker.ts', import.meta.url), { type: 'module', name: 'native' });
+
+export const withCompareWorker = <T>(signal: AbortSignal, use: (api: Remote<CompareApi>) => Promise<T>) => withWorker<CompareApi, T>(spawnCompare, signal, use);
+export const withNativeWorker = <T>(signal: AbortSignal, use: (api: Remote<NativeApi>) => Promise<T>) => withWorker<NativeApi, T>(spawnNative, signal, use);
+
+/** `use`, ended by `signal` (rejects with `cancelled`) or by the death of the worker. The worker is gone when this settles. */
+async function withWorker<Api, T>(spawn: () => Worker, signal: AbortSignal, use: (api: Remote<Api>) => Promise<T>): Promise<T> {
+  if (signal.aborted) throw new PhiError('cancelled', 'Cancelled.');
+  installErrorTransfer();
+  const worker = spawn();
+  const api = wrap<Api>(worker);
+  const end = new AbortController();
+  const ended = new Promise<never>((_resolve, reject) => {
+    const dead = (why: string) => reject(new PhiError('worker-died', `The worker ended: ${why}.`));
+    worker.onerror = (event) => {
+      event.preventDefault();
+      dead(event.message || 'its script could not be loaded');
+    };
+    worker.onmessageerror = () => dead('a message from it could not be read');
+    signal.addEventListener('abort', () => reject(new PhiError('cancelled', 'Cancelled.')), { signal: end.signal });
+  });
+  try {
+    return await Promise.race([use(api), ended]);
+  } catch (cause) {
+    throw PhiError.from(cause);
+  } finally {
+    end.abort();
+    api[releaseProxy]();
+    worker.terminate();
+  }
+}
+
+/** A callback for the worker. */
+export const callback = <Args extends unknown[]>(run: (...args: Args) => void) => proxy(run);

@@ -1,0 +1,39 @@
+/** Figures and machines in words, in the language of the page. */
+import { i18n, t } from '../i18n/i18n.svelte.ts';
+import { formatDuration, formatNumber, formatRate } from '../ui/format.ts';
+import type { Figure } from './figure.ts';
+import type { Headline } from './headline.ts';
+import type { CompareResult, Measured, Row } from './result.ts';
+
+/** The same in every language. */
+export const KIND_NAMES = { npu: 'NPU', gpu: 'GPU', cpu: 'CPU' } as const;
+
+export function machineLine({ machine }: CompareResult): string {
+  const cores = machine.cores && t('machineCores', machine.cores, formatNumber(machine.cores, i18n.language));
+  return [machine.browser, machine.system, machine.adapter, cores].filter(Boolean).join(', ');
+}
+
+/** "WebNN NPU, int8", "Ollama, phi4-mini". */
+export const rowName = (row: Row): string => (row.form === 'auto' ? row.label : `${row.label}, ${row.form}`);
+
+export const rate = (perSecond: number): string => formatRate(perSecond, i18n.language);
+export const rateFigure = ({ median, spread }: Figure): string => `${rate(median)} ± ${rate(spread / 2)}`;
+export const timeOf = (ms: number): string => formatDuration(ms, i18n.language);
+export const percent = (share: number): string => `${formatNumber(100 * share, i18n.language, share === 1 ? 0 : 1)} %`;
+
+/** The sentence at the top, and what has to be said besides it. */
+export function headlineWords(headline: Headline): string[] {
+  if (headline.kind === 'none') return [t('headlineNone')];
+  const unsteady = headline.unsteady ? [t('headlineUnsteady')] : [];
+  const name = (row: Measured) => KIND_NAMES[row.kind!];
+  if (headline.kind === 'alone') {
+    const { row } = headline;
+    const noNpu = row.kind === 'npu' ? [] : [t('headlineNoNpu')];
+    return [t('headlineAlone', name(row), rowName(row), rate(row.decodeTokensPerSecond!.median)), ...noNpu, ...unsteady];
+  }
+  const { first, second, decode, prefill } = headline;
+  const number = (value: number) => formatNumber(value, i18n.language, value < 10 ? 2 : 0);
+  const times = (ratio: typeof decode) => t('headlineTimes', number(ratio.value), number(ratio.low), number(ratio.high));
+  const sentence = t('headlinePair', name(first), rowName(first), name(second), rowName(second), times(decode), times(prefill));
+  return [sentence, ...(first.kind === 'npu' ? [] : [t('headlineNoNpu')]), ...unsteady];
+}

@@ -1,0 +1,57 @@
+/** Prompts of an exact number of tokens. */
+import type { Checkpoint } from '../checkpoint/types.ts';
+import { conversation, type Conversation } from '../tokenizer/conversation.ts';
+import { createTokenizer } from '../tokenizer/tokenizer.ts';
+import { messagesOf } from './messages.ts';
+import type { Prompt } from './protocol.ts';
+import { INSTRUCTION, TEXT } from './text.ts';
+
+/** Fills up to the token: each is one token or two in every vocabulary we know, and makes no sense to merge with the next. */
+const FILLERS = [' and', ' so', '.', '!'];
+
+export type Encode = (content: string) => number[];
+
+/** How a prompt becomes tokens; a model that has no chat template reads the plain text. */
+export function encoder(checkpoint: Checkpoint): { encode: Encode; talk: Conversation } {
+  const talk = conversation(createTokenizer(checkpoint.tokenizer), checkpoint);
+  const chat: Encode = (content) => talk.encode(messagesOf(content));
+  try {
+    chat('.');
+    return { encode: chat, talk };
+  } catch {
+    // Without a template there is nothing to converse with; speed needs tokens only.
+    return { encode: (content) => talk.tokenizer.encode(content), talk };
+  }
+}
+
+/**
+ * A prompt of `tokens` tokens that begins with `mark`, or of the fewest above it that can be made (a template alone may take more than is
+ * wished for; a vocabulary may have no filler of one token).
+ */
+export function makePrompt(encode: Encode, tokens: number, mark: string): Prompt {
+  const words = wordsFor(tokens);
+  const text = (count: number) => `${mark}. ${INSTRUCTION}${words.slice(0, count).join('')}`;
+  let low = 0;
+  let high = words.length;
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (encode(text(middle)).length <= tokens) low = middle;
+    else high = middle - 1;
+  }
+  let best: Prompt = prompt(encode, encode(text(0)).length <= tokens ? text(low) : mark);
+  while (best.tokens < tokens) {
+    const longer = FILLERS.map((filler) => prompt(encode, best.content + filler)).filter((candidate) => candidate.tokens > best.tokens);
+    const [next] = longer.sort((a, b) => a.tokens - b.tokens);
+    if (!next) break;
+    best = next;
+  }
+  return best;
+}
+
+const prompt = (encode: Encode, content: string): Prompt => ({ content, tokens: encode(content).length });
+
+/** The text over and over, until it has more words than tokens are wished for. */
+function wordsFor(tokens: number): string[] {
+  const words = TEXT.split(/(?=\s)/);
+  return Array.from({ length: tokens + words.length }, (_, i) => words[i % words.length]!);
+}

@@ -1,0 +1,68 @@
+/** The one stopwatch: the engine in this tab and servers beside it are timed by the same code, from the request to each arrival of text. */
+
+/** Something that came out of a model. */
+export interface Arrival {
+  /** Tokens in it; 0 where only a closing message came. */
+  tokens: number;
+  text: string;
+  /** The time since the last arrival went into computing the whole sequence again (LongRoPE): no decode speed can be read from it. */
+  recomputed?: boolean;
+  /** A server's own count, once it is known; it replaces what was counted by arrivals. */
+  usage?: { promptTokens: number; tokens: number };
+}
+
+export interface Timing {
+  promptTokens: number;
+  tokens: number;
+  ttftMs: number;
+  /** Prompt tokens over the time to the first token: what a person waits for, tokenising and all. */
+  prefillTokensPerSecond: number;
+  /** What came with or before the first arrival excluded; null when nothing followed it. */
+  decodeTokensPerSecond: number | null;
+  /** Arrivals for the race: ms since the request, and text. */
+  pieces: [number, string][];
+}
+
+/** Times what `start` streams. `now` in ms. Rejects with what the stream throws. */
+export async function timeStream(
+  promptTokens: number,
+  start: () => AsyncIterable<Arrival>,
+  onArrival: (tokens: number, text: string) => void,
+  now: () => number = () => performance.now(),
+): Promise<Timing> {
+  const started = now();
+  const pieces: Timing['pieces'] = [];
+  let first: { at: number; tokens: number } | null = null;
+  let last = started;
+  let excludedMs = 0;
+  let excludedTokens = 0;
+  let tokens = 0;
+  let usage: Arrival['usage'];
+  for await (const arrival of start()) {
+    const at = now();
+    usage = arrival.usage ?? usage;
+    if (arrival.tokens === 0) continue;
+    tokens += arrival.tokens;
+    if (!first) first = { at, tokens };
+    else if (arrival.recomputed) {
+      excludedMs += at - last;
+      excludedTokens += arrival.tokens;
+    }
+    last = at;
+    pieces.push([at - started, arrival.text]);
+    onArrival(tokens, arrival.text);
+  }
+  const ttftMs = (first?.at ?? now()) - started;
+  const read = usage?.promptTokens ?? promptTokens;
+  const all = usage?.tokens ?? tokens;
+  const decoded = all - (first?.tokens ?? 0) - excludedTokens;
+  const decodeMs = last - (first?.at ?? last) - excludedMs;
+  return {
+    promptTokens: read,
+    tokens: all,
+    ttftMs,
+    prefillTokensPerSecond: (1000 * read) / ttftMs,
+    decodeTokensPerSecond: decoded > 0 && decodeMs > 0 ? (1000 * decoded) / decodeMs : null,
+    pieces,
+  };
+}

@@ -1,0 +1,21 @@
+/**
+ * Entry of the worker that times a server on this machine (compare page). It computes nothing and knows no model: its policy (headers.ts) lets
+ * it reach loopback addresses and no other thing in the app may.
+ */
+import { expose } from 'comlink';
+import { installErrorTransfer } from './comlink-errors.ts';
+import type { NativeApi } from './compare/protocol.ts';
+import { timeStream } from './compare/stopwatch.ts';
+import { chat } from './native/chat.ts';
+
+const api: NativeApi = {
+  reply: (server, prompt, tokens, onPiece) =>
+    timeStream(
+      prompt.tokens,
+      () => chat(server, prompt, tokens),
+      (done, text) => onPiece({ tokens: done, text }),
+    ),
+};
+
+installErrorTransfer();
+expose(api);
