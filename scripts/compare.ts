@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import type { Page } from 'playwright-core';
 import { launch } from '../e2e/browser.ts';
 import { toMarkdown } from '../src/compare/exports.ts';
-import { KINDS, type RowId } from '../src/compare/plan.ts';
+import { KINDS } from '../src/compare/plan.ts';
 import { parseResult, type CompareResult } from '../src/compare/result.ts';
 import { DIST, ensureBuilt } from './build.ts';
 import { selectModel } from './evaluate/model-files.ts';
@@ -87,7 +87,7 @@ async function storeModel(page: Page, url: string, model: string | undefined): P
 
 async function setUp(page: Page, options: Options): Promise<void> {
   for (const { id, label } of KINDS) {
-    const wanted = (options.backends).includes(id);
+    const wanted = options.backends.includes(id);
     await page.getByRole('checkbox', { name: label, exact: true }).setChecked(wanted);
   }
   await page.getByRole('checkbox', { name: 'Every weight form of each backend' }).setChecked(options['every-form']);

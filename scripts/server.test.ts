@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile, mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { contentSecurityPolicy } from '../workers/headers.ts';
 import { serve, type RunningServer } from './server.ts';
 
 let folder: string;
@@ -38,7 +39,14 @@ describe('serve', () => {
     const worker = await get('assets/engine.worker-1.js');
     expect(worker.headers.get('content-type')).toMatch(/javascript/);
     expect(worker.headers.get('content-security-policy')).toContain("'unsafe-eval'");
+    expect(worker.headers.get('content-security-policy')).not.toContain('127.0.0.1');
     expect((await get('assets/ort-1.wasm')).headers.get('content-type')).toBe('application/wasm');
+  });
+
+  it('lets one worker reach this machine, and that one nothing else', () => {
+    const policy = contentSecurityPolicy('/assets/native.worker-1.js');
+    expect(policy).toContain('connect-src http://127.0.0.1:* http://localhost:*;');
+    expect(policy).toContain("script-src 'self';");
   });
 
   it('serves ranges, and honours If-Range with a strong ETag', async () => {

@@ -4,6 +4,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RunningServer } from '../../scripts/server.ts';
 import { expectClean, messageBox, sendButton } from '../app.ts';
+import { accessibilityViolations } from '../axe.ts';
 import { launch, type Session } from '../browser.ts';
 import { newVisitor, openFake, serveFakeApp } from './fake-app.ts';
 
@@ -27,26 +28,13 @@ afterEach(async () => {
   expectClean(session);
 });
 
-interface Violation {
-  id: string;
-  nodes: { html: string; failureSummary?: string }[];
-}
-
-async function accessibilityViolations(axe: string): Promise<string[]> {
-  await page.evaluate(axe);
-  const violations = await page.evaluate(async () => {
-    const runner = (window as unknown as { axe: { run: (root: Document) => Promise<{ violations: Violation[] }> } }).axe;
-    return (await runner.run(document)).violations;
-  });
-  return violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary ?? ''}`));
-}
-
 describe('every screen', () => {
   const screens: [string, string, string][] = [
     ['first', '', 'A chat that stays in this tab'],
     ['plain', '', 'What is on your mind?'],
     ['plain', '#/models', 'Models'],
     ['plain', '#/settings', 'Settings'],
+    ['plain', '#/compare', 'Compare'],
     ['plain', '#/diagnostics', 'Diagnostics'],
   ];
 
@@ -56,18 +44,18 @@ describe('every screen', () => {
     for (const [script, hash, heading] of screens) {
       await openFake(page, server, script, hash);
       await page.getByRole('heading', { name: heading }).waitFor();
-      if (script === 'plain') await page.getByText(/^\s*(?:\d+ \/ 8,192|Loaded|Reset all settings|Load time)$/).waitFor();
-      expect(await accessibilityViolations(axe), `${script}${hash}`).toEqual([]);
+      if (script === 'plain') await page.getByText(/^\s*(?:\d+ \/ 8,192|Loaded|Reset all settings|What is measured|Load time)$/).waitFor();
+      expect(await accessibilityViolations(page, axe), `${script}${hash}`).toEqual([]);
     }
     await openFake(page, server, 'plain');
     await messageBox(page).fill('the tour');
     await messageBox(page).press('Enter');
     await page.getByRole('log').getByText('Ask for more.').waitFor();
     await sendButton(page).waitFor();
-    expect(await accessibilityViolations(axe), 'conversation').toEqual([]);
+    expect(await accessibilityViolations(page, axe), 'conversation').toEqual([]);
     await page.getByRole('button', { name: 'Chat options' }).click();
     await page.getByRole('dialog', { name: 'Chat options' }).waitFor();
-    expect(await accessibilityViolations(axe), 'options').toEqual([]);
+    expect(await accessibilityViolations(page, axe), 'options').toEqual([]);
   });
 
   it.each([320, 360, 820, 1440])('fits a width of %i without scrolling sideways', async (width) => {

@@ -84,7 +84,7 @@ const MeasuredSchema = v.object({
 
 const AbsentSchema = v.object({ ...Common, form: Name, absent: Text });
 
-const ResultSchema = v.object({
+export const ResultSchema = v.object({
   format: v.literal(FORMAT),
   version: v.literal(VERSION),
   /** ISO 8601, to the minute. */

@@ -1,0 +1,54 @@
+/** A native row against a real server: llama.cpp with the starter's own file, on loopback. */
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { ROOT } from '../../scripts/build.ts';
+import { selectModel } from '../../scripts/evaluate/model-files.ts';
+import { figure } from '../../src/compare/figure.ts';
+import { STARTER_ID } from '../../src/models/starter.ts';
+import { launchApp, serveApp, type AppServer } from '../app.ts';
+import type { Session } from '../browser.ts';
+import { chooseBackends, measured, openCompare, runComparison } from '../compare-page.ts';
+import { startLlamaServer, type LlamaServer } from './llama-server.ts';
+
+const TOLERANCE = 0.1;
+const THREADS = 2;
+
+let llama: LlamaServer;
+let server: AppServer;
+let session: Session;
+
+beforeAll(async () => {
+  const [model] = await selectModel(join(ROOT, 'public/models', STARTER_ID));
+  llama = await startLlamaServer(model!.absolute, THREADS);
+  server = await serveApp();
+  session = await launchApp({ language: 'en', backend: 'wasm' });
+});
+
+afterAll(async () => {
+  await session?.close();
+  await server?.close();
+  await llama?.close();
+});
+
+it('gives llama.cpp’s own figures within 10 %', async () => {
+  const { page } = session;
+  await openCompare(page, server.url, 'prompts=256&tokens=48&rounds=5');
+  await chooseBackends(page, 'WASM threads');
+  await page.getByRole('button', { name: 'Add a server' }).click();
+  await page.getByRole('textbox', { name: 'Address' }).fill(llama.address);
+  await page.getByRole('textbox', { name: 'Model, as the server names it' }).fill('starter');
+  llama.takeTimings();
+  const [tab, native] = measured(await runComparison(page));
+  const own = llama.takeTimings();
+  expect(own.decode).toHaveLength(6);
+  const decode = figure(own.decode.slice(1))!.median;
+  const prefill = figure(own.prefill.slice(1))!.median;
+  const shown = [tab!, native!].map(({ label, decodeTokensPerSecond, prefillTokensPerSecond }) => ({
+    label,
+    decode: decodeTokensPerSecond!.median,
+    prefill: prefillTokensPerSecond.median,
+  }));
+  console.log({ shown, llama: { decode, prefill } });
+  expect(Math.abs(native!.decodeTokensPerSecond!.median / decode - 1)).toBeLessThan(TOLERANCE);
+  expect(Math.abs(native!.prefillTokensPerSecond.median / prefill - 1)).toBeLessThan(TOLERANCE);
+});
