@@ -41,8 +41,12 @@ export async function compare(request: CompareRequest, observer: Observer): Prom
   measures.lengths = fitLengths(measures, facts.context);
   facts.prompts = facts.prompts.slice(0, measures.lengths.length);
   const promptTokens = facts.prompts.map(([prompt]) => prompt!.tokens);
-  const contextLength = Math.min(facts.context, longest(facts.prompts) + measures.decodeTokens);
-  const recorded = await recordedReference(facts.fingerprint);
+  const found = await recordedReference(facts.fingerprint);
+  // As long as the longest prompt and its reply: what follows that prompt is decoded at the end of the context.
+  const needed = Math.max(longest(facts.prompts) + measures.decodeTokens, facts.textIds.length, ...(found?.sequences ?? []).map(({ ids }) => ids.length));
+  const contextLength = Math.min(facts.context, needed);
+  facts.textIds = facts.textIds.slice(0, contextLength);
+  const recorded = found && { ...found, sequences: found.sequences.filter(({ ids }) => ids.length <= contextLength) };
   const steps: Step[] = [...request.entries.map((entry) => ({ entry })), ...request.servers.map((server) => ({ server }))];
   const order = request.shuffled ? shuffle(steps) : steps;
 
@@ -78,7 +82,7 @@ export async function compare(request: CompareRequest, observer: Observer): Prom
     model: { id: request.model.id, facts },
     measures,
     contextLength,
-    sequences: (recorded?.sequences ?? []).filter(({ ids }) => ids.length <= contextLength),
+    sequences: recorded?.sequences ?? [],
     gaps: recorded === null,
     signal,
     onProgress: () => undefined,
