@@ -51,11 +51,12 @@ export async function compare(request: CompareRequest, observer: Observer): Prom
   const order = request.shuffled ? shuffle(steps) : steps;
 
   const rows = new Map<Step, Row>();
-  const scored: MeasuredRow[] = [];
+  const scored = new Map<Step, MeasuredRow>();
   const machine = await describeMachine();
   const result = (cancelled: boolean): CompareResult => {
-    const reference = recorded ?? rowReference(scored, facts);
-    for (const { row, scores } of scored) row.agreement = agreementWith(reference, scores);
+    // With each row there may be a more precise one to measure against.
+    const reference = recorded ?? rowReference([...scored.values()], facts);
+    for (const [step, { row, scores }] of scored) rows.set(step, { ...row, agreement: agreementWith(reference, scores) });
     return {
       format: FORMAT,
       version: VERSION,
@@ -91,9 +92,7 @@ export async function compare(request: CompareRequest, observer: Observer): Prom
     const onProgress = (progress: RowProgress) => observer.onRow(steps.indexOf(step), progress);
     try {
       if ('entry' in step) {
-        const measured = await measureRow(step.entry, { ...job, onProgress });
-        scored.push(measured);
-        rows.set(step, measured.row);
+        scored.set(step, await measureRow(step.entry, { ...job, onProgress }));
       } else rows.set(step, await measureServer(step.server, { ...job, onProgress }));
     } catch (cause) {
       const error = PhiError.from(cause);
