@@ -15,17 +15,25 @@ export interface Colours {
 
 const FONT = { family: 'system-ui, sans-serif', size: 13 };
 /** Height in CSS pixels of one bar with its share of the gap, and of axis and legend. */
-const BAR_HEIGHT = 26;
+const BAR_HEIGHT = 30;
 const FRAME_HEIGHT = 56;
 
 export const chartHeight = ({ rows, series }: Bars): number => FRAME_HEIGHT + rows.length * series.length * BAR_HEIGHT;
 
+/** Below so many pixels, names stand in two lines: the bars need the room. */
+const NARROW = 480;
+
+/** The whiskers count too: the axis must hold them. */
+const highest = ({ series }: Bars): number =>
+  Math.max(0, ...series.flatMap(({ figures }) => figures.map((figure) => (figure ? figure.median + figure.spread / 2 : 0))));
+
 /** Draws `bars` on `canvas`, which follows the size of its parent; the caller destroys the chart. */
 export function drawBars(canvas: HTMLCanvasElement, bars: Bars, colours: Colours, options: { still?: boolean } = {}): Chart {
-  const configuration: ChartConfiguration<'bar', (number | null)[], string> = {
+  const narrow = !options.still && canvas.parentElement!.clientWidth < NARROW;
+  const configuration: ChartConfiguration<'bar', (number | null)[], string | string[]> = {
     type: 'bar',
     data: {
-      labels: bars.rows,
+      labels: bars.rows.map((name) => (narrow ? name.split(/(?<=,) /) : name)),
       datasets: bars.series.map(({ name, figures, wrong }, s) => ({
         label: name,
         data: figures.map((figure) => figure?.median ?? null),
@@ -45,8 +53,18 @@ export function drawBars(canvas: HTMLCanvasElement, bars: Bars, colours: Colours
       color: colours.text,
       font: FONT,
       scales: {
-        x: { beginAtZero: true, grid: { color: colours.border }, ticks: { color: colours.muted, font: FONT, maxTicksLimit: 6 }, border: { display: false } },
-        y: { grid: { display: false }, ticks: { color: colours.text, font: FONT, autoSkip: false, crossAlign: 'far' }, border: { color: colours.border } },
+        x: {
+          beginAtZero: true,
+          suggestedMax: highest(bars),
+          grid: { color: colours.border },
+          ticks: { color: colours.muted, font: FONT, maxTicksLimit: narrow ? 4 : 6, maxRotation: 0 },
+          border: { display: false },
+        },
+        y: {
+          grid: { display: false },
+          ticks: { color: colours.text, font: { ...FONT, lineHeight: 1.1 }, autoSkip: false, crossAlign: 'far' },
+          border: { color: colours.border },
+        },
       },
       plugins: {
         legend: {
