@@ -1,7 +1,7 @@
 /** How much memory a load takes: of the evaluation worker by wrapping WebAssembly.Memory and asking its isolate, of processes by asking the system. */
 import { readdir, readFile } from 'node:fs/promises';
 import type { CDPSession, Page } from 'playwright-core';
-import { EVALUATION, evaluationWorker, inject } from './inject.ts';
+import { EVALUATION, inject } from './inject.ts';
 
 type Wrapped = typeof globalThis & { memories: WebAssembly.Memory[] };
 
@@ -21,50 +21,64 @@ function wrap(): void {
 /** Wraps the API in every evaluation worker that `page` starts from now on. */
 export const watchMemory = (page: Page): Promise<void> => inject(page, EVALUATION, wrap, null);
 
-/** Bytes of WebAssembly memory, which never shrinks: what it is now is its peak. */
-export const wasmBytes = (page: Page): Promise<number> =>
-  evaluationWorker(page).evaluate(() => (globalThis as Wrapped).memories.reduce((sum, { buffer }) => sum + buffer.byteLength, 0));
+/** In the worker: bytes of WebAssembly memory. */
+const WASM_BYTES = '(self.memories ?? []).reduce((sum, { buffer }) => sum + buffer.byteLength, 0)';
 
-interface HeapUsage {
-  usedSize: number;
+/** Answers to Runtime.getHeapUsage and Runtime.evaluate. */
+interface Answer {
+  usedSize?: number;
   /** Of ArrayBuffers. */
   backingStorageSize?: number;
+  result?: { value?: number };
+}
+
+export interface MemoryPeak {
+  /** Largest sum of heap, array buffers and WebAssembly memory at one moment, and its parts. */
+  bytes: number;
+  heap: number;
+  wasm: number;
+  samples: number;
 }
 
 const PAUSE_MS = 30;
 
-/** Samples the JavaScript heap and the array buffers of the page's workers until `stop`, which resolves with the largest sum in bytes. */
-export async function watchHeap(page: Page): Promise<{ stop(): Promise<{ peak: number; samples: number }> }> {
+/** Samples the memory of the page's workers until `stop`, which resolves with the peak. */
+export async function sampleMemory(page: Page): Promise<{ stop(): Promise<MemoryPeak> }> {
   const cdp: CDPSession = await page.context().newCDPSession(page);
   const workers = new Set<string>();
-  const waiting = new Map<number, (usage: HeapUsage | null) => void>();
+  const waiting = new Map<number, (answer: Answer | null) => void>();
   cdp.on('Target.attachedToTarget', ({ sessionId, targetInfo }) => {
     if (targetInfo.type === 'worker') workers.add(sessionId);
   });
   cdp.on('Target.detachedFromTarget', ({ sessionId }) => workers.delete(sessionId));
   cdp.on('Target.receivedMessageFromTarget', ({ message }) => {
-    const { id, result } = JSON.parse(message) as { id?: number; result?: HeapUsage };
+    const { id, result } = JSON.parse(message) as { id?: number; result?: Answer };
     if (id !== undefined) waiting.get(id)?.(result ?? null);
   });
   await cdp.send('Target.setAutoAttach', { autoAttach: true, waitForDebuggerOnStart: false, flatten: false });
   let ids = 0;
-  const usageOf = (sessionId: string): Promise<HeapUsage | null> => {
+  const askOne = (sessionId: string, method: string, params: object): Promise<Answer | null> => {
     const id = ++ids;
-    const answer = new Promise<HeapUsage | null>((resolve) => waiting.set(id, resolve));
-    const message = JSON.stringify({ id, method: 'Runtime.getHeapUsage' });
+    const answer = new Promise<Answer | null>((resolve) => waiting.set(id, resolve));
+    const message = JSON.stringify({ id, method, params });
     cdp.send('Target.sendMessageToTarget', { sessionId, message }).catch(() => waiting.get(id)?.(null)); // the worker has ended
     return answer;
   };
-  let peak = 0;
-  let samples = 0;
+  const peak: MemoryPeak = { bytes: 0, heap: 0, wasm: 0, samples: 0 };
   let stopped = false;
   const end = new Promise<null>((resolve) => cdp.on('close', () => resolve(null)));
   const sampling = (async () => {
     while (!stopped) {
-      const usages = await Promise.all([...workers].map((worker) => Promise.race([usageOf(worker), end])));
-      const bytes = usages.reduce((sum, usage) => sum + (usage ? usage.usedSize + (usage.backingStorageSize ?? 0) : 0), 0);
-      if (bytes > 0) samples++;
-      peak = Math.max(peak, bytes);
+      let heap = 0;
+      let wasm = 0;
+      for (const worker of workers) {
+        const both = Promise.all([askOne(worker, 'Runtime.getHeapUsage', {}), askOne(worker, 'Runtime.evaluate', { expression: WASM_BYTES })]);
+        const [usage, memory] = (await Promise.race([both, end])) ?? [];
+        heap += (usage?.usedSize ?? 0) + (usage?.backingStorageSize ?? 0);
+        wasm += memory?.result?.value ?? 0;
+      }
+      if (wasm > 0) peak.samples++;
+      if (heap + wasm > peak.bytes) Object.assign(peak, { bytes: heap + wasm, heap, wasm });
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
   })();
@@ -73,7 +87,7 @@ export async function watchHeap(page: Page): Promise<{ stop(): Promise<{ peak: n
       stopped = true;
       await Promise.race([sampling, new Promise((resolve) => setTimeout(resolve, 1_000))]); // a worker that ended in between answers no more
       await cdp.detach();
-      return { peak, samples };
+      return peak;
     },
   };
 }
