@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import type { WeightGroup } from '../weights/plan.ts';
+import { GroupMaker, MadeBlob } from './made-blob.ts';
+
+function group(): { group: WeightGroup; made: () => number } {
+  let times = 0;
+  return {
+    made: () => times,
+    group: {
+      location: 'layers.0.qkv',
+      tensors: [
+        { name: 'codes', dtype: 'int8', dims: [3, 2] },
+        { name: 'scales', dtype: 'float32', dims: [2] },
+      ],
+      make: () => {
+        times++;
+        return Promise.resolve([Int8Array.of(1, 2, 3, 4, 5, 6), Float32Array.of(0.5, 2)]);
+      },
+    },
+  };
+}
+
+const read = async (blob: Blob) => new Uint8Array(await new Response(blob.stream()).arrayBuffer());
+
+describe('a Blob of weights that are made when they are read', () => {
+  it.each([
+    [0, 64],
+    [64, 0],
+  ])('gives each tensor once made, whichever is asked for first (%d, %d)', async (first, second) => {
+    const { group: weights, made } = group();
+    let reports = 0;
+    const blob = new MadeBlob(new GroupMaker(weights, () => reports++));
+    expect(blob).toBeInstanceOf(Blob);
+    expect(blob.size).toBe(64 + 8);
+    expect(made()).toBe(0);
+    const sizes = new Map([
+      [0, 6],
+      [64, 8],
+    ]);
+    const parts = new Map([[first, await read(blob.slice(first, first + sizes.get(first)!))]]);
+    parts.set(second, await read(blob.slice(second, second + sizes.get(second)!)));
+    expect([...parts.get(0)!]).toEqual([1, 2, 3, 4, 5, 6]);
+    expect([...new Float32Array(parts.get(64)!.buffer)]).toEqual([0.5, 2]);
+    expect([made(), reports]).toEqual([1, 1]);
+  });
+
+  it('makes them again for a second reader, and gives nothing but whole tensors', async () => {
+    const { group: weights, made } = group();
+    const blob = new MadeBlob(new GroupMaker(weights, () => undefined));
+    await read(blob.slice(0, 6));
+    await read(blob.slice(0, 6));
+    expect(made()).toBe(2);
+    expect(() => blob.slice(0, 5)).toThrow('no tensor');
+    expect(() => blob.slice(8, 14)).toThrow('no tensor');
+  });
+
+  it('fails where what was made is not what was planned', async () => {
+    const { group: weights } = group();
+    const blob = new MadeBlob(new GroupMaker({ ...weights, make: () => Promise.resolve([new Int8Array(5), new Float32Array(2)]) }, () => undefined));
+    await expect(read(blob.slice(0, 6))).rejects.toThrow('planned 6');
+  });
+});
