@@ -126,6 +126,23 @@ describe('chat', () => {
     expect(await log().locator('article.forgotten').count()).toBe(4);
   });
 
+  it('attaches a text file to the message, refuses what is no text, and lists its keys on ?', async () => {
+    await openFake(page, server, 'plain');
+    const pick = (name: string, content: Buffer) => page.locator('form input[type=file]').setInputFiles({ name, mimeType: '', buffer: content });
+    await pick('a.png', Buffer.from([0x89, 0x50, 0, 0xff]));
+    await page.getByText('a.png cannot be attached').waitFor();
+    await pick('notes.ts', Buffer.from('const x = 1;'));
+    await expect.poll(() => messageBox(page).inputValue()).toBe('notes.ts:\n```ts\nconst x = 1;\n```\n');
+    await page.getByTitle(/^1\d of 8,192 tokens/).waitFor();
+    await messageBox(page).press('?');
+    expect(await page.getByRole('dialog').count()).toBe(0);
+    await list().getByRole('link', { name: 'New chat' }).focus();
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keyboard' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+  });
+
   it('folds a thought, times it, and copies only the answer', async () => {
     await openFake(page, server, 'slow');
     await send('reason');

@@ -132,6 +132,28 @@ describe('models', () => {
   });
 });
 
+describe('a model of one’s own', () => {
+  it('is looked at before it is copied: kind, choice, and the wrong ones named', async () => {
+    await openFake(page, server, 'plain', '#/models');
+    await page.getByText('Loaded', { exact: true }).waitFor();
+    const choose = (...names: string[]) =>
+      page.locator('input[type=file]:not([webkitdirectory])').setInputFiles(names.map((name) => ({ name, mimeType: '', buffer: Buffer.from('GGUF') })));
+    await choose('notes.txt');
+    await page.getByText('No model was recognised in notes.txt').waitFor();
+    await choose('phi-2.gguf', 'mine.gguf');
+    await page.getByText('There are several models. Choose one.').waitFor();
+    await page.getByText('this is Phi-1, Phi-1.5 or Phi-2').waitFor();
+    await page.getByText('GGUF, Q4_K, Phi-4-mini · 2.5 GB · 1 file').waitFor();
+    await page.getByRole('button', { name: 'Copy into the browser' }).click();
+    await page.getByRole('heading', { name: 'mine.gguf', level: 3 }).waitFor();
+    await page.getByText('Loaded', { exact: true }).waitFor();
+    await page.getByRole('textbox', { name: 'Or an address' }).fill('owner/name');
+    await page.getByRole('button', { name: 'Look' }).click();
+    await page.getByRole('button', { name: 'Download 2.5 GB' }).nth(1).click();
+    await page.getByRole('heading', { name: 'a-Q8_0.gguf', level: 3 }).waitFor();
+  });
+});
+
 describe('on a phone', () => {
   it('the list is a drawer that takes the focus and gives it back', async () => {
     await page.setViewportSize({ width: 360, height: 740 });

@@ -1,0 +1,23 @@
+import { describe, expect, it } from 'vitest';
+import { readTextFile, withAttachment } from './attachment.ts';
+
+const file = (content: BlobPart, name = 'notes.txt') => new File([content], name);
+
+describe('attachments', () => {
+  it('are text, with the line ends of here', async () => {
+    expect(await readTextFile(file('\ufeffa\r\nb\rü'))).toBe('a\nb\nü');
+  });
+
+  it.each<[string, BlobPart, RegExp]>([
+    ['no UTF-8', new Uint8Array([0xff, 0xfe, 0x41]), /notes\.txt cannot be attached: it is not text in UTF-8/],
+    ['binary', new Uint8Array([0x41, 0]), /it is not text/],
+    ['too large', new Uint8Array(600_000).fill(0x41), /it has 600000 bytes/],
+  ])('are refused: %s', async (_, content, message) => {
+    await expect(readTextFile(file(content))).rejects.toThrowError(message);
+  });
+
+  it('stand behind the draft in a fence that they cannot close', () => {
+    expect(withAttachment('Read this. ', 'a.ts', 'x\n')).toBe('Read this.\n\na.ts:\n```ts\nx\n```\n');
+    expect(withAttachment('', 'a.md', '````\nx\n````')).toBe('a.md:\n`````md\n````\nx\n````\n`````\n');
+  });
+});
