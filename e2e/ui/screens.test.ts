@@ -149,7 +149,7 @@ describe('a model of one’s own', () => {
     await page.getByText('Loaded', { exact: true }).waitFor();
     await page.getByRole('textbox', { name: 'Or an address' }).fill('owner/name');
     await page.getByRole('button', { name: 'Look' }).click();
-    await page.getByRole('button', { name: 'Download 2.5 GB' }).nth(1).click();
+    await page.locator('.found', { hasText: 'a-Q8_0.gguf' }).getByRole('button').click();
     await page.getByRole('heading', { name: 'a-Q8_0.gguf', level: 3 }).waitFor();
   });
 });
