@@ -97,16 +97,18 @@ describe('a comparison', () => {
 });
 
 describe('a server on this machine', () => {
-  const addServer = async (address: string, model: string) => {
+  /** The screen with this server and no backend. */
+  const openWithServer = async (address: string, model: string) => {
+    await openCompare(page, server.url, 'prompts=24&tokens=24');
+    await chooseBackends(page);
+    for (const remove of await page.getByRole('button', { name: /^Remove llama/ }).all()) await remove.click(); // of an earlier test
     await page.getByRole('button', { name: 'Add a server' }).click();
-    await page.getByRole('textbox', { name: 'Address' }).last().fill(address);
-    await page.getByRole('textbox', { name: 'Model, as the server names it' }).last().fill(model);
+    await page.getByRole('textbox', { name: 'Address' }).fill(address);
+    await page.getByRole('textbox', { name: 'Model, as the server names it' }).fill(model);
   };
 
   it('hears nothing before Run, and is measured as it measures itself', async () => {
-    await openCompare(page, server.url, 'prompts=24&tokens=24');
-    await chooseBackends(page);
-    await addServer(native.address, 'recorded');
+    await openWithServer(native.address, 'recorded');
     expect(native.asked).toEqual([]);
     const [row] = measured(await runComparison(page));
     expect(row).toMatchObject({ backend: 'native', label: 'llama.cpp', model: 'recorded', kind: null, agreement: null });
@@ -121,10 +123,10 @@ describe('a server on this machine', () => {
   });
 
   it('that refuses, or is elsewhere, is named with what to do', async () => {
+    await openWithServer(native.address, 'recorded');
     native.cors = false;
-    const refused = page.getByText(/could not be reached, or it does not allow this page to ask/);
-    await page.getByRole('button', { name: 'Run again' }).click();
-    await refused.waitFor();
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
+    await page.getByText(/could not be reached, or it does not allow this page to ask/).waitFor();
     native.cors = true;
     await page
       .getByRole('row')
@@ -148,7 +150,6 @@ describe('a server on this machine', () => {
     ).toBe('blocked');
     expect(native.asked).toHaveLength(asked);
     session.errors.length = 0; // the browser reports refused requests on the console
-    await page.getByRole('button', { name: 'Remove llama.cpp' }).click();
   });
 });
 
