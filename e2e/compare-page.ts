@@ -47,3 +47,16 @@ export const measuringWorkers = (page: Page): string[] =>
     .workers()
     .map((worker) => worker.url())
     .filter((url) => /(compare|native)\.worker/.test(url));
+
+/** Presses Cancel from inside the page as soon as it says that it is in `phase`: some last shorter than a test takes to look. */
+export async function cancelIn(page: Page, phase: string): Promise<void> {
+  await page.evaluate((text) => {
+    const watcher = new MutationObserver(() => {
+      const group = [...document.querySelectorAll('main [role=group]')].find((element) => element.querySelector('progress'));
+      if (![...(group?.querySelectorAll('strong, span') ?? [])].some((element) => element.textContent === text)) return;
+      watcher.disconnect();
+      group!.querySelector('button')!.click();
+    });
+    watcher.observe(document.querySelector('main')!, { subtree: true, childList: true, characterData: true });
+  }, phase);
+}
