@@ -44,6 +44,14 @@ describe('selectModel', () => {
     expect(await paths(join(folder, 'weights'))).toEqual(['weights']);
   });
 
+  it('takes the layout of transformers.js, by its folder and by a graph in it', async () => {
+    await mkdir(join(folder, 'onnx'));
+    await touch('config.json', 'tokenizer.json', 'onnx/model_q4.onnx', 'onnx/model_q4.onnx_data');
+    const expected = ['onnx/model_q4.onnx', 'onnx/model_q4.onnx_data', 'config.json', 'tokenizer.json'];
+    expect(await paths(folder)).toEqual(expected);
+    expect(await paths(join(folder, 'onnx', 'model_q4.onnx'))).toEqual(expected);
+  });
+
   it('names two candidates, none, and a path that is not there', async () => {
     await expect(selectModel(folder)).rejects.toThrow('no model at its top level');
     await touch('a.gguf', 'b.gguf');

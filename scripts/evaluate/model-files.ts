@@ -1,6 +1,6 @@
 /** Which files a `--model PATH` means: a file with its companions, or a folder recognised by its top level only. */
 import { readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { assembleModel } from './assemble.ts';
 
 export interface Candidate {
@@ -45,8 +45,23 @@ export interface ModelFile {
   bytes: number;
 }
 
-const describe = (paths: string[]): Promise<ModelFile[]> =>
-  Promise.all(paths.map(async (absolute) => ({ path: basename(absolute), absolute, bytes: (await stat(absolute)).size })));
+/** `root`: the model's folder; files elsewhere are named as if they lay in it. */
+const describe = (paths: string[], root?: string): Promise<ModelFile[]> =>
+  Promise.all(
+    paths.map(async (absolute) => {
+      const inside = root !== undefined && absolute.startsWith(`${root}${sep}`);
+      return { path: inside ? relative(root, absolute).replaceAll(sep, '/') : basename(absolute), absolute, bytes: (await stat(absolute)).size };
+    }),
+  );
+
+const namesIn = async (folder: string): Promise<string[]> =>
+  (await readdir(folder, { withFileTypes: true })).filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
+
+/** transformers.js keeps graphs in `onnx/` and everything else beside that folder: the folder above, when `folder` is such a one. */
+async function aboveOnnx(folder: string, names: readonly string[]): Promise<string | null> {
+  if (basename(folder) !== 'onnx' || names.includes('config.json') || names.includes('genai_config.json')) return null;
+  return (await namesIn(dirname(folder))).includes('config.json') ? dirname(folder) : null;
+}
 
 /** Finds the files of the model at `path`. Throws one line when there is none, or more than one to choose from. */
 export async function selectModel(path: string): Promise<ModelFile[]> {
@@ -54,10 +69,13 @@ export async function selectModel(path: string): Promise<ModelFile[]> {
   const stats = await stat(absolute).catch(() => null);
   if (!stats) throw new Error(`There is no file or folder ${path}.`);
   const folder = stats.isDirectory() ? absolute : dirname(absolute);
-  const names = (await readdir(folder, { withFileTypes: true })).filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
+  const names = await namesIn(folder);
   const candidates = findCandidates(names);
 
   if (stats.isDirectory() && candidates.length === 0 && names.includes('manifest.json')) return describe(await assembleModel(absolute));
+
+  const graphs = join(absolute, 'onnx');
+  if (stats.isDirectory() && candidates.length === 0 && (await stat(graphs).catch(() => null))?.isDirectory()) return selectModel(graphs);
 
   let chosen: Candidate | undefined;
   if (stats.isDirectory()) {
@@ -71,5 +89,9 @@ export async function selectModel(path: string): Promise<ModelFile[]> {
   }
   const taken = new Set(candidates.flatMap(({ files }) => files));
   const companions = chosen.selfContained ? [] : names.filter((name) => COMPANION.test(name) && !taken.has(name));
-  return describe([...chosen.files, ...companions].map((name) => join(folder, name)));
+  const files = [...chosen.files, ...companions].map((name) => join(folder, name));
+  const root = chosen.selfContained ? null : await aboveOnnx(folder, names);
+  if (root === null) return describe(files);
+  const beside = (await namesIn(root)).filter((name) => COMPANION.test(name)).map((name) => join(root, name));
+  return describe([...files, ...beside], root);
 }
