@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { PhiError } from '../workers/errors.ts';
 import type { GenerateRequest, LoadRequest } from '../workers/protocol.ts';
-import { Engine } from './engine.ts';
+import { Engine, type Recovery } from './engine.ts';
 import type { FakeScript } from './testing/fake-engine.ts';
 import { FAKE_MANIFEST, fakeThread } from './testing/fake-engine.ts';
 
@@ -36,6 +36,16 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
   );
   expect(error).toBeInstanceOf(PhiError);
   return (error as PhiError).code;
+}
+
+async function reply(engine: Engine): Promise<{ text: string; notices: string[] }> {
+  let text = '';
+  const notices: string[] = [];
+  for await (const event of engine.generate({ ...REQUEST, maxTokens: 40 })) {
+    if (event.type === 'text') text += event.text;
+    if (event.type === 'notice') notices.push(event.notice);
+  }
+  return { text, notices };
 }
 
 describe('Engine', () => {
@@ -99,16 +109,45 @@ describe('Engine', () => {
   });
 
   it('settles every pending call when the worker dies, and starts a new one at the next call', async () => {
-    const { engine, spawned } = engineWith({ die: true });
+    const { engine, spawned } = engineWith({ 'keep-dying': true });
     await engine.load(LOAD);
     const deaths: string[] = [];
     engine.onDeath((error) => deaths.push(error.code));
-    const run = async () => {
-      for await (const event of engine.generate(REQUEST)) if (event.type === 'notice') throw new Error('unexpected');
-    };
-    expect(await codeOf(run())).toBe('worker-died');
+    expect(await codeOf(reply(engine))).toBe('worker-died');
     expect(deaths).toEqual(['worker-died']);
     expect(await engine.report()).toBeNull();
+    expect(spawned()).toBe(3); // one that died, one that died again, one for the report
+  });
+
+  it.each([
+    ['a dead worker', { die: true }, 'WASM, int8'],
+    ['a lost device', { lose: true }, 'WASM, int8'],
+  ] as [string, FakeScript, string][])('goes on with a reply behind %s, token by token, and says so', async (_what, script, candidate) => {
+    const whole = engineWith({});
+    await whole.engine.load(LOAD);
+    const { text: expected } = await reply(whole.engine);
+
+    const { engine, spawned } = engineWith(script);
+    await engine.load(LOAD);
+    const steps: Recovery[] = [];
+    const deaths: string[] = [];
+    engine.onRecovery((step) => steps.push(step));
+    engine.onDeath((error) => deaths.push(error.code));
+    const { text, notices } = await reply(engine);
+    expect(text).toBe(expected);
+    expect(notices).toEqual([expect.stringContaining(candidate)]);
+    expect(deaths).toEqual([]);
+    expect(steps[0]).toEqual({ kind: 'loading', progress: null });
+    const last = steps.at(-1)!;
+    expect(last).toMatchObject({ kind: 'ready', report: { candidate } });
+    expect(last.kind === 'ready' && last.report.rejected.map(({ why }) => why).join()).toMatch(/worker ended|device was lost/);
+    expect(spawned()).toBe(2);
+  });
+
+  it('loads with the next candidate when one fails, in a fresh worker', async () => {
+    const { engine, spawned } = engineWith({ 'fail-first': true });
+    const report = await engine.load(LOAD);
+    expect(report.rejected[0]).toEqual({ what: 'WASM, int8', why: 'The first candidate fails.' });
     expect(spawned()).toBe(2);
   });
 

@@ -29,6 +29,12 @@ const HEARTBEAT_MS = 5_000;
 /** A worker that answers nothing for so long is taken for dead. A load may compile for long without coming up for air. */
 const PATIENCE_MS = 60_000;
 const LOAD_PATIENCE_MS = 240_000;
+/** A reply or a load that tells of no progress for so long is taken for stuck, although the worker answers: a GPU may never come back. */
+const STALLED_LOAD_MS = 600_000;
+/** So many times the time that a run is expected to take are waited for it. */
+const PATIENCE_RUNS = 8;
+/** Backends that one reply may lose. */
+const MOST_RECOVERIES = 4;
 /** Events and the call's own reply come through different ports; the last event may arrive a little after the reply. */
 const LAST_EVENT_MS = 1_000;
 
@@ -40,24 +46,40 @@ export interface JobOptions {
 /** Everything but `error`, which `Engine.generate` throws. */
 export type GenerateUpdate = Exclude<GenerateEvent, { type: 'error' }>;
 
+/** How the engine comes back from a lost backend or worker in the middle of a reply. */
+export type Recovery = { kind: 'loading'; progress: Progress | null } | { kind: 'ready'; report: EngineReport } | { kind: 'failed'; error: PhiError };
+
+interface Loaded {
+  request: LoadRequest;
+  report: EngineReport;
+  /** Candidates that failed during this visit. */
+  avoid: { candidate: string; why: string }[];
+}
+
 interface Life {
   thread: EngineThread;
   api: Remote<EngineApi>;
   pending: Set<(error: PhiError) => void>;
   loads: number;
+  replies: number;
   missedBeats: number;
+  /** Beats without a word of progress while a load or a reply is under way. */
+  stalledBeats: number;
   heartbeat: ReturnType<typeof setInterval>;
 }
 
 /**
  * The page's only handle on the engine worker. Every method rejects with a `PhiError`. The death of the worker settles every call
- * that is under way with `worker-died`; the next call starts a new worker, with nothing loaded.
+ * that is under way with `worker-died`; the next call starts a new worker, with nothing loaded. Backends that fail are left behind: a load goes on
+ * with the next one, and so does a reply, from its last token; each time in a fresh worker, because a failed backend may leave ONNX Runtime unusable.
  */
 export class Engine {
   readonly #spawn: () => EngineThread;
   #life: Life | null = null;
   #jobs = 0;
   readonly #mourners = new Set<(error: PhiError) => void>();
+  readonly #watchers = new Set<(step: Recovery) => void>();
+  #loaded: Loaded | null = null;
 
   constructor(spawn: () => EngineThread = spawnEngineWorker) {
     installErrorTransfer();
@@ -99,12 +121,45 @@ export class Engine {
     return this.#call((api) => api.remove(model));
   }
 
-  load(request: LoadRequest, options: JobOptions = {}): Promise<EngineReport> {
+  async load(request: LoadRequest, options: JobOptions = {}): Promise<EngineReport> {
+    this.#loaded = null;
+    const avoid = [...(request.avoid ?? [])];
+    const report = await this.#loadAvoiding(request, avoid, options);
+    this.#loaded = { request: { ...request, forgive: undefined }, report, avoid };
+    return report;
+  }
+
+  /** Loads with whatever works; what fails on the way is added to `avoid`. */
+  async #loadAvoiding(request: LoadRequest, avoid: Loaded['avoid'], options: JobOptions): Promise<EngineReport> {
+    for (;;) {
+      let trying: string | null = null;
+      const onProgress = (progress: Progress) => {
+        if (progress.phase === 'compile') trying = progress.what;
+        options.onProgress?.(progress);
+      };
+      try {
+        return await this.#loadOnce({ ...request, avoid }, { ...options, onProgress });
+      } catch (cause) {
+        const error = PhiError.from(cause);
+        const candidate = error.detail?.['candidate'] ?? trying;
+        const known = avoid.some((one) => one.candidate === candidate);
+        if (typeof candidate !== 'string' || known || options.signal?.aborted || !isBackendFailure(error)) throw error;
+        avoid.push({ candidate, why: error.message });
+        if (this.#life) this.#bury(this.#life, 'a backend failed in it', { tell: false });
+      }
+    }
+  }
+
+  #loadOnce(request: LoadRequest, options: JobOptions): Promise<EngineReport> {
     return this.#job(options.signal, async (api, job) => {
       const life = this.#life;
+      const onProgress = (progress: Progress) => {
+        if (life) life.stalledBeats = 0;
+        options.onProgress?.(progress);
+      };
       if (life) life.loads++;
       try {
-        return await api.load(job, request, progressProxy(options));
+        return await api.load(job, request, proxy(onProgress));
       } finally {
         if (life) life.loads--;
       }
@@ -112,7 +167,12 @@ export class Engine {
   }
 
   unload(): Promise<void> {
+    this.#loaded = null;
     return this.#call((api) => api.unload());
+  }
+
+  forgetProbes(): Promise<void> {
+    return this.#call((api) => api.forgetProbes());
   }
 
   report(): Promise<EngineReport | null> {
@@ -128,14 +188,69 @@ export class Engine {
   }
 
   /**
-   * Streams a reply. The last event is `end`, also after a soft stop by `signal` (reason `cancelled`); an error event or a dead
-   * worker throws. Leaving the loop early stops the reply.
+   * Streams a reply. The last event is `end`, also after a soft stop by `signal` (reason `cancelled`); an error that nothing else can
+   * be done about throws. A backend or worker that is lost meanwhile costs time, and a notice, but no token. Leaving the loop early stops the reply.
    */
   async *generate(request: GenerateRequest, signal?: AbortSignal): AsyncGenerator<GenerateUpdate, void, void> {
+    const ids = [...(request.resume ?? [])];
+    for (let losses = 0; ; losses++) {
+      try {
+        for await (const event of this.#stream({ ...request, resume: ids }, signal)) {
+          if (event.type === 'text') ids.push(...event.ids);
+          yield event;
+        }
+        return;
+      } catch (cause) {
+        const error = PhiError.from(cause);
+        const loaded = this.#loaded;
+        if (!loaded || signal?.aborted || losses >= MOST_RECOVERIES || !canRecover(error, loaded.report, losses)) throw this.#givenUp(error);
+        const report = await this.#recover(loaded, error, losses, signal);
+        yield { type: 'notice', notice: `${error.message} The reply goes on with ${report.candidate}.` };
+      }
+    }
+  }
+
+  /** Loads the model again with what is left, in a fresh worker. */
+  async #recover(loaded: Loaded, error: PhiError, losses: number, signal: AbortSignal | undefined): Promise<EngineReport> {
+    const { candidate } = loaded.report;
+    // A worker that ends says nothing about its backend, unless it happens again.
+    const again = error.code === 'worker-died' && losses === 0;
+    if (!again) loaded.avoid.push({ candidate, why: error.message });
+    if (this.#life) this.#bury(this.#life, 'its backend was lost', { tell: false });
+    this.#tell({ kind: 'loading', progress: null });
+    try {
+      const onProgress = (progress: Progress) => this.#tell({ kind: 'loading', progress });
+      const report = await this.#loadAvoiding(loaded.request, loaded.avoid, { signal, onProgress });
+      if (again) report.rejected.unshift({ what: candidate, why: `${error.message} It was started again.` });
+      this.#loaded = { ...loaded, report };
+      this.#tell({ kind: 'ready', report });
+      return report;
+    } catch (cause) {
+      throw this.#givenUp(PhiError.from(cause));
+    }
+  }
+
+  /** After a failure that cost the engine what it had loaded. */
+  #givenUp(error: PhiError): PhiError {
+    if (this.#loaded && !this.#life) {
+      this.#loaded = null;
+      if (error.code === 'worker-died') for (const listener of this.#mourners) listener(error);
+      else this.#tell({ kind: 'failed', error });
+    }
+    return error;
+  }
+
+  async *#stream(request: GenerateRequest, signal?: AbortSignal): AsyncGenerator<GenerateUpdate, void, void> {
+    const life = this.#living();
+    life.replies++;
+    life.stalledBeats = 0;
     const events = new AsyncQueue<GenerateEvent>();
     const left = new AbortController();
     const stop = signal ? AbortSignal.any([signal, left.signal]) : left.signal;
-    const onEvent = proxy((event: GenerateEvent) => events.push(event));
+    const onEvent = proxy((event: GenerateEvent) => {
+      life.stalledBeats = 0;
+      events.push(event);
+    });
     const call = this.#job(stop, (api, job) => api.generate(job, request, onEvent)).then(
       () => setTimeout(() => events.close(), LAST_EVENT_MS),
       (error: unknown) => events.fail(error),
@@ -150,13 +265,27 @@ export class Engine {
       }
       throw new PhiError('internal', 'The reply ended without its closing event.');
     } finally {
+      life.replies--;
       if (!ended) left.abort();
       const timer = await call;
       if (timer !== undefined) clearTimeout(timer);
     }
   }
 
-  /** Hears of every death of a worker, after the pending calls were settled. Returns a function that unsubscribes. */
+  /** Hears how a reply gets another backend or worker under it. Returns a function that unsubscribes. */
+  onRecovery(listener: (step: Recovery) => void): () => void {
+    this.#watchers.add(listener);
+    return () => this.#watchers.delete(listener);
+  }
+
+  #tell(step: Recovery): void {
+    for (const listener of this.#watchers) listener(step);
+  }
+
+  /**
+   * Hears of every death of a worker, after the pending calls were settled, unless the engine sees to it itself (see onRecovery). Returns a function
+   * that unsubscribes.
+   */
   onDeath(listener: (error: PhiError) => void): () => void {
     this.#mourners.add(listener);
     return () => this.#mourners.delete(listener);
@@ -164,7 +293,7 @@ export class Engine {
 
   /** Ends the worker at once; its memory goes back to the system. Pending calls reject with `code`: `cancelled` where somebody wanted it so. */
   terminate(why = 'it was stopped on request', code: 'worker-died' | 'cancelled' = 'worker-died'): void {
-    if (this.#life) this.#bury(this.#life, why, code);
+    if (this.#life) this.#bury(this.#life, why, { code });
   }
 
   #living(): Life {
@@ -175,7 +304,9 @@ export class Engine {
       api: wrap<EngineApi>(thread.endpoint),
       pending: new Set(),
       loads: 0,
+      replies: 0,
       missedBeats: 0,
+      stalledBeats: 0,
       heartbeat: setInterval(() => this.#beat(life), HEARTBEAT_MS),
     };
     thread.endpoint.addEventListener('message', () => (life.missedBeats = 0));
@@ -187,16 +318,27 @@ export class Engine {
   /** Counts beats rather than time, so that a suspended tab does not wake up to a dead engine. */
   #beat(life: Life): void {
     if (life.pending.size === 0) {
-      life.missedBeats = 0;
+      life.missedBeats = life.stalledBeats = 0;
       return;
     }
     if (life.missedBeats === 0) life.api.report().catch(() => undefined); // Any answer is a sign of life, a rejection too.
     life.missedBeats++;
-    const patience = life.loads > 0 ? LOAD_PATIENCE_MS : PATIENCE_MS;
-    if (life.missedBeats * HEARTBEAT_MS > patience) this.#bury(life, `it has not answered for ${patience / 1000} s`);
+    // While WASM computes it cannot answer: a slow device gets the time that its own self-test says it needs.
+    const runs = Math.max(PATIENCE_MS, PATIENCE_RUNS * (this.#loaded?.report.runMs ?? 0));
+    const patience = life.loads > 0 ? LOAD_PATIENCE_MS : runs;
+    if (life.missedBeats * HEARTBEAT_MS > patience) this.#bury(life, `it has not answered for ${Math.round(patience / 1000)} s`);
+    if (life.loads + life.replies === 0) return;
+    life.stalledBeats++;
+    const stalled = life.loads > 0 ? STALLED_LOAD_MS : runs;
+    if (life.stalledBeats * HEARTBEAT_MS > stalled) this.#bury(life, `the device has not come back with a result for ${Math.round(stalled / 1000)} s`);
   }
 
-  #bury(life: Life, why: string, code: 'worker-died' | 'cancelled' = 'worker-died'): void {
+  /** `tell`: false where the engine itself goes on in a fresh worker. */
+  #bury(
+    life: Life,
+    why: string,
+    { code = 'worker-died', tell = life.replies === 0 || this.#loaded === null }: { code?: 'worker-died' | 'cancelled'; tell?: boolean } = {},
+  ): void {
     if (this.#life !== life) return;
     this.#life = null;
     clearInterval(life.heartbeat);
@@ -205,7 +347,7 @@ export class Engine {
     const error = new PhiError(code, `The engine's worker ended: ${why}. The conversation is kept; load the model again to go on.`);
     for (const reject of life.pending) reject(error);
     life.pending.clear();
-    for (const listener of this.#mourners) listener(error);
+    if (tell) for (const listener of this.#mourners) listener(error);
   }
 
   #call<T>(start: (api: Remote<EngineApi>) => Promise<T>): Promise<T> {
@@ -242,3 +384,10 @@ export class Engine {
 function progressProxy(options: JobOptions): (progress: Progress) => void {
   return proxy((progress: Progress) => options.onProgress?.(progress));
 }
+
+/** What another backend, or the same in a fresh worker, may do better. */
+const isBackendFailure = ({ code }: PhiError): boolean => ['backend', 'device-lost', 'out-of-memory', 'worker-died', 'internal'].includes(code);
+
+/** WASM is the last backend: nothing but the loss of its worker is mended by loading again, and that once. */
+const canRecover = (error: PhiError, { backend }: EngineReport, losses: number): boolean =>
+  backend === 'wasm' ? error.code === 'worker-died' && losses === 0 : isBackendFailure(error);

@@ -1,7 +1,8 @@
 /** The engine: one loaded model, its store, and the jobs that the page asks for. Exposed by engine.worker.ts. */
-import { chooseDecoder } from './backends/choose.ts';
+import { walkChain } from './backends/chain.ts';
 import { SELF_TEST_TEXT } from './backends/self-test.ts';
 import type { FormShelf } from './backends/ort.ts';
+import { ProbeMemory } from './backends/probe-memory.ts';
 import type { Decoder } from './backends/types.ts';
 import { identify } from './checkpoint/identify.ts';
 import { openCheckpoint } from './checkpoint/open.ts';
@@ -124,10 +125,19 @@ export class Engine implements EngineApi {
     const talk = conversation(createTokenizer(checkpoint.tokenizer), checkpoint);
     const onPrepare = (done: number, total: number) => onProgress({ phase: 'prepare', done, total, what: 'weights' });
     const shelf = (form: string, version: number) => this.#shelf(stored, form, version);
-    const selfTestIds = () => talk.tokenizer.encode(SELF_TEST_TEXT);
-    const mayKeep = (bytes: number) => this.#store.mayKeepForm(bytes);
-    const wish = { ...request, form: request.form ?? ('auto' as const), shelf, mayKeep, files, selfTestIds, signal };
-    const { decoder, rejected } = await chooseDecoder(checkpoint, wish, onPrepare);
+    const wish = {
+      ...request,
+      form: request.form ?? ('auto' as const),
+      shelf,
+      mayKeep: (bytes: number) => this.#store.mayKeepForm(bytes),
+      files,
+      signal,
+      model: `${stored.id}@${stored.storedAt}`,
+      selfTestIds: talk.tokenizer.encode(SELF_TEST_TEXT),
+      memory: await ProbeMemory.open(request.forgive ?? false),
+      onTry: (what: string) => onProgress({ phase: 'compile', what }),
+    };
+    const { decoder, rejected, scored, notes } = await walkChain(checkpoint, wish, onPrepare);
     try {
       signal.throwIfAborted();
       onProgress({ phase: 'warm-up' });
@@ -137,8 +147,10 @@ export class Engine implements EngineApi {
         name: stored.name,
         checkpoint,
         decoder,
-        asked: { backend: request.backend, device: request.device ?? null },
+        asked: { backend: request.backend, device: request.device ?? null, form: wish.form, power: request.power },
         rejected,
+        scored,
+        notes: [...checkpoint.notes, ...notes],
         loadMs: performance.now() - started,
         warmUpMs,
       });
@@ -207,6 +219,10 @@ export class Engine implements EngineApi {
   abort(job: JobId): Promise<void> {
     this.#jobs.get(job)?.abort();
     return Promise.resolve();
+  }
+
+  async forgetProbes(): Promise<void> {
+    await (await ProbeMemory.open(false)).forgetAll();
   }
 
   #need(): Loaded {

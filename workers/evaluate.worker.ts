@@ -1,6 +1,9 @@
 /** Entry of the evaluation worker: the app's own engine, driven by token ids (see evaluate-protocol.ts). */
 import { expose } from 'comlink';
-import { chooseDecoder } from './backends/choose.ts';
+import { walkChain, type ChainRequest } from './backends/chain.ts';
+import { pinnedDecoder } from './backends/choose.ts';
+import { ProbeMemory } from './backends/probe-memory.ts';
+import { SELF_TEST_TEXT } from './backends/self-test.ts';
 import type { Decoder } from './backends/types.ts';
 import { openCheckpoint } from './checkpoint/open.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
@@ -25,7 +28,10 @@ class Evaluator implements EvaluateApi {
     const started = performance.now();
     const sources = new Map(files.map((file) => [file.path, httpSource(file.path, file.url, file.bytes)]));
     const checkpoint = await openCheckpoint(sources);
-    const { decoder, rejected } = await chooseDecoder(checkpoint, { ...options, files: sources });
+    const { backend } = options;
+    const wish = { ...options, files: sources };
+    const { decoder, rejected } =
+      backend === 'auto' ? await walkAll(checkpoint, wish) : { decoder: await pinnedDecoder(checkpoint, { ...wish, backend }), rejected: [] };
     this.#open = { checkpoint, decoder };
     return engineReport({
       model: files[0]?.path ?? '',
@@ -105,6 +111,23 @@ class Evaluator implements EvaluateApi {
     const model = this.#model;
     model.tokenizer ??= createTokenizer(model.checkpoint.tokenizer);
     return model.tokenizer.encode(text, { special: false });
+  }
+}
+
+/** The chain in one worker: here nobody starts a fresh one behind a backend that failed. */
+async function walkAll(checkpoint: Checkpoint, options: EvaluateOptions) {
+  const memory = await ProbeMemory.open(false);
+  const selfTestIds = createTokenizer(checkpoint.tokenizer).encode(SELF_TEST_TEXT);
+  const avoid: NonNullable<ChainRequest['avoid']>[number][] = [];
+  for (;;) {
+    try {
+      return await walkChain(checkpoint, { ...options, memory, model: checkpoint.config.name, selfTestIds, avoid });
+    } catch (cause) {
+      const { message, detail } = PhiError.from(cause);
+      const candidate = detail?.['candidate'];
+      if (typeof candidate !== 'string' || avoid.some((one) => one.candidate === candidate)) throw cause;
+      avoid.push({ candidate, why: message });
+    }
   }
 }
 

@@ -70,12 +70,13 @@ export type Progress =
   | { phase: 'download' | 'import'; bytesDone: number; bytesTotal: number; bytesPerSecond: number; secondsLeft: number | null }
   | { phase: 'verify'; bytesDone: number; bytesTotal: number }
   | { phase: 'prepare'; done: number; total: number; what: string }
+  /** `what`: the candidate that is being tried ("WebGPU, int4"). */
   | { phase: 'compile'; what: string }
   | { phase: 'warm-up' };
 
 export interface LoadRequest {
   model: string;
-  /** 'auto' walks the chain of backends; anything else pins one. */
+  /** 'auto' walks the chain of backends; anything else goes first, and the chain follows when it fails. */
   backend: BackendId | 'auto';
   device?: DeviceWish;
   form?: WeightForm | 'auto';
@@ -85,14 +86,20 @@ export interface LoadRequest {
   /** WASM: consecutive workers that the model is cut into; absent: as few as hold it. */
   stages?: number;
   power?: 'low-power' | 'high-performance';
+  /** Candidates that failed in an earlier worker of this visit, by name, and why. */
+  avoid?: { candidate: string; why: string }[];
+  /** The last load was ended in order (a cancel, a closed tab): what it was trying then is not held against it. */
+  forgive?: boolean;
 }
 
 /** What really runs. Nothing here is assumed from what was asked. */
 export interface EngineReport {
   model: string;
   name: string;
+  /** What runs, as `rejected` and `LoadRequest.avoid` name it: "WebNN (NPU), int4". */
+  candidate: string;
   backend: BackendId;
-  asked: { backend: BackendId | 'auto'; device: DeviceWish | null };
+  asked: { backend: BackendId | 'auto'; device: DeviceWish | null; form?: WeightForm | 'auto'; power?: LoadRequest['power'] };
   /** "CPU, 2 threads", "NVIDIA ...", `MLGraph.devices`. */
   device: string;
   form: WeightForm;
@@ -113,6 +120,12 @@ export interface EngineReport {
   threads: number;
   /** Every backend, device and form passed over, with the reason in words. */
   rejected: { what: string; why: string }[];
+  /** Loss of the built-in sentence in nats a token, and what a model that knows the language stays below. */
+  selfTest?: { nll: number; limit: number };
+  /** Things worth telling a person about the model. */
+  notes?: string[];
+  /** A run (a chunk of a prompt, a few tokens of a reply) is expected to take at most so long: the watchdog's measure. */
+  runMs?: number;
 }
 
 export interface Sampling {
@@ -143,6 +156,11 @@ export interface GenerateRequest {
   continueLast?: boolean;
   /** What the reply before left out of its context, see `ContextFit.dropped`. */
   droppedBefore?: number;
+  /**
+   * Tokens of this very reply that were generated before its backend was lost, in order: it goes on behind them as if nothing had happened. Their
+   * text is not sent again.
+   */
+  resume?: number[];
 }
 
 /** How a conversation lies in the context of the loaded model. */
@@ -173,8 +191,13 @@ export type GenerateEvent =
   /** First: what of the conversation the reply is made from. */
   | { type: 'context'; fit: ContextFit }
   | { type: 'prefill'; done: number; total: number }
+<<<<<<< HEAD
   | { type: 'text'; text: string; tokens: number }
   /** 'rope-switch': LongRoPE took its long factors and read everything again. Anything else is said as it stands. */
+=======
+  /** `tokens`: how many the reply has by now. `ids`: those since the last event; the text of the last of them may still be held back. */
+  | { type: 'text'; text: string; tokens: number; ids: number[] }
+>>>>>>> 1281a6f (WIP chain)
   | { type: 'notice'; notice: string }
   | { type: 'end'; reason: StopReason; stats: GenerateStats }
   | { type: 'error'; error: ErrorShape };
@@ -233,4 +256,6 @@ export interface EngineApi {
   /** What `generate` would make of the request. */
   fit(request: Pick<GenerateRequest, 'messages' | 'maxTokens' | 'droppedBefore'>): Promise<ContextFit>;
   abort(job: JobId): Promise<void>;
+  /** Forgets what was found out about backends and forms on this device: the next load tries everything anew. */
+  forgetProbes(): Promise<void>;
 }

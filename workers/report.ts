@@ -1,3 +1,5 @@
+import { candidateName } from './backends/candidate.ts';
+import type { Scored } from './backends/self-test.ts';
 import type { Decoder } from './backends/types.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
 import type { EngineReport } from './protocol.ts';
@@ -12,6 +14,8 @@ export function engineReport({
   rejected,
   loadMs,
   warmUpMs,
+  scored,
+  notes = [],
 }: {
   model: string;
   /** As the page shows it; files' own names read badly ("Smollm2 135M 8k Lc100K Mix1 Ep2"). */
@@ -22,11 +26,14 @@ export function engineReport({
   rejected: EngineReport['rejected'];
   loadMs: number;
   warmUpMs: number;
+  scored?: Scored;
+  notes?: string[];
 }): EngineReport {
-  const { backend, device, form, weightError, graphs, widths, nodesOnWasm, threads, bytesHeld, prepareMs, compileMs } = decoder.facts;
+  const { backend, wish, device, form, weightError, graphs, widths, nodesOnWasm, threads, bytesHeld, prepareMs, compileMs } = decoder.facts;
   return {
     model,
     name,
+    candidate: candidateName({ backend, device: wish, form }),
     backend,
     asked,
     device,
@@ -44,5 +51,7 @@ export function engineReport({
     warmUpMs,
     threads,
     rejected,
+    ...(scored && { selfTest: { nll: scored.nll, limit: scored.limit }, runMs: scored.msPerToken * decoder.chunkTokens }),
+    ...(notes.length > 0 && { notes }),
   };
 }

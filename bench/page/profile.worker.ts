@@ -1,7 +1,7 @@
 /** Decodes with ONNX Runtime's profiler on or off: the engine's own decoder, its sessions wrapped so that each run is timed. */
 import { expose } from 'comlink';
 import type { InferenceSession } from 'onnxruntime-web';
-import { chooseDecoder } from '../../workers/backends/choose.ts';
+import { pinnedDecoder } from '../../workers/backends/choose.ts';
 import { loadOrt, preferredBuild, type Ort } from '../../workers/backends/ort.ts';
 import type { Choice, Decoder } from '../../workers/backends/types.ts';
 import { openCheckpoint } from '../../workers/checkpoint/open.ts';
@@ -77,7 +77,7 @@ const api = {
     const blob = await (await fetch(modelUrl)).blob();
     const checkpoint = await openCheckpoint(new Map([['starter.gguf', blobSource('starter.gguf', blob)]]));
     const watched = watchSessions(await loadOrt(preferredBuild(), threads), profiled);
-    const { decoder } = await chooseDecoder(checkpoint, { backend, form: 'auto', threads, contextLength: 2048 });
+    const decoder = await pinnedDecoder(checkpoint, { backend, form: 'auto', threads, contextLength: 2048 });
     await fill(decoder, context);
 
     const seen = new Float32Array(checkpoint.config.vocab);

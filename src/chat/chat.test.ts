@@ -129,12 +129,22 @@ describe('Chat', () => {
     expect(path()[1]?.content.split(' ')).toHaveLength(8);
   });
 
-  it('keeps the conversation when the worker dies, and loads the model again once', async () => {
-    const { models, chat, path } = setUp({ die: true });
+  it('keeps the conversation when the worker keeps dying, and loads the model again once', async () => {
+    const { models, chat, path } = setUp({ 'keep-dying': true });
     await models.start();
     await chat.send('Hello', () => undefined);
     expect(path()[1]).toMatchObject({ reply: { state: 'partial', error: { code: 'worker-died' } } });
     await vi.waitFor(() => expect(models.phase.kind).toBe('ready'));
+  });
+
+  it('goes on with the reply when the backend is lost, and says what happened', async () => {
+    const { models, chat, path } = setUp({ lose: true });
+    await models.start();
+    expect(models.report?.candidate).toBe('WebGPU, int4');
+    await chat.send('Hello', () => undefined);
+    expect(path()[1]).toMatchObject({ reply: { state: 'done', reason: 'end', notices: [expect.stringContaining('The reply goes on with WASM')] } });
+    expect(path()[1]?.content).toMatch(/^Of course\..*seen\.$/);
+    expect(models.report?.rejected[0]).toEqual({ what: 'WebGPU, int4', why: 'WebGPU: the GPU device was lost (test).' });
   });
 
   it('gives up on a worker that dies again before it has answered', async () => {

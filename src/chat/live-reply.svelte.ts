@@ -56,9 +56,10 @@ export class LiveReply {
     return this.#thoughtMs;
   }
 
+  /** `tokens`: of the whole reply by now. */
   append(text: string, tokens: number): void {
     this.#text += text;
-    this.#tokens += tokens;
+    this.#tokens = tokens;
     if (this.#thinks) this.#timeThought();
     if (this.#frame === 0) this.#frame = requestAnimationFrame(this.#render);
   }

@@ -43,6 +43,10 @@ export class ModelSession {
     this.#engine = engine;
     this.#settings = settings;
     engine.onDeath((error) => void this.#afterDeath(error));
+    engine.onRecovery((step) => {
+      if (step.kind === 'failed') this.#fail(step.error, 'running');
+      else this.#set(step);
+    });
   }
 
   get phase(): ModelPhase {

@@ -32,12 +32,18 @@ export interface FakeScript {
   slow?: boolean;
   /** Replies fail half-way. */
   error?: boolean;
-  /** The worker dies half-way through a reply. */
+  /** The worker dies half-way through a reply, once. */
   die?: boolean;
+  /** It dies again whenever the reply goes on. */
+  'keep-dying'?: boolean;
+  /** It runs on WebGPU, whose device is lost half-way through a reply. */
+  lose?: boolean;
   /** The browser refuses to store the model. */
   quota?: boolean;
   /** The load fails. */
   'load-error'?: boolean;
+  /** The first candidate that is tried does not work. */
+  'fail-first'?: boolean;
   /** Aborts are ignored: only terminating helps. */
   deaf?: boolean;
   /** A context of 128 tokens. */
@@ -189,10 +195,12 @@ class FakeEngine implements EngineApi {
     if (this.#script['load-error'])
       throw new PhiError('out-of-memory', 'The model needs 540 MB and the tab could not get it. Close other tabs, or choose a smaller model.');
     onProgress({ phase: 'compile', what: 'WASM, int8' });
+    if (this.#script['fail-first'] && !request.avoid?.length) throw new PhiError('backend', 'The first candidate fails.', { candidate: 'WASM, int8' });
     await this.#wait(150);
     onProgress({ phase: 'warm-up' });
     await this.#wait(150);
-    this.#report = fakeReport(request, this.#script.short ? 128 : 8192);
+    const lost = request.avoid?.some(({ candidate }) => candidate.startsWith('WebGPU')) ?? false;
+    this.#report = fakeReport(request, this.#script.short ? 128 : 8192, this.#script.lose === true && !lost);
     return this.#report;
   }
 
@@ -218,17 +226,20 @@ class FakeEngine implements EngineApi {
     }
     const first = performance.now() - started;
     const pieces = pickReply(request).match(/\s*\S+/g) ?? [];
-    let tokens = 0;
+    let tokens = request.resume?.length ?? 0;
     let cancelled = false;
-    for (const text of pieces) {
+    for (const text of pieces.slice(tokens)) {
       if (this.#aborted.has(job) && !this.#script.deaf) cancelled = true;
       if (cancelled || tokens >= request.maxTokens) break;
       if (tokens === 8 && this.#script.error)
         return onEvent({ type: 'error', error: { code: 'device-lost', message: 'The GPU went away in the middle of the reply.' } });
-      if (tokens === 8 && this.#script.die) this.#die();
+      const dies = this.#script['keep-dying'] ?? (this.#script.die && !request.resume?.length);
+      if (tokens === 8 && dies) this.#die();
+      if (tokens === 8 && this.#report.backend === 'webgpu')
+        return onEvent({ type: 'error', error: { code: 'device-lost', message: 'WebGPU: the GPU device was lost (test).' } });
       if (this.terminated) return;
-      onEvent({ type: 'text', text, tokens: 1 });
       tokens++;
+      onEvent({ type: 'text', text, tokens, ids: [tokens] });
       await this.#wait(this.#script.slow ? 120 : 12);
     }
     const seconds = (performance.now() - started - first) / 1000;
@@ -260,6 +271,10 @@ class FakeEngine implements EngineApi {
 
   get #slots(): number {
     return this.#report?.contextLength ?? 8192;
+  }
+
+  forgetProbes() {
+    return Promise.resolve();
   }
 
   abort(job: string) {
@@ -299,14 +314,15 @@ function countFakeTokens(messages: ChatMessage[]): number {
   return messages.reduce((sum, message) => sum + 4 + Math.ceil(message.content.length / 4), 3);
 }
 
-function fakeReport(request: LoadRequest, slots: number): EngineReport {
+function fakeReport(request: LoadRequest, slots: number, gpu: boolean): EngineReport {
   return {
     model: request.model,
     name: FAKE_MANIFEST.name,
-    backend: 'wasm',
+    candidate: gpu ? 'WebGPU, int4' : 'WASM, int8',
+    backend: gpu ? 'webgpu' : 'wasm',
     asked: { backend: request.backend, device: request.device ?? null },
-    device: 'CPU, 2 threads',
-    form: 'int8',
+    device: gpu ? 'WebGPU on a fake' : 'CPU, 2 threads',
+    form: gpu ? 'int4' : 'int8',
     graphs: 1,
     nodesOnWasm: 0,
     contextLength: request.contextLength || slots,
@@ -317,7 +333,10 @@ function fakeReport(request: LoadRequest, slots: number): EngineReport {
     compileMs: 410,
     warmUpMs: 230,
     threads: request.threads ?? 2,
+    selfTest: { nll: 3.12, limit: 6.47 },
+    runMs: 800,
     rejected: [
+      ...(request.avoid ?? []).map(({ candidate, why }) => ({ what: candidate, why })),
       { what: 'WebNN, NPU', why: 'navigator.ml is absent: this browser has no WebNN, or it is behind a flag.' },
       { what: 'WebGPU', why: 'requestAdapter() gave null.' },
     ],

@@ -31,7 +31,7 @@ export async function loadOrt(build: OrtBuild, threads: number): Promise<Ort> {
     return await ort;
   } catch (error) {
     loaded = undefined; // a failed download must not be remembered
-    throw new PhiError('backend', `ONNX Runtime could not be loaded: ${PhiError.from(error).message}`, undefined, { cause: error });
+    throw new PhiError('network', `ONNX Runtime could not be loaded: ${PhiError.from(error).message}`, undefined, { cause: error });
   }
 }
 

@@ -13,7 +13,7 @@ export interface WebnnGraphs {
 }
 
 /** Above it a device counts as a CPU, whatever it is called. */
-const CPU_RATIO = 1.7;
+export const CPU_RATIO = 1.7;
 
 /**
  * On a CPU every token of a run costs (16 take three times as long as one), so tokens are decoded one at a time. LiteRT repacks a matrix that is

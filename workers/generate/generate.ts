@@ -21,6 +21,8 @@ export interface TokenOptions {
   maxTokens: number;
   /** End tokens: sent, then nothing more. */
   eos: readonly number[];
+  /** Tokens at the end of the prompt that were chosen with the same seed before: the random numbers go on behind theirs. */
+  skip?: number;
   signal?: AbortSignal;
   onPrefill?: (done: number, total: number) => void;
 }
@@ -30,8 +32,9 @@ export interface TokenOptions {
  * The consumer may stop early by leaving its loop; the cache stays valid for the next call.
  */
 export async function* generateTokens(sequence: Sequence, prompt: readonly number[], options: TokenOptions): AsyncGenerator<TokenEvent> {
-  const { sampling, maxTokens, eos, signal, onPrefill } = options;
+  const { sampling, maxTokens, eos, skip = 0, signal, onPrefill } = options;
   const random = uniforms(sampling.seed);
+  for (let i = 0; i < skip; i++) random();
   const seen = new Float32Array(sequence.config.vocab);
   for (const id of prompt) seen[id] = 1;
   const choice = (steps: number): Choice => ({ sampling, randoms: Float32Array.from({ length: steps }, random), seen, stop: eos });

@@ -17,27 +17,33 @@ export async function generateReply(
   signal: AbortSignal,
   onEvent: (event: GenerateEvent) => void,
 ): Promise<void> {
+  const resumed = request.resume ?? [];
   const { slots } = sequence.decoder;
   const { messages, dropped, tokens } = fitRequest(conversation, slots, request);
   onEvent({ type: 'context', fit: { tokens, dropped: dropped.length, over: 0 } });
   const encoded = conversation.encode(messages, { continueLast: request.continueLast });
-  const prompt = keepIds(conversation.tokenizer, sequence.ids, encoded);
+  const prompt = [...keepIds(conversation.tokenizer, sequence.ids, encoded), ...resumed];
   const text = new ReplyText(conversation.tokenizer, { stop: request.stop ?? [], continues: request.continueLast ?? false });
   const ends = [...new Set([...eos, ...conversation.tokenizer.ends])];
-  const stats = new Stats(prompt.length);
-  const maxTokens = Math.min(request.maxTokens, slots - prompt.length);
-  let reason: StopReason = maxTokens < request.maxTokens ? 'context-full' : 'max-tokens';
+  const stats = new Stats(prompt.length - resumed.length, resumed.length);
+  const wanted = request.maxTokens - resumed.length;
+  const maxTokens = Math.min(wanted, slots - prompt.length);
+  let reason: StopReason = maxTokens < wanted ? 'context-full' : 'max-tokens';
+  for (const id of resumed) text.push(id); // shown already, but for what is held back
   const options = {
     sampling: request.sampling,
     maxTokens,
     eos: ends,
+    skip: resumed.length,
     signal,
     onPrefill: (done: number, total: number) => onEvent({ type: 'prefill', done, total }),
   };
   /** What the template has written of the reply: comes with its first token. */
-  let opening = request.continueLast ? '' : conversation.opening(messages);
+  let opening = request.continueLast || resumed.length > 0 ? '' : conversation.opening(messages);
   try {
-    for await (const event of generateTokens(sequence, prompt, options)) {
+    // A backend with a shorter context may leave no room for a reply that was under way.
+    const events = maxTokens > 0 ? generateTokens(sequence, prompt, options) : [];
+    for await (const event of events) {
       if (event.type === 'rope-switch') {
         onEvent({ type: 'notice', notice: 'rope-switch' });
         continue;
@@ -61,7 +67,7 @@ export async function generateReply(
           break;
         }
       }
-      if (out) onEvent({ type: 'text', text: out, tokens: stats.generated });
+      onEvent({ type: 'text', text: out, tokens: stats.generated, ids });
       if (stopped) break;
       if (signal.aborted) {
         reason = 'cancelled';
@@ -75,7 +81,7 @@ export async function generateReply(
     reason = 'cancelled';
   }
   const rest = reason === 'stop-string' ? '' : text.flush();
-  if (rest) onEvent({ type: 'text', text: rest, tokens: stats.generated });
+  if (rest) onEvent({ type: 'text', text: rest, tokens: stats.generated, ids: [] });
   onEvent({ type: 'end', reason, stats: stats.report(sequence.length) });
 }
 
@@ -104,20 +110,24 @@ export function measureRequest(conversation: Conversation, slots: number, reques
 
 class Stats {
   readonly #promptTokens: number;
+  readonly #resumed: number;
   #prefilled = 0;
   #firstMs = 0;
   #decodeMs = 0;
-  generated = 0;
+  /** Of the whole reply. */
+  generated: number;
 
-  constructor(promptTokens: number) {
+  constructor(promptTokens: number, resumed: number) {
     this.#promptTokens = promptTokens;
+    this.#resumed = resumed;
+    this.generated = resumed;
   }
 
   add(event: { type: 'first'; computed: number; ms: number } | { type: 'tokens'; ids: number[]; ms: number }): void {
     if (event.type === 'first') {
       this.#prefilled = event.computed;
       this.#firstMs = event.ms;
-      this.generated = 1;
+      this.generated++;
     } else {
       this.generated += event.ids.length;
       this.#decodeMs += event.ms;
@@ -133,7 +143,7 @@ class Stats {
       contextTokens,
       timeToFirstTokenMs: this.#firstMs,
       prefillTokensPerSecond: perSecond(this.#prefilled, this.#firstMs),
-      decodeTokensPerSecond: perSecond(this.generated - 1, this.#decodeMs),
+      decodeTokensPerSecond: perSecond(this.generated - this.#resumed - 1, this.#decodeMs),
     };
   }
 }
