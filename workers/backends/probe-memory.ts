@@ -95,7 +95,7 @@ export function parseFinding(value: unknown): Finding | null {
   if (state === 'trying') return { state };
   if (state === 'bad' && typeof why === 'string') return { state, why };
   if (state !== 'good') return null;
-  const numbers = Array.isArray(logprobs) && logprobs.every((one) => typeof one === 'number') ? (logprobs) : undefined;
+  const numbers = Array.isArray(logprobs) && logprobs.every((one) => typeof one === 'number') ? logprobs : undefined;
   return { state, ...(typeof ms === 'number' && { ms }), ...(numbers && { logprobs: numbers }) };
 }
 
