@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
-import { defaultClientConditions, defineConfig } from 'vite';
+import { defaultClientConditions, defineConfig, type Plugin } from 'vite';
 import { supplyChain } from './scripts/supply-chain.ts';
 import { ISOLATION_HEADERS } from './workers/headers.ts';
 
@@ -10,9 +10,18 @@ const pages = ['index.html', 'evaluate.html'].filter((page) => existsSync(page))
 /** Timings of plugins are no warnings about the app. */
 const QUIET = { pluginTimings: false };
 
+/** `VITE_ORIGIN_TRIAL=token npm run build`: the site's origin-trial token for WebNN, before any script. A person may add their own in Settings. */
+const originTrial: Plugin = {
+  name: 'origin-trial',
+  transformIndexHtml() {
+    const content = process.env['VITE_ORIGIN_TRIAL'];
+    return content ? [{ tag: 'meta', attrs: { 'http-equiv': 'origin-trial', content }, injectTo: 'head-prepend' }] : [];
+  },
+};
+
 export default defineConfig({
   base: './',
-  plugins: [svelte(), supplyChain(import.meta.dirname)],
+  plugins: [svelte(), originTrial, supplyChain(import.meta.dirname)],
   resolve: {
     // ONNX Runtime with its glue and WebAssembly as files of their own; see workers/backends/ort-files.ts.
     conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions],

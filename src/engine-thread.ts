@@ -9,12 +9,20 @@ export interface EngineThread {
   onFailure(listener: (why: string) => void): void;
 }
 
+let threads = 0;
+
 /** The one place where the engine worker is made. */
 export function spawnEngineWorker(): EngineThread {
-  const worker = new Worker(new URL('../workers/engine.worker.ts', import.meta.url), { type: 'module', name: 'engine' });
+  // The worker holds a lock of its own name while it lives.
+  const name = `phi-engine-${crypto.getRandomValues(new Uint32Array(1))[0]}-${++threads}`;
+  const worker = new Worker(new URL('../workers/engine.worker.ts', import.meta.url), { type: 'module', name });
+  const ended = new AbortController();
   return {
     endpoint: worker,
-    terminate: () => worker.terminate(),
+    terminate: () => {
+      ended.abort();
+      worker.terminate();
+    },
     onFailure(listener) {
       worker.onerror = (event) => {
         event.preventDefault();
@@ -22,6 +30,21 @@ export function spawnEngineWorker(): EngineThread {
         listener(event.message || 'its script could not be loaded');
       };
       worker.onmessageerror = () => listener('a message from it could not be read');
+      worker.addEventListener('message', () => void watch(name, ended.signal, listener), { once: true });
     },
   };
+}
+
+const POLL_MS = 100;
+
+/** A worker that is ended from outside (by the browser for want of memory, by a developer's tools) fires no event; its lock comes free at once. */
+async function watch(name: string, signal: AbortSignal, listener: (why: string) => void): Promise<void> {
+  const { locks } = navigator as Partial<Navigator>;
+  if (!locks) return; // Then the heartbeat notices, after a minute.
+  while (!signal.aborted && !(await locks.query()).held?.some((lock) => lock.name === name)) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  try {
+    await locks.request(name, { signal }, () => listener('it was ended from outside'));
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
 }

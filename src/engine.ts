@@ -234,6 +234,7 @@ export class Engine {
   #givenUp(error: PhiError): PhiError {
     if (this.#loaded && !this.#life) {
       this.#loaded = null;
+      if (error.code === 'cancelled') return error;
       if (error.code === 'worker-died') for (const listener of this.#mourners) listener(error);
       else this.#tell({ kind: 'failed', error });
     }
@@ -293,6 +294,7 @@ export class Engine {
 
   /** Ends the worker at once; its memory goes back to the system. Pending calls reject with `code`: `cancelled` where somebody wanted it so. */
   terminate(why = 'it was stopped on request', code: 'worker-died' | 'cancelled' = 'worker-died'): void {
+    this.#loaded = null; // so that no reply starts another
     if (this.#life) this.#bury(this.#life, why, { code });
   }
 

@@ -191,13 +191,9 @@ export type GenerateEvent =
   /** First: what of the conversation the reply is made from. */
   | { type: 'context'; fit: ContextFit }
   | { type: 'prefill'; done: number; total: number }
-<<<<<<< HEAD
-  | { type: 'text'; text: string; tokens: number }
-  /** 'rope-switch': LongRoPE took its long factors and read everything again. Anything else is said as it stands. */
-=======
   /** `tokens`: how many the reply has by now. `ids`: those since the last event; the text of the last of them may still be held back. */
   | { type: 'text'; text: string; tokens: number; ids: number[] }
->>>>>>> 1281a6f (WIP chain)
+  /** 'rope-switch': LongRoPE took its long factors and read everything again. Anything else is said as it stands. */
   | { type: 'notice'; notice: string }
   | { type: 'end'; reason: StopReason; stats: GenerateStats }
   | { type: 'error'; error: ErrorShape };

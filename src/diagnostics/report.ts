@@ -2,6 +2,8 @@ import type { EngineReport } from '../../workers/protocol.ts';
 import { i18n, t } from '../i18n/i18n.svelte.ts';
 import { BACKENDS } from '../models/backends.ts';
 import type { ModelPhase } from '../models/model-session.svelte.ts';
+import { pageTokens } from './origin-trial.ts';
+import { describeToken } from './trial-text.ts';
 import { formatBytes, formatDuration, formatNumber } from '../ui/format.ts';
 
 export interface Row {
@@ -20,16 +22,19 @@ export function engineRows(report: EngineReport): Row[] {
     { label: t('device'), value: report.device },
     {
       label: t('asked'),
-      value: [report.asked.backend === 'auto' ? t('backendAuto') : BACKENDS[report.asked.backend], report.asked.device?.toUpperCase()]
+      value: [report.asked.backend === 'auto' ? t('backendAuto') : BACKENDS[report.asked.backend], report.asked.device?.toUpperCase(), report.asked.power]
         .filter(Boolean)
         .join(', '),
     },
     { label: t('weightForm'), value: report.form },
+    ...(report.weightError ? [{ label: t('weightError'), value: `${number(report.weightError * 100)} %` }] : []),
+    ...(report.selfTest ? [{ label: t('selfTest'), value: t('selfTestValue', number(report.selfTest.nll), number(report.selfTest.limit)) }] : []),
     { label: t('graphs'), value: number(report.graphs) },
     { label: t('nodesOnWasm'), value: number(report.nodesOnWasm) },
     { label: t('threads'), value: number(report.threads) },
     { label: t('contextLength'), value: t('contextOf', number(report.contextLength), number(report.modelContext)) },
     { label: t('memoryHeld'), value: formatBytes(report.bytesHeld, language) },
+    ...(report.notes ?? []).map((value) => ({ label: t('notes'), value })),
     { label: t('loadTime'), value: t('loadTimes', time(report.loadMs), time(report.prepareMs), time(report.compileMs), time(report.warmUpMs)) },
   ];
 }
@@ -44,12 +49,19 @@ export function environmentRows(): Row[] {
     { label: 'WebGPU', value: yesNo('gpu' in navigator) },
     { label: 'WebNN', value: yesNo('ml' in navigator) },
     { label: t('jspi'), value: yesNo('Suspending' in WebAssembly) },
+    {
+      label: t('trials'),
+      value:
+        pageTokens()
+          .map((token) => describeToken(token))
+          .join('; ') || t('trialNone'),
+    },
   ];
 }
 
 /** The whole report for an issue or a mail. */
-export function toPlainText(environment: Row[], engine: Row[], rejected: EngineReport['rejected'], phase: ModelPhase): string {
+export function toPlainText(environment: Row[], engine: Row[], rejected: EngineReport['rejected'], phase: ModelPhase, advice: string[]): string {
   const lines = (rows: Row[]) => rows.map(({ label, value }) => `${label}: ${value}`);
   const failure = phase.kind === 'failed' ? [`${phase.while}: ${phase.error.code}: ${phase.error.message}`] : [phase.kind];
-  return [...failure, '', ...lines(engine), '', ...rejected.map(({ what, why }) => `${what}: ${why}`), '', ...lines(environment)].join('\n');
+  return [...failure, '', ...lines(engine), '', ...rejected.map(({ what, why }) => `${what}: ${why}`), '', ...advice, '', ...lines(environment)].join('\n');
 }

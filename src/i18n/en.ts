@@ -281,6 +281,16 @@ export const en = {
   backendAuto: 'Automatic',
   contextLength: 'Context length',
   contextAuto: 'As much as fits',
+  power: 'Graphics processor',
+  powerAuto: 'Automatic',
+  powerLow: 'Saves power',
+  powerHigh: 'Fastest',
+  trialToken: 'Origin-trial token for WebNN',
+  trialHint: 'A token that the browser’s maker gave for this site switches WebNN on without a flag, after the page is loaded again.',
+  trialWrong: 'This is no origin-trial token.',
+  trialUntil: (feature: string, date: string) => `${feature}, valid until ${date}`,
+  trialExpired: (feature: string, date: string) => `${feature}, expired on ${date}`,
+  trialOtherSite: (origin: string) => `It is for ${origin}.`,
   reloadHint: 'The loaded model does not use these settings yet.',
   reloadModel: 'Reload the model',
   newChats: 'New chats',
@@ -322,6 +332,29 @@ export const en = {
   cores: 'Processor cores',
   isolated: 'Cross-origin isolated (threads)',
   jspi: 'WebAssembly JSPI',
+  weightError: 'Error of requantised weights',
+  selfTest: 'Self-test',
+  selfTestValue: (nll: string, limit: string) => `passed: ${nll} nats a token on a plain English text (below ${limit} is language)`,
+  notes: 'To know',
+  trials: 'Origin trials',
+  trialNone: 'no token',
+  advice: 'What may help',
+  tryAnew: 'Try everything anew',
+  tryAnewHint: 'Forgets what was found out about backends on this device, and loads the model again.',
+  'advice:webnn-flag':
+    'WebNN is off in this browser. Switch it on at chrome://flags/#web-machine-learning-neural-network (in Edge edge://flags/#web-machine-learning-neural-network) and restart the browser, or enter an origin-trial token in Settings.',
+  'advice:token-expired': 'The origin-trial token has expired: WebNN needs a new one, or the flag.',
+  'advice:npu':
+    'An NPU was asked for and another device ran. Windows 11 24H2 or later uses the NPUs of Intel Core Ultra (Meteor, Lunar, Arrow and Panther Lake) with their current driver; those of AMD and Qualcomm are to come. macOS chooses through Core ML; Linux has WebNN on the CPU only.',
+  'advice:windows': 'WebNN reaches the GPU and the NPU from Windows 11 24H2 on. This Windows is older.',
+  'advice:driver':
+    'WebGPU has no usable graphics processor here. Switch hardware acceleration on in the browser’s settings, and install the current graphics driver. chrome://gpu says what is blocked.',
+  'advice:software-gpu': 'The graphics adapter is software. With hardware acceleration on, and a current driver, WebGPU would use the real one.',
+  'advice:memory': 'Memory did not suffice. Choose a smaller model or a shorter context, and close other tabs.',
+  'advice:isolation':
+    'The page is not cross-origin isolated, so WASM runs on one thread. Its server must send Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp; where it cannot, loading the page once more lets the service worker do it.',
+  'advice:not-back':
+    'A form of the weights took the browser’s process with it and is not tried again until the browser changes. “Try everything anew” forgets that.',
 
   // Compare
   ...compareEn,

@@ -4,6 +4,7 @@ import type { EngineReport, LoadRequest, ModelManifest, Progress, StorageReport,
 import type { HubModel } from '../../workers/store/hub.ts';
 import type { Engine, JobOptions } from '../engine.ts';
 import type { Settings } from '../settings/settings.svelte.ts';
+import { wasLeftInOrder } from './departure.ts';
 import type { ModelInfo } from './starter.ts';
 import { EngineClaim } from './engine-claim.ts';
 import { fetchStarter, STARTER_ID, starterUrl } from './starter.ts';
@@ -32,6 +33,8 @@ export class ModelSession {
   #starter = $state.raw<ModelInfo | null>(null);
   #job: AbortController | null = null;
   #acquiring: Acquire | null = null;
+  /** The load before this one was ended by the person, not by a crash. */
+  #leftInOrder = wasLeftInOrder();
   /** A worker that dies again before it answered once is not started a third time. */
   #restarted = false;
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- callbacks, never shown
@@ -132,8 +135,16 @@ export class ModelSession {
     const job = this.#begin({ kind: 'loading', progress: null });
     if (!(await this.#claim.take())) return this.#waitElsewhere(job);
     if (this.#job !== job) return;
-    const { backend, contextLength } = this.#settings.values;
-    const request: LoadRequest = { model: this.chosen, backend, contextLength };
+    const { backend, contextLength, power, form } = this.#settings.values;
+    const request: LoadRequest = {
+      model: this.chosen,
+      backend,
+      form,
+      contextLength,
+      ...(power !== 'auto' && { power }),
+      forgive: this.#leftInOrder,
+    };
+    this.#leftInOrder = false;
     try {
       const onProgress = (progress: Progress) => this.#progress(job, { kind: 'loading', progress });
       const report = await this.#engine.load(request, { signal: job.signal, onProgress });
@@ -182,6 +193,12 @@ export class ModelSession {
     this.#engine.terminate('its memory was needed for something else', 'cancelled');
   }
 
+  /** Forgets what was found out about the backends of this device, and loads again. */
+  async tryAnew(): Promise<void> {
+    await this.#engine.forgetProbes();
+    await this.load();
+  }
+
   async choose(model: string): Promise<void> {
     this.#settings.change({ model });
     await this.load();
@@ -210,6 +227,7 @@ export class ModelSession {
 
   /** Stops a download or a load. */
   cancel(): void {
+    this.#leftInOrder = true;
     this.#job?.abort();
   }
 

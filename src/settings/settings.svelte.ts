@@ -32,6 +32,12 @@ const SettingsSchema = v.object({
   /** Where models are downloaded from, without a slash at the end; '' = huggingface.co. */
   hub: v.fallback(v.string(), ''),
   backend: v.fallback(v.picklist(['auto', 'webnn', 'webgpu', 'wasm']), 'auto'),
+  /** How weights are held for computing; 'auto': what is fastest here. */
+  form: v.fallback(v.picklist(['auto', 'int4', 'int8-blocks', 'int8', 'float16', 'float32']), 'auto'),
+  /** Which graphics processor, where there are two. */
+  power: v.fallback(v.picklist(['auto', 'low-power', 'high-performance']), 'auto'),
+  /** The person's own origin-trial token; public/theme.js gives it to the browser before any other script. */
+  originTrial: v.fallback(v.string(), ''),
   /** Slots of the KV cache; 0 = what the model and the device allow. */
   contextLength: integer(0, 131_072, 0),
   /** System prompt of new conversations. */

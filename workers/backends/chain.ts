@@ -7,7 +7,7 @@ import { PhiError } from '../errors.ts';
 import type { BackendId, DeviceWish, EngineReport, WeightForm } from '../protocol.ts';
 import { candidateName, placeName, type Candidate } from './candidate.ts';
 import { createDecoder, type DecoderOptions } from './choose.ts';
-import { weightCount, whyTooLarge } from './fits.ts';
+import { BITS, weightCount, whyTooLarge } from './fits.ts';
 import type { PrepareProgress } from './ort.ts';
 import { measurePace, PACE_SLOTS, paceModel } from './pace.ts';
 import { CHAIN, examine, type Place, type PlaceWish } from './places.ts';
@@ -42,10 +42,10 @@ export interface ChainResult {
 /** Faster forms win; within this factor the one that comes first does. */
 const SAME_PACE = 1.25;
 /**
- * WebNN on a CPU reads four times WASM's bytes. The made-up model lies in the processor's cache, where that costs nothing; a real one does not: the
- * measured speed must be so many times WASM's to be worth it.
+ * What computes on the CPU must be so many times as fast as WASM to take its place: it is measured while others compute too, and the made-up model
+ * lies in the processor's cache, where float32's four times the bytes of int8 cost nothing. Those of a real one do.
  */
-const WORTH = 2;
+const worth = (form: WeightForm): number => Math.max(2, BITS[form] / BITS.int8);
 /** Weights that may be made once more, in float32 on WASM, for a second opinion. */
 const OPINION_WEIGHTS = 100e6;
 
@@ -143,8 +143,8 @@ class Walk {
       for (const form of place.forms.slice(0, place.backend === 'webnn' ? 2 : 1)) {
         const ms = await this.#pace(place, form, wasmMs);
         if (ms === null) continue;
-        if (ms * WORTH < wasmMs) faster.push({ place, form, ms });
-        else this.#rejected.push({ what: candidateName({ ...place, form }), why: notWorthIt(ms, wasmMs) });
+        if (ms * worth(form) < wasmMs) faster.push({ place, form, ms });
+        else this.#rejected.push({ what: candidateName({ ...place, form }), why: notWorthIt(ms, wasmMs, form) });
       }
     }
     faster.sort((a, b) => a.ms - b.ms);
@@ -257,7 +257,7 @@ class Walk {
 /** Damaged weights, a missing file and a cancelled load are no fault of the backend. */
 const isNobodysFault = ({ code }: PhiError): boolean => !['backend', 'device-lost', 'out-of-memory', 'internal'].includes(code);
 
-function notWorthIt(ms: number, wasmMs: number): string {
+function notWorthIt(ms: number, wasmMs: number, form: WeightForm): string {
   const times = `a short turn of a made-up model took ${ms.toFixed(0)} ms, against ${wasmMs.toFixed(0)} ms on WASM`;
-  return `${times}: it computes on the CPU too, and would have to be ${WORTH} times as fast to be worth its memory.`;
+  return `${times}: it computes on the CPU too, and would have to be ${worth(form).toFixed(1)} times as fast to be worth its memory.`;
 }

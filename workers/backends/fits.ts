@@ -5,7 +5,7 @@ import type { WeightForm } from '../protocol.ts';
 import type { Candidate } from './candidate.ts';
 
 /** Scales and sums included. */
-const BITS: Readonly<Record<WeightForm, number>> = { int4: 5, 'int8-blocks': 9, int8: 8.1, float16: 16, float32: 32 };
+export const BITS: Readonly<Record<WeightForm, number>> = { int4: 5, 'int8-blocks': 9, int8: 8.1, float16: 16, float32: 32 };
 /** A WebNN build peaks at three times the model (LiteRT); the others hold it once, and the Blob that it is read from lies on the disk. */
 const PEAK = { webnn: 3, webgpu: 1, wasm: 1 } as const;
 

@@ -80,9 +80,12 @@ interface AgentData {
   getHighEntropyValues(hints: string[]): Promise<{ fullVersionList?: { brand: string; version: string }[]; platformVersion?: string }>;
 }
 
+/** What is asked of `navigator`, in whatever thread, where the browser has it. */
+const agent = () => navigator as unknown as { userAgent: string; userAgentData?: AgentData; locks?: LockManager };
+
 /** With the build number and the version of the system where the browser tells them: either may bring other drivers. */
 async function browserVersion(): Promise<string> {
-  const { userAgentData, userAgent } = navigator as WorkerNavigator & { userAgentData?: AgentData };
+  const { userAgentData, userAgent } = agent();
   if (!userAgentData) return userAgent;
   const { fullVersionList = [], platformVersion = '' } = await userAgentData.getHighEntropyValues(['fullVersionList', 'platformVersion']);
   return [userAgent, ...fullVersionList.map(({ brand, version }) => `${brand} ${version}`).sort(), platformVersion].join(' ');
@@ -103,11 +106,11 @@ const lockName = (key: string) => `phi-trying ${key}`;
 
 /** A lock ends with the worker that holds it, however that ends; shared, because two tabs may try the same. */
 async function holding<T>(name: string, work: () => Promise<T>): Promise<T> {
-  const { locks } = navigator as Partial<WorkerNavigator>;
+  const { locks } = agent();
   return locks ? locks.request(name, { mode: 'shared' }, work) : work();
 }
 
 async function isHeld(name: string): Promise<boolean> {
-  const held = await (navigator as Partial<WorkerNavigator>).locks?.query();
+  const held = await agent().locks?.query();
   return held?.held?.some((lock) => lock.name === name) ?? false;
 }

@@ -1,0 +1,54 @@
+/** What a person can do about the common troubles, from what the engine reports and the browser tells. Keys: the page puts them into words. */
+import type { ErrorShape } from '../../workers/errors.ts';
+import type { EngineReport } from '../../workers/protocol.ts';
+
+export type Advice = 'webnn-flag' | 'token-expired' | 'npu' | 'windows' | 'driver' | 'software-gpu' | 'memory' | 'isolation' | 'not-back';
+
+export interface Surroundings {
+  /** `navigator.ml` and `navigator.gpu` are there. */
+  webnn: boolean;
+  webgpu: boolean;
+  isolated: boolean;
+  /** A browser that has WebNN behind a flag. */
+  chromium: boolean;
+  /** `platformVersion` of the user-agent hints on Windows: 19 and more is Windows 11 24H2; null elsewhere or where it is not told. */
+  windows: number | null;
+  /** A token of the page has expired. */
+  expired: boolean;
+}
+
+const WINDOWS_11_24H2 = 19;
+
+export function advise(report: EngineReport | null, error: ErrorShape | null, here: Surroundings): Advice[] {
+  const reasons = [...(report?.rejected.map(({ what, why }) => `${what}: ${why}`) ?? []), error?.message ?? ''];
+  const said = (pattern: RegExp) => reasons.some((reason) => pattern.test(reason));
+  const advice: Advice[] = [];
+  const add = (key: Advice, holds: boolean) => holds && advice.push(key);
+  add('token-expired', here.expired && !here.webnn);
+  add('webnn-flag', here.chromium && !here.webnn);
+  add('windows', here.windows !== null && here.windows < WINDOWS_11_24H2);
+  add('npu', said(/although the NPU was asked for/));
+  add('driver', !here.webgpu || said(/WebGPU: the browser offers no adapter|WebGPU: the adapter gives no device|device was lost/));
+  add('software-gpu', said(/WebGPU: the adapter is .* computes on the CPU/));
+  add('memory', error?.code === 'out-of-memory' || said(/out of memory|memory could not|needs .* while it loads/i));
+  add('not-back', said(/did not come back/));
+  add('isolation', !here.isolated);
+  return advice;
+}
+
+/** What this page sees of its browser. */
+export async function lookAround(expired: boolean): Promise<Surroundings> {
+  const { userAgentData } = navigator as Navigator & {
+    userAgentData?: { platform: string; getHighEntropyValues(hints: string[]): Promise<{ platformVersion?: string }> };
+  };
+  const windows = userAgentData?.platform === 'Windows';
+  const version = windows ? parseInt((await userAgentData.getHighEntropyValues(['platformVersion'])).platformVersion ?? '', 10) : NaN;
+  return {
+    webnn: 'ml' in navigator,
+    webgpu: 'gpu' in navigator,
+    isolated: crossOriginIsolated,
+    chromium: userAgentData !== undefined,
+    windows: Number.isNaN(version) ? null : version,
+    expired,
+  };
+}

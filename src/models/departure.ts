@@ -1,0 +1,19 @@
+/**
+ * Whether the page was left in order the last time. A crash of its process leaves no word behind; then what was being tried is not tried again (see
+ * workers/backends/probe-memory.ts). A page that was reloaded or closed in the middle of a load must not cost a backend that works.
+ */
+const KEY = 'phi-left';
+
+/** Reads and clears the word, and leaves it again when this page goes. True at the first visit too. */
+export function wasLeftInOrder(): boolean {
+  if (typeof addEventListener !== 'function' || typeof localStorage === 'undefined') return false;
+  try {
+    const left = localStorage.getItem(KEY) !== 'here';
+    localStorage.setItem(KEY, 'here');
+    addEventListener('pagehide', () => localStorage.removeItem(KEY));
+    addEventListener('pageshow', () => localStorage.setItem(KEY, 'here'));
+    return left;
+  } catch {
+    return false; // Storage is forbidden: then nothing is remembered of backends either.
+  }
+}
