@@ -1,6 +1,6 @@
 /** Entry of the worker that measures one row of the compare page. See compare/protocol.ts. */
 import { expose } from 'comlink';
-import { chooseDecoder } from './backends/choose.ts';
+import { pinnedDecoder } from './backends/choose.ts';
 import type { FormShelf } from './backends/ort.ts';
 import type { Decoder } from './backends/types.ts';
 import { openCheckpoint } from './checkpoint/open.ts';
@@ -63,7 +63,7 @@ class Measurer implements CompareApi {
     const checkpoint = await openCheckpoint(await this.#store.openStored(model));
     const { encode, talk } = encoder(checkpoint);
     const kept: Promise<unknown>[] = [];
-    const { decoder, rejected } = await chooseDecoder(
+    const decoder = await pinnedDecoder(
       checkpoint,
       {
         backend: target.backend,
@@ -81,7 +81,7 @@ class Measurer implements CompareApi {
     await Promise.all(kept); // nothing may be written while something is measured
     const asked = { backend: target.backend, device: target.device };
     return {
-      report: engineReport({ model, name: stored.name, checkpoint, decoder, asked, rejected, loadMs, warmUpMs }),
+      report: engineReport({ model, name: stored.name, checkpoint, decoder, asked, rejected: [], loadMs, warmUpMs }),
       madeForm: kept.length > 0,
     };
   }
