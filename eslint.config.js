@@ -6,7 +6,7 @@ import ts from 'typescript-eslint';
 import svelteConfig from './svelte.config.js';
 
 export default defineConfig(
-  { ignores: ['dist/', 'node_modules/', 'public/', '.cache/', 'test-results/'] },
+  { ignores: ['dist/', 'node_modules/', 'public/models/', '.cache/', 'test-results/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
   ts.configs.recommendedTypeChecked,
@@ -43,5 +43,6 @@ export default defineConfig(
     rules: { 'no-console': 'off' },
   },
   { files: ['**/*.ts', '**/*.svelte'], rules: { 'no-undef': 'off' } },
+  { files: ['public/*.js'], languageOptions: { globals: globals.browser } },
   { files: ['**/*.js'], extends: [ts.configs.disableTypeChecked] },
 );
