@@ -141,7 +141,7 @@ export class Engine implements EngineApi {
     try {
       signal.throwIfAborted();
       onProgress({ phase: 'warm-up' });
-      const warmUpMs = await warmUp(decoder, checkpoint.config);
+      const { ms: warmUpMs, costs } = await warmUp(decoder, checkpoint.config);
       const report = engineReport({
         model: stored.id,
         name: stored.name,
@@ -154,7 +154,7 @@ export class Engine implements EngineApi {
         loadMs: performance.now() - started,
         warmUpMs,
       });
-      this.#loaded = { report, checkpoint, decoder, sequence: new Sequence(decoder, checkpoint.config), conversation: talk };
+      this.#loaded = { report, checkpoint, decoder, sequence: new Sequence(decoder, checkpoint.config, costs), conversation: talk };
       return report;
     } catch (error) {
       await decoder.dispose();

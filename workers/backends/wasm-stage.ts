@@ -79,7 +79,7 @@ export class Stage {
     const table = ropeTable(this.#config, rope, past, tokens);
     const int64 = (values: readonly number[], dims = [values.length]) => new Tensor('int64', BigInt64Array.from(values, BigInt), dims);
     const feeds: Record<string, Tensor> = {
-      hidden: new Tensor('float32', hidden, [tokens, this.#config.hidden]),
+      hidden: new Tensor('float32', hidden, [tokens, 1, this.#config.hidden]),
       past: int64([past], []),
       cos: new Tensor('float32', table.cos, [tokens, rotaryDim / 2]),
       sin: new Tensor('float32', table.sin, [tokens, rotaryDim / 2]),

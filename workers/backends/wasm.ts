@@ -47,7 +47,7 @@ export async function createWasmDecoder(
   return new WasmDecoder(ort, session, checkpoint.config, slots, facts);
 }
 
-class WasmDecoder implements Decoder {
+export class WasmDecoder implements Decoder {
   readonly facts: DecoderFacts;
   readonly slots: number;
   readonly chunkTokens = CHUNK_TOKENS;

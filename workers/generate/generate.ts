@@ -1,6 +1,7 @@
 /** The loop: prefill, choose, decode, stop. Tokens only; text is made of them elsewhere. */
 import type { Choice } from '../backends/types.ts';
 import type { Sampling } from '../protocol.ts';
+import { Lookup } from './lookup.ts';
 import { nextTask } from './next-task.ts';
 import { uniforms } from './random.ts';
 import type { Sequence } from './sequence.ts';
@@ -47,6 +48,8 @@ export async function* generateTokens(sequence: Sequence, prompt: readonly numbe
   seen[id] = 1;
   yield { type: 'first', id, computed, ms: performance.now() - started };
 
+  const greedy = sampling.temperature <= 0 && sampling.repetitionPenalty === 1;
+  const lookup = greedy && sequence.costs ? new Lookup(sequence.costs) : null;
   let stepMs = RUN_MS; // unknown: the first run takes one step
   while (!eos.includes(last) && tokens.length - prompt.length < maxTokens && tokens.length <= sequence.decoder.slots) {
     await nextTask();
@@ -61,11 +64,19 @@ export async function* generateTokens(sequence: Sequence, prompt: readonly numbe
       yield { type: 'tokens', ids: [last], ms: performance.now() - started };
       continue;
     }
-    const most = Math.min(sequence.decoder.maxSteps, maxTokens - (tokens.length - prompt.length), sequence.room());
-    const steps = Math.max(1, Math.min(most, Math.floor(RUN_MS / stepMs)));
-    const ids = await sequence.decode(last, choice(steps));
+    const most = Math.min(maxTokens - (tokens.length - prompt.length), sequence.room());
+    const draft = lookup?.draft(tokens, Math.min(most, sequence.decoder.chunkTokens)) ?? [];
+    let ids: number[];
+    if (draft.length > 0) {
+      ids = await sequence.check(last, draft, eos);
+      lookup!.checked(draft.length, ids.length - 1, performance.now() - started);
+    } else {
+      const steps = Math.max(1, Math.min(most, sequence.decoder.maxSteps, Math.floor(RUN_MS / stepMs)));
+      ids = await sequence.decode(last, choice(steps));
+      lookup?.stepped(ids.length, performance.now() - started);
+      stepMs = (performance.now() - started) / ids.length;
+    }
     const ms = performance.now() - started;
-    stepMs = ms / ids.length;
     last = ids.at(-1)!;
     tokens.push(...ids);
     for (const chosen of ids) seen[chosen] = 1;

@@ -2,6 +2,7 @@
 import type { ChunkResult, Choice, Decoder } from '../backends/types.ts';
 import type { PhiConfig } from '../checkpoint/types.ts';
 import { ropeSetFor, type RopeSet } from '../graph/rope.ts';
+import type { ChunkCosts } from './lookup.ts';
 import { nextTask } from './next-task.ts';
 
 export class Sequence {
@@ -11,9 +12,13 @@ export class Sequence {
   #cached: number[] = [];
   #rope: RopeSet = 'short';
 
-  constructor(decoder: Decoder, config: PhiConfig) {
+  /** As measured on this decoder; null: unknown, and then no drafts are made. */
+  readonly costs: ChunkCosts | null;
+
+  constructor(decoder: Decoder, config: PhiConfig, costs: ChunkCosts | null = null) {
     this.decoder = decoder;
     this.config = config;
+    this.costs = costs;
   }
 
   /** Tokens whose keys and values are held. */
@@ -72,6 +77,18 @@ export class Sequence {
     const chosen = await this.decoder.decode(id, this.#cached.length, this.#rope, choice);
     this.#cached.push(id, ...chosen.slice(0, -1));
     return chosen;
+  }
+
+  /**
+   * Feeds `id` and `draft` in one chunk and resolves with the greedy choices as far as they are certain: the right beginning of the draft and the
+   * token after it, ending early after one of `stop`.
+   */
+  async check(id: number, draft: readonly number[], stop: readonly number[]): Promise<number[]> {
+    const { argmax } = await this.decoder.chunk({ ids: [id, ...draft], past: this.#cached.length, rope: this.#rope, choice: null, rows: 'all' });
+    let right = 0;
+    while (right < draft.length && argmax[right] === draft[right] && !stop.includes(draft[right]!)) right++;
+    this.#cached.push(id, ...draft.slice(0, right));
+    return Array.from(argmax.subarray(0, right + 1));
   }
 
   /** Forgets everything cached, e.g. after the device was lost. */

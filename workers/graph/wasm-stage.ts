@@ -7,7 +7,7 @@ import { declare, type WeightGroup } from '../weights/plan.ts';
 import { decoderStates } from './decoder.ts';
 import { Graph } from './onnx.ts';
 import { declareSelectInputs } from './select.ts';
-import { declareRotation, headOutputs, wasmDialect } from './wasm.ts';
+import { headOutputs, wasmDialect } from './wasm.ts';
 import { wasmWeights, type WasmForm } from './wasm-weights.ts';
 
 /** The weights of a stage. `checkpoint` has only its layers; the embedding is in no session. */
@@ -19,11 +19,10 @@ export function stageWeights(checkpoint: Checkpoint, form: WasmForm, last: boole
 export function wasmStageGraph(config: PhiConfig, form: WasmForm, groups: WeightGroup[], last: boolean): Uint8Array {
   const g = new Graph('phi_wasm_stage');
   for (const group of groups) declare(g, group);
-  if (form === 'int8') declareRotation(g, config);
   const { layers, kvHeads, headDim, vocab, rotaryDim } = config;
   const perLayer = <T>(make: (layer: number) => T) => Array.from({ length: layers }, (_, layer) => make(layer));
-  const hidden = g.input('hidden', 'float32', ['tokens', config.hidden]);
-  const rows = g.op('Gather', [hidden, g.int64(0)], { axis: { int: 1 } }); // [tokens]: for their number
+  const hidden = g.input('hidden', 'float32', ['tokens', 1, config.hidden]);
+  const rows = g.op('Gather', [g.op('Squeeze', [hidden, g.int64([1])]), g.int64(0)], { axis: { int: 1 } }); // [tokens]: for their number
   const inputs = {
     past: g.input('past', 'int64', []),
     cos: g.input('cos', 'float32', ['tokens', rotaryDim / 2]),
@@ -48,10 +47,10 @@ export function wasmStageGraph(config: PhiConfig, form: WasmForm, groups: Weight
     g.output('logits', 'float32', ['rows', vocab]);
   } else {
     g.call(states.hidden, 'hidden_out');
-    g.output('hidden_out', 'float32', ['tokens', config.hidden]);
+    g.output('hidden_out', 'float32', ['tokens', 1, config.hidden]);
   }
   for (let layer = 0; layer < layers; layer++) {
-    g.call(g.op('Transpose', [added.keys[layer]!], { perm: { ints: [0, 1, 3, 2] } }), `new_key.${layer}`);
+    g.call(added.keys[layer]!, `new_key.${layer}`);
     g.output(`new_key.${layer}`, 'float32', [kvHeads, 1, headDim, 'tokens']);
     g.call(added.values[layer]!, `new_value.${layer}`);
     g.output(`new_value.${layer}`, 'float32', [kvHeads, 1, 'tokens', headDim]);

@@ -6,12 +6,12 @@
  *
  * ONNX Runtime copies every input and output of a WASM session, so the cache proper is an input that is only read and laid out so that
  * no step transposes it (keys `[kvHeads, 1, headDim, slots]`, values `[kvHeads, 1, slots, headDim]`); a run returns just its own keys and values.
+ * A step of the loop is one token and costs about 2 us a node beside the work itself: it is spelled with as few nodes as there are kernels for.
  */
 import type { PhiConfig } from '../checkpoint/types.ts';
 import { declare, type WeightGroup } from '../weights/plan.ts';
-import { rotationFactors } from '../weights/rotate.ts';
 import { decoder, type Dialect, type LinearName, type NormName } from './decoder.ts';
-import { Graph, type Value } from './onnx.ts';
+import { Graph, type Dim, type Value } from './onnx.ts';
 import { declareSelectInputs, select, type SelectInputs } from './select.ts';
 import type { WasmForm } from './wasm-weights.ts';
 
@@ -30,14 +30,12 @@ interface Inputs extends StepInputs {
   select: SelectInputs;
 }
 
-/** Keys and values that this run has added, `[kvHeads, 1, added, headDim]` for each layer. */
+/** What this run has added, laid out as the cache. */
 interface Added {
   keys: Value[];
   values: Value[];
 }
 
-const ROTATE_LEFT = 'rotate_left'; // the rotation of `down`'s inputs, see weights/rotate.ts
-const ROTATE_RIGHT = 'rotate_right';
 const NEVER = 2 ** 31; // position of an empty slot: after every query
 const HIDDEN = -1e30; // score of a key that must not be seen; finite, so that a fully hidden block gives no NaN
 
@@ -45,7 +43,6 @@ const HIDDEN = -1e30; // score of a key that must not be seen; finite, so that a
 export function wasmGraph(config: PhiConfig, form: WasmForm, groups: WeightGroup[]): Uint8Array {
   const g = new Graph('phi_wasm');
   for (const group of groups) declare(g, group);
-  if (form === 'int8') declareRotation(g, config);
   const half = config.rotaryDim / 2;
   const { layers, kvHeads, headDim, vocab } = config;
   const perLayer = <T>(make: (layer: number) => T) => Array.from({ length: layers }, (_, layer) => make(layer));
@@ -66,27 +63,17 @@ export function wasmGraph(config: PhiConfig, form: WasmForm, groups: WeightGroup
 
   const chunk = chunkGraph(g, config, form, inputs, { headRows, targets, randoms });
   const steps = loopGraph(g, config, form, inputs, { randoms, stop });
-  const names = ['out_ids', 'argmax', 'logprobs', 'logits', ...perLayer((l) => `k.${l}`), ...perLayer((l) => `v.${l}`)];
-  const made = g.ops('If', [loop], names, { then_branch: { graph: steps }, else_branch: { graph: chunk } });
+  const names = ['out_ids', 'argmax', 'logprobs', 'logits', ...perLayer((l) => `new_key.${l}`), ...perLayer((l) => `new_value.${l}`)];
+  g.ops('If', [loop], names, { then_branch: { graph: steps }, else_branch: { graph: chunk } });
   g.output('out_ids', 'int64', ['chosen']);
   g.output('argmax', 'int64', ['rows']);
   g.output('logprobs', 'float32', ['rows']);
   g.output('logits', 'float32', ['rows', vocab]);
   for (let layer = 0; layer < layers; layer++) {
-    const key = g.op('Transpose', [made[4 + layer]!], { perm: { ints: [0, 1, 3, 2] } });
-    g.rename(key, `new_key.${layer}`);
-    g.rename(made[4 + layers + layer]!, `new_value.${layer}`);
     g.output(`new_key.${layer}`, 'float32', [kvHeads, 1, headDim, 'added']);
     g.output(`new_value.${layer}`, 'float32', [kvHeads, 1, 'added', headDim]);
   }
   return g.toModel();
-}
-
-/** The rotation of `down`'s inputs, which the dialect applies at run time. */
-export function declareRotation(g: Graph, config: PhiConfig): void {
-  const { outer, inner, left, right } = rotationFactors(config.intermediate);
-  g.tensor(ROTATE_LEFT, 'float32', [outer, outer], left);
-  g.tensor(ROTATE_RIGHT, 'float32', [inner, inner], right);
 }
 
 function chunkGraph(
@@ -98,9 +85,9 @@ function chunkGraph(
 ): Graph {
   const g = outer.subgraph('chunk');
   const { dialect, added } = wasmDialect(g, config, form, inputs, inputs.ids, g.int64(0), null);
-  const hidden = decoder(g, config, dialect, inputs.ids);
+  const hidden = decoder(g, config, dialect, g.op('Unsqueeze', [inputs.ids, g.int64([1])])); // [tokens, 1, hidden]
   const { id, argmax, logprobs, logits } = headOutputs(g, dialect, hidden, inputs.select, { headRows, targets, randoms });
-  const emit = (value: Value, dtype: 'int64' | 'float32') => g.output(g.rename(value, g.fresh('chunk_out')), dtype, null);
+  const emit = (value: Value, dtype: 'int64' | 'float32') => g.output(value, dtype, null);
   emit(id, 'int64');
   emit(argmax, 'int64');
   emit(logprobs, 'float32');
@@ -110,7 +97,7 @@ function chunkGraph(
   return g;
 }
 
-/** What a chunk gives of its normed hidden states: a token after the last of `headRows`, and of each of them the best token, the target's log-probability, the logits. */
+/** What a chunk gives of its normed hidden states `[tokens, 1, hidden]`: a token after the last of `headRows`, and of each of them the best token, the target's log-probability, the logits. */
 export function headOutputs(
   g: Graph,
   dialect: Dialect,
@@ -118,7 +105,7 @@ export function headOutputs(
   inputs: SelectInputs,
   { headRows, targets, randoms }: { headRows: Value; targets: Value; randoms: Value },
 ): { id: Value; argmax: Value; logprobs: Value; logits: Value } {
-  const logits = dialect.linear(g, g.op('Gather', [normed, headRows]), 'head'); // [rows, vocab]
+  const logits = g.op('Squeeze', [dialect.linear(g, g.op('Gather', [normed, headRows]), 'head'), g.int64([1])]); // [rows, vocab]
   const argmax = g.op('ArgMax', [logits], { axis: { int: 1 }, keepdims: { int: 0 } });
   const lastRow = g.op('Gather', [logits, g.int64([-1])]); // [1, vocab]
   const id = select(g, inputs, lastRow, g.op('Gather', [randoms, g.int64([0])]));
@@ -135,8 +122,8 @@ function loopGraph(outer: Graph, config: PhiConfig, form: WasmForm, inputs: Inpu
   body.input('going', 'bool', []);
   const token = body.input('token', 'int64', [1]);
   const seen = body.input('seen_so_far', 'float32', [vocab]);
-  const carried = (name: string) => Array.from({ length: layers }, (_, l) => body.input(`${name}.${l}`, 'float32', [kvHeads, 1, 'added', headDim]));
-  const before: Added = { keys: carried('added_key'), values: carried('added_value') };
+  const carried = (name: string, dims: Dim[]) => Array.from({ length: layers }, (_, l) => body.input(`${name}.${l}`, 'float32', dims));
+  const before: Added = { keys: carried('added_key', [kvHeads, 1, headDim, 'added']), values: carried('added_value', [kvHeads, 1, 'added', headDim]) };
 
   const { dialect, added } = wasmDialect(body, config, form, inputs, token, iteration, before);
   const logits = dialect.linear(body, decoder(body, config, dialect, token), 'head'); // [1, vocab]
@@ -145,34 +132,31 @@ function loopGraph(outer: Graph, config: PhiConfig, form: WasmForm, inputs: Inpu
   const ended = body.op('Cast', [body.op('Equal', [id, stop])], { to: { int: 6 } });
   const going = body.op('Equal', [body.op('ReduceSum', [ended], { keepdims: { int: 0 } }), body.op('Cast', [body.int64(0)], { to: { int: 6 } })]);
   const seenNext = body.op('ScatterElements', [seen, id, body.float([1])], { axis: { int: 0 } });
-  const emit = (value: Value, name: string, dtype: 'int64' | 'float32' | 'bool') => body.output(body.rename(value, body.fresh(name)), dtype, null);
-  emit(going, 'going_on', 'bool');
-  emit(id, 'next_token', 'int64');
-  emit(seenNext, 'seen_next', 'float32');
-  added.keys.forEach((key) => emit(key, 'key_out', 'float32'));
-  added.values.forEach((value) => emit(value, 'value_out', 'float32'));
-  emit(id, 'scan_id', 'int64');
-  emit(logits, 'logits_out', 'float32'); // scan output, read only when asked for
+  body.output(going, 'bool', null);
+  body.output(id, 'int64', null);
+  body.output(seenNext, 'float32', null);
+  added.keys.forEach((key) => body.output(key, 'float32', null));
+  added.values.forEach((value) => body.output(value, 'float32', null));
+  body.output(body.rename(id, body.fresh('scan_id')), 'int64', null);
 
-  const empty = g.tensor(g.fresh('no_keys'), 'float32', [kvHeads, 1, 0, headDim], new Float32Array(0));
-  const blanks = Array.from({ length: 2 * layers }, () => empty);
+  const empty = (name: string, dims: number[]) => Array.from({ length: layers }, () => g.tensor(g.fresh(name), 'float32', dims, new Float32Array(0)));
+  const blanks = [...empty('no_keys', [kvHeads, 1, headDim, 0]), ...empty('no_values', [kvHeads, 1, 0, headDim])];
   const count = g.op('Shape', [randoms]); // [1]: as many steps as there are random numbers
-  const outputs = g.ops('Loop', [g.op('Squeeze', [count, g.int64([0])]), g.bool(true), inputs.ids, inputs.select.seen, ...blanks], 2 + 2 * layers + 2, {
+  const outputs = g.ops('Loop', [g.op('Squeeze', [count, g.int64([0])]), g.bool(true), inputs.ids, inputs.select.seen, ...blanks], 2 + 2 * layers + 1, {
     body: { graph: body },
   });
   const ids = g.op('Reshape', [outputs[2 + 2 * layers]!, g.int64([-1])]);
-  const allLogits = g.op('Reshape', [outputs[3 + 2 * layers]!, g.int64([-1, vocab])]);
-  const emitOuter = (value: Value, dtype: 'int64' | 'float32') => g.output(g.rename(value, g.fresh('loop_out')), dtype, null);
-  emitOuter(ids, 'int64');
-  emitOuter(ids, 'int64');
-  emitOuter(g.float([0]), 'float32');
-  emitOuter(allLogits, 'float32');
-  outputs.slice(2, 2 + 2 * layers).forEach((value) => emitOuter(value, 'float32'));
+  g.output(ids, 'int64', null);
+  g.output(g.rename(ids, g.fresh('argmax')), 'int64', null);
+  for (const dims of [[1], [1, vocab]]) g.output(g.op('Expand', [g.float(0), g.int64(dims)]), 'float32', null); // a loop has no rows of logits
+  outputs.slice(2, 2 + 2 * layers).forEach((value) => g.output(value, 'float32', null));
   return g;
 }
 
 /**
- * The dialect of one step. `before` is what the run's earlier steps have added, null in a chunk; `added` fills with that and this step's.
+ * The dialect of a chunk or of one step of the loop. `before` is what the run's earlier steps have added, null in a chunk; `added` fills with that and
+ * this step's. Hidden states are `[1, hidden]` in a step and `[tokens, 1, hidden]` in a chunk: there no node may hide the number of tokens behind a
+ * -1 in a Reshape, because ONNX Runtime's planner compares every buffer with all others whose shape it does not know (half a second at load).
  */
 export function wasmDialect(
   g: Graph,
@@ -186,8 +170,11 @@ export function wasmDialect(
   const { heads, kvHeads, headDim, rotaryDim, normEps } = config;
   const group = heads / kvHeads;
   const mask = maskFor(g, config, inputs, ids, offset);
-  const offsetVector = g.op('Reshape', [offset, g.int64([1])]);
   const added: Added = { keys: [], values: [] };
+  const single = before !== null;
+  const first = g.op('Reshape', [offset, g.int64([1])]);
+  const positions = single ? first : g.op('Unsqueeze', [mask.order, g.int64([1])]); // [1] or [tokens, 1], rows of cos and sin
+  const ones = (width: number) => g.floats(Array<number>(width).fill(1), [width]);
   const dialect: Dialect = {
     embed(g, ids) {
       if (form === 'float32') return g.op('Gather', ['embedding', ids]);
@@ -203,51 +190,50 @@ export function wasmDialect(
     },
     linear: (g, x, weight) => {
       if (form === 'float32') return g.op('MatMul', [x, weight]);
+      const width = weight.endsWith('.down') ? config.intermediate : weight.endsWith('.output') ? heads * headDim : config.hidden;
       // A normed row without norm weight has a root mean square of 1, so nothing in it exceeds sqrt(hidden).
-      const normed = weight === 'head' || weight.endsWith('.qkv') || weight.endsWith('.gateUp');
-      return int8Linear(g, x, weight, before !== null, normed ? Math.sqrt(config.hidden) : null);
+      if (!weight.endsWith('.output') && !weight.endsWith('.down')) return int8Linear(g, x, weight, width, single);
+      const [normed, inverse] = g.ops('SimplifiedLayerNormalization', [x, ones(width)], 2, { axis: { int: -1 }, epsilon: { float: 1e-30 } }) as [Value, Value];
+      return g.op('Div', [int8Linear(g, normed, weight, width, single), inverse]);
     },
     attention(g, layer, qkv) {
-      const widths = g.int64([(heads + kvHeads) * headDim, kvHeads * headDim]);
-      const [qk, v] = g.ops('Split', [qkv, widths], 2, { axis: { int: -1 } }) as [Value, Value];
-      const rotated = g.op('com.microsoft::RotaryEmbedding', [g.op('Unsqueeze', [qk, g.int64([0])]), offsetVector, inputs.cos, inputs.sin], {
+      const reshape = (x: Value, dims: number[]) => g.op('Reshape', [x, g.int64(dims)]);
+      const transpose = (x: Value, perm: number[]) => g.op('Transpose', [x], { perm: { ints: perm } });
+      const row = single && form === 'float32' ? g.op('Unsqueeze', [qkv, g.int64([0])]) : qkv; // [tokens, 1, ...]
+      const [qk, v] = g.ops('Split', [row, g.int64([(heads + kvHeads) * headDim, kvHeads * headDim])], 2, { axis: { int: -1 } }) as [Value, Value];
+      const rotated = g.op('com.microsoft::RotaryEmbedding', [qk, positions, inputs.cos, inputs.sin], {
         num_heads: { int: heads + kvHeads },
         rotary_embedding_dim: { int: rotaryDim === headDim ? 0 : rotaryDim },
         interleaved: { int: 0 },
       });
       const [q, k] = g.ops('Split', [rotated, g.int64([heads * headDim, kvHeads * headDim])], 2, { axis: { int: -1 } }) as [Value, Value];
-      const split = (x: Value, inner: number) =>
-        // [tokens, kvHeads * inner * headDim] -> [kvHeads, inner, tokens, headDim]
-        g.op('Transpose', [g.op('Reshape', [x, g.int64([-1, kvHeads, inner, headDim])])], { perm: { ints: [1, 2, 0, 3] } });
-      const queries = split(q, group); // scaled by 1/sqrt(headDim) in the weights
-      const append = (earlier: Value | undefined, x: Value) => (earlier ? g.op('Concat', [earlier, split(x, 1)], { axis: { int: 2 } }) : split(x, 1));
-      const newKeys = append(before?.keys[layer], k); // [kvHeads, 1, added, headDim]
-      const newValues = append(before?.values[layer], v);
-      added.keys.push(newKeys);
-      added.values.push(newValues);
+      // Queries, scaled by 1/sqrt(headDim) in the weights, as [kvHeads, group, tokens, headDim], in a step as [kvHeads, 1, group, headDim].
+      const queries = single ? reshape(q, [kvHeads, 1, group, headDim]) : transpose(reshape(q, [0, kvHeads, group, headDim]), [1, 2, 0, 3]);
+      const ownKeys = single ? reshape(k, [kvHeads, 1, headDim, 1]) : transpose(reshape(k, [0, kvHeads, 1, headDim]), [1, 2, 3, 0]);
+      const ownValues = single ? reshape(v, [kvHeads, 1, 1, headDim]) : transpose(reshape(v, [0, kvHeads, 1, headDim]), [1, 2, 0, 3]);
+      const keys = before ? g.op('Concat', [before.keys[layer]!, ownKeys], { axis: { int: 3 } }) : ownKeys;
+      const values = before ? g.op('Concat', [before.values[layer]!, ownValues], { axis: { int: 2 } }) : ownValues;
+      added.keys.push(keys);
+      added.values.push(values);
 
-      const old = g.op('MatMul', [queries, inputs.keys[layer]!]); // [kvHeads, group, tokens, slots]
-      const fresh = g.op('MatMul', [queries, g.op('Transpose', [newKeys], { perm: { ints: [0, 1, 3, 2] } })]);
-      const scores = g.op('Add', [g.op('Concat', [old, fresh], { axis: { int: -1 } }), mask.bias]);
-      const [pOld, pNew] = g.ops('Split', [g.op('Softmax', [scores], { axis: { int: -1 } }), mask.widths], 2, { axis: { int: -1 } }) as [Value, Value];
-      const mixed = g.op('Add', [g.op('MatMul', [pOld, inputs.values[layer]!]), g.op('MatMul', [pNew, newValues])]);
-      return g.op('Reshape', [g.op('Transpose', [mixed], { perm: { ints: [2, 0, 1, 3] } }), g.int64([-1, heads * headDim])]);
+      const scores = g.op('Concat', [g.op('MatMul', [queries, inputs.keys[layer]!]), g.op('MatMul', [queries, keys])], { axis: { int: -1 } });
+      const weights = g.op('Softmax', [g.op('Add', [scores, mask.bias])], { axis: { int: -1 } });
+      const [pOld, pNew] = g.ops('Split', [weights, mask.widths], 2, { axis: { int: -1 } }) as [Value, Value];
+      const mixed = g.op('Add', [g.op('MatMul', [pOld, inputs.values[layer]!]), g.op('MatMul', [pNew, values])]); // as queries
+      return single ? reshape(mixed, [1, heads * headDim]) : reshape(transpose(mixed, [2, 0, 1, 3]), [0, 1, heads * headDim]);
     },
     activate(g, gateUp) {
       const [gate, up] = g.ops('Split', [gateUp], 2, { axis: { int: -1 }, num_outputs: { int: 2 } }) as [Value, Value];
-      const active = g.op('Mul', [g.op('com.microsoft::QuickGelu', [gate], { alpha: { float: 1 } }), up]);
-      if (form === 'float32') return active;
-      const { outer, inner } = rotationFactors(config.intermediate);
-      const square = g.op('Reshape', [active, g.int64([-1, outer, inner])]);
-      const rotated = g.op('MatMul', [ROTATE_LEFT, g.op('MatMul', [square, ROTATE_RIGHT])]);
-      return g.op('Reshape', [rotated, g.int64([-1, config.intermediate])]);
+      return g.op('Mul', [g.op('com.microsoft::QuickGelu', [gate], { alpha: { float: 1 } }), up]);
     },
   };
   return { dialect, added };
 }
 
-/** Additive mask `[tokens, slots + added]` (causal, empty slots, sliding window) and the two widths of its last axis. */
-function maskFor(g: Graph, config: PhiConfig, inputs: StepInputs, ids: Value, offset: Value): { bias: Value; widths: Value } {
+/**
+ * Additive mask `[tokens, slots + added]` (causal, empty slots, sliding window), the two widths of its last axis, and the place of each token in the run.
+ */
+function maskFor(g: Graph, config: PhiConfig, inputs: StepInputs, ids: Value, offset: Value): { bias: Value; widths: Value; order: Value } {
   const scalar = (vector: Value) => g.op('Squeeze', [vector, g.int64([0])]);
   const slots = g.op('Shape', [inputs.keys[0]!], { start: { int: 3 }, end: { int: 4 } }); // [1]
   const tokens = g.op('Shape', [ids]); // [1]
@@ -256,45 +242,35 @@ function maskFor(g: Graph, config: PhiConfig, inputs: StepInputs, ids: Value, of
   const oldKeys = g.op('Where', [g.op('Less', [slotPositions, inputs.past]), slotPositions, g.int64(NEVER)]);
   const newKeys = g.op('Add', [g.op('Range', [g.int64(0), scalar(addedNow), g.int64(1)]), inputs.past]);
   const keys = g.op('Concat', [oldKeys, newKeys], { axis: { int: 0 } });
-  const queries = g.op('Unsqueeze', [g.op('Add', [g.op('Range', [offset, scalar(addedNow), g.int64(1)]), inputs.past]), g.int64([1])]); // [tokens, 1]
+  const order = g.op('Range', [offset, scalar(addedNow), g.int64(1)]); // [tokens]
+  const queries = g.op('Unsqueeze', [g.op('Add', [order, inputs.past]), g.int64([1])]); // [tokens, 1]
   let visible = g.op('LessOrEqual', [keys, queries]);
   if (config.slidingWindow !== null && config.slidingWindow < config.context) {
     visible = g.op('And', [visible, g.op('Less', [g.op('Sub', [queries, keys]), g.int64(config.slidingWindow)])]);
   }
-  return { bias: g.op('Where', [visible, g.float(0), g.float(HIDDEN)]), widths: g.op('Concat', [slots, addedNow], { axis: { int: 0 } }) };
+  return { bias: g.op('Where', [visible, g.float(0), g.float(HIDDEN)]), widths: g.op('Concat', [slots, addedNow], { axis: { int: 0 } }), order };
 }
 
+/** Offset that makes codes positive before they are cut to whole numbers: both bytes' zero points, and a half of the fine one to round. */
+const CODE_OFFSET = 128 + (128 + 0.5) / 256;
+
 /**
- * Activations in 16 bits as two uint8 rows, coarse and fine: x = s * (coarse - 128) + s / 254 * (fine - 128) with s = largest / 127.
+ * Activations in 16 bits as two uint8 rows, coarse and fine, of one product: x = unit * ((coarse - 128) + (fine - 128) / 256). Both are cut from
+ * the same number, the fine one 256 times as large, so that its low byte is what the coarse one leaves (exactly: a factor of 2^8 rounds nothing).
  * ONNX Runtime's WASM kernel unpacks the weights at every call, which is most of its time: the second row costs a third, not as much again. And
  * 8 bits alone made a reply depend on how its tokens were grouped into runs: logits moved by up to 2 where float sums were ordered differently.
  *
- * `bound`: the largest value that x can have, where that is known; else it is found for each row.
+ * `x` `[1, width]` in a step, `[tokens, 1, width]` in a chunk, each row with a root mean square of 1: nothing exceeds sqrt(width). The result has the same
+ * form, but that of qkv in a step is `[1, 1, rows]`.
  */
-function int8Linear(g: Graph, x: Value, weight: LinearName, single: boolean, bound: number | null): Value {
-  const rows = { axis: { int: 0 } };
-  const matmul = (codes: Value) => g.op('com.microsoft::MatMulIntegerToFloat', [codes, `${weight}.codes`, g.float(1), `${weight}.scales`, g.uint8(128)]);
-  let scale: Value;
-  let fineScale: Value;
-  let factors: Value; // [tokens or 1, 1, 2]
-  if (bound === null) {
-    const largest = g.op('ReduceMax', [g.op('Abs', [x]), g.int64([1])], { keepdims: { int: 0 } }); // [tokens]
-    scale = g.op('Max', [g.op('Mul', [largest, g.float(1 / 127)]), g.float(1e-30)]);
-    fineScale = g.op('Mul', [scale, g.float(1 / 254)]);
-    factors = g.op('Mul', [single ? scale : g.op('Unsqueeze', [scale, g.int64([1, 2])]), g.floats([1, 1 / 254], [1, 2])]);
-  } else {
-    scale = g.float(bound / 127);
-    fineScale = g.float(bound / 127 / 254);
-    factors = g.floats([bound / 127, bound / 127 / 254], [1, 2]);
-  }
-  const zeros = single || bound !== null ? g.uint8(128) : g.op('Expand', [g.uint8(128), g.op('Shape', [scale])]); // as many as scales
-  const coarse = g.op('QuantizeLinear', [x, scale, zeros], rows);
-  const rest = g.op('Sub', [x, g.op('DequantizeLinear', [coarse, scale, zeros], rows)]);
-  const fine = g.op('QuantizeLinear', [rest, fineScale, zeros], rows);
-  if (single) return g.op('MatMul', [factors, matmul(g.op('Concat', [coarse, fine], rows))]); // [1, 2] x [2, N]
-  const lift = (codes: Value) => g.op('Unsqueeze', [codes, g.int64([1])]);
-  const product = matmul(g.op('Concat', [lift(coarse), lift(fine)], { axis: { int: 1 } })); // [tokens, 2, N]
-  return g.op('Squeeze', [g.op('MatMul', [factors, product]), g.int64([1])]);
+function int8Linear(g: Graph, x: Value, weight: LinearName, width: number, single: boolean): Value {
+  const unit = Math.sqrt(width) / 127;
+  const factors = g.floats([1 / unit, 256 / unit], [2, 1]);
+  const offsets = g.floats([CODE_OFFSET, 256 * CODE_OFFSET], [2, 1]);
+  const scaled = single ? g.op('Gemm', [factors, x, offsets]) : g.op('Add', [g.op('Mul', [x, factors]), offsets]); // [.., 2, width]
+  const codes = g.op('Cast', [g.op('Cast', [scaled], { to: { int: 6 } })], { to: { int: 2 } }); // int32, then uint8: its low byte
+  const product = g.op('com.microsoft::MatMulIntegerToFloat', [codes, `${weight}.codes`, g.float(unit), `${weight}.scales`, g.uint8(128)]); // [.., 2, rows]
+  return g.op('MatMul', [g.floats([1, 1 / 256], single && weight.endsWith('.qkv') ? [1, 1, 2] : [1, 2]), product]);
 }
 
 export type { LinearName, NormName };

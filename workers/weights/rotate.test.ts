@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { uniforms } from '../generate/random.ts';
-import { blockRotation, rotation, rotationFactors } from './rotate.ts';
+import { blockRotation, rotation } from './rotate.ts';
 
 /** Small noise and one outlier, as an activation has it. */
 const values = (size: number) => {
@@ -30,19 +30,5 @@ describe('rotation', () => {
     expect([...b.subarray(192)]).toEqual([...a.subarray(192)]);
     rotation(64).apply(a, 128);
     expect([...b.subarray(128, 192)]).toEqual([...a.subarray(128, 192)]);
-  });
-
-  it.each([512, 576, 1536])('of %i equals its two factors', (size) => {
-    const { outer, inner, left, right } = rotationFactors(size);
-    const x = values(size);
-    const product = new Float32Array(size);
-    for (let i = 0; i < outer; i++)
-      for (let j = 0; j < inner; j++) {
-        let sum = 0;
-        for (let a = 0; a < outer; a++) for (let b = 0; b < inner; b++) sum += left[i * outer + a]! * x[a * inner + b]! * right[b * inner + j]!;
-        product[i * inner + j] = sum;
-      }
-    rotation(size).apply(x, 0);
-    x.forEach((value, i) => expect(product[i]).toBeCloseTo(value, 3));
   });
 });

@@ -18,43 +18,6 @@ export function blockRotation(size: number, from: number, to: number): Rotation 
   };
 }
 
-/**
- * The rotation as two small matrices, for activations: a row of `size` values taken as X `[outer, inner]` becomes left . X . right.
- * Costs size * (outer + inner) multiplications.
- */
-export function rotationFactors(size: number): { outer: number; inner: number; left: Float32Array; right: Float32Array } {
-  const { power, primes } = split(size);
-  const inner = Math.min(power, 64);
-  const outer = size / inner;
-  const whole = power / inner; // Hadamard part of the outer factor
-  const left = Float32Array.from({ length: outer * outer }, (_, at) => {
-    const i = Math.floor(at / outer);
-    const j = at % outer;
-    return mixEntry(Math.floor(i / whole), Math.floor(j / whole), primes) * hadamardEntry(i % whole, j % whole, whole);
-  });
-  const right = Float32Array.from({ length: inner * inner }, (_, at) => hadamardEntry(Math.floor(at / inner), at % inner, inner));
-  return { outer, inner, left, right };
-}
-
-/** Entry (i, j) of the Kronecker product of one reflection for each prime, the first varying fastest. */
-function mixEntry(i: number, j: number, primes: number[]): number {
-  let entry = 1;
-  for (const p of primes) {
-    entry *= (i % p === j % p ? 1 : 0) - 2 / p;
-    i = Math.floor(i / p);
-    j = Math.floor(j / p);
-  }
-  return entry;
-}
-
-/** Entry (i, j) of the orthonormal Hadamard matrix of Sylvester's construction. */
-function hadamardEntry(i: number, j: number, size: number): number {
-  let bits = i & j;
-  let sign = 1;
-  for (; bits; bits &= bits - 1) sign = -sign;
-  return sign / Math.sqrt(size);
-}
-
 /** `size` as a power of two times odd primes. */
 function split(size: number): { power: number; primes: number[] } {
   let power = 1;

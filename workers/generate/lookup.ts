@@ -1,0 +1,76 @@
+/**
+ * Prompt lookup (arXiv 2304.04487 and Saxena's prompt-lookup-decoding): where the text so far repeats itself, what followed last time is a draft of what
+ * follows now, and one chunk checks it all. Only with greedy choice: a draft is right when it is the best token, so the text is the same.
+ */
+
+/** What a chunk of n tokens costs, as a line: `tokenMs` for a single step and `rowMs` for each token more. */
+export interface ChunkCosts {
+  tokenMs: number;
+  rowMs: number;
+}
+
+/** A draft needs the last so many tokens to have occurred before, in the same order. */
+const MATCH = 3;
+/** Longer matches than this tell nothing more. */
+const LONGEST_MATCH = 16;
+const FIRST_DRAFT = 4;
+const LONGEST_DRAFT = 15;
+/** Part of the time spent on a reply that wrong drafts may cost, and what the first one may in tokens. */
+const MOST_LOSS = 0.015;
+const STAKE_TOKENS = 1.5;
+/** Weight of the newest measurement. */
+const NEWEST = 0.3;
+
+/** What followed the longest earlier occurrence of the end of `tokens` (the latest of several), at most `most` tokens. */
+export function findDraft(tokens: readonly number[], most: number): number[] {
+  const end = tokens.length;
+  let best = 0;
+  let from = 0;
+  for (let at = end - 1; at >= MATCH && best < LONGEST_MATCH; at--) {
+    let length = 0;
+    while (length < LONGEST_MATCH && length < at && tokens[at - 1 - length] === tokens[end - 1 - length]) length++;
+    if (length >= MATCH && length > best) {
+      best = length;
+      from = at;
+    }
+  }
+  return best > 0 ? tokens.slice(from, from + most) : [];
+}
+
+/** Decides when a draft is worth its chunk. Wrong drafts cost time: they are limited to a small part of the reply's. */
+export class Lookup {
+  #tokenMs: number;
+  #rowMs: number;
+  #length = FIRST_DRAFT;
+  /** Time won by drafts so far, less what they cost and what may be lost. */
+  #credit: number;
+
+  constructor({ tokenMs, rowMs }: ChunkCosts) {
+    this.#tokenMs = tokenMs;
+    this.#rowMs = Math.max(0, rowMs);
+    this.#credit = STAKE_TOKENS * tokenMs;
+  }
+
+  /** Tokens to check after `tokens`; empty when there are none or they are not worth it. `room`: slots left for the last token and the draft. */
+  draft(tokens: readonly number[], room: number): number[] {
+    let most = Math.min(this.#length, room - 1);
+    if (this.#rowMs > 0) most = Math.min(most, Math.floor(this.#credit / this.#rowMs));
+    // A row must cost clearly less than a step, or even a right draft wins nothing.
+    if (most < 1 || this.#rowMs > 0.6 * this.#tokenMs) return [];
+    return findDraft(tokens, most);
+  }
+
+  /** After a run of single steps. */
+  stepped(count: number, ms: number): void {
+    this.#tokenMs += NEWEST * (ms / count - this.#tokenMs);
+    this.#credit += MOST_LOSS * ms;
+  }
+
+  /** After a chunk that checked `drafted` tokens and found the first `right` of them right. */
+  checked(drafted: number, right: number, ms: number): void {
+    this.#rowMs += NEWEST * (Math.max(0, ms - this.#tokenMs) / drafted - this.#rowMs);
+    this.#credit += right * this.#tokenMs - (ms - this.#tokenMs);
+    if (right === drafted) this.#length = Math.min(LONGEST_DRAFT, 2 * this.#length);
+    else this.#length = Math.max(FIRST_DRAFT, right + 1);
+  }
+}
