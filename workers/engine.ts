@@ -1,5 +1,6 @@
 /** The engine: one loaded model, its store, and the jobs that the page asks for. Exposed by engine.worker.ts. */
 import { walkChain } from './backends/chain.ts';
+import { startEarly } from './backends/start-early.ts';
 import { SELF_TEST_TEXT } from './backends/self-test.ts';
 import type { FormShelf } from './backends/ort.ts';
 import { ProbeMemory } from './backends/probe-memory.ts';
@@ -121,10 +122,10 @@ export class Engine implements EngineApi {
   async #load(stored: StoredModel, request: LoadRequest, signal: AbortSignal, onProgress: OnProgress): Promise<EngineReport> {
     const started = performance.now();
     const files = await this.#store.openStored(stored.id);
+    const shelf = startEarly(request, files, (form, version) => this.#shelf(stored, form, version));
     const checkpoint = await openCheckpoint(files);
     const talk = conversation(createTokenizer(checkpoint.tokenizer), checkpoint);
     const onPrepare = (done: number, total: number) => onProgress({ phase: 'prepare', done, total, what: 'weights' });
-    const shelf = (form: string, version: number) => this.#shelf(stored, form, version);
     const wish = {
       ...request,
       form: request.form ?? ('auto' as const),
@@ -166,10 +167,7 @@ export class Engine implements EngineApi {
   #shelf(model: StoredModel, form: string, version: number): FormShelf {
     const key = { model, form, version };
     return {
-      open: async () => {
-        const chunks = await this.#store.openForm(key);
-        return chunks && new Blob(chunks);
-      },
+      open: (hold) => this.#store.openForm(key, { hold }),
       keep: (blob) => {
         this.#store.saveForm(key, blob.size, chunksOf(blob)).catch((error: unknown) => {
           this.#loaded?.report.rejected.push({ what: `Keeping the ${form} weights for the next visit`, why: PhiError.from(error).message });

@@ -2,6 +2,8 @@
 import type * as OrtModule from 'onnxruntime-web';
 import type { InferenceSession } from 'onnxruntime-web';
 import { PhiError } from '../errors.ts';
+import type { KeptForm } from '../store/forms.ts';
+import { Graph } from '../graph/onnx.ts';
 import { layout, materialise, type WeightGroup } from '../weights/plan.ts';
 
 export type Ort = typeof OrtModule;
@@ -35,6 +37,17 @@ export async function loadOrt(build: OrtBuild, threads: number): Promise<Ort> {
   }
 }
 
+/** Has ONNX Runtime compiled and its threads started, which else the first session waits for: while a model is read there is time for it. */
+export async function startOrt(build: OrtBuild, threads: number): Promise<void> {
+  const ort = await loadOrt(build, threads);
+  const g = new Graph('start');
+  g.input('x', 'float32', [1]);
+  g.call(g.op('Neg', ['x']), 'y');
+  g.output('y', 'float32', [1]);
+  const session = await ort.InferenceSession.create(g.toModel(), { executionProviders: ['wasm'] });
+  await session.release();
+}
+
 async function importOrt(build: OrtBuild, threads: number): Promise<Ort> {
   const { ORT_JSPI_FILES, ORT_WASM_FILES } = await import('./ort-files.ts');
   const ort = build === 'jspi' ? ((await import('onnxruntime-web/jspi')) as unknown as Ort) : ((await import('onnxruntime-web/wasm')) as unknown as Ort);
@@ -49,8 +62,8 @@ export type PrepareProgress = (done: number, total: number) => void;
 
 /** A place where a made weight form is kept between visits; see store/forms.ts. */
 export interface FormShelf {
-  /** The kept bytes, or null. */
-  open(): Promise<Blob | null>;
+  /** The kept form, or null. `hold`: its bytes are wanted in memory, if they are not too many. */
+  open(hold?: boolean): Promise<KeptForm | null>;
   /** Keeps them, if there is room. Not awaited by a load. */
   keep(form: Blob): void;
 }
@@ -64,8 +77,8 @@ export interface SessionWeights {
 }
 
 /**
- * Makes the weights, or takes them from the shelf, and a session over them. Each group is a file of external data, held as a Blob: outside
- * this worker's heap, and streamed in by the jspi build. The plain build wants arrays.
+ * Makes the weights, or takes them from the shelf, and a session over them. Each group is a file of external data: bytes where the shelf had to read them
+ * anyway, else a Blob, outside this worker's heap and streamed in by the jspi build. The plain build wants arrays.
  */
 export async function createSession(
   ort: Ort,
@@ -75,9 +88,12 @@ export async function createSession(
   options: InferenceSession.SessionOptions,
 ): Promise<{ session: InferenceSession; weightBytes: number; prepareMs: number; compileMs: number }> {
   const start = performance.now();
-  const { files, form, made } = await weightFiles(weights);
+  const { files, bytes, form, made } = await weightFiles(weights, true);
   const externalData = await Promise.all(
-    weights.groups.map(async ({ location }, i) => ({ path: location, data: build === 'jspi' ? files[i]! : new Uint8Array(await files[i]!.arrayBuffer()) })),
+    weights.groups.map(async ({ location }, i) => ({
+      path: location,
+      data: bytes?.[i] ?? (build === 'jspi' ? files[i]! : new Uint8Array(await files[i]!.arrayBuffer())),
+    })),
   );
   const prepared = performance.now();
   // Added to the object itself: an option may be a getter (see webgpu.ts).
@@ -86,14 +102,23 @@ export async function createSession(
   return { session, weightBytes: form.size, prepareMs: prepared - start, compileMs: performance.now() - prepared };
 }
 
+interface WeightFiles {
+  files: Blob[];
+  /** The same in memory, where that was asked for and the shelf could give it. */
+  bytes: Uint8Array<ArrayBuffer>[] | null;
+  form: Blob;
+  made: boolean;
+}
+
 /** The groups as files, from the shelf where they lie there. */
-export async function weightFiles({ groups, shelf, onProgress, signal }: SessionWeights): Promise<{ files: Blob[]; form: Blob; made: boolean }> {
+export async function weightFiles({ groups, shelf, onProgress, signal }: SessionWeights, hold = false): Promise<WeightFiles> {
   const sizes = groups.map((group) => layout(group).bytes);
-  const kept = await shelf?.open();
-  if (kept && kept.size === sizes.reduce((sum, size) => sum + size, 0)) {
+  const kept = await shelf?.open(hold);
+  if (kept && kept.blob.size === sizes.reduce((sum, size) => sum + size, 0)) {
     let at = 0;
-    const files = sizes.map((size) => kept.slice(at, (at += size)));
-    return { files, form: kept, made: false };
+    const ranges = sizes.map((size) => [at, (at += size)] as const);
+    const bytes = kept.bytes && ranges.map(([from, to]) => kept.bytes!.subarray(from, to));
+    return { files: ranges.map(([from, to]) => kept.blob.slice(from, to)), bytes, form: kept.blob, made: false };
   }
   const files: Blob[] = [];
   for (const [i, group] of groups.entries()) {
@@ -101,5 +126,5 @@ export async function weightFiles({ groups, shelf, onProgress, signal }: Session
     files.push(new Blob([await materialise(group)]));
     onProgress?.(i + 1, groups.length);
   }
-  return { files, form: new Blob(files), made: true };
+  return { files, bytes: null, form: new Blob(files), made: true };
 }

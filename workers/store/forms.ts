@@ -9,7 +9,7 @@ import { PhiError } from '../errors.ts';
 import type { StoredForm, StoredModel } from '../protocol.ts';
 import { throwIfCancelled } from './cancel.ts';
 import type { StoreContext } from './context.ts';
-import { hashBlob, sha256Hex } from './hash.ts';
+import { readBlob, sha256Hex } from './hash.ts';
 import { freeRoom } from './room.ts';
 import { modelPrefix } from './tables.ts';
 
@@ -29,6 +29,15 @@ export interface FormKey {
 
 /** Never more than this part of the free room for something that can be made again. */
 const SHARE_OF_FREE_ROOM = 1 / 4;
+/** A form up to this size can be had as bytes: it is read to be hashed anyway, and reading it again costs as much. */
+const HELD_BYTES = 384 * 1024 * 1024;
+
+/** A form whose every byte was checked. */
+export interface KeptForm {
+  blob: Blob;
+  /** The same in memory, where that was asked for and it is not too large. */
+  bytes: Uint8Array<ArrayBuffer> | null;
+}
 
 const formsOf = ({ model, form }: FormKey) => `${modelPrefix(model.id)}${form}/`;
 
@@ -43,25 +52,33 @@ const chunkKey = (key: string, index: number) => `${key}#${index}`;
 const isHeader = (value: FormEntry | undefined): value is FormHeader => value !== undefined && !(value instanceof Blob) && Array.isArray(value.chunks);
 
 /**
- * The chunks of a form, every one re-read and compared with its hash; null when there is none. A damaged form is dropped and null
- * too: it is made again.
+ * A form, every chunk of it re-read and compared with its hash; null when there is none. A damaged form is dropped and null too: it is made again.
+ * `hold`: the caller wants its bytes.
  */
-export async function openForm({ tables }: StoreContext, form: FormKey, signal: AbortSignal): Promise<Blob[] | null> {
+export async function openForm({ tables }: StoreContext, form: FormKey, signal: AbortSignal, hold = false): Promise<KeptForm | null> {
   const key = await formKey(form);
   const header = await tables.forms.get(key);
   if (!isHeader(header)) return null;
   const blobs = await tables.forms.getMany(header.chunks.map((_, i) => chunkKey(key, i)));
+  const total = header.chunks.reduce((sum, { bytes }) => sum + bytes, 0);
+  const held = hold && total <= HELD_BYTES ? new Uint8Array(total) : null;
+  const checks: Promise<boolean>[] = []; // a chunk is read while the one before it is hashed
   const sound: Blob[] = [];
+  let at = 0;
   for (const [i, { bytes, sha256 }] of header.chunks.entries()) {
     throwIfCancelled(signal);
     const blob = blobs[i];
-    if (!(blob instanceof Blob) || blob.size !== bytes || (await hashBlob(blob)) !== sha256) {
-      await tables.forms.deleteAll(formsOf(form));
-      return null;
-    }
-    sound.push(blob);
+    const read = blob instanceof Blob && blob.size === bytes ? await readBlob(blob) : null;
+    checks.push(read ? sha256Hex(read).then((hash) => hash === sha256) : Promise.resolve(false));
+    if (!read) break;
+    held?.set(read, at);
+    at += bytes;
+    sound.push(blob as Blob);
+    await checks.at(-2); // at most two chunks in memory
   }
-  return sound;
+  if ((await Promise.all(checks)).every(Boolean)) return { blob: new Blob(sound), bytes: held };
+  await tables.forms.deleteAll(formsOf(form));
+  return null;
 }
 
 /** Whether a form of so many bytes may be kept. Unknown free room counts as none. */

@@ -208,8 +208,11 @@ describe('made weight forms', () => {
   it('are found again by model content, form and version only', async () => {
     free(1e6);
     expect(await store.saveForm(key(), 700, chunksOf(500, 200))).toBe(true);
-    const blobs = await store.openForm(key());
-    expect(blobs?.map(({ size }) => size)).toEqual([500, 200]);
+    const form = await store.openForm(key());
+    expect(form).toMatchObject({ blob: { size: 700 }, bytes: null });
+    const held = await store.openForm(key(), { hold: true });
+    expect(held?.bytes).toEqual(new Uint8Array(await form!.blob.arrayBuffer()));
+    expect([...held!.bytes!.subarray(500)]).toEqual([...randomBytes(seeded(1), 200)]);
     expect(await store.openForm(key({ version: 2 }))).toBeNull();
     expect(await store.openForm(key({ form: 'float32' }))).toBeNull();
     const other: ModelManifest = structuredClone(sample.manifest);
