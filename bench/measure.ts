@@ -4,7 +4,7 @@ import { cpuTimes, othersShare, untilQuiet } from './contention.ts';
 import type { Options, Task } from './options.ts';
 import { PeerPage } from './peer-page.ts';
 import type { PeerName, Prompt, Reply } from './peers/peer.ts';
-import { REPLY_MARK, WARM_UP_PROMPT, type Prompts } from './prompts.ts';
+import { REPLY_MARK, REWRITE_PROMPT, WARM_UP_PROMPT, type Prompts } from './prompts.ts';
 import type { Metric, Sample } from './report.ts';
 
 /** Above this share of the processor in other hands a figure is not worth keeping. */
@@ -22,7 +22,11 @@ export interface Measured {
 }
 
 function contextFor({ tasks, tokens, context }: Options): number {
-  const longest = Math.max(...tasks.map((task) => (task === 'second-turn' ? 1500 + 2 * tokens + 64 : task === 'load' ? 0 : Number(task) + tokens)));
+  const longest = Math.max(
+    ...tasks.map((task) =>
+      task === 'second-turn' ? 1500 + 2 * tokens + 64 : task === 'load' ? 0 : (task === 'rewrite' ? REWRITE_PROMPT : Number(task)) + tokens,
+    ),
+  );
   const least = Math.max(longest, WARM_UP_PROMPT + WARM_UP_TOKENS);
   if (context !== undefined && context < least) throw new Error(`These tasks need a --context of at least ${least}.`);
   const fits = context ?? CONTEXTS.find((length) => length >= least);
@@ -75,7 +79,8 @@ export async function measureRound(context: BrowserContext, url: string, peer: P
     const opened = page as unknown as PeerPage;
     if (options.tasks.includes('load')) keep('load', 'load ms', loadMs);
     const reply = (prompt: Prompt, tokens: number, reuse: boolean): Promise<Reply> => opened.call('reply', prompt, tokens, reuse);
-    const replies = options.tasks.filter((task) => task !== 'load');
+    const drafts = peer === 'ours' && options.tasks.includes('rewrite');
+    const replies = options.tasks.filter((task) => task !== 'load' && (task !== 'rewrite' || drafts));
     if (replies.length > 0) await reply(prompts.warmUp, WARM_UP_TOKENS, false);
 
     let first: Reply | null = null;
@@ -90,12 +95,13 @@ export async function measureRound(context: BrowserContext, url: string, peer: P
         keepReply(task, result);
         continue;
       }
-      const prompt = prompts.byLength.get(Number(task))!;
+      const prompt = task === 'rewrite' ? prompts.rewrite : prompts.byLength.get(Number(task))!;
       const result = await steadily(() => reply(prompt, options.tokens, false));
       if (result.promptTokens !== prompt.ids.length) throw new Error(`${peer} sees ${result.promptTokens} tokens where the prompt has ${prompt.ids.length}.`);
       keepReply(task, result);
       keep(task, 'prefill tok/s', (1000 * (result.prefilledTokens ?? result.promptTokens)) / result.ttftMs);
-      first = task === '1500' ? result : null;
+      first = task === '1500' && !drafts ? result : null;
+      if (drafts) keep(task, 'drafted tok/s', (await steadily(() => opened.call('reply', prompt, options.tokens, false, true))).decodeTokensPerSecond);
     }
     const description = await opened.call('describe');
     return { samples, description, disturbance };

@@ -2,13 +2,14 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { PEER_NAMES, type BackendName, type PeerName } from './peers/peer.ts';
 
-export const TASKS = ['40', '100', '512', '1500', 'second-turn', 'load'] as const;
+export const TASKS = ['40', '100', '512', '1500', 'second-turn', 'load', 'rewrite'] as const;
 export type Task = (typeof TASKS)[number];
 
 export const USAGE = `npm run bench -- [options]
   --backend wasm|webgpu|webnn   default wasm
   --peers a,b                   ours, wllama, transformers.js, padded-webnn, matmuls-webnn; default: all that fit the backend
   --tasks a,b                   ${TASKS.join(', ')}; default: all but 100
+                                (rewrite: this engine alone, and all its replies once more with prompt lookup)
   --rounds N                    default 5; engines take turns within each round
   --tokens N                    length of a reply, default 128
   --context N                   KV slots; default: the least of 512, 1024 and 2048 that the tasks need

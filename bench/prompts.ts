@@ -13,12 +13,18 @@ const WARM_UP = 'Describe the work of a baker, from the first batch before dawn 
 /** Stands for the reply, which is known only once an engine has given it. */
 export const REPLY_MARK = '\u0001reply\u0001';
 
+/** Copying is what prompt lookup is for. */
+const REWRITE = 'Repeat the following text word for word, without adding anything.\n\n';
+/** Tokens of the prompt that asks for a text to be repeated. */
+export const REWRITE_PROMPT = 320;
+
 /** Tokens of the warm-up prompt. */
 export const WARM_UP_PROMPT = 160;
 
 export interface Prompts {
   byLength: Map<number, Prompt>;
   warmUp: Prompt;
+  rewrite: Prompt;
   /** The follow-up to `first`; `text` and `messages` hold REPLY_MARK, `ids` is empty. */
   secondTurn(first: Prompt): Prompt;
 }
@@ -49,6 +55,7 @@ export function makePrompts(checkpoint: Checkpoint, lengths: number[], passagePa
   return {
     byLength: new Map(lengths.map((tokens) => [tokens, exactly(tokens, tokens < shortest + 64 ? `${OPENING} ` : OPENING_WITH_TEXT)])),
     warmUp: exactly(WARM_UP_PROMPT, WARM_UP),
+    rewrite: exactly(REWRITE_PROMPT, REWRITE),
     secondTurn: (first) => ({ ...render([...first.messages, { role: 'assistant', content: REPLY_MARK }, { role: 'user', content: FOLLOW_UP }]), ids: [] }),
   };
 }

@@ -2,7 +2,7 @@
 import type { Task } from './options.ts';
 import type { BackendName, PeerName } from './peers/peer.ts';
 
-export const METRICS = ['decode tok/s', 'prefill tok/s', 'ttft ms', 'load ms'] as const;
+export const METRICS = ['decode tok/s', 'prefill tok/s', 'ttft ms', 'load ms', 'drafted tok/s'] as const;
 export type Metric = (typeof METRICS)[number];
 
 export interface Sample {
@@ -61,6 +61,7 @@ interface Bar {
   task: Task;
   metric: Metric;
   overTask?: Task;
+  overMetric?: Metric;
   floor: number;
   aim: number;
   atLeast: boolean;
@@ -83,6 +84,17 @@ const BARS: Bar[] = [
   })),
   { backends: ['wasm'], peer: 'ours', task: 'second-turn', overTask: '1500', metric: 'ttft ms', floor: 0.1, aim: 0.1, atLeast: false },
   { backends: ['wasm'], peer: 'wllama', task: 'load', metric: 'load ms', floor: 0.5, aim: 0.5, atLeast: false },
+  // Prompt lookup beside the same engine without it.
+  ...(['40', '512', '1500', 'rewrite'] as const).map((task): Bar => ({
+    backends: ['wasm', 'webgpu', 'webnn'],
+    peer: 'ours',
+    task,
+    metric: 'drafted tok/s',
+    overMetric: 'decode tok/s',
+    floor: task === 'rewrite' ? 1.5 : 0.97,
+    aim: task === 'rewrite' ? 1.5 : 1,
+    atLeast: true,
+  })),
   ...(['40', '100', '512', '1500'] as const).flatMap((task): Bar[] => [
     { backends: ['webnn'], peer: 'padded-webnn', task, metric: 'decode tok/s', floor: 1.3, aim: 1.5, atLeast: true },
     { backends: ['webnn'], peer: 'padded-webnn', task, metric: 'ttft ms', floor: 5, aim: 10, atLeast: true, inverse: true },
@@ -96,11 +108,15 @@ export function toRatios(rows: readonly Row[], backend: BackendName): Ratio[] {
   const find = (peer: PeerName, task: Task, metric: Metric) => rows.find((row) => row.peer === peer && row.task === task && row.metric === metric);
   return BARS.filter((bar) => bar.backends.includes(backend)).flatMap((bar) => {
     const ours = find('ours', bar.task, bar.metric);
-    const other = find(bar.peer, bar.overTask ?? bar.task, bar.metric);
+    const other = find(bar.peer, bar.overTask ?? bar.task, bar.overMetric ?? bar.metric);
     if (!ours || !other) return [];
     const value = bar.inverse ? other.median / ours.median : ours.median / other.median;
     const meets = (limit: number) => (bar.atLeast ? value >= limit : value <= limit);
-    const sides = bar.overTask ? [`ours, ${bar.task}`, `ours, ${bar.overTask}`] : [`ours, ${bar.task}`, bar.peer];
+    const sides = bar.overMetric
+      ? [`ours, ${bar.task}`, bar.overMetric]
+      : bar.overTask
+        ? [`ours, ${bar.task}`, `ours, ${bar.overTask}`]
+        : [`ours, ${bar.task}`, bar.peer];
     const what = `${bar.metric.replace(/ ms$/, '')}: ${(bar.inverse ? sides.toReversed() : sides).join(' / ')}`;
     const { floor, aim, atLeast } = bar;
     return [{ what, value, floor, aim, atLeast, reached: meets(aim) ? ('aim' as const) : meets(floor) ? ('floor' as const) : ('no' as const) }];

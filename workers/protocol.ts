@@ -161,6 +161,8 @@ export interface GenerateRequest {
    * text is not sent again.
    */
   resume?: number[];
+  /** false: no prompt lookup (generate/lookup.ts), which changes the speed only. */
+  drafts?: boolean;
 }
 
 /** How a conversation lies in the context of the loaded model. */

@@ -30,7 +30,8 @@ const bench = {
     await opened().load();
     return performance.now() - start;
   },
-  reply: (prompt: Prompt, maxTokens: number, reuse: boolean): Promise<Reply> => opened().reply(prompt, maxTokens, reuse),
+  /** `drafts`: with prompt lookup; only this engine has it. */
+  reply: (prompt: Prompt, maxTokens: number, reuse: boolean, drafts = false): Promise<Reply> => opened().reply(prompt, maxTokens, reuse, drafts),
   async profile(request: ProfileRequest): Promise<ProfileResult> {
     const worker = new Worker(new URL('./profile.worker.ts', import.meta.url), { type: 'module' });
     try {

@@ -54,9 +54,9 @@ export class OurPeer implements Peer {
     this.#report = await this.#engine.load({ model: this.#model, ...this.#request });
   }
 
-  async reply(prompt: Prompt, maxTokens: number, reuse: boolean): Promise<Reply> {
+  async reply(prompt: Prompt, maxTokens: number, reuse: boolean, drafts = false): Promise<Reply> {
     if (!reuse) await this.#run(OTHER);
-    return this.#run({ messages: prompt.messages, sampling: GREEDY, maxTokens });
+    return this.#run({ messages: prompt.messages, sampling: GREEDY, maxTokens, drafts });
   }
 
   async #run(request: GenerateRequest): Promise<Reply> {

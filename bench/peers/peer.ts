@@ -42,7 +42,7 @@ export interface Peer {
   /** From the engine's own store until it can answer. */
   load(): Promise<void>;
   /** A greedy reply. With `reuse` the engine may keep what it computed for the last one; without, it starts from an empty cache. */
-  reply(prompt: Prompt, maxTokens: number, reuse: boolean): Promise<Reply>;
+  reply(prompt: Prompt, maxTokens: number, reuse: boolean, drafts?: boolean): Promise<Reply>;
   close(): Promise<void>;
 }
 

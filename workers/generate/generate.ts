@@ -24,6 +24,8 @@ export interface TokenOptions {
   eos: readonly number[];
   /** Tokens at the end of the prompt that were chosen with the same seed before: the random numbers go on behind theirs. */
   skip?: number;
+  /** false: no prompt lookup. */
+  drafts?: boolean;
   signal?: AbortSignal;
   onPrefill?: (done: number, total: number) => void;
 }
@@ -48,7 +50,7 @@ export async function* generateTokens(sequence: Sequence, prompt: readonly numbe
   seen[id] = 1;
   yield { type: 'first', id, computed, ms: performance.now() - started };
 
-  const greedy = sampling.temperature <= 0 && sampling.repetitionPenalty === 1;
+  const greedy = options.drafts !== false && sampling.temperature <= 0 && sampling.repetitionPenalty === 1;
   const lookup = greedy && sequence.costs ? new Lookup(sequence.costs) : null;
   let stepMs = RUN_MS; // unknown: the first run takes one step
   while (!eos.includes(last) && tokens.length - prompt.length < maxTokens && tokens.length <= sequence.decoder.slots) {

@@ -35,6 +35,7 @@ export async function generateReply(
     maxTokens,
     eos: ends,
     skip: resumed.length,
+    drafts: request.drafts,
     signal,
     onPrefill: (done: number, total: number) => onEvent({ type: 'prefill', done, total }),
   };
