@@ -77,7 +77,7 @@ class Measurer implements CompareApi {
     );
     this.#loaded = { checkpoint, decoder, encode, talk };
     const loadMs = performance.now() - started;
-    const warmUpMs = await warmUp(decoder, checkpoint.config);
+    const { ms: warmUpMs } = await warmUp(decoder, checkpoint.config);
     await Promise.all(kept); // nothing may be written while something is measured
     const asked = { backend: target.backend, device: target.device };
     return {
@@ -114,10 +114,7 @@ class Measurer implements CompareApi {
   #shelf(model: StoredModel, form: string, version: number, kept: Promise<unknown>[]): FormShelf {
     const key = { model, form, version };
     return {
-      open: async () => {
-        const chunks = await this.#store.openForm(key);
-        return chunks && new Blob(chunks);
-      },
+      open: (hold) => this.#store.openForm(key, { hold }),
       // A form that cannot be kept is made again at the next load; the figures say when one was made.
       keep: (blob) => void kept.push(this.#store.saveForm(key, blob.size, chunksOf(blob)).catch(() => false)),
     };

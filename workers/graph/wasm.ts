@@ -192,6 +192,7 @@ export function wasmDialect(
       if (form === 'float32') return g.op('MatMul', [x, weight]);
       const width = weight.endsWith('.down') ? config.intermediate : weight.endsWith('.output') ? heads * headDim : config.hidden;
       // A normed row without norm weight has a root mean square of 1, so nothing in it exceeds sqrt(hidden).
+      if (weight === 'head') return int8Head(g, x);
       if (!weight.endsWith('.output') && !weight.endsWith('.down')) return int8Linear(g, x, weight, width, single);
       const [normed, inverse] = g.ops('SimplifiedLayerNormalization', [x, ones(width)], 2, { axis: { int: -1 }, epsilon: { float: 1e-30 } }) as [Value, Value];
       return g.op('Div', [int8Linear(g, normed, weight, width, single), inverse]);
@@ -271,6 +272,18 @@ function int8Linear(g: Graph, x: Value, weight: LinearName, width: number, singl
   const codes = g.op('Cast', [g.op('Cast', [scaled], { to: { int: 6 } })], { to: { int: 2 } }); // int32, then uint8: its low byte
   const product = g.op('com.microsoft::MatMulIntegerToFloat', [codes, `${weight}.codes`, g.float(unit), `${weight}.scales`, g.uint8(128)]); // [.., 2, rows]
   return g.op('MatMul', [g.floats([1, 1 / 256], single && weight.endsWith('.qkv') ? [1, 1, 2] : [1, 2]), product]);
+}
+
+/**
+ * The head takes one row of 8 bits, scaled by its largest value: what that rounds away moves a logit by some hundredths and goes no further, where in a layer it
+ * would move every later one. `x` and the result as in int8Linear.
+ */
+function int8Head(g: Graph, x: Value): Value {
+  const largest = g.op('ReduceMax', [g.op('Abs', [x]), g.int64([-1])], { keepdims: { int: 1 } });
+  const unit = g.op('Max', [g.op('Mul', [largest, g.float(1 / 127)]), g.float(1e-30)]);
+  const scaled = g.op('Add', [g.op('Div', [x, unit]), g.float(128.5)]);
+  const codes = g.op('Cast', [g.op('Cast', [scaled], { to: { int: 6 } })], { to: { int: 2 } });
+  return g.op('Mul', [g.op('com.microsoft::MatMulIntegerToFloat', [codes, 'head.codes', g.float(1), 'head.scales', g.uint8(128)]), unit]);
 }
 
 export type { LinearName, NormName };
