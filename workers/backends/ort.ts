@@ -37,6 +37,19 @@ export async function loadOrt(build: OrtBuild, threads: number): Promise<Ort> {
   }
 }
 
+let creating: Promise<unknown> = Promise.resolve();
+
+/**
+ * A session, once those asked for before are made: ONNX Runtime keeps the external data of the one that is being made in one place, and the end of one
+ * takes it from another (1.31: "Module.MountedFiles is not available").
+ */
+export function makeSession(ort: Ort, model: Uint8Array, options: InferenceSession.SessionOptions): Promise<InferenceSession> {
+  const make = () => ort.InferenceSession.create(model, options);
+  const made = creating.then(make, make);
+  creating = made;
+  return made;
+}
+
 /** Has ONNX Runtime compiled and its threads started, which else the first session waits for: while a model is read there is time for it. */
 export async function startOrt(build: OrtBuild, threads: number): Promise<void> {
   const ort = await loadOrt(build, threads);
@@ -44,7 +57,7 @@ export async function startOrt(build: OrtBuild, threads: number): Promise<void> 
   g.input('x', 'float32', [1]);
   g.call(g.op('Neg', ['x']), 'y');
   g.output('y', 'float32', [1]);
-  const session = await ort.InferenceSession.create(g.toModel(), { executionProviders: ['wasm'] });
+  const session = await makeSession(ort, g.toModel(), { executionProviders: ['wasm'] });
   await session.release();
 }
 
@@ -97,7 +110,7 @@ export async function createSession(
   );
   const prepared = performance.now();
   // Added to the object itself: an option may be a getter (see webgpu.ts).
-  const session = await ort.InferenceSession.create(model, Object.assign(options, { externalData }));
+  const session = await makeSession(ort, model, Object.assign(options, { externalData }));
   if (made) weights.shelf?.keep(form);
   return { session, weightBytes: form.size, prepareMs: prepared - start, compileMs: performance.now() - prepared };
 }

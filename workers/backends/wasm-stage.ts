@@ -8,7 +8,7 @@ import { stageWeights, wasmStageGraph } from '../graph/wasm-stage.ts';
 import { layout, materialise, type WeightGroup } from '../weights/plan.ts';
 import { KvCache } from './kv-cache.ts';
 import { GroupMaker, MadeBlob } from './made-blob.ts';
-import { loadOrt, preferredBuild, type Ort } from './ort.ts';
+import { loadOrt, makeSession, preferredBuild, type Ort } from './ort.ts';
 import type { StageFacts, StageHost, StageResult, StageSetup, StageStep } from './stage-protocol.ts';
 import { stageSource } from './stage-source.ts';
 import type { ChunkResult } from './types.ts';
@@ -41,7 +41,7 @@ export class Stage {
     const externalData = [];
     for (const group of groups) externalData.push({ path: group.location, data: await weightFile(group, setup, host, makers, build === 'jspi') });
     const model = wasmStageGraph(config, setup.form, groups, setup.last);
-    const session = await ort.InferenceSession.create(model, {
+    const session = await makeSession(ort, model, {
       executionProviders: ['wasm'],
       graphOptimizationLevel: 'disabled',
       logSeverityLevel: 3,

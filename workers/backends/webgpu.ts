@@ -7,7 +7,7 @@ import { webgpuGraph } from '../graph/webgpu.ts';
 import { WEBGPU_FORM_VERSION, webgpuPlan, type Float, type WebgpuForm, type WebgpuPlan } from '../graph/webgpu-weights.ts';
 import { weightError } from '../weights/error.ts';
 import { floatToHalf } from '../weights/half.ts';
-import { loadOrt, preferredBuild, weightFiles, type FormShelf, type Ort, type PrepareProgress } from './ort.ts';
+import { loadOrt, makeSession, preferredBuild, weightFiles, type FormShelf, type Ort, type PrepareProgress } from './ort.ts';
 import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from './types.ts';
 import { openGpu, reasonOf, type Gpu } from './webgpu-device.ts';
 import { readBuffer, Selector, STORAGE } from './webgpu-select.ts';
@@ -72,7 +72,7 @@ async function onDevice(ort: Ort, gpu: Gpu, checkpoint: Checkpoint, options: Web
   const prepared = performance.now();
   const externalData = plan.groups.map(({ location }, i) => ({ path: location, data: files[i]! }));
   const model = webgpuGraph(config, plan, slots);
-  const session = await Promise.race([ort.InferenceSession.create(model, sessionOptions(gpu.device, config, capture, externalData)), gpu.lost]);
+  const session = await Promise.race([makeSession(ort, model, sessionOptions(gpu.device, config, capture, externalData)), gpu.lost]);
   const selector = await Promise.race([selecting, gpu.lost]);
   errors.check();
   if (made) shelf?.keep(weights);

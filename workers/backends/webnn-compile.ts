@@ -1,7 +1,7 @@
 /** From ONNX to one MLGraph: ONNX Runtime's WebNN provider builds it, we keep it and dispatch it ourselves. */
 import { PhiError } from '../errors.ts';
 import { webnnScope, type MLGraph, type MLGraphBuilder, type MLOperand } from './webnn-api.ts';
-import type { Ort } from './ort.ts';
+import { makeSession, type Ort } from './ort.ts';
 import type { WebnnDevice } from './webnn-device.ts';
 
 interface Network {
@@ -17,7 +17,7 @@ interface Network {
  */
 export async function compile(ort: Ort, device: WebnnDevice, network: Network, files: { path: string; data: Blob }[]): Promise<MLGraph> {
   const built = await recordBuilds(async () => {
-    const session = await ort.InferenceSession.create(network.model, {
+    const session = await makeSession(ort, network.model, {
       executionProviders: [{ name: 'webnn', context: device.context }],
       graphOptimizationLevel: 'disabled', // its fusions are for other providers
       logSeverityLevel: 3,
