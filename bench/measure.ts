@@ -71,13 +71,14 @@ export async function measureRound(context: BrowserContext, url: string, peer: P
 
   let page: PeerPage | null = null;
   try {
-    const loadMs = await steadily(async () => {
+    const load = async () => {
       await page?.close();
       page = await openPage(context, url, peer, options);
       return page.call('load');
-    });
+    };
+    if (options.tasks.includes('load')) keep('load', 'load ms', await steadily(load));
+    else await load(); // not measured: no repeat because others disturbed it
     const opened = page as unknown as PeerPage;
-    if (options.tasks.includes('load')) keep('load', 'load ms', loadMs);
     const reply = (prompt: Prompt, tokens: number, reuse: boolean): Promise<Reply> => opened.call('reply', prompt, tokens, reuse);
     const drafts = peer === 'ours' && options.tasks.includes('rewrite');
     const replies = options.tasks.filter((task) => task !== 'load' && (task !== 'rewrite' || drafts));
