@@ -13,9 +13,8 @@ describe('the graphs of a device', () => {
   it('refuses blocks that would kill the page, on the CPU alone', () => {
     const plan = (rows: number): WebnnPlan => ({
       form: 'int4',
-      matrices: new Map([['head', { rows, cols: 576, blocks: { bits: 4, block: 32, shift: 'none' } }]]),
+      matrices: new Map([['head', { rows, cols: 576, blocks: { bits: 4, block: 32, shift: 'none' }, pieces: ['head'] }]]),
       groups: { norms: [], head: [], layers: [], error: [] },
-      embedsInGraph: false,
     });
     expect(() => refuseFatalBuild(['cpu'], plan(200_000))).toThrow(/float32/);
     expect(() => refuseFatalBuild(['cpu'], plan(1_000))).not.toThrow();

@@ -66,7 +66,6 @@ export class Runner {
     const { width, slots, visible, recent, head } = shape;
     const { headDim, hidden, vocab } = config;
     const inputs: Record<string, [MLDataType, number[]]> = {
-      ids: ['int32', [width]],
       x: ['float32', [width, hidden]],
       cos: ['float32', [width, 1, headDim]],
       sin: ['float32', [width, 1, headDim]],
@@ -102,12 +101,7 @@ export class Runner {
     const { row, target, choice, keep } = request;
     const { width, recent, head } = this.#shape;
     const tokens = ids.length;
-    if (this.#own['ids'])
-      this.#write(
-        'ids',
-        Int32Array.from({ length: width }, (_, i) => ids[i] ?? 0),
-      );
-    else this.#write('x', await this.#embedding.read(ids, width));
+    this.#write('x', await this.#embedding.read(ids, width));
     const { base, count } = cache.begin(past, tokens, recent > 0);
     this.#writeRope(rope, past, tokens);
     this.#write('mask', this.#mask(past, tokens, base, count));

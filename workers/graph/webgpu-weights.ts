@@ -3,6 +3,7 @@ import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
 import { holdsExactly, packInto, type BlockSpec, type ErrorSum } from '../weights/blocks.ts';
 import { floatToHalf } from '../weights/half.ts';
 import { errorGroup } from '../weights/error.ts';
+import { rowRange } from '../weights/matrix.ts';
 import { roomFor, type WeightGroup, type WeightTensor } from '../weights/plan.ts';
 import { dequantise } from '../weights/rows.ts';
 import type { LinearName } from './decoder.ts';
@@ -176,9 +177,4 @@ function pieceGroup(matrix: Matrix, { cols, dtype, blocks }: MatrixPlan, { name,
       return room;
     },
   };
-}
-
-/** Rows `[start, start + rows)` of a matrix as a matrix. */
-function rowRange(matrix: Matrix, start: number, rows: number): Matrix {
-  return { name: matrix.name, rows, cols: matrix.cols, type: matrix.type, form: matrix.form, read: (from, count) => matrix.read(start + from, count) };
 }

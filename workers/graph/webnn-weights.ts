@@ -1,6 +1,7 @@
 /** The weights of the WebNN dialect. Rows lie as in the source, `[N, K]`, and are used transposed; int8 per channel alone lies as `[K, N]`. */
 import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
 import type { WeightForm } from '../protocol.ts';
+import { rowRange } from '../weights/matrix.ts';
 import { holdsExactly, packBlocks, type BlockSpec, type ErrorSum } from '../weights/blocks.ts';
 import { int8Columns } from '../weights/columns.ts';
 import { errorGroup } from '../weights/error.ts';
@@ -18,6 +19,8 @@ export interface WebnnMatrix {
   cols: number;
   /** Blocks of 4 or 8 bits; null: the form's own type. */
   blocks: BlockSpec | null;
+  /** Prefixes of the names of the tensors that hold its rows, in order. */
+  pieces: readonly string[];
 }
 
 export interface WebnnPlan {
@@ -25,14 +28,18 @@ export interface WebnnPlan {
   matrices: ReadonlyMap<LinearName, WebnnMatrix>;
   /** Norms first, then the head, then the layers' matrices, whose place `inputs` can take; last what is no part of a graph: what requantising cost. */
   groups: { norms: WeightGroup[]; head: WeightGroup[]; layers: WeightGroup[]; error: WeightGroup[] };
-  /** The head's rows serve as embedding inside the graph; else the graph is fed with embedded rows. */
-  embedsInGraph: boolean;
 }
 
 /** Block of requantised weights. */
 const BLOCK = 32;
 /** Rows converted at a time. */
 const TILE = 256;
+/**
+ * Bytes of one tensor, about: a larger matrix is cut by rows. While a graph is built, a constant lies in ONNX Runtime's memory and once more in
+ * the heap, because WebNN takes no shared memory (the starter's float32 head: twice 113 MB).
+ */
+const PIECE_BYTES = 32 * 2 ** 20;
+const BYTES: Record<WeightForm, number> = { float32: 4, float16: 2, int8: 1, 'int8-blocks': 1, int4: 0.5 };
 
 /** What `webnnGraph` refers to. */
 export function webnnPlan(checkpoint: Checkpoint, form: WeightForm): WebnnPlan {
@@ -43,8 +50,10 @@ export function webnnPlan(checkpoint: Checkpoint, form: WeightForm): WebnnPlan {
   const add = (to: WeightGroup[], name: LinearName, matrix: Matrix) => {
     const bits = form === 'int8-blocks' || (form === 'int4' && keepsEight(checkpoint, name, matrix)) ? 8 : 4;
     const blocks = form === 'int4' || form === 'int8-blocks' ? blockSpec(matrix, bits) : null;
-    matrices.set(name, { rows: matrix.rows, cols: matrix.cols, blocks });
-    to.push(blocks ? blockGroup(name, matrix, blocks, error) : form === 'int8' ? int8Group(name, matrix) : floatGroup(name, matrix, form === 'float16'));
+    const parts = cut(name, matrix, PIECE_BYTES / BYTES[form]);
+    matrices.set(name, { rows: matrix.rows, cols: matrix.cols, blocks, pieces: parts.map(([piece]) => piece) });
+    for (const [piece, part] of parts)
+      to.push(blocks ? blockGroup(piece, part, blocks, error) : form === 'int8' ? int8Group(piece, part) : floatGroup(piece, part, form === 'float16'));
   };
   checkpoint.layers.forEach((layer, l) => {
     groups.norms.push(norm(`layers.${l}.attentionNorm`, layer.attentionNorm), norm(`layers.${l}.mlpNorm`, layer.mlpNorm));
@@ -52,8 +61,14 @@ export function webnnPlan(checkpoint: Checkpoint, form: WeightForm): WebnnPlan {
   });
   groups.norms.push(norm('norm', checkpoint.norm));
   add(groups.head, 'head', checkpoint.head);
-  const embedsInGraph = checkpoint.head === checkpoint.embedding && (form === 'float32' || form === 'float16');
-  return { form, matrices, groups, embedsInGraph };
+  return { form, matrices, groups };
+}
+
+/** Pieces of at most so many weights, with their names. */
+function cut(name: string, matrix: Matrix, most: number): [string, Matrix][] {
+  const rows = Math.max(1, Math.floor(most / matrix.cols / TILE)) * TILE;
+  if (matrix.rows <= rows) return [[name, matrix]];
+  return Array.from({ length: Math.ceil(matrix.rows / rows) }, (_, i) => [`${name}.${i}`, rowRange(matrix, i * rows, Math.min(rows, matrix.rows - i * rows))]);
 }
 
 /** A file that has 4-bit matrices has its 8-bit ones on purpose; a head loses most by 4 bits that are not its own. */

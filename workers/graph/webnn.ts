@@ -8,7 +8,7 @@
  */
 import type { PhiConfig } from '../checkpoint/types.ts';
 import { declare } from '../weights/plan.ts';
-import { decoder, type Dialect, type LinearName } from './decoder.ts';
+import { decoder, type Dialect } from './decoder.ts';
 import { Graph, type Dtype, type Value } from './onnx.ts';
 import { candidates } from './webnn-select.ts';
 import type { WebnnMatrix, WebnnPlan } from './webnn-weights.ts';
@@ -46,7 +46,7 @@ const FLOAT = 1;
 const FLOAT16 = 10;
 
 /**
- * The model's protobuf. Inputs: `ids` int32 [width] or `x` float32 [width, hidden]; `cos`, `sin` float32 [width, 1, headDim] with the sign of
+ * The model's protobuf. Inputs: `x` float32 [width, hidden], embedded tokens; `cos`, `sin` float32 [width, 1, headDim] with the sign of
  * the rotation in sin and 1 and 0 where nothing is rotated; `mask` float32 [width, visible + recent + width], added to the scores; `key.l`,
  * `value.l`, `recent_key`, `recent_value` as cacheShapes; `keep` float32 [recent, 1]: 1 where the recent cache holds something; `place` float32
  * [recent, width]: 1 where a token goes; with a head `row` int32 [1] and those of webnn-select.ts. `inputs` are those that are left: what no
@@ -60,8 +60,7 @@ export function webnnGraph(config: PhiConfig, plan: WebnnPlan, shape: WebnnShape
   for (const group of [...plan.groups.norms, ...(shape.head ? plan.groups.head : []), ...(shape.weights === 'constants' ? plan.groups.layers : [])])
     declare(g, group);
   if (shape.weights === 'inputs') for (const { tensors } of plan.groups.layers) for (const { name, dtype, dims } of tensors) g.input(name, dtype, dims);
-  const inGraph = plan.embedsInGraph && shape.head;
-  const ids = inGraph ? g.input('ids', 'int32', [width]) : g.input('x', 'float32', [width, hidden]);
+  const x = g.input('x', 'float32', [width, hidden]);
   const shapes = cacheShapes(config, slots, recent);
   for (let l = 0; l < layers; l++) {
     g.input(`key.${l}`, 'float32', shapes.key);
@@ -69,20 +68,20 @@ export function webnnGraph(config: PhiConfig, plan: WebnnPlan, shape: WebnnShape
   }
   const attention = attentionPart(g, config, shape);
   const dialect: Dialect = {
-    embed: (g, ids) => (inGraph ? embed(g, ids, plan) : ids),
+    embed: (_, x) => x,
     norm: (g, x, weight) => norm(g, x, weight, config.normEps),
     addNorm(g, x, y, weight) {
       const sum = g.op('Add', [x, y]);
       return { sum, normed: norm(g, sum, weight, config.normEps) };
     },
-    linear: (g, x, name) => linear(g, x, name, plan.matrices.get(name)!, plan.form),
+    linear: (g, x, name) => linear(g, x, plan.matrices.get(name)!, plan.form),
     attention: (_, layer, qkv) => attention.layer(layer, qkv),
     activate(g, gateUp) {
       const [gate, up] = slices(g, gateUp, 1, [config.intermediate, config.intermediate]) as [Value, Value];
       return g.op('Mul', [g.op('Mul', [gate, g.op('Sigmoid', [gate])]), up]);
     },
   };
-  const last = decoder(g, config, dialect, ids);
+  const last = decoder(g, config, dialect, x);
   const out = [layers, kvHeads, recent || width, headDim];
   const { key, value } = attention.added();
   output(g, key, 'new_key', out);
@@ -114,23 +113,24 @@ function norm(g: Graph, x: Value, weight: Value, epsilon: number): Value {
   return g.op('Mul', [g.op('Div', [x, g.op('Sqrt', [g.op('Add', [meanSquare, g.float(epsilon)])])]), weight]);
 }
 
-function embed(g: Graph, ids: Value, { form }: WebnnPlan): Value {
-  const rows = g.op('Gather', ['head', ids]);
-  return form === 'float16' ? g.op('Cast', [rows], { to: { int: FLOAT } }) : rows;
+/** `[tokens, cols]` -> `[tokens, rows]` */
+function linear(g: Graph, x: Value, matrix: WebnnMatrix, form: WebnnPlan['form']): Value {
+  const parts = matrix.pieces.map((piece) => product(g, x, piece, matrix, form));
+  return parts.length === 1 ? parts[0]! : g.op('Concat', parts, { axis: { int: 1 } });
 }
 
-/** `[tokens, cols]` -> `[tokens, rows]` */
-function linear(g: Graph, x: Value, name: LinearName, { cols, blocks }: WebnnMatrix, form: WebnnPlan['form']): Value {
+/** With the rows that one piece holds. */
+function product(g: Graph, x: Value, name: string, { cols, blocks }: WebnnMatrix, form: WebnnPlan['form']): Value {
   const transposed = { transB: { int: 1 } };
   if (form === 'float32') return g.op('Gemm', [x, name], transposed);
   if (form === 'float16') return g.op('Cast', [g.op('Gemm', [g.op('Cast', [x], { to: { int: FLOAT16 } }), name], transposed)], { to: { int: FLOAT } });
   if (!blocks) return g.op('MatMul', [x, g.op('DequantizeLinear', [`${name}.codes`, `${name}.scales`], { axis: { int: 1 } })]);
   const weights = g.op('DequantizeLinear', [`${name}.codes`, `${name}.scales`], { axis: { int: 1 }, block_size: { int: blocks.block } });
-  const product = g.op('Gemm', [x, weights], transposed);
-  if (blocks.shift !== 'mins') return product;
+  const scaled = g.op('Gemm', [x, weights], transposed);
+  if (blocks.shift !== 'mins') return scaled;
   // What every weight of a block has on top of scale * code, times the sum of the block's activations.
   const sums = g.op('ReduceSum', [g.op('Reshape', [x, g.int64([-1, cols / blocks.block, blocks.block])]), g.int64([2])], { keepdims: { int: 0 } });
-  return g.op('Add', [product, g.op('Gemm', [sums, `${name}.mins`], transposed)]);
+  return g.op('Add', [scaled, g.op('Gemm', [sums, `${name}.mins`], transposed)]);
 }
 
 interface AttentionPart {

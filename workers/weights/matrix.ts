@@ -33,6 +33,11 @@ export function concatRows(parts: Matrix[]): Matrix {
   };
 }
 
+/** Rows `[start, start + rows)` of a matrix as a matrix. */
+export function rowRange(matrix: Matrix, start: number, rows: number): Matrix {
+  return { name: matrix.name, rows, cols: matrix.cols, type: matrix.type, form: matrix.form, read: (from, count) => matrix.read(start + from, count) };
+}
+
 type Form = Matrix['form'];
 
 /** The coarsest form that holds all of `forms` exactly. */
