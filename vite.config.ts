@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defaultClientConditions, defineConfig, type Plugin } from 'vite';
+import { serviceWorker } from './scripts/service-worker.ts';
 import { supplyChain } from './scripts/supply-chain.ts';
 import { ISOLATION_HEADERS } from './workers/headers.ts';
 
@@ -21,7 +22,7 @@ const originTrial: Plugin = {
 
 export default defineConfig({
   base: './',
-  plugins: [svelte(), originTrial, supplyChain(import.meta.dirname)],
+  plugins: [svelte(), originTrial, supplyChain(import.meta.dirname), serviceWorker(import.meta.dirname)],
   resolve: {
     // ONNX Runtime with its glue and WebAssembly as files of their own; see workers/backends/ort-files.ts.
     conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions],

@@ -58,9 +58,10 @@ describe('chat with the starter', () => {
   it('answers when the server is gone', async () => {
     const { port } = server;
     await server.close();
+    // The page itself would come from the service worker.
     expect(
       await page.evaluate(() =>
-        fetch('./').then(
+        fetch('models/').then(
           () => 'there',
           () => 'gone',
         ),

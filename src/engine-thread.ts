@@ -1,4 +1,6 @@
 import type { Endpoint } from 'comlink';
+import engineUrl from '../workers/engine.worker.ts?worker&url';
+import { scriptUrl } from './script-url.ts';
 
 /** The thread that an engine runs on, as far as the page needs to know it: a Web Worker, or a scripted stand-in for tests. */
 export interface EngineThread {
@@ -15,7 +17,7 @@ let threads = 0;
 export function spawnEngineWorker(): EngineThread {
   // The worker holds a lock of its own name while it lives.
   const name = `phi-engine-${crypto.getRandomValues(new Uint32Array(1))[0]}-${++threads}`;
-  const worker = new Worker(new URL('../workers/engine.worker.ts', import.meta.url), { type: 'module', name });
+  const worker = new Worker(scriptUrl(engineUrl), { type: 'module', name });
   const ended = new AbortController();
   return {
     endpoint: worker,

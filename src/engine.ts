@@ -22,6 +22,7 @@ import type { HubModel } from '../workers/store/hub.ts';
 import { AsyncQueue } from './async-queue.ts';
 import type { EngineThread } from './engine-thread.ts';
 import { spawnEngineWorker } from './engine-thread.ts';
+import { holdBusy } from './pwa/busy.ts';
 
 /** A job that was asked to stop and has not settled after this is ended by terminating the worker. */
 const HARD_STOP_MS = 10_000;
@@ -366,6 +367,7 @@ export class Engine {
     if (signal?.aborted) throw new PhiError('cancelled', 'Cancelled before it began.');
     const job = `job-${++this.#jobs}`;
     const life = this.#living();
+    const release = holdBusy();
     let deadline: ReturnType<typeof setTimeout> | undefined;
     const stop = () => {
       if (this.#life !== life) return;
@@ -377,6 +379,7 @@ export class Engine {
     try {
       return await this.#call((api) => start(api, job));
     } finally {
+      release();
       signal?.removeEventListener('abort', stop);
       clearTimeout(deadline);
     }

@@ -3,6 +3,8 @@ import { wrap, type Remote } from 'comlink';
 import { installErrorTransfer } from '../workers/comlink-errors.ts';
 import { PhiError, type ErrorShape } from '../workers/errors.ts';
 import type { EvaluateApi } from '../workers/evaluate-protocol.ts';
+import evaluateUrl from '../workers/evaluate.worker.ts?worker&url';
+import { scriptUrl } from './script-url.ts';
 
 export type EvaluateAnswer = { value: unknown } | { error: ErrorShape };
 
@@ -14,7 +16,7 @@ declare global {
 }
 
 installErrorTransfer();
-const worker = new Worker(new URL('../workers/evaluate.worker.ts', import.meta.url), { type: 'module', name: 'evaluate' });
+const worker = new Worker(scriptUrl(evaluateUrl), { type: 'module', name: 'evaluate' });
 const api: Remote<EvaluateApi> = wrap<EvaluateApi>(worker);
 const death = new Promise<never>((_resolve, reject) => {
   worker.onerror = (event) => reject(new PhiError('worker-died', `The engine's worker stopped: ${event.message || 'its script could not be loaded'}`));

@@ -1,5 +1,5 @@
 /** The page with a scripted engine in place of the worker: a build of its own, because the production build does not contain it. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BrowserContextOptions, Page } from 'playwright-core';
@@ -8,20 +8,15 @@ import { ROOT } from '../../scripts/build.ts';
 import { serve, type RunningServer } from '../../scripts/server.ts';
 import type { Session } from '../browser.ts';
 
-/** Where Trusted Types are enforced, the page makes HTML through these policies only. Reported as console errors, which tests refuse. */
-const TRUSTED_TYPES = "require-trusted-types-for 'script'; trusted-types svelte-trusted-html dompurify 'allow-duplicates'";
-
 /** Builds the page in mode `test` and serves it with the headers of the real server. */
 export async function serveFakeApp(): Promise<RunningServer> {
+  const publicFolder = join(ROOT, 'public');
   const root = await mkdtemp(join(tmpdir(), 'phi-ui-'));
   await build({ root: ROOT, mode: 'test', logLevel: 'warn', build: { outDir: root, emptyOutDir: true, copyPublicDir: false } });
   const server = await serve({
     root,
-    mounts: { '/models': join(ROOT, 'public', 'models'), '/icon.svg': join(ROOT, 'public', 'icon.svg'), '/theme.js': join(ROOT, 'public', 'theme.js') },
-    intercept: (_request, response) => {
-      response.setHeader('Content-Security-Policy-Report-Only', TRUSTED_TYPES);
-      return false;
-    },
+    // All of public/ without a copy of the models: names at its top are files, or folders.
+    mounts: Object.fromEntries((await readdir(publicFolder)).map((name) => [`/${name}`, join(publicFolder, name)])),
   });
   return {
     ...server,

@@ -5,6 +5,8 @@ import { ConversationDatabase } from '../chat/database.ts';
 import { ReplyLocks } from '../chat/reply-locks.ts';
 import type { Engine } from '../engine.ts';
 import { i18n, preferredLanguage } from '../i18n/i18n.svelte.ts';
+import { watchLaunches } from '../pwa/launch.ts';
+import { Pwa } from '../pwa/pwa.svelte.ts';
 import { ModelSession } from '../models/model-session.svelte.ts';
 import type { SettingsValues } from '../settings/settings.svelte.ts';
 import { Settings } from '../settings/settings.svelte.ts';
@@ -18,6 +20,9 @@ export class AppState {
   readonly toasts = new Toasts();
   readonly #locks = new ReplyLocks();
   readonly conversations = new Conversations(new ConversationDatabase(), undefined, this.#locks);
+  readonly pwa = new Pwa();
+  /** A text from another program, for the box of a new chat; whoever puts it there sets null. */
+  offered = $state.raw<string | null>(null);
   readonly engine: Engine;
   readonly models: ModelSession;
   readonly chat: Chat;
@@ -32,6 +37,11 @@ export class AppState {
     };
   }
 
+  /** Without the network it starts, and the chosen model is in the store. */
+  get readyOffline(): boolean {
+    return this.pwa.offlineReady && (this.models.storage?.models.some(({ id }) => id === this.models.chosen) ?? false);
+  }
+
   async start(): Promise<void> {
     this.settings.onChangedElsewhere = () => {
       this.applyTheme();
@@ -41,7 +51,17 @@ export class AppState {
     document.addEventListener('visibilitychange', () => {
       if (document.visibilityState === 'visible' && this.models.phase.kind === 'absent') void this.models.start();
     });
+    watchLaunches(this);
+    void this.pwa.start();
+    document.addEventListener('visibilitychange', () => void this.#lookAgain());
     await Promise.all([this.conversations.loadList(), this.models.start()]);
+  }
+
+  /** The browser may have dropped models or caches while nobody looked. */
+  async #lookAgain(): Promise<void> {
+    if (document.visibilityState !== 'visible' || this.models.report === null) return;
+    // A database that fails is told of where it is needed: by the next load, and on the models screen.
+    await Promise.all([this.models.refresh().catch(() => null), this.pwa.keepOffline()]);
   }
 
   applyTheme(): void {

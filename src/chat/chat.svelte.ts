@@ -2,6 +2,7 @@ import { PhiError } from '../../workers/errors.ts';
 import type { ContextFit, GenerateStats, StopReason } from '../../workers/protocol.ts';
 import type { Engine } from '../engine.ts';
 import type { ModelSession } from '../models/model-session.svelte.ts';
+import { holdBusy } from '../pwa/busy.ts';
 import type { Settings } from '../settings/settings.svelte.ts';
 import type { Conversation, Message, ReplyInfo } from './conversation.ts';
 import {
@@ -151,6 +152,7 @@ export class Chat {
     const release = this.#locks.hold(message.id);
     const live = new LiveReply(conversation.id, message.id, message.content, message.reply?.thoughtMs);
     this.#live = live;
+    const idle = holdBusy(); // Until the end of the reply is on the disk.
     const save = (change: Partial<ReplyInfo>) =>
       this.#conversations.update(conversation.id, (current) =>
         changeMessage(current, message.id, (old) => ({
@@ -175,7 +177,7 @@ export class Chat {
     this.#live = null;
     // Until the end is on the disk, other tabs see the reply as being written.
     void ended.finally(release);
-    await Promise.all([begun, ended]);
+    await Promise.all([begun, ended]).finally(idle);
   }
 
   async #run(live: LiveReply, conversation: Conversation, message: Message, save: (change: Partial<ReplyInfo>) => Promise<void>): Promise<Outcome> {

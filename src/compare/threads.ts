@@ -3,9 +3,13 @@ import { proxy, releaseProxy, wrap, type Remote } from 'comlink';
 import type { CompareApi, NativeApi } from '../../workers/compare/protocol.ts';
 import { installErrorTransfer } from '../../workers/comlink-errors.ts';
 import { PhiError } from '../../workers/errors.ts';
+import compareUrl from '../../workers/compare.worker.ts?worker&url';
+import nativeUrl from '../../workers/native.worker.ts?worker&url';
+import { holdBusy } from '../pwa/busy.ts';
+import { scriptUrl } from '../script-url.ts';
 
-const spawnCompare = () => new Worker(new URL('../../workers/compare.worker.ts', import.meta.url), { type: 'module', name: 'compare' });
-const spawnNative = () => new Worker(new URL('../../workers/native.worker.ts', import.meta.url), { type: 'module', name: 'native' });
+const spawnCompare = () => new Worker(scriptUrl(compareUrl), { type: 'module', name: 'compare' });
+const spawnNative = () => new Worker(scriptUrl(nativeUrl), { type: 'module', name: 'native' });
 
 export const withCompareWorker = <T>(signal: AbortSignal, use: (api: Remote<CompareApi>) => Promise<T>) => withWorker<CompareApi, T>(spawnCompare, signal, use);
 export const withNativeWorker = <T>(signal: AbortSignal, use: (api: Remote<NativeApi>) => Promise<T>) => withWorker<NativeApi, T>(spawnNative, signal, use);
@@ -15,6 +19,7 @@ async function withWorker<Api, T>(spawn: () => Worker, signal: AbortSignal, use:
   if (signal.aborted) throw new PhiError('cancelled', 'Cancelled.');
   installErrorTransfer();
   const worker = spawn();
+  const release = holdBusy();
   const api = wrap<Api>(worker);
   const end = new AbortController();
   const ended = new Promise<never>((_resolve, reject) => {
@@ -31,6 +36,7 @@ async function withWorker<Api, T>(spawn: () => Worker, signal: AbortSignal, use:
   } catch (cause) {
     throw PhiError.from(cause);
   } finally {
+    release();
     end.abort();
     api[releaseProxy]();
     worker.terminate();

@@ -359,6 +359,33 @@ export const en = {
   // Compare
   ...compareEn,
 
+  // Installed and offline
+  readyOffline: 'Ready offline',
+  offlineReadyNow: 'Offline, and ready',
+  offline: 'Offline',
+  updateReady: 'A new version is ready.',
+  update: 'Update',
+  later: 'Later',
+  updateWaits: 'It comes as soon as no tab of this app is working.',
+  threadsReady: 'After a reload this page uses all processor cores.',
+  reload: 'Reload',
+  appSection: 'This app',
+  install: 'Install',
+  installHint: 'Installed, it opens in a window of its own and takes shared text and model files.',
+  installByMenu: 'To install it, use “Install” or “Add to Home Screen” in the browser’s menu.',
+  isInstalled: 'It is installed.',
+  offlineYes: 'Ready offline: the page, ONNX Runtime and the model are kept in this browser.',
+  offlineNoModel: 'Not ready offline: no model is stored yet.',
+  offlineNotYet: 'Not ready offline yet: a part of the app is not kept. It is fetched when a model is loaded with a network.',
+  offlineNoWorker: 'Not ready offline: this browser gives the page no service worker here (a private window, or an address that is not https).',
+  threadsLost: (cores: string) =>
+    `One thread only: the page is not cross-origin isolated, so replies on WASM do not use the ${cores} cores of this processor and are several times slower. A host that sends the headers, or a service worker, mends it.`,
+  allowedServers: 'Servers that you allowed',
+  allowedServersHint: 'The engine may reach these besides the model hub. Removed, one is out of reach after the next reload.',
+  removeServer: (origin: string) => `Remove ${origin}`,
+  evicted:
+    'The model that was stored here is gone: the browser cleared it, or its storage was deleted. Your chats are kept. Download the model again to go on.',
+
   // Headings of errors, by code; the message itself follows
   'error:bad-model': 'The model file is damaged',
   'error:unsupported-model': 'This kind of model does not run here',

@@ -348,6 +348,33 @@ export const ja: Catalogue = {
   // Compare
   ...compareJa,
 
+  // Installed and offline
+  readyOffline: 'オフラインで使えます',
+  offlineReadyNow: 'オフライン(使えます)',
+  offline: 'オフライン',
+  updateReady: '新しいバージョンがあります。',
+  update: '更新',
+  later: 'あとで',
+  updateWaits: 'すべてのタブで処理が終わると更新されます。',
+  threadsReady: '再読み込みすると、すべてのプロセッサコアを使えます。',
+  reload: '再読み込み',
+  appSection: 'このアプリ',
+  install: 'インストール',
+  installHint: 'インストールすると専用のウィンドウで開き、共有されたテキストとモデルのファイルを受け取れます。',
+  installByMenu: 'ブラウザのメニューの「インストール」または「ホーム画面に追加」でインストールできます。',
+  isInstalled: 'インストール済みです。',
+  offlineYes: 'オフラインで使えます。ページ、ONNX Runtime、モデルがこのブラウザに保存されています。',
+  offlineNoModel: 'まだオフラインでは使えません。モデルが保存されていません。',
+  offlineNotYet: 'まだオフラインでは使えません。アプリの一部が保存されていません。ネットワークのある状態でモデルを読み込むと保存されます。',
+  offlineNoWorker: 'オフラインでは使えません。このブラウザはここでは Service Worker を使えません(プライベートウィンドウ、または https でないアドレス)。',
+  threadsLost: (cores: string) =>
+    `1 スレッドのみです。ページがクロスオリジン分離されていないため、WASM での返信はプロセッサの ${cores} コアを使えず、数倍遅くなります。ヘッダーを送るホストか Service Worker で直ります。`,
+  allowedServers: '許可したサーバー',
+  allowedServersHint: 'モデルハブのほかに、エンジンが接続できるサーバーです。削除すると、次の再読み込みから接続できなくなります。',
+  removeServer: (origin: string) => `${origin} を削除`,
+  evicted:
+    '保存されていたモデルがなくなりました。ブラウザが消去したか、ストレージが削除されました。チャットは残っています。続けるには、モデルをもう一度ダウンロードしてください。',
+
   // Headings of errors, by code; the message itself follows
   'error:bad-model': 'モデルファイルが壊れています',
   'error:unsupported-model': 'この種類のモデルはここでは動きません',

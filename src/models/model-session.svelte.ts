@@ -31,6 +31,7 @@ export class ModelSession {
   #phase = $state.raw<ModelPhase>({ kind: 'checking' });
   #storage = $state.raw<StorageReport | null>(null);
   #starter = $state.raw<ModelInfo | null>(null);
+  #lost = $state(false);
   #job: AbortController | null = null;
   #acquiring: Acquire | null = null;
   /** The load before this one was ended by the person, not by a crash. */
@@ -65,6 +66,11 @@ export class ModelSession {
     return this.#starter;
   }
 
+  /** The chosen model was stored and is not any more, and nobody deleted it here: the browser did, or another program. */
+  get lost(): boolean {
+    return this.#lost;
+  }
+
   get report(): EngineReport | null {
     return this.#phase.kind === 'ready' ? this.#phase.report : null;
   }
@@ -85,7 +91,6 @@ export class ModelSession {
       const [storage, report] = await Promise.all([this.refresh(), this.#engine.report()]);
       if (report?.model === this.chosen) return this.#set({ kind: 'ready', report });
       if (storage.models.some((model) => model.id === this.chosen)) return await this.load();
-      // The chosen one was removed, or evicted with the rest.
       const [other] = storage.models;
       this.#settings.change({ model: other?.id ?? null });
       if (!other) this.#claim.release();
@@ -102,9 +107,15 @@ export class ModelSession {
     this.#starter = await fetchStarter();
   }
 
+  /** Looks again what is stored; that the chosen model is gone is noticed here, also while it still answers from memory. */
   async refresh(): Promise<StorageReport> {
-    this.#storage = await this.#engine.storage();
-    return this.#storage;
+    const storage = await this.#engine.storage();
+    this.#storage = storage;
+    const { model } = this.#settings.values;
+    const stored = storage.models.some(({ id }) => id === model);
+    // The note stays when the choice is given up, until something is there.
+    if (model !== null || storage.models.length > 0) this.#lost = model !== null && !stored;
+    return storage;
   }
 
   /** Downloads the starter (or what is missing of it), then loads it. */
@@ -116,7 +127,16 @@ export class ModelSession {
   /** Downloads a model (or what is missing of it), then loads it. */
   download(model: HubModel | ModelManifest): Promise<void> {
     askToPersist();
-    return this.#acquire((options) => this.#engine.install(model, options));
+    return this.#acquire(async (options) => {
+      if ('base' in model) await this.#reach(model.base);
+      return this.#engine.install(model, options);
+    });
+  }
+
+  /** A mirror that the person named is let through by the policy of a new worker. */
+  async #reach(base: string): Promise<void> {
+    const { allowHost } = await import('../pwa/hosts.ts');
+    if (await allowHost(base)) this.#engine.terminate(`${base} was allowed, which holds for a new worker`);
   }
 
   /** Gets once more what could not be got: a download goes on where it stopped. */
@@ -208,8 +228,9 @@ export class ModelSession {
   async remove(model: string): Promise<void> {
     if (this.report?.model === model) await this.#engine.unload();
     await this.#engine.remove(model);
-    if (model === this.chosen) await this.start();
-    else await this.refresh();
+    if (model !== this.chosen) return void (await this.refresh());
+    this.#settings.change({ model: null });
+    await this.start();
   }
 
   /** Deletes what was made of a model's weights. The loaded model keeps what it computes with. */

@@ -1,0 +1,62 @@
+/**
+ * Entry of the service worker: the app offline, with the headers that it needs on any host, one version at a time. It answers for the
+ * app's own files only; models and other origins pass by.
+ */
+import { isWorkerScript } from './headers.ts';
+import { allowedHosts } from './offline/allowed-hosts.ts';
+import { AppCache, withHeaders } from './offline/app-cache.ts';
+import type { AppFile, AppFiles, OfflineState, ToServiceWorker } from './offline/protocol.ts';
+
+declare const self: ServiceWorkerGlobalScope & { PHI_FILES: AppFiles };
+
+const cache = new AppCache(self.PHI_FILES, self.registration.scope);
+
+/** What runs or frames code: these need the headers even where the file is not ours to keep. */
+const NEED_HEADERS: readonly RequestDestination[] = ['document', 'worker', 'sharedworker', 'script', 'style'];
+
+/** The build of ONNX Runtime that this browser takes; see preferredBuild in backends/ort.ts. */
+const usesRuntime = (path: string): boolean => path.includes('.jspi') === 'Suspending' in WebAssembly;
+
+self.addEventListener('install', (event) => event.waitUntil(cache.install()));
+
+self.addEventListener('activate', (event) => event.waitUntil(cache.clean().then(() => self.clients.claim())));
+
+self.addEventListener('fetch', (event) => {
+  const { request } = event;
+  if (request.method !== 'GET' || request.headers.has('Range')) return;
+  const path = cache.pathOf(request.url);
+  if (path === null) return;
+  const file = cache.fileAt(request.url);
+  if (file) event.respondWith(answer(event, file).then((response) => withAllowedHosts(response, path)));
+  else if (NEED_HEADERS.includes(request.destination)) {
+    event.respondWith(fetch(request).then((response) => withAllowedHosts(withHeaders(response, path), path)));
+  }
+});
+
+self.addEventListener('message', (event) => {
+  const message = event.data as ToServiceWorker;
+  if (message.type === 'activate') event.waitUntil(self.skipWaiting());
+  else event.waitUntil(report(event.ports[0]));
+});
+
+/** What is neither kept nor on the server in this version (the browser dropped the cache, and another version was deployed) comes as it is there. */
+async function answer(event: FetchEvent, file: AppFile): Promise<Response> {
+  try {
+    return await cache.serve(file, (work) => event.waitUntil(work));
+  } catch {
+    return withHeaders(await fetch(event.request), file.path);
+  }
+}
+
+/** What people allow changes while the file stays: it is added when the engine's worker starts. */
+async function withAllowedHosts(response: Response, path: string): Promise<Response> {
+  if (!isWorkerScript(path)) return response;
+  // A database that fails allows nothing.
+  const hosts = await allowedHosts().catch(() => []);
+  return hosts.length === 0 ? response : withHeaders(response, path, hosts);
+}
+
+async function report(port: MessagePort | undefined): Promise<void> {
+  const state: OfflineState = { version: self.PHI_FILES.version, ready: await cache.keep(usesRuntime) };
+  port?.postMessage(state);
+}
