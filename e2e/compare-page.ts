@@ -23,12 +23,17 @@ export async function chooseBackends(page: Page, ...labels: string[]): Promise<v
   }
 }
 
+/** Runs what is chosen to its end. Throws what the page says when it could not. */
 export async function runComparison(page: Page): Promise<CompareResult> {
   await page.getByRole('button', { name: /^Run/ }).click();
-  await page.getByRole('button', { name: 'Cancel' }).waitFor();
-  await page.getByRole('button', { name: 'Run again' }).waitFor({ timeout: PATIENCE_MS });
+  await stopped(page);
+  const failed = page.getByRole('alert').first();
+  if (await failed.isVisible()) throw new Error(await failed.innerText());
   return downloadResult(page);
 }
+
+/** While something is measured, the page offers no run. */
+const stopped = (page: Page) => page.getByRole('button', { name: /^Run/ }).waitFor({ timeout: PATIENCE_MS });
 
 export async function downloadResult(page: Page): Promise<CompareResult> {
   const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'JSON', exact: true }).click()]);
@@ -48,15 +53,22 @@ export const measuringWorkers = (page: Page): string[] =>
     .map((worker) => worker.url())
     .filter((url) => /(compare|native)\.worker/.test(url));
 
-/** Presses Cancel from inside the page as soon as it says that it is in `phase`: some last shorter than a test takes to look. */
-export async function cancelIn(page: Page, phase: string): Promise<void> {
+type Watched = Window & { cancelled?: string };
+
+/** Runs what is chosen and presses Cancel from inside the page as soon as it says that it is in `phase`: some last shorter than a test takes to look. */
+export async function runAndCancel(page: Page, phase: string): Promise<void> {
   await page.evaluate((text) => {
+    delete (window as Watched).cancelled;
     const watcher = new MutationObserver(() => {
       const group = [...document.querySelectorAll('main [role=group]')].find((element) => element.querySelector('progress'));
       if (![...(group?.querySelectorAll('strong, span') ?? [])].some((element) => element.textContent === text)) return;
       watcher.disconnect();
+      (window as Watched).cancelled = text;
       group!.querySelector('button')!.click();
     });
     watcher.observe(document.querySelector('main')!, { subtree: true, childList: true, characterData: true });
   }, phase);
+  await page.getByRole('button', { name: /^Run/ }).click();
+  await stopped(page);
+  expect(await page.evaluate(() => (window as Watched).cancelled)).toBe(phase);
 }

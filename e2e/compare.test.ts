@@ -6,7 +6,7 @@ import { toFragment } from '../src/compare/share.ts';
 import { result as exampleResult, row } from '../src/compare/testing/results.ts';
 import { expectClean, launchApp, makeTinyStarter, serveApp, type AppServer, type TinyStarter } from './app.ts';
 import type { Session } from './browser.ts';
-import { cancelIn, chooseBackends, measured, measuringWorkers, openCompare, runComparison } from './compare-page.ts';
+import { chooseBackends, measured, measuringWorkers, openCompare, runAndCancel, runComparison } from './compare-page.ts';
 import { outsideTimings, watchReplies } from './outside-stopwatch.ts';
 import { startRecordedServer, type RecordedServer } from './recorded-server.ts';
 
@@ -43,7 +43,7 @@ const importJson = (json: string) =>
 
 describe('a comparison', () => {
   it('fills a row for every backend, says what really ran, and finds every sure step', async () => {
-    await openCompare(page, server.url, 'prompts=16,48&tokens=8');
+    await openCompare(page, server.url, 'prompts=32&tokens=8');
     await chooseBackends(page, 'WebNN NPU', 'WebGPU', 'WASM threads', 'WASM single');
     const result = await runComparison(page);
     const rows = measured(result);
@@ -65,27 +65,36 @@ describe('a comparison', () => {
     expectClean(session);
   });
 
-  it('measures what a stopwatch outside of it measures', async () => {
-    await openCompare(page, server.url, 'prompts=200&tokens=300&rounds=5');
+  // Where other programs have the processor, messages from thread to thread are late now and then; a stopwatch that lies does so every time.
+  it('measures what a stopwatch outside of it measures, at every length', { retry: 2 }, async () => {
+    await openCompare(page, server.url, 'prompts=100,200&tokens=200&rounds=5');
     await chooseBackends(page, 'WASM single');
     await outsideTimings(page);
     const [row] = measured(await runComparison(page));
-    const outside = (await outsideTimings(page)).slice(1); // the warm-up round
-    expect(outside).toHaveLength(5);
-    const ttft = figure(outside.map(({ ttftMs }) => ttftMs))!.median;
-    const decode = figure(outside.map(({ decodeTokensPerSecond }) => decodeTokensPerSecond))!.median;
-    expect(Math.abs(row!.ttftMs.median - ttft)).toBeLessThan(Math.max(STOPWATCH_TOLERANCE * ttft, MESSAGE_MS));
-    expect(Math.abs(row!.decodeTokensPerSecond!.median / decode - 1)).toBeLessThan(STOPWATCH_TOLERANCE);
+    const outside = await outsideTimings(page);
+    expect(outside).toHaveLength(12);
+    expect(row!.lengths.map(({ promptTokens }) => promptTokens)).toEqual([100, 200]);
+    for (const [at, length] of row!.lengths.entries()) {
+      const rounds = outside.filter((_, i) => i % 2 === at).slice(1); // the warm-up round
+      const ttft = figure(rounds.map(({ ttftMs }) => ttftMs))!.median;
+      const decode = figure(rounds.map(({ decodeTokensPerSecond }) => decodeTokensPerSecond))!.median;
+      expect(Math.abs(length.ttftMs.median - ttft)).toBeLessThan(Math.max(STOPWATCH_TOLERANCE * ttft, MESSAGE_MS));
+      expect(Math.abs(length.decodeTokensPerSecond!.median / decode - 1)).toBeLessThan(STOPWATCH_TOLERANCE);
+    }
   });
 
   it('leaves nothing running when it is cancelled, in any phase', async () => {
     await openCompare(page, server.url, 'prompts=16&tokens=4');
-    await chooseBackends(page, 'WebGPU');
-    for (const phase of ['Making the prompts', 'Loading', 'Warm-up round, not counted', 'Measuring', 'Checking what it computes']) {
-      await cancelIn(page, phase);
-      await page.getByRole('button', { name: /^Run/ }).click();
-      await page.getByRole('button', { name: 'Cancel', exact: true }).waitFor();
-      await page.getByRole('button', { name: /^Run/ }).waitFor();
+    for (const [backend, phase] of [
+      ['WebGPU', 'Loading'],
+      ['WASM threads', 'Making the prompts'],
+      ['WASM threads', 'Loading'],
+      ['WASM threads', 'Warm-up round, not counted'],
+      ['WASM threads', 'Measuring'],
+      ['WASM threads', 'Checking what it computes'],
+    ] as const) {
+      await chooseBackends(page, backend);
+      await runAndCancel(page, phase);
       // A worker in the middle of a long synchronous call (a session being made) is ended by the browser after a moment.
       await expect.poll(() => measuringWorkers(page), { message: phase, timeout: 15_000 }).toEqual([]);
       expect(await page.getByRole('alert').count(), phase).toBe(0);
