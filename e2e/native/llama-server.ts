@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { ROOT } from '../../scripts/build.ts';
 
 const run = promisify(execFile);
-const VERSION = '0.3.16';
+const VERSION = '0.3.36';
 const HOME = join(ROOT, 'node_modules', '.cache', `llama-cpp-python-${VERSION}`);
 const PYTHON = join(HOME, 'bin', 'python');
 const BUILT = join(HOME, 'built');

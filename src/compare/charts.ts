@@ -68,7 +68,7 @@ export function drawBars(canvas: HTMLCanvasElement, bars: Bars, colours: Colours
       },
       plugins: {
         legend: {
-          display: bars.series.length > 1,
+          display: options.still === true && bars.series.length > 1, // on the page it stands below, where long names wrap
           position: 'bottom',
           align: 'start',
           labels: { color: colours.text, font: FONT, boxWidth: 12, boxHeight: 12 },

@@ -72,7 +72,7 @@ export const compareEn = {
   chartMore: 'longer is better',
   chartLess: 'shorter is better',
   chartFigures: 'As a table',
-  chartWhiskers: 'Bars are medians; the line through a bar’s end reaches from the slowest round’s distance to the fastest’s. Dimmed bars computed wrongly.',
+  chartWhiskers: 'Bars are medians; the line at a bar’s end is as long as the slowest and the fastest round lie apart. Dimmed bars computed wrongly.',
 
   race: 'Race',
   raceHint: 'The replies as they came, at the speed that was measured.',
