@@ -33,8 +33,11 @@ async function freePort(): Promise<number> {
 
 export interface LlamaServer {
   address: string;
-  /** Figures that llama.cpp printed since the last call: tokens a second of each request. */
-  takeTimings(): { prefill: number[]; decode: number[] };
+  /**
+   * Figures that llama.cpp printed since the last call, of each request: milliseconds that it took to read the prompt, and tokens a second while it
+   * wrote. It keeps the head that the chat template gives every prompt, so its own tokens a second of reading are of fewer tokens than the prompt has.
+   */
+  takeTimings(): { prefillMs: number[]; decode: number[] };
   close(): Promise<void>;
 }
 
@@ -64,7 +67,7 @@ export async function startLlamaServer(model: string, threads: number): Promise<
     takeTimings() {
       const rates = (kind: RegExp) => [...output.matchAll(kind)].map((match) => Number(match[1]));
       const timings = {
-        prefill: rates(/prompt eval time =.*?([\d.]+) tokens per second/g),
+        prefillMs: rates(/prompt eval time =\s*([\d.]+) ms/g),
         decode: rates(/(?<!prompt )eval time =.*?([\d.]+) tokens per second/g),
       };
       output = '';
