@@ -7,6 +7,7 @@ import { PATIENCE_MS } from './app.ts';
 
 /** Opens the screen with the starter in the store. `measures` as in an address: "prompts=32&tokens=16". */
 export async function openCompare(page: Page, url: string, measures: string): Promise<void> {
+  await page.goto('about:blank'); // going to the address where one is would load nothing
   await page.goto(`${url}?${measures}#/compare`);
   const download = page.getByRole('button', { name: 'Download the starter model' });
   const run = page.getByRole('button', { name: 'Run', exact: true });
