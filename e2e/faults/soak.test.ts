@@ -13,10 +13,11 @@ const TURNS = Number(process.env.PHI_TURNS ?? 40);
 const TOKENS = Number(process.env.PHI_TOKENS ?? 30);
 /** The tiny model has a context of 512. */
 const TURNS_PER_CHAT = Math.max(1, Math.floor(450 / (TOKENS + 30)));
-/** Of its entry in the list, as shown. */
+/** Of its entry in the list, as shown; and what a page's heap goes up and down by. */
 const CHAT_BYTES = 100_000;
+const PAGE_SLACK_BYTES = 2e6;
 /** WebAssembly memory grows by a fifth at a time, and prompts of new lengths fragment it for a while; a tensor kept per token would show many times over. */
-const MOST_GROWTH = { worker: 0.15, wasm: 0.25 };
+const MOST_GROWTH = { worker: 0.2, wasm: 0.25 };
 /** A database is written in whole pages and compacted when the browser pleases. */
 const DATABASE_SLACK_BYTES = 16 * 2 ** 20;
 
@@ -63,7 +64,7 @@ it(`grows no more than its conversations over ${TURNS} turns of ${TOKENS} tokens
   }
   const first = samples[1]!; // the one before still warms up
   const last = samples.at(-1)!;
-  expect(last.memory.page - first.memory.page, 'growth of the page').toBeLessThan((CHAT_BYTES * TURNS) / TURNS_PER_CHAT);
+  expect(last.memory.page - first.memory.page, 'growth of the page').toBeLessThan(PAGE_SLACK_BYTES + (CHAT_BYTES * TURNS) / TURNS_PER_CHAT);
   for (const part of ['worker', 'wasm'] as const) {
     expect(last.memory[part] / first.memory[part] - 1, `growth of the ${part}`).toBeLessThanOrEqual(MOST_GROWTH[part]);
   }
