@@ -5,10 +5,11 @@ import { expect } from 'vitest';
 import { isMeasured, parseResult, type CompareResult, type Measured } from '../src/compare/result.ts';
 import { PATIENCE_MS } from './app.ts';
 
+let visits = 0;
+
 /** Opens the screen with the starter in the store. `measures` as in an address: "prompts=32&tokens=16". */
 export async function openCompare(page: Page, url: string, measures: string): Promise<void> {
-  await page.goto('about:blank'); // going to the address where one is would load nothing
-  await page.goto(`${url}?${measures}#/compare`);
+  await page.goto(`${url}?${measures}&visit=${++visits}#/compare`); // going to the address where one is would load nothing
   const download = page.getByRole('button', { name: 'Download the starter model' });
   const run = page.getByRole('button', { name: 'Run', exact: true });
   await download.or(run).first().waitFor();
