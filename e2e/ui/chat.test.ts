@@ -193,11 +193,17 @@ describe('chat', () => {
     await expect.poll(() => replies().count()).toBe(1);
   });
 
-  it('keeps the conversation when the engine dies, and starts it again', async () => {
+  it('goes on with the reply when the engine dies, and says so', async () => {
     await openFake(page, server, 'die');
+    await sendAndWait('Hello');
+    await lastReply().getByText('The reply goes on with WASM').waitFor();
+    expect(await lastReply().innerText()).toContain('so that the stream can be seen.');
+  });
+
+  it('keeps the conversation when the engine keeps dying, and starts it again', async () => {
+    await openFake(page, server, 'keep-dying');
     await send('Hello');
-    const alert = page.getByRole('alert');
-    await alert.getByText('The engine stopped').waitFor();
+    await page.getByRole('alert').getByText('The engine stopped').waitFor();
     expect(await lastReply().innerText()).toContain('Of course. Here is a short answer');
     await page.getByRole('link', { name: /^Runs on\s?WASM/ }).waitFor();
     await button('Continue').waitFor();
