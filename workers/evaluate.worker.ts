@@ -11,6 +11,7 @@ import { installErrorTransfer } from './comlink-errors.ts';
 import { PhiError } from './errors.ts';
 import type { ArgmaxResult, EvaluateApi, EvaluateOptions, GreedyResult, NllResult, RemoteFile } from './evaluate-protocol.ts';
 import { generateTokens } from './generate/generate.ts';
+import { GREEDY } from './generate/greedy.ts';
 import { lastLogits, scoreGaps, scoreText } from './generate/score.ts';
 import { Sequence } from './generate/sequence.ts';
 import { ropeSetFor } from './graph/rope.ts';
@@ -18,8 +19,6 @@ import type { Sampling } from './protocol.ts';
 import { engineReport } from './report.ts';
 import { httpSource } from './store/http-source.ts';
 import { createTokenizer, type Tokenizer } from './tokenizer/tokenizer.ts';
-
-const GREEDY = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 0 };
 
 class Evaluator implements EvaluateApi {
   #open: { checkpoint: Checkpoint; decoder: Decoder; tokenizer?: Tokenizer } | undefined;

@@ -1,11 +1,11 @@
 /** The page's side of `npm run test:full-size`: the app's own engine, over `window.fullSize`. */
+import { GREEDY } from '../../workers/generate/greedy.ts';
 import { wrap } from 'comlink';
 import { Engine } from '../../src/engine.ts';
 import { PhiError, type ErrorShape } from '../../workers/errors.ts';
 import type { EngineReport, GenerateStats, LoadRequest } from '../../workers/protocol.ts';
 import type { StageTimes, TimingRequest, TimingResult } from './timing.worker.ts';
 
-const GREEDY = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 0 };
 const engine = new Engine();
 
 type Outcome<T> = { value: T } | { error: ErrorShape };

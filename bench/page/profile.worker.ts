@@ -1,4 +1,5 @@
 /** Decodes with ONNX Runtime's profiler on or off: the engine's own decoder, its sessions wrapped so that each run is timed. */
+import { GREEDY } from '../../workers/generate/greedy.ts';
 import { expose } from 'comlink';
 import type { InferenceSession } from 'onnxruntime-web';
 import { pinnedDecoder } from '../../workers/backends/choose.ts';
@@ -8,8 +9,6 @@ import { openCheckpoint } from '../../workers/checkpoint/open.ts';
 import type { BackendId } from '../../workers/protocol.ts';
 import { blobSource } from '../../workers/store/bytes.ts';
 import { sumEvents, type OpTotals } from '../trace.ts';
-
-const GREEDY = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 0 };
 
 export interface ProfileRequest {
   backend: BackendId;

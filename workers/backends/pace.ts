@@ -1,5 +1,6 @@
 /** How fast a way to run models is, measured on a made-up Phi: no download, no form of hundreds of megabytes made only to find out. */
 import type { Checkpoint } from '../checkpoint/types.ts';
+import { continueGreedily } from '../generate/greedy.ts';
 import { tinyPhi, type TinySize } from './tiny-phi.ts';
 import type { Decoder } from './types.ts';
 
@@ -11,23 +12,15 @@ const DECODE_TOKENS = 8;
 /** A way that takes so many times as long as the best one so far need not be measured to the end. */
 const HOPELESS = 3;
 
-const GREEDY = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 0 };
-
 export const paceModel = (): Checkpoint => tinyPhi(PACE_SIZE, 1);
 
 /** Time of a short turn (a prompt of 16 tokens, a reply of 9), in ms, once warm. `best`: of the fastest way so far. */
 export async function measurePace(decoder: Decoder, best: number): Promise<number> {
-  const choice = (steps: number) => ({ sampling: GREEDY, randoms: new Float32Array(steps), seen: new Float32Array(PACE_SIZE.vocab), stop: [] });
   const ids = Array.from({ length: PROMPT_TOKENS }, (_, i) => i);
+  /** `tokens`: behind the first, which the prompt gives. */
   const turn = async (tokens: number) => {
     const started = performance.now();
-    const first = await decoder.chunk({ ids, past: 0, rope: 'short', choice: choice(1), rows: 'last' });
-    let last = first.id!;
-    for (let done = 0; done < tokens;) {
-      const chosen = await decoder.decode(last, PROMPT_TOKENS + done, 'short', choice(Math.min(decoder.maxSteps, tokens - done)));
-      done += chosen.length;
-      last = chosen.at(-1)!;
-    }
+    await continueGreedily(decoder, PACE_SIZE.vocab, ids, 1 + tokens);
     return performance.now() - started;
   };
   await turn(1); // the first run of a session compiles

@@ -1,6 +1,7 @@
 /** Whether a backend computes rightly on this device: drivers that overflow or miscompile give fluent nonsense, not errors. */
 import type { PhiConfig } from '../checkpoint/types.ts';
 import { PhiError } from '../errors.ts';
+import { continueGreedily } from '../generate/greedy.ts';
 import { scoreText } from '../generate/score.ts';
 import { TINY_PROMPT, TINY_TOKENS } from './tiny-phi.ts';
 import type { Decoder } from './types.ts';
@@ -21,8 +22,6 @@ const DRIFT = 0.15;
 /** The same against another form of the weights: int8 for each channel moves single tokens of a random model by up to 0.2. */
 const OTHER_FORM = 0.3;
 
-const GREEDY = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 0 };
-
 /**
  * Lets a decoder of the tiny Phi continue its prompt, twice: prompt in one chunk, then token by token. Rejects with `backend` when it says something
  * else; resolves with the time of the second round, in ms, when all is compiled.
@@ -35,13 +34,7 @@ export async function testTiny(decoder: Decoder, config: PhiConfig): Promise<num
 }
 
 async function sayTiny(decoder: Decoder, { vocab }: PhiConfig): Promise<void> {
-  const choice = (steps: number) => ({ sampling: GREEDY, randoms: new Float32Array(steps), seen: new Float32Array(vocab), stop: [] });
-  const first = await decoder.chunk({ ids: TINY_PROMPT, past: 0, rope: 'short', choice: choice(1), rows: 'last' });
-  const tokens = [first.id!];
-  while (tokens.length < TINY_TOKENS.length) {
-    const steps = Math.min(decoder.maxSteps, TINY_TOKENS.length - tokens.length);
-    tokens.push(...(await decoder.decode(tokens.at(-1)!, TINY_PROMPT.length + tokens.length - 1, 'short', choice(steps))));
-  }
+  const tokens = await continueGreedily(decoder, vocab, TINY_PROMPT, TINY_TOKENS.length);
   if (tokens.join() === TINY_TOKENS.join()) return;
   throw new PhiError(
     'backend',

@@ -1,8 +1,8 @@
 import type { Decoder } from '../backends/types.ts';
 import type { PhiConfig } from '../checkpoint/types.ts';
+import { greedyChoice } from './greedy.ts';
 import type { ChunkCosts } from './lookup.ts';
 
-const GREEDY = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 0 };
 const WARM_TOKENS = 8;
 
 /**
@@ -12,16 +12,15 @@ const WARM_TOKENS = 8;
 export async function warmUp(decoder: Decoder, { vocab }: PhiConfig): Promise<{ ms: number; costs: ChunkCosts }> {
   const started = performance.now();
   const ids = Array.from({ length: Math.max(1, Math.min(WARM_TOKENS, decoder.slots - 2, decoder.chunkTokens)) }, (_, i) => i % vocab);
-  const choice = (steps: number) => ({ sampling: GREEDY, randoms: new Float32Array(steps), seen: new Float32Array(vocab), stop: [] });
   const steps = Math.min(2, decoder.maxSteps);
   const timed = async (run: () => Promise<unknown>): Promise<number> => {
     const start = performance.now();
     await run();
     return performance.now() - start;
   };
-  await decoder.chunk({ ids, past: 0, rope: 'short', choice: choice(1), rows: 'last' });
-  await decoder.decode(0, ids.length, 'short', choice(steps));
-  const tokenMs = (await timed(() => decoder.decode(0, ids.length, 'short', choice(steps)))) / steps;
+  await decoder.chunk({ ids, past: 0, rope: 'short', choice: greedyChoice(vocab), rows: 'last' });
+  await decoder.decode(0, ids.length, 'short', greedyChoice(vocab, steps));
+  const tokenMs = (await timed(() => decoder.decode(0, ids.length, 'short', greedyChoice(vocab, steps)))) / steps;
   const chunkMs = await timed(() => decoder.chunk({ ids, past: 0, rope: 'short', choice: null, rows: 'all' }));
   return { ms: performance.now() - started, costs: { tokenMs, rowMs: Math.max(0, chunkMs - tokenMs) / Math.max(1, ids.length - 1) } };
 }
