@@ -1,6 +1,6 @@
 /** A reply as the page sees it: tokens of the loop turned into text, stop strings, statistics. */
 import { PhiError } from '../errors.ts';
-import type { ContextFit, GenerateEvent, GenerateRequest, GenerateStats, StopReason } from '../protocol.ts';
+import type { ChatMessage, ContextFit, GenerateEvent, GenerateRequest, GenerateStats, StopReason } from '../protocol.ts';
 import type { Conversation } from '../tokenizer/conversation.ts';
 import { fitMessages, type Fitted } from '../tokenizer/context.ts';
 import { generateTokens } from './generate.ts';
@@ -19,9 +19,8 @@ export async function generateReply(
 ): Promise<void> {
   const resumed = request.resume ?? [];
   const { slots } = sequence.decoder;
-  const { messages, dropped, tokens } = fitRequest(conversation, slots, request);
+  const { messages, dropped, tokens, ids: encoded } = fitRequest(conversation, slots, request);
   onEvent({ type: 'context', fit: { tokens, dropped: dropped.length, over: 0 } });
-  const encoded = conversation.encode(messages, { continueLast: request.continueLast });
   const prompt = [...keepIds(conversation.tokenizer, sequence.ids, encoded), ...resumed];
   const text = new ReplyText(conversation.tokenizer, { stop: request.stop ?? [], continues: request.continueLast ?? false });
   const ends = [...new Set([...eos, ...conversation.tokenizer.ends])];
@@ -91,10 +90,21 @@ const REPLY_SHARE = 4;
 
 type FitRequest = Pick<GenerateRequest, 'messages' | 'maxTokens' | 'continueLast' | 'droppedBefore'>;
 
-/** The messages that the prompt is made of. Throws `context-full` when the last turn alone leaves no slot for a reply. */
-function fitRequest(conversation: Conversation, slots: number, { messages, maxTokens, continueLast, droppedBefore }: FitRequest): Fitted {
+/** The messages that the prompt is made of, and its tokens. Throws `context-full` when the last turn alone leaves no slot for a reply. */
+function fitRequest(
+  conversation: Conversation,
+  slots: number,
+  { messages, maxTokens, continueLast, droppedBefore }: FitRequest,
+): Fitted & { ids: readonly number[] } {
   const room = Math.min(maxTokens, Math.floor(slots / REPLY_SHARE)) - 1;
-  return fitMessages(messages, (some) => conversation.encode(some, { continueLast }).length, slots - 1, { room, droppedBefore });
+  const encoded = new Map<ChatMessage[], number[]>(); // what was counted need not be encoded again
+  const count = (some: ChatMessage[]): number => {
+    const ids = conversation.encode(some, { continueLast });
+    encoded.set(some, ids);
+    return ids.length;
+  };
+  const fitted = fitMessages(messages, count, slots - 1, { room, droppedBefore });
+  return { ...fitted, ids: encoded.get(fitted.messages)! };
 }
 
 /** The same, counted only. */
