@@ -1,7 +1,7 @@
 import type { Remote } from 'comlink';
 import { proxy, releaseProxy, wrap } from 'comlink';
 import { installErrorTransfer } from '../workers/comlink-errors.ts';
-import { PhiError } from '../workers/errors.ts';
+import { isBackendFailure, PhiError } from '../workers/errors.ts';
 import type {
   ChatMessage,
   ContextFit,
@@ -144,7 +144,7 @@ export class Engine {
         const error = PhiError.from(cause);
         const candidate = error.detail?.['candidate'] ?? trying;
         const known = avoid.some((one) => one.candidate === candidate);
-        if (typeof candidate !== 'string' || known || options.signal?.aborted || !isBackendFailure(error)) throw error;
+        if (typeof candidate !== 'string' || known || options.signal?.aborted || !isMendable(error)) throw error;
         avoid.push({ candidate, why: error.message });
         if (this.#life) this.#bury(this.#life, 'a backend failed in it', { tell: false });
       }
@@ -391,8 +391,8 @@ function progressProxy(options: JobOptions): (progress: Progress) => void {
 }
 
 /** What another backend, or the same in a fresh worker, may do better. */
-const isBackendFailure = ({ code }: PhiError): boolean => ['backend', 'device-lost', 'out-of-memory', 'worker-died', 'internal'].includes(code);
+const isMendable = (error: PhiError): boolean => error.code === 'worker-died' || isBackendFailure(error);
 
 /** WASM is the last backend: nothing but the loss of its worker is mended by loading again, and that once. */
 const canRecover = (error: PhiError, { backend }: EngineReport, losses: number): boolean =>
-  backend === 'wasm' ? error.code === 'worker-died' && losses === 0 : isBackendFailure(error);
+  backend === 'wasm' ? error.code === 'worker-died' && losses === 0 : isMendable(error);

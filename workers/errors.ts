@@ -26,6 +26,11 @@ export interface ErrorShape {
   detail?: Record<string, string | number | boolean | null>;
 }
 
+/** Codes of failures that lie with a backend, its device or its runtime: another backend may do better with the same model. */
+const BACKEND_FAILURES: readonly ErrorCode[] = ['backend', 'device-lost', 'out-of-memory', 'internal'];
+
+export const isBackendFailure = ({ code }: { code: ErrorCode }): boolean => BACKEND_FAILURES.includes(code);
+
 /** The only error class thrown on purpose. `detail` holds figures for tests and diagnostics, never needed to understand `message`. */
 export class PhiError extends Error {
   readonly code: ErrorCode;

@@ -3,7 +3,7 @@
  * out to compute on the CPU is ranked by measured speed against WASM. Every rejection keeps its reason, in words.
  */
 import type { Checkpoint } from '../checkpoint/types.ts';
-import { PhiError } from '../errors.ts';
+import { isBackendFailure, PhiError } from '../errors.ts';
 import type { BackendId, DeviceWish, EngineReport, WeightForm } from '../protocol.ts';
 import { candidateName, placeName, type Candidate } from './candidate.ts';
 import { createDecoder, type DecoderOptions } from './choose.ts';
@@ -219,7 +219,7 @@ class Walk {
       return await this.#request.memory.attempt(key, { risky, isFinal: ({ code }) => code === 'backend' }, work);
     } catch (cause) {
       const error = PhiError.from(cause, 'backend');
-      if (isNobodysFault(error)) throw error;
+      if (!isBackendFailure(error)) throw error; // damaged weights, a missing file, a cancelled load
       throw new PhiError(error.code, error.message, { ...error.detail, candidate: name }, { cause });
     }
   }
@@ -249,13 +249,10 @@ class Walk {
   }
 
   #reject(what: string, error: PhiError): void {
-    if (isNobodysFault(error)) throw error;
+    if (!isBackendFailure(error)) throw error; // damaged weights, a missing file, a cancelled load
     this.#rejected.push({ what, why: error.message });
   }
 }
-
-/** Damaged weights, a missing file and a cancelled load are no fault of the backend. */
-const isNobodysFault = ({ code }: PhiError): boolean => !['backend', 'device-lost', 'out-of-memory', 'internal'].includes(code);
 
 function notWorthIt(ms: number, wasmMs: number, form: WeightForm): string {
   const times = `a short turn of a made-up model took ${ms.toFixed(0)} ms, against ${wasmMs.toFixed(0)} ms on WASM`;
