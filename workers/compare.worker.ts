@@ -1,7 +1,7 @@
 /** Entry of the worker that measures one row of the compare page. See compare/protocol.ts. */
 import { expose } from 'comlink';
 import { pinnedDecoder } from './backends/choose.ts';
-import type { FormShelf } from './backends/ort.ts';
+import { storeShelf } from './backends/store-shelf.ts';
 import type { Decoder } from './backends/types.ts';
 import { openCheckpoint } from './checkpoint/open.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
@@ -13,6 +13,7 @@ import { timeStream, type Arrival, type Timing } from './compare/stopwatch.ts';
 import { TEXT } from './compare/text.ts';
 import { PhiError } from './errors.ts';
 import { generateTokens } from './generate/generate.ts';
+import { GREEDY } from './generate/greedy.ts';
 import { scoreSteps, type StepScores } from './generate/score.ts';
 import { Sequence } from './generate/sequence.ts';
 import { ReplyText } from './generate/text.ts';
@@ -21,11 +22,9 @@ import { ropeSetFor } from './graph/rope.ts';
 import { webgpuForms } from './graph/webgpu-weights.ts';
 import type { StoredModel } from './protocol.ts';
 import { engineReport } from './report.ts';
-import { chunksOf } from './store/forms.ts';
 import { ModelStore } from './store/store.ts';
 import type { Conversation } from './tokenizer/conversation.ts';
 
-const GREEDY = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 0 };
 /** Tokens of the built-in text that agreement is measured on. */
 const TEXT_TOKENS = 192;
 
@@ -71,7 +70,8 @@ class Measurer implements CompareApi {
         contextLength,
         ...(target.device && { device: target.device }),
         ...(target.threads !== null && { threads: target.threads }),
-        shelf: (form, version) => this.#shelf(stored, form, version, kept),
+        // A form that cannot be kept is made again at the next load; the figures say when one was made.
+        shelf: storeShelf(this.#store, stored, (_form, done) => void kept.push(done.catch(() => false))),
       },
       onPrepare,
     );
@@ -109,15 +109,6 @@ class Measurer implements CompareApi {
     const stored = await this.#store.find(model);
     if (stored) return stored;
     throw new PhiError('no-model', `${model} is not stored in this browser. Download it first.`, { model });
-  }
-
-  #shelf(model: StoredModel, form: string, version: number, kept: Promise<unknown>[]): FormShelf {
-    const key = { model, form, version };
-    return {
-      open: (hold) => this.#store.openForm(key, { hold }),
-      // A form that cannot be kept is made again at the next load; the figures say when one was made.
-      keep: (blob) => void kept.push(this.#store.saveForm(key, blob.size, chunksOf(blob)).catch(() => false)),
-    };
   }
 }
 

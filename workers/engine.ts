@@ -2,7 +2,7 @@
 import { walkChain } from './backends/chain.ts';
 import { startEarly } from './backends/start-early.ts';
 import { SELF_TEST_TEXT } from './backends/self-test.ts';
-import type { FormShelf } from './backends/ort.ts';
+import { storeShelf } from './backends/store-shelf.ts';
 import { ProbeMemory } from './backends/probe-memory.ts';
 import type { Decoder } from './backends/types.ts';
 import { identify } from './checkpoint/identify.ts';
@@ -30,7 +30,6 @@ import type {
 } from './protocol.ts';
 import { engineReport } from './report.ts';
 import { blobSource, type ModelFiles } from './store/bytes.ts';
-import { chunksOf } from './store/forms.ts';
 import type { HubModel } from './store/hub.ts';
 import { ModelStore } from './store/store.ts';
 import { conversation, type Conversation } from './tokenizer/conversation.ts';
@@ -122,7 +121,13 @@ export class Engine implements EngineApi {
   async #load(stored: StoredModel, request: LoadRequest, signal: AbortSignal, onProgress: OnProgress): Promise<EngineReport> {
     const started = performance.now();
     const files = await this.#store.openStored(stored.id);
-    const shelf = startEarly(request, files, (form, version) => this.#shelf(stored, form, version));
+    // A form that could not be kept is made again next time.
+    const forms = storeShelf(this.#store, stored, (form, kept) => {
+      kept.catch((error: unknown) => {
+        this.#loaded?.report.rejected.push({ what: `Keeping the ${form} weights for the next visit`, why: PhiError.from(error).message });
+      });
+    });
+    const shelf = startEarly(request, files, forms);
     const checkpoint = await openCheckpoint(files);
     const talk = conversation(createTokenizer(checkpoint.tokenizer), checkpoint);
     const onPrepare = (done: number, total: number) => onProgress({ phase: 'prepare', done, total, what: 'weights' });
@@ -161,19 +166,6 @@ export class Engine implements EngineApi {
       await decoder.dispose();
       throw error;
     }
-  }
-
-  /** Forms in the store. Keeping one goes on behind the first replies; when it fails, the form is made again next time. */
-  #shelf(model: StoredModel, form: string, version: number): FormShelf {
-    const key = { model, form, version };
-    return {
-      open: (hold) => this.#store.openForm(key, { hold }),
-      keep: (blob) => {
-        this.#store.saveForm(key, blob.size, chunksOf(blob)).catch((error: unknown) => {
-          this.#loaded?.report.rejected.push({ what: `Keeping the ${form} weights for the next visit`, why: PhiError.from(error).message });
-        });
-      },
-    };
   }
 
   unload(): Promise<void> {

@@ -1,4 +1,6 @@
+import type { Tensor } from 'onnxruntime-web';
 import type { PhiConfig } from '../checkpoint/types.ts';
+import type { Ort } from './ort.ts';
 
 /** Slots are added in steps of this many: a session's input has exactly the current number, so that short sequences copy little. */
 const GRANULE = 128;
@@ -49,6 +51,30 @@ export class KvCache {
     const out = new Float32Array(rows * to * width);
     for (let row = 0; row < rows; row++) out.set(old.subarray(row * from * width, (row * from + kept) * width), row * to * width);
     return out;
+  }
+
+  /** The cache as a run's inputs: `past_key.l` and `past_value.l` of every layer. */
+  feeds(OrtTensor: Ort['Tensor']): Record<string, Tensor> {
+    const feeds: Record<string, Tensor> = {};
+    for (let layer = 0; layer < this.keys.length; layer++) {
+      feeds[`past_key.${layer}`] = new OrtTensor('float32', this.keys[layer]!, [this.#kvHeads, 1, this.#headDim, this.#slots]);
+      feeds[`past_value.${layer}`] = new OrtTensor('float32', this.values[layer]!, [this.#kvHeads, 1, this.#slots, this.#headDim]);
+    }
+    return feeds;
+  }
+
+  /** Names of the outputs that `keep` wants. */
+  get fetches(): string[] {
+    return this.keys.flatMap((_, layer) => [`new_key.${layer}`, `new_value.${layer}`]);
+  }
+
+  /** Stores what a run has added at slots `past` and on, making room for it. */
+  keep(past: number, result: Readonly<Record<string, Tensor>>): void {
+    const added = result['new_value.0']!.dims[2]!;
+    this.reserve(past + added);
+    for (let layer = 0; layer < this.keys.length; layer++) {
+      this.write(layer, past, added, result[`new_key.${layer}`]!.data as Float32Array, result[`new_value.${layer}`]!.data as Float32Array);
+    }
   }
 
   /** Stores a run's keys `[kvHeads, 1, headDim, count]` and values `[kvHeads, 1, count, headDim]` of one layer at `slot`. */

@@ -1,7 +1,7 @@
-/** How a token is to be chosen, as the inputs that `declareSelectInputs` has put into a graph. */
+/** The head of the WASM dialect, seen from outside: how a token is to be chosen, as the inputs that `declareSelectInputs` has put into a graph, and what comes out. */
 import type { Tensor } from 'onnxruntime-web';
 import type { Ort } from './ort.ts';
-import type { Choice } from './types.ts';
+import type { ChunkRequest, ChunkResult, Choice } from './types.ts';
 
 /** Candidates kept when top-k is off: the mass behind the first thousand is below float32's rounding at usual temperatures. */
 const MOST_CANDIDATES = 1024;
@@ -19,5 +19,27 @@ export function selectionFeeds(OrtTensor: Ort['Tensor'], vocab: number, choice: 
     min_p: scalar(greedy ? 0 : s.minP),
     penalty: scalar(s?.repetitionPenalty ?? 1),
     seen: new OrtTensor('float32', choice?.seen ?? new Float32Array(vocab), [vocab]),
+  };
+}
+
+/** What a chunk is asked for. */
+export interface Asked {
+  choice: Choice | null;
+  targets?: ChunkRequest['targets'] | null;
+  logits?: boolean;
+}
+
+/** Names of the head's outputs that are wanted. */
+export function headFetches({ targets, logits }: Asked): string[] {
+  return ['out_ids', 'argmax', ...(targets ? ['logprobs'] : []), ...(logits ? ['logits'] : [])];
+}
+
+/** These outputs as a chunk's result. */
+export function readChunk(result: Readonly<Record<string, Tensor>>, { choice, targets, logits }: Asked): ChunkResult {
+  return {
+    id: choice ? Number((result['out_ids']!.data as BigInt64Array)[0]) : null,
+    argmax: Int32Array.from(result['argmax']!.data as BigInt64Array, Number),
+    logprobs: targets ? (result['logprobs']!.data as Float32Array) : new Float32Array(0),
+    logits: logits ? (result['logits']!.data as Float32Array) : null,
   };
 }

@@ -11,8 +11,7 @@ import { GroupMaker, MadeBlob } from './made-blob.ts';
 import { loadOrt, makeSession, preferredBuild, type Ort } from './ort.ts';
 import type { StageFacts, StageHost, StageResult, StageSetup, StageStep } from './stage-protocol.ts';
 import { stageSource } from './stage-source.ts';
-import type { ChunkResult } from './types.ts';
-import { selectionFeeds } from './wasm-selection.ts';
+import { headFetches, readChunk, selectionFeeds } from './wasm-selection.ts';
 
 export class Stage {
   readonly facts: StageFacts;
@@ -57,24 +56,15 @@ export class Stage {
   /** Feeds `step.tokens` hidden states at slots `past` and on. */
   async run(step: StageStep): Promise<StageResult> {
     const result = await this.#runSession(step);
-    const { past, tokens } = step;
-    this.#cache.reserve(past + tokens);
-    for (let layer = 0; layer < this.#config.layers; layer++) {
-      this.#cache.write(layer, past, tokens, result[`new_key.${layer}`]!.data as Float32Array, result[`new_value.${layer}`]!.data as Float32Array);
-    }
-    if (!this.#last) return { hidden: result['hidden_out']!.data as Float32Array, chunk: null };
-    const chunk: ChunkResult = {
-      id: step.choice ? Number((result['out_ids']!.data as BigInt64Array)[0]) : null,
-      argmax: Int32Array.from(result['argmax']!.data as BigInt64Array, Number),
-      logprobs: step.targets ? (result['logprobs']!.data as Float32Array) : new Float32Array(0),
-      logits: step.logits ? (result['logits']!.data as Float32Array) : null,
-    };
-    return { hidden: null, chunk };
+    this.#cache.keep(step.past, result);
+    if (this.#last) return { hidden: null, chunk: readChunk(result, step) };
+    return { hidden: result['hidden_out']!.data as Float32Array, chunk: null };
   }
 
-  async #runSession({ hidden, tokens, past, rope, choice, headRows, targets, logits }: StageStep): Promise<Record<string, Tensor>> {
+  async #runSession(step: StageStep): Promise<Record<string, Tensor>> {
     const { Tensor } = this.#ort;
-    const { layers, kvHeads, headDim, rotaryDim, vocab } = this.#config;
+    const { hidden, tokens, past, rope, choice, headRows, targets } = step;
+    const { rotaryDim, vocab } = this.#config;
     this.#cache.reserve(past);
     const table = ropeTable(this.#config, rope, past, tokens);
     const int64 = (values: readonly number[], dims = [values.length]) => new Tensor('int64', BigInt64Array.from(values, BigInt), dims);
@@ -83,8 +73,8 @@ export class Stage {
       past: int64([past], []),
       cos: new Tensor('float32', table.cos, [tokens, rotaryDim / 2]),
       sin: new Tensor('float32', table.sin, [tokens, rotaryDim / 2]),
+      ...this.#cache.feeds(Tensor),
     };
-    const fetches = this.#last ? ['out_ids', 'argmax', ...(targets ? ['logprobs'] : []), ...(logits ? ['logits'] : [])] : ['hidden_out'];
     if (this.#last) {
       Object.assign(feeds, selectionFeeds(Tensor, vocab, choice), {
         head_rows: int64(headRows),
@@ -92,13 +82,7 @@ export class Stage {
         randoms: new Tensor('float32', choice ? choice.randoms.subarray(0, 1) : new Float32Array(1), [1]),
       });
     }
-    const slots = this.#cache.slots;
-    for (let layer = 0; layer < layers; layer++) {
-      feeds[`past_key.${layer}`] = new Tensor('float32', this.#cache.keys[layer]!, [kvHeads, 1, headDim, slots]);
-      feeds[`past_value.${layer}`] = new Tensor('float32', this.#cache.values[layer]!, [kvHeads, 1, slots, headDim]);
-      fetches.push(`new_key.${layer}`, `new_value.${layer}`);
-    }
-    return await this.#session.run(feeds, fetches);
+    return await this.#session.run(feeds, [...(this.#last ? headFetches(step) : ['hidden_out']), ...this.#cache.fetches]);
   }
 }
 

@@ -6,7 +6,7 @@ import { wasmGraph } from '../graph/wasm.ts';
 import { wasmWeights, type WasmForm } from '../graph/wasm-weights.ts';
 import { KvCache } from './kv-cache.ts';
 import { createSession, loadOrt, preferredBuild, type FormShelf, type Ort, type PrepareProgress } from './ort.ts';
-import { selectionFeeds } from './wasm-selection.ts';
+import { headFetches, readChunk, selectionFeeds } from './wasm-selection.ts';
 import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from './types.ts';
 
 /** Tokens in one prefill run. Larger ones gain nothing: activations leave the cache, and Stop waits for the run. */
@@ -68,14 +68,11 @@ export class WasmDecoder implements Decoder {
 
   async chunk({ ids, past, rope, choice, rows, targets, logits }: ChunkRequest): Promise<ChunkResult> {
     const headRows = rows === 'all' ? ids.map((_, i) => i) : [ids.length - 1];
-    const wanted = ['out_ids', 'argmax', ...(targets ? ['logprobs'] : []), ...(logits ? ['logits'] : [])];
-    const result = await this.#run(ids, past, rope, choice, { loop: false, headRows, targets: targets ?? headRows.map(() => 0), wanted });
-    return {
-      id: choice ? Number((result['out_ids']!.data as BigInt64Array)[0]) : null,
-      argmax: Int32Array.from(result['argmax']!.data as BigInt64Array, Number),
-      logprobs: targets ? (result['logprobs']!.data as Float32Array) : new Float32Array(0),
-      logits: logits ? (result['logits']!.data as Float32Array) : null,
-    };
+    const asked = { choice, targets, logits };
+    return readChunk(
+      await this.#run(ids, past, rope, choice, { loop: false, headRows, targets: targets ?? headRows.map(() => 0), wanted: headFetches(asked) }),
+      asked,
+    );
   }
 
   async decode(id: number, past: number, rope: RopeSet, choice: Choice): Promise<number[]> {
@@ -95,7 +92,7 @@ export class WasmDecoder implements Decoder {
     { loop, headRows, targets, wanted }: { loop: boolean; headRows: number[]; targets: readonly number[]; wanted: string[] },
   ): Promise<Record<string, Tensor>> {
     const { Tensor } = this.#ort;
-    const { layers, kvHeads, headDim, rotaryDim } = this.#config;
+    const { rotaryDim } = this.#config;
     const randoms = choice ? choice.randoms : new Float32Array(1);
     const positions = loop ? randoms.length : ids.length;
     this.#cache.reserve(past);
@@ -112,20 +109,10 @@ export class WasmDecoder implements Decoder {
       randoms: new Tensor('float32', randoms, [randoms.length]),
       stop: int64(choice?.stop.length ? choice.stop : [-1]),
       ...selectionFeeds(Tensor, this.#config.vocab, choice),
+      ...this.#cache.feeds(Tensor),
     };
-    const slots = this.#cache.slots;
-    const fetches = [...wanted];
-    for (let layer = 0; layer < layers; layer++) {
-      feeds[`past_key.${layer}`] = new Tensor('float32', this.#cache.keys[layer]!, [kvHeads, 1, headDim, slots]);
-      feeds[`past_value.${layer}`] = new Tensor('float32', this.#cache.values[layer]!, [kvHeads, 1, slots, headDim]);
-      fetches.push(`new_key.${layer}`, `new_value.${layer}`);
-    }
-    const result = (await this.#session.run(feeds, fetches)) as Record<string, Tensor>;
-    const added = result['new_value.0']!.dims[2]!;
-    this.#cache.reserve(past + added);
-    for (let layer = 0; layer < layers; layer++) {
-      this.#cache.write(layer, past, added, result[`new_key.${layer}`]!.data as Float32Array, result[`new_value.${layer}`]!.data as Float32Array);
-    }
+    const result = (await this.#session.run(feeds, [...wanted, ...this.#cache.fetches])) as Record<string, Tensor>;
+    this.#cache.keep(past, result);
     return result;
   }
 }
