@@ -34,14 +34,7 @@ export class MatmulsWebnnPeer implements Peer {
       maxTokens,
       proxy((runs: number) => watch.arrived(runs)),
     );
-    return {
-      text: '',
-      promptTokens: prompt.ids.length,
-      prefilledTokens: null,
-      tokens: watch.tokens,
-      ttftMs: watch.ttftMs,
-      decodeTokensPerSecond: watch.decodeTokensPerSecond,
-    };
+    return watch.reply('', prompt.ids.length);
   }
 
   close(): Promise<void> {

@@ -1,4 +1,5 @@
 /** This project's engine, by the handle that the page has. */
+import { GREEDY } from '../../workers/generate/greedy.ts';
 import { Engine } from '../../src/engine.ts';
 import type { EngineReport, GenerateRequest, LoadRequest } from '../../workers/protocol.ts';
 import { Stopwatch, type Peer, type PeerOptions, type Prompt, type Reply } from './peer.ts';
@@ -7,7 +8,6 @@ const MANIFEST_URL = new URL('models/smollm2-135m-instruct-q4_1/manifest.json', 
 /** A made form has been kept when it has stopped growing for so long; a backend that keeps none is given up on. */
 const KEEP_PAUSE_MS = 3_000;
 const KEEP_LIMIT_MS = 30_000;
-const GREEDY = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 0 };
 /** Shares nothing with a prompt but the first tokens of the template, so that the kept cache is of no use to it. */
 const OTHER: GenerateRequest = {
   messages: [

@@ -40,14 +40,7 @@ export class PaddedWebnnPeer implements Peer {
       maxTokens,
       proxy((tokens: number) => watch.arrived(tokens)),
     );
-    return {
-      text,
-      promptTokens: ids.length,
-      prefilledTokens: null,
-      tokens: watch.tokens,
-      ttftMs: watch.ttftMs,
-      decodeTokensPerSecond: watch.decodeTokensPerSecond,
-    };
+    return watch.reply(text, ids.length);
   }
 
   close(): Promise<void> {

@@ -59,6 +59,12 @@ export class Stopwatch {
     this.#last = now;
   }
 
+  /** The figures of a reply of an engine that computes every prompt anew, or does not tell. */
+  reply(text: string, promptTokens: number): Reply {
+    const { tokens, ttftMs, decodeTokensPerSecond } = this;
+    return { text, promptTokens, prefilledTokens: null, tokens, ttftMs, decodeTokensPerSecond };
+  }
+
   get ttftMs(): number {
     if (!this.#first) throw new Error('The reply ended without a token.');
     return this.#first.at - this.#start;

@@ -43,14 +43,7 @@ export class TransformersPeer implements Peer {
       reuse,
       proxy((tokens: number) => watch.arrived(tokens)),
     );
-    return {
-      text,
-      promptTokens: ids.length,
-      prefilledTokens: null,
-      tokens: watch.tokens,
-      ttftMs: watch.ttftMs,
-      decodeTokensPerSecond: watch.decodeTokensPerSecond,
-    };
+    return watch.reply(text, ids.length);
   }
 
   close(): Promise<void> {
