@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Locator, Page } from 'playwright-core';
-import { expect } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { DIST } from '../scripts/build.ts';
 import { serve, type RunningServer, type ServeOptions } from '../scripts/server.ts';
 import { STARTER_ID } from '../src/models/starter.ts';
@@ -70,6 +70,25 @@ export async function makeTinyStarter(shardBytes = 128 * 1024): Promise<TinyStar
   };
   await writeFile(join(folder, 'manifest.json'), JSON.stringify(manifest));
   return { mounts: { [`/models/${STARTER_ID}`]: folder }, manifest, remove: () => rm(folder, { recursive: true, force: true }) };
+}
+
+/** A server with a tiny model in the starter's place for the tests of a file. Each test has a session of its own (`session` gives it), which must leave no error behind. */
+export function serveTinyApp(use: (server: AppServer) => void, session: () => Session): void {
+  let tiny: TinyStarter;
+  let server: AppServer;
+  beforeAll(async () => {
+    tiny = await makeTinyStarter();
+    server = await serveApp({ mounts: tiny.mounts });
+    use(server);
+  });
+  afterAll(async () => {
+    await server.close();
+    await tiny.remove();
+  });
+  afterEach(async () => {
+    expectClean(session());
+    await session().close();
+  });
 }
 
 /** Starts a browser whose settings are `settings` from the first visit on. */

@@ -1,8 +1,8 @@
 /** Which backend a visitor gets, in browsers that have more and less. */
 import { existsSync } from 'node:fs';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { SettingsValues } from '../src/settings/settings.svelte.ts';
-import { ask, expectClean, GREEDY, launchApp, makeTinyStarter, serveApp, type AppServer, type TinyStarter } from './app.ts';
+import { ask, GREEDY, launchApp, serveTinyApp, type AppServer } from './app.ts';
 import type { LaunchOptions, Session } from './browser.ts';
 import { fixture } from './fixtures.ts';
 
@@ -10,22 +10,13 @@ import { fixture } from './fixtures.ts';
 const DEBIAN = '/usr/bin/chromium';
 const absent = fixture('phi/phi4-mini/gguf/q8_0.gguf') === null;
 
-let tiny: TinyStarter;
 let server: AppServer;
 let session: Session;
 
-beforeAll(async () => {
-  tiny = await makeTinyStarter();
-  server = await serveApp({ mounts: tiny.mounts });
-});
-afterAll(async () => {
-  await server.close();
-  await tiny.remove();
-});
-afterEach(async () => {
-  expectClean(session);
-  await session.close();
-});
+serveTinyApp(
+  (served) => (server = served),
+  () => session,
+);
 
 /** A first visit with a question; resolves with what Diagnostics says afterwards. */
 async function visit(settings: Partial<SettingsValues>, options: LaunchOptions): Promise<string> {

@@ -13,6 +13,7 @@ export async function inject<T>(page: Page, url: RegExp, wrap: (arg: T) => void,
 }
 
 export const EVALUATION = /evaluate\.worker.*\.js/;
+export const ENGINE = /engine\.worker.*\.js/;
 
 /** The evaluation worker of the page. */
 export function evaluationWorker(page: Page): Worker {

@@ -1,7 +1,7 @@
-/** How much memory a load takes: of the evaluation worker by wrapping WebAssembly.Memory and asking its isolate, of processes by asking the system. */
-import { readdir, readFile } from 'node:fs/promises';
+/** How much memory page, workers and processes take: WebAssembly by wrapping its constructor, heaps by asking each isolate, processes by asking the system. */
 import type { CDPSession, Page } from 'playwright-core';
-import { EVALUATION, inject } from './inject.ts';
+import { ENGINE, inject } from './inject.ts';
+import { processBytes, processTree } from './processes.ts';
 
 type Wrapped = typeof globalThis & { memories: WebAssembly.Memory[] };
 
@@ -18,18 +18,71 @@ function wrap(): void {
   };
 }
 
-/** Wraps the API in every evaluation worker that `page` starts from now on. */
-export const watchMemory = (page: Page): Promise<void> => inject(page, EVALUATION, wrap, null);
+/** Wraps the API in every worker whose script `url` matches and that `page` starts from now on. */
+export const watchMemory = (page: Page, url: RegExp): Promise<void> => inject(page, url, wrap, null);
 
 /** In the worker: bytes of WebAssembly memory. */
 const WASM_BYTES = '(self.memories ?? []).reduce((sum, { buffer }) => sum + buffer.byteLength, 0)';
 
-/** Answers to Runtime.getHeapUsage and Runtime.evaluate. */
-interface Answer {
-  usedSize?: number;
+interface HeapUsage {
+  usedSize: number;
   /** Of ArrayBuffers. */
   backingStorageSize?: number;
-  result?: { value?: number };
+}
+const heapBytes = ({ usedSize, backingStorageSize = 0 }: HeapUsage): number => usedSize + backingStorageSize;
+
+/** Runs of the DevTools protocol with the page's workers: messages to a worker travel inside those to its page. */
+class WorkerTargets {
+  readonly cdp: CDPSession;
+  /** Sessions of the workers that live, and their scripts. */
+  readonly sessions = new Map<string, string>();
+  readonly #waiting = new Map<number, (answer: unknown) => void>();
+  #ids = 0;
+
+  private constructor(cdp: CDPSession) {
+    this.cdp = cdp;
+    cdp.on('Target.attachedToTarget', ({ sessionId, targetInfo }) => {
+      if (targetInfo.type === 'worker') this.sessions.set(sessionId, targetInfo.url);
+    });
+    cdp.on('Target.detachedFromTarget', ({ sessionId }) => this.sessions.delete(sessionId));
+    cdp.on('Target.receivedMessageFromTarget', ({ message }) => {
+      const { id, result } = JSON.parse(message) as { id?: number; result?: unknown };
+      if (id !== undefined) this.#waiting.get(id)?.(result ?? null);
+    });
+  }
+
+  /** To be called before the workers start. */
+  static async attach(page: Page): Promise<WorkerTargets> {
+    const cdp = await page.context().newCDPSession(page);
+    const targets = new WorkerTargets(cdp);
+    await cdp.send('Target.setAutoAttach', { autoAttach: true, waitForDebuggerOnStart: false, flatten: false });
+    return targets;
+  }
+
+  /** null: the worker has ended. */
+  async #ask(sessionId: string, method: string, params: object = {}): Promise<unknown> {
+    const id = ++this.#ids;
+    const answer = new Promise((resolve) => this.#waiting.set(id, resolve));
+    this.cdp.send('Target.sendMessageToTarget', { sessionId, message: JSON.stringify({ id, method, params }) }).catch(() => this.#waiting.get(id)?.(null));
+    try {
+      return await answer;
+    } finally {
+      this.#waiting.delete(id);
+    }
+  }
+
+  /** Bytes of heap and array buffers, and of WebAssembly memory; of a worker that has ended, none. */
+  async memoryOf(sessionId: string): Promise<{ heap: number; wasm: number }> {
+    const [usage, memory] = await Promise.all([
+      this.#ask(sessionId, 'Runtime.getHeapUsage') as Promise<HeapUsage | null>,
+      this.#ask(sessionId, 'Runtime.evaluate', { expression: WASM_BYTES }) as Promise<{ result?: { value?: number } } | null>,
+    ]);
+    return { heap: usage ? heapBytes(usage) : 0, wasm: memory?.result?.value ?? 0 };
+  }
+
+  async collectGarbage(sessionId: string): Promise<void> {
+    await this.#ask(sessionId, 'HeapProfiler.collectGarbage');
+  }
 }
 
 export interface MemoryPeak {
@@ -44,38 +97,18 @@ const PAUSE_MS = 30;
 
 /** Samples the memory of the page's workers until `stop`, which resolves with the peak. */
 export async function sampleMemory(page: Page): Promise<{ stop(): Promise<MemoryPeak> }> {
-  const cdp: CDPSession = await page.context().newCDPSession(page);
-  const workers = new Set<string>();
-  const waiting = new Map<number, (answer: Answer | null) => void>();
-  cdp.on('Target.attachedToTarget', ({ sessionId, targetInfo }) => {
-    if (targetInfo.type === 'worker') workers.add(sessionId);
-  });
-  cdp.on('Target.detachedFromTarget', ({ sessionId }) => workers.delete(sessionId));
-  cdp.on('Target.receivedMessageFromTarget', ({ message }) => {
-    const { id, result } = JSON.parse(message) as { id?: number; result?: Answer };
-    if (id !== undefined) waiting.get(id)?.(result ?? null);
-  });
-  await cdp.send('Target.setAutoAttach', { autoAttach: true, waitForDebuggerOnStart: false, flatten: false });
-  let ids = 0;
-  const askOne = (sessionId: string, method: string, params: object): Promise<Answer | null> => {
-    const id = ++ids;
-    const answer = new Promise<Answer | null>((resolve) => waiting.set(id, resolve));
-    const message = JSON.stringify({ id, method, params });
-    cdp.send('Target.sendMessageToTarget', { sessionId, message }).catch(() => waiting.get(id)?.(null)); // the worker has ended
-    return answer;
-  };
+  const targets = await WorkerTargets.attach(page);
   const peak: MemoryPeak = { bytes: 0, heap: 0, wasm: 0, samples: 0 };
   let stopped = false;
-  const end = new Promise<null>((resolve) => cdp.on('close', () => resolve(null)));
+  const end = new Promise<null>((resolve) => targets.cdp.on('close', () => resolve(null)));
   const sampling = (async () => {
     while (!stopped) {
       let heap = 0;
       let wasm = 0;
-      for (const worker of workers) {
-        const both = Promise.all([askOne(worker, 'Runtime.getHeapUsage', {}), askOne(worker, 'Runtime.evaluate', { expression: WASM_BYTES })]);
-        const [usage, memory] = (await Promise.race([both, end])) ?? [];
-        heap += (usage?.usedSize ?? 0) + (usage?.backingStorageSize ?? 0);
-        wasm += memory?.result?.value ?? 0;
+      for (const worker of targets.sessions.keys()) {
+        const memory = await Promise.race([targets.memoryOf(worker), end]);
+        heap += memory?.heap ?? 0;
+        wasm += memory?.wasm ?? 0;
       }
       if (wasm > 0) peak.samples++;
       if (heap + wasm > peak.bytes) Object.assign(peak, { bytes: heap + wasm, heap, wasm });
@@ -86,29 +119,42 @@ export async function sampleMemory(page: Page): Promise<{ stop(): Promise<Memory
     async stop() {
       stopped = true;
       await Promise.race([sampling, new Promise((resolve) => setTimeout(resolve, 1_000))]); // a worker that ended in between answers no more
-      await cdp.detach();
+      await targets.cdp.detach();
       return peak;
     },
+  };
+}
+
+export interface EngineMemory {
+  /** Bytes of live JavaScript objects and array buffers in the page. */
+  page: number;
+  /** The same of the engine worker. */
+  worker: number;
+  /** Bytes of the worker's WebAssembly memories. */
+  wasm: number;
+}
+
+/** To be called before the page is opened; what it gives measures, garbage collected first. */
+export async function watchEngineMemory(page: Page): Promise<() => Promise<EngineMemory>> {
+  await watchMemory(page, ENGINE);
+  const targets = await WorkerTargets.attach(page);
+  return async () => {
+    const engine = [...targets.sessions].find(([, url]) => ENGINE.test(url))?.[0];
+    if (engine === undefined) throw new Error('The page has no engine worker.');
+    await targets.collectGarbage(engine);
+    const { heap, wasm } = await targets.memoryOf(engine);
+    await targets.cdp.send('HeapProfiler.collectGarbage');
+    return { page: heapBytes(await targets.cdp.send('Runtime.getHeapUsage')), worker: heap, wasm };
   };
 }
 
 /** Peak resident bytes of this process's browser's processes by kind ("gpu-process", "renderer"), the largest of each. Linux only: null elsewhere. */
 export async function processPeaks(): Promise<Map<string, number> | null> {
   if (process.platform !== 'linux') return null;
-  const parents = new Map<number, number>();
-  for (const name of await readdir('/proc')) {
-    const stat = /^\d+$/.test(name) ? await readFile(`/proc/${name}/stat`, 'utf8').catch(() => null) : null;
-    if (stat) parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
-  }
-  const isOurs = (pid: number): boolean => pid === process.pid || (parents.has(pid) && isOurs(parents.get(pid)!));
   const peaks = new Map<string, number>();
-  for (const pid of parents.keys()) {
-    if (!isOurs(pid)) continue;
-    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-    const kind = /--type=([\w-]+)/.exec(command)?.[1];
-    const kilobytes = Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? 0);
-    if (kind) peaks.set(kind, Math.max(peaks.get(kind) ?? 0, 1024 * kilobytes));
+  for (const one of await processTree(({ pid }) => pid === process.pid)) {
+    const kind = /--type=([\w-]+)/.exec(one.command)?.[1];
+    if (kind) peaks.set(kind, Math.max(peaks.get(kind) ?? 0, await processBytes(one, 'status', 'VmHWM')));
   }
   return peaks;
 }

@@ -6,6 +6,7 @@ import { startEngineHost } from '../scripts/evaluate/engine.ts';
 import { selectModel } from '../scripts/evaluate/model-files.ts';
 import { STARTER_ID } from '../src/models/starter.ts';
 import type { BackendId, WeightForm } from '../workers/protocol.ts';
+import { EVALUATION } from './inject.ts';
 import { processPeaks, sampleMemory, watchMemory } from './memory-witness.ts';
 
 const MIB = 2 ** 20;
@@ -35,7 +36,7 @@ it.for(CASES)('$backend, $form', async ({ backend, form, width, limit }) => {
   const host = await startEngineHost({ gpu: backend !== 'wasm' });
   try {
     const { page } = host.session;
-    await watchMemory(page);
+    await watchMemory(page, EVALUATION);
     const memory = await sampleMemory(page);
     const engine = await host.open(await selectModel(join(ROOT, 'public', 'models', STARTER_ID)), { backend, form, contextLength: 512 });
     const { bytes, heap, wasm, samples } = await memory.stop();

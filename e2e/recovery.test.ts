@@ -1,7 +1,7 @@
 /** A backend or a worker is lost in the middle of a reply: the reply still arrives, and the page says what happened. */
 import type { Page, Worker as PageWorker } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { expectClean, GREEDY, launchApp, makeTinyStarter, newChat, readAnswer, send, serveApp, type AppServer, type TinyStarter } from './app.ts';
+import { describe, expect, it } from 'vitest';
+import { GREEDY, launchApp, newChat, readAnswer, send, serveTinyApp, type AppServer } from './app.ts';
 import type { Session } from './browser.ts';
 import { fixture } from './fixtures.ts';
 
@@ -10,22 +10,13 @@ const TOKENS = 160;
 const GPU_TOKENS = 80;
 const absent = fixture('phi/phi4-mini/gguf/q8_0.gguf') === null;
 
-let tiny: TinyStarter;
 let server: AppServer;
 let session: Session;
 
-beforeAll(async () => {
-  tiny = await makeTinyStarter();
-  server = await serveApp({ mounts: tiny.mounts });
-});
-afterAll(async () => {
-  await server.close();
-  await tiny.remove();
-});
-afterEach(async () => {
-  expectClean(session);
-  await session.close();
-});
+serveTinyApp(
+  (served) => (server = served),
+  () => session,
+);
 
 /** Runs in the engine's worker before its own code: keeps its GPU devices at hand. */
 const KEEP_DEVICES = `(() => {

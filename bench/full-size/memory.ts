@@ -1,5 +1,5 @@
 /** Memory of a browser's processes, from the system: what they hold between them, shared pages counted once (PSS). Linux. */
-import { readdir, readFile } from 'node:fs/promises';
+import { processBytes, processTree } from '../../e2e/processes.ts';
 
 export interface Usage {
   /** Renderer processes: tabs with their workers. */
@@ -8,27 +8,13 @@ export interface Usage {
   allBytes: number;
 }
 
-/** Processes whose command line holds `mark` (the profile's folder), and their children. */
+/** Of the processes whose command line holds `mark` (the profile's folder), and their children. */
 async function usage(mark: string): Promise<Usage> {
-  const processes = new Map<number, { parent: number; command: string }>();
-  for (const name of await readdir('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    const stat = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => null);
-    const command = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => null);
-    if (stat === null || command === null) continue; // it has ended meanwhile
-    processes.set(Number(name), { parent: Number(stat.slice(stat.lastIndexOf(')') + 4).split(' ')[0]), command });
-  }
-  const ours = (pid: number): boolean => {
-    const found = processes.get(pid);
-    return found !== undefined && (found.command.includes(mark) || ours(found.parent));
-  };
   const total: Usage = { tabBytes: 0, allBytes: 0 };
-  for (const [pid, { command }] of processes) {
-    if (!ours(pid)) continue;
-    const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '');
-    const bytes = Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1] ?? 0) * 1024;
+  for (const one of await processTree(({ command }) => command.includes(mark))) {
+    const bytes = await processBytes(one, 'smaps_rollup', 'Pss');
     total.allBytes += bytes;
-    if (command.includes('--type=renderer')) total.tabBytes += bytes;
+    if (one.command.includes('--type=renderer')) total.tabBytes += bytes;
   }
   return total;
 }

@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ask, expectClean, GREEDY, launchApp, makeTinyStarter, newChat, serveApp, type AppServer, type TinyStarter } from '../app.ts';
 import type { Session } from '../browser.ts';
-import { watchEngineMemory, type EngineMemory } from '../engine-memory.ts';
+import { watchEngineMemory, type EngineMemory } from '../memory-witness.ts';
 import { inspect } from './inspect.ts';
 
 /** `npm test` takes a minute; `npm run soak` decodes 150,000 tokens in 1,600 turns. */

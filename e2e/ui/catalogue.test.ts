@@ -1,9 +1,7 @@
 import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { RunningServer } from '../../scripts/server.ts';
-import { expectClean } from '../app.ts';
-import { launch, type Session } from '../browser.ts';
-import { newVisitor, openFake, serveFakeApp } from './fake-app.ts';
+import { eachVisitor, openFake } from './fake-app.ts';
 
 /** A laptop with a GPU, whatever the browser of the tests has. */
 const LAPTOP = `
@@ -16,24 +14,9 @@ const LAPTOP = `
 const NO_GPU = `Object.defineProperty(navigator, 'gpu', { value: undefined }); Object.defineProperty(navigator, 'ml', { value: undefined });`;
 
 let server: RunningServer;
-let session: Session;
 let page: Page;
 
-beforeAll(async () => {
-  server = await serveFakeApp();
-  session = await launch({ gpu: false });
-});
-afterAll(async () => {
-  await session.close();
-  await server.close();
-});
-beforeEach(async () => {
-  page = await newVisitor(session);
-});
-afterEach(async () => {
-  await page.context().close();
-  expectClean(session);
-});
+eachVisitor((visitor) => ({ server, page } = visitor));
 
 async function openModels(device: string): Promise<void> {
   await page.addInitScript({ content: device });

@@ -1,29 +1,13 @@
 import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { RunningServer } from '../../scripts/server.ts';
-import { expectClean, messageBox, sendButton, stopButton } from '../app.ts';
-import { launch, type Session } from '../browser.ts';
-import { newVisitor, openFake, serveFakeApp } from './fake-app.ts';
+import { messageBox, sendButton, stopButton } from '../app.ts';
+import { eachVisitor, openFake } from './fake-app.ts';
 
 let server: RunningServer;
-let session: Session;
 let page: Page;
 
-beforeAll(async () => {
-  server = await serveFakeApp();
-  session = await launch({ gpu: false });
-});
-afterAll(async () => {
-  await session.close();
-  await server.close();
-});
-beforeEach(async () => {
-  page = await newVisitor(session);
-});
-afterEach(async () => {
-  await page.context().close();
-  expectClean(session);
-});
+eachVisitor((visitor) => ({ server, page } = visitor));
 
 const log = () => page.getByRole('log', { name: 'Conversation' });
 const replies = () => log().getByRole('article', { name: 'Reply' });

@@ -2,34 +2,17 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { RunningServer } from '../../scripts/server.ts';
 import { toFragment } from '../../src/compare/share.ts';
 import { desktop, laptop } from '../../src/compare/testing/example.ts';
-import { expectClean } from '../app.ts';
 import { accessibilityViolations } from '../axe.ts';
-import { launch, type Session } from '../browser.ts';
-import { newVisitor, openFake, serveFakeApp } from './fake-app.ts';
+import { eachVisitor, openFake } from './fake-app.ts';
 
 let server: RunningServer;
-let session: Session;
 let page: Page;
 
-beforeAll(async () => {
-  server = await serveFakeApp();
-  session = await launch({ gpu: false });
-});
-afterAll(async () => {
-  await session.close();
-  await server.close();
-});
-beforeEach(async () => {
-  page = await newVisitor(session);
-});
-afterEach(async () => {
-  await page.context().close();
-  expectClean(session);
-});
+eachVisitor((visitor) => ({ server, page } = visitor));
 
 const chart = () => page.getByRole('img', { name: /^Writing/ });
 

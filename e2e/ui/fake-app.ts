@@ -6,7 +6,9 @@ import type { BrowserContextOptions, Page } from 'playwright-core';
 import { build } from 'vite';
 import { ROOT } from '../../scripts/build.ts';
 import { serve, type RunningServer } from '../../scripts/server.ts';
-import type { Session } from '../browser.ts';
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
+import { expectClean } from '../app.ts';
+import { launch, type Session } from '../browser.ts';
 
 /** Builds the page in mode `test` and serves it with the headers of the real server. */
 export async function serveFakeApp(): Promise<RunningServer> {
@@ -44,4 +46,33 @@ export async function newVisitor(session: Session, options: BrowserContextOption
 /** Opens the page with a script for the fake engine, e.g. `first,slow`. */
 export async function openFake(page: Page, server: RunningServer, script: string, hash = ''): Promise<void> {
   await page.goto(`${server.url}?fake=${script}${hash}`);
+}
+
+export interface Visitor {
+  server: RunningServer;
+  session: Session;
+  page: Page;
+}
+
+/** One server and browser for the tests of a file, and for each of them a visitor who was never here; it must leave no error behind. */
+export function eachVisitor(use: (visitor: Visitor) => void): void {
+  let server: RunningServer;
+  let session: Session;
+  let page: Page;
+  beforeAll(async () => {
+    server = await serveFakeApp();
+    session = await launch({ gpu: false });
+  });
+  afterAll(async () => {
+    await session.close();
+    await server.close();
+  });
+  beforeEach(async () => {
+    page = await newVisitor(session);
+    use({ server, session, page });
+  });
+  afterEach(async () => {
+    await page.context().close();
+    expectClean(session);
+  });
 }

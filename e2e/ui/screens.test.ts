@@ -1,32 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { RunningServer } from '../../scripts/server.ts';
-import { expectClean, messageBox, sendButton } from '../app.ts';
+import { messageBox, sendButton } from '../app.ts';
 import { accessibilityViolations } from '../axe.ts';
-import { launch, type Session } from '../browser.ts';
-import { newVisitor, openFake, serveFakeApp } from './fake-app.ts';
+import type { Session } from '../browser.ts';
+import { eachVisitor, newVisitor, openFake } from './fake-app.ts';
 
 let server: RunningServer;
 let session: Session;
 let page: Page;
 
-beforeAll(async () => {
-  server = await serveFakeApp();
-  session = await launch({ gpu: false });
-});
-afterAll(async () => {
-  await session.close();
-  await server.close();
-});
-beforeEach(async () => {
-  page = await newVisitor(session);
-});
-afterEach(async () => {
-  await page.context().close();
-  expectClean(session);
-});
+eachVisitor((visitor) => ({ server, session, page } = visitor));
 
 describe('every screen', () => {
   const screens: [string, string, string][] = [

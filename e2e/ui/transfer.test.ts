@@ -1,26 +1,18 @@
 /** Chats as files. */
 import { readFile } from 'node:fs/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
 import type { RunningServer } from '../../scripts/server.ts';
-import { expectClean, messageBox } from '../app.ts';
-import { launch, type Session } from '../browser.ts';
-import { newVisitor, openFake, serveFakeApp } from './fake-app.ts';
+import { messageBox } from '../app.ts';
+import { eachVisitor, openFake } from './fake-app.ts';
 
 let server: RunningServer;
-let session: Session;
+let page: Page;
 
-beforeAll(async () => {
-  server = await serveFakeApp();
-  session = await launch({ gpu: false });
-});
-afterAll(async () => {
-  await session.close();
-  await server.close();
-});
+eachVisitor((visitor) => ({ server, page } = visitor));
 
 describe('chats', () => {
   it('leave as a file and come back, and a broken file changes nothing', async () => {
-    const page = await newVisitor(session);
     const list = () => page.getByRole('navigation');
     const log = () => page.getByRole('log', { name: 'Conversation' });
     await openFake(page, server, 'plain');
@@ -46,6 +38,5 @@ describe('chats', () => {
     await page.getByText('0 chats imported. 1 was here already.').waitFor();
     await list().getByRole('link', { name: 'Bread' }).click();
     await log().getByText('seen.').waitFor();
-    expectClean(session);
   });
 });
