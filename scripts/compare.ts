@@ -75,11 +75,15 @@ async function storeModel(page: Page, url: string, model: string | undefined): P
   } else {
     const files = await selectModel(model);
     await page.goto(url.replace('#/compare', '#/models'));
-    await page.locator('input[type=file]').setInputFiles(files.map(({ absolute }) => absolute));
-    const failed = page.getByRole('alert');
+    await page.locator('input[type=file]:not([webkitdirectory])').setInputFiles(files.map(({ absolute }) => absolute));
+    const failed = page.getByRole('alert').or(page.getByRole('article').locator('.wrong'));
+    const found = page.getByRole('button', { name: 'Copy into the browser' });
     const loaded = page.getByText('Loaded', { exact: true });
-    await failed.or(loaded).first().waitFor();
-    if (await failed.isVisible()) throw new Error(`${basename(model)}: ${(await failed.innerText()).replace(/\s+/g, ' ')}`);
+    for (const next of [found, loaded]) {
+      await failed.or(next).first().waitFor();
+      if (await failed.first().isVisible()) throw new Error(`${basename(model)}: ${(await failed.first().innerText()).replace(/\s+/g, ' ')}`);
+      if (next === found) await found.click();
+    }
     await page.evaluate(() => (location.hash = '#/compare'));
   }
   await page.getByRole('button', { name: 'Run', exact: true }).waitFor();
