@@ -1,5 +1,5 @@
 /** Strings of the compare screen, in English. */
-const plural = (count: number, one: string, other: string) => (count === 1 ? one : other);
+import { plural } from './strings.ts';
 
 export const compareEn = {
   compare: 'Compare',

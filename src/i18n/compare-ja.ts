@@ -1,9 +1,8 @@
 /** Strings of the compare screen, in Japanese. */
 import type { compareEn } from './compare-en.ts';
+import type { Translation } from './strings.ts';
 
-type Strings = { readonly [K in keyof typeof compareEn]: (typeof compareEn)[K] extends (...args: infer A) => string ? (...args: A) => string : string };
-
-export const compareJa: Strings = {
+export const compareJa: Translation<typeof compareEn> = {
   compare: '比較',
   compareLead: '同じモデルと同じプロンプトを、このブラウザーのすべてのバックエンドで順番に実行し、このパソコンのサーバーと並べて測ります。',
   compareSetup: '測定の内容',

@@ -1,7 +1,8 @@
 import { compareEn } from './compare-en.ts';
+import { modelsEn } from './models-en.ts';
+import { plural, type Translation } from './strings.ts';
 
 /** Every string that a person can read, in English: the catalogue that other languages are typed against. */
-const plural = (count: number, one: string, other: string) => (count === 1 ? one : other);
 
 export const en = {
   appName: 'Phi in a tab',
@@ -142,101 +143,7 @@ export const en = {
   timeLeft: (time: string) => `${time} left`,
 
   // Models
-  stored: 'Stored in this browser',
-  usage: (used: string, free: string) => `${used} used, about ${free} free.`,
-  usageUnknown: 'This browser does not tell how much room there is.',
-  persisted: 'The browser keeps them until you delete them.',
-  notPersisted: 'The browser may delete them when the disk runs full.',
-  nothingStored: 'No model is stored yet.',
-  loaded: 'Loaded',
-  load: 'Load',
-  forms: 'Prepared forms',
-  storedOn: 'Stored',
-  verify: 'Check',
-  verifiedWhole: 'Every byte is as it was published.',
-  verifiedDamaged: (count: number) =>
-    plural(
-      count,
-      'One damaged part was dropped. Download the model again to mend it.',
-      `${count} damaged parts were dropped. Download the model again to mend it.`,
-    ),
-  remove: 'Delete',
-  removeModel: 'Delete the model',
-  removeConfirm: (size: string) => `This frees ${size}. To use the model again, it has to be downloaded again.`,
-  removeForms: 'Remove',
-  formsHint: 'Made from the model for this device. They are made again at the next load.',
-  repair: 'Repair',
-  saveToDisk: 'Save to disk…',
-  saving: (done: number, of: number) => `Saving, ${done} of ${of}…`,
-  saved: 'The model was saved.',
-  unfinished: 'Not complete',
-  importAgain: 'It came from this disk: add it again to complete it.',
-  addModel: 'Bring your own model',
-  addModelHint:
-    'A Phi (or a Llama of the same shape) as GGUF, ONNX, OpenVINO, safetensors or MLX. From the disk it is copied into the browser’s storage and sent nowhere.',
-  dropHere: 'Drop files or a folder here, or',
-  chooseFiles: 'Choose files…',
-  chooseFolder: 'Choose a folder…',
-  modelAddress: 'Or an address',
-  modelAddressHint: 'A repository of Hugging Face, a folder or file in it, or the URL of a file on a server that allows it.',
-  look: 'Look',
-  looking: 'Looking what it is…',
-  foundSeveral: 'There are several models. Choose one.',
-  files: (count: number) => plural(count, `${count} file`, `${count} files`),
-  copyIn: 'Copy into the browser',
-
-  // Catalogue
-  catalogue: 'Get a Phi',
-  catalogueHint: 'Microsoft’s Phi models in every published form that runs here. A download stays in this browser and works offline.',
-  catalogueLoading: 'Looking at this device…',
-  useFor: 'For',
-  useChat: 'Chat',
-  useCode: 'Code',
-  contextChoiceHint: 'How much of a conversation the model sees at once. More takes more memory. Kept for the next load.',
-  recommended: 'Recommended for this device',
-  nothingRecommended: 'No model of the catalogue fits this device. The starter does.',
-  nothingRecommendedContext: 'A shorter context may help.',
-  fitYes: (backend: string) => `Fits, on ${backend}`,
-  fitUnsure: (backend: string) => `May fit, on ${backend}`,
-  fitNo: 'Does not fit',
-  memoryNeeded: (backend: string) => `Memory needed on ${backend}`,
-  memoryWeights: 'Weights',
-  memoryCache: 'Cache',
-  memoryWorking: 'Working space',
-  memoryTotal: 'In all',
-  inStore: (size: string) => `Takes ${size} of the browser’s storage.`,
-  details: 'Details',
-  'fit:no-webgpu': 'This browser has no WebGPU, or no adapter for it.',
-  'fit:no-webnn': 'This browser has no WebNN.',
-  'fit:wasm-limit': (needs: string, has: string) => `Needs ${needs}; a WASM tab has ${has}.`,
-  'fit:ios-limit': (needs: string, has: string) => `Needs ${needs}; a tab on this device gets about ${has}.`,
-  'fit:memory': (needs: string, has: string) => `Needs ${needs}; on this device a tab can count on ${has}.`,
-  'fit:memory-unsure': (needs: string, has: string) => `Needs ${needs}. What the browser tells allows ${has}; there may be more.`,
-  'fit:gpu-unsure': (needs: string) => `Needs ${needs} on the GPU, whose memory a page cannot see.`,
-  'fit:gpu-context': (needs: string, has: string, tokens: string) =>
-    `Needs a buffer of ${needs} and this GPU binds ${has}: a context of ${tokens} tokens would fit.`,
-  'fit:storage': (needs: string, has: string) => `Needs ${needs} of storage; the browser grants ${has}.`,
-  'fit:own-context': (tokens: string) => `The model’s own context ends at ${tokens} tokens.`,
-  'fit:webnn-trial': 'Whether WebNN takes it shows at the first load.',
-  'fit:software-gpu': 'The adapter is software: it computes on the CPU.',
-  'fit:one-thread': 'The page is not isolated: WASM runs on one thread.',
-  'fit:stages': (stages: string) => `Runs in ${stages} stages, each with a memory of its own.`,
-  hashPublished: 'Checked against the SHA-256 that was published.',
-  hashRecorded: 'No SHA-256 is known beforehand: what the hub gives at the first download is recorded and checked against.',
-  commitRecorded: 'The commit is recorded at the first download.',
-  about: (size: string) => `about ${size}`,
-  downloadSize: (size: string) => `Download ${size}`,
-  downloadGoOn: 'Go on with the download',
-  isStored: 'Stored',
-  editionOf: (date: string) => `Weights of ${date}`,
-  thinksAloud: 'Thinks aloud before it answers',
-  suitsCode: 'Suits code',
-  suitsChat: 'Suits chat',
-  everyForm: 'Every model and form',
-  formCount: (count: number, figure: string) => plural(count, `${figure} form`, `${figure} forms`),
-  downloadFrom: 'Download from',
-  downloadFromHint: 'Empty is huggingface.co. A mirror, or a file server in your network with the same paths, has its address here.',
-  downloadFromWrong: 'This is no http or https address. It must not hold a password.',
+  ...modelsEn,
 
   // Options and settings
   chatOptions: 'Chat options',
@@ -406,4 +313,4 @@ export const en = {
 } as const;
 
 /** The shape of a catalogue: the same keys, and functions of the same arguments. */
-export type Catalogue = { readonly [K in keyof typeof en]: (typeof en)[K] extends (...args: infer A) => string ? (...args: A) => string : string };
+export type Catalogue = Translation<typeof en>;
