@@ -39,6 +39,7 @@ beforeAll(async () => {
   await page.getByRole('button', { name: /^Download/ }).click();
   expect((await ask(page, 'hello')).text).not.toBe('');
   await page.goto(`${server.url}#/models`);
+  await page.getByRole('heading', { name: 'Bring your own model' }).waitFor(); // the chat's own field for files is gone then
 });
 afterAll(async () => {
   await session.close();
