@@ -12,7 +12,7 @@ import { wasmWeights, type WasmForm } from './wasm-weights.ts';
 
 /** The weights of a stage. `checkpoint` has only its layers; the embedding is in no session. */
 export function stageWeights(checkpoint: Checkpoint, form: WasmForm, last: boolean): WeightGroup[] {
-  return wasmWeights(checkpoint, form).filter(({ location }) => location !== 'embedding' && (last || location !== 'head'));
+  return wasmWeights(checkpoint, form).filter(({ location }) => location !== 'embedding' && (last || !/^head\b/.test(location)));
 }
 
 /** The model's protobuf. `config.layers` counts the layers of this stage, `groups` are its weights. */

@@ -13,7 +13,7 @@ import { declare, type WeightGroup } from '../weights/plan.ts';
 import { decoder, type Dialect, type LinearName, type NormName } from './decoder.ts';
 import { Graph, type Dim, type Value } from './onnx.ts';
 import { declareSelectInputs, select, type SelectInputs } from './select.ts';
-import type { WasmForm } from './wasm-weights.ts';
+import { panels, type WasmForm } from './wasm-weights.ts';
 
 /** What a step reads besides weights and tokens. */
 export interface StepInputs {
@@ -190,12 +190,13 @@ export function wasmDialect(
     },
     linear: (g, x, weight) => {
       if (form === 'float32') return g.op('MatMul', [x, weight]);
-      const width = weight.endsWith('.down') ? config.intermediate : weight.endsWith('.output') ? heads * headDim : config.hidden;
+      if (weight === 'head') return int8Head(g, x, config.vocab);
       // A normed row without norm weight has a root mean square of 1, so nothing in it exceeds sqrt(hidden).
-      if (weight === 'head') return int8Head(g, x);
-      if (!weight.endsWith('.output') && !weight.endsWith('.down')) return int8Linear(g, x, weight, width, single);
+      if (weight.endsWith('.qkv')) return int8Linear(g, x, weight, config.hidden, (heads + 2 * kvHeads) * headDim, single);
+      if (weight.endsWith('.gateUp')) return int8Linear(g, x, weight, config.hidden, 2 * config.intermediate, single);
+      const width = weight.endsWith('.down') ? config.intermediate : heads * headDim;
       const [normed, inverse] = g.ops('SimplifiedLayerNormalization', [x, ones(width)], 2, { axis: { int: -1 }, epsilon: { float: 1e-30 } }) as [Value, Value];
-      return g.op('Div', [int8Linear(g, normed, weight, width, single), inverse]);
+      return g.op('Div', [int8Linear(g, normed, weight, width, config.hidden, single), inverse]);
     },
     attention(g, layer, qkv) {
       const reshape = (x: Value, dims: number[]) => g.op('Reshape', [x, g.int64(dims)]);
@@ -264,13 +265,13 @@ const CODE_OFFSET = 128 + (128 + 0.5) / 256;
  * `x` `[1, width]` in a step, `[tokens, 1, width]` in a chunk, each row with a root mean square of 1: nothing exceeds sqrt(width). The result has the same
  * form, but that of qkv in a step is `[1, 1, rows]`.
  */
-function int8Linear(g: Graph, x: Value, weight: LinearName, width: number, single: boolean): Value {
+function int8Linear(g: Graph, x: Value, weight: LinearName, width: number, rows: number, single: boolean): Value {
   const unit = Math.sqrt(width) / 127;
   const factors = g.floats([1 / unit, 256 / unit], [2, 1]);
   const offsets = g.floats([CODE_OFFSET, 256 * CODE_OFFSET], [2, 1]);
   const scaled = single ? g.op('Gemm', [factors, x, offsets]) : g.op('Add', [g.op('Mul', [x, factors]), offsets]); // [.., 2, width]
   const codes = g.op('Cast', [g.op('Cast', [scaled], { to: { int: 6 } })], { to: { int: 2 } }); // int32, then uint8: its low byte
-  const product = g.op('com.microsoft::MatMulIntegerToFloat', [codes, `${weight}.codes`, g.float(unit), `${weight}.scales`, g.uint8(128)]); // [.., 2, rows]
+  const product = int8Product(g, codes, unit, weight, rows); // [.., 2, rows]
   return g.op('MatMul', [g.floats([1, 1 / 256], single && weight.endsWith('.qkv') ? [1, 1, 2] : [1, 2]), product]);
 }
 
@@ -278,12 +279,20 @@ function int8Linear(g: Graph, x: Value, weight: LinearName, width: number, singl
  * The head takes one row of 8 bits, scaled by its largest value: what that rounds away moves a logit by some hundredths and goes no further, where in a layer it
  * would move every later one. `x` and the result as in int8Linear.
  */
-function int8Head(g: Graph, x: Value): Value {
+function int8Head(g: Graph, x: Value, vocab: number): Value {
   const largest = g.op('ReduceMax', [g.op('Abs', [x]), g.int64([-1])], { keepdims: { int: 1 } });
   const unit = g.op('Max', [g.op('Mul', [largest, g.float(1 / 127)]), g.float(1e-30)]);
   const scaled = g.op('Add', [g.op('Div', [x, unit]), g.float(128.5)]);
   const codes = g.op('Cast', [g.op('Cast', [scaled], { to: { int: 6 } })], { to: { int: 2 } });
-  return g.op('Mul', [g.op('com.microsoft::MatMulIntegerToFloat', [codes, 'head.codes', g.float(1), 'head.scales', g.uint8(128)]), unit]);
+  return g.op('Mul', [int8Product(g, codes, 1, 'head', vocab), unit]);
+}
+
+/** uint8 `codes` with zero point 128, times `unit`, times a weight of `rows` outputs, in its panels. */
+function int8Product(g: Graph, codes: Value, unit: number, weight: LinearName, rows: number): Value {
+  const parts = panels(weight, rows).map(({ name }) =>
+    g.op('com.microsoft::MatMulIntegerToFloat', [codes, `${name}.codes`, g.float(unit), `${name}.scales`, g.uint8(128)]),
+  );
+  return parts.length === 1 ? parts[0]! : g.op('Concat', parts, { axis: { int: -1 } });
 }
 
 export type { LinearName, NormName };
