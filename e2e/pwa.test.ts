@@ -22,6 +22,7 @@ import {
   type TinyStarter,
 } from './app.ts';
 import type { Session } from './browser.ts';
+import { chooseBackends, measured, openCompare, runComparison } from './compare-page.ts';
 import { FaultServer } from './faults/server.ts';
 import { fullChromium } from './full-chromium.ts';
 
@@ -65,7 +66,7 @@ async function downloadAndAsk(): Promise<string> {
 const readyOffline = (): Promise<void> => page.getByRole('navigation').getByText('Ready offline').waitFor();
 
 describe('the installed app', () => {
-  it('opens, loads its model and answers when the network is gone', async () => {
+  it('opens, loads its model, answers, compares and exports when the network is gone', async () => {
     server = await serveApp({ mounts: tiny.mounts });
     await visit({ profile: folder });
     const before = await downloadAndAsk();
@@ -76,6 +77,13 @@ describe('the installed app', () => {
     await visit({ profile: folder });
     await page.getByRole('link', { name: 'hello' }).waitFor();
     expect((await ask(page, 'hello')).text).toBe(before);
+    await page.getByRole('link', { name: 'hello' }).first().hover();
+    await page.getByRole('button', { name: 'Actions for “hello”' }).first().click();
+    const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('menuitem', { name: 'Export as Markdown' }).click()]);
+    expect(await readFile(await file.path(), 'utf8')).toMatch(/^# hello\n\n## You\n\nhello\n\n## Tiny Phi\n/);
+    await openCompare(page, server.url, 'prompts=8&tokens=2');
+    await chooseBackends(page, 'WASM single');
+    expect(measured(await runComparison(page))).toHaveLength(1);
     await page.getByRole('link', { name: 'Settings' }).click();
     await page.getByText('日本語').click();
     await page.getByRole('heading', { name: '設定', level: 1 }).waitFor();
@@ -110,11 +118,10 @@ describe('the installed app', () => {
     const { port } = (server = await serveApp({ mounts }));
     await visit({}, { ...GREEDY, maxTokens: STORY_TOKENS });
     await page.getByRole('button', { name: /^Download/ }).click();
-    await ask(page, 'hello');
+    await page.getByRole('link', { name: /^Runs on/ }).waitFor();
     const other = await session.context.newPage();
     await other.goto(server.url);
     await markVersion(page);
-    await newChat(page);
     const reply = await send(page, 'Write a long story about a lighthouse.');
     await server.close();
     server = await serveApp({ mounts, port, root: version2 });
@@ -127,15 +134,13 @@ describe('the installed app', () => {
     // Both tabs are on version 2 after the reply has ended; until then the first is the page that it was.
     await expect.poll(() => versionOf(page), { timeout: PATIENCE_MS }).toBe('2');
     await expect.poll(() => versionOf(other), { timeout: PATIENCE_MS }).toBe('2');
-    // Whichever tab came first has the model now.
+    // Whichever tab came first has the model now; closing the other brings it here.
     await other.close();
-    await page.reload();
     const kept = await readAnswer(page, page.getByRole('article', { name: 'Reply' }).last());
     expect(kept.contextTokens - kept.promptTokens, 'the reply came to its own end').toBeGreaterThanOrEqual(STORY_TOKENS - 1);
-    await page.getByRole('link', { name: 'hello' }).waitFor();
     server.shards.length = 0;
     await newChat(page);
-    expect((await ask(page, 'hello')).text).not.toBe('');
+    await (await send(page, 'hello')).locator('.answer').waitFor();
     expect(server.shards).toEqual([]);
     await readyOffline();
     expectClean(session);

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { PhiError } from '../workers/errors.ts';
-import type { GenerateRequest, LoadRequest } from '../workers/protocol.ts';
+import type { GenerateRequest, LoadRequest, Notice } from '../workers/protocol.ts';
 import { Engine, type Recovery } from './engine.ts';
 import type { FakeScript } from './testing/fake-engine.ts';
 import { FAKE_MANIFEST, fakeThread } from './testing/fake-engine.ts';
@@ -38,9 +38,9 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
   return (error as PhiError).code;
 }
 
-async function reply(engine: Engine): Promise<{ text: string; notices: string[] }> {
+async function reply(engine: Engine): Promise<{ text: string; notices: Notice[] }> {
   let text = '';
-  const notices: string[] = [];
+  const notices: Notice[] = [];
   for await (const event of engine.generate({ ...REQUEST, maxTokens: 40 })) {
     if (event.type === 'text') text += event.text;
     if (event.type === 'notice') notices.push(event.notice);
@@ -135,7 +135,7 @@ describe('Engine', () => {
     engine.onDeath((error) => deaths.push(error.code));
     const { text, notices } = await reply(engine);
     expect(text).toBe(expected);
-    expect(notices).toEqual([expect.stringContaining(candidate)]);
+    expect(notices).toMatchObject([{ movedTo: candidate }]);
     expect(deaths).toEqual([]);
     expect(steps[0]).toEqual({ kind: 'loading', progress: null });
     const last = steps.at(-1)!;

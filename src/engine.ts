@@ -206,7 +206,7 @@ export class Engine {
         const loaded = this.#loaded;
         if (!loaded || signal?.aborted || losses >= MOST_RECOVERIES || !canRecover(error, loaded.report, losses)) throw this.#givenUp(error);
         const report = await this.#recover(loaded, error, losses, signal);
-        yield { type: 'notice', notice: `${error.message} The reply goes on with ${report.candidate}.` };
+        yield { type: 'notice', notice: { movedTo: report.candidate, error: error.toShape() } };
       }
     }
   }

@@ -3,6 +3,7 @@ import App from './app/App.svelte';
 import { AppState } from './app/app.svelte.ts';
 import { Engine } from './engine.ts';
 import { i18n, preferredLanguage } from './i18n/i18n.svelte.ts';
+import { watchKeyboard } from './ui/keyboard.ts';
 import './ui/tokens.css';
 import './ui/base.css';
 import './chat/prose.css';
@@ -19,6 +20,7 @@ async function makeEngine(): Promise<Engine> {
 
 const app = new AppState(await makeEngine());
 app.applyTheme();
+watchKeyboard();
 const { language } = app.settings.values;
 await i18n.use(language === 'auto' ? preferredLanguage(navigator.languages) : language);
 mount(App, { target: document.getElementById('app')!, props: { app } });

@@ -189,14 +189,22 @@ export interface GenerateStats {
   decodeTokensPerSecond: number;
 }
 
+/** The reply goes on with this candidate after the error. */
+export interface Moved {
+  movedTo: string;
+  error: ErrorShape;
+}
+
+/** 'rope-switch': LongRoPE took its long factors and read everything again. */
+export type Notice = 'rope-switch' | Moved;
+
 export type GenerateEvent =
   /** First: what of the conversation the reply is made from. */
   | { type: 'context'; fit: ContextFit }
   | { type: 'prefill'; done: number; total: number }
   /** `tokens`: how many the reply has by now. `ids`: those since the last event; the text of the last of them may still be held back. */
   | { type: 'text'; text: string; tokens: number; ids: number[] }
-  /** 'rope-switch': LongRoPE took its long factors and read everything again. Anything else is said as it stands. */
-  | { type: 'notice'; notice: string }
+  | { type: 'notice'; notice: Notice }
   | { type: 'end'; reason: StopReason; stats: GenerateStats }
   | { type: 'error'; error: ErrorShape };
 

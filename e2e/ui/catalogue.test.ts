@@ -1,7 +1,8 @@
-import type { Page } from 'playwright-core';
+import { devices, type Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import type { RunningServer } from '../../scripts/server.ts';
-import { eachVisitor, openFake } from './fake-app.ts';
+import type { Session } from '../browser.ts';
+import { eachVisitor, newVisitor, openFake } from './fake-app.ts';
 
 /** A laptop with a GPU, whatever the browser of the tests has. */
 const LAPTOP = `
@@ -14,9 +15,10 @@ const LAPTOP = `
 const NO_GPU = `Object.defineProperty(navigator, 'gpu', { value: undefined }); Object.defineProperty(navigator, 'ml', { value: undefined });`;
 
 let server: RunningServer;
+let session: Session;
 let page: Page;
 
-eachVisitor((visitor) => ({ server, page } = visitor));
+eachVisitor((visitor) => ({ server, session, page } = visitor));
 
 async function openModels(device: string): Promise<void> {
   await page.addInitScript({ content: device });
@@ -54,6 +56,19 @@ describe('the catalogue', () => {
     expect(await featured().innerText()).toMatch(/Fits, on WASM.*Runs in \d stages/s);
     await page.getByText('Phi-4 (14B)').click();
     expect(await page.locator('main').innerText()).toMatch(/Needs [\d.]+ GB/);
+  });
+
+  it('offers an iPhone nothing that a tab there cannot hold, and says why', async () => {
+    const phone = await newVisitor(session, devices['iPhone 15']);
+    await openFake(phone, server, 'plain', '#/models');
+    await phone.getByText('No model of the catalogue fits this device. The starter does.').waitFor();
+    for (const group of await phone.locator('details.group > summary').all()) await group.click();
+    await phone
+      .getByText(/a tab on this device gets about 1\.5 GB/)
+      .nth(5)
+      .waitFor();
+    expect(await phone.getByRole('button', { name: /^Download/ }).count()).toBe(0);
+    await phone.context().close();
   });
 
   it('takes another address to download from, and refuses what is none', async () => {

@@ -24,6 +24,74 @@ describe('every screen', () => {
     ['plain', '#/diagnostics', 'Diagnostics'],
   ];
 
+  const button = (name: string) => page.getByRole('button', { name, exact: true });
+  /** What opens, asks or fails on the screens. */
+  const states: [string, string, string, () => Promise<void>][] = [
+    [
+      'a full disk',
+      'first,quota',
+      '',
+      () =>
+        button('Download 98 MB and start')
+          .click()
+          .then(() => page.getByRole('alert').waitFor()),
+    ],
+    ['a failed load', 'load-error', '', () => page.getByRole('alert').waitFor()],
+    ['the reason in diagnostics', 'load-error', '#/diagnostics', () => page.getByRole('alert').waitFor()],
+    [
+      'a failed reply',
+      'error',
+      '',
+      async () => {
+        await messageBox(page).fill('Hello');
+        await messageBox(page).press('Enter');
+        await page.getByRole('alert').waitFor();
+      },
+    ],
+    [
+      'a menu',
+      'plain',
+      '',
+      async () => {
+        await page.getByRole('link', { name: 'Hello' }).hover();
+        await page.getByRole('button', { name: 'Actions for “Hello”' }).click();
+        await page.getByRole('menuitem', { name: 'Delete' }).waitFor();
+      },
+    ],
+    [
+      'shortcuts',
+      'plain',
+      '',
+      async () => {
+        await page.getByRole('link', { name: 'New chat' }).press('?');
+        await page.getByRole('dialog', { name: 'Keyboard' }).waitFor();
+      },
+    ],
+    [
+      'the offer to install',
+      'plain',
+      '#/settings',
+      async () => {
+        await page.getByRole('heading', { name: 'This app' }).waitFor();
+        await page.evaluate(() => dispatchEvent(new Event('beforeinstallprompt')));
+        await button('Install').waitFor();
+      },
+    ],
+    [
+      'models found, a question, and a wrong address',
+      'plain',
+      '#/models',
+      async () => {
+        await page.getByText('Loaded', { exact: true }).waitFor();
+        await button('Delete').click();
+        await page.getByRole('textbox', { name: 'Download from' }).fill('hub.test');
+        const files = ['phi-2.gguf', 'mine.gguf'].map((name) => ({ name, mimeType: '', buffer: Buffer.from('GGUF') }));
+        await page.locator('input[type=file]:not([webkitdirectory])').setInputFiles(files);
+        await page.getByText('this is Phi-1, Phi-1.5 or Phi-2').waitFor();
+      },
+    ],
+  ];
+
   it.each(['light', 'dark'] as const)('has no accessibility violations that axe knows, in %s', async (colorScheme) => {
     const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
     await page.emulateMedia({ colorScheme });
@@ -42,6 +110,16 @@ describe('every screen', () => {
     await page.getByRole('button', { name: 'Chat options' }).click();
     await page.getByRole('dialog', { name: 'Chat options' }).waitFor();
     expect(await accessibilityViolations(page, axe), 'options').toEqual([]);
+
+    for (const [name, script, hash, reach] of states) {
+      await openFake(page, server, script, hash || '#/');
+      await reach();
+      expect(await accessibilityViolations(page, axe), name).toEqual([]);
+    }
+    const other = await page.context().newPage();
+    await openFake(other, server, 'plain');
+    await other.getByText('The model runs in another tab.').waitFor();
+    expect(await accessibilityViolations(other, axe), 'another tab').toEqual([]);
   });
 
   it.each([320, 360, 820, 1440])('fits a width of %i without scrolling sideways', async (width) => {
@@ -90,6 +168,23 @@ describe('settings', () => {
     await page.getByText('WebGPU', { exact: true }).click();
     await page.getByRole('button', { name: 'Reload the model' }).click();
     await page.getByRole('button', { name: 'Reload the model' }).waitFor({ state: 'detached' });
+  });
+
+  it('give new chats their system prompt, the sampler its defaults back, and the model its context', async () => {
+    await openFake(page, server, 'plain', '#/settings');
+    await page.getByRole('group', { name: 'Presets' }).getByRole('button', { name: 'Translate' }).click();
+    expect(await page.getByRole('textbox', { name: 'System prompt' }).inputValue()).toContain('You are a translator.');
+    const temperature = page.getByRole('slider', { name: 'Temperature' });
+    const before = await temperature.inputValue();
+    await temperature.press('ArrowRight');
+    expect(await temperature.inputValue()).not.toBe(before);
+    await page.getByRole('button', { name: 'Back to defaults' }).click();
+    expect(await temperature.inputValue()).toBe(before);
+    await page.getByRole('combobox', { name: 'Context length' }).selectOption('4,096 tokens');
+    await page.getByRole('button', { name: 'Reload the model' }).click();
+    await page.getByRole('link', { name: 'New chat' }).click();
+    await messageBox(page).fill('x');
+    await page.getByTitle(/^4\d of 4,096 tokens/).waitFor(); // 8 without the system prompt
   });
 
   it('refuse a seed that is no number', async () => {
@@ -141,7 +236,7 @@ describe('a model of one’s own', () => {
 });
 
 describe('on a phone', () => {
-  it('the list is a drawer that takes the focus and gives it back', async () => {
+  it('the list is a drawer that takes the focus and gives it back, and the keyboard covers nothing', async () => {
     await page.setViewportSize({ width: 360, height: 740 });
     await openFake(page, server, 'plain');
     const menu = page.getByRole('button', { name: 'Open menu' });
@@ -151,5 +246,13 @@ describe('on a phone', () => {
     await page.keyboard.press('Escape');
     await page.getByRole('link', { name: 'Settings' }).waitFor({ state: 'hidden' });
     expect(await menu.evaluate((node) => node === document.activeElement)).toBe(true);
+
+    // As on iOS, where the keyboard lies over the page.
+    await page.evaluate(() => {
+      Object.defineProperty(visualViewport, 'height', { value: 400 });
+      visualViewport!.dispatchEvent(new Event('resize'));
+    });
+    const box = await messageBox(page).boundingBox();
+    expect(box!.y + box!.height).toBeLessThanOrEqual(400);
   });
 });

@@ -1,20 +1,17 @@
 /** A text file as a part of a message: what is sent is what is seen, and is counted with the rest. */
-import { PhiError } from '../../workers/errors.ts';
-
 /** About a hundred thousand tokens: more than most contexts. */
-const MAX_BYTES = 512 * 1024;
+export const MAX_ATTACHED_BYTES = 512 * 1024;
 
-/** Throws `bad-request` for what is too large or no text. */
-export async function readTextFile(file: File): Promise<string> {
-  const refuse = (why: string) => new PhiError('bad-request', `${file.name} cannot be attached: ${why}`);
-  if (file.size > MAX_BYTES) throw refuse(`it has ${file.size} bytes; at most ${MAX_BYTES} make sense in a message.`);
+/** What is in a file, or why it is not taken. */
+export async function readTextFile(file: File): Promise<{ text: string } | { refused: 'too-large' | 'no-text' }> {
+  if (file.size > MAX_ATTACHED_BYTES) return { refused: 'too-large' };
+  const bytes = await file.arrayBuffer();
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(await file.arrayBuffer());
-    if (!text.includes('\0')) return text.replace(/\r\n?/g, '\n');
-  } catch (cause) {
-    throw cause instanceof TypeError ? refuse('it is not text in UTF-8.') : cause;
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return text.includes('\0') ? { refused: 'no-text' } : { text: text.replace(/\r\n?/g, '\n') };
+  } catch {
+    return { refused: 'no-text' }; // Not UTF-8.
   }
-  throw refuse('it is not text.');
 }
 
 /** The draft with the file behind it, in a fence that nothing in the file can close. */

@@ -1,5 +1,5 @@
 import { PhiError } from '../../workers/errors.ts';
-import type { ContextFit, GenerateStats, StopReason } from '../../workers/protocol.ts';
+import type { ContextFit, GenerateStats, Notice, StopReason } from '../../workers/protocol.ts';
 import type { Engine } from '../engine.ts';
 import type { ModelSession } from '../models/model-session.svelte.ts';
 import { holdBusy } from '../pwa/busy.ts';
@@ -185,7 +185,7 @@ export class Chat {
     const path = pathTo(conversation, message.id);
     const sampling = { ...this.#settings.sampling(), seed: message.reply!.seed };
     const request = { ...this.#request(conversation, path), sampling, continueLast: message.content !== '' };
-    const notices: string[] = [];
+    const notices: Notice[] = [];
     let lastSave = performance.now();
     let saving = false;
     const checkpoint = async (change: Partial<ReplyInfo>) => {

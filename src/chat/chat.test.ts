@@ -142,7 +142,7 @@ describe('Chat', () => {
     await models.start();
     expect(models.report?.candidate).toBe('WebGPU, int4');
     await chat.send('Hello', () => undefined);
-    expect(path()[1]).toMatchObject({ reply: { state: 'done', reason: 'end', notices: [expect.stringContaining('The reply goes on with WASM')] } });
+    expect(path()[1]).toMatchObject({ reply: { state: 'done', reason: 'end', notices: [{ movedTo: 'WASM, int8' }] } });
     expect(path()[1]?.content).toMatch(/^Of course\..*seen\.$/);
     expect(models.report?.rejected[0]).toEqual({ what: 'WebGPU, int4', why: 'WebGPU: the GPU device was lost (test).' });
   });

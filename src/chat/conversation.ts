@@ -3,7 +3,7 @@
  * functions; every change gives a new object.
  */
 import type { ErrorShape } from '../../workers/errors.ts';
-import type { ChatMessage, GenerateStats, StopReason } from '../../workers/protocol.ts';
+import type { ChatMessage, GenerateStats, Moved, StopReason } from '../../workers/protocol.ts';
 
 export interface ReplyInfo {
   /** `streaming` in storage means that the page went away in the middle. */
@@ -14,7 +14,8 @@ export interface ReplyInfo {
   reason?: StopReason;
   stats?: GenerateStats;
   error?: ErrorShape;
-  notices?: string[];
+  /** A text is shown as it stands. */
+  notices?: (string | Moved)[];
   /** Messages before it on its path, oldest first, that were no longer in its context. */
   dropped?: number;
   /** How long the model thought before it answered (`<think>`). */

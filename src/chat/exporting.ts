@@ -1,5 +1,6 @@
 import { PhiError } from '../../workers/errors.ts';
 import type { AppState } from '../app/app.svelte.ts';
+import { errorLine } from '../i18n/errors.ts';
 import { i18n, t } from '../i18n/i18n.svelte.ts';
 import { formatNumber } from '../ui/format.ts';
 import { saveFile } from '../ui/save-file.ts';
@@ -26,6 +27,6 @@ export async function importChats(app: AppState, file: File): Promise<void> {
     const figure = (count: number) => formatNumber(count, i18n.language);
     app.toasts.show([t('imported', added, figure(added)), ...(known > 0 ? [t('importedKnown', known, figure(known))] : [])].join(' '));
   } catch (cause) {
-    app.toasts.show(PhiError.from(cause, 'storage').message, { tone: 'error' });
+    app.toasts.show(errorLine(PhiError.from(cause, 'storage'), t('importRefused')), { tone: 'error' });
   }
 }

@@ -37,6 +37,8 @@ const CODES = [
   'internal',
 ] as const;
 
+const StoredError = v.object({ code: v.picklist(CODES), message: text, detail: v.optional(v.record(text, v.union([text, count, v.boolean(), v.null()]))) });
+
 const Reply = v.object({
   state: v.picklist(['streaming', 'done', 'partial']),
   seed: count,
@@ -44,8 +46,9 @@ const Reply = v.object({
   reason: v.optional(v.picklist(['end', 'stop-string', 'max-tokens', 'context-full', 'cancelled'])),
   // Rates of a reply of one token are not finite; a reply is not lost for that.
   stats: v.fallback(v.optional(Stats), undefined),
-  error: v.optional(v.object({ code: v.picklist(CODES), message: text, detail: v.optional(v.record(text, v.union([text, count, v.boolean(), v.null()]))) })),
-  notices: v.optional(v.array(text)),
+  error: v.optional(StoredError),
+  // A text: as it was said by an older version.
+  notices: v.optional(v.array(v.union([text, v.object({ movedTo: text, error: StoredError })]))),
   dropped: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
   thoughtMs: v.optional(count),
 });

@@ -27,8 +27,10 @@ export function engineRows(report: EngineReport): Row[] {
         .join(', '),
     },
     { label: t('weightForm'), value: report.form },
-    ...(report.weightError ? [{ label: t('weightError'), value: `${number(report.weightError * 100)} %` }] : []),
-    ...(report.selfTest ? [{ label: t('selfTest'), value: t('selfTestValue', number(report.selfTest.nll), number(report.selfTest.limit)) }] : []),
+    ...(report.weightError ? [{ label: t('weightError'), value: `${formatNumber(report.weightError * 100, language, 1)} %` }] : []),
+    ...(report.selfTest
+      ? [{ label: t('selfTest'), value: t('selfTestValue', formatNumber(report.selfTest.nll, language, 2), formatNumber(report.selfTest.limit, language, 2)) }]
+      : []),
     { label: t('graphs'), value: number(report.graphs) },
     { label: t('nodesOnWasm'), value: number(report.nodesOnWasm) },
     { label: t('threads'), value: number(report.threads) },

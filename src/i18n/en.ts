@@ -46,6 +46,7 @@ export const en = {
   exportDamaged: (count: number, figure: string) =>
     plural(count, `${figure} chat is damaged and was left out.`, `${figure} chats are damaged and were left out.`),
   imported: (count: number, figure: string) => plural(count, `${figure} chat imported.`, `${figure} chats imported.`),
+  importRefused: 'These chats cannot be imported',
   importedKnown: (count: number, figure: string) => plural(count, `${figure} was here already.`, `${figure} were here already.`),
   notStored: 'Your chats are not being saved',
 
@@ -81,6 +82,9 @@ export const en = {
   readAloud: 'Read aloud',
   stopReading: 'Stop reading',
   attach: 'Attach a text file',
+  'attach:too-large': (name: string, size: string, limit: string) =>
+    `${name} cannot be attached: it has ${size}, and more than ${limit} makes no sense in a message.`,
+  'attach:no-text': (name: string) => `${name} cannot be attached: it is no text in UTF-8.`,
   writtenElsewhere: 'Another tab is writing this reply.',
   cutMaxTokens: 'Stopped at the token limit of a reply.',
   cutContext: 'Stopped: the context is full.',
@@ -98,6 +102,7 @@ export const en = {
     plural(count, `The oldest message will leave the context`, `The ${figure} oldest messages will leave the context`),
   noLongerInContext: (count: number, figure: string) => plural(count, `${figure} message no longer in context`, `${figure} messages no longer in context`),
   tooLong: (tokens: string, over: string) => `This message has ${tokens} tokens with what must go along, ${over} more than the context holds. Shorten it.`,
+  noticeMoved: (error: string, candidate: string) => `${error} The reply goes on with ${candidate}.`,
   noticeRopeSwitch: 'The conversation outgrew the model’s short context: everything was read again with the factors for long ones.',
   runsOn: 'Runs on',
 
@@ -293,6 +298,8 @@ export const en = {
   evicted:
     'The model that was stored here is gone: the browser cleared it, or its storage was deleted. Your chats are kept. Download the model again to go on.',
 
+  /** Where there is room for one line only; `message` is in English. */
+  errorLine: (what: string, message: string) => `${what}: ${message}`,
   // Headings of errors, by code; the message itself follows
   'error:bad-model': 'The model file is damaged',
   'error:unsupported-model': 'This kind of model does not run here',

@@ -1,30 +1,47 @@
+import type { ErrorCode } from '../../workers/errors.ts';
 import type { Catalogue } from './en.ts';
 import { en } from './en.ts';
 
 export const LANGUAGES = { en: 'English', ja: '日本語' } as const;
 export type Language = keyof typeof LANGUAGES;
 
+/** What each kind of error means and what to do about it. */
+export type ErrorHelp = Readonly<Record<ErrorCode, string>>;
+
+interface Words {
+  catalogue: Catalogue;
+  /** null: the messages of errors are in this language. */
+  errorHelp: ErrorHelp | null;
+}
+
 /** English is always there; other languages are fetched when they are chosen. */
-const LOADERS: Record<Language, () => Promise<Catalogue>> = {
-  en: () => Promise.resolve(en),
-  ja: () => import('./ja.ts').then((module) => module.ja),
+const LOADERS: Record<Language, () => Promise<Words>> = {
+  en: () => Promise.resolve({ catalogue: en, errorHelp: null }),
+  ja: async () => {
+    const [{ ja }, { errorsJa }] = await Promise.all([import('./ja.ts'), import('./errors-ja.ts')]);
+    return { catalogue: ja, errorHelp: errorsJa };
+  },
 };
 
 class I18n {
   #language = $state<Language>('en');
-  #catalogue = $state.raw<Catalogue>(en);
+  #words = $state.raw<Words>({ catalogue: en, errorHelp: null });
 
   get language(): Language {
     return this.#language;
   }
 
   get catalogue(): Catalogue {
-    return this.#catalogue;
+    return this.#words.catalogue;
+  }
+
+  get errorHelp(): ErrorHelp | null {
+    return this.#words.errorHelp;
   }
 
   /** Switches every string on the page. */
   async use(language: Language): Promise<void> {
-    this.#catalogue = await LOADERS[language]();
+    this.#words = await LOADERS[language]();
     this.#language = language;
     document.documentElement.lang = language;
   }

@@ -43,6 +43,7 @@ export const ja: Catalogue = {
   exportJson: 'JSON で書き出す',
   exportDamaged: (_count, figure) => `壊れているチャット ${figure} 件を除きました。`,
   imported: (_count, figure) => `チャットを ${figure} 件読み込みました。`,
+  importRefused: 'チャットを読み込めません',
   importedKnown: (_count, figure) => `${figure} 件はすでにありました。`,
   notStored: 'チャットが保存されていません',
 
@@ -78,6 +79,8 @@ export const ja: Catalogue = {
   readAloud: '読み上げる',
   stopReading: '読み上げを止める',
   attach: 'テキストファイルを添付',
+  'attach:too-large': (name, size, limit) => `${name} は添付できません：${size} あります。${limit} を超えるものはメッセージに入りません。`,
+  'attach:no-text': (name) => `${name} は添付できません：UTF-8 のテキストではありません。`,
   writtenElsewhere: '別のタブがこの返信を書いています。',
   cutMaxTokens: '返信の上限トークン数で止まりました。',
   cutContext: 'コンテキストがいっぱいになり止まりました。',
@@ -93,6 +96,7 @@ export const ja: Catalogue = {
   willLeaveContext: (_count, figure) => `古いメッセージ ${figure} 件がコンテキストから外れます`,
   noLongerInContext: (_count, figure) => `${figure} 件のメッセージはコンテキストから外れました`,
   tooLong: (tokens, over) => `このメッセージは必要な部分と合わせて ${tokens} トークンあり、コンテキストを ${over} 超えています。短くしてください。`,
+  noticeMoved: (error, candidate) => `${error}返信は ${candidate} で続きます。`,
   noticeRopeSwitch: '会話がモデルの短いコンテキストを超えたため、長いコンテキスト用の係数で全体を読み直しました。',
   runsOn: '実行中：',
 
@@ -288,6 +292,7 @@ export const ja: Catalogue = {
     '保存されていたモデルがなくなりました。ブラウザが消去したか、ストレージが削除されました。チャットは残っています。続けるには、モデルをもう一度ダウンロードしてください。',
 
   // Headings of errors, by code; the message itself follows
+  errorLine: (what, message) => `${what}（${message}）`,
   'error:bad-model': 'モデルファイルが壊れています',
   'error:unsupported-model': 'この種類のモデルはここでは動きません',
   'error:network': 'サーバーに接続できませんでした',

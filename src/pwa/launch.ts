@@ -1,6 +1,8 @@
 /** What other programs hand over: shared text, files opened with the app, shortcuts. Names of parameters: public/manifest.webmanifest. */
+import { PhiError } from '../../workers/errors.ts';
 import type { AppState } from '../app/app.svelte.ts';
 import { chatHref } from '../app/router.svelte.ts';
+import { errorLine } from '../i18n/errors.ts';
 
 /** Of the Launch Handler API (Chromium), which TypeScript does not know. */
 interface LaunchParams {
@@ -44,7 +46,7 @@ export function watchLaunches(app: AppState): void {
       const read = Promise.all(files.map(async (handle) => ({ path: handle.name, file: await handle.getFile() })));
       read.then(
         (all) => app.models.importFiles(all),
-        (cause: unknown) => app.toasts.show(cause instanceof Error ? cause.message : String(cause), { tone: 'error' }),
+        (cause: unknown) => app.toasts.show(errorLine(PhiError.from(cause)), { tone: 'error' }),
       );
     } else if (targetURL && targetURL !== opened) void receive(app, targetURL);
     opened = null; // The first launch is the one that opened the page.
