@@ -1,9 +1,11 @@
 /** A backend or a worker is lost in the middle of a reply: the reply still arrives, and the page says what happened. */
 import type { Page, Worker as PageWorker } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { GREEDY, launchApp, newChat, readAnswer, send, serveTinyApp, type AppServer } from './app.ts';
+import { ask, GREEDY, launchApp, newChat, PATIENCE_MS, readAnswer, send, serveApp, serveTinyApp, type AppServer } from './app.ts';
 import type { Session } from './browser.ts';
-import { fixture } from './fixtures.ts';
+import { ALL, fixture } from './fixtures.ts';
+import { ENGINE, inject } from './inject.ts';
+import { processTree } from './processes.ts';
 
 const TOKENS = 160;
 /** SwiftShader is slow. */
@@ -18,16 +20,18 @@ serveTinyApp(
   () => session,
 );
 
-/** Runs in the engine's worker before its own code: keeps its GPU devices at hand. */
-const KEEP_DEVICES = `(() => {
-  self.gpuDevices = [];
-  const original = self.GPUAdapter?.prototype.requestDevice;
-  if (original) GPUAdapter.prototype.requestDevice = async function (...args) {
+type WithDevices = typeof globalThis & { gpuDevices: GPUDevice[] };
+
+/** Runs in the engine's worker: keeps its GPU devices at hand. */
+function keepDevices(): void {
+  const devices = ((globalThis as WithDevices).gpuDevices = [] as GPUDevice[]);
+  const original = Reflect.get(GPUAdapter.prototype, 'requestDevice');
+  GPUAdapter.prototype.requestDevice = async function (...args) {
     const device = await original.apply(this, args);
-    self.gpuDevices.push(device);
+    devices.push(device);
     return device;
   };
-})();`;
+}
 
 async function firstVisit(page: Page): Promise<void> {
   await page.goto(server.url);
@@ -53,13 +57,10 @@ describe.skipIf(absent)('a reply goes on', () => {
   it('on the next form or backend when the GPU device is lost', async () => {
     session = await launchApp({ ...GREEDY, backend: 'webgpu', maxTokens: GPU_TOKENS }, { gpu: true });
     const { page } = session;
-    await page.route(/engine\.worker.*\.js/, async (route) => {
-      const response = await route.fetch();
-      await route.fulfill({ response, body: `${KEEP_DEVICES}\n${await response.text()}` });
-    });
+    await inject(page, ENGINE, keepDevices, undefined);
     await firstVisit(page);
     const reply = await begin(page);
-    await engineWorker(page).evaluate(() => (globalThis as unknown as { gpuDevices: GPUDevice[] }).gpuDevices.at(-1)!.destroy());
+    await engineWorker(page).evaluate(() => (globalThis as WithDevices).gpuDevices.at(-1)!.destroy());
     const answer = await readAnswer(page, reply);
     expect(answer.contextTokens - answer.promptTokens).toBeGreaterThanOrEqual(GPU_TOKENS - 1);
     expect(await reply.innerText()).toMatch(/GPU device was lost .* The reply goes on with/);
@@ -88,5 +89,99 @@ describe.skipIf(absent)('a reply goes on', () => {
     expect(answer.text.replace(/ The engine’s worker ended.*/, '')).toBe(undisturbed.text);
     expect(await reply.innerText()).toMatch(/worker ended: it was ended from outside\..* The reply goes on with WASM, int8\./);
     expect(await passedOver(page)).toMatch(/WASM, int8\s+The engine's worker ended/);
+  });
+});
+
+/** Runs in the engine's worker: the adapter is there, and nothing can be made on it. */
+function breakBuffers(): void {
+  GPUDevice.prototype.createBuffer = () => {
+    throw new TypeError('this driver makes no buffers');
+  };
+}
+
+it.skipIf(absent)('WebGPU that cannot be created leaves WASM as it was', async () => {
+  session = await launchApp({ ...GREEDY, backend: 'webgpu', maxTokens: 4 }, { gpu: true, args: ['--disable-features=WebMachineLearningNeuralNetwork'] });
+  const { page } = session;
+  await inject(page, ENGINE, breakBuffers, undefined);
+  await firstVisit(page);
+  expect((await ask(page, 'Name three animals.')).contextTokens).toBeGreaterThan(0);
+  const report = await passedOver(page);
+  expect(report).toMatch(/Backend\s+WASM/);
+  for (const form of ['int8-blocks', 'float32']) expect(report).toMatch(new RegExp(`WebGPU, ${form}\\s+.*this driver makes no buffers`));
+});
+
+/** Runs in the engine's worker: whatever WebNN device is wished for, the GPU is asked. Chromium runs LiteRT for `npu` and `cpu` in the page's own process. */
+function askForGpu(): void {
+  const { prototype } = (globalThis as unknown as { ML: { prototype: { createContext(options: object): Promise<unknown> } } }).ML;
+  const original = Reflect.get(prototype, 'createContext');
+  prototype.createContext = function (options) {
+    return original.call(this, { ...options, deviceType: 'gpu' });
+  };
+}
+
+/** Runs in the engine's worker: hides that WebNN runs on the CPU, which else is reason enough to refuse the form that ends the process. */
+function hideDevices(): void {
+  const { prototype } = (globalThis as unknown as { MLGraph: { prototype: object } }).MLGraph;
+  Object.defineProperty(prototype, 'devices', { get: () => undefined });
+}
+
+const gpuProcess = async (): Promise<number | undefined> =>
+  (await processTree(({ pid }) => pid === process.pid)).find(({ command }) => command.includes('--type=gpu-process'))?.pid;
+
+describe('the crash of LiteRT', () => {
+  it('under int4 blocks ends the GPU process in the middle of a conversation: the reply arrives on the next form, and the report says why', async ({
+    skip,
+  }) => {
+    skip(!ALL, 'takes minutes: npm run test:backends');
+    const real = await serveApp();
+    try {
+      session = await launchApp({ ...GREEDY, backend: 'webnn', form: 'float32', contextLength: 512 }, { gpu: true });
+      const { page } = session;
+      await inject(page, ENGINE, askForGpu, undefined);
+      await page.goto(real.url);
+      await page.getByRole('button', { name: /^Download .* and start$/ }).click();
+      const first = await ask(page, 'Name three animals.');
+      const before = await gpuProcess();
+      const conversation = new URL(page.url()).hash;
+
+      await page.evaluate(() => (location.hash = '#/settings'));
+      await page.getByLabel('Weights held as').selectOption('int4');
+      await page.getByRole('button', { name: 'Reload the model' }).click();
+      await page.evaluate((hash) => (location.hash = hash), conversation);
+      const answer = await ask(page, 'And three plants?');
+      expect(answer.contextTokens).toBeGreaterThan(first.contextTokens);
+      expect(await gpuProcess(), 'process of the GPU').not.toBe(before);
+      const report = await passedOver(page);
+      console.log(report);
+      expect(report).toMatch(/WebNN \(NPU\), int4\s+WebNN: the context was lost/);
+      expect(report).toMatch(/Backend\s+WebNN/);
+    } finally {
+      await real.close();
+    }
+  });
+
+  it('in the page’s own process costs the page once: the next visit takes the next form', async ({ skip }) => {
+    skip(!ALL, 'takes minutes: npm run test:backends');
+    const real = await serveApp();
+    try {
+      session = await launchApp({ ...GREEDY, backend: 'webnn', form: 'int4', contextLength: 512 }, { gpu: true });
+      const { page, context } = session;
+      await inject(page, ENGINE, hideDevices, undefined);
+      const crashed = new Promise((resolve) => page.on('crash', resolve));
+      await page.goto(real.url);
+      await page.getByRole('button', { name: /^Download .* and start$/ }).click();
+      await crashed;
+
+      const next = await context.newPage();
+      next.setDefaultTimeout(PATIENCE_MS);
+      await inject(next, ENGINE, hideDevices, undefined);
+      await next.goto(real.url);
+      expect((await ask(next, 'Name three animals.')).contextTokens).toBeGreaterThan(0);
+      const report = await passedOver(next);
+      expect(report).toMatch(/WebNN \(NPU\), int4\s+it was tried before and did not come back/);
+      expect(report).toMatch(/Backend\s+WebNN/);
+    } finally {
+      await real.close();
+    }
   });
 });
