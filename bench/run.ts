@@ -25,19 +25,20 @@ async function bench(options: Options): Promise<void> {
   const starter = await prepareStarter(graph);
   const prompts = makePrompts(starter.checkpoint, LENGTHS, join(ROOT, 'bench/passage.txt'));
   const site = await openSite(starter, options);
-  const { machine, agent, browser } = site;
+  const { machine, agent } = site;
   try {
     console.log(
       `${machine}\n${agent}\n${starter.model}, ${options.backend}, ${options.rounds} rounds, ${options.tokens} tokens a reply, workers warm except for load\n`,
     );
-    for (const peer of options.peers) await install(browser.context, site.url, peer, options);
+    for (const peer of options.peers) await install(site.browser.context, site.url, peer, options);
 
     const samples: Sample[] = [];
     const descriptions = new Map<string, string>();
     let disturbance = 0;
     for (let round = 1; round <= options.rounds; round++) {
       for (const peer of options.peers) {
-        const measured = await measureRound(browser.context, site.url, peer, options, prompts);
+        await site.restart();
+        const measured = await measureRound(site.browser.context, site.url, peer, options, prompts);
         samples.push(...measured.samples);
         descriptions.set(peer, measured.description);
         disturbance = Math.max(disturbance, measured.disturbance);

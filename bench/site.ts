@@ -13,6 +13,8 @@ import type { Starter } from './starter.ts';
 export interface Site {
   url: string;
   browser: Session;
+  /** The same profile in a fresh browser: the second page that loaded a model on WebNN in one browser was seen to hang (Chromium 153). */
+  restart(): Promise<void>;
   /** Processor, memory and system; and the browser's name for itself. */
   machine: string;
   agent: string;
@@ -41,10 +43,17 @@ export async function openSite(
     await rm(profile, { recursive: true, force: true });
   };
   try {
-    const session = await launch({ profile, gpu, realGpu: gpu && browser !== undefined, executable: browser, args: browserArgs });
+    const start = () => launch({ profile, gpu, realGpu: gpu && browser !== undefined, executable: browser, args: browserArgs });
+    let session = await start();
     return {
       url: server.url,
-      browser: session,
+      get browser() {
+        return session;
+      },
+      async restart() {
+        await session.close();
+        session = await start();
+      },
       machine: `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${process.arch}`,
       agent: await session.page.evaluate(() => navigator.userAgent),
       async close() {
