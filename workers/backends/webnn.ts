@@ -66,6 +66,7 @@ async function onDevice(ort: Ort, device: WebnnDevice, checkpoint: Checkpoint, o
   signal?.throwIfAborted();
   const prefill = await PrefillGraphs.create(network, graphs.prefill, files);
   const cache = await WebnnCache.create(device, config, slots, graphs.recent, prefill?.widths ?? []);
+  await network.embedding.hold();
   if (made.made) options.shelf?.keep(made.form);
   const facts: DecoderFacts = {
     backend: 'webnn',
