@@ -13,7 +13,7 @@ import type { Starter } from './starter.ts';
 export interface Site {
   url: string;
   browser: Session;
-  /** The same profile in a fresh browser: the second page that loaded a model on WebNN in one browser was seen to hang (Chromium 153). */
+  /** The same profile in a fresh browser: so that rounds share nothing but the stored files. */
   restart(): Promise<void>;
   /** Processor, memory and system; and the browser's name for itself. */
   machine: string;

@@ -6,6 +6,8 @@ import type { Page, Worker } from 'playwright-core';
  * nothing of the test's module.
  */
 export async function inject<T>(page: Page, url: RegExp, wrap: (arg: T) => void, arg: T): Promise<void> {
+  // What a service worker answers passes no route.
+  await page.addInitScript(() => (ServiceWorkerContainer.prototype.register = () => new Promise(() => undefined)));
   await page.route(url, async (route) => {
     const response = await route.fetch();
     await route.fulfill({ response, body: `(${wrap.toString()})(${JSON.stringify(arg)});\n${await response.text()}` });

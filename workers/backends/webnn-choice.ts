@@ -29,8 +29,8 @@ export function allCandidates(logits: Float32Array, seen: Float32Array, { repeti
 
 /** Temperature, top-k, then min-p and top-p on the probabilities of what is left; `random` in [0, 1) picks. */
 export function choose({ scores, ids }: Candidates, { temperature, topK, topP, minP }: Sampling, random: number): number {
+  if (temperature === 0 || topK === 1) return ids[scores.reduce((best, score, i) => (score > scores[best]! ? i : best), 0)]!;
   const order = Array.from(ids.keys()).sort((a, b) => scores[b]! - scores[a]! || a - b);
-  if (temperature === 0 || topK === 1) return ids[order[0]!]!;
   const best = scores[order[0]!]!;
   const weights = order.slice(0, topK || order.length).map((i) => Math.exp((scores[i]! - best) / temperature));
   const total = weights.reduce((sum, weight) => sum + weight, 0);

@@ -7,6 +7,8 @@ import type { Graph, Value } from './onnx.ts';
 
 /** Places for candidates. */
 const MOST = 448;
+/** Where more tokens exceed the threshold of the blocks, it is raised until about so many are left: frequent tokens lie side by side in a vocabulary. */
+const WANTED_TOKENS = 400;
 /** Blocks whose maximum must exceed the threshold: so many candidates there are at least. */
 const WANTED_BLOCKS = 256;
 /** Places for blocks above the threshold: the search ends before it is exact. */
@@ -98,17 +100,23 @@ function pack(g: Graph, scores: Value, vocab: number): Packed {
   const found = sum(g, above);
   const real = g.op('Reshape', [step(g, g.op('Sub', [g.op('Sub', [found, g.float(0.5)]), iota(g, mostBlocks)])), g.int64([mostBlocks, 1])]);
   const values = g.op('Gather', [blocks, int32(g, blockIds)]); // [mostBlocks, size]
-  const chosen = g.op('Reshape', [g.op('Mul', [above1(g, values, threshold), real]), g.int64([mostBlocks * size])]);
+  // How far each lies above the threshold; 0 in places for blocks that hold none.
+  const excess = g.op('Reshape', [g.op('Mul', [g.op('Sub', [values, threshold]), real]), g.int64([mostBlocks * size, 1])]);
+  const raised = g.op('Max', [search(g, excess, WANTED_TOKENS, g.tensor(g.fresh('zero'), 'float32', [1, 1], Float32Array.of(0))), g.float([0])]);
+  const chosen = g.op('Reshape', [above1(g, excess, raised), g.int64([mostBlocks * size])]);
   const first = g.op('Reshape', [g.op('Mul', [blockIds, g.float(size)]), g.int64([mostBlocks, 1])]);
   const tokens = g.op('Reshape', [g.op('Add', [first, iota(g, size)]), g.int64([mostBlocks * size])]);
   const ids = compact(g, chosen, tokens, places);
   return { count: sum(g, chosen), blocks: found, ids, scores: g.op('Gather', [g.op('Reshape', [padded, g.int64([-1])]), int32(g, ids)]) };
 }
 
-/** The largest of many thresholds that `wanted` values of `[n, 1]` exceed, `[1, 1]`. Plain arithmetic: comparisons would leave XNNPACK's graph. */
-function search(g: Graph, values: Value, wanted: number): Value {
+/**
+ * The largest of many thresholds that `wanted` values of `[n, 1]` exceed, `[1, 1]`; something below `least` when fewer exceed that. Absent: below all values.
+ * Plain arithmetic: comparisons would leave XNNPACK's graph.
+ */
+function search(g: Graph, values: Value, wanted: number, least?: Value): Value {
   const scale = (x: Value, factor: number) => g.op('Mul', [x, g.float(factor)]);
-  let low = g.op('Sub', [g.op('ReduceMin', [values, g.int64([0])], { keepdims: { int: 1 } }), g.float(1)]); // all exceed it
+  let low = least ?? g.op('Sub', [g.op('ReduceMin', [values, g.int64([0])], { keepdims: { int: 1 } }), g.float(1)]);
   let high = g.op('ReduceMax', [values, g.int64([0])], { keepdims: { int: 1 } });
   const fractions = g.tensor(
     g.fresh('fractions'),
@@ -120,7 +128,7 @@ function search(g: Graph, values: Value, wanted: number): Value {
     const range = g.op('Sub', [high, low]);
     const steps = g.op('Add', [low, g.op('Mul', [range, fractions])]); // [1, STEPS], ascending
     const counts = g.op('ReduceSum', [step(g, g.op('Sub', [values, steps])), g.int64([0])], { keepdims: { int: 1 } }); // [1, STEPS]
-    const enough = g.op('ReduceSum', [step(g, g.op('Sub', [counts, g.float(wanted - 0.5)])), g.int64([1])], { keepdims: { int: 1 } }); // of STEPS, at least 1
+    const enough = g.op('ReduceSum', [step(g, g.op('Sub', [counts, g.float(wanted - 0.5)])), g.int64([1])], { keepdims: { int: 1 } }); // of STEPS
     const next = g.op('Add', [low, g.op('Mul', [range, scale(enough, 1 / STEPS)])]);
     low = g.op('Add', [low, g.op('Mul', [range, scale(g.op('Sub', [enough, g.float(1)]), 1 / STEPS)])]);
     high = next;
