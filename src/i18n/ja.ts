@@ -96,7 +96,7 @@ export const ja: Catalogue = {
   willLeaveContext: (_count, figure) => `古いメッセージ ${figure} 件がコンテキストから外れます`,
   noLongerInContext: (_count, figure) => `${figure} 件のメッセージはコンテキストから外れました`,
   tooLong: (tokens, over) => `このメッセージは必要な部分と合わせて ${tokens} トークンあり、コンテキストを ${over} 超えています。短くしてください。`,
-  noticeMoved: (error, candidate) => `${error}返信は ${candidate} で続きます。`,
+  noticeMoved: (error, candidate) => `${error}。返信は ${candidate} で続きます。`,
   noticeRopeSwitch: '会話がモデルの短いコンテキストを超えたため、長いコンテキスト用の係数で全体を読み直しました。',
   runsOn: '実行中：',
 
