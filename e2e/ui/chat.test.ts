@@ -44,6 +44,9 @@ describe('first visit', () => {
     await openFake(page, server, 'first,slow');
     await button('Download 98 MB and start').click();
     await page.getByText(/\d+ MB of 98 MB · 11 MB\/s · \d+ sec left/).waitFor();
+    await page.context().setOffline(true);
+    await page.getByText('No network. Trying again…').waitFor();
+    await page.context().setOffline(false);
     await button('Cancel').click();
     await button('Download 98 MB and start').waitFor();
   });

@@ -275,6 +275,7 @@ export const en = {
   readyOffline: 'Ready offline',
   offlineReadyNow: 'Offline, and ready',
   offline: 'Offline',
+  offlineTrying: 'No network. Trying again…',
   updateReady: 'A new version is ready.',
   update: 'Update',
   later: 'Later',

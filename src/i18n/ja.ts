@@ -268,6 +268,7 @@ export const ja: Catalogue = {
   readyOffline: 'オフラインで使えます',
   offlineReadyNow: 'オフライン(使えます)',
   offline: 'オフライン',
+  offlineTrying: 'ネットワークにつながっていません。もう一度試しています…',
   updateReady: '新しいバージョンがあります。',
   update: '更新',
   later: 'あとで',

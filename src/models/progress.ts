@@ -1,3 +1,4 @@
+import { online } from 'svelte/reactivity/window';
 import type { Progress } from '../../workers/protocol.ts';
 import { i18n, t } from '../i18n/i18n.svelte.ts';
 import { formatBytes, formatTimeLeft } from '../ui/format.ts';
@@ -7,6 +8,13 @@ export interface ProgressLine {
   title: string;
   detail: string;
   share: number | null;
+}
+
+/** The same of a download: without a network it is tried again for a while, and a person must not wonder at figures that stand still. */
+export function describeInstall(progress: Progress | null): ProgressLine {
+  const line = describeProgress(progress);
+  const fetching = progress === null || progress.phase === 'download';
+  return fetching && online.current === false ? { ...line, detail: t('offlineTrying') } : line;
 }
 
 export function describeProgress(progress: Progress | null): ProgressLine {
