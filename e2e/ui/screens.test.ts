@@ -160,6 +160,11 @@ describe('settings', () => {
     await openFake(page, server, 'plain', '#/settings');
     await page.getByText('Dark', { exact: true }).click();
     await expect.poll(background).toBe('rgb(23, 22, 19)');
+    const bars = () =>
+      page
+        .locator('meta[name="theme-color"]')
+        .evaluateAll((metas: HTMLMetaElement[]) => metas.filter(({ media }) => matchMedia(media).matches).map(({ content }) => content));
+    expect(await bars()).toEqual(['#171613']);
     await page.reload();
     await page.getByRole('heading', { name: 'Settings' }).waitFor();
     expect(await background()).toBe('rgb(23, 22, 19)');

@@ -68,6 +68,11 @@ export class AppState {
     const { theme } = this.settings.values;
     if (theme === 'system') delete document.documentElement.dataset['theme'];
     else document.documentElement.dataset['theme'] = theme;
+    // The bars of the browser, too.
+    for (const meta of document.querySelectorAll<HTMLMetaElement>('meta[name="theme-color"]')) {
+      const mine = meta.dataset['theme'];
+      meta.media = theme === 'system' ? `(prefers-color-scheme: ${mine})` : mine === theme ? 'all' : 'not all';
+    }
   }
 
   setTheme(theme: SettingsValues['theme']): void {
