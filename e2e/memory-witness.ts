@@ -24,6 +24,27 @@ export const watchMemory = (page: Page, url: RegExp): Promise<void> => inject(pa
 /** In the worker: bytes of WebAssembly memory. */
 const WASM_BYTES = '(self.memories ?? []).reduce((sum, { buffer }) => sum + buffer.byteLength, 0)';
 
+interface WorkerEvent {
+  sessionId: string;
+  method?: string;
+  params?: { chunk?: string };
+}
+
+interface HeapSnapshot {
+  snapshot: { meta: { node_fields: string[] } };
+  nodes: number[];
+  strings: string[];
+}
+
+function countArrays({ snapshot, nodes, strings }: HeapSnapshot): number {
+  const { node_fields: fields } = snapshot.meta;
+  const name = fields.indexOf('name');
+  const kinds = new Set(strings.flatMap((text, i) => (/^(?:Big)?(?:Int|Uint|Float)\d+(?:Clamped)?Array$/.test(text) ? [i] : [])));
+  let count = 0;
+  for (let at = 0; at < nodes.length; at += fields.length) if (kinds.has(nodes[at + name]!)) count++;
+  return count;
+}
+
 interface HeapUsage {
   usedSize: number;
   /** Of ArrayBuffers. */
@@ -37,6 +58,7 @@ class WorkerTargets {
   /** Sessions of the workers that live, and their scripts. */
   readonly sessions = new Map<string, string>();
   readonly #waiting = new Map<number, (answer: unknown) => void>();
+  #hear: ((event: WorkerEvent) => void) | null = null;
   #ids = 0;
 
   private constructor(cdp: CDPSession) {
@@ -45,9 +67,10 @@ class WorkerTargets {
       if (targetInfo.type === 'worker') this.sessions.set(sessionId, targetInfo.url);
     });
     cdp.on('Target.detachedFromTarget', ({ sessionId }) => this.sessions.delete(sessionId));
-    cdp.on('Target.receivedMessageFromTarget', ({ message }) => {
-      const { id, result } = JSON.parse(message) as { id?: number; result?: unknown };
-      if (id !== undefined) this.#waiting.get(id)?.(result ?? null);
+    cdp.on('Target.receivedMessageFromTarget', ({ sessionId, message }) => {
+      const { id, result, ...event } = JSON.parse(message) as { id?: number; result?: unknown } & Omit<WorkerEvent, 'sessionId'>;
+      if (id === undefined) this.#hear?.({ sessionId, ...event });
+      else this.#waiting.get(id)?.(result ?? null);
     });
   }
 
@@ -78,6 +101,17 @@ class WorkerTargets {
       this.#ask(sessionId, 'Runtime.evaluate', { expression: WASM_BYTES }) as Promise<{ result?: { value?: number } } | null>,
     ]);
     return { heap: usage ? heapBytes(usage) : 0, wasm: memory?.result?.value ?? 0 };
+  }
+
+  /** Live typed arrays of a worker: what tensors in JavaScript consist of. From a heap snapshot, because queryObjects crashes the renderer when a worker is asked. */
+  async arraysOf(sessionId: string): Promise<number> {
+    const chunks: string[] = [];
+    this.#hear = ({ sessionId: from, method, params }) => {
+      if (from === sessionId && method === 'HeapProfiler.addHeapSnapshotChunk') chunks.push(params!.chunk!);
+    };
+    await this.#ask(sessionId, 'HeapProfiler.takeHeapSnapshot');
+    this.#hear = null;
+    return countArrays(JSON.parse(chunks.join('')) as HeapSnapshot);
   }
 
   async collectGarbage(sessionId: string): Promise<void> {
@@ -132,6 +166,8 @@ export interface EngineMemory {
   worker: number;
   /** Bytes of the worker's WebAssembly memories. */
   wasm: number;
+  /** Live typed arrays in the worker: tensors consist of them. */
+  arrays: number;
 }
 
 /** To be called before the page is opened; what it gives measures, garbage collected first. */
@@ -143,8 +179,9 @@ export async function watchEngineMemory(page: Page): Promise<() => Promise<Engin
     if (engine === undefined) throw new Error('The page has no engine worker.');
     await targets.collectGarbage(engine);
     const { heap, wasm } = await targets.memoryOf(engine);
+    const arrays = await targets.arraysOf(engine);
     await targets.cdp.send('HeapProfiler.collectGarbage');
-    return { page: heapBytes(await targets.cdp.send('Runtime.getHeapUsage')), worker: heap, wasm };
+    return { page: heapBytes(await targets.cdp.send('Runtime.getHeapUsage')), worker: heap, wasm, arrays };
   };
 }
 
