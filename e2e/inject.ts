@@ -1,17 +1,33 @@
 /** Code of a test's own in the app's workers, run before the worker's. */
 import type { Page, Worker } from 'playwright-core';
 
+/** By page and pattern: of several routes for one request only the newest is asked. */
+const injected = new WeakMap<Page, Map<string, string[]>>();
+
 /**
  * Runs `wrap(arg)` at the start of every worker whose script `url` matches and that `page` starts from now on. `wrap` is sent as text: it sees
  * nothing of the test's module.
  */
 export async function inject<T>(page: Page, url: RegExp, wrap: (arg: T) => void, arg: T): Promise<void> {
+  const patterns = injected.get(page) ?? new Map<string, string[]>();
+  injected.set(page, patterns);
+  const code = `(${wrap.toString()})(${JSON.stringify(arg)});`;
+  const before = patterns.get(url.source);
+  if (before) return void before.push(code);
+  const all = [code];
+  patterns.set(url.source, all);
   // What a service worker answers passes no route.
   await page.addInitScript(() => (ServiceWorkerContainer.prototype.register = () => new Promise(() => undefined)));
   await page.route(url, async (route) => {
     const response = await route.fetch();
-    await route.fulfill({ response, body: `(${wrap.toString()})(${JSON.stringify(arg)});\n${await response.text()}` });
+    await route.fulfill({ response, body: `${all.join('\n')}\n${await response.text()}` });
   });
+}
+
+/** Workers that start from now on are left as they are. */
+export async function ejectAll(page: Page): Promise<void> {
+  injected.delete(page);
+  await page.unrouteAll();
 }
 
 export const EVALUATION = /evaluate\.worker.*\.js/;

@@ -9,6 +9,7 @@ import type { WeightForm } from '../workers/protocol.ts';
 import { fixture, folder, gguf, matrix, needFixture, reportAbsent, type Model } from './fixtures.ts';
 import { destroyDevice, takeReads, watchGpu } from './gpu-witness.ts';
 import { exactCases, expectExact } from './exact.ts';
+import { ejectAll } from './inject.ts';
 import { SAMPLING } from './sampling.ts';
 
 const LAYERS = 3;
@@ -86,7 +87,7 @@ describe('what crosses and what is dispatched', () => {
     }
     const sampled = await reads(() => engine.call('sample', prompt, tokens, SAMPLING.nucleus));
     for (const { bytes } of sampled) expect(bytes).toBeLessThanOrEqual(CANDIDATE_BYTES);
-    await page.unrouteAll();
+    await ejectAll(page);
   });
 
   it('cuts a head and an embedding that one binding does not hold, and says that the device was lost', async ({ skip }) => {
@@ -102,6 +103,6 @@ describe('what crosses and what is dispatched', () => {
     await destroyDevice(page);
     await expect(running).rejects.toMatchObject({ code: 'device-lost' });
     await expect(engine.call('lastLogits', prompt)).rejects.toMatchObject({ code: 'device-lost' });
-    await page.unrouteAll();
+    await ejectAll(page);
   });
 });

@@ -1,0 +1,112 @@
+/** Faults that strike inside the page, at a given token of a reply, and how long the calls under way take to settle after them. */
+import type { Page } from 'playwright-core';
+import { ENGINE, inject } from '../inject.ts';
+
+/** What the page can do to itself in the middle of a reply. `device` loses the GPU device or WebNN context, `call` leaves it to the test. */
+export type Fault = 'stop' | 'terminate' | 'device' | 'call';
+
+interface Hooks {
+  engines: Worker[];
+  /** Strikes when a reply has this many tokens; 0: as soon as it is asked for. */
+  armed: { tokens: number; strike: () => void } | null;
+  struckAt: number;
+  settledMs: Promise<number>;
+}
+type Hooked = Window & { fire: Hooks; faultInTest(): Promise<void>; Worker: typeof Worker };
+
+const CHANNEL = 'phi-fire';
+
+/** Runs in the page before its own code. */
+function watchPage(): void {
+  const scope = window as unknown as Hooked;
+  const fire: Hooks = { engines: [], armed: null, struckAt: 0, settledMs: Promise.resolve(0) };
+  scope.fire = fire;
+  scope.Worker = class extends Worker {
+    constructor(...args: ConstructorParameters<typeof Worker>) {
+      super(...args);
+      if (String(args[0]).includes('engine.worker')) fire.engines.push(this);
+    }
+  };
+  const see = ({ data }: MessageEvent): void => {
+    const event = (data as { argumentList?: { value?: { type?: string; tokens?: number } }[] } | null)?.argumentList?.[0]?.value;
+    if (event?.type !== 'text' || !fire.armed || event.tokens! < fire.armed.tokens) return;
+    const { strike } = fire.armed;
+    fire.armed = null;
+    strike();
+  };
+  // Before comlink's own listener: the fault strikes when a token arrives, not when it is shown.
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the port below
+  const listen = MessagePort.prototype.addEventListener;
+  MessagePort.prototype.addEventListener = function (this: MessagePort, ...args: Parameters<typeof listen>) {
+    if (args[0] === 'message') listen.call(this, 'message', see as EventListener);
+    listen.apply(this, args);
+  };
+}
+
+/** Runs in the engine's worker before its own code. */
+function watchWorker(channel: string): void {
+  const devices: { destroy(): void }[] = [];
+  const keep = (owner: { prototype: object } | undefined, name: string): void => {
+    if (!owner) return;
+    const original = Reflect.get(owner.prototype, name) as (...args: unknown[]) => Promise<{ destroy(): void }>;
+    Reflect.set(owner.prototype, name, async function (this: unknown, ...args: unknown[]) {
+      const device = await original.apply(this, args);
+      devices.push(device);
+      return device;
+    });
+  };
+  const scope = globalThis as unknown as Record<'GPUAdapter' | 'ML', { prototype: object } | undefined>;
+  keep(scope.GPUAdapter, 'requestDevice');
+  keep(scope.ML, 'createContext');
+  new BroadcastChannel(channel).onmessage = () => devices.at(-1)?.destroy();
+}
+
+/** To be called before the page is opened. `faultInTest`: what the fault `call` does. */
+export async function installFaults(page: Page, faultInTest: () => Promise<void> = () => Promise.resolve()): Promise<void> {
+  await page.addInitScript(watchPage);
+  await page.exposeFunction('faultInTest', faultInTest);
+  await inject(page, ENGINE, watchWorker, CHANNEL);
+}
+
+/** The next reply meets `fault` at its token `tokens`. */
+export async function arm(page: Page, fault: Fault, tokens: number): Promise<void> {
+  await page.evaluate(
+    ([kind, at, channel]) => {
+      const scope = window as unknown as Hooked;
+      const { fire } = scope;
+      const idle = () => !document.querySelector('article[aria-busy=true]');
+      const engines = fire.engines.length;
+      /** What tells that the calls of the lost worker have been rejected: the next worker is made after that. */
+      const replaced = () => fire.engines.length > engines;
+      const press = () => document.querySelector<HTMLButtonElement>('button[aria-label=Stop]')?.click();
+      const strikes: Record<Fault, () => void> = {
+        stop: press,
+        terminate: () => fire.engines.at(-1)!.terminate(),
+        device: () => new BroadcastChannel(channel).postMessage(null),
+        call: () => void scope.faultInTest(),
+      };
+      fire.settledMs = new Promise((resolve) => {
+        const strike = () => {
+          fire.struckAt = performance.now();
+          strikes[kind]();
+          const look = () => {
+            if (kind === 'terminate' || kind === 'device' ? replaced() : idle()) resolve(performance.now() - fire.struckAt);
+            else setTimeout(look, 5);
+          };
+          setTimeout(look, 5);
+        };
+        if (at > 0) fire.armed = { tokens: at, strike };
+        else
+          new MutationObserver((_, observer) => idle() || (observer.disconnect(), strike())).observe(document.body, {
+            subtree: true,
+            childList: true,
+            attributes: true,
+          });
+      });
+    },
+    [fault, tokens, CHANNEL] as const,
+  );
+}
+
+/** Milliseconds from the fault until every call that it met had settled. */
+export const settledMs = (page: Page): Promise<number> => page.evaluate(() => (window as unknown as Hooked).fire.settledMs);
