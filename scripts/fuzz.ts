@@ -1,7 +1,9 @@
-/** `npm run fuzz`: damaged files for each parser, and damaged conversations. Stops at the first that does not end in a typed error within a second and 64 MB. */
+/** `npm run fuzz`: damaged files for each parser, and damaged conversations and results. Stops at the first that does not end in a typed error within a second and 64 MB. */
 import { parseArgs } from 'node:util';
-import { addMessage, newConversation } from '../src/chat/conversation.ts';
+import { addMessage, newConversation, type Conversation } from '../src/chat/conversation.ts';
 import { parseConversation } from '../src/chat/schema.ts';
+import { checkResult } from '../src/compare/result.ts';
+import { laptop } from '../src/compare/testing/example.ts';
 import { PhiError } from '../workers/errors.ts';
 import { haveFixtures } from '../workers/checkpoint/testing/fixtures.ts';
 import { damage, fuzz, FUZZ_TARGETS } from '../workers/checkpoint/testing/fuzz.ts';
@@ -13,13 +15,25 @@ const { values } = parseArgs({
   options: { count: { ...text, default: '20000' }, imports: { ...text, default: '5000' }, seed: { ...text, default: '1' }, only: text },
 });
 
-/** Conversations as an export holds them, damaged as text. Those that are no JSON any more never reach the schema. */
-function fuzzConversations(count: number, seed: number): { refused: number; parsed: number } {
-  const message = (id: string, parent: string | null, role: 'user' | 'assistant') => ({ id, parent, role, content: 'What is a river?', createdAt: 1 });
-  let conversation = newConversation('You are brief.', 1);
-  conversation = addMessage(conversation, message('a', null, 'user'));
-  conversation = addMessage(conversation, { ...message('b', 'a', 'assistant'), reply: { state: 'done', seed: 7, model: 'tiny', reason: 'end' } });
-  const content = new TextEncoder().encode(JSON.stringify(conversation));
+/** What people hand each other as JSON, and what reads it. */
+const IMPORTS: { name: string; json: () => string; parse: (value: unknown) => unknown }[] = [
+  {
+    name: 'conversations',
+    json() {
+      const message = (id: string, parent: string | null, role: 'user' | 'assistant') => ({ id, parent, role, content: 'What is a river?', createdAt: 1 });
+      let conversation: Conversation = { ...newConversation('You are brief.', 1), id: 'c' };
+      conversation = addMessage(conversation, message('a', null, 'user'));
+      conversation = addMessage(conversation, { ...message('b', 'a', 'assistant'), reply: { state: 'done', seed: 7, model: 'tiny', reason: 'end' } });
+      return JSON.stringify(conversation);
+    },
+    parse: parseConversation,
+  },
+  { name: 'compare results', json: () => JSON.stringify(laptop()), parse: checkResult },
+];
+
+/** Damaged as text. Those that are no JSON any more never reach the schema, and are not counted. */
+function fuzzImports({ name, json, parse }: (typeof IMPORTS)[number], count: number, seed: number): { refused: number; parsed: number } {
+  const content = new TextEncoder().encode(json());
   const found = { refused: 0, parsed: 0 };
   for (let i = 0; found.parsed < count; i++) {
     const random = seeded(seed + i);
@@ -33,12 +47,12 @@ function fuzzConversations(count: number, seed: number): { refused: number; pars
     found.parsed++;
     const start = performance.now();
     try {
-      parseConversation(value);
+      parse(value);
     } catch (error) {
-      if (!(error instanceof PhiError)) throw new Error(`a conversation with the seed ${seed + i}`, { cause: error });
+      if (!(error instanceof PhiError)) throw new Error(`${name} with the seed ${seed + i}`, { cause: error });
       found.refused++;
     }
-    if (performance.now() - start > SECOND_MS) throw new Error(`a conversation with the seed ${seed + i} took over a second`);
+    if (performance.now() - start > SECOND_MS) throw new Error(`${name} with the seed ${seed + i} took over a second`);
   }
   return found;
 }
@@ -53,7 +67,8 @@ for (const target of FUZZ_TARGETS) {
     `${target.name}: ${files} files, ${refused} refused, the slowest ${slowestMs.toFixed(0)} ms, ${((performance.now() - start) / 1000).toFixed(0)} s in all`,
   );
 }
-if (values.only === undefined) {
-  const { parsed, refused } = fuzzConversations(Number(values.imports), seed);
-  console.log(`conversations: ${parsed} files, ${refused} refused`);
+for (const target of IMPORTS) {
+  if (values.only !== undefined && values.only !== target.name) continue;
+  const { parsed, refused } = fuzzImports(target, Number(values.imports), seed);
+  console.log(`${target.name}: ${parsed} files, ${refused} refused`);
 }
