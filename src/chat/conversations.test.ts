@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Conversation } from './conversation.ts';
 import { MemoryRecords } from '../testing/memory-records.ts';
-import { addMessage, newConversation } from './conversation.ts';
+import { addMessage, newConversation, pathTo } from './conversation.ts';
+import { parseConversation } from './schema.ts';
 import type { NewsChannel } from './conversations.svelte.ts';
 import { Conversations } from './conversations.svelte.ts';
 
@@ -50,6 +51,15 @@ describe('Conversations', () => {
       addMessage(stored, { id: 'r', parent: 'm1', role: 'assistant', content: 'half', createdAt: 2, reply: { state: 'streaming', seed: 1, model: 'x' } }),
     );
     expect((await store.open(ids[0]!)).messages.at(-1)?.reply?.state).toBe('partial');
+  });
+
+  it('keeps every message in its place when the clock is set back between them', async () => {
+    const { store, memory, ids } = await storeWith('one', 'two');
+    await store.open(ids[1]!);
+    await store.update(ids[1]!, (current) => addMessage(current, { id: 'earlier', parent: 'm2', role: 'user', content: 'of 1970', createdAt: 0 }));
+    expect(pathTo(memory.records.get(ids[1]!)!).map(({ id }) => id)).toEqual(['m2', 'earlier']);
+    expect(pathTo(parseConversation(structuredClone(memory.records.get(ids[1]!)))).map(({ id }) => id)).toEqual(['m2', 'earlier']);
+    expect(titles(store).sort()).toEqual(['one', 'two']);
   });
 
   it('deletes, and brings back what was deleted', async () => {

@@ -140,6 +140,7 @@ describe('a connection that fails', () => {
     ['ends early', { kind: 'short', bytes: 1000 }],
     ['answers 500', { kind: 'status', status: 500 }],
     ['answers 503 with Retry-After', { kind: 'status', status: 503, retryAfter: '0' }],
+    ['answers 503 with a Retry-After by a clock far behind', { kind: 'status', status: 503, retryAfter: 'Thu, 01 Jan 1970 00:00:00 GMT' }],
     ['answers 429', { kind: 'status', status: 429 }],
     ['announces too few bytes', { kind: 'wrong-length', difference: -100 }],
     ['announces too many bytes', { kind: 'wrong-length', difference: 100 }],

@@ -1,0 +1,106 @@
+/** Firefox ESR, which has neither WebNN nor WebGPU: chat on WASM, offline, reload, and what it lacks is named. */
+import type { Browser, Page } from 'puppeteer-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { GREEDY, makeTinyStarter, PATIENCE_MS, serveApp, type AppServer, type TinyStarter } from './app.ts';
+import { findFirefox, launchFirefox } from './firefox.ts';
+import { startWitness, type Witness } from './witness.ts';
+
+const firefox = await findFirefox();
+const asked = process.env.PHI_BROWSERS === 'all';
+if (!asked) console.info('Skipped: Firefox (npm run test:browsers).');
+else if (firefox === null) console.info('Skipped: there is no Firefox on the PATH, nor one that PHI_FIREFOX names (Debian: apt-get install firefox-esr).');
+
+let tiny: TinyStarter;
+let server: AppServer;
+let witness: Witness;
+let browser: Browser;
+let page: Page;
+const errors: string[] = [];
+
+/** Clicks the first element of `selector` whose name or text is like `name`, once there is one. */
+async function press(selector: string, name: string): Promise<void> {
+  await page.waitForFunction(
+    (query, wanted) => {
+      const all = [...document.querySelectorAll<HTMLElement>(query)];
+      const found = all.find((element) => new RegExp(wanted).test(element.getAttribute('aria-label') ?? element.innerText));
+      found?.click();
+      return found !== undefined;
+    },
+    { timeout: PATIENCE_MS },
+    selector,
+    name,
+  );
+}
+
+/** Sends a message in a new chat; the reply's text once it is whole. */
+async function ask(message: string): Promise<string> {
+  await press('a', '^New chat$');
+  await page.waitForFunction(() => !document.querySelector('article[aria-label=Reply]'));
+  await page.type('textarea[aria-label=Message]', message);
+  await page.keyboard.press('Enter');
+  const reply = await page.waitForSelector('article[aria-label=Reply][aria-busy=false] .markdown', { timeout: PATIENCE_MS });
+  return reply!.evaluate((element) => (element as HTMLElement).innerText.trim());
+}
+
+const textOf = (selector: string): Promise<string> => page.$eval(selector, (element) => (element as HTMLElement).innerText);
+
+describe.runIf(asked && firefox !== null)('Firefox', () => {
+  let first: string;
+
+  beforeAll(async () => {
+    tiny = await makeTinyStarter();
+    server = await serveApp({ mounts: tiny.mounts });
+    witness = await startWitness();
+    browser = await launchFirefox(firefox!, witness);
+    page = await browser.newPage();
+    page.on('pageerror', (error) => errors.push(String(error)));
+    page.on('console', (message) => {
+      if (message.type() === 'error') errors.push(message.text());
+    });
+    await page.evaluateOnNewDocument(
+      (settings) => {
+        if (localStorage.getItem('phi-settings') === null) localStorage.setItem('phi-settings', JSON.stringify(settings));
+      },
+      { ...GREEDY, backend: 'auto' },
+    );
+  });
+  afterAll(async () => {
+    await browser.close();
+    await witness.close();
+    await server.close();
+    await tiny.remove();
+  });
+
+  it('downloads, loads on WASM with threads, and answers', async () => {
+    console.info(await browser.version());
+    await page.goto(server.url);
+    await press('button', '^Download');
+    first = await ask('hello');
+    expect(first).not.toBe('');
+    expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
+  });
+
+  it('names what the browser lacks', async () => {
+    await press('a', '^Diagnostics$');
+    await page.waitForFunction(() => document.querySelector('main')?.innerText.includes('Load time'), { timeout: PATIENCE_MS });
+    const report = await textOf('main');
+    expect(report).toMatch(/WebNN[^\n]*\s+WebNN: this browser has no navigator\.ml/);
+    expect(report).toMatch(/WebGPU[^\n]*\s+WebGPU: /);
+    expect(report).toMatch(/CPU, \d+ threads/);
+    console.info(report);
+  });
+
+  it('answers after a reload and without its server, with the same text', async () => {
+    await page.waitForFunction(async () => (await navigator.serviceWorker.getRegistration())?.active?.state === 'activated', { timeout: PATIENCE_MS });
+    const shards = server.shards.length;
+    await page.goto(`${server.url}#/models`);
+    await page.reload();
+    await page.waitForFunction(() => document.body.innerText.includes('Ready offline'), { timeout: PATIENCE_MS });
+    await server.close();
+    await page.reload();
+    expect(await ask('hello')).toBe(first);
+    expect(server.shards).toHaveLength(shards);
+    expect(witness.hosts.filter((host) => !/(^|\.)(mozilla\.(com|org|net)|firefox\.com|mozgcp\.net)$/.test(host))).toEqual([]);
+    expect(errors.filter((error) => !/NS_ERROR|NetworkError/.test(error))).toEqual([]);
+  });
+});
