@@ -5,6 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { ask, GREEDY, launchApp, serveTinyApp, type AppServer } from '../app.ts';
 import type { Session } from '../browser.ts';
+import type { ErrorShape } from '../../workers/errors.ts';
 import type { BackendId } from '../../workers/protocol.ts';
 import type { Message } from '../../src/chat/conversation.ts';
 import { fixture } from '../fixtures.ts';
@@ -138,7 +139,7 @@ describe.skipIf(absent)('a reply under fire', { timeout: 1_800_000 }, () => {
     await inCycles('worker ended', async () => {
       const reply = await againUnder('terminate', 1 + integer(random, MOST_SURE_TOKEN));
       expect(reply.content.slice(0, SURE_CHARACTERS)).toBe(sure);
-      expect(reply.reply!.notices!.join(' ')).toMatch(/worker ended: it was ended from outside\..* The reply goes on with WASM, int8\./);
+      expect(reply.reply!.notices).toContainEqual({ movedTo: 'WASM, int8', error: expect.objectContaining({ code: 'worker-died' }) as ErrorShape });
       expect((await again()).content.slice(0, SURE_CHARACTERS)).toBe(sure);
     });
   });
@@ -173,7 +174,10 @@ describe.skipIf(absent)('a reply under fire', { timeout: 1_800_000 }, () => {
       }
       const reply = await againUnder('device', 1 + integer(random, tokensOf(undisturbed) - 1));
       expect(tokensOf(reply)).toBe(tokensOf(undisturbed));
-      expect(reply.reply!.notices!.join(' ')).toMatch(/(GPU device|context) was lost.* The reply goes on with/);
+      expect(reply.reply!.notices).toContainEqual({
+        movedTo: expect.any(String) as string,
+        error: expect.objectContaining({ code: 'device-lost' }) as ErrorShape,
+      });
       const next = (await again()).content;
       expect(next).toBe((after ??= next));
     });

@@ -80,12 +80,13 @@ function hostileChat(outputs: readonly string[], name: string): Conversation {
   for (const [i, content] of outputs.entries()) {
     const parent = chat.tip;
     chat = addMessage(chat, { id: `u${i}`, parent, role: 'user', content, createdAt: i });
+    const error = { code: 'internal' as const, message: content, detail: { x: content } };
     const reply = {
       state: 'partial' as const,
       seed: 1,
       model: name,
-      notices: [name, content],
-      error: { code: 'internal' as const, message: content, detail: { x: content } },
+      notices: [name, content, { movedTo: name, error }],
+      error,
     };
     chat = addMessage(chat, { id: `a${i}`, parent: `u${i}`, role: 'assistant', content, createdAt: i, reply });
   }

@@ -74,6 +74,7 @@ it(`grows no more than its conversations over ${TURNS} turns of ${TOKENS} tokens
   for (const part of ['worker', 'wasm'] as const) {
     expect(last.memory[part] / first.memory[part] - 1, `growth of the ${part}`).toBeLessThanOrEqual(MOST_GROWTH[part]);
   }
+  expect(last.memory.arrays, 'live tensors').toBeLessThanOrEqual(first.memory.arrays);
   // A conversation is written at every turn: once as it is, and for a while as it was.
   expect(last.database - first.database - 4 * (last.conversations - first.conversations)).toBeLessThan(DATABASE_SLACK_BYTES);
   expectClean(session);
