@@ -99,9 +99,10 @@ describe('the starter', () => {
 
   it('lets nothing but candidates cross, whatever the sampling', async ({ skip }) => {
     skip(absent, `${STARTER} is absent`);
-    const prompt = readExpected(STARTER).cases[0]!.input_ids;
     const tokens = 8;
-    for (const sampling of Object.values(SAMPLING)) {
+    // After the second, likely tokens lie so close together in the vocabulary that their blocks hold more than there are places for candidates.
+    const prompts = [readExpected(STARTER).cases[0]!.input_ids, Array.from({ length: 100 }, (_, i) => 100 + ((i * 37) % 20_000))];
+    for (const [prompt, sampling] of prompts.flatMap((prompt) => Object.values(SAMPLING).map((sampling) => [prompt, sampling] as const))) {
       await takeWebnnReads(host.session.page);
       expect(await engine.call('sample', prompt, tokens, sampling)).toHaveLength(tokens);
       const reads = await takeWebnnReads(host.session.page);
