@@ -80,7 +80,7 @@ function quantiseColumns(values: Float32Array, k: number, n: number): Int8Column
   const inverse = largest.map((max) => (max > 0 ? 127 / max : 0));
   const codes = new Int8Array(n * k);
   for (let at = 0; at < values.length;) {
-    for (let c = 0; c < n; c++, at++) codes[at] = roundAway(values[at]! * inverse[c]!);
+    for (let c = 0; c < n; c++, at++) codes[at] = nearest(values[at]! * inverse[c]!);
   }
   return { codes, scales: largest.map((max) => max / 127) };
 }
@@ -98,19 +98,18 @@ export async function int8Rows(matrix: Matrix, fold: Fold = {}): Promise<{ codes
   return { codes, scales };
 }
 
-/** Nearest whole number of a value in [-127, 127], halves away from zero. */
-const roundAway = (value: number) => (value + (value < 0 ? -0.5 : 0.5)) | 0;
+/** Nearest whole number of a value in [-127, 127], halves upwards. No branch: the sign of a weight is a coin toss, which costs more than all else here. */
+const nearest = (value: number) => ((value + 128.5) | 0) - 128;
 
 /** Quantises `k` values into `out`; returns their scale. */
 function quantiseRow(values: Float32Array, from: number, k: number, out: Int8Array, to: number): number {
   let max = 0;
   for (let i = from; i < from + k; i++) {
-    const v = values[i]!;
-    const a = v < 0 ? -v : v;
-    if (a > max) max = a;
+    const size = Math.abs(values[i]!);
+    if (size > max) max = size;
   }
   const inverse = max > 0 ? 127 / max : 0;
-  for (let i = 0; i < k; i++) out[to + i] = roundAway(values[from + i]! * inverse);
+  for (let i = 0; i < k; i++) out[to + i] = nearest(values[from + i]! * inverse);
   return max / 127;
 }
 
