@@ -87,6 +87,11 @@ export class Engine {
     this.#spawn = spawn;
   }
 
+  /** With a worker of its own, started when it is first asked for something. */
+  another(): Engine {
+    return new Engine(this.#spawn);
+  }
+
   storage(): Promise<StorageReport> {
     return this.#call((api) => api.storage());
   }

@@ -1,4 +1,5 @@
 /** What crosses between page and engine worker. Types only. */
+import type { ModelShape } from './advisor/weights.ts';
 import type { ErrorShape } from './errors.ts';
 import type { HubModel } from './store/hub.ts';
 
@@ -51,6 +52,8 @@ export interface FoundModel {
   bytes: number;
   /** "GGUF, Q4_K + Q6_K, Phi-4-mini"; null: not opened. */
   what: string | null;
+  /** Its measures, where it was opened and runs: for an estimate before it is downloaded. */
+  shape?: ModelShape;
   /** Why it does not run here, which names its kind. */
   error: ErrorShape | null;
   /** What `install` takes, where it was found behind an address. */

@@ -54,6 +54,8 @@ export const modelsEn = {
   useCode: 'Code',
   contextChoiceHint: 'How much of a conversation the model sees at once. More takes more memory. Kept for the next load.',
   recommended: 'Recommended for this device',
+  slowRecommended: 'It runs here, but slowly',
+  slowRecommendedHint: 'This browser offers a model nothing but the processor, which is slow with any Phi. The starter is the model for this device; this one is for those who can wait.',
   nothingRecommended: 'No model of the catalogue fits this device. The starter does.',
   nothingRecommendedContext: 'A shorter context may help.',
   fitYes: (backend: string) => `Fits, on ${backend}`,
@@ -80,6 +82,9 @@ export const modelsEn = {
   'fit:webnn-trial': 'Whether WebNN takes it shows at the first load.',
   'fit:software-gpu': 'The adapter is software: it computes on the CPU.',
   'fit:one-thread': 'The page is not isolated: WASM runs on one thread.',
+  'fit:pace': (pace: string) => `On this processor about ${pace} tokens a second are to be expected.`,
+  'fit:slow': (pace: string) =>
+    `It will be slow: on this processor about ${pace} tokens a second are to be expected (a word is 1.3 tokens, and people read 4 words a second). A browser with a GPU that it may use is many times as fast.`,
   'fit:stages': (stages: string) => `Runs in ${stages} stages, each with a memory of its own.`,
   hashPublished: 'Checked against the SHA-256 that was published.',
   hashRecorded: 'No SHA-256 is known beforehand: what the hub gives at the first download is recorded and checked against.',

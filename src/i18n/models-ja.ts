@@ -50,6 +50,8 @@ export const modelsJa: Translation<typeof modelsEn> = {
   useCode: 'コード',
   contextChoiceHint: 'モデルが一度に見る会話の長さです。長いほどメモリーを使います。次の読み込みから有効です。',
   recommended: 'この端末へのおすすめ',
+  slowRecommended: '動きますが、遅くなります',
+  slowRecommendedHint: 'このブラウザーで使えるのはプロセッサーだけで、どの Phi も遅くなります。この端末にはお試し用モデルが向いています。待てる場合だけ、こちらをどうぞ。',
   nothingRecommended: '一覧のモデルはどれもこの端末に収まりません。お試し用モデルは動きます。',
   nothingRecommendedContext: 'コンテキストを短くすると収まることがあります。',
   fitYes: (backend) => `${backend} で動きます`,
@@ -76,6 +78,9 @@ export const modelsJa: Translation<typeof modelsEn> = {
   'fit:webnn-trial': 'WebNN で動くかどうかは最初の読み込みで分かります。',
   'fit:software-gpu': 'ソフトウェアのアダプターで、計算するのは CPU です。',
   'fit:one-thread': 'ページが分離されていないため、WASM は一スレッドで動きます。',
+  'fit:pace': (pace) => `このプロセッサーでは毎秒約 ${pace} トークンの見込みです。`,
+  'fit:slow': (pace) =>
+    `遅くなります。このプロセッサーでは毎秒約 ${pace} トークンの見込みです（人が読む速さは毎秒 5 トークンほどです）。GPU を使えるブラウザーなら何倍も速くなります。`,
   'fit:stages': (stages) => `${stages} 段に分け、それぞれ別のメモリーで動かします。`,
   hashPublished: '公開された SHA-256 と照合します。',
   hashRecorded: '事前に知られた SHA-256 はありません。最初のダウンロードで配布元が示す値を記録し、以後それと照合します。',

@@ -17,6 +17,7 @@ const laptop: DeviceFacts = {
   phone: false,
   ios: false,
   isolated: true,
+  cores: 8,
 };
 
 function viewOf(device: DeviceFacts | null = laptop) {
@@ -97,6 +98,10 @@ describe('reasons', () => {
     ],
     [{ key: 'stages', stages: 2 }, 'Runs in 2 stages, each with a memory of its own.'],
     [{ key: 'gpu-unsure', needs: 9 * GB }, 'Needs 9.0 GB on the GPU, whose memory a page cannot see.'],
+    [
+      { key: 'slow', tokensPerSecond: 1.26 },
+      'It will be slow: on this processor about 1.3 tokens a second are to be expected (a word is 1.3 tokens, and people read 4 words a second). A browser with a GPU that it may use is many times as fast.',
+    ],
     [{ key: 'no-webgpu' }, 'This browser has no WebGPU, or no adapter for it.'],
   ])('%o in words', (reason, text) => {
     expect(reasonText(reason)).toBe(text);

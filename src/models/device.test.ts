@@ -57,7 +57,7 @@ describe('describeDevice', () => {
   const storage = (usage: number | null, quota: number | null): StorageReport => ({ persisted: true, usage, quota, models: [], partial: [], forms: [] });
 
   it('takes what the browser tells, and nothing for the rest', () => {
-    expect(describeDevice(here(UA.windows, { deviceMemory: 16, ml: {} }), null, storage(2, 10), true)).toEqual({
+    expect(describeDevice(here(UA.windows, { deviceMemory: 16, hardwareConcurrency: 12, ml: {} }), null, storage(2, 10), true)).toEqual({
       memoryGiB: 16,
       freeStorageBytes: 8,
       gpu: null,
@@ -65,6 +65,7 @@ describe('describeDevice', () => {
       phone: false,
       ios: false,
       isolated: true,
+      cores: 12,
     });
     expect(describeDevice(here(UA.mac), null, storage(null, 10), false)).toMatchObject({ memoryGiB: null, freeStorageBytes: null, webnn: false });
     expect(describeDevice(here(UA.mac), null, storage(12, 10), false).freeStorageBytes).toBe(0);

@@ -6,6 +6,7 @@ import type { StorageReport } from '../../workers/protocol.ts';
 export interface Surroundings {
   userAgent: string;
   maxTouchPoints: number;
+  hardwareConcurrency?: number;
   deviceMemory?: number;
   userAgentData?: { mobile: boolean };
   gpu?: { requestAdapter(): Promise<Adapter | null> };
@@ -56,5 +57,6 @@ export function describeDevice(here: Surroundings, gpu: GpuFacts | null, storage
     phone: isPhone(here),
     ios: isIos(here),
     isolated,
+    cores: here.hardwareConcurrency ?? 1,
   };
 }

@@ -1,12 +1,13 @@
 import type { ErrorShape } from '../../workers/errors.ts';
 import { PhiError } from '../../workers/errors.ts';
-import type { EngineReport, LoadRequest, ModelManifest, Progress, StorageReport, StoredModel } from '../../workers/protocol.ts';
+import type { EngineReport, FoundModel, LoadRequest, ModelManifest, Place, Progress, StorageReport, StoredModel } from '../../workers/protocol.ts';
 import type { HubModel } from '../../workers/store/hub.ts';
 import type { Engine, JobOptions } from '../engine.ts';
 import type { Settings } from '../settings/settings.svelte.ts';
 import { wasLeftInOrder } from './departure.ts';
 import type { ModelInfo } from './starter.ts';
 import { EngineClaim } from './engine-claim.ts';
+import { Reach } from './reach.ts';
 import { fetchStarter, STARTER_ID, starterUrl } from './starter.ts';
 
 export type ModelPhase =
@@ -28,6 +29,7 @@ export class ModelSession {
   readonly #engine: Engine;
   readonly #settings: Settings;
   readonly #claim: EngineClaim;
+  readonly #reach: Reach;
   #phase = $state.raw<ModelPhase>({ kind: 'checking' });
   #storage = $state.raw<StorageReport | null>(null);
   #starter = $state.raw<ModelInfo | null>(null);
@@ -45,6 +47,7 @@ export class ModelSession {
     this.#claim = claim;
     claim.onLost = () => void this.#giveUp();
     this.#engine = engine;
+    this.#reach = new Reach(engine);
     this.#settings = settings;
     engine.onDeath((error) => void this.#afterDeath(error));
     engine.onRecovery((step) => {
@@ -128,15 +131,14 @@ export class ModelSession {
   download(model: HubModel | ModelManifest): Promise<void> {
     askToPersist();
     return this.#acquire(async (options) => {
-      if ('base' in model) await this.#reach(model.base);
+      await this.#reach.forDownload(model);
       return this.#engine.install(model, options);
     });
   }
 
-  /** A mirror that the person named is let through by the policy of a new worker. */
-  async #reach(base: string): Promise<void> {
-    const { allowHost } = await import('../pwa/hosts.ts');
-    if (await allowHost(base)) this.#engine.terminate(`${base} was allowed, which holds for a new worker`);
+  /** Finds models on the disk or behind an address, and what they are. Nothing is stored. */
+  inspect(place: Place, options: JobOptions): Promise<FoundModel[]> {
+    return this.#reach.inspect(place, options);
   }
 
   /** Gets once more what could not be got: a download goes on where it stopped. */

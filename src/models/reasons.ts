@@ -1,7 +1,7 @@
 import type { Reason, Verdict } from '../../workers/advisor/fit.ts';
 import type { BackendId } from '../../workers/protocol.ts';
 import { i18n, t } from '../i18n/i18n.svelte.ts';
-import { formatBytes, formatNumber } from '../ui/format.ts';
+import { formatBytes, formatNumber, formatRate } from '../ui/format.ts';
 import { BACKENDS } from './backends.ts';
 
 /** Why a model does not fit, or what is to be known where it does, in the language of the page. */
@@ -22,6 +22,9 @@ export function reasonText(reason: Reason): string {
       return t('fit:own-context', formatNumber(reason.tokens, i18n.language));
     case 'stages':
       return t('fit:stages', formatNumber(reason.stages, i18n.language));
+    case 'pace':
+    case 'slow':
+      return t(`fit:${reason.key}`, formatRate(reason.tokensPerSecond, i18n.language));
     case 'no-webgpu':
     case 'no-webnn':
     case 'webnn-trial':

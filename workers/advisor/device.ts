@@ -14,6 +14,8 @@ export interface DeviceFacts {
   ios: boolean;
   /** Cross-origin isolated: WASM runs on several threads. */
   isolated: boolean;
+  /** `navigator.hardwareConcurrency`. */
+  cores: number;
 }
 
 export interface GpuFacts {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { gpuBudget, memoryBudget, WASM_BYTES, type DeviceFacts } from './device.ts';
 import { estimateWasm, estimateWebgpu, estimateWebnn } from './estimate.ts';
-import { assess, type Candidate, type Fit } from './fit.ts';
+import { assess, isSlow, type Candidate, type Fit } from './fit.ts';
 import { INT4, PHI_4, PHI_4_MINI, Q4_K_M, Q8_0, STARTER } from './testing/planned.ts';
 
 const GB = 1e9;
 const GPU = { float16: true, bindingBytes: 2 ** 31 - 1, software: false };
-const laptop: DeviceFacts = { memoryGiB: 16, freeStorageBytes: 100 * GB, gpu: GPU, webnn: false, phone: false, ios: false, isolated: true };
+const laptop: DeviceFacts = { memoryGiB: 16, freeStorageBytes: 100 * GB, gpu: GPU, webnn: false, phone: false, ios: false, isolated: true, cores: 8 };
 const iphone: DeviceFacts = { ...laptop, memoryGiB: null, phone: true, ios: true };
 
 const mini: Candidate = { id: 'mini', shape: PHI_4_MINI, mix: Q4_K_M, bits: 4, sourceBytes: 2_491_874_688 };
@@ -77,7 +77,7 @@ describe('the memory of a tab', () => {
 describe('a model', () => {
   it('that fits says on what, with the made form in what it stores', () => {
     const { verdict, fits, storeBytes } = assess(starter, { ...laptop, gpu: null }, 2048);
-    expect([verdict, fits[0].estimate.backend, fits[0].reasons]).toEqual(['fits', 'wasm', []]);
+    expect([verdict, fits[0].estimate.backend, fits[0].reasons]).toEqual(['fits', 'wasm', [{ key: 'pace', tokensPerSecond: expect.any(Number) as unknown }]]);
     expect(storeBytes).toBe(starter.sourceBytes + fits[0].estimate.weightsBytes);
   });
 
@@ -99,7 +99,7 @@ describe('a model', () => {
 
   it('runs on WASM in stages where the build can cut it and the device has the memory', () => {
     const { verdict, fits } = assess(mini, { ...laptop, gpu: null }, 2048, 8);
-    expect([verdict, on(fits, 'wasm').reasons]).toEqual(['fits', [{ key: 'stages', stages: 2 }]]);
+    expect([verdict, on(fits, 'wasm').reasons]).toEqual(['fits', [expect.objectContaining({ key: 'slow' }), { key: 'stages', stages: 2 }]]);
     expect(assess(mini, { ...laptop, gpu: null, memoryGiB: 4 }, 2048, 8).verdict).toBe('no');
   });
 
@@ -136,7 +136,7 @@ describe('a model', () => {
   it('is unsure on WebNN before it was tried, and says when WASM has one thread', () => {
     const { fits } = assess(starter, { ...laptop, webnn: true, isolated: false }, 2048);
     expect(on(fits, 'webnn')).toMatchObject({ verdict: 'unsure', reasons: [{ key: 'webnn-trial' }] });
-    expect(on(fits, 'wasm')).toMatchObject({ verdict: 'fits', reasons: [{ key: 'one-thread' }] });
+    expect(on(fits, 'wasm')).toMatchObject({ verdict: 'fits', reasons: [{ key: 'pace' }, { key: 'one-thread' }] });
   });
 
   it('for which the store has no room is refused whatever else fits', () => {
@@ -150,5 +150,17 @@ describe('a model', () => {
   it('of 8 bits is kept in 8-bit blocks on a GPU', () => {
     const { fits } = assess({ ...mini, mix: Q8_0, bits: 8 }, laptop, 2048);
     expect(on(fits, 'webgpu').estimate.form).toBe('int8-blocks');
+  });
+
+  it('on the processor alone is told how slow it will be, and a GPU of its own is not judged by that', () => {
+    const twoCores = { ...laptop, gpu: null, cores: 2 };
+    const slow = assess(mini, twoCores, 2048);
+    expect(slow.verdict).toBe('fits');
+    expect(isSlow(slow)).toBe(true);
+    // Measured there: 1.05 (docs/performance.md).
+    expect(slow.fits[0].reasons[0]).toMatchObject({ key: 'slow', tokensPerSecond: expect.closeTo(1.05, 1) as number });
+    expect(isSlow(assess(starter, twoCores, 2048))).toBe(false);
+    expect(isSlow(assess(mini, { ...twoCores, gpu: GPU }, 2048))).toBe(false);
+    expect(isSlow(assess(mini, { ...laptop, gpu: null, isolated: false }, 2048))).toBe(true);
   });
 });

@@ -1,6 +1,7 @@
 /** Whether a model fits a device, backend by backend, and why not. Reasons are keys with figures: the page puts them into words. */
 import { gpuBudget, memoryBudget, WASM_BYTES, type DeviceFacts } from './device.ts';
 import { estimateWasm, estimateWebgpu, estimateWebnn, MAX_WASM_STAGES, type Estimate } from './estimate.ts';
+import { SLOW_TOKENS_PER_SECOND, wasmPace, type Processor } from './pace.ts';
 import type { ModelShape, SourceMix } from './weights.ts';
 
 /** Figures are bytes unless named otherwise. */
@@ -24,6 +25,8 @@ export type Reason =
   | { key: 'webnn-trial' }
   | { key: 'software-gpu' }
   | { key: 'one-thread' }
+  /** On WASM: tokens a second that may be expected. `slow` where a person would wait for every word. */
+  | { key: 'pace' | 'slow'; tokensPerSecond: number }
   | { key: 'stages'; stages: number };
 
 export type Verdict = 'fits' | 'unsure' | 'no';
@@ -65,7 +68,7 @@ export function assess(candidate: Candidate, device: DeviceFacts, slots: number,
   const request = { shape, mix, slots, gpu: device.gpu };
   const fits = [
     judgeWebgpu(estimateWebgpu(request, form), device),
-    judgeWasm(estimateWasm(request, maxStages), device),
+    judgeWasm(estimateWasm(request, maxStages), shape, device),
     judgeWebnn(estimateWebnn(request, form), device),
   ].sort((a, b) => RANK[a.verdict] - RANK[b.verdict] || slowness(a) - slowness(b)) as [Fit, ...Fit[]];
   const reasons: Reason[] = [];
@@ -95,8 +98,16 @@ function slowness({ reasons }: Fit): number {
   return reasons.some(({ key }) => key === 'software-gpu' || key === 'webnn-trial') ? 1 : 0;
 }
 
-function judgeWasm(estimate: Estimate, device: DeviceFacts): Fit {
-  const reasons: Reason[] = [];
+/** Whether it would run, but slower than anyone wants to read. */
+export const isSlow = ({ fits: [best] }: Pick<Assessment, 'fits'>): boolean => best.reasons.some(({ key }) => key === 'slow');
+
+export function paceOnWasm(shape: ModelShape, processor: Processor): Reason {
+  const tokensPerSecond = wasmPace(shape, processor);
+  return { key: tokensPerSecond < SLOW_TOKENS_PER_SECOND ? 'slow' : 'pace', tokensPerSecond };
+}
+
+function judgeWasm(estimate: Estimate, shape: ModelShape, device: DeviceFacts): Fit {
+  const reasons: Reason[] = [paceOnWasm(shape, device)];
   if (estimate.heapBytes > WASM_BYTES) return { estimate, verdict: 'no', reasons: [{ key: 'wasm-limit', needs: estimate.heapBytes, has: WASM_BYTES }] };
   if (estimate.stages > 1) reasons.push({ key: 'stages', stages: estimate.stages });
   if (!device.isolated) reasons.push({ key: 'one-thread' });

@@ -11,6 +11,7 @@ const device: DeviceFacts = {
   phone: false,
   ios: false,
   isolated: true,
+  cores: 8,
 };
 
 const choosable = (id: string, bits: number, more: Partial<Choosable> = {}): Choosable => ({
@@ -60,6 +61,12 @@ describe('recommend', () => {
     const best = recommend([short, four], device, 'chat', 8192);
     expect(best?.candidate.id).toBe('four');
     expect(recommend([short], device, 'chat', 8192)?.reasons).toEqual([{ key: 'own-context', tokens: 4096 }]);
+  });
+
+  it('takes what is not slow before what suits, where only the processor is left', () => {
+    const processor = { ...device, gpu: null };
+    const small = choosable('small', 8, { shape: { ...PHI_4_MINI, layers: 8 }, rank: 9 });
+    expect(recommend([four, small], { ...processor, cores: 4 }, 'chat', 4096)?.candidate.id).toBe('small');
   });
 
   it('takes a published hash, then less memory, between equals', () => {

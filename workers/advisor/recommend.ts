@@ -1,5 +1,5 @@
 import type { DeviceFacts } from './device.ts';
-import { assess, type Assessment, type Candidate } from './fit.ts';
+import { assess, isSlow, type Assessment, type Candidate } from './fit.ts';
 
 export type Use = 'chat' | 'code';
 
@@ -24,12 +24,13 @@ export function suitsOf(bits: number): Use[] {
 const VERDICTS = ['fits', 'unsure', 'no'] as const;
 
 /**
- * Every candidate judged, the best for `use` first: what fits, then what has the context, then what suits the use, then the better model, then the better quantisation,
+ * Every candidate judged, the best for `use` first: what fits, then what is not slow, then what has the context, then what suits the use, then the better model, then the better quantisation,
  * then what is proved by a published hash, then what needs less memory.
  */
 export function rankAll<C extends Choosable>(candidates: readonly C[], device: DeviceFacts, use: Use, slots: number): (Assessment & { candidate: C })[] {
   const keys = ({ candidate, verdict, fits }: Assessment & { candidate: C }) => [
     VERDICTS.indexOf(verdict),
+    isSlow({ fits }) ? 1 : 0,
     candidate.shape.context < slots ? 1 : 0,
     candidate.suits.includes(use) ? 0 : 1,
     candidate.rank,

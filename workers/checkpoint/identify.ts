@@ -61,7 +61,9 @@ async function look({ root, model, files }: Candidate, open: boolean): Promise<F
   const found = { format: model.format, name, root, paths, bytes, what: null, error: null };
   if (!open) return found;
   try {
-    return { ...found, what: describeCheckpoint(await openCheckpoint(files)) };
+    const checkpoint = await openCheckpoint(files);
+    const { layers, hidden, heads, kvHeads, headDim, intermediate, vocab, context } = checkpoint.config;
+    return { ...found, what: describeCheckpoint(checkpoint), shape: { layers, hidden, heads, kvHeads, headDim, intermediate, vocab, context } };
   } catch (cause) {
     return { ...found, error: PhiError.from(cause, 'bad-model').toShape() };
   }

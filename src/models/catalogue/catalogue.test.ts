@@ -159,6 +159,7 @@ describe('what is recommended', () => {
     phone: false,
     ios: false,
     isolated: true,
+    cores: 8,
   };
 
   it('is Phi-4-mini: in 4 bits for chat, in 8 for code, with published hashes', () => {

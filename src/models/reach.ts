@@ -1,0 +1,50 @@
+/** Servers that a person named, let through by the policy of the workers that are to ask them (pwa/hosts.ts). */
+import type { FoundModel, ModelManifest, Place } from '../../workers/protocol.ts';
+import { parseAddress } from '../../workers/store/address.ts';
+import type { HubModel } from '../../workers/store/hub.ts';
+import type { Engine, JobOptions } from '../engine.ts';
+
+/** Rejects with what keeps a server out of reach; resolves with whether a worker that runs does not know yet that it may. */
+type Allow = (address: string) => Promise<boolean>;
+
+const allowHost: Allow = async (address) => (await import('../pwa/hosts.ts')).allowHost(address);
+
+/** Where the bytes of a model come from, besides this page's own server. */
+function serversOf(model: HubModel | ModelManifest): string[] {
+  if ('base' in model) return [model.base];
+  const urls = model.files.flatMap(({ shards }) => shards.map(({ url }) => url)).filter((url) => /^https?:/i.test(url));
+  return [...new Set(urls.map((url) => new URL(url).origin))];
+}
+
+export class Reach {
+  readonly #engine: Engine;
+  readonly #allow: Allow;
+  /** A server was allowed that the engine's worker, which keeps the policy it was started with, may not know. */
+  #stale = false;
+
+  constructor(engine: Engine, allow: Allow = allowHost) {
+    this.#engine = engine;
+    this.#allow = allow;
+  }
+
+  /** Before a download: the engine's worker is started again if it has to be, which unloads the model. */
+  async forDownload(model: HubModel | ModelManifest): Promise<void> {
+    for (const server of serversOf(model)) this.#stale = (await this.#allow(server)) || this.#stale;
+    if (this.#stale) this.#engine.terminate('a server was allowed, which holds for a new worker');
+    this.#stale = false;
+  }
+
+  /** What lies at a place. An address is looked at by a worker of its own: its policy knows the server, and a loaded model stays. */
+  async inspect(place: Place, options: JobOptions): Promise<FoundModel[]> {
+    if ('files' in place) return this.#engine.inspect(place, options);
+    const address = parseAddress(place.address, place.hub);
+    const server = address.kind === 'file' ? address.url : address.base;
+    this.#stale = (await this.#allow(server)) || this.#stale;
+    const visitor = this.#engine.another();
+    try {
+      return await visitor.inspect(place, options);
+    } finally {
+      visitor.terminate('it has looked', 'cancelled');
+    }
+  }
+}

@@ -1,0 +1,28 @@
+/** How fast a model may be expected to write on WASM, before anything of it is downloaded. Of GPUs nothing is said: their speeds differ by a hundred. */
+import { wasmWeightBytes, type ModelShape } from './weights.ts';
+
+/**
+ * Bytes of int8 weights that one core gets through in a second. Every token reads all of them, so this is what its time goes by, whatever the model: on two cores of a
+ * server the starter's 135 MB gave 28 to 37 tok/s and the 3.8 GB of a Phi-4-mini 1.05, which is 4 GB/s on both (docs/performance.md).
+ */
+const BYTES_PER_SECOND = 2.4e9;
+/** Two cores did not give twice the speed of one; of more nothing was measured. */
+const SCALING = 0.75;
+const MOST_CORES = 8;
+
+/** Below this a reply is slower than a person reads by far: a page says so before it offers gigabytes. */
+export const SLOW_TOKENS_PER_SECOND = 3;
+
+export interface Processor {
+  /** `navigator.hardwareConcurrency`. */
+  cores: number;
+  /** Cross-origin isolated: WASM runs on several threads. */
+  isolated: boolean;
+}
+
+/** Tokens a second, in decode with a short context, of the int8 form. */
+export function wasmPace(shape: ModelShape, { cores, isolated }: Processor): number {
+  const { all, embedding } = wasmWeightBytes(shape, 'int8');
+  const threads = isolated ? Math.min(Math.max(cores, 1), MOST_CORES) : 1;
+  return (BYTES_PER_SECOND * threads ** SCALING) / (all - embedding);
+}
