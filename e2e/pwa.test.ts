@@ -1,4 +1,5 @@
 /** The app as something that is installed: without a network, on a bare host, through an update, and after the browser cleared up. */
+import { readFileSync } from 'node:fs';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -24,6 +25,7 @@ import {
 import type { Session } from './browser.ts';
 import { chooseBackends, measured, openCompare, runComparison } from './compare-page.ts';
 import { FaultServer } from './faults/server.ts';
+import { needFixture } from './fixtures.ts';
 import { fullChromium } from './full-chromium.ts';
 
 /** So many that they last for seconds on any machine. */
@@ -226,8 +228,26 @@ describe('a server that a person names', () => {
     expect(await page.evaluate(reach, mirror.origin)).toBe('refused');
     await page.goto(`${server.url}#/settings`);
     await page.getByRole('button', { name: `Remove ${mirror.origin}` }).waitFor();
-    await mirror.stop();
-    expectClean(session, [REFUSED, /404/]);
+
+    // Another one, by the address of a file: looked at, downloaded, and it answers.
+    const other = await new FaultServer().start();
+    other.exposed = '*';
+    other.files.set('/own/tiny.gguf', { bytes: readFileSync(needFixture('phi/phi4-mini/gguf/q8_0.gguf')) });
+    await page.goto(`${server.url}#/models`);
+    await page.getByRole('textbox', { name: 'Or an address' }).fill(`${other.origin}/own/tiny.gguf`);
+    await page.getByRole('button', { name: 'Look', exact: true }).click();
+    await page
+      .getByRole('article', { name: 'tiny.gguf' })
+      .getByRole('button', { name: /^Download/ })
+      .click();
+    await page.getByRole('article', { name: 'tiny.gguf' }).getByText('Loaded', { exact: true }).waitFor({ timeout: PATIENCE_MS });
+    // A third, which lets no other page read: said so, with what to do.
+    other.exposed = null;
+    await page.getByRole('textbox', { name: 'Or an address' }).fill(`${other.origin}/own/tiny.gguf`);
+    await page.getByRole('button', { name: 'Look', exact: true }).click();
+    await page.getByRole('alert').filter({ hasText: 'Access-Control-Allow-Origin' }).waitFor({ timeout: PATIENCE_MS });
+    await Promise.all([mirror.stop(), other.stop()]);
+    expectClean(session, [REFUSED, /404/, /CORS|ERR_FAILED/]);
   });
 });
 

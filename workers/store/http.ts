@@ -102,6 +102,14 @@ async function* readChunks(net: Net, hangUp: AbortController, body: ReadableStre
   }
 }
 
+/** A page is not told why another origin cannot be read: the two reasons that there are. */
+function explain(cause: unknown, url: string, net: Net): never {
+  const { origin } = new URL(url);
+  if (!(cause instanceof TypeError) || origin === net.origin) throw cause;
+  const message = `${cause.message}: ${origin} cannot be reached, or does not let this page read it (its server must send Access-Control-Allow-Origin, and allow the header Range)`;
+  throw new TypeError(message, { cause });
+}
+
 /**
  * Asks for a range, or for the whole URL with `range` null. Throws a Fault, or a PhiError where asking again cannot help.
  * @param ifRange ETag that the range must belong to; the server sends the whole file when it has another one
@@ -115,7 +123,11 @@ export async function ask(net: Net, url: string, range: Range | null, ifRange: s
   try {
     // no-store: the HTTP cache would hold a second copy of the model, and hand a damaged answer out again.
     const init: RequestInit = { headers, cache: 'no-store', referrerPolicy: 'no-referrer', signal: AbortSignal.any([signal, hangUp.signal]) };
-    const response = await awaiting(net, hangUp, net.fetch(url, init));
+    const response = await awaiting(
+      net,
+      hangUp,
+      net.fetch(url, init).catch((cause: unknown) => explain(cause, url, net)),
+    );
     checkStatus(response, url);
     checkLength(response, range, wholeBytes, net);
     const etag = response.headers.get('ETag');
