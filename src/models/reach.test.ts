@@ -18,8 +18,8 @@ const manifest = (url: string): ModelManifest => ({
       path: 'tiny.gguf',
       bytes: 2,
       shards: [
-        { url, offset: 0, bytes: 1 },
-        { url, offset: 1, bytes: 1 },
+        { url, offset: 0, bytes: 1, wholeUrl: false },
+        { url, offset: 1, bytes: 1, wholeUrl: false },
       ],
     },
   ],
