@@ -30,15 +30,18 @@ const TRUSTED_TYPES = ["require-trusted-types-for 'script'", "trusted-types svel
 /** What nothing here uses is off, so that no injected code could use it either. */
 const PERMISSIONS = ['camera', 'microphone', 'geolocation', 'display-capture', 'midi', 'payment', 'usb', 'serial', 'hid', 'publickey-credentials-get'];
 
-/** The worker that times servers on this machine (compare page): it reaches loopback and nothing else, and nothing else reaches loopback. */
+/** The worker that times servers on this machine (compare page): it reaches loopback and what a person allowed it besides, and nothing else reaches loopback. */
 const NATIVE_WORKER = /(?:^|\/)native\.worker[^/]*\.m?js$/;
+
+/** Whether the script at `path` is that worker: what is allowed to it is allowed to no other, and the other way round. */
+export const isCompareWorker = (path: string): boolean => NATIVE_WORKER.test(path);
 /** Any port: each server has its own, and people change them. A source list cannot name `[::1]` (CSP3, host-part). */
 const LOOPBACK: readonly string[] = ['http://127.0.0.1:*', 'http://localhost:*'];
 
 /**
  * Content-Security-Policy for one path of the app. A worker obeys the policy of its own response: only workers may compile
  * WebAssembly, call `new Function` (the jspi glue does) and reach the hub; the page may none of it.
- * @param allowedHosts origins that a person has allowed besides; for the engine's workers only
+ * @param allowedHosts origins that a person has allowed this path besides; for workers only
  */
 export function contentSecurityPolicy(path: string, allowedHosts: readonly string[] = []): string {
   return [...directives(path, allowedHosts), "frame-ancestors 'none'"].join('; ');
@@ -48,9 +51,9 @@ export function contentSecurityPolicy(path: string, allowedHosts: readonly strin
 export const metaPolicy = (): string => directives('', []).join('; ');
 
 function directives(path: string, allowedHosts: readonly string[]): string[] {
-  const native = NATIVE_WORKER.test(path);
+  const native = isCompareWorker(path);
   const worker = isWorkerScript(path) && !native;
-  const connect = native ? LOOPBACK : ["'self'", ...(worker ? [...MODEL_HOSTS, ...allowedHosts] : [])];
+  const connect = native ? [...LOOPBACK, ...allowedHosts] : ["'self'", ...(worker ? [...MODEL_HOSTS, ...allowedHosts] : [])];
   return [
     "default-src 'none'",
     `script-src 'self'${worker ? " 'wasm-unsafe-eval' 'unsafe-eval'" : ''}`,

@@ -2,7 +2,7 @@
  * Entry of the service worker: the app offline, with the headers that it needs on any host, one version at a time. It answers for the
  * app's own files only; models and other origins pass by.
  */
-import { isWorkerScript } from './headers.ts';
+import { isCompareWorker, isWorkerScript } from './headers.ts';
 import { allowedHosts } from './offline/allowed-hosts.ts';
 import { AppCache, withHeaders } from './offline/app-cache.ts';
 import type { AppFile, AppFiles, OfflineState, ToServiceWorker } from './offline/protocol.ts';
@@ -48,11 +48,11 @@ async function answer(event: FetchEvent, file: AppFile): Promise<Response> {
   }
 }
 
-/** What people allow changes while the file stays: it is added when the engine's worker starts. */
+/** What people allow changes while the file stays: it is added when a worker starts. */
 async function withAllowedHosts(response: Response, path: string): Promise<Response> {
   if (!isWorkerScript(path)) return response;
   // A database that fails allows nothing.
-  const hosts = await allowedHosts().catch(() => []);
+  const hosts = await allowedHosts(isCompareWorker(path) ? 'compare' : 'models').catch(() => []);
   return hosts.length === 0 ? response : withHeaders(response, path, hosts);
 }
 

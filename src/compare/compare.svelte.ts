@@ -1,11 +1,12 @@
 /** State of the compare screen. It lives as long as the page, so that results survive a look at another screen. */
 import { PhiError, type ErrorShape } from '../../workers/errors.ts';
 import type { ModelSession } from '../models/model-session.svelte.ts';
+import { allowHost } from '../pwa/hosts.ts';
 import type { RowProgress } from './measure.ts';
 import { customMeasures, entries, estimateRow, KINDS, SETTINGS, type Entry, type Measures, type RowId, type Setting } from './plan.ts';
 import type { CompareResult } from './result.ts';
 import { compare, type ServerEntry } from './run.ts';
-import { checkAddress, keepServers, PRESETS, readServers, type ServerSettings } from './servers.ts';
+import { checkAddress, isElsewhere, keepServers, PRESETS, readServers, type ServerSettings } from './servers.ts';
 
 export interface Running {
   labels: string[];
@@ -80,6 +81,7 @@ export class Compare {
     this.#problem = null;
     try {
       const servers = this.servers.map(toEntry);
+      await Promise.all(servers.filter(({ address }) => isElsewhere(address)).map(({ address }) => allowHost('compare', address)));
       keepServers(this.servers);
       const own = this.entries;
       const labels = [...own.map(({ label, target }) => (target.form === 'auto' ? label : `${label}, ${target.form}`)), ...servers.map(({ label }) => label)];
@@ -129,7 +131,7 @@ export class Compare {
   }
 }
 
-function toEntry({ kind, address, model }: ServerSettings): ServerEntry {
+function toEntry({ kind, address, model, allowed }: ServerSettings): ServerEntry {
   if (model.trim() === '') throw new PhiError('bad-request', `${PRESETS[kind].name}: the name of a model is missing.`);
-  return { label: PRESETS[kind].name, address: checkAddress(address), model: model.trim() };
+  return { label: PRESETS[kind].name, address: checkAddress(address, allowed), model: model.trim() };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkAddress, PRESETS } from './servers.ts';
+import { checkAddress, isElsewhere, PRESETS } from './servers.ts';
 
 describe('checkAddress', () => {
   it('takes every preset, and drops a slash at the end', () => {
@@ -18,6 +18,15 @@ describe('checkAddress', () => {
     'javascript:alert(1)',
   ])('refuses what is not on this machine: %s', (address) => {
     expect(() => checkAddress(address)).toThrow(/on this machine/);
+  });
+
+  it('takes another machine’s where it is allowed, and knows which are', () => {
+    expect(checkAddress('http://192.168.0.7:8080/v1/', true)).toBe('http://192.168.0.7:8080/v1');
+    expect(checkAddress('https://lab.example/v1', true)).toBe('https://lab.example/v1');
+    expect(() => checkAddress('file:///etc/passwd', true)).toThrow(/on this machine/);
+    expect(() => checkAddress('https://me:secret@lab.example/v1', true)).toThrow(/password/);
+    const elsewhere = ['http://192.168.0.7:8080/v1', 'https://127.0.0.1/v1', ' https://lab.example'];
+    expect([...elsewhere, ...Object.values(PRESETS).map(({ address }) => address), '', 'lab', 'file:///x'].filter(isElsewhere)).toEqual(elsewhere);
   });
 
   it('refuses passwords and what is no address', () => {

@@ -25,20 +25,32 @@ export interface ServerSettings {
   kind: ServerKind;
   address: string;
   model: string;
+  /** For a server that is not on this machine: the person agrees that the comparison reaches it. */
+  allowed?: boolean;
 }
 
 const LOOPBACK = ['127.0.0.1', 'localhost'];
 
-/** The address without a slash at the end. Throws `bad-request` for what is none, and for every host but this machine. */
-export function checkAddress(address: string): string {
+/** Whether the address is one of another machine, which has to be allowed. What is no address is of none. */
+export function isElsewhere(address: string): boolean {
+  const url = URL.canParse(address.trim()) ? new URL(address.trim()) : null;
+  return url !== null && /^https?:$/.test(url.protocol) && (url.protocol !== 'http:' || !LOOPBACK.includes(url.hostname));
+}
+
+/** The address without a slash at the end. Throws `bad-request` for what is none, and for every host but this machine unless it is `allowed`. */
+export function checkAddress(address: string, allowed = false): string {
   let url: URL;
   try {
     url = new URL(address.trim());
   } catch {
     throw new PhiError('bad-request', `"${address}" is no address. It looks like http://127.0.0.1:8080/v1.`);
   }
-  if (url.protocol !== 'http:' || !LOOPBACK.includes(url.hostname)) {
-    throw new PhiError('bad-request', `${address}: only servers on this machine can be asked, by http://127.0.0.1 or http://localhost.`);
+  const here = url.protocol === 'http:' && LOOPBACK.includes(url.hostname);
+  if (!here && !(allowed && /^https?:$/.test(url.protocol))) {
+    throw new PhiError(
+      'bad-request',
+      `${address}: without leave only servers on this machine are asked, by http://127.0.0.1 or http://localhost. Allow this one first.`,
+    );
   }
   if (url.username || url.password || url.search || url.hash) {
     throw new PhiError('bad-request', `${address}: an address without a password, "?" and "#" is needed.`);
@@ -48,7 +60,14 @@ export function checkAddress(address: string): string {
 
 const STORAGE_KEY = 'phi-compare-servers';
 const ServersSchema = v.pipe(
-  v.array(v.object({ kind: v.picklist(SERVER_KINDS), address: v.pipe(v.string(), v.maxLength(300)), model: v.pipe(v.string(), v.maxLength(200)) })),
+  v.array(
+    v.object({
+      kind: v.picklist(SERVER_KINDS),
+      address: v.pipe(v.string(), v.maxLength(300)),
+      model: v.pipe(v.string(), v.maxLength(200)),
+      allowed: v.optional(v.boolean()),
+    }),
+  ),
   v.maxLength(8),
 );
 

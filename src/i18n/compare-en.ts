@@ -45,6 +45,7 @@ export const compareEn = {
   'server:foundry':
     'Foundry Local chooses its port: foundry service status shows it. Where it does not answer pages, put a proxy in front that adds Access-Control-Allow-Origin.',
   'server:other': 'The server must allow this page’s address in Access-Control-Allow-Origin, and Content-Type in Access-Control-Allow-Headers.',
+  compareAllow: (origin: string) => `${origin} is not on this machine: let the comparison send it the prompts. (A page on https reaches only https.)`,
   compareThisPage: (origin: string) => `This page’s address is ${origin}.`,
 
   compareRunning: (row: string, at: number, count: number) => `${row} (${at} of ${count})`,

@@ -46,6 +46,8 @@ export const compareJa: Translation<typeof compareEn> = {
   'server:foundry':
     'Foundry Local のポートは自動で決まります（foundry service status で確認）。ページに応答しない場合は、Access-Control-Allow-Origin を付けるプロキシを前に置いてください。',
   'server:other': 'サーバーの Access-Control-Allow-Origin にこのページのアドレスを、Access-Control-Allow-Headers に Content-Type を許可してください。',
+  compareAllow: (origin) =>
+    `${origin} はこのパソコンのサーバーではありません。比較用のプロンプトを送ることを許可します。（https のページから接続できるのは https だけです）`,
   compareThisPage: (origin) => `このページのアドレスは ${origin} です。`,
 
   compareRunning: (row, at, count) => `${row}（${count} 行中 ${at} 行目）`,

@@ -294,7 +294,9 @@ export const en = {
   threadsLost: (cores: string) =>
     `One thread only: the page is not cross-origin isolated, so replies on WASM do not use the ${cores} cores of this processor and are several times slower. A host that sends the headers, or a service worker, mends it.`,
   allowedServers: 'Servers that you allowed',
-  allowedServersHint: 'The engine may reach these besides the model hub. Removed, one is out of reach after the next reload.',
+  allowedServersHint: 'These may be reached besides the model hub and this machine. Removed, one is out of reach after the next reload.',
+  'allowedFor:models': 'for models',
+  'allowedFor:compare': 'for comparisons',
   removeServer: (origin: string) => `Remove ${origin}`,
   evicted:
     'The model that was stored here is gone: the browser cleared it, or its storage was deleted. Your chats are kept. Download the model again to go on.',

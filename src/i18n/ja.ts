@@ -287,7 +287,9 @@ export const ja: Catalogue = {
   threadsLost: (cores: string) =>
     `1 スレッドのみです。ページがクロスオリジン分離されていないため、WASM での返信はプロセッサの ${cores} コアを使えず、数倍遅くなります。ヘッダーを送るホストか Service Worker で直ります。`,
   allowedServers: '許可したサーバー',
-  allowedServersHint: 'モデルハブのほかに、エンジンが接続できるサーバーです。削除すると、次の再読み込みから接続できなくなります。',
+  allowedServersHint: 'モデルハブとこのパソコンのほかに接続できるサーバーです。削除すると、次の再読み込みから接続できなくなります。',
+  'allowedFor:models': 'モデル用',
+  'allowedFor:compare': '比較用',
   removeServer: (origin: string) => `${origin} を削除`,
   evicted:
     '保存されていたモデルがなくなりました。ブラウザが消去したか、ストレージが削除されました。チャットは残っています。続けるには、モデルをもう一度ダウンロードしてください。',

@@ -55,7 +55,8 @@ export const modelsEn = {
   contextChoiceHint: 'How much of a conversation the model sees at once. More takes more memory. Kept for the next load.',
   recommended: 'Recommended for this device',
   slowRecommended: 'It runs here, but slowly',
-  slowRecommendedHint: 'This browser offers a model nothing but the processor, which is slow with any Phi. The starter is the model for this device; this one is for those who can wait.',
+  slowRecommendedHint:
+    'This browser offers a model nothing but the processor, which is slow with any Phi. The starter is the model for this device; this one is for those who can wait.',
   nothingRecommended: 'No model of the catalogue fits this device. The starter does.',
   nothingRecommendedContext: 'A shorter context may help.',
   fitYes: (backend: string) => `Fits, on ${backend}`,

@@ -51,7 +51,8 @@ export const modelsJa: Translation<typeof modelsEn> = {
   contextChoiceHint: 'モデルが一度に見る会話の長さです。長いほどメモリーを使います。次の読み込みから有効です。',
   recommended: 'この端末へのおすすめ',
   slowRecommended: '動きますが、遅くなります',
-  slowRecommendedHint: 'このブラウザーで使えるのはプロセッサーだけで、どの Phi も遅くなります。この端末にはお試し用モデルが向いています。待てる場合だけ、こちらをどうぞ。',
+  slowRecommendedHint:
+    'このブラウザーで使えるのはプロセッサーだけで、どの Phi も遅くなります。この端末にはお試し用モデルが向いています。待てる場合だけ、こちらをどうぞ。',
   nothingRecommended: '一覧のモデルはどれもこの端末に収まりません。お試し用モデルは動きます。',
   nothingRecommendedContext: 'コンテキストを短くすると収まることがあります。',
   fitYes: (backend) => `${backend} で動きます`,

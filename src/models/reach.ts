@@ -7,7 +7,7 @@ import type { Engine, JobOptions } from '../engine.ts';
 /** Rejects with what keeps a server out of reach; resolves with whether a worker that runs does not know yet that it may. */
 type Allow = (address: string) => Promise<boolean>;
 
-const allowHost: Allow = async (address) => (await import('../pwa/hosts.ts')).allowHost(address);
+const allowHost: Allow = async (address) => (await import('../pwa/hosts.ts')).allowHost('models', address);
 
 /** Where the bytes of a model come from, besides this page's own server. */
 function serversOf(model: HubModel | ModelManifest): string[] {

@@ -1,12 +1,15 @@
-/** Servers that the engine may reach because the person named them; see workers/offline/allowed-hosts.ts. */
+/** Servers that a worker may reach because the person named them; see workers/offline/allowed-hosts.ts. */
 import { PhiError } from '../../workers/errors.ts';
 import { CSP, MODEL_HOSTS } from '../../workers/headers.ts';
-import { addAllowedHost, originOf } from '../../workers/offline/allowed-hosts.ts';
+import { addAllowedHost, originOf, type Purpose } from '../../workers/offline/allowed-hosts.ts';
 import engineUrl from '../../workers/engine.worker.ts?worker&url';
+import compareUrl from '../../workers/native.worker.ts?worker&url';
 
-/** What the engine's worker may connect to if it is started now; null: no policy is served, everything. */
-async function connectSources(): Promise<string[] | null> {
-  const { headers } = await fetch(engineUrl);
+const WORKERS: Readonly<Record<Purpose, string>> = { models: engineUrl, compare: compareUrl };
+
+/** What a worker may connect to if it is started now; null: no policy is served, everything. */
+async function connectSources(purpose: Purpose): Promise<string[] | null> {
+  const { headers } = await fetch(WORKERS[purpose]);
   const policy = headers.get(CSP);
   if (policy === null) return null;
   return policy.split(';').flatMap((directive) => {
@@ -22,27 +25,25 @@ function covers(source: string, origin: string): boolean {
   return scheme && domain ? origin.startsWith(scheme) && origin.endsWith(`.${domain}`) : source === origin;
 }
 
-/** Whether the engine may reach the server at `address`. Rejects with `bad-request` when it is no http(s) address. */
-export async function isHostAllowed(address: string): Promise<boolean> {
-  const origin = originOf(address);
-  if (MODEL_HOSTS.some((source) => covers(source, origin))) return true;
-  const sources = await connectSources();
+async function isAllowed(purpose: Purpose, origin: string): Promise<boolean> {
+  if (purpose === 'models' && MODEL_HOSTS.some((source) => covers(source, origin))) return true;
+  const sources = await connectSources(purpose);
   return sources === null || sources.some((source) => covers(source, origin));
 }
 
 /**
- * Lets the engine reach the server at `address`. A worker keeps the policy that it was started with.
+ * Lets the worker reach the server at `address`. A worker keeps the policy that it was started with.
  * @returns whether a worker that runs has to be started again
  * Rejects with `bad-request` (no http(s) address) or `network`: without a service worker the policy is the server's alone.
  */
-export async function allowHost(address: string): Promise<boolean> {
+export async function allowHost(purpose: Purpose, address: string): Promise<boolean> {
   const origin = originOf(address);
-  if (await isHostAllowed(origin)) return false;
-  await addAllowedHost(origin);
-  if (await isHostAllowed(origin)) return true;
+  if (await isAllowed(purpose, origin)) return false;
+  await addAllowedHost(purpose, origin);
+  if (await isAllowed(purpose, origin)) return true;
   throw new PhiError(
     'network',
-    `${origin} cannot be reached from here: the page's security policy names the servers that the engine may use, and only a service worker can add one. This browser has none for this page (a private window, or a first visit that was not loaded whole). Reload the page, or open it in a normal window.`,
+    `${origin} cannot be reached from here: the page's security policy names the servers that it may use, and only a service worker can add one. This browser has none for this page (a private window, or a first visit that was not loaded whole). Reload the page, or open it in a normal window.`,
     { origin },
   );
 }

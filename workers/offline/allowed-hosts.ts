@@ -1,11 +1,18 @@
 /**
- * Servers that a person has allowed the engine to reach, besides the catalogue's: a mirror, a server on this machine. In IndexedDB, where
- * both the page and the service worker can read them; the service worker puts them into the policy of the engine's worker.
+ * Servers that a person has allowed, besides the catalogue's and this machine's: in IndexedDB, where both the page and the service worker can read them; the service
+ * worker puts them into the policy of the worker that may reach them.
  */
 import { PhiError } from '../errors.ts';
 import { Table } from '../store/database.ts';
 
-const table = new Table<{ since: number }>('phi-allowed-hosts');
+/** What a server is allowed for: models come from it, to the engine; or the comparison sends it prompts. */
+export type Purpose = 'models' | 'compare';
+export const PURPOSES: readonly Purpose[] = ['models', 'compare'];
+
+const TABLES: Readonly<Record<Purpose, Table<{ since: number }>>> = {
+  models: new Table('phi-allowed-hosts'),
+  compare: new Table('phi-allowed-compare-hosts'),
+};
 
 /** The origin of an http(s) address, as a policy spells it. Throws `bad-request` for anything else. */
 export function originOf(address: string): string {
@@ -15,15 +22,15 @@ export function originOf(address: string): string {
 }
 
 /** Origins, in alphabetical order. What another program wrote there in a form that is no origin is left out. */
-export async function allowedHosts(): Promise<string[]> {
-  const entries = await table.entries();
+export async function allowedHosts(purpose: Purpose): Promise<string[]> {
+  const entries = await TABLES[purpose].entries();
   return entries.map(([origin]) => origin).filter((origin) => URL.canParse(origin) && new URL(origin).origin === origin);
 }
 
-export async function addAllowedHost(origin: string): Promise<void> {
-  await table.set(originOf(origin), { since: Date.now() });
+export async function addAllowedHost(purpose: Purpose, origin: string): Promise<void> {
+  await TABLES[purpose].set(originOf(origin), { since: Date.now() });
 }
 
-export async function removeAllowedHost(origin: string): Promise<void> {
-  await table.delete([origin]);
+export async function removeAllowedHost(purpose: Purpose, origin: string): Promise<void> {
+  await TABLES[purpose].delete([origin]);
 }
