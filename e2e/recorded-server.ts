@@ -55,7 +55,7 @@ export async function startRecordedServer(): Promise<RecordedServer> {
   const server = createServer((request, response) => {
     answer(request, response).catch(() => response.destroy()); // the page went away in the middle
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve));
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('The recorded server has no port.');
   return Object.assign(state, {
