@@ -21,14 +21,14 @@ async function judge(host: EngineHost, reference: string, prompts: number[] | nu
   const { backend, form, device, contextLength, tolerance } = options;
   const engine = await host.open(await selectModel(model), { backend, form, device, contextLength });
   const problems: string[] = [];
-  const equal: number[] = [];
+  const equal: string[] = [];
   let largest = 0;
-  for (const [index, one] of parseExpected(await readFile(reference, 'utf8')).cases!.entries()) {
+  for (const [index, one] of parseExpected(await readFile(reference, 'utf8')).cases.entries()) {
     if (prompts && !prompts.includes(one.input_ids.length)) continue;
     // Every position's best token is a matter of rounding where two are close; the logits and the tokens themselves are held to the tolerance.
     const report = await checkCase(engine, { ...one, argmax_all: undefined }, index, tolerance);
     largest = Math.max(largest, report.logits!.largest);
-    equal.push(report.greedy!.equal);
+    equal.push(`${report.greedy!.equal}`);
     problems.push(...report.problems.map((problem) => `${one.input_ids.length} tokens: ${problem}`));
   }
   return { line: `${engine.report.form} on ${engine.report.device}, ${largest.toFixed(4)}, ${equal.join(' ')}`, problems };
