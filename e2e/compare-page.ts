@@ -34,8 +34,14 @@ export async function runComparison(page: Page): Promise<CompareResult> {
   return downloadResult(page);
 }
 
-/** While something is measured, the page offers no run. */
-const stopped = (page: Page) => page.getByRole('button', { name: /^Run/ }).waitFor({ timeout: PATIENCE_MS });
+/** While something is measured, the page offers no run. Rejects with what the page shows when that does not end. */
+async function stopped(page: Page): Promise<void> {
+  try {
+    await page.getByRole('button', { name: /^Run/ }).waitFor({ timeout: PATIENCE_MS });
+  } catch (cause) {
+    throw new Error(`The comparison did not end. The page shows: ${(await page.locator('main').innerText()).slice(0, 500)}`, { cause });
+  }
+}
 
 export async function downloadResult(page: Page): Promise<CompareResult> {
   const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'JSON', exact: true }).click()]);

@@ -106,7 +106,6 @@ export async function measureRow(entry: Entry, job: RowJob): Promise<MeasuredRow
       (prompt, tokens, onPiece) => api.reply(prompt, tokens, callback(onPiece)),
       (done, total, warmUp) => onProgress({ phase: warmUp ? 'warm-up' : 'measure', share: 0.15 + (0.75 * done) / total }),
     );
-    onProgress({ phase: 'agreement', share: 0.9 });
     const scores = await score(api, job);
     const speeds = speedFigures(
       rounds,
@@ -122,11 +121,16 @@ async function open(api: Remote<CompareApi>, { target }: Entry, { model, context
   return api.open(model.id, target, contextLength, onPrepare);
 }
 
-async function score(api: Remote<CompareApi>, { sequences, model, gaps }: RowJob): Promise<RowScores> {
+async function score(api: Remote<CompareApi>, { sequences, model, gaps, onProgress }: RowJob): Promise<RowScores> {
+  const step = (done: number) => onProgress({ phase: 'agreement', share: 0.9 + (0.1 * done) / (1 + sequences.length) });
+  step(0);
   const text = await api.score({ ids: model.facts.textIds, from: 0, gaps });
   if (!text.logprobs.every(Number.isFinite)) throw new PhiError('backend', 'It computes numbers that are none (NaN or infinite): its speed means nothing.');
   const scored = [];
-  for (const { ids, from } of sequences) scored.push(await api.score({ ids, from, gaps: false }));
+  for (const [i, { ids, from }] of sequences.entries()) {
+    step(1 + i);
+    scored.push(await api.score({ ids, from, gaps: false }));
+  }
   return { text, sequences: scored };
 }
 

@@ -4,9 +4,10 @@ import { PhiError } from '../../workers/errors.ts';
 import { agreementWith, mostPrecise, referenceOf, type Reference } from './agreement.ts';
 import { describeMachine } from './machine.ts';
 import { measureRow, speedFigures, timeRounds, type MeasuredRow, type RowJob, type RowProgress } from './measure.ts';
-import { fitLengths, headlineLength, shuffle, type Entry, type Measures, type Setting } from './plan.ts';
+import { estimateRow, fitLengths, headlineLength, shuffle, type Entry, type Measures, type Setting } from './plan.ts';
 import { recordedReference } from './references.ts';
 import { FORMAT, VERSION, type Absent, type CompareResult, type Measured, type Row } from './result.ts';
+import { unlessSilent } from './silence.ts';
 import { callback, withCompareWorker, withNativeWorker } from './threads.ts';
 
 export interface ServerEntry extends NativeServer {
@@ -89,11 +90,18 @@ export async function compare(request: CompareRequest, observer: Observer): Prom
     onProgress: () => undefined,
   };
   for (const step of order) {
-    const onProgress = (progress: RowProgress) => observer.onRow(steps.indexOf(step), progress);
+    const show = (progress: RowProgress) => observer.onRow(steps.indexOf(step), progress);
+    const seconds = estimateRow('entry' in step ? step.entry.id : 'native', request.model.bytes, measures);
     try {
-      if ('entry' in step) {
-        scored.set(step, await measureRow(step.entry, { ...job, onProgress }));
-      } else rows.set(step, await measureServer(step.server, { ...job, onProgress }));
+      await unlessSilent(seconds, signal, async (rowSignal, heard) => {
+        const onProgress = (progress: RowProgress) => {
+          heard();
+          show(progress);
+        };
+        const row = { ...job, signal: rowSignal, onProgress };
+        if ('entry' in step) scored.set(step, await measureRow(step.entry, row));
+        else rows.set(step, await measureServer(step.server, row));
+      });
     } catch (cause) {
       const error = PhiError.from(cause);
       if (signal.aborted) return result(true);

@@ -1,0 +1,33 @@
+/** Rows that hang: a driver that never answers would keep a comparison waiting for ever. */
+import { PhiError } from '../../workers/errors.ts';
+
+/** No row is given up sooner, however small the model. */
+const LEAST_SILENCE_MS = 180_000;
+
+/**
+ * Runs `work` with a signal that aborts when `signal` does, or when `heard` was not called for as long as the whole of it was thought to take.
+ * Rejects with `backend` in that case.
+ */
+export async function unlessSilent<T>(estimateSeconds: number, signal: AbortSignal, work: (signal: AbortSignal, heard: () => void) => Promise<T>): Promise<T> {
+  const patienceMs = Math.max(LEAST_SILENCE_MS, estimateSeconds * 1000);
+  const silent = new AbortController();
+  const giveUp = () => silent.abort();
+  let timer = setTimeout(giveUp, patienceMs);
+  const heard = () => {
+    clearTimeout(timer);
+    timer = setTimeout(giveUp, patienceMs);
+  };
+  try {
+    return await work(AbortSignal.any([signal, silent.signal]), heard);
+  } catch (cause) {
+    if (!silent.signal.aborted || signal.aborted) throw cause;
+    throw new PhiError(
+      'backend',
+      `It gave no sign of life for ${Math.round(patienceMs / 1000)} s and was ended. Try it again by itself; if it hangs again, the driver does.`,
+      undefined,
+      { cause },
+    );
+  } finally {
+    clearTimeout(timer);
+  }
+}
