@@ -240,7 +240,11 @@ describe('a server that a person names', () => {
       .getByRole('article', { name: 'tiny.gguf' })
       .getByRole('button', { name: /^Download/ })
       .click();
-    await page.getByRole('article', { name: 'tiny.gguf' }).getByText('Loaded', { exact: true }).waitFor({ timeout: PATIENCE_MS });
+    await page
+      .getByRole('listitem')
+      .filter({ has: page.getByRole('heading', { name: 'tiny.gguf' }) })
+      .getByText('Loaded', { exact: true })
+      .waitFor({ timeout: PATIENCE_MS });
     // A third, which lets no other page read: said so, with what to do.
     other.exposed = null;
     await page.getByRole('textbox', { name: 'Or an address' }).fill(`${other.origin}/own/tiny.gguf`);
