@@ -42,8 +42,6 @@ export interface WeightBytes {
   head: number;
   /** The largest of the layers. */
   layer: number;
-  /** The largest group that is made in one go. */
-  largest: number;
 }
 
 /** weights/plan.ts: tensors of a group begin on multiples of this. */
@@ -78,7 +76,7 @@ export function wasmWeightBytes(shape: ModelShape, form: 'int8' | 'float32'): We
   const layer = 2 * norm + sum(parts);
   const head = linear(outer);
   // The embedding is its own tensor, as rows, also where the source ties it to the head: int8 columns cannot be gathered.
-  return { all: 2 * head + shape.layers * layer + norm, embedding: head, head, layer, largest: Math.max(...parts, head) };
+  return { all: 2 * head + shape.layers * layer + norm, embedding: head, head, layer };
 }
 
 export type GpuForm = 'int4' | 'int8-blocks' | 'float16' | 'float32';
@@ -107,7 +105,7 @@ export function gpuWeightBytes(shape: ModelShape, form: GpuForm, mix: SourceMix,
   const down8 = size(down, 8, width);
   const layer = 2 * norm + sum(fixed) + Math.max(mix.down8 > 0 ? down8 : 0, down4);
   const layers = shape.layers * (2 * norm + sum(fixed) + mix.down8 * down8 + (1 - mix.down8) * down4);
-  return { all: embedding + layers + norm + head, embedding, head, layer, largest: Math.max(...fixed, down8 * Math.sign(mix.down8), down4, head) };
+  return { all: embedding + layers + norm + head, embedding, head, layer };
 }
 
 /** Keys and values of one token in all layers; `width` is 4 bytes on WASM and 2 or 4 on a GPU. */
