@@ -2,7 +2,6 @@
 import type * as OrtModule from 'onnxruntime-web';
 import type { InferenceSession } from 'onnxruntime-web';
 import { PhiError } from '../errors.ts';
-import type { KeptForm } from '../store/forms.ts';
 import { Graph } from '../graph/onnx.ts';
 import { layout, materialise, type WeightGroup } from '../weights/plan.ts';
 
@@ -75,8 +74,8 @@ export type PrepareProgress = (done: number, total: number) => void;
 
 /** A place where a made weight form is kept between visits; see store/forms.ts. */
 export interface FormShelf {
-  /** The kept form, or null. `hold`: its bytes are wanted in memory, if they are not too many. */
-  open(hold?: boolean): Promise<KeptForm | null>;
+  /** The kept form, checked, or null. */
+  open(): Promise<Blob | null>;
   /** Keeps them, if there is room. Not awaited by a load. */
   keep(form: Blob): void;
 }
@@ -90,8 +89,8 @@ export interface SessionWeights {
 }
 
 /**
- * Makes the weights, or takes them from the shelf, and a session over them. Each group is a file of external data: bytes where the shelf had to read them
- * anyway, else a Blob, outside this worker's heap and streamed in by the jspi build. The plain build wants arrays.
+ * Makes the weights, or takes them from the shelf, and a session over them. Each group is a file of external data: a Blob, outside this worker's heap and
+ * streamed in by the jspi build. The plain build wants arrays.
  */
 export async function createSession(
   ort: Ort,
@@ -101,11 +100,11 @@ export async function createSession(
   options: InferenceSession.SessionOptions,
 ): Promise<{ session: InferenceSession; weightBytes: number; prepareMs: number; compileMs: number }> {
   const start = performance.now();
-  const { files, bytes, form, made } = await weightFiles(weights, true);
+  const { files, form, made } = await weightFiles(weights);
   const externalData = await Promise.all(
     weights.groups.map(async ({ location }, i) => ({
       path: location,
-      data: bytes?.[i] ?? (build === 'jspi' ? files[i]! : new Uint8Array(await files[i]!.arrayBuffer())),
+      data: build === 'jspi' ? files[i]! : new Uint8Array(await files[i]!.arrayBuffer()),
     })),
   );
   const prepared = performance.now();
@@ -117,21 +116,17 @@ export async function createSession(
 
 interface WeightFiles {
   files: Blob[];
-  /** The same in memory, where that was asked for and the shelf could give it. */
-  bytes: Uint8Array<ArrayBuffer>[] | null;
   form: Blob;
   made: boolean;
 }
 
 /** The groups as files, from the shelf where they lie there. */
-export async function weightFiles({ groups, shelf, onProgress, signal }: SessionWeights, hold = false): Promise<WeightFiles> {
+export async function weightFiles({ groups, shelf, onProgress, signal }: SessionWeights): Promise<WeightFiles> {
   const sizes = groups.map((group) => layout(group).bytes);
-  const kept = await shelf?.open(hold);
-  if (kept && kept.blob.size === sizes.reduce((sum, size) => sum + size, 0)) {
+  const kept = await shelf?.open();
+  if (kept && kept.size === sizes.reduce((sum, size) => sum + size, 0)) {
     let at = 0;
-    const ranges = sizes.map((size) => [at, (at += size)] as const);
-    const bytes = kept.bytes && ranges.map(([from, to]) => kept.bytes!.subarray(from, to));
-    return { files: ranges.map(([from, to]) => kept.blob.slice(from, to)), bytes, form: kept.blob, made: false };
+    return { files: sizes.map((size) => kept.slice(at, (at += size))), form: kept, made: false };
   }
   const files: Blob[] = [];
   for (const [i, group] of groups.entries()) {
@@ -139,5 +134,5 @@ export async function weightFiles({ groups, shelf, onProgress, signal }: Session
     files.push(new Blob([await materialise(group)]));
     onProgress?.(i + 1, groups.length);
   }
-  return { files, bytes: null, form: new Blob(files), made: true };
+  return { files, form: new Blob(files), made: true };
 }

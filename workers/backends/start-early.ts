@@ -10,7 +10,7 @@ type Shelf = (form: string, version: number) => FormShelf;
 const ONE_MEMORY_BYTES = 1e9;
 
 /**
- * Has ONNX Runtime compiled and its threads started, and the kept weights read and checked. Returns the shelf to go on with. Does nothing where another backend
+ * Has ONNX Runtime compiled and its threads started, and the kept weights checked. Returns the shelf to go on with. Does nothing where another backend
  * may be taken, or several memories.
  */
 export function startEarly({ backend, form = 'auto', threads, stages = 1 }: LoadRequest, files: ModelFiles, shelf: Shelf): Shelf {
@@ -21,7 +21,7 @@ export function startEarly({ backend, form = 'auto', threads, stages = 1 }: Load
   startOrt(preferredBuild(), threads ?? defaultThreads()).catch(() => undefined);
   const wanted = `wasm-${form === 'auto' ? 'int8' : form}`;
   const early = shelf(wanted, WASM_FORM_VERSION);
-  const opened = early.open(true);
+  const opened = early.open();
   opened.catch(() => undefined);
   return (name, version) => (name === wanted ? { ...early, open: () => opened } : shelf(name, version));
 }

@@ -13,7 +13,7 @@ export function storeShelf(
   return (form, version) => {
     const key = { model, form, version };
     return {
-      open: (hold) => store.openForm(key, { hold }),
+      open: () => store.openForm(key),
       keep: (blob) => onKeep(form, store.saveForm(key, blob.size, chunksOf(blob))),
     };
   };

@@ -52,7 +52,7 @@ export async function createWasmStages(checkpoint: Checkpoint, options: StagesOp
       const bytes = await files.get(path)!.read(offset, length);
       return transfer(bytes, [bytes.buffer]);
     },
-    openForm: async (group) => (await shelf?.(`wasm-${form}-${group}`, WASM_FORM_VERSION).open())?.blob ?? null,
+    openForm: async (group) => (await shelf?.(`wasm-${form}-${group}`, WASM_FORM_VERSION).open()) ?? null,
     keepForm: (group, blob) => shelf?.(`wasm-${form}-${group}`, WASM_FORM_VERSION).keep(blob),
     onGroup: () => onProgress?.(Math.min(++done, groups), groups),
   };

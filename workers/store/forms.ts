@@ -29,16 +29,6 @@ export interface FormKey {
 
 /** Never more than this part of the free room for something that can be made again. */
 const SHARE_OF_FREE_ROOM = 1 / 4;
-/** A form up to this size can be had as bytes: it is read to be hashed anyway, and reading it again costs as much. */
-const HELD_BYTES = 384 * 1024 * 1024;
-
-/** A form whose every byte was checked. */
-export interface KeptForm {
-  blob: Blob;
-  /** The same in memory, where that was asked for and it is not too large. */
-  bytes: Uint8Array<ArrayBuffer> | null;
-}
-
 const formsOf = ({ model, form }: FormKey) => `${modelPrefix(model.id)}${form}/`;
 
 /** A hash over the hashes of all shards: a form made from other bytes is never found. */
@@ -53,18 +43,15 @@ const isHeader = (value: FormEntry | undefined): value is FormHeader => value !=
 
 /**
  * A form, every chunk of it re-read and compared with its sum; null when there is none. A damaged form is dropped and null too: it is made again.
- * `hold`: the caller wants its bytes.
+ * Its bytes are not held: beside the session that reads them they would double the memory of a load.
  */
-export async function openForm({ tables }: StoreContext, form: FormKey, signal: AbortSignal, hold = false): Promise<KeptForm | null> {
+export async function openForm({ tables }: StoreContext, form: FormKey, signal: AbortSignal): Promise<Blob | null> {
   const key = await formKey(form);
   const header = await tables.forms.get(key);
   if (!isHeader(header)) return null;
   const blobs = await tables.forms.getMany(header.chunks.map((_, i) => chunkKey(key, i)));
-  const total = header.chunks.reduce((sum, { bytes }) => sum + bytes, 0);
-  const held = hold && total <= HELD_BYTES ? new Uint8Array(total) : null;
   const checksum = await createChecksum();
   const sound: Blob[] = [];
-  let at = 0;
   for (const [i, { bytes, xxh64 }] of header.chunks.entries()) {
     throwIfCancelled(signal);
     const blob = blobs[i];
@@ -73,11 +60,9 @@ export async function openForm({ tables }: StoreContext, form: FormKey, signal: 
       await tables.forms.deleteAll(formsOf(form));
       return null;
     }
-    held?.set(read, at);
-    at += bytes;
     sound.push(blob as Blob);
   }
-  return { blob: new Blob(sound), bytes: held };
+  return new Blob(sound);
 }
 
 /** Whether a form of so many bytes may be kept. Unknown free room counts as none. */

@@ -209,10 +209,8 @@ describe('made weight forms', () => {
     free(1e6);
     expect(await store.saveForm(key(), 700, chunksOf(500, 200))).toBe(true);
     const form = await store.openForm(key());
-    expect(form).toMatchObject({ blob: { size: 700 }, bytes: null });
-    const held = await store.openForm(key(), { hold: true });
-    expect(held?.bytes).toEqual(new Uint8Array(await form!.blob.arrayBuffer()));
-    expect([...held!.bytes!.subarray(500)]).toEqual([...randomBytes(seeded(1), 200)]);
+    expect(form?.size).toBe(700);
+    expect([...new Uint8Array(await form!.slice(500).arrayBuffer())]).toEqual([...randomBytes(seeded(1), 200)]);
     expect(await store.openForm(key({ version: 2 }))).toBeNull();
     expect(await store.openForm(key({ form: 'float32' }))).toBeNull();
     const other: ModelManifest = structuredClone(sample.manifest);

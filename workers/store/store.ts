@@ -4,7 +4,7 @@ import type { ModelFiles } from './bytes.ts';
 import { createContext, type JobOptions, type StoreContext } from './context.ts';
 import { fetchManifest } from './fetch-manifest.ts';
 import { openFiles } from './files.ts';
-import { listForms, mayKeepForm, openForm, removeForms, saveForm, type FormKey, type KeptForm } from './forms.ts';
+import { listForms, mayKeepForm, openForm, removeForms, saveForm, type FormKey } from './forms.ts';
 import { describeImport, importFiles, type DiskFile } from './import.ts';
 import { openAddress, type Remote } from './inspect-address.ts';
 import { isHubModel, validateHubModel, type HubModel } from './hub.ts';
@@ -112,8 +112,8 @@ export class ModelStore {
   }
 
   /** A made weight form, checked; null when it is to be made (again). `hold`: as bytes too. */
-  async openForm(key: FormKey, { signal = never, hold = false }: Options & { hold?: boolean } = {}): Promise<KeptForm | null> {
-    return guarded(() => openForm(this.#context, key, signal, hold));
+  async openForm(key: FormKey, { signal = never }: Options = {}): Promise<Blob | null> {
+    return guarded(() => openForm(this.#context, key, signal));
   }
 
   /** Whether a form of so many bytes would leave room enough. */
