@@ -7,6 +7,7 @@ import { cutLayers } from '../advisor/stages.ts';
 import type { Checkpoint } from '../checkpoint/types.ts';
 import { PhiError } from '../errors.ts';
 import type { RopeSet } from '../graph/rope.ts';
+import { stageWeights } from '../graph/wasm-stage.ts';
 import { WASM_FORM_VERSION, type WasmForm } from '../graph/wasm-weights.ts';
 import type { ModelFiles } from '../store/bytes.ts';
 import { rotation } from '../weights/rotate.ts';
@@ -18,9 +19,6 @@ import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from '.
 
 /** Tokens in one prefill run, as in wasm.ts. */
 const CHUNK_TOKENS = 256;
-/** Groups of weights in a layer, and those of the norm and the head. */
-const LAYER_GROUPS = 6;
-const OUTER_GROUPS = 2;
 
 export interface StagesOptions {
   stages: number;
@@ -45,7 +43,7 @@ export async function createWasmStages(checkpoint: Checkpoint, options: StagesOp
   signal?.throwIfAborted();
   const ranges = cutLayers(config, form, stages);
   const keep = shelf !== undefined && mayKeep !== undefined && (await mayKeep(weightBytes));
-  const groups = config.layers * LAYER_GROUPS + OUTER_GROUPS + (stages - 1); // every stage has a last norm
+  const groups = stageWeights(checkpoint, form, true).length + (stages - 1); // every stage has a last norm
   let done = 0;
   const host: StageHost = {
     async read(path, offset, length) {
