@@ -27,7 +27,10 @@ export async function chooseBackends(page: Page, ...labels: string[]): Promise<v
 
 /** Runs what is chosen to its end. Throws what the page says when it could not. */
 export async function runComparison(page: Page): Promise<CompareResult> {
-  await page.getByRole('button', { name: /^Run/ }).click();
+  const run = page.getByRole('button', { name: /^Run/ });
+  await run.click();
+  // It begins a moment later; until then the page shows the results of the run before. One that is refused never begins: that is told below.
+  await run.waitFor({ state: 'hidden', timeout: 5_000 }).catch(() => undefined);
   await stopped(page);
   const failed = page.getByRole('alert').first();
   if (await failed.isVisible()) throw new Error(await failed.innerText());
