@@ -1,25 +1,12 @@
 /** Firefox, where the system has it (Debian: firefox-esr): Playwright drives only builds of its own, Puppeteer any, by WebDriver BiDi. */
-import { access, constants } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
 import puppeteer, { type Browser } from 'puppeteer-core';
+import { findOnPath, firstExecutable } from './on-path.ts';
 import type { Witness } from './witness.ts';
 
 const NAMES = ['firefox-esr', 'firefox'];
 
 /** Path of a Firefox: PHI_FIREFOX, or the first on the PATH; null when there is none. */
-export async function findFirefox(): Promise<string | null> {
-  const candidates = process.env.PHI_FIREFOX
-    ? [process.env.PHI_FIREFOX]
-    : (process.env.PATH ?? '').split(delimiter).flatMap((folder) => NAMES.map((name) => join(folder, name)));
-  for (const candidate of candidates) {
-    const found = await access(candidate, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (found) return candidate;
-  }
-  return null;
-}
+export const findFirefox = (): Promise<string | null> => (process.env.PHI_FIREFOX ? firstExecutable([process.env.PHI_FIREFOX]) : findOnPath(NAMES));
 
 /** Starts it with a fresh profile. What it sends to another host than this machine ends at the witness. */
 export function launchFirefox(executablePath: string, witness: Witness): Promise<Browser> {
