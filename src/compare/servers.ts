@@ -31,10 +31,13 @@ export interface ServerSettings {
 
 const LOOPBACK = ['127.0.0.1', 'localhost'];
 
+const isHere = ({ protocol, hostname }: URL): boolean => protocol === 'http:' && LOOPBACK.includes(hostname);
+const isWeb = ({ protocol }: URL): boolean => /^https?:$/.test(protocol);
+
 /** Whether the address is one of another machine, which has to be allowed. What is no address is of none. */
 export function isElsewhere(address: string): boolean {
   const url = URL.canParse(address.trim()) ? new URL(address.trim()) : null;
-  return url !== null && /^https?:$/.test(url.protocol) && (url.protocol !== 'http:' || !LOOPBACK.includes(url.hostname));
+  return url !== null && isWeb(url) && !isHere(url);
 }
 
 /** The address without a slash at the end. Throws `bad-request` for what is none, and for every host but this machine unless it is `allowed`. */
@@ -45,8 +48,7 @@ export function checkAddress(address: string, allowed = false): string {
   } catch {
     throw new PhiError('bad-request', `"${address}" is no address. It looks like http://127.0.0.1:8080/v1.`);
   }
-  const here = url.protocol === 'http:' && LOOPBACK.includes(url.hostname);
-  if (!here && !(allowed && /^https?:$/.test(url.protocol))) {
+  if (!isHere(url) && !(allowed && isWeb(url))) {
     throw new PhiError(
       'bad-request',
       `${address}: without leave only servers on this machine are asked, by http://127.0.0.1 or http://localhost. Allow this one first.`,

@@ -47,7 +47,7 @@ export interface MemoryBudget {
   certainty: 'exact' | 'at-least' | 'assumed';
 }
 
-export function memoryBudget({ memoryGiB, phone, ios }: DeviceFacts): MemoryBudget {
+export function memoryBudget({ memoryGiB, phone, ios }: Pick<DeviceFacts, 'memoryGiB' | 'phone' | 'ios'>): MemoryBudget {
   if (ios) return { bytes: IOS_BYTES, certainty: 'exact' };
   const share = phone ? PHONE_SHARE : DESKTOP_SHARE;
   if (memoryGiB === null) return { bytes: share * ASSUMED_GIB[phone ? 'phone' : 'desktop'] * GiB, certainty: 'assumed' };

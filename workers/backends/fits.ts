@@ -20,8 +20,7 @@ export function whyTooLarge(checkpoint: Checkpoint, { backend, form }: Pick<Cand
   const needs = (weightCount(checkpoint) * BITS[form] * PEAK[backend]) / 8;
   const { deviceMemory, userAgentData } = navigator as WorkerNavigator & { deviceMemory?: number; userAgentData?: { mobile: boolean } };
   const phone = userAgentData?.mobile ?? false;
-  const facts = { memoryGiB: deviceMemory ?? null, phone, ios: false, freeStorageBytes: null, gpu: null, webnn: false, isolated: true, cores: 1 };
-  const { bytes, certainty } = memoryBudget(facts);
+  const { bytes, certainty } = memoryBudget({ memoryGiB: deviceMemory ?? null, phone, ios: false });
   if (certainty !== 'exact' || needs <= bytes) return null;
   return `needs ${gigabytes(needs)} while it loads; on this device a tab can count on ${gigabytes(bytes)}.`;
 }
