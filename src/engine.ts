@@ -1,7 +1,7 @@
 import type { Remote } from 'comlink';
 import { proxy, releaseProxy, wrap } from 'comlink';
 import { installErrorTransfer } from '../workers/comlink-errors.ts';
-import { isBackendFailure, PhiError } from '../workers/errors.ts';
+import { PhiError } from '../workers/errors.ts';
 import type {
   ChatMessage,
   ContextFit,
@@ -23,6 +23,7 @@ import { AsyncQueue } from './async-queue.ts';
 import type { EngineThread } from './engine-thread.ts';
 import { spawnEngineWorker } from './engine-thread.ts';
 import { holdBusy } from './pwa/busy.ts';
+import { canRecover, isFirstDeath, isMendable } from './recovery.ts';
 
 /** A job that was asked to stop and has not settled after this is ended by terminating the worker. */
 const HARD_STOP_MS = 10_000;
@@ -34,8 +35,6 @@ const LOAD_PATIENCE_MS = 240_000;
 const STALLED_LOAD_MS = 600_000;
 /** So many times the time that a run is expected to take are waited for it. */
 const PATIENCE_RUNS = 8;
-/** Backends that one reply may lose. */
-const MOST_RECOVERIES = 4;
 /** Events and the call's own reply come through different ports; the last event may arrive a little after the reply. */
 const LAST_EVENT_MS = 1_000;
 
@@ -209,7 +208,7 @@ export class Engine {
       } catch (cause) {
         const error = PhiError.from(cause);
         const loaded = this.#loaded;
-        if (!loaded || signal?.aborted || losses >= MOST_RECOVERIES || !canRecover(error, loaded.report, losses)) throw this.#givenUp(error);
+        if (!loaded || signal?.aborted || !canRecover(error, loaded.report, losses)) throw this.#givenUp(error);
         const report = await this.#recover(loaded, error, losses, signal);
         yield { type: 'notice', notice: { movedTo: report.candidate, error: error.toShape() } };
       }
@@ -220,7 +219,7 @@ export class Engine {
   async #recover(loaded: Loaded, error: PhiError, losses: number, signal: AbortSignal | undefined): Promise<EngineReport> {
     const { candidate } = loaded.report;
     // A worker that ends says nothing about its backend, unless it happens again.
-    const again = error.code === 'worker-died' && losses === 0;
+    const again = isFirstDeath(error, losses);
     if (!again) loaded.avoid.push({ candidate, why: error.message });
     if (this.#life) this.#bury(this.#life, 'its backend was lost', { tell: false });
     this.#tell({ kind: 'loading', progress: null });
@@ -394,10 +393,3 @@ export class Engine {
 function progressProxy(options: JobOptions): (progress: Progress) => void {
   return proxy((progress: Progress) => options.onProgress?.(progress));
 }
-
-/** What another backend, or the same in a fresh worker, may do better. */
-const isMendable = (error: PhiError): boolean => error.code === 'worker-died' || isBackendFailure(error);
-
-/** WASM is the last backend: nothing but the loss of its worker is mended by loading again, and that once. */
-const canRecover = (error: PhiError, { backend }: EngineReport, losses: number): boolean =>
-  backend === 'wasm' ? error.code === 'worker-died' && losses === 0 : isMendable(error);
