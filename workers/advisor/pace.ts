@@ -3,7 +3,8 @@ import { wasmWeightBytes, type ModelShape } from './weights.ts';
 
 /**
  * Bytes of int8 weights that one core gets through in a second. Every token reads all of them, so this is what its time goes by, whatever the model: on two cores of a
- * server the starter's 135 MB gave 28 to 37 tok/s and the 3.8 GB of a Phi-4-mini 1.05, which is 4 GB/s on both (docs/performance.md).
+ * server the 3.8 GB of a Phi-4-mini gave 1.05 tok/s, which is 4 GB/s (docs/performance.md). The starter's 135 MB have become faster since, and the larger model was
+ * not measured again: the estimate is on the careful side.
  */
 const BYTES_PER_SECOND = 2.4e9;
 /** Two cores did not give twice the speed of one; of more nothing was measured. */

@@ -29,6 +29,7 @@ export interface FormKey {
 
 /** Never more than this part of the free room for something that can be made again. */
 const SHARE_OF_FREE_ROOM = 1 / 4;
+
 const formsOf = ({ model, form }: FormKey) => `${modelPrefix(model.id)}${form}/`;
 
 /** A hash over the hashes of all shards: a form made from other bytes is never found. */
