@@ -12,6 +12,7 @@ else if (firefox === null) console.info('Skipped: there is no Firefox on the PAT
 
 let tiny: TinyStarter;
 let server: AppServer;
+let serving = true;
 let witness: Witness;
 let browser: Browser;
 let page: Page;
@@ -36,10 +37,16 @@ async function press(selector: string, name: string): Promise<void> {
 async function ask(message: string): Promise<string> {
   await press('a', '^New chat$');
   await page.waitForFunction(() => !document.querySelector('article[aria-label=Reply]'));
+  await page.waitForSelector('textarea[aria-label=Message]', { timeout: PATIENCE_MS });
   await page.type('textarea[aria-label=Message]', message);
   await page.keyboard.press('Enter');
   const reply = await page.waitForSelector('article[aria-label=Reply][aria-busy=false] .markdown', { timeout: PATIENCE_MS });
   return reply!.evaluate((element) => (element as HTMLElement).innerText.trim());
+}
+
+/** Waits until the page says all of `texts`. */
+async function shown(...texts: string[]): Promise<void> {
+  await page.waitForFunction((wanted) => wanted.every((text) => document.body.innerText.includes(text)), { timeout: PATIENCE_MS }, texts);
 }
 
 const textOf = (selector: string): Promise<string> => page.$eval(selector, (element) => (element as HTMLElement).innerText);
@@ -59,7 +66,8 @@ describe.runIf(asked && firefox !== null)('Firefox', () => {
     });
     await page.evaluateOnNewDocument(
       (settings) => {
-        if (localStorage.getItem('phi-settings') === null) localStorage.setItem('phi-settings', JSON.stringify(settings));
+        // about:blank has no storage.
+        if (location.protocol === 'http:' && localStorage.getItem('phi-settings') === null) localStorage.setItem('phi-settings', JSON.stringify(settings));
       },
       { ...GREEDY, backend: 'auto' },
     );
@@ -67,7 +75,7 @@ describe.runIf(asked && firefox !== null)('Firefox', () => {
   afterAll(async () => {
     await browser.close();
     await witness.close();
-    await server.close();
+    if (serving) await server.close();
     await tiny.remove();
   });
 
@@ -94,10 +102,13 @@ describe.runIf(asked && firefox !== null)('Firefox', () => {
     await page.waitForFunction(async () => (await navigator.serviceWorker.getRegistration())?.active?.state === 'activated', { timeout: PATIENCE_MS });
     const shards = server.shards.length;
     await page.goto(`${server.url}#/models`);
+    await shown('Bring your own model'); // What a reload cuts off counts as an error.
     await page.reload();
-    await page.waitForFunction(() => document.body.innerText.includes('Ready offline'), { timeout: PATIENCE_MS });
+    await shown('Bring your own model', 'Ready offline');
     await server.close();
+    serving = false;
     await page.reload();
+    await shown('Bring your own model');
     expect(await ask('hello')).toBe(first);
     expect(server.shards).toHaveLength(shards);
     expect(witness.hosts.filter((host) => !/(^|\.)(mozilla\.(com|org|net)|firefox\.com|mozgcp\.net)$/.test(host))).toEqual([]);

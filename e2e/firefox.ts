@@ -14,6 +14,8 @@ export function launchFirefox(executablePath: string, witness: Witness): Promise
     browser: 'firefox',
     executablePath,
     headless: true,
+    // As the other browsers have it: on Puppeteer's 800 x 600 the list of chats is folded away.
+    defaultViewport: { width: 1280, height: 800 },
     extraPrefsFirefox: {
       'network.proxy.type': 1,
       'network.proxy.http': '127.0.0.1',
