@@ -13,7 +13,8 @@ export interface ChunkCosts {
 const MATCH = 3;
 /** Longer matches than this tell nothing more. */
 const LONGEST_MATCH = 16;
-const FIRST_DRAFT = 4;
+/** As long as the match that it rests on. */
+const FIRST_DRAFT = 3;
 const LONGEST_DRAFT = 15;
 /** Part of the time spent on a reply that wrong drafts may cost, and what the first one may in tokens. */
 const MOST_LOSS = 0.015;
