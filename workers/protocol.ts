@@ -70,6 +70,8 @@ export interface StoredModel extends ModelManifest {
 }
 
 export type Progress =
+  /** Before the first byte of a download: the server gave no usable answer, and is asked again after a pause. */
+  | { phase: 'retry' }
   | { phase: 'download' | 'import'; bytesDone: number; bytesTotal: number; bytesPerSecond: number; secondsLeft: number | null }
   | { phase: 'verify'; bytesDone: number; bytesTotal: number }
   | { phase: 'prepare'; done: number; total: number; what: string }

@@ -276,6 +276,7 @@ export const en = {
   offlineReadyNow: 'Offline, and ready',
   offline: 'Offline',
   offlineTrying: 'No network. Trying again…',
+  serverTrying: 'The server does not answer. Trying again…',
   updateReady: 'A new version is ready.',
   update: 'Update',
   later: 'Later',

@@ -269,6 +269,7 @@ export const ja: Catalogue = {
   offlineReadyNow: 'オフライン(使えます)',
   offline: 'オフライン',
   offlineTrying: 'ネットワークにつながっていません。もう一度試しています…',
+  serverTrying: 'サーバーから応答がありません。もう一度試しています…',
   updateReady: '新しいバージョンがあります。',
   update: '更新',
   later: 'あとで',

@@ -13,7 +13,7 @@ export interface ProgressLine {
 /** The same of a download: without a network it is tried again for a while, and a person must not wonder at figures that stand still. */
 export function describeInstall(progress: Progress | null): ProgressLine {
   const line = describeProgress(progress);
-  const fetching = progress === null || progress.phase === 'download';
+  const fetching = progress === null || progress.phase === 'download' || progress.phase === 'retry';
   return fetching && online.current === false ? { ...line, detail: t('offlineTrying') } : line;
 }
 
@@ -21,6 +21,8 @@ export function describeProgress(progress: Progress | null): ProgressLine {
   const language = i18n.language;
   if (!progress) return { title: t('starting'), detail: '', share: null };
   switch (progress.phase) {
+    case 'retry':
+      return { title: t('starting'), detail: t('serverTrying'), share: null };
     case 'download':
     case 'import': {
       const figures = [t('bytesOf', formatBytes(progress.bytesDone, language), formatBytes(progress.bytesTotal, language))];

@@ -182,6 +182,15 @@ describe('a connection that fails', () => {
     await expectWhole();
   });
 
+  it('is said of a manifest that cannot be had at once', async () => {
+    const seen: Progress[] = [];
+    const text = new TextEncoder().encode(JSON.stringify(sample.manifest));
+    server.files.set('/models/manifest.json', { bytes: text });
+    failing('/models/manifest.json', { kind: 'status', status: 503 }, 2);
+    await store.install(`${server.origin}/models/manifest.json`, { onProgress: (progress) => seen.push(progress) });
+    expect(seen.slice(0, 3)).toEqual([{ phase: 'retry' }, { phase: 'retry' }, expect.objectContaining({ phase: 'download' })]);
+  });
+
   it.each([
     [404, /no such file/],
     [403, /permission/],

@@ -9,6 +9,8 @@ export interface Net {
   backoffMs: number;
   /** Failures in a row, without notable progress, before giving up. */
   retries: number;
+  /** Hears of every failure that something is tried again after. */
+  onRetry?: () => void;
 }
 
 export const defaultNet = (): Net => ({

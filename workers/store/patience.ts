@@ -41,6 +41,7 @@ export class Patience {
       const message = `${this.#what} could not be fetched: ${cause.message} (${this.#failures} times in a row).`;
       throw new PhiError('network', `${message} What is complete stays stored: try again, and the download goes on from there.`, detail, { cause });
     }
+    this.#net.onRetry?.();
     const backoff = Math.min(this.#net.backoffMs * 2 ** (this.#failures - 1), MAX_BACKOFF_MS);
     // Half of it random, so that several downloads do not all come back at once.
     await pause(Math.max(cause.retryAfterMs, backoff * (0.5 + Math.random() / 2)), signal);

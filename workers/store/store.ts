@@ -44,7 +44,9 @@ export class ModelStore {
    */
   async install(model: ModelManifest | HubModel | string, { signal = never, onProgress }: Options = {}): Promise<StoredModel> {
     return guarded(async () => {
-      const wanted = await describe(this.#context, model, signal);
+      // While bytes arrive, or do not, the meter tells.
+      const net = { ...this.#context.net, onRetry: () => onProgress?.({ phase: 'retry' }) };
+      const wanted = await describe({ ...this.#context, net }, model, signal);
       return withModelLock(wanted.id, signal, async () => {
         const stored = await install(this.#context, wanted, signal, onProgress);
         if (isHubModel(model)) await pin(this.#context, model, stored);
