@@ -10,10 +10,36 @@ import { damage, fuzz, FUZZ_TARGETS } from '../workers/checkpoint/testing/fuzz.t
 import { seeded } from '../workers/checkpoint/testing/hostile.ts';
 
 const SECOND_MS = 1000;
-const text = { type: 'string' } as const;
-const { values } = parseArgs({
-  options: { count: { ...text, default: '20000' }, imports: { ...text, default: '5000' }, seed: { ...text, default: '1' }, only: text },
-});
+
+interface Options {
+  /** Damaged files for each parser, and JSON imports for each schema. */
+  count: number;
+  imports: number;
+  seed: number;
+  only: string | undefined;
+}
+
+/** Throws with a sentence where an option makes no sense; null for `--help`. */
+function parseOptions(): Options | null {
+  const text = { type: 'string' } as const;
+  const { values } = parseArgs({
+    options: {
+      help: { type: 'boolean', short: 'h' },
+      count: { ...text, default: '20000' },
+      imports: { ...text, default: '5000' },
+      seed: { ...text, default: '1' },
+      only: text,
+    },
+  });
+  if (values.help) return null;
+  const whole = (name: 'count' | 'imports' | 'seed') => {
+    const value = Number(values[name]);
+    if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} takes a whole number of at least 1, not "${values[name]}".`);
+    return value;
+  };
+  if (values.only !== undefined && !NAMES.includes(values.only)) throw new Error(`--only takes one of ${NAMES.join(', ')}, not "${values.only}".`);
+  return { count: whole('count'), imports: whole('imports'), seed: whole('seed'), only: values.only };
+}
 
 /** What people hand each other as JSON, and what reads it. */
 const IMPORTS: { name: string; json: () => string; parse: (value: unknown) => unknown }[] = [
@@ -57,18 +83,31 @@ function fuzzImports({ name, json, parse }: (typeof IMPORTS)[number], count: num
   return found;
 }
 
-const seed = Number(values.seed);
-if (!haveFixtures) console.log('skipped all parsers but GGUF: the reference fixtures are absent (../shared/fixtures beside the repository)');
-for (const target of FUZZ_TARGETS) {
-  if ((!haveFixtures && target.name !== 'gguf') || (values.only !== undefined && values.only !== target.name)) continue;
-  const start = performance.now();
-  const { files, refused, slowestMs } = await fuzz(target, Number(values.count), seed);
-  console.log(
-    `${target.name}: ${files} files, ${refused} refused, the slowest ${slowestMs.toFixed(0)} ms, ${((performance.now() - start) / 1000).toFixed(0)} s in all`,
-  );
+const NAMES = [...FUZZ_TARGETS, ...IMPORTS].map(({ name }) => name);
+const USAGE = `npm run fuzz -- [--count FILES] [--imports FILES] [--seed N] [--only "${NAMES.join('" | "')}"]`;
+
+async function run({ count, imports, seed, only }: Options): Promise<void> {
+  if (!haveFixtures) console.log('skipped all parsers but GGUF: the reference fixtures are absent (../shared/fixtures beside the repository)');
+  const wanted = (target: { name: string }) => only === undefined || only === target.name;
+  for (const target of FUZZ_TARGETS.filter(wanted)) {
+    if (!haveFixtures && target.name !== 'gguf') continue;
+    const start = performance.now();
+    const { files, refused, slowestMs } = await fuzz(target, count, seed);
+    const seconds = ((performance.now() - start) / 1000).toFixed(0);
+    console.log(`${target.name}: ${files} files, ${refused} refused, the slowest ${slowestMs.toFixed(0)} ms, ${seconds} s in all`);
+  }
+  for (const target of IMPORTS.filter(wanted)) {
+    const { parsed, refused } = fuzzImports(target, imports, seed);
+    console.log(`${target.name}: ${parsed} files, ${refused} refused`);
+  }
 }
-for (const target of IMPORTS) {
-  if (values.only !== undefined && values.only !== target.name) continue;
-  const { parsed, refused } = fuzzImports(target, Number(values.imports), seed);
-  console.log(`${target.name}: ${parsed} files, ${refused} refused`);
+
+let options: Options | null;
+try {
+  options = parseOptions();
+} catch (error) {
+  console.error(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+  process.exit(2);
 }
+if (options) await run(options);
+else console.log(USAGE);

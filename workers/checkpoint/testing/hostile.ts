@@ -1,5 +1,6 @@
 /** What a damaged or hostile file must end in: a typed error, soon and without much memory, or a model that can be read. */
 import { PhiError } from '../../errors.ts';
+import { uniforms } from '../../generate/random.ts';
 import type { ByteSource, ModelFiles } from '../../store/bytes.ts';
 import type { Checkpoint } from '../types.ts';
 import { memorySource } from './fixtures.ts';
@@ -7,15 +8,10 @@ import { memorySource } from './fixtures.ts';
 const SECONDS = 1;
 const MEGABYTES = 64;
 
-/** A seeded generator of whole numbers below `limit` (mulberry32). */
+/** A seeded generator of whole numbers below `limit`. */
 export function seeded(seed: number): (limit: number) => number {
-  let state = seed;
-  return (limit) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % limit;
-  };
+  const next = uniforms(seed);
+  return (limit) => Math.floor(next() * limit);
 }
 
 /**
