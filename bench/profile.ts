@@ -65,10 +65,11 @@ async function main(): Promise<void> {
     },
   });
   const backend = (['wasm', 'webgpu', 'webnn'] as const).find((name) => name === values.backend);
-  if (values.help || !backend) {
+  if (values.help) {
     console.log(USAGE);
     return;
   }
+  if (!backend) throw new Error(`The backend "${values.backend}" is unknown.\n\n${USAGE}`);
   const site = await openSite(await prepareStarter(null), { backend, browser: values.browser, browserArgs: [] });
   try {
     const request = {

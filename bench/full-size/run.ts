@@ -177,5 +177,9 @@ async function main(): Promise<void> {
   }
 }
 
-if (values.help || !['gguf', 'onnx'].includes(values.format)) console.log(USAGE);
-else await main();
+if (values.help) console.log(USAGE);
+else if (['gguf', 'onnx'].includes(values.format)) await main();
+else {
+  console.error(`The format "${values.format}" is unknown.\n\n${USAGE}`);
+  process.exitCode = 2;
+}
