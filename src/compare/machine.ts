@@ -30,7 +30,7 @@ export function systemName(userAgent: string, platform = ''): string {
 
 export async function describeMachine(): Promise<CompareResult['machine']> {
   const { userAgentData, deviceMemory, gpu } = navigator as Navigator & { userAgentData?: Brands; deviceMemory?: number; gpu?: GpuLike };
-  const info = (await gpu?.requestAdapter().catch(() => null))?.info;
+  const info = gpu && (await inTime(gpu.requestAdapter()))?.info;
   const adapter = info && ([info.description || [info.vendor, info.architecture, info.device].filter(Boolean).join(' ')][0] ?? '');
   return {
     browser: browserName(navigator.userAgent, userAgentData?.brands),
@@ -46,18 +46,16 @@ interface GpuLike {
   requestAdapter(): Promise<{ info?: { vendor: string; architecture: string; device: string; description: string } } | null>;
 }
 
-const MEMORY_PATIENCE_MS = 3_000;
-
 /** Bytes of the page and its workers; null where the browser does not tell, or not in time (it may wait for its next collection). */
 export async function pageBytes(): Promise<number | null> {
   const measure = (performance as Performance & { measureUserAgentSpecificMemory?: () => Promise<{ bytes: number }> }).measureUserAgentSpecificMemory;
-  if (!measure) return null;
-  const timeout = new Promise<null>((resolve) => setTimeout(() => resolve(null), MEMORY_PATIENCE_MS));
-  return Promise.race([
-    measure
-      .call(performance)
-      .then(({ bytes }) => bytes)
-      .catch(() => null),
-    timeout,
-  ]);
+  return measure ? ((await inTime(measure.call(performance)))?.bytes ?? null) : null;
+}
+
+const PATIENCE_MS = 3_000;
+
+/** What is nice to know may be refused, and never come from a driver that hangs: null then. */
+export function inTime<T>(answer: Promise<T>): Promise<T | null> {
+  const timeout = new Promise<null>((resolve) => setTimeout(() => resolve(null), PATIENCE_MS));
+  return Promise.race([answer.catch(() => null), timeout]);
 }

@@ -3,7 +3,7 @@ import type { ModelFacts, NativeServer, Prompt } from '../../workers/compare/pro
 import { PhiError } from '../../workers/errors.ts';
 import { agreementWith, mostPrecise, referenceOf, type Reference } from './agreement.ts';
 import { describeMachine } from './machine.ts';
-import { measureRow, speedFigures, timeRounds, type MeasuredRow, type RowJob, type RowProgress } from './measure.ts';
+import { measureRow, speedFigures, timeRounds, type MeasuredRow, type Rounds, type RowJob, type RowProgress } from './measure.ts';
 import { estimateRow, fitLengths, headlineLength, shuffle, type Entry, type Measures, type Setting } from './plan.ts';
 import { recordedReference } from './references.ts';
 import { FORMAT, VERSION, type Absent, type CompareResult, type Measured, type Row } from './result.ts';
@@ -31,6 +31,9 @@ export interface Observer {
   /** What is known after a row. */
   onResult: (result: CompareResult) => void;
 }
+
+const BACKEND_ADVICE = 'Try it again by itself; if it hangs again, the driver does.';
+const SERVER_ADVICE = 'Look whether the server is busy with something else, and whether the browser has asked if this page may reach the local network.';
 
 type Step = { entry: Entry } | { server: ServerEntry };
 
@@ -91,9 +94,10 @@ export async function compare(request: CompareRequest, observer: Observer): Prom
   };
   for (const step of order) {
     const show = (progress: RowProgress) => observer.onRow(steps.indexOf(step), progress);
-    const seconds = estimateRow('entry' in step ? step.entry.id : 'native', request.model.bytes, measures);
+    const estimateSeconds = estimateRow('entry' in step ? step.entry.id : 'native', request.model.bytes, measures);
+    const advice = 'entry' in step ? BACKEND_ADVICE : SERVER_ADVICE;
     try {
-      await unlessSilent(seconds, signal, async (rowSignal, heard) => {
+      await unlessSilent({ estimateSeconds, advice }, signal, async (rowSignal, heard) => {
         const onProgress = (progress: RowProgress) => {
           heard();
           show(progress);
@@ -151,7 +155,7 @@ async function measureServer(server: ServerEntry, { model, measures, signal, onP
     ...nativeIdentity(server),
     device: server.label,
     kind: null, // a server does not say what it computes on
-    model: server.model,
+    model: answeredBy(rounds) ?? server.model,
     graphs: null,
     nodesOnWasm: null,
     threads: null,
@@ -165,6 +169,9 @@ async function measureServer(server: ServerEntry, { model, measures, signal, onP
     agreement: null,
   };
 }
+
+/** The model that answered, by the server's own word; of a path, its last part: the rest may name a person. */
+const answeredBy = (rounds: Rounds): string | null => rounds[0]?.[0]?.model?.split(/[\\/]/).at(-1)?.slice(0, 200) || null;
 
 const nativeIdentity = ({ label, model }: ServerEntry) => ({
   label,

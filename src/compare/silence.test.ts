@@ -15,18 +15,18 @@ describe('a row', () => {
       [10, 180],
       [600, 600],
     ] as const) {
-      const row = unlessSilent(estimate, new AbortController().signal, hanging);
+      const row = unlessSilent({ estimateSeconds: estimate, advice: 'Advice.' }, new AbortController().signal, hanging);
       const settled = vi.fn();
       row.catch(settled);
       await vi.advanceTimersByTimeAsync(seconds * 1000 - 1);
       expect(settled).not.toHaveBeenCalled();
       await vi.advanceTimersByTimeAsync(1);
-      await expect(row).rejects.toMatchObject({ code: 'backend', message: expect.stringContaining(`${seconds} s`) as string });
+      await expect(row).rejects.toMatchObject({ code: 'backend', message: expect.stringMatching(new RegExp(` ${seconds} s .* Advice\\.$`)) as string });
     }
   });
 
   it('that is heard of goes on, and leaves no timer behind', async () => {
-    const row = unlessSilent(10, new AbortController().signal, async (_signal, heard) => {
+    const row = unlessSilent({ estimateSeconds: 10, advice: 'Advice.' }, new AbortController().signal, async (_signal, heard) => {
       for (let i = 0; i < 5; i++) {
         await new Promise((resolve) => setTimeout(resolve, 170_000));
         heard();
@@ -40,7 +40,7 @@ describe('a row', () => {
 
   it('that a person cancels is cancelled, not silent', async () => {
     const stop = new AbortController();
-    const row = unlessSilent(10, stop.signal, hanging);
+    const row = unlessSilent({ estimateSeconds: 10, advice: 'Advice.' }, stop.signal, hanging);
     stop.abort();
     await expect(row).rejects.toMatchObject({ code: 'cancelled' });
   });

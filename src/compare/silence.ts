@@ -6,9 +6,13 @@ const LEAST_SILENCE_MS = 180_000;
 
 /**
  * Runs `work` with a signal that aborts when `signal` does, or when `heard` was not called for as long as the whole of it was thought to take.
- * Rejects with `backend` in that case.
+ * Rejects with `backend` in that case; `advice` is what a person can do then.
  */
-export async function unlessSilent<T>(estimateSeconds: number, signal: AbortSignal, work: (signal: AbortSignal, heard: () => void) => Promise<T>): Promise<T> {
+export async function unlessSilent<T>(
+  { estimateSeconds, advice }: { estimateSeconds: number; advice: string },
+  signal: AbortSignal,
+  work: (signal: AbortSignal, heard: () => void) => Promise<T>,
+): Promise<T> {
   const patienceMs = Math.max(LEAST_SILENCE_MS, estimateSeconds * 1000);
   const silent = new AbortController();
   const giveUp = () => silent.abort();
@@ -21,12 +25,7 @@ export async function unlessSilent<T>(estimateSeconds: number, signal: AbortSign
     return await work(AbortSignal.any([signal, silent.signal]), heard);
   } catch (cause) {
     if (!silent.signal.aborted || signal.aborted) throw cause;
-    throw new PhiError(
-      'backend',
-      `It gave no sign of life for ${Math.round(patienceMs / 1000)} s and was ended. Try it again by itself; if it hangs again, the driver does.`,
-      undefined,
-      { cause },
-    );
+    throw new PhiError('backend', `It gave no sign of life for ${Math.round(patienceMs / 1000)} s and was ended. ${advice}`, undefined, { cause });
   } finally {
     clearTimeout(timer);
   }

@@ -9,9 +9,12 @@ export interface Arrival {
   recomputed?: boolean;
   /** A server's own count, once it is known; it replaces what was counted by arrivals. */
   usage?: { promptTokens: number; tokens: number };
+  /** What a server calls the model that answers: some take what is loaded, whatever was asked for. */
+  model?: string;
 }
 
 export interface Timing {
+  model: string | null;
   promptTokens: number;
   tokens: number;
   ttftMs: number;
@@ -38,9 +41,11 @@ export async function timeStream(
   let excludedTokens = 0;
   let tokens = 0;
   let usage: Arrival['usage'];
+  let model: string | null = null;
   for await (const arrival of start()) {
     const at = now();
     usage = arrival.usage ?? usage;
+    model = arrival.model ?? model;
     if (arrival.tokens === 0) continue;
     tokens += arrival.tokens;
     if (!first) first = { at, tokens };
@@ -58,6 +63,7 @@ export async function timeStream(
   const decoded = all - (first?.tokens ?? 0) - excludedTokens;
   const decodeMs = last - (first?.at ?? last) - excludedMs;
   return {
+    model,
     promptTokens: read,
     tokens: all,
     ttftMs,

@@ -7,7 +7,7 @@ const PROMPT = { tokens: 32, content: 'Hello' };
 
 /** A server that answers with `parts` as they are cut. */
 const answering =
-  (parts: string[], status = 200): typeof fetch =>
+  (parts: string[], status = 200, headers: Record<string, string> = {}): typeof fetch =>
   () =>
     Promise.resolve(
       new Response(
@@ -17,7 +17,7 @@ const answering =
             controller.close();
           },
         }),
-        { status },
+        { status, headers },
       ),
     );
 
@@ -67,13 +67,40 @@ describe('chat', () => {
   });
 
   it('counts what a model thinks aloud', async () => {
-    const arrivals = await collect(answering(['data: {"choices":[{"delta":{"reasoning_content":"hm"}}]}\n\n']));
-    expect(arrivals).toEqual([{ tokens: 1, text: 'hm' }]);
+    const thought = '{"choices":[{"delta":{"reasoning_content":"hm","reasoning":"hm","content":null}}],"error":null}';
+    expect(await collect(answering([`data: ${thought}\n\n`]))).toEqual([{ tokens: 1, text: 'hm' }]);
+  });
+
+  it('takes no zeros for a count, and the server’s word for what answers', async () => {
+    const [arrival] = await collect(
+      answering(['data: {"model":"loaded","choices":[{"delta":{"content":"a"}}],"usage":{"prompt_tokens":0,"completion_tokens":0}}\n\n']),
+    );
+    expect(arrival).toEqual({ tokens: 1, text: 'a', model: 'loaded' });
+    const last = await collect(answering([delta('a'), 'data: {"choices":null,"usage":{"completion_tokens":4}}']));
+    expect(last.at(-1)!.usage).toEqual({ promptTokens: PROMPT.tokens, tokens: 4 });
+  });
+
+  it('says after how much a stream broke off', async () => {
+    const parts = [delta('a'), delta('b')];
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        const part = parts.shift();
+        if (part === undefined) controller.error(new TypeError('network error'));
+        else controller.enqueue(new TextEncoder().encode(part));
+      },
+    });
+    const cut = () => Promise.resolve(new Response(body));
+    await expect(collect(cut)).rejects.toMatchObject({
+      code: 'network',
+      message: expect.stringMatching(/broke off in the middle, after 2 pieces of text: network error/) as string,
+    });
   });
 
   it.each<[string, typeof fetch, RegExp]>([
     ['is not there', () => Promise.reject(new TypeError('Failed to fetch')), /could not be reached, or it does not allow this page/],
-    ['knows no such model', answering(['{"error":"model not found"}'], 404), /answered 404: \{"error":"model not found"\}/],
+    ['knows no such model', answering(['{"error":"model not found"}'], 404), /answered 404: model not found$/],
+    ['answers in one piece', answering(['{"choices":[{"message":{"content":"Hi"}}]}'], 200, { 'Content-Type': 'application/json' }), /in one piece/],
+    ['wraps an error in a success', answering(['{"error":{"message":"busy"}}'], 200, { 'Content-Type': 'application/json; charset=utf-8' }), /error: busy$/],
     ['sends no JSON', answering(['data: hello\n\n']), /no JSON: hello/],
     ['sends something else', answering(['data: {"choices":"x"}\n\n']), /no chunk of a chat completion/],
     ['fails in the middle', answering([delta('a'), 'data: {"error":{"message":"out of memory"}}\n\n']), /out of memory/],

@@ -7,21 +7,21 @@ import { PhiError } from '../errors.ts';
 import { eventData } from './sse.ts';
 
 const Text = v.nullish(v.string(), '');
-const Count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const Count = v.nullish(v.pipe(v.number(), v.integer(), v.minValue(0)), 0);
 
 const ChunkSchema = v.object({
-  choices: v.optional(
+  model: Text,
+  choices: v.nullish(
     v.array(
       v.object({
-        /** Models that think aloud send it under another name; it takes the same time. */
-        delta: v.optional(v.object({ content: Text, reasoning_content: Text, reasoning: Text })),
-        finish_reason: v.nullish(v.string()),
+        /** Models that think aloud send it under another name, some servers under both; it takes the same time. */
+        delta: v.nullish(v.object({ content: Text, reasoning_content: Text, reasoning: Text })),
       }),
     ),
     [],
   ),
   usage: v.nullish(v.object({ prompt_tokens: Count, completion_tokens: Count })),
-  error: v.optional(v.unknown()),
+  error: v.nullish(v.unknown()),
 });
 
 /** Rejects with `network` when the server cannot be reached, refuses, or answers something else; with its own words where it has some. */
@@ -50,22 +50,49 @@ export async function* chat(server: NativeServer, prompt: Prompt, tokens: number
     throw new PhiError('network', `${url} could not be reached, or it does not allow this page to ask.`, { refused: true }, { cause });
   }
   if (!response.ok || !response.body) {
-    const said = (await response.text().catch(() => '')).slice(0, 300).trim();
-    throw new PhiError('network', `${url} answered ${response.status}${said ? `: ${said}` : ''}`, { status: response.status });
+    const said = wordsOf(await response.text().catch(() => ''));
+    throw new PhiError('network', `${url} answered ${response.status}${said && `: ${said}`}`, { status: response.status });
   }
-  let arrived = false;
-  for await (const data of eventData(response.body)) {
-    const chunk = parseChunk(data, url);
-    const text = chunk.choices.map(({ delta }) => (delta ? delta.reasoning_content + delta.reasoning + delta.content : '')).join('');
-    // Servers count in `usage`; where one does not, a chunk is taken for a token.
-    yield {
-      tokens: text === '' ? 0 : 1,
-      text,
-      ...(chunk.usage && { usage: { promptTokens: chunk.usage.prompt_tokens, tokens: chunk.usage.completion_tokens } }),
-    };
-    arrived ||= text !== '';
+  if (/^application\/json\b/i.test(response.headers.get('Content-Type') ?? '')) {
+    const said = await response.text();
+    if (!/"choices"/.test(said)) throw new PhiError('network', `${url} reported an error: ${wordsOf(said)}`);
+    throw new PhiError('network', `${url} answered in one piece, though a stream was asked for: nobody can tell when its first token came.`);
   }
-  if (!arrived) throw new PhiError('network', `${url} ended its answer without any text.`);
+  let pieces = 0;
+  try {
+    for await (const data of eventData(response.body)) {
+      const { choices, usage, model } = parseChunk(data, url);
+      const text = (choices ?? []).map(({ delta }) => (delta ? (delta.reasoning_content || delta.reasoning) + delta.content : '')).join('');
+      if (text !== '') pieces++;
+      // Servers count in `usage`, some with zeros until the end; where one does not count, a chunk is taken for a token.
+      const counted = usage && usage.completion_tokens > 0;
+      yield {
+        tokens: text === '' ? 0 : 1,
+        text,
+        ...(model && { model }),
+        ...(counted && { usage: { promptTokens: usage.prompt_tokens || prompt.tokens, tokens: usage.completion_tokens } }),
+      };
+    }
+  } catch (cause) {
+    if (cause instanceof PhiError) throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new PhiError('network', `${url} broke off in the middle, after ${pieces} pieces of text: ${why}.`, undefined, { cause });
+  }
+  if (pieces === 0) throw new PhiError('network', `${url} ended its answer without any text.`);
+}
+
+/** What a server says of its error, out of the JSON that it may be wrapped in. */
+function wordsOf(said: string): string {
+  const Message = v.union([v.object({ error: v.object({ message: v.string() }) }), v.object({ error: v.string() }), v.object({ message: v.string() })]);
+  let value: unknown = null;
+  try {
+    value = JSON.parse(said);
+  } catch {
+    // Plain text is shown as it is.
+  }
+  const { success, output } = v.safeParse(Message, value);
+  const words = !success ? said : 'message' in output ? output.message : typeof output.error === 'string' ? output.error : output.error.message;
+  return words.slice(0, 300).trim();
 }
 
 function parseChunk(data: string, url: string): v.InferOutput<typeof ChunkSchema> {
@@ -77,6 +104,6 @@ function parseChunk(data: string, url: string): v.InferOutput<typeof ChunkSchema
   }
   const result = v.safeParse(ChunkSchema, value);
   if (!result.success) throw new PhiError('network', `${url} sent something that is no chunk of a chat completion: ${data.slice(0, 100)}`);
-  if (result.output.error !== undefined) throw new PhiError('network', `${url} reported an error: ${JSON.stringify(result.output.error).slice(0, 300)}`);
+  if (result.output.error != null) throw new PhiError('network', `${url} reported an error: ${wordsOf(data)}`);
   return result.output;
 }
