@@ -5,7 +5,7 @@ import type { Shown } from './compare.svelte.ts';
 import type { Figure } from './figure.ts';
 import { isSound } from './headline.ts';
 import { measuredRows, type Measured } from './result.ts';
-import { machineLine, rate, rowName } from './words.ts';
+import { figureWords, machineLine, quantity, rowName } from './words.ts';
 
 export type Metric = 'decodeTokensPerSecond' | 'prefillTokensPerSecond' | 'ttftMs';
 
@@ -27,7 +27,6 @@ export function barsOf(metric: Metric, shown: readonly Shown[]): Bars {
   const tokens = number(shown[0]!.result.settings.headlineTokens);
   const measured = shown.map(({ result }) => measuredRows(result));
   const rows = [...new Set(measured.flat().map(rowName))];
-  const value = metric === 'ttftMs' ? number : rate;
   const at = (list: Measured[], name: string) => list.find((row) => rowName(row) === name);
   return {
     title: metric === 'ttftMs' ? t('chartTtft', tokens) : metric === 'prefillTokensPerSecond' ? t('chartPrefill', tokens) : t('chartDecode'),
@@ -38,7 +37,7 @@ export function barsOf(metric: Metric, shown: readonly Shown[]): Bars {
       figures: rows.map((name) => at(measured[i]!, name)?.[metric] ?? null),
       wrong: rows.map((name) => !isSound(at(measured[i]!, name) ?? { agreement: null })),
     })),
-    value,
-    words: ({ median, spread, rounds }) => `${value(median)} ± ${value(spread / 2)}, ${t('tableRounds', rounds, number(rounds))}`,
+    value: quantity,
+    words: (figure) => `${figureWords(figure)}, ${t('tableRounds', figure.rounds, number(figure.rounds))}`,
   };
 }

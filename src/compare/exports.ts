@@ -1,11 +1,12 @@
 /** A result as Markdown and CSV. Column names are English in every language: they are read by programs and quoted in issues. */
 import type { Figure } from './figure.ts';
-import { isUnsteady } from './figure.ts';
+import { decimals, isUnsteady } from './figure.ts';
 import { isMeasured, type CompareResult, type Row } from './result.ts';
 
-const digits = (value: number): string => (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toPrecision(2));
 const plain = (figure: Figure | null): string =>
-  figure ? `${digits(figure.median)} ± ${digits(figure.spread / 2)}${isUnsteady(figure) ? ' (unsteady)' : ''}` : '';
+  figure
+    ? `${figure.median.toFixed(decimals(figure.median))} ± ${(figure.spread / 2).toFixed(decimals(figure.median))}${isUnsteady(figure) ? ' (unsteady)' : ''}`
+    : '';
 const percent = (share: number | null | undefined): string => (share === null || share === undefined ? '' : `${(100 * share).toFixed(1)} %`);
 
 /** Cells of strangers' text must not end a cell or begin markup. */

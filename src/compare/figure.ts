@@ -19,6 +19,9 @@ export function figure(rounds: readonly number[]): Figure | null {
   return { median, spread: sorted.at(-1)! - sorted[0]!, rounds: rounds.length };
 }
 
+/** Decimals that a median deserves: three figures or so. Its spread is written with as many. */
+export const decimals = (median: number): number => (median >= 99.95 ? 0 : median >= 0.995 ? 1 : median >= 0.0995 ? 2 : 3);
+
 export const isUnsteady = ({ median, spread }: Figure): boolean => spread > UNSTEADY * median;
 
 export interface Ratio {

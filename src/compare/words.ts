@@ -1,7 +1,7 @@
 /** Figures and machines in words, in the language of the page. */
 import { i18n, t } from '../i18n/i18n.svelte.ts';
-import { formatDuration, formatNumber, formatRate } from '../ui/format.ts';
-import type { Figure } from './figure.ts';
+import { formatDuration, formatNumber } from '../ui/format.ts';
+import { decimals, type Figure } from './figure.ts';
 import type { Headline } from './headline.ts';
 import type { CompareResult, Measured, Row } from './result.ts';
 
@@ -16,8 +16,9 @@ export function machineLine({ machine }: CompareResult): string {
 /** "WebNN NPU, int8", "Ollama, phi4-mini". */
 export const rowName = (row: Row): string => (row.form === 'auto' ? row.label : `${row.label}, ${row.form}`);
 
-export const rate = (perSecond: number): string => formatRate(perSecond, i18n.language);
-export const rateFigure = ({ median, spread }: Figure): string => `${rate(median)} ± ${rate(spread / 2)}`;
+/** Milliseconds or tokens a second. */
+export const quantity = (value: number, digits = decimals(value)): string => formatNumber(value, i18n.language, digits);
+export const figureWords = ({ median, spread }: Figure): string => `${quantity(median)} ± ${quantity(spread / 2, decimals(median))}`;
 export const timeOf = (ms: number): string => formatDuration(ms, i18n.language);
 export const percent = (share: number): string => `${formatNumber(100 * share, i18n.language, share === 1 ? 0 : 1)} %`;
 
@@ -29,7 +30,7 @@ export function headlineWords(headline: Headline): string[] {
   if (headline.kind === 'alone') {
     const { row } = headline;
     const noNpu = row.kind === 'npu' ? [] : [t('headlineNoNpu')];
-    return [t('headlineAlone', name(row), rowName(row), rate(row.decodeTokensPerSecond!.median)), ...noNpu, ...unsteady];
+    return [t('headlineAlone', name(row), rowName(row), quantity(row.decodeTokensPerSecond!.median)), ...noNpu, ...unsteady];
   }
   const { first, second, decode, prefill } = headline;
   const number = (value: number) => formatNumber(value, i18n.language, value < 10 ? 2 : 0);

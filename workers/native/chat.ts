@@ -104,6 +104,6 @@ function parseChunk(data: string, url: string): v.InferOutput<typeof ChunkSchema
   }
   const result = v.safeParse(ChunkSchema, value);
   if (!result.success) throw new PhiError('network', `${url} sent something that is no chunk of a chat completion: ${data.slice(0, 100)}`);
-  if (result.output.error != null) throw new PhiError('network', `${url} reported an error: ${wordsOf(data)}`);
+  if (result.output.error !== null && result.output.error !== undefined) throw new PhiError('network', `${url} reported an error: ${wordsOf(data)}`);
   return result.output;
 }
