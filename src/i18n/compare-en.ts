@@ -73,7 +73,8 @@ export const compareEn = {
   chartMore: 'longer is better',
   chartLess: 'shorter is better',
   chartFigures: 'As a table',
-  chartWhiskers: 'Bars are medians; the line at a bar’s end is as long as the slowest and the fastest round lie apart. Dimmed bars gave other answers than the reference.',
+  chartWhiskers:
+    'Bars are medians; the line at a bar’s end is as long as the slowest and the fastest round lie apart. Dimmed bars gave other answers than the reference.',
 
   race: 'Race',
   raceHint: 'The replies as they came, at the speed that was measured.',
