@@ -39,6 +39,7 @@ export function drawBars(canvas: HTMLCanvasElement, bars: Bars, colours: Colours
         data: figures.map((figure) => figure?.median ?? null),
         backgroundColor: figures.map((_, i) => withAlpha(colours.series[s % colours.series.length]!, wrong[i] ? 0.25 : 1)),
         borderRadius: 3,
+        skipNull: true, // a machine without this row takes no room: the others stand beside the row's name
         barPercentage: 0.9,
         categoryPercentage: 0.8,
       })),

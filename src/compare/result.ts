@@ -82,7 +82,13 @@ const MeasuredSchema = v.object({
   reply: v.pipe(v.array(v.tuple([Measure, Name])), v.maxLength(MOST_PIECES)),
 });
 
-const AbsentSchema = v.object({ ...Common, form: Name, absent: Text });
+const AbsentSchema = v.object({
+  ...Common,
+  form: Name,
+  absent: Text,
+  /** A server was not reached, or the browser kept its answer from the page: the page says what to switch on. */
+  refused: v.optional(v.boolean()),
+});
 
 export const ResultSchema = v.object({
   format: v.literal(FORMAT),

@@ -182,7 +182,7 @@ const nativeIdentity = ({ label, model }: ServerEntry) => ({
 
 function absent(step: Step, error: PhiError): Absent {
   const why = error.message.slice(0, 1_000);
-  if ('server' in step) return { ...nativeIdentity(step.server), absent: why };
+  if ('server' in step) return { ...nativeIdentity(step.server), absent: why, ...(error.detail?.['refused'] === true && { refused: true }) };
   const { label, target } = step.entry;
   return {
     label,

@@ -132,6 +132,7 @@ export const compareEn = {
   importTitle: 'What is in it',
   importShow: 'Show it',
   importDiscard: 'Discard',
+  compareImportRefused: 'This result cannot be added',
   importRows: (count: number, figure: string) => plural(count, `${figure} row`, `${figure} rows`),
   importClaims: 'Nobody has checked these figures: they are what the file says.',
   machineCores: (count: number, figure: string) => plural(count, `${figure} core`, `${figure} cores`),
