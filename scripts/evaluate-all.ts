@@ -1,70 +1,84 @@
-/**
- * Every model below a folder against the reference beside it (`expected.json` in its folder, or `NAME.expected.json` beside a GGUF), in one browser:
- *
- *   npm run evaluate:all -- FOLDER [--backend wasm] [--form auto] [--device npu] [--prompts 5,100]
- *
- * For the models that scripts/make-variants.ts and scripts/reference-models write. Exit status 1 when one is past 0.05 or gives other tokens.
- */
-import { readdir, readFile } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
-import { checkCase } from './evaluate/check.ts';
+/** `npm run evaluate:all`: every model below some folders against the reference beside it. For what scripts/make-variants.ts and scripts/reference-models write. */
+import { writeFile } from 'node:fs/promises';
+import { relative } from 'node:path';
+import { failedModel, findReferences, judgeModel, modelLine, modelOf, type ModelReport } from './evaluate/all.ts';
 import { startEngineHost, type EngineHost } from './evaluate/engine.ts';
-import { parseExpected } from './evaluate/expected.ts';
-import { selectModel } from './evaluate/model-files.ts';
-import { parseOptions, type Options } from './evaluate/options.ts';
+import { OPTIONS_USAGE, parseAllOptions, type AllOptions } from './evaluate/options.ts';
 
-const REFERENCE = /(^|[./])expected\.json$/;
+const USAGE = `npm run evaluate:all -- FOLDER... [options]
+Every expected.json below the folders (or NAME.expected.json beside NAME.gguf), or those named, one model after another in one browser.
+Forms that hold the file exactly are held to the tolerance and to every greedy token; approximate ones to best tokens that are clearly ahead, and their error is told.
+  --prompts 5,100   only prompts of so many tokens
+  --seconds N       most that one model may take before the next one's turn; 300
+${OPTIONS_USAGE}
+Exit status: 0 all agree, 1 one is wrong or could not run, 2 nothing could be tried.`;
 
-/** One line: what ran, the largest difference of a logit, equal greedy tokens of each prompt; then what is wrong. */
-async function judge(host: EngineHost, reference: string, prompts: number[] | null, options: Options): Promise<{ line: string; problems: string[] }> {
-  const model = reference.endsWith('/expected.json') ? dirname(reference) : reference.replace(/\.expected\.json$/, '.gguf');
-  const { backend, form, device, contextLength, tolerance } = options;
-  const engine = await host.open(await selectModel(model), { backend, form, device, contextLength });
-  const problems: string[] = [];
-  const equal: string[] = [];
-  let largest = 0;
-  for (const [index, one] of parseExpected(await readFile(reference, 'utf8')).cases.entries()) {
-    if (prompts && !prompts.includes(one.input_ids.length)) continue;
-    // Every position's best token is a matter of rounding where two are close; the logits and the tokens themselves are held to the tolerance.
-    const report = await checkCase(engine, { ...one, argmax_all: undefined }, index, tolerance);
-    largest = Math.max(largest, report.logits?.largest ?? Infinity);
-    equal.push(`${report.greedy!.equal}`);
-    problems.push(...report.problems.map((problem) => `${one.input_ids.length} tokens: ${problem}`));
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Rejects after so many seconds. */
+async function within<T>(seconds: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`it was not done after ${seconds} s`)), seconds * 1000);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
   }
-  return { line: `${engine.report.form} on ${engine.report.device}, ${largest.toFixed(4)}, ${equal.join(' ')}`, problems };
 }
 
-const [folder, ...rest] = process.argv.slice(2);
-if (folder === undefined || folder.startsWith('--')) throw new Error('usage: npm run evaluate:all -- FOLDER [options of npm run evaluate] [--prompts 5,100]');
-const at = rest.indexOf('--prompts');
-const prompts = at < 0 ? null : rest.splice(at, 2)[1]!.split(',').map(Number);
-const options = parseOptions(['--model', folder, '--cases', folder, ...rest])!;
-const references = (await readdir(folder, { recursive: true }))
-  .filter((path) => REFERENCE.test(path))
-  .sort()
-  .map((path) => join(folder, path));
-if (references.length === 0) throw new Error(`${folder} holds no expected.json.`);
-const host = await startEngineHost({
-  gpu: options.backend !== 'wasm',
-  realGpu: options.browser !== undefined,
-  executable: options.browser,
-  args: options.browserArgs,
-});
-let wrong = 0;
-try {
-  for (const reference of references) {
-    const name = relative(folder, reference).replace(/[./]expected\.json$/, '');
-    try {
-      const { line, problems } = await judge(host, reference, prompts, options);
-      if (problems.length > 0) wrong++;
-      console.log(`${problems.length > 0 ? 'WRONG' : 'ok   '} ${name}: ${line}`, ...problems.map((problem) => `\n      ${problem}`));
-    } catch (cause) {
-      wrong++;
-      console.log(`FAILS ${name}: ${cause instanceof Error ? cause.message : String(cause)}`);
+async function judgeAll(references: readonly string[], { prompts, seconds, ...options }: AllOptions): Promise<ModelReport[]> {
+  const browser = { gpu: options.backend !== 'wasm', realGpu: options.browser !== undefined, executable: options.browser, args: options.browserArgs };
+  const reports: ModelReport[] = [];
+  let host: EngineHost | null = null;
+  try {
+    for (const reference of references) {
+      const started = performance.now();
+      let report: ModelReport;
+      try {
+        host ??= await startEngineHost(browser);
+        report = await within(seconds, judgeModel(host, reference, prompts, options));
+      } catch (error) {
+        report = failedModel(reference, messageOf(error), (performance.now() - started) / 1000);
+        // What failed may have taken the browser with it: the next model gets a new one.
+        await host?.close();
+        host = null;
+      }
+      reports.push(report);
+      console.log(modelLine(relative('.', modelOf(reference)), report));
     }
+  } finally {
+    await host?.close();
   }
-} finally {
-  await host.close();
+  return reports;
 }
-console.log(`${references.length - wrong} of ${references.length} agree.`);
-process.exitCode = wrong > 0 ? 1 : 0;
+
+async function main(): Promise<number> {
+  let options: AllOptions | null;
+  let references: string[];
+  try {
+    options = parseAllOptions(process.argv.slice(2));
+    if (!options) {
+      console.log(USAGE);
+      return 0;
+    }
+    references = await findReferences(options.folders);
+  } catch (error) {
+    console.error(`${messageOf(error)}\n\n${USAGE}`);
+    return 2;
+  }
+  const models = await judgeAll(references, options);
+  const count = (verdict: ModelReport['verdict']) => models.filter((one) => one.verdict === verdict).length;
+  console.log(`${count('ok')} of ${models.length} agree, ${count('wrong')} wrong, ${count('failed')} could not run.`);
+  if (options.json !== undefined)
+    await writeFile(options.json, `${JSON.stringify({ backend: options.backend, tolerance: options.tolerance, models }, null, 2)}\n`);
+  return count('ok') === models.length ? 0 : 1;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(messageOf(error));
+  process.exitCode = 2;
+}

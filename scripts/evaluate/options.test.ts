@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_TOLERANCE, parseOptions } from './options.ts';
+import { DEFAULT_TOLERANCE, parseAllOptions, parseOptions } from './options.ts';
 
 const parse = (line: string): ReturnType<typeof parseOptions> => parseOptions(line.split(' '));
 
@@ -36,6 +36,25 @@ describe('parseOptions', () => {
     ['--model m --text t --tolerance -1', '--tolerance'],
     ['--model m --text t --context 1.5', '--context'],
     ['--model m --text t --wat', '--wat'],
+  ])('refuses %s', (line, message) => {
+    expect(() => parse(line)).toThrow(message);
+  });
+});
+
+describe('parseAllOptions', () => {
+  const parse = (line: string) => parseAllOptions(line.split(' '));
+
+  it('takes folders, and options wherever they stand', () => {
+    expect(parse('a --backend webgpu b --prompts 5,100')).toMatchObject({ folders: ['a', 'b'], backend: 'webgpu', prompts: [5, 100], seconds: 300 });
+    expect(parse('a')).toMatchObject({ prompts: null, form: 'auto' });
+    expect(parse('-h')).toBeNull();
+  });
+
+  it.each([
+    ['--backend wasm', 'FOLDER'],
+    ['a --prompts 5,x', '--prompts x'],
+    ['a --backend cuda', '--backend cuda'],
+    ['a --seconds 0', '--seconds 0'],
   ])('refuses %s', (line, message) => {
     expect(() => parse(line)).toThrow(message);
   });
