@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { StorageReport } from '../../workers/protocol.ts';
 import { askGpu, describeDevice, isIos, isPhone, type Surroundings } from './device.ts';
 
@@ -44,6 +44,17 @@ describe('the GPU', () => {
     { description: 'Microsoft Basic Render Driver' },
   ])('is software when it says %o', async (info) => {
     expect((await askGpu(adapter(info)))?.software).toBe(true);
+  });
+
+  it('is asked once for all, and once more after it gave nothing', async () => {
+    const adapter = { features: new Set<string>(), limits: { maxStorageBufferBindingSize: 1 } };
+    const requestAdapter = vi.fn<() => Promise<typeof adapter | null>>().mockResolvedValue(adapter).mockResolvedValueOnce(null);
+    const device = here(UA.windows, { gpu: { requestAdapter } });
+    expect(await Promise.all([askGpu(device), askGpu(device)])).toEqual([null, null]);
+    const facts = await askGpu(device);
+    expect(facts).toMatchObject({ bindingBytes: 1 });
+    expect(await askGpu(device)).toBe(facts);
+    expect(requestAdapter).toHaveBeenCalledTimes(2);
   });
 
   it('is absent without WebGPU, without an adapter, and when asking fails', async () => {

@@ -31,10 +31,25 @@ export function isPhone(here: Surroundings): boolean {
   return here.userAgentData?.mobile ?? (isIos(here) || /Android|Mobile/.test(here.userAgent));
 }
 
-/** null where there is none: also when asking fails, because then nothing will run on it. */
+/** Answers that stand for this visit: the page asks once, however many cards show what would run. */
+const answers = new WeakMap<object, Promise<GpuFacts | null>>();
+
+/** null where there is none: also when asking fails, because then nothing will run on it. Asked again only after a null. */
 export async function askGpu({ gpu }: Surroundings): Promise<GpuFacts | null> {
+  if (!gpu) return null;
+  let answer = answers.get(gpu);
+  if (!answer) {
+    answer = adapterFacts(gpu);
+    answers.set(gpu, answer);
+  }
+  const facts = await answer;
+  if (!facts && answers.get(gpu) === answer) answers.delete(gpu);
+  return facts;
+}
+
+async function adapterFacts(gpu: NonNullable<Surroundings['gpu']>): Promise<GpuFacts | null> {
   try {
-    const adapter = await gpu?.requestAdapter();
+    const adapter = await gpu.requestAdapter();
     if (!adapter) return null;
     const { isFallbackAdapter = false, architecture = '', description = '' } = adapter.info ?? {};
     return {
