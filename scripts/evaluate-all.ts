@@ -31,6 +31,9 @@ async function within<T>(seconds: number, work: Promise<T>): Promise<T> {
 async function judgeAll(references: readonly string[], { prompts, seconds, ...options }: AllOptions): Promise<ModelReport[]> {
   const browser = { gpu: options.backend !== 'wasm', realGpu: options.browser !== undefined, executable: options.browser, args: options.browserArgs };
   const reports: ModelReport[] = [];
+  // The browser ends with the process that asks for it, and must not be started again then.
+  let stopped = false;
+  process.once('SIGTERM', () => (stopped = true));
   let host: EngineHost | null = null;
   try {
     for (const reference of references) {
@@ -47,6 +50,7 @@ async function judgeAll(references: readonly string[], { prompts, seconds, ...op
       }
       reports.push(report);
       console.log(modelLine(relative('.', modelOf(reference)), report));
+      if (stopped) throw new Error(`Stopped after ${reports.length} of ${references.length} models.`);
     }
   } finally {
     await host?.close();

@@ -22,7 +22,7 @@ def config_of(kind):
 
 
 def head_dim(config):
-    return config["hidden_size"] // config["num_attention_heads"]
+    return config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
 
 
 def random_weights(config, seed):

@@ -33,6 +33,7 @@ describe('weights on WebGPU', () => {
   it.each([
     ['Phi-4-mini, Q4_K_M', PHI_4_MINI, Q4_K_M],
     ['Phi-4-mini, ONNX int4', PHI_4_MINI, INT4],
+    ['Phi-3-mini, ONNX int4', PHI_3_MINI, INT4],
     ['Phi-3-mini, Q8_0', PHI_3_MINI, Q8_0],
     ['Phi-4, Q4_K_M', PHI_4, { ...Q4_K_M, embedding: 4 as const }],
   ])('are those of the plan within a thousandth: %s', (_, shape, mix) => {

@@ -26,13 +26,16 @@ export interface SourceMix {
   /** Share of the layers whose `down` has 8 bits. */
   down8: number;
   head: Bits;
-  /** `tied`: the head's own tensor. */
-  embedding: Bits | 'tied';
+  /** `tied`: the head's own tensor. `float`: left as it is up to FLOAT_EMBEDDING_BYTES, else 8. */
+  embedding: Bits | 'float' | 'tied';
   /** Weights that share a scale. */
   block: number;
   /** What is kept beside the scales: zero points of `bits` bits, minimums as floats, or nothing. */
   shift: 'none' | 'zero-points' | 'mins';
 }
+
+/** An embedding that a quantised file leaves in floats stays so on a GPU up to this size (Phi-3.5-mini's in 16 bits), being exact; larger ones become 8-bit rows. */
+export const FLOAT_EMBEDDING_BYTES = 2 ** 28;
 
 export interface WeightBytes {
   /** Everything that the backend holds. */
@@ -98,14 +101,24 @@ export function gpuWeightBytes(shape: ModelShape, form: GpuForm, mix: SourceMix,
     return groupBytes(codes, rows * perRow * scale, ...(shift > 0 ? [shift] : []));
   };
   const head = size(outer, mix.head, form === 'float16' ? 2 : 4);
-  const embedding = mix.embedding === 'tied' ? 0 : size(outer, mix.embedding, width);
-  const norm = (form === 'float16' ? 2 : form === 'float32' ? 4 : width) * shape.hidden;
+  const floats = form === 'float16' ? 2 : form === 'float32' ? 4 : width;
+  const inBlocks = form === 'int4' || form === 'int8-blocks';
+  const ownEmbedding = (bits: Bits | 'float') =>
+    bits !== 'float' ? size(outer, bits, width) : inBlocks ? floatEmbedding(outer, width) : size(outer, 8, width);
+  const embedding = mix.embedding === 'tied' ? 0 : ownEmbedding(mix.embedding);
+  const norm = floats * shape.hidden;
   const fixed = [size(qkv, mix.qkv, width), size(output, mix.output, width), size(gateUp, mix.gateUp, width)];
   const down4 = size(down, 4, width);
   const down8 = size(down, 8, width);
   const layer = 2 * norm + sum(fixed) + Math.max(mix.down8 > 0 ? down8 : 0, down4);
   const layers = shape.layers * (2 * norm + sum(fixed) + mix.down8 * down8 + (1 - mix.down8) * down4);
   return { all: embedding + layers + norm + head, embedding, head, layer };
+}
+
+/** Floats of `width` bytes where that is small enough, else 8-bit blocks of 32 with such a scale. */
+function floatEmbedding({ rows, cols }: Dims, width: number): number {
+  const weights = rows * cols;
+  return weights * width <= FLOAT_EMBEDDING_BYTES ? weights * width : groupBytes(weights, (weights / 32) * width);
 }
 
 /** Keys and values of one token in all layers; `width` is 4 bytes on WASM and 2 or 4 on a GPU. */

@@ -136,8 +136,10 @@ export class Runner {
     this.#graph.destroy();
   }
 
+  /** Nothing where the graph has no such input: one layer without a head gives keys and values, and looks at no mask. */
   #write(name: string, data: Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>): void {
-    this.#device.context.writeTensor(this.#own[name]!, data);
+    const tensor = this.#own[name];
+    if (tensor) this.#device.context.writeTensor(tensor, data);
   }
 
   #writeRope(rope: RopeSet, past: number, tokens: number): void {

@@ -3,7 +3,7 @@ import { affineMatrix, floatMatrix, type Shift } from './affine.ts';
 import type { GraphReader, Linear } from './decoder-graph.ts';
 import { CASTS, numberAttribute, unsupported, type Graph, type Op, type ValueId } from './graph.ts';
 import { dequantizeLinear } from './onnx-qdq.ts';
-import { codeBits, elementCount, isFloat, type StoredTensor } from './tensor.ts';
+import { codeBits, elementCount, isFloat, readIntegers, type StoredTensor } from './tensor.ts';
 import { transposedFloats } from './transposed.ts';
 import type { Matrix } from './types.ts';
 
@@ -45,7 +45,7 @@ export class OnnxWeights implements GraphReader {
   }
 
   async linear(op: Op): Promise<Linear | null> {
-    const matrix = op.type === 'MatMulNBits' ? this.#matMulNBits(op) : op.type === 'MatMul' || op.type === 'Gemm' ? await this.#matMul(op) : null;
+    const matrix = op.type === 'MatMulNBits' ? await this.#matMulNBits(op) : op.type === 'MatMul' || op.type === 'Gemm' ? await this.#matMul(op) : null;
     if (!matrix && /^(MatMulInteger|DynamicQuantizeMatMul|MatMulIntegerToFloat|QLinearMatMul|MatMulBnb4|MatMulFpQ4)/.test(op.type)) {
       throw unsupported(this.file, op, 'weights stored for this operator are not read');
     }
@@ -59,7 +59,7 @@ export class OnnxWeights implements GraphReader {
     return table;
   }
 
-  #matMulNBits(op: Op): Matrix {
+  async #matMulNBits(op: Op): Promise<Matrix> {
     const [rows, cols, bits, block] = ['N', 'K', 'bits', 'block_size'].map((name) => numberAttribute(op, name, name === 'bits' ? 4 : 0)) as [
       number,
       number,
@@ -68,8 +68,15 @@ export class OnnxWeights implements GraphReader {
     ];
     if ((bits !== 4 && bits !== 8) || !(block > 0)) throw unsupported(this.file, op, `${bits} bits in blocks of ${block}; 4 and 8 bits are read`);
     if (numberAttribute(op, 'weight_prepacked', 0)) throw unsupported(this.file, op, 'weights packed for one kind of GPU');
-    if (op.inputs[4] || op.inputs[5]) throw unsupported(this.file, op, op.inputs[5] ? 'a bias' : 'reordered groups (g_idx)');
+    if (op.inputs[5]) throw unsupported(this.file, op, 'a bias');
+    if (op.inputs[4] && !(await this.#inOrder(op, block))) throw unsupported(this.file, op, 'reordered groups (g_idx)');
     return this.#blocks(op, rows, cols, bits, block, this.#needed(op, 1, 'the weights'), this.#needed(op, 2, 'the scales'), op.inputs[3], 2 ** (bits - 1));
+  }
+
+  /** Whether g_idx names the blocks one after another, as they lie without it. */
+  async #inOrder(op: Op, block: number): Promise<boolean> {
+    const groups = await readIntegers(this.#needed(op, 4, 'the groups'));
+    return groups.every((group, column) => group === Math.floor(column / block));
   }
 
   #gatherBlocks(op: Op): Matrix {
@@ -79,8 +86,8 @@ export class OnnxWeights implements GraphReader {
     const bits = packed ? numberAttribute(op, 'bits', 4) : codeBits(data.dtype);
     const block = numberAttribute(op, 'block_size', 128);
     const axis = numberAttribute(op, 'quantize_axis', packed ? 1 : 0);
-    const rows = scales.dims[0] ?? 0;
-    if ((bits !== 4 && bits !== 8) || scales.dims.length !== 2 || (axis !== 1 && axis !== -1) || numberAttribute(op, 'gather_axis', 0) !== 0 || !(block > 0)) {
+    const rows = data.dims[0] ?? 0; // scales may be stored flat, as a MatMulNBits that shares them has them
+    if ((bits !== 4 && bits !== 8) || data.dims.length < 2 || (axis !== 1 && axis !== -1) || numberAttribute(op, 'gather_axis', 0) !== 0 || !(block > 0)) {
       throw unsupported(this.file, op, `${data.dtype} of ${bits ?? '?'} bits in blocks along axis ${axis}; 4 and 8 bits along the last axis are read`);
     }
     const cols = (elementCount(data.name, data.dims) * (packed ? 8 / bits : 1)) / rows;

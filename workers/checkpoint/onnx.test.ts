@@ -113,6 +113,11 @@ describe.skipIf(missingFixtures())('openOnnx on other layouts', options, () => {
     await expect(open((model) => rename(model, 'Sigmoid', 'Tanh'))).rejects.toThrow(/SiLU/);
     await expect(open((model) => rename(model, 'GroupQueryAttention', 'LinearAttention'))).rejects.toThrow(/no attention operator/);
     await expect(open((model) => model.nodes.find(({ type }) => type === 'MatMulNBits')!.inputs.push('', '', 'bias'))).rejects.toThrow(/a bias/);
+    const turned = editedFolder('phi4/onnx-cpu-int4', (model) => {
+      model.nodes.find(({ type }) => type === 'MatMulNBits')!.inputs.push('', 'turned');
+      model.tensors.push({ name: 'turned', type: 6, dims: [2], data: new Uint8Array(Int32Array.of(1, 0).buffer) });
+    });
+    await expect(openOnnx(memoryFiles(turned))).rejects.toThrow(/g_idx/);
     const files = rewrittenFolder('phi4/onnx-cpu-int4', '8 bits');
     files.delete('model.onnx.data');
     await expect(openOnnx(memoryFiles(files))).rejects.toMatchObject({

@@ -33,16 +33,29 @@ function matrix(rows: number, cols: number, form: Matrix['form']): Matrix {
 const HIDDEN = 192;
 const INTERMEDIATE = 384;
 
-function checkpoint(form: Matrix['form'], { down = form, head = form, tied = false, normEps = 1e-5 } = {}): Checkpoint {
-  const embedding = matrix(100, HIDDEN, head);
-  const norm = new Float32Array(HIDDEN).fill(1);
+interface Unlike {
+  down?: Matrix['form'];
+  head?: Matrix['form'];
+  embedding?: Matrix['form'];
+  tied?: boolean;
+  normEps?: number;
+  hidden?: number;
+  vocab?: number;
+}
+
+function checkpoint(
+  form: Matrix['form'],
+  { down = form, head = form, embedding: table = head, tied = false, normEps = 1e-5, hidden = HIDDEN, vocab = 100 }: Unlike = {},
+): Checkpoint {
+  const embedding = matrix(vocab, hidden, table);
+  const norm = new Float32Array(hidden).fill(1);
   const layer = {
     attentionNorm: norm,
-    qkv: matrix(3 * HIDDEN, HIDDEN, form),
-    output: matrix(HIDDEN, HIDDEN, form),
+    qkv: matrix(3 * hidden, hidden, form),
+    output: matrix(hidden, hidden, form),
     mlpNorm: norm,
-    gateUp: matrix(2 * INTERMEDIATE, HIDDEN, form),
-    down: matrix(HIDDEN, INTERMEDIATE, down),
+    gateUp: matrix(2 * INTERMEDIATE, hidden, form),
+    down: matrix(hidden, INTERMEDIATE, down),
   };
   return {
     format: 'gguf',
@@ -52,7 +65,7 @@ function checkpoint(form: Matrix['form'], { down = form, head = form, tied = fal
     embedding,
     layers: [layer],
     norm,
-    head: tied ? embedding : matrix(100, HIDDEN, head),
+    head: tied ? embedding : matrix(vocab, hidden, head),
     notes: [],
   };
 }
@@ -92,6 +105,16 @@ describe('webgpuPlan', () => {
       expect(blocks['layers.0.gateUp']).toEqual({ bits: 4, block: 32, shift: 'zero-points' });
       expect(blocks['head']).toMatchObject({ bits: 8, shift: 'none' });
     }
+  });
+
+  it('leaves a float embedding of a quantised file as it is, unless it is large', () => {
+    expect(blocksOf(checkpoint(Q4_0, { embedding: FLOAT }))).toMatchObject({ embedding: null, head: { bits: 4 } });
+    expect(blocksOf(checkpoint(Q4_0, { embedding: FLOAT, vocab: 400_000 }))).toMatchObject({ embedding: { bits: 8, shift: 'none' } });
+  });
+
+  it('cuts smaller blocks for columns that do not divide into 32, and leaves floats where none fit', () => {
+    expect(blocksOf(checkpoint(FLOAT, { hidden: 240 }))['layers.0.qkv']).toEqual({ bits: 4, block: 16, shift: 'zero-points' });
+    expect(blocksOf(checkpoint(FLOAT, { hidden: 200 }))).toMatchObject({ embedding: null, 'layers.0.gateUp': null, 'layers.0.down': { block: 32 } });
   });
 
   it('leaves gate and up together where the kernel has another epsilon', () => {

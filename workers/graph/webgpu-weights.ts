@@ -1,4 +1,5 @@
 /** The weights of the WebGPU dialect: what each matrix is computed with, and the groups that hold it. */
+import { FLOAT_EMBEDDING_BYTES } from '../advisor/weights.ts';
 import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
 import { holdsExactly, packInto, type BlockSpec, type ErrorSum } from '../weights/blocks.ts';
 import { floatToHalf } from '../weights/half.ts';
@@ -44,7 +45,7 @@ export interface WebgpuPlan {
 }
 
 /** Raised whenever what `webgpuPlan` makes changes: kept forms of another version are of no use. */
-export const WEBGPU_FORM_VERSION = 1;
+export const WEBGPU_FORM_VERSION = 2;
 
 export interface PlanOptions {
   form: WebgpuForm;
@@ -72,8 +73,9 @@ export function webgpuPlan(checkpoint: Checkpoint, { form, dtype, bindingBytes }
   const float: Float = form === 'float16' ? 'float16' : form === 'float32' ? 'float32' : dtype;
   const norm = (name: string, weight: Float32Array) => groups.push(normGroup(name, weight, float));
   /** Activations of the head and what is computed from them stay in float32: logits in float16 tie. */
-  const add = (name: MatrixName, matrix: Matrix, type: Float, bits: 4 | 8) => {
-    const blocks = form === 'int4' || form === 'int8-blocks' ? blockSpec(matrix, bits) : null;
+  const inBlocks = form === 'int4' || form === 'int8-blocks';
+  const add = (name: MatrixName, matrix: Matrix, type: Float, bits: 4 | 8 | null) => {
+    const blocks = inBlocks && bits ? blockSpec(matrix, bits) : null;
     const plan: MatrixPlan = { rows: matrix.rows, cols: matrix.cols, dtype: type, blocks, pieces: cut(name, matrix, blocks, type, bindingBytes) };
     matrices.set(name, plan);
     for (const piece of plan.pieces) groups.push(pieceGroup(matrix, plan, piece, error));
@@ -85,7 +87,7 @@ export function webgpuPlan(checkpoint: Checkpoint, { form, dtype, bindingBytes }
 
   const { config } = checkpoint;
   const tied = checkpoint.head === checkpoint.embedding;
-  if (!tied) add('embedding', checkpoint.embedding, float, outerBits(checkpoint.embedding));
+  if (!tied) add('embedding', checkpoint.embedding, float, keepsFloats(checkpoint, float) ? null : outerBits(checkpoint.embedding));
   checkpoint.layers.forEach((layer, l) => {
     norm(`layers.${l}.attentionNorm`, layer.attentionNorm);
     add(`layers.${l}.qkv`, layer.qkv, float, bitsOf(layer.qkv));
@@ -94,7 +96,7 @@ export function webgpuPlan(checkpoint: Checkpoint, { form, dtype, bindingBytes }
     const { gateUp } = layer;
     const bits = bitsOf(gateUp);
     const half = gateUp.rows / 2;
-    const spec = form === 'int4' || form === 'int8-blocks' ? blockSpec(gateUp, bits) : null;
+    const spec = inBlocks ? blockSpec(gateUp, bits) : null;
     // MatMulNBitsMlp takes gate and up apart, each whole, without zero points, and has its own epsilon.
     const fused =
       spec?.shift === 'none' &&
@@ -122,15 +124,21 @@ function hasFourBits({ layers }: Checkpoint): boolean {
   return layers.some(({ qkv, output, gateUp, down }) => [qkv, output, gateUp, down].some(({ form }) => form.kind === 'blocks' && form.bits === 4));
 }
 
-/** Blocks that hold the matrix exactly where `bits` can; else those to requantise to. */
-function blockSpec({ name, cols, form }: Matrix, bits: 4 | 8): BlockSpec {
+/** A quantised file with an embedding of its own in floats means it (ONNX Runtime's model builder): it stays, unless it is large. */
+function keepsFloats({ embedding, layers }: Checkpoint, dtype: Float): boolean {
+  const bytes = embedding.rows * embedding.cols * floatBytes(dtype);
+  return embedding.form.kind === 'float' && layers.some(({ qkv }) => qkv.form.kind === 'blocks') && bytes <= FLOAT_EMBEDDING_BYTES;
+}
+
+/** Blocks that hold the matrix exactly where `bits` can; else those to requantise to. null: its columns do not divide into blocks, it stays in floats. */
+function blockSpec({ cols, form }: Matrix, bits: 4 | 8): BlockSpec | null {
   if (form.kind === 'blocks') {
     const block = Math.min(LARGEST_BLOCK, form.block & -form.block); // the largest power of two in it
     const spec: BlockSpec = { bits, block, shift: form.symmetric ? 'none' : form.integral ? 'zero-points' : 'mins' };
     if (block >= SMALLEST_BLOCK && holdsExactly(form, spec)) return spec;
   }
-  if (cols % BLOCK !== 0) throw new RangeError(`${name}: ${cols} columns do not divide into blocks of ${BLOCK}`);
-  return { bits, block: BLOCK, shift: bits === 4 ? 'zero-points' : 'none' };
+  const block = Math.min(BLOCK, cols & -cols);
+  return block < SMALLEST_BLOCK ? null : { bits, block, shift: bits === 4 ? 'zero-points' : 'none' };
 }
 
 function cut(name: string, { rows, cols }: Matrix, blocks: BlockSpec | null, dtype: Float, bindingBytes: number): Piece[] {

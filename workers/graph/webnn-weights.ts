@@ -79,13 +79,13 @@ function keepsEight({ layers }: Checkpoint, name: LinearName, { form }: Matrix):
 }
 
 /** Blocks that hold the matrix exactly where `bits` can, else those to requantise to. */
-function blockSpec({ name, cols, form }: Matrix, bits: 4 | 8): BlockSpec {
+function blockSpec({ cols, form }: Matrix, bits: 4 | 8): BlockSpec {
   if (form.kind === 'blocks') {
     const spec: BlockSpec = { bits, block: form.block, shift: form.symmetric ? 'none' : 'mins' };
     if (holdsExactly(form, spec)) return spec;
   }
-  if (cols % BLOCK !== 0) throw new RangeError(`${name}: ${cols} columns do not divide into blocks of ${BLOCK}`);
-  return { bits, block: BLOCK, shift: bits === 4 ? 'mins' : 'none' };
+  const block = Math.min(BLOCK, cols & -cols); // the largest power of two in it
+  return { bits, block, shift: bits === 4 ? 'mins' : 'none' };
 }
 
 function norm(name: string, weight: Float32Array): WeightGroup {

@@ -178,6 +178,6 @@ describe('mixOf', () => {
     expect(mixOf('gguf', 'Q4_K_M', 4, true)).toMatchObject({ qkv: 8, gateUp: 4, down8: 0.5, head: 8, embedding: 'tied', shift: 'mins' });
     expect(mixOf('gguf', 'Q4_0', 4, false)).toMatchObject({ qkv: 4, down8: 0, head: 8, embedding: 4, shift: 'none' });
     expect(mixOf('gguf', 'Q6_K', 6, true)).toMatchObject({ qkv: 8, down8: 1, block: 16 });
-    expect(mixOf('onnx-genai', 'int4 AWQ, block 128', 4, true)).toMatchObject({ head: 4, embedding: 8, block: 128, shift: 'zero-points' });
+    expect(mixOf('onnx-genai', 'int4 AWQ, block 128', 4, true)).toMatchObject({ head: 4, embedding: 'float', block: 128, shift: 'zero-points' });
   });
 });

@@ -4,14 +4,14 @@ type Format = 'gguf' | 'onnx-genai' | 'onnx-web' | 'safetensors';
 
 /**
  * Which bits a variant's matrices keep on a GPU. llama.cpp's mixtures (src/llama-quant.cpp) give the fused qkv and half of the `down` matrices
- * of Q4_K_M more bits, and the head Q6_K; ONNX Runtime's model builder leaves the embedding as floats, which become 8-bit blocks.
+ * of Q4_K_M more bits, and the head Q6_K; ONNX Runtime's model builder leaves an embedding of its own as floats.
  */
 export function mixOf(format: Format, quant: string, bits: number, tied: boolean): SourceMix {
   const embedding = tied ? 'tied' : 4;
   const four = { qkv: 4, output: 4, gateUp: 4, down8: 0, block: 32 } as const;
   if (format === 'onnx-genai' || format === 'onnx-web') {
     const block = Number(/block (\d+)/.exec(quant)?.[1] ?? 32);
-    return { ...four, head: 4, embedding: 8, block, shift: 'zero-points' };
+    return { ...four, head: 4, embedding: 'float', block, shift: 'zero-points' };
   }
   if (/^Q4_[01]$/.test(quant)) return { ...four, head: 8, embedding, shift: quant === 'Q4_1' ? 'mins' : 'none' };
   if (quant.startsWith('Q4_K')) {

@@ -10,17 +10,20 @@ export const PHI_4: ModelShape = { layers: 40, hidden: 5120, heads: 40, kvHeads:
 /** llama.cpp's Q4_K_M of a tied model. */
 export const Q4_K_M: SourceMix = { qkv: 8, output: 4, gateUp: 4, down8: 1 / 2, head: 8, embedding: 'tied', block: 32, shift: 'mins' };
 /** ONNX Runtime GenAI's int4. */
-export const INT4: SourceMix = { qkv: 4, output: 4, gateUp: 4, down8: 0, head: 4, embedding: 8, block: 32, shift: 'zero-points' };
+export const INT4: SourceMix = { qkv: 4, output: 4, gateUp: 4, down8: 0, head: 4, embedding: 'float', block: 32, shift: 'zero-points' };
 export const Q8_0: SourceMix = { qkv: 8, output: 8, gateUp: 8, down8: 1, head: 8, embedding: 8, block: 32, shift: 'none' };
 
 export function emptyCheckpoint(shape: ModelShape, mix: SourceMix): Checkpoint {
   const { layers, hidden, heads, kvHeads, headDim, intermediate, vocab } = shape;
-  const matrix = (rows: number, cols: number, bits: 4 | 8): Matrix => ({
+  const matrix = (rows: number, cols: number, bits: 4 | 8 | 'float'): Matrix => ({
     name: 'empty',
     rows,
     cols,
     type: 'none',
-    form: { kind: 'blocks', bits, block: mix.block, symmetric: mix.shift === 'none', integral: mix.shift === 'zero-points' },
+    form:
+      bits === 'float'
+        ? { kind: 'float', bits: 16 }
+        : { kind: 'blocks', bits, block: mix.block, symmetric: mix.shift === 'none', integral: mix.shift === 'zero-points' },
     read: () => Promise.reject(new Error('an empty checkpoint was read')),
   });
   const config: PhiConfig = {

@@ -11,6 +11,7 @@ import { intAttribute, intOf, intsAttribute, putTogether, takeApart, type EditMo
 type Files = Map<string, Uint8Array>;
 const FLOAT = 1;
 const UINT8 = 2;
+const INT32 = 6;
 const FLOAT16 = 10;
 const UINT4 = 21;
 const INT4 = 22;
@@ -23,6 +24,8 @@ interface Product {
   block: number;
   /** `[n, k]`, 0 to 15; 8 is zero. */
   codes: Uint8Array;
+  /** The codes as they are stored. */
+  weights: EditTensor;
   /** `[n, k / block]` in the file's own type. */
   scales: EditTensor;
 }
@@ -51,7 +54,8 @@ const without = (model: EditModel, names: string[]): EditTensor[] => model.tenso
 
 function productOf(model: EditModel, node: EditNode): Product {
   const [n, k, block] = ['N', 'K', 'block_size'].map((name) => intOf(node, name)) as [number, number, number];
-  return { node, n, k, block, codes: unpack(tensorOf(model, node.inputs[1]!).data), scales: tensorOf(model, node.inputs[2]!) };
+  const weights = tensorOf(model, node.inputs[1]!);
+  return { node, n, k, block, codes: unpack(weights.data), weights, scales: tensorOf(model, node.inputs[2]!) };
 }
 
 /** The nodes and tensors that take a product's place. Those that share weights with the embedding stay. */
@@ -89,6 +93,15 @@ const attributes = ({ n, k, block }: Product, bits: number) => [
 ];
 
 export const REWRITES: Record<string, Rewrite> = {
+  /** Blocks named one by one in the order in which they lie. */
+  'group indexes': (product, name) => {
+    const groups = Int32Array.from({ length: product.k }, (_, column) => Math.floor(column / product.block));
+    const { inputs } = product.node;
+    return {
+      nodes: [{ ...product.node, inputs: [...inputs.slice(0, 3), '', `${name}_g`] }],
+      tensors: [product.weights, product.scales, { name: `${name}_g`, type: INT32, dims: [product.k], data: new Uint8Array(groups.buffer) }],
+    };
+  },
   /** uint8 zero points, packed in nibbles, in blocks half as long. */
   'zero points, block 16': (whole, name) => {
     const product = { ...whole, block: 16 };
