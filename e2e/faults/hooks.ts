@@ -15,6 +15,8 @@ interface Hooks {
 type Hooked = Window & { fire: Hooks; faultInTest(): Promise<void>; Worker: typeof Worker };
 
 const CHANNEL = 'phi-fire';
+/** What has not settled by then never will: the test is to say so, not to wait. */
+const GIVEN_UP_MS = 30_000;
 
 /** Runs in the page before its own code. */
 function watchPage(): void {
@@ -58,7 +60,10 @@ function watchWorker(channel: string): void {
   const scope = globalThis as unknown as Record<'GPUAdapter' | 'ML', { prototype: object } | undefined>;
   keep(scope.GPUAdapter, 'requestDevice');
   keep(scope.ML, 'createContext');
-  new BroadcastChannel(channel).onmessage = () => devices.at(-1)?.destroy();
+  // All of them: the last one made may have served a probe and be closed already.
+  new BroadcastChannel(channel).onmessage = () => {
+    for (const device of devices.splice(0)) device.destroy();
+  };
 }
 
 /** To be called before the page is opened. `faultInTest`: what the fault `call` does. */
@@ -71,7 +76,7 @@ export async function installFaults(page: Page, faultInTest: () => Promise<void>
 /** The next reply meets `fault` at its token `tokens`. */
 export async function arm(page: Page, fault: Fault, tokens: number): Promise<void> {
   await page.evaluate(
-    ([kind, at, channel]) => {
+    ([kind, at, channel, givenUpMs]) => {
       const scope = window as unknown as Hooked;
       const { fire } = scope;
       const idle = () => !document.querySelector('article[aria-busy=true]');
@@ -90,7 +95,8 @@ export async function arm(page: Page, fault: Fault, tokens: number): Promise<voi
           fire.struckAt = performance.now();
           strikes[kind]();
           const look = () => {
-            if (kind === 'terminate' || kind === 'device' ? replaced() : idle()) resolve(performance.now() - fire.struckAt);
+            const ms = performance.now() - fire.struckAt;
+            if ((kind === 'terminate' || kind === 'device' ? replaced() : idle()) || ms > givenUpMs) resolve(ms);
             else setTimeout(look, 5);
           };
           setTimeout(look, 5);
@@ -104,7 +110,7 @@ export async function arm(page: Page, fault: Fault, tokens: number): Promise<voi
           });
       });
     },
-    [fault, tokens, CHANNEL] as const,
+    [fault, tokens, CHANNEL, GIVEN_UP_MS] as const,
   );
 }
 
