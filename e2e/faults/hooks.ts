@@ -114,5 +114,10 @@ export async function arm(page: Page, fault: Fault, tokens: number): Promise<voi
   );
 }
 
-/** Milliseconds from the fault until every call that it met had settled. */
-export const settledMs = (page: Page): Promise<number> => page.evaluate(() => (window as unknown as Hooked).fire.settledMs);
+/** Milliseconds from the fault until every call that it met had settled. Rejects when it did not strike. */
+export const settledMs = (page: Page): Promise<number> =>
+  page.evaluate(async () => {
+    const { fire } = window as unknown as Hooked;
+    if (fire.armed) throw new Error(`The reply ended before it had ${fire.armed.tokens} tokens.`);
+    return fire.settledMs;
+  });
