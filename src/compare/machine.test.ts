@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { browserName, systemName } from './machine.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { browserName, inTime, systemName } from './machine.ts';
 import { kindOf } from './measure.ts';
 
 describe('the machine', () => {
@@ -29,5 +29,20 @@ describe('kindOf', () => {
   it('is silent where there is none, or more than one', () => {
     expect(kindOf({ backend: 'webnn', device: 'WebNN on a device that the browser does not name' })).toBeNull();
     expect(kindOf({ backend: 'webnn', device: 'WebNN on NPU and CPU' })).toBeNull();
+  });
+});
+
+describe('what is nice to know', () => {
+  it('is not waited for where a driver hangs, and null where it is refused', async () => {
+    vi.useFakeTimers();
+    try {
+      const hanging = inTime(new Promise<string>(() => undefined));
+      await vi.advanceTimersByTimeAsync(3_000);
+      expect(await hanging).toBeNull();
+      expect(await inTime(Promise.reject(new Error('no')))).toBeNull();
+      expect(await inTime(Promise.resolve('adapter'))).toBe('adapter');
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
