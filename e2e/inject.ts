@@ -39,3 +39,23 @@ export function evaluationWorker(page: Page): Worker {
   if (!found) throw new Error('The page has no evaluation worker.');
   return found;
 }
+
+/** The engine worker's global scope after `keepDevices`: GPU devices and WebNN contexts, in the order in which they came. */
+export type WithDevices = typeof globalThis & { devices: { destroy(): void }[] };
+
+/** To be injected: keeps the worker's GPU devices and WebNN contexts at hand. */
+export function keepDevices(): void {
+  const devices: WithDevices['devices'] = ((globalThis as WithDevices).devices = []);
+  const keep = (owner: { prototype: object } | undefined, name: string): void => {
+    if (!owner) return;
+    const original = Reflect.get(owner.prototype, name) as (...args: unknown[]) => Promise<{ destroy(): void }>;
+    Reflect.set(owner.prototype, name, async function (this: unknown, ...args: unknown[]) {
+      const device = await original.apply(this, args);
+      devices.push(device);
+      return device;
+    });
+  };
+  const scope = globalThis as unknown as Record<'GPUAdapter' | 'ML', { prototype: object } | undefined>;
+  keep(scope.GPUAdapter, 'requestDevice');
+  keep(scope.ML, 'createContext');
+}

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { ask, GREEDY, launchApp, newChat, PATIENCE_MS, readAnswer, send, serveApp, serveTinyApp, type AppServer } from './app.ts';
 import type { Session } from './browser.ts';
 import { ALL, fixture } from './fixtures.ts';
-import { ENGINE, inject } from './inject.ts';
+import { ENGINE, inject, keepDevices, type WithDevices } from './inject.ts';
 import { processTree } from './processes.ts';
 
 const TOKENS = 160;
@@ -19,19 +19,6 @@ serveTinyApp(
   (served) => (server = served),
   () => session,
 );
-
-type WithDevices = typeof globalThis & { gpuDevices: GPUDevice[] };
-
-/** Runs in the engine's worker: keeps its GPU devices at hand. */
-function keepDevices(): void {
-  const devices = ((globalThis as WithDevices).gpuDevices = [] as GPUDevice[]);
-  const original = Reflect.get(GPUAdapter.prototype, 'requestDevice');
-  GPUAdapter.prototype.requestDevice = async function (...args) {
-    const device = await original.apply(this, args);
-    devices.push(device);
-    return device;
-  };
-}
 
 async function firstVisit(page: Page): Promise<void> {
   await page.goto(server.url);
@@ -57,10 +44,10 @@ describe.skipIf(absent)('a reply goes on', () => {
   it('on the next form or backend when the GPU device is lost', async () => {
     session = await launchApp({ ...GREEDY, backend: 'webgpu', maxTokens: GPU_TOKENS }, { gpu: true });
     const { page } = session;
-    await inject(page, ENGINE, keepDevices, undefined);
+    await inject(page, ENGINE, keepDevices, null);
     await firstVisit(page);
     const reply = await begin(page);
-    await engineWorker(page).evaluate(() => (globalThis as WithDevices).gpuDevices.at(-1)!.destroy());
+    await engineWorker(page).evaluate(() => (globalThis as WithDevices).devices.at(-1)!.destroy());
     const answer = await readAnswer(page, reply);
     expect(answer.contextTokens - answer.promptTokens).toBeGreaterThanOrEqual(GPU_TOKENS - 1);
     expect(await reply.innerText()).toMatch(/GPU device was lost .* The reply goes on with/);
@@ -184,5 +171,25 @@ describe('the crash of LiteRT', () => {
     } finally {
       await real.close();
     }
+  });
+});
+
+/** Runs in the engine's worker: WebNN takes every graph and never answers. */
+function hangBuilds(): void {
+  const { prototype } = (globalThis as unknown as { MLGraphBuilder: { prototype: { build(): Promise<unknown> } } }).MLGraphBuilder;
+  prototype.build = () => new Promise(() => undefined);
+}
+
+describe('WebNN that never answers', () => {
+  it('when a graph is built leads to a backend that does', async ({ skip }) => {
+    skip(!ALL || absent, 'waits for minutes: npm run test:backends');
+    session = await launchApp({ ...GREEDY, backend: 'webnn' }, { gpu: true });
+    const { page } = session;
+    await inject(page, ENGINE, hangBuilds, null);
+    await firstVisit(page);
+    expect((await ask(page, 'Name three animals.')).contextTokens).toBeGreaterThan(0);
+    const report = await passedOver(page);
+    expect(report).toMatch(/WebNN \(NPU\)\s+WebNN \(NPU\): the device gave no sign of life for 60 s/);
+    expect(report).toMatch(/Backend\s+(?:WASM|WebGPU)/);
   });
 });

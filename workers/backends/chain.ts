@@ -10,6 +10,7 @@ import { createDecoder, type DecoderOptions } from './choose.ts';
 import { BITS, weightCount, whyTooLarge } from './fits.ts';
 import type { PrepareProgress } from './ort.ts';
 import { measurePace, PACE_SLOTS, paceModel } from './pace.ts';
+import { SMALL_STEP_MS, unlessSilent } from './patience.ts';
 import { CHAIN, examine, type Place, type PlaceWish } from './places.ts';
 import type { Finding, ProbeMemory } from './probe-memory.ts';
 import { scoreSelfTest, testModel, testTiny, type Scored } from './self-test.ts';
@@ -99,7 +100,8 @@ class Walk {
 
   async #examine(wish: PlaceWish): Promise<Place | null> {
     try {
-      const place = await examine(wish, this.#checkpoint, this.#request.power);
+      const look = () => examine(wish, this.#checkpoint, this.#request.power);
+      const place = await unlessSilent(`${placeName(wish)}: the device`, SMALL_STEP_MS, look);
       this.#rejected.push(...place.notes);
       if (place.onCpu !== null) this.#rejected.push({ what: placeName(wish), why: place.onCpu });
       return place;

@@ -5,8 +5,11 @@ import { PhiError } from '../errors.ts';
 import type { BackendId, DeviceWish, WeightForm } from '../protocol.ts';
 import { WASM_FORM_VERSION } from '../graph/wasm-weights.ts';
 import { webgpuForms } from '../graph/webgpu-weights.ts';
-import type { Candidate } from './candidate.ts';
+import { candidateName, type Candidate } from './candidate.ts';
+import { BITS, weightCount } from './fits.ts';
 import { defaultThreads, type FormShelf, type PrepareProgress } from './ort.ts';
+import { buildPatienceMs, unlessSilent } from './patience.ts';
+import { PatientDecoder } from './patient-decoder.ts';
 import type { Decoder } from './types.ts';
 import type { ModelFiles } from '../store/bytes.ts';
 import { createWasmDecoder } from './wasm.ts';
@@ -51,7 +54,22 @@ export function pinnedDecoder(checkpoint: Checkpoint, request: PinnedRequest, on
   return createDecoder(checkpoint, pinnedCandidate(checkpoint, request), request, onProgress);
 }
 
-export async function createDecoder(
+/** Rejects with `device-lost` when a device falls silent while it builds; what is created rejects so when it falls silent later. */
+export async function createDecoder(checkpoint: Checkpoint, candidate: Candidate, options: DecoderOptions, onProgress?: PrepareProgress): Promise<Decoder> {
+  // WASM computes in this very thread, or in stages that tell of themselves: the page watches over it.
+  if (candidate.backend === 'wasm') return makeDecoder(checkpoint, candidate, options, onProgress);
+  const name = candidateName(candidate);
+  const bytes = (weightCount(checkpoint) * BITS[candidate.form]) / 8;
+  const decoder = await unlessSilent(`${name}: building the graph`, buildPatienceMs(bytes), (heard) =>
+    makeDecoder(checkpoint, candidate, options, (done, total) => {
+      heard();
+      onProgress?.(done, total);
+    }),
+  );
+  return new PatientDecoder(decoder, name);
+}
+
+async function makeDecoder(
   checkpoint: Checkpoint,
   { backend, device, form }: Candidate,
   options: DecoderOptions,
