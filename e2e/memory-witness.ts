@@ -57,7 +57,7 @@ class WorkerTargets {
   readonly cdp: CDPSession;
   /** Sessions of the workers that live, and their scripts. */
   readonly sessions = new Map<string, string>();
-  readonly #waiting = new Map<number, (answer: unknown) => void>();
+  readonly #waiting = new Map<number, { sessionId: string; settle: (answer: unknown) => void }>();
   #hear: ((event: WorkerEvent) => void) | null = null;
   #ids = 0;
 
@@ -66,11 +66,14 @@ class WorkerTargets {
     cdp.on('Target.attachedToTarget', ({ sessionId, targetInfo }) => {
       if (targetInfo.type === 'worker') this.sessions.set(sessionId, targetInfo.url);
     });
-    cdp.on('Target.detachedFromTarget', ({ sessionId }) => this.sessions.delete(sessionId));
+    cdp.on('Target.detachedFromTarget', ({ sessionId }) => {
+      this.sessions.delete(sessionId);
+      for (const asked of this.#waiting.values()) if (asked.sessionId === sessionId) asked.settle(null);
+    });
     cdp.on('Target.receivedMessageFromTarget', ({ sessionId, message }) => {
       const { id, result, ...event } = JSON.parse(message) as { id?: number; result?: unknown } & Omit<WorkerEvent, 'sessionId'>;
       if (id === undefined) this.#hear?.({ sessionId, ...event });
-      else this.#waiting.get(id)?.(result ?? null);
+      else this.#waiting.get(id)?.settle(result ?? null);
     });
   }
 
@@ -85,8 +88,10 @@ class WorkerTargets {
   /** null: the worker has ended. */
   async #ask(sessionId: string, method: string, params: object = {}): Promise<unknown> {
     const id = ++this.#ids;
-    const answer = new Promise((resolve) => this.#waiting.set(id, resolve));
-    this.cdp.send('Target.sendMessageToTarget', { sessionId, message: JSON.stringify({ id, method, params }) }).catch(() => this.#waiting.get(id)?.(null));
+    const answer = new Promise((settle) => this.#waiting.set(id, { sessionId, settle }));
+    this.cdp
+      .send('Target.sendMessageToTarget', { sessionId, message: JSON.stringify({ id, method, params }) })
+      .catch(() => this.#waiting.get(id)?.settle(null));
     try {
       return await answer;
     } finally {
@@ -175,7 +180,7 @@ export async function watchEngineMemory(page: Page): Promise<() => Promise<Engin
   await watchMemory(page, ENGINE);
   const targets = await WorkerTargets.attach(page);
   return async () => {
-    const engine = [...targets.sessions].find(([, url]) => ENGINE.test(url))?.[0];
+    const engine = [...targets.sessions].findLast(([, url]) => ENGINE.test(url))?.[0]; // one that was ended may be listed for a while
     if (engine === undefined) throw new Error('The page has no engine worker.');
     await targets.collectGarbage(engine);
     const { heap, wasm } = await targets.memoryOf(engine);

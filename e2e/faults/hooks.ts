@@ -1,6 +1,6 @@
 /** Faults that strike inside the page, at a given token of a reply, and how long the calls under way take to settle after them. */
 import type { Page } from 'playwright-core';
-import { ENGINE, inject } from '../inject.ts';
+import { ENGINE, inject, keepDevices, type WithDevices } from '../inject.ts';
 
 /** What the page can do to itself in the middle of a reply. `device` loses the GPU device or WebNN context, `call` leaves it to the test. */
 export type Fault = 'stop' | 'terminate' | 'device' | 'call';
@@ -45,24 +45,11 @@ function watchPage(): void {
   };
 }
 
-/** Runs in the engine's worker before its own code. */
-function watchWorker(channel: string): void {
-  const devices: { destroy(): void }[] = [];
-  const keep = (owner: { prototype: object } | undefined, name: string): void => {
-    if (!owner) return;
-    const original = Reflect.get(owner.prototype, name) as (...args: unknown[]) => Promise<{ destroy(): void }>;
-    Reflect.set(owner.prototype, name, async function (this: unknown, ...args: unknown[]) {
-      const device = await original.apply(this, args);
-      devices.push(device);
-      return device;
-    });
-  };
-  const scope = globalThis as unknown as Record<'GPUAdapter' | 'ML', { prototype: object } | undefined>;
-  keep(scope.GPUAdapter, 'requestDevice');
-  keep(scope.ML, 'createContext');
+/** Runs in the engine's worker after `keepDevices`. */
+function loseOnMessage(channel: string): void {
   // All of them: the last one made may have served a probe and be closed already.
   new BroadcastChannel(channel).onmessage = () => {
-    for (const device of devices.splice(0)) device.destroy();
+    for (const device of (globalThis as WithDevices).devices.splice(0)) device.destroy();
   };
 }
 
@@ -70,7 +57,8 @@ function watchWorker(channel: string): void {
 export async function installFaults(page: Page, faultInTest: () => Promise<void> = () => Promise.resolve()): Promise<void> {
   await page.addInitScript(watchPage);
   await page.exposeFunction('faultInTest', faultInTest);
-  await inject(page, ENGINE, watchWorker, CHANNEL);
+  await inject(page, ENGINE, keepDevices, null);
+  await inject(page, ENGINE, loseOnMessage, CHANNEL);
 }
 
 /** The next reply meets `fault` at its token `tokens`. */
