@@ -9,7 +9,7 @@ import { PhiError } from '../errors.ts';
 import type { StoredForm, StoredModel } from '../protocol.ts';
 import { throwIfCancelled } from './cancel.ts';
 import type { StoreContext } from './context.ts';
-import { createChecksum, readBlob, sha256Hex } from './hash.ts';
+import { createChecksum, sha256Hex } from './hash.ts';
 import { freeRoom } from './room.ts';
 import { modelPrefix } from './tables.ts';
 
@@ -56,12 +56,11 @@ export async function openForm({ tables }: StoreContext, form: FormKey, signal: 
   for (const [i, { bytes, xxh64 }] of header.chunks.entries()) {
     throwIfCancelled(signal);
     const blob = blobs[i];
-    const read = blob instanceof Blob && blob.size === bytes ? await readBlob(blob) : null;
-    if (!read || checksum(read) !== xxh64) {
+    if (!(blob instanceof Blob) || blob.size !== bytes || (await checksum.ofBlob(blob)) !== xxh64) {
       await tables.forms.deleteAll(formsOf(form));
       return null;
     }
-    sound.push(blob as Blob);
+    sound.push(blob);
   }
   return new Blob(sound);
 }
@@ -85,7 +84,7 @@ export async function saveForm({ tables }: StoreContext, form: FormKey, bytes: n
   try {
     for await (const chunk of chunks) {
       await tables.forms.set(chunkKey(key, header.chunks.length), new Blob([chunk]));
-      header.chunks.push({ bytes: chunk.length, xxh64: checksum(chunk) });
+      header.chunks.push({ bytes: chunk.length, xxh64: checksum.of(chunk) });
     }
     // The model may have been removed meanwhile: nobody would ever remove its form.
     const kept = (await tables.manifests.get(form.model.id)) !== undefined;
