@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { whole } from '../scripts/whole.ts';
 import { PEER_NAMES, type BackendName, type PeerName } from './peers/peer.ts';
 
 export const TASKS = ['40', '100', '512', '1500', 'second-turn', 'load', 'rewrite'] as const;
@@ -50,12 +51,6 @@ function listOf<T extends string>(text: string, known: readonly T[], what: strin
     if (found === undefined) throw new Error(`${what} "${item}" is unknown: choose of ${known.join(', ')}.`);
     return found;
   });
-}
-
-function whole(text: string, name: string, least: number): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < least) throw new Error(`--${name} takes a whole number of at least ${least}, not "${text}".`);
-  return value;
 }
 
 /** Throws with a sentence where an option makes no sense; null for `--help`. */

@@ -6,6 +6,7 @@ import { checkResult } from '../src/compare/result.ts';
 import { laptop } from '../src/compare/testing/example.ts';
 import { PhiError } from '../workers/errors.ts';
 import { haveFixtures } from '../workers/checkpoint/testing/fixtures.ts';
+import { whole } from './whole.ts';
 import { damage, fuzz, FUZZ_TARGETS } from '../workers/checkpoint/testing/fuzz.ts';
 import { seeded } from '../workers/checkpoint/testing/hostile.ts';
 
@@ -32,13 +33,9 @@ function parseOptions(): Options | null {
     },
   });
   if (values.help) return null;
-  const whole = (name: 'count' | 'imports' | 'seed') => {
-    const value = Number(values[name]);
-    if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} takes a whole number of at least 1, not "${values[name]}".`);
-    return value;
-  };
   if (values.only !== undefined && !NAMES.includes(values.only)) throw new Error(`--only takes one of ${NAMES.join(', ')}, not "${values.only}".`);
-  return { count: whole('count'), imports: whole('imports'), seed: whole('seed'), only: values.only };
+  const { count, imports, seed, only } = values;
+  return { count: whole(count, 'count', 1), imports: whole(imports, 'imports', 1), seed: whole(seed, 'seed', 1), only };
 }
 
 /** What people hand each other as JSON, and what reads it. */

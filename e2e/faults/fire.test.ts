@@ -30,6 +30,7 @@ const MOST_GROWTH = 0.05;
 /** Compiled code and caches come with the first replies. */
 const WARM_UP = 5;
 const FROZEN_MS = 500;
+const MOST_TRIES = 3;
 /** Read in other chunks than before, a prompt gives sums in another order, and random weights decide close calls otherwise after a while. */
 const SURE_CHARACTERS = 100;
 const MOST_SURE_TOKEN = 20;
@@ -172,15 +173,17 @@ describe.skipIf(absent)('a reply under fire', { timeout: 1_800_000 }, () => {
     };
     const undisturbed = await visit('wasm', LONG_TOKENS, freeze);
     const sure = undisturbed.content.slice(0, SURE_CHARACTERS);
-    await inCycles('tab frozen', async () => {
-      await arm(session.page, 'call', 1 + integer(random, MOST_SURE_TOKEN));
-      const reply = await again();
-      expect(reply.content.slice(0, SURE_CHARACTERS)).toBe(sure);
-      expect(tokensOf(reply)).toBeGreaterThan(MOST_SURE_TOKEN);
+    await inCycles('tab frozen', async (i) => {
+      // Now and then a reply is over before this process hears of the token: it met no fault, and another is asked for.
+      for (let tries = 0; met === i && tries < MOST_TRIES; tries++) {
+        await arm(session.page, 'call', 1 + integer(random, MOST_SURE_TOKEN));
+        const reply = await again();
+        expect(reply.content.slice(0, SURE_CHARACTERS)).toBe(sure);
+        expect(tokensOf(reply)).toBeGreaterThan(MOST_SURE_TOKEN);
+      }
       expect((await again()).content.slice(0, SURE_CHARACTERS)).toBe(sure);
     });
-    // Now and then a reply is over before this process hears of the token.
-    expect(met).toBeGreaterThan(CYCLES / 2);
+    expect(met).toBe(CYCLES);
   });
 
   it.runIf(LONG).for<BackendId>(['webgpu', 'webnn'])('goes on with the next form or backend when the device is lost: %s', async (backend) => {

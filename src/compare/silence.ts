@@ -1,5 +1,6 @@
 /** Rows that hang: a driver that never answers would keep a comparison waiting for ever. */
 import { PhiError } from '../../workers/errors.ts';
+import { watchSilence } from '../../workers/silence.ts';
 
 /** No row is given up sooner, however small the model. */
 const LEAST_SILENCE_MS = 180_000;
@@ -15,18 +16,13 @@ export async function unlessSilent<T>(
 ): Promise<T> {
   const patienceMs = Math.max(LEAST_SILENCE_MS, estimateSeconds * 1000);
   const silent = new AbortController();
-  const giveUp = () => silent.abort();
-  let timer = setTimeout(giveUp, patienceMs);
-  const heard = () => {
-    clearTimeout(timer);
-    timer = setTimeout(giveUp, patienceMs);
-  };
+  const { heard, end } = watchSilence(patienceMs, () => silent.abort());
   try {
     return await work(AbortSignal.any([signal, silent.signal]), heard);
   } catch (cause) {
     if (!silent.signal.aborted || signal.aborted) throw cause;
     throw new PhiError('backend', `It gave no sign of life for ${Math.round(patienceMs / 1000)} s and was ended. ${advice}`, undefined, { cause });
   } finally {
-    clearTimeout(timer);
+    end();
   }
 }

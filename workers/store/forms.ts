@@ -9,7 +9,7 @@ import { PhiError } from '../errors.ts';
 import type { StoredForm, StoredModel } from '../protocol.ts';
 import { throwIfCancelled } from './cancel.ts';
 import type { StoreContext } from './context.ts';
-import { createChecksum, sha256Hex } from './hash.ts';
+import { createChecksum, sha256Hex, slicesOf } from './hash.ts';
 import { freeRoom } from './room.ts';
 import { modelPrefix } from './tables.ts';
 
@@ -29,7 +29,6 @@ export interface FormKey {
 
 /** Never more than this part of the free room for something that can be made again. */
 const SHARE_OF_FREE_ROOM = 1 / 4;
-
 const formsOf = ({ model, form }: FormKey) => `${modelPrefix(model.id)}${form}/`;
 
 /** A hash over the hashes of all shards: a form made from other bytes is never found. */
@@ -127,6 +126,4 @@ export async function evictForms(context: StoreContext): Promise<void> {
 const CHUNK_BYTES = 32 * 1024 * 1024;
 
 /** A form as `saveForm` takes it. */
-export async function* chunksOf(blob: Blob): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  for (let at = 0; at < blob.size; at += CHUNK_BYTES) yield new Uint8Array(await blob.slice(at, at + CHUNK_BYTES).arrayBuffer());
-}
+export const chunksOf = (blob: Blob): AsyncGenerator<Uint8Array<ArrayBuffer>> => slicesOf(blob, CHUNK_BYTES);

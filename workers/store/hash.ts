@@ -22,14 +22,19 @@ export async function createChecksum(): Promise<{ of(bytes: Uint8Array): string;
     /** Slice by slice: what has been read is garbage until the engine finds time for it, and counts as memory of the load. null when it cannot be read. */
     async ofBlob(blob) {
       hash.init();
-      for (let at = 0; at < blob.size; at += CHECK_BYTES) {
-        const slice = await readBlob(blob.slice(at, at + CHECK_BYTES));
-        if (!slice) return null;
-        hash.update(slice);
+      try {
+        for await (const slice of slicesOf(blob, CHECK_BYTES)) hash.update(slice);
+      } catch {
+        return null;
       }
       return hash.digest('hex');
     },
   };
+}
+
+/** Its bytes, at most so many at a time; rejects when the browser can no longer read them. */
+export async function* slicesOf(blob: Blob, sliceBytes: number): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  for (let at = 0; at < blob.size; at += sliceBytes) yield new Uint8Array(await blob.slice(at, at + sliceBytes).arrayBuffer());
 }
 
 /** The bytes of a stored Blob; null when the browser can no longer read them (its file was evicted or damaged). */
@@ -48,9 +53,8 @@ export async function hashBlob(blob: Blob): Promise<string | null> {
 export async function sha256OfBlobs(blobs: Blob[], signal: AbortSignal, onBytes: (bytes: number) => void): Promise<string> {
   const hash = await createSHA256();
   for (const blob of blobs) {
-    for (let at = 0; at < blob.size; at += SLICE_BYTES) {
+    for await (const slice of slicesOf(blob, SLICE_BYTES)) {
       throwIfCancelled(signal);
-      const slice = new Uint8Array(await blob.slice(at, at + SLICE_BYTES).arrayBuffer());
       hash.update(slice);
       onBytes(slice.length);
     }
