@@ -97,7 +97,7 @@ describe('a comparison', () => {
       await chooseBackends(page, backend);
       await runAndCancel(page, phase);
       // A worker in the middle of a long synchronous call (a session being made) is ended by the browser after a moment.
-      await expect.poll(() => measuringWorkers(page), { message: phase, timeout: 15_000 }).toEqual([]);
+      await expect.poll(() => measuringWorkers(page), { message: phase }).toEqual([]);
       expect(await page.getByRole('alert').count(), phase).toBe(0);
     }
     // The chat's engine comes back.
