@@ -8,6 +8,8 @@ import { ENGINE, inject, keepDevices, type WithDevices } from './inject.ts';
 import { processTree } from './processes.ts';
 
 const TOKENS = 160;
+/** An end is noticed at once; by its silence only after a minute. */
+const NOTICED_MS = 20_000;
 /** SwiftShader is slow. */
 const GPU_TOKENS = 80;
 const absent = fixture('phi/phi4-mini/gguf/q8_0.gguf') === null;
@@ -34,6 +36,21 @@ async function begin(page: Page) {
   return reply;
 }
 
+type WithEngines = Window & { Worker: typeof Worker; engines: Worker[]; doomed?: boolean };
+
+/** Runs in the page before its own code: keeps its workers at hand. While `doomed`, one that begins is ended. */
+function keepEngines(): void {
+  const scope = window as unknown as WithEngines;
+  scope.engines = [];
+  scope.Worker = class extends Worker {
+    constructor(...args: ConstructorParameters<typeof Worker>) {
+      super(...args);
+      scope.engines.push(this);
+      this.addEventListener('message', () => scope.doomed && this.terminate(), { once: true });
+    }
+  };
+}
+
 async function passedOver(page: Page): Promise<string> {
   await page.evaluate(() => (location.hash = '#/diagnostics'));
   await page.getByText('Load time').waitFor();
@@ -57,25 +74,33 @@ describe.skipIf(absent)('a reply goes on', () => {
   it('in a fresh worker when the worker is ended from outside, with the same tokens', async () => {
     session = await launchApp({ ...GREEDY, maxTokens: TOKENS });
     const { page } = session;
-    await page.addInitScript(() => {
-      const scope = window as unknown as { engines: Worker[]; Worker: typeof Worker };
-      scope.engines = [];
-      scope.Worker = class extends Worker {
-        constructor(...args: ConstructorParameters<typeof Worker>) {
-          super(...args);
-          scope.engines.push(this);
-        }
-      };
-    });
+    await page.addInitScript(keepEngines);
     await firstVisit(page);
     const undisturbed = await readAnswer(page, await begin(page));
     await newChat(page);
     const reply = await begin(page);
-    await page.evaluate(() => (window as unknown as { engines: Worker[] }).engines.at(-1)!.terminate());
+    await page.evaluate(() => (window as unknown as WithEngines).engines.at(-1)!.terminate());
     const answer = await readAnswer(page, reply);
     expect(answer.text.replace(/ The engine’s worker ended.*/, '')).toBe(undisturbed.text);
     expect(await reply.innerText()).toMatch(/worker ended: it was ended from outside\..* The reply goes on with WASM, int8\./);
     expect(await passedOver(page)).toMatch(/WASM, int8\s+The engine's worker ended/);
+  });
+
+  it('when asked again, where the worker is ended while it begins', async () => {
+    session = await launchApp({ ...GREEDY, maxTokens: 4 });
+    const { page } = session;
+    await page.addInitScript(keepEngines);
+    await firstVisit(page);
+    await ask(page, 'Name three animals.');
+    await page.evaluate(() => {
+      const scope = window as unknown as WithEngines;
+      scope.doomed = true;
+      scope.engines.at(-1)!.terminate();
+    });
+    await page.getByText('The engine stopped').first().waitFor({ timeout: NOTICED_MS });
+    await page.evaluate(() => ((window as unknown as WithEngines).doomed = false));
+    await page.getByRole('button', { name: 'Try again' }).first().click();
+    await ask(page, 'Name three plants.');
   });
 });
 

@@ -60,4 +60,18 @@ describe('stages', () => {
       message: expect.stringContaining('layers 3 to 3') as string,
     });
   });
+
+  it('that die while they load are told', async () => {
+    const born = host.session.page.waitForEvent('worker', (worker) => worker.url().includes('wasm-stage.worker'));
+    const opening = open('phi/phi4-mini/gguf/q8_0.gguf', 'int8', 2);
+    const told = expect(opening).rejects.toMatchObject({ code: 'worker-died', message: expect.stringContaining('The worker of layers') as string });
+    const stage = await born;
+    await stage
+      .evaluate(async () => {
+        while (!(await navigator.locks.query()).held!.some(({ name }) => name === self.name)) await new Promise((resolve) => setTimeout(resolve, 1));
+        self.close();
+      })
+      .catch(() => undefined); // its answer is lost with it
+    await told;
+  });
 });

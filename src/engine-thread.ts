@@ -1,5 +1,6 @@
 import type { Endpoint } from 'comlink';
 import engineUrl from '../workers/engine.worker.ts?worker&url';
+import { lifelineName, watchLifeline } from '../workers/lifeline.ts';
 import { scriptUrl } from './script-url.ts';
 
 /** The thread that an engine runs on, as far as the page needs to know it: a Web Worker, or a scripted stand-in for tests. */
@@ -11,12 +12,9 @@ export interface EngineThread {
   onFailure(listener: (why: string) => void): void;
 }
 
-let threads = 0;
-
 /** The one place where the engine worker is made. */
 export function spawnEngineWorker(): EngineThread {
-  // The worker holds a lock of its own name while it lives.
-  const name = `phi-engine-${crypto.getRandomValues(new Uint32Array(1))[0]}-${++threads}`;
+  const name = lifelineName('engine');
   const worker = new Worker(scriptUrl(engineUrl), { type: 'module', name });
   const ended = new AbortController();
   return {
@@ -32,21 +30,7 @@ export function spawnEngineWorker(): EngineThread {
         listener(event.message || 'its script could not be loaded');
       };
       worker.onmessageerror = () => listener('a message from it could not be read');
-      worker.addEventListener('message', () => void watch(name, ended.signal, listener), { once: true });
+      watchLifeline(worker, name, ended.signal, () => listener('it was ended from outside'));
     },
   };
-}
-
-const POLL_MS = 100;
-
-/** A worker that is ended from outside (by the browser for want of memory, by a developer's tools) fires no event; its lock comes free at once. */
-async function watch(name: string, signal: AbortSignal, listener: (why: string) => void): Promise<void> {
-  const { locks } = navigator as Partial<Navigator>;
-  if (!locks) return; // Then the heartbeat notices, after a minute.
-  while (!signal.aborted && !(await locks.query()).held?.some((lock) => lock.name === name)) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  try {
-    await locks.request(name, { signal }, () => listener('it was ended from outside'));
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  }
 }

@@ -28,7 +28,7 @@ import { canRecover, isFirstDeath, isMendable } from './recovery.ts';
 /** A job that was asked to stop and has not settled after this is ended by terminating the worker. */
 const HARD_STOP_MS = 10_000;
 const HEARTBEAT_MS = 5_000;
-/** A worker that answers nothing for so long is taken for dead. A load may compile for long without coming up for air. */
+/** A worker that answers nothing for so long is taken for dead, also while its script is fetched. A load may compile for long without coming up for air. */
 const PATIENCE_MS = 60_000;
 const LOAD_PATIENCE_MS = 240_000;
 /** A reply or a load that tells of no progress for so long is taken for stuck, although the worker answers: a GPU may never come back. */
@@ -62,6 +62,8 @@ interface Life {
   pending: Set<(error: PhiError) => void>;
   loads: number;
   replies: number;
+  /** It has begun. */
+  heard: boolean;
   missedBeats: number;
   /** Beats without a word of progress while a load or a reply is under way. */
   stalledBeats: number;
@@ -312,11 +314,15 @@ export class Engine {
       pending: new Set(),
       loads: 0,
       replies: 0,
+      heard: false,
       missedBeats: 0,
       stalledBeats: 0,
       heartbeat: setInterval(() => this.#beat(life), HEARTBEAT_MS),
     };
-    thread.endpoint.addEventListener('message', () => (life.missedBeats = 0));
+    thread.endpoint.addEventListener('message', () => {
+      life.heard = true;
+      life.missedBeats = 0;
+    });
     thread.onFailure((why) => this.#bury(life, why));
     this.#life = life;
     return life;
@@ -332,7 +338,7 @@ export class Engine {
     life.missedBeats++;
     // While WASM computes it cannot answer: a slow device gets the time that its own self-test says it needs.
     const runs = Math.max(PATIENCE_MS, PATIENCE_RUNS * (this.#loaded?.report.runMs ?? 0));
-    const patience = life.loads > 0 ? LOAD_PATIENCE_MS : runs;
+    const patience = life.loads > 0 && life.heard ? LOAD_PATIENCE_MS : runs;
     if (life.missedBeats * HEARTBEAT_MS > patience) this.#bury(life, `it has not answered for ${Math.round(patience / 1000)} s`);
     if (life.loads + life.replies === 0) return;
     life.stalledBeats++;

@@ -22,6 +22,7 @@ import { ropeSetFor } from './graph/rope.ts';
 import { webgpuForms } from './graph/webgpu-weights.ts';
 import type { StoredModel } from './protocol.ts';
 import { engineReport } from './report.ts';
+import { holdLifeline } from './lifeline.ts';
 import { ModelStore } from './store/store.ts';
 import type { Conversation } from './tokenizer/conversation.ts';
 
@@ -128,5 +129,6 @@ async function* arrivals({ checkpoint, decoder, encode, talk }: Loaded, prompt: 
   }
 }
 
+holdLifeline();
 installErrorTransfer();
 expose(new Measurer());

@@ -6,6 +6,7 @@ import { expose } from 'comlink';
 import { installErrorTransfer } from './comlink-errors.ts';
 import type { NativeApi } from './compare/protocol.ts';
 import { timeStream } from './compare/stopwatch.ts';
+import { holdLifeline } from './lifeline.ts';
 import { chat } from './native/chat.ts';
 
 const api: NativeApi = {
@@ -17,5 +18,6 @@ const api: NativeApi = {
     ),
 };
 
+holdLifeline();
 installErrorTransfer();
 expose(api);

@@ -3,22 +3,21 @@ import { proxy, releaseProxy, wrap, type Remote } from 'comlink';
 import type { CompareApi, NativeApi } from '../../workers/compare/protocol.ts';
 import { installErrorTransfer } from '../../workers/comlink-errors.ts';
 import { PhiError } from '../../workers/errors.ts';
+import { lifelineName, watchLifeline } from '../../workers/lifeline.ts';
 import compareUrl from '../../workers/compare.worker.ts?worker&url';
 import nativeUrl from '../../workers/native.worker.ts?worker&url';
 import { holdBusy } from '../pwa/busy.ts';
 import { scriptUrl } from '../script-url.ts';
 
-const spawnCompare = () => new Worker(scriptUrl(compareUrl), { type: 'module', name: 'compare' });
-const spawnNative = () => new Worker(scriptUrl(nativeUrl), { type: 'module', name: 'native' });
-
-export const withCompareWorker = <T>(signal: AbortSignal, use: (api: Remote<CompareApi>) => Promise<T>) => withWorker<CompareApi, T>(spawnCompare, signal, use);
-export const withNativeWorker = <T>(signal: AbortSignal, use: (api: Remote<NativeApi>) => Promise<T>) => withWorker<NativeApi, T>(spawnNative, signal, use);
+export const withCompareWorker = <T>(signal: AbortSignal, use: (api: Remote<CompareApi>) => Promise<T>) => withWorker<CompareApi, T>(compareUrl, signal, use);
+export const withNativeWorker = <T>(signal: AbortSignal, use: (api: Remote<NativeApi>) => Promise<T>) => withWorker<NativeApi, T>(nativeUrl, signal, use);
 
 /** `use`, ended by `signal` (rejects with `cancelled`) or by the death of the worker. The worker is gone when this settles. */
-async function withWorker<Api, T>(spawn: () => Worker, signal: AbortSignal, use: (api: Remote<Api>) => Promise<T>): Promise<T> {
+async function withWorker<Api, T>(url: string, signal: AbortSignal, use: (api: Remote<Api>) => Promise<T>): Promise<T> {
   if (signal.aborted) throw new PhiError('cancelled', 'Cancelled.');
   installErrorTransfer();
-  const worker = spawn();
+  const name = lifelineName('measure');
+  const worker = new Worker(scriptUrl(url), { type: 'module', name });
   const release = holdBusy();
   const api = wrap<Api>(worker);
   const end = new AbortController();
@@ -29,6 +28,7 @@ async function withWorker<Api, T>(spawn: () => Worker, signal: AbortSignal, use:
       dead(event.message || 'its script could not be loaded');
     };
     worker.onmessageerror = () => dead('a message from it could not be read');
+    watchLifeline(worker, name, end.signal, () => dead('it was ended from outside'));
     signal.addEventListener('abort', () => reject(new PhiError('cancelled', 'Cancelled.')), { signal: end.signal });
   });
   try {

@@ -14,8 +14,6 @@ export interface StageSetup {
   threads: number;
   /** Made weights are to be kept: there is room for those of all stages. */
   keep: boolean;
-  /** A Web Lock that the stage holds while it lives: nothing else tells of a worker that was ended from outside. */
-  lock: string;
 }
 
 /** What a stage asks of the engine worker: the model's bytes, whose store that worker has, and the shelf. */

@@ -1,6 +1,8 @@
 /** A stage worker, with a death path that settles whatever is under way. */
 import { proxy, transfer, wrap, type Remote } from 'comlink';
 import { PhiError } from '../errors.ts';
+import { lifelineName, watchLifeline } from '../lifeline.ts';
+import stageUrl from './wasm-stage.worker.ts?worker&url';
 import type { StageApi, StageFacts, StageHost, StageResult, StageSetup, StageStep } from './stage-protocol.ts';
 
 export class StageThread {
@@ -9,7 +11,7 @@ export class StageThread {
   readonly #death: Promise<never>;
   readonly #die: (error: PhiError) => void;
   readonly #name: string;
-  /** Ends the wait for the stage's lock. */
+  /** Ends the wait for the worker's end. */
   readonly #ended = new AbortController();
 
   /** `name`: for messages, "layers 1 to 19". */
@@ -19,17 +21,16 @@ export class StageThread {
     this.#death = promise;
     this.#death.catch(() => undefined); // heard by every call
     this.#die = reject;
-    this.#worker = new Worker(new URL('./wasm-stage.worker.ts', import.meta.url), { type: 'module', name: 'stage' });
+    const lifeline = lifelineName('stage');
+    this.#worker = new Worker(stageUrl, { type: 'module', name: lifeline });
     this.#worker.onerror = (event) => this.end(this.#died(event.message || 'its script could not be loaded'));
     this.#worker.onmessageerror = () => this.end(this.#died('a message could not be read'));
+    watchLifeline(this.#worker, lifeline, this.#ended.signal, () => this.end(this.#died('it was terminated or crashed')));
     this.#api = wrap<StageApi>(this.#worker);
   }
 
-  async load(setup: Omit<StageSetup, 'lock'>, host: StageHost): Promise<StageFacts> {
-    const lock = `phi-stage-${crypto.randomUUID()}`;
-    const facts = await this.#alive(this.#api.load({ ...setup, lock }, proxy(host)));
-    navigator.locks.request(lock, { signal: this.#ended.signal }, () => this.end(this.#died('it was terminated or crashed'))).catch(() => undefined); // aborted: it was ended from here
-    return facts;
+  load(setup: StageSetup, host: StageHost): Promise<StageFacts> {
+    return this.#alive(this.#api.load(setup, proxy(host)));
   }
 
   run(step: StageStep): Promise<StageResult> {

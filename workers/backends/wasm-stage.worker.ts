@@ -2,6 +2,7 @@
 import { expose, transfer } from 'comlink';
 import { installErrorTransfer } from '../comlink-errors.ts';
 import { PhiError } from '../errors.ts';
+import { holdLifeline } from '../lifeline.ts';
 import { outOfMemory } from './out-of-memory.ts';
 import type { StageApi, StageResult } from './stage-protocol.ts';
 import { Stage } from './wasm-stage.ts';
@@ -10,12 +11,6 @@ let stage: Stage | null = null;
 
 const api: StageApi = {
   async load(setup, host) {
-    await new Promise<void>((resolve) => {
-      void navigator.locks.request(setup.lock, () => {
-        resolve();
-        return new Promise(() => undefined); // held until this worker ends
-      });
-    });
     try {
       stage = await Stage.load(setup, host);
     } catch (cause) {
@@ -35,5 +30,6 @@ const api: StageApi = {
   },
 };
 
+holdLifeline();
 installErrorTransfer();
 expose(api);
