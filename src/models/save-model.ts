@@ -1,5 +1,6 @@
 /** A stored model as files on the disk again. */
 import type { StoredModel } from '../../workers/protocol.ts';
+import { streamOf } from '../../workers/store/blob-stream.ts';
 import { saveFile } from '../ui/save-file.ts';
 
 /** The File System Access API, where the browser has it; TypeScript's library does not know its pickers. */
@@ -22,7 +23,7 @@ async function fileIn(folder: FileSystemDirectoryHandle, path: string): Promise<
 
 async function write(handle: FileSystemFileHandle, blob: Blob): Promise<void> {
   // A failed pipe aborts the writable, and the file on the disk stays as it was.
-  await blob.stream().pipeTo(await handle.createWritable());
+  await streamOf(blob).pipeTo(await handle.createWritable());
 }
 
 /**

@@ -3,6 +3,7 @@ import type * as OrtModule from 'onnxruntime-web';
 import type { InferenceSession } from 'onnxruntime-web';
 import { PhiError } from '../errors.ts';
 import { Graph } from '../graph/onnx.ts';
+import { StreamedBlob } from '../store/blob-stream.ts';
 import { layout, materialise, type WeightGroup } from '../weights/plan.ts';
 
 export type Ort = typeof OrtModule;
@@ -115,6 +116,7 @@ export async function createSession(
 }
 
 interface WeightFiles {
+  /** As ONNX Runtime is to read them. */
   files: Blob[];
   form: Blob;
   made: boolean;
@@ -126,7 +128,7 @@ export async function weightFiles({ groups, shelf, onProgress, signal }: Session
   const kept = await shelf?.open();
   if (kept && kept.size === sizes.reduce((sum, size) => sum + size, 0)) {
     let at = 0;
-    return { files: sizes.map((size) => kept.slice(at, (at += size))), form: kept, made: false };
+    return { files: sizes.map((size) => new StreamedBlob(kept.slice(at, (at += size)))), form: kept, made: false };
   }
   const files: Blob[] = [];
   for (const [i, group] of groups.entries()) {
@@ -134,5 +136,5 @@ export async function weightFiles({ groups, shelf, onProgress, signal }: Session
     files.push(new Blob([await materialise(group)]));
     onProgress?.(i + 1, groups.length);
   }
-  return { files, form: new Blob(files), made: true };
+  return { files: files.map((file) => new StreamedBlob(file)), form: new Blob(files), made: true };
 }

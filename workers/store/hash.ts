@@ -1,8 +1,6 @@
 import { createSHA256, createXXHash64, sha256 } from 'hash-wasm';
+import { piecesOf } from './blob-stream.ts';
 import { throwIfCancelled } from './cancel.ts';
-
-const SLICE_BYTES = 8 * 1024 * 1024;
-const CHECK_BYTES = 2 * 1024 * 1024;
 
 /** SHA-256 in lower-case hex. WebCrypto is off the thread and uses the CPU's instructions, but exists in secure contexts only. */
 export async function sha256Hex(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
@@ -19,11 +17,11 @@ export async function createChecksum(): Promise<{ of(bytes: Uint8Array): string;
   const hash = await createXXHash64();
   return {
     of: (bytes) => hash.init().update(bytes).digest('hex'),
-    /** Slice by slice: what has been read is garbage until the engine finds time for it, and counts as memory of the load. null when it cannot be read. */
+    /** null when it cannot be read. */
     async ofBlob(blob) {
       hash.init();
       try {
-        for await (const slice of slicesOf(blob, CHECK_BYTES)) hash.update(slice);
+        for await (const piece of piecesOf(blob)) hash.update(piece);
       } catch {
         return null;
       }
@@ -53,10 +51,10 @@ export async function hashBlob(blob: Blob): Promise<string | null> {
 export async function sha256OfBlobs(blobs: Blob[], signal: AbortSignal, onBytes: (bytes: number) => void): Promise<string> {
   const hash = await createSHA256();
   for (const blob of blobs) {
-    for await (const slice of slicesOf(blob, SLICE_BYTES)) {
+    for await (const piece of piecesOf(blob)) {
       throwIfCancelled(signal);
-      hash.update(slice);
-      onBytes(slice.length);
+      hash.update(piece);
+      onBytes(piece.length);
     }
   }
   return hash.digest('hex');

@@ -1,0 +1,94 @@
+/**
+ * Streams of Blobs that end. Chromium's (153) now and then gives every byte and then never says that there are no more: of about 16,000 read in workers,
+ * one. ONNX Runtime reads a stream for every tensor, and a load that met this stood still without a word.
+ */
+
+/** At most so many bytes at a time for a reader that brings no memory of its own. */
+const PIECE_BYTES = 1024 * 1024;
+
+/** The bytes of `blob`, as a byte stream where the browser has those for Blobs. It ends with the last byte, without asking the Blob whether it was the last. */
+export function streamOf(blob: Blob): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const reader = byteReader(blob);
+  if (!reader) return blob.stream();
+  let left = blob.size;
+  const end = (controller: ReadableByteStreamController): void => {
+    controller.close();
+    void reader.cancel();
+  };
+  return new ReadableStream({
+    type: 'bytes',
+    autoAllocateChunkSize: PIECE_BYTES,
+    start: (controller) => void (left === 0 && end(controller)),
+    async pull(controller) {
+      const request = controller.byobRequest!; // there is one, because of autoAllocateChunkSize
+      const { buffer, byteOffset, byteLength } = request.view!;
+      const { value, done } = await reader.read(new Uint8Array(buffer, byteOffset, byteLength));
+      if (done) throw new RangeError(`A Blob of ${blob.size} bytes ended ${left} bytes early.`);
+      left -= value.length;
+      request.respondWithNewView(value);
+      if (left === 0) end(controller);
+    },
+    cancel: (reason) => reader.cancel(reason),
+  });
+}
+
+/** null in browsers that stream Blobs otherwise than as bytes. */
+function byteReader(blob: Blob): ReadableStreamBYOBReader | null {
+  try {
+    return blob.stream().getReader({ mode: 'byob' });
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * The bytes of `blob`, a little at a time and all in the same memory: a piece holds until the next is asked for. Arrays of their own are garbage until the
+ * engine finds time for it, and touching new memory costs more than reading (32 MB: 100 to 200 ms, so 12 to 20). Rejects when the browser can no longer
+ * read them.
+ */
+export async function* piecesOf(blob: Blob): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const stream = streamOf(blob);
+  let reader: ReadableStreamBYOBReader;
+  try {
+    reader = stream.getReader({ mode: 'byob' });
+  } catch {
+    return yield* stream;
+  }
+  let memory = new ArrayBuffer(PIECE_BYTES);
+  try {
+    for (;;) {
+      const { value, done } = await reader.read(new Uint8Array(memory));
+      if (done) return;
+      yield value;
+      memory = value.buffer;
+    }
+  } finally {
+    void reader.cancel();
+  }
+}
+
+/** `blob` for ONNX Runtime, which reads slices of it as streams. */
+export class StreamedBlob extends Blob {
+  readonly #blob: Blob;
+
+  constructor(blob: Blob) {
+    super();
+    this.#blob = blob;
+  }
+
+  override get size(): number {
+    return this.#blob.size;
+  }
+
+  override slice(...range: Parameters<Blob['slice']>): Blob {
+    return new StreamedBlob(this.#blob.slice(...range));
+  }
+
+  override stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    return streamOf(this.#blob);
+  }
+
+  override arrayBuffer(): Promise<ArrayBuffer> {
+    return this.#blob.arrayBuffer();
+  }
+}
