@@ -4,6 +4,7 @@ import type { Tensor } from 'onnxruntime-web';
 import { installErrorTransfer } from '../../workers/comlink-errors.ts';
 import { loadOrt, preferredBuild } from '../../workers/backends/ort.ts';
 import { PhiError } from '../../workers/errors.ts';
+import { StreamedBlob } from '../../workers/store/blob-stream.ts';
 
 export interface TimingRequest {
   threads: number;
@@ -27,7 +28,7 @@ const api = {
   async time({ threads, model, data, feeds, rounds }: TimingRequest): Promise<TimingResult> {
     const ort = await loadOrt(preferredBuild(), threads);
     const start = performance.now();
-    const externalData = [{ path: 'model.onnx.data', data: await (await fetch(data)).blob() }];
+    const externalData = [{ path: 'model.onnx.data', data: new StreamedBlob(await (await fetch(data)).blob()) }];
     const graph = new Uint8Array(await (await fetch(model)).arrayBuffer());
     let session;
     try {
