@@ -19,9 +19,9 @@ export interface ExactCase {
 export const exactCases = (cases: [Model, WeightForm, number[]][]): (ExactCase & { name: string })[] =>
   cases.map(([model, form, prompts]) => ({ model, form, prompts, name: `${model.path} as ${form}` }));
 
-/** The logits of every prompt, and the tokens that follow it, token for token. */
-export async function expectExact(engine: Engine, { model, prompts }: ExactCase): Promise<void> {
-  const cases = readExpected(model.expected).cases.filter(({ input_ids }) => ALL || prompts.includes(input_ids.length));
+/** The logits of every prompt (`all`; else of the case's own), and the tokens that follow it, token for token. */
+export async function expectExact(engine: Engine, { model, prompts }: ExactCase, all = ALL): Promise<void> {
+  const cases = readExpected(model.expected).cases.filter(({ input_ids }) => all || prompts.includes(input_ids.length));
   expect(cases.length).toBeGreaterThan(0);
   for (const { input_ids: ids, last_logits: logits, greedy } of cases) {
     const verdict = compareLogits(await engine.call('lastLogits', ids), logits!, TOLERANCE);

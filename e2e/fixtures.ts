@@ -34,6 +34,8 @@ export interface Model {
 }
 
 export const gguf = (kind: string, type: string): Model => ({ path: `phi/${kind}/gguf/${type}.gguf`, expected: `phi/${kind}/gguf/${type}.expected.json` });
+/** By its file: the folder is also that of the kind's other fixtures. */
+export const safetensors = (kind: string): Model => ({ path: `phi/${kind}/model.safetensors`, expected: `phi/${kind}/expected.json` });
 export const folder = (path: string): Model => ({ path: `phi/${path}`, expected: `phi/${path}/expected.json` });
 
 /** `npm run test:backends`: the whole matrix, where `npm test` takes few cases. */

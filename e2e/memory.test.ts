@@ -10,6 +10,7 @@ import { ask, GREEDY, launchApp, serveApp } from './app.ts';
 import { ALL } from './fixtures.ts';
 import { ENGINE, EVALUATION } from './inject.ts';
 import { processPeaks, sampleMemory, watchMemory, type MemoryPeak } from './memory-witness.ts';
+import { keptForms } from './store-access.ts';
 
 const MIB = 2 ** 20;
 /** SmolLM2-135M: weights in all, and of the largest matrix, which is embedding and head. */
@@ -18,9 +19,11 @@ const LARGEST = 49_152 * 576;
 const SLOTS = 512;
 /** Keys and values of SLOTS tokens in 30 layers of 3 heads, in float32. */
 const CACHE = SLOTS * 30 * 2 * 3 * 64 * 4;
+/** A form is written behind the first replies. */
+const KEPT_MS = 60_000;
 const WEBNN_PEAK = 3.2;
-/** Above the bar of a first load: what the check of a kept form has read and the engine has not collected yet (docs/performance.md). */
-const CHECKED = 48 * MIB;
+/** Above the bar of a first load, whose first runs are counted too here: WebAssembly's memory grows by a fifth at a time, and what ONNX Runtime read tensors into is not collected yet (docs/performance.md). */
+const FIRST_RUNS = 40 * MIB;
 
 interface Case {
   backend: BackendId;
@@ -79,17 +82,18 @@ it.for(named.filter(({ device }) => device !== 'gpu'))(
       await page.goto(server.url);
       await page.getByRole('button', { name: /^Download .* and start$/ }).click();
       await ask(page, 'Hi.');
+      await expect.poll(() => keptForms(page), { timeout: KEPT_MS, message: 'the form is kept' }).toBe(1);
       await page.goto('about:blank');
       const memory = await sampleMemory(page);
       await page.goto(server.url);
       await page.getByRole('link', { name: /^Runs on/ }).waitFor(); // loaded, and nothing asked
       const peak = await memory.stop();
-      console.log(`${name}, second load: ${parts(peak)}, at most ${megabytes(limit + CHECKED)}`);
+      console.log(`${name}, second load: ${parts(peak)}, at most ${megabytes(limit + FIRST_RUNS)}`);
       await page.evaluate(() => (location.hash = '#/diagnostics'));
       await page.getByText('Load time').waitFor();
       expect(await page.locator('main').innerText()).toMatch(new RegExp(`Backend\\s+${backend}`, 'i'));
       expect(peak.samples, 'samples').toBeGreaterThan(3);
-      expect(peak.bytes).toBeLessThanOrEqual(limit + CHECKED);
+      expect(peak.bytes).toBeLessThanOrEqual(limit + FIRST_RUNS);
     } finally {
       await session.close();
       await server.close();

@@ -96,7 +96,8 @@ describe('what crosses and what is dispatched', () => {
     const { page } = host.session;
     await watchGpu(page, 100_000);
     const engine = await open(model, 'int4');
-    await expectExact(engine, { model, form: 'int4', prompts: [5] });
+    // Under a limit as small as this one ONNX Runtime cuts the scores of a longer prompt too, which no real limit does, and runs out of bindings.
+    await expectExact(engine, { model, form: 'int4', prompts: [5] }, false);
 
     const running = engine.call('sample', prompt, 64, SAMPLING.greedy);
     running.catch(() => undefined);

@@ -7,7 +7,7 @@ import { startEngineHost, type Engine, type EngineHost } from '../scripts/evalua
 import { selectModel } from '../scripts/evaluate/model-files.ts';
 import { STARTER_ID } from '../src/models/starter.ts';
 import type { WeightForm } from '../workers/protocol.ts';
-import { ALL, fixture, folder, gguf, matrix, needFixture, readExpected, reportAbsent, type Model } from './fixtures.ts';
+import { ALL, fixture, gguf, matrix, needFixture, readExpected, reportAbsent, safetensors, type Model } from './fixtures.ts';
 import { exactCases, expectExact } from './exact.ts';
 import { SAMPLING } from './sampling.ts';
 import { takeWebnnReads, watchWebnn, webnnFacts } from './webnn-witness.ts';
@@ -33,7 +33,7 @@ const EXACT = exactCases(
       [gguf('phi3.5-mini', 'q4_1'), 'int4', []],
       [gguf('phi3-mini-4k', 'q4_0'), 'int4', []],
       [gguf('phi4-mini', 'q4_k_m'), 'float32', []],
-      [folder('phi4-mini'), 'float32', []],
+      [safetensors('phi4-mini'), 'float32', []],
     ],
   ),
 );
