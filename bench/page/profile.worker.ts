@@ -10,6 +10,9 @@ import type { BackendId } from '../../workers/protocol.ts';
 import { blobSource } from '../../workers/store/bytes.ts';
 import { sumEvents, type OpTotals } from '../trace.ts';
 
+/** As the app has it for short conversations. */
+const LEAST_SLOTS = 2048;
+
 export interface ProfileRequest {
   backend: BackendId;
   threads: number;
@@ -76,7 +79,7 @@ const api = {
     const blob = await (await fetch(modelUrl)).blob();
     const checkpoint = await openCheckpoint(new Map([['starter.gguf', blobSource('starter.gguf', blob)]]));
     const watched = watchSessions(await loadOrt(preferredBuild(), threads), profiled);
-    const decoder = await pinnedDecoder(checkpoint, { backend, form: 'auto', threads, contextLength: 2048 });
+    const decoder = await pinnedDecoder(checkpoint, { backend, form: 'auto', threads, contextLength: Math.max(LEAST_SLOTS, context + 2 * runs * steps) });
     await fill(decoder, context);
 
     const seen = new Float32Array(checkpoint.config.vocab);
