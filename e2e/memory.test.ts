@@ -7,10 +7,10 @@ import { selectModel } from '../scripts/evaluate/model-files.ts';
 import { STARTER_ID } from '../src/models/starter.ts';
 import type { BackendId, DeviceWish, WeightForm } from '../workers/protocol.ts';
 import { ask, GREEDY, launchApp, serveApp } from './app.ts';
+import { inspect } from './faults/inspect.ts';
 import { ALL } from './fixtures.ts';
 import { ENGINE, EVALUATION } from './inject.ts';
 import { processPeaks, sampleMemory, watchMemory, type MemoryPeak } from './memory-witness.ts';
-import { keptForms } from './store-access.ts';
 
 const MIB = 2 ** 20;
 /** SmolLM2-135M: weights in all, and of the largest matrix, which is embedding and head. */
@@ -82,7 +82,7 @@ it.for(named.filter(({ device }) => device !== 'gpu'))(
       await page.goto(server.url);
       await page.getByRole('button', { name: /^Download .* and start$/ }).click();
       await ask(page, 'Hi.');
-      await expect.poll(() => keptForms(page), { timeout: KEPT_MS, message: 'the form is kept' }).toBe(1);
+      await expect.poll(async () => (await inspect(page)).forms, { timeout: KEPT_MS, message: 'the form is kept' }).toBe(1);
       await page.goto('about:blank');
       const memory = await sampleMemory(page);
       await page.goto(server.url);

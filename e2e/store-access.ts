@@ -43,23 +43,3 @@ export async function corruptShard(page: Page, index: number): Promise<string> {
   if (damaged === null) throw new Error('Nothing is stored that could be damaged.');
   return damaged;
 }
-
-/** Runs in the page. */
-async function countForms(): Promise<number> {
-  const settle = <T>(request: IDBRequest<T>): Promise<T> =>
-    new Promise((resolve, reject) => {
-      request.onsuccess = () => resolve(request.result);
-      request.onerror = () => reject(new Error(request.error?.message ?? 'IndexedDB failed'));
-    });
-  const database = await settle(indexedDB.open('phi-forms'));
-  try {
-    if (!database.objectStoreNames.contains('values')) return 0;
-    const values = await settle(database.transaction('values').objectStore('values').getAll());
-    return values.filter((value) => !(value instanceof Blob)).length;
-  } finally {
-    database.close();
-  }
-}
-
-/** Made weight forms that are whole in the store. */
-export const keptForms = (page: Page): Promise<number> => page.evaluate(countForms);

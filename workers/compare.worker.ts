@@ -20,9 +20,9 @@ import { ReplyText } from './generate/text.ts';
 import { warmUp } from './generate/warm-up.ts';
 import { ropeSetFor } from './graph/rope.ts';
 import { webgpuForms } from './graph/webgpu-weights.ts';
+import { holdLifeline } from './lifeline.ts';
 import type { StoredModel } from './protocol.ts';
 import { engineReport } from './report.ts';
-import { holdLifeline } from './lifeline.ts';
 import { ModelStore } from './store/store.ts';
 import type { Conversation } from './tokenizer/conversation.ts';
 

@@ -2,9 +2,8 @@
 import { expose } from 'comlink';
 import type { Tensor } from 'onnxruntime-web';
 import { installErrorTransfer } from '../../workers/comlink-errors.ts';
-import { loadOrt, preferredBuild } from '../../workers/backends/ort.ts';
+import { loadOrt, makeSession, preferredBuild } from '../../workers/backends/ort.ts';
 import { PhiError } from '../../workers/errors.ts';
-import { StreamedBlob } from '../../workers/store/blob-stream.ts';
 
 export interface TimingRequest {
   threads: number;
@@ -28,11 +27,11 @@ const api = {
   async time({ threads, model, data, feeds, rounds }: TimingRequest): Promise<TimingResult> {
     const ort = await loadOrt(preferredBuild(), threads);
     const start = performance.now();
-    const externalData = [{ path: 'model.onnx.data', data: new StreamedBlob(await (await fetch(data)).blob()) }];
+    const externalData = [{ path: 'model.onnx.data', data: await (await fetch(data)).blob() }];
     const graph = new Uint8Array(await (await fetch(model)).arrayBuffer());
     let session;
     try {
-      session = await ort.InferenceSession.create(graph, { executionProviders: ['wasm'], logSeverityLevel: 3, externalData });
+      session = await makeSession(ort, graph, { executionProviders: ['wasm'], logSeverityLevel: 3, externalData });
     } catch (cause) {
       throw new PhiError('backend', `after ${((performance.now() - start) / 1000).toFixed(1)} s: ${PhiError.from(cause).message}`, undefined, { cause });
     }

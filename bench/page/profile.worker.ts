@@ -10,7 +10,7 @@ import type { BackendId } from '../../workers/protocol.ts';
 import { blobSource } from '../../workers/store/bytes.ts';
 import { sumEvents, type OpTotals } from '../trace.ts';
 
-/** As the app has it for short conversations. */
+/** What figures of short contexts were taken with. */
 const LEAST_SLOTS = 2048;
 
 export interface ProfileRequest {

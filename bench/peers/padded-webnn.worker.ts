@@ -1,11 +1,10 @@
 /** See padded-webnn.ts. */
 import { expose } from 'comlink';
 import type { InferenceSession, Tensor } from 'onnxruntime-web';
-import { loadOrt, type Ort } from '../../workers/backends/ort.ts';
+import { loadOrt, makeSession, type Ort } from '../../workers/backends/ort.ts';
 import { openCheckpoint } from '../../workers/checkpoint/open.ts';
 import type { PhiConfig } from '../../workers/checkpoint/types.ts';
 import { ropeTable } from '../../workers/graph/rope.ts';
-import { StreamedBlob } from '../../workers/store/blob-stream.ts';
 import { blobSource } from '../../workers/store/bytes.ts';
 import { createTokenizer, type Tokenizer } from '../../workers/tokenizer/tokenizer.ts';
 import { materialise } from '../../workers/weights/plan.ts';
@@ -143,9 +142,9 @@ const api = {
     };
     const groups = paddedWeights(checkpoint);
     const externalData: { path: string; data: Blob }[] = [];
-    for (const group of groups) externalData.push({ path: group.location, data: new StreamedBlob(new Blob([await materialise(group)])) });
+    for (const group of groups) externalData.push({ path: group.location, data: new Blob([await materialise(group)]) });
     const session = (width: number) =>
-      ort.InferenceSession.create(paddedGraph(config, groups, { width, length, attention }), {
+      makeSession(ort, paddedGraph(config, groups, { width, length, attention }), {
         executionProviders: [{ name: 'webnn', deviceType, context }],
         logSeverityLevel: 3,
         externalData,

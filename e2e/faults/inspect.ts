@@ -8,6 +8,8 @@ export interface Inventory {
   /** Models that count as stored, and for each the shards whose bytes are not what the manifest says. */
   models: { id: string; wrong: string[] }[];
   conversations: Conversation[];
+  /** Made weight forms that are whole. */
+  forms: number;
 }
 
 /** Runs in the page. */
@@ -51,7 +53,8 @@ async function look(): Promise<Inventory> {
     models.push({ id, wrong });
   }
   const conversations = (await entries('phi-conversations')).filter(([key]) => key.startsWith('c:')).map(([, value]) => value as Conversation);
-  return { models, conversations };
+  const forms = (await entries('phi-forms')).filter(([, value]) => !(value instanceof Blob)).length;
+  return { models, conversations, forms };
 }
 
 export const inspect = (page: Page): Promise<Inventory> => page.evaluate(look);

@@ -41,14 +41,21 @@ let creating: Promise<unknown> = Promise.resolve();
 
 /**
  * A session, once those asked for before are made: ONNX Runtime keeps the external data of the one that is being made in one place, and the end of one
- * takes it from another (1.31: "Module.MountedFiles is not available").
+ * takes it from another (1.31: "Module.MountedFiles is not available"). It reads Blobs of external data by streams that end (store/blob-stream.ts).
  */
 export function makeSession(ort: Ort, model: Uint8Array, options: InferenceSession.SessionOptions): Promise<InferenceSession> {
+  // In the object itself: an option may be a getter (see webgpu.ts).
+  options.externalData = options.externalData?.map(streamed);
   const make = () => ort.InferenceSession.create(model, options);
   const made = creating.then(make, make);
   creating = made;
   return made;
 }
+
+type ExternalFile = NonNullable<InferenceSession.SessionOptions['externalData']>[number];
+
+const streamed = (file: ExternalFile): ExternalFile =>
+  typeof file === 'object' && 'data' in file && file.data instanceof Blob ? { ...file, data: new StreamedBlob(file.data) } : file;
 
 /** Has ONNX Runtime compiled and its threads started, which else the first session waits for: while a model is read there is time for it. */
 export async function startOrt(build: OrtBuild, threads: number): Promise<void> {
@@ -116,7 +123,6 @@ export async function createSession(
 }
 
 interface WeightFiles {
-  /** As ONNX Runtime is to read them. */
   files: Blob[];
   form: Blob;
   made: boolean;
@@ -128,7 +134,7 @@ export async function weightFiles({ groups, shelf, onProgress, signal }: Session
   const kept = await shelf?.open();
   if (kept && kept.size === sizes.reduce((sum, size) => sum + size, 0)) {
     let at = 0;
-    return { files: sizes.map((size) => new StreamedBlob(kept.slice(at, (at += size)))), form: kept, made: false };
+    return { files: sizes.map((size) => kept.slice(at, (at += size))), form: kept, made: false };
   }
   const files: Blob[] = [];
   for (const [i, group] of groups.entries()) {
@@ -136,5 +142,5 @@ export async function weightFiles({ groups, shelf, onProgress, signal }: Session
     files.push(new Blob([await materialise(group)]));
     onProgress?.(i + 1, groups.length);
   }
-  return { files: files.map((file) => new StreamedBlob(file)), form: new Blob(files), made: true };
+  return { files, form: new Blob(files), made: true };
 }

@@ -5,7 +5,6 @@ import type { Checkpoint, PhiConfig } from '../checkpoint/types.ts';
 import { PhiError } from '../errors.ts';
 import { ropeTable } from '../graph/rope.ts';
 import { stageWeights, wasmStageGraph } from '../graph/wasm-stage.ts';
-import { StreamedBlob } from '../store/blob-stream.ts';
 import { layout, materialise, type WeightGroup } from '../weights/plan.ts';
 import { KvCache } from './kv-cache.ts';
 import { GroupMaker, MadeBlob } from './made-blob.ts';
@@ -109,7 +108,7 @@ async function weightFile(
   const kept = keep ? await host.openForm(name) : null;
   if (kept?.size === layout(group).bytes) {
     host.onGroup();
-    return streamed ? new StreamedBlob(kept) : new Uint8Array(await kept.arrayBuffer());
+    return streamed ? kept : new Uint8Array(await kept.arrayBuffer());
   }
   const maker = new GroupMaker(group, (parts) => {
     host.onGroup();

@@ -3,13 +3,14 @@
  * one. ONNX Runtime reads a stream for every tensor, and a load that met this stood still without a word.
  */
 
-/** At most so many bytes at a time for a reader that brings no memory of its own. */
+/** At most so many bytes at a time where a reader brings no memory of its own. */
 const PIECE_BYTES = 1024 * 1024;
 
 /** The bytes of `blob`, as a byte stream where the browser has those for Blobs. It ends with the last byte, without asking the Blob whether it was the last. */
 export function streamOf(blob: Blob): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const reader = byteReader(blob);
-  if (!reader) return blob.stream();
+  const stream = blob.stream();
+  const reader = byteReader(stream);
+  if (!reader) return stream;
   let left = blob.size;
   const end = (controller: ReadableByteStreamController): void => {
     controller.close();
@@ -32,10 +33,10 @@ export function streamOf(blob: Blob): ReadableStream<Uint8Array<ArrayBuffer>> {
   });
 }
 
-/** null in browsers that stream Blobs otherwise than as bytes. */
-function byteReader(blob: Blob): ReadableStreamBYOBReader | null {
+/** null for the streams of browsers whose Blobs are no byte streams. */
+function byteReader(stream: ReadableStream<Uint8Array<ArrayBuffer>>): ReadableStreamBYOBReader | null {
   try {
-    return blob.stream().getReader({ mode: 'byob' });
+    return stream.getReader({ mode: 'byob' });
   } catch {
     return null;
   }
@@ -47,12 +48,10 @@ function byteReader(blob: Blob): ReadableStreamBYOBReader | null {
  * read them.
  */
 export async function* piecesOf(blob: Blob): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const stream = streamOf(blob);
-  let reader: ReadableStreamBYOBReader;
-  try {
-    reader = stream.getReader({ mode: 'byob' });
-  } catch {
-    return yield* stream;
+  const reader = byteReader(streamOf(blob));
+  if (!reader) {
+    yield* slicesOf(blob, PIECE_BYTES);
+    return;
   }
   let memory = new ArrayBuffer(PIECE_BYTES);
   try {
@@ -65,6 +64,11 @@ export async function* piecesOf(blob: Blob): AsyncGenerator<Uint8Array<ArrayBuff
   } finally {
     void reader.cancel();
   }
+}
+
+/** Its bytes, at most so many at a time, each in an array of its own; rejects when the browser can no longer read them. */
+export async function* slicesOf(blob: Blob, sliceBytes: number): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  for (let at = 0; at < blob.size; at += sliceBytes) yield new Uint8Array(await blob.slice(at, at + sliceBytes).arrayBuffer());
 }
 
 /** `blob` for ONNX Runtime, which reads slices of it as streams. */
@@ -86,9 +90,5 @@ export class StreamedBlob extends Blob {
 
   override stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
     return streamOf(this.#blob);
-  }
-
-  override arrayBuffer(): Promise<ArrayBuffer> {
-    return this.#blob.arrayBuffer();
   }
 }

@@ -7,9 +7,10 @@
  */
 import { PhiError } from '../errors.ts';
 import type { StoredForm, StoredModel } from '../protocol.ts';
+import { slicesOf } from './blob-stream.ts';
 import { throwIfCancelled } from './cancel.ts';
 import type { StoreContext } from './context.ts';
-import { createChecksum, sha256Hex, slicesOf } from './hash.ts';
+import { createChecksum, sha256Hex } from './hash.ts';
 import { freeRoom } from './room.ts';
 import { modelPrefix } from './tables.ts';
 

@@ -30,11 +30,6 @@ export async function createChecksum(): Promise<{ of(bytes: Uint8Array): string;
   };
 }
 
-/** Its bytes, at most so many at a time; rejects when the browser can no longer read them. */
-export async function* slicesOf(blob: Blob, sliceBytes: number): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  for (let at = 0; at < blob.size; at += sliceBytes) yield new Uint8Array(await blob.slice(at, at + sliceBytes).arrayBuffer());
-}
-
 /** The bytes of a stored Blob; null when the browser can no longer read them (its file was evicted or damaged). */
 export async function readBlob(blob: Blob): Promise<Uint8Array<ArrayBuffer> | null> {
   const bytes = await blob.arrayBuffer().catch(() => null);
