@@ -27,8 +27,9 @@ function lines(plain: ProfileResult, profiled: ProfileResult): string[][] {
   const ops = profiled.ops!;
   const inside = plain.sessionMs / plain.tokens;
   const nodesMs = Object.values(ops.kinds).reduce((sum, kind) => sum + kind.ms, 0);
+  const onGpu = nodesMs / profiled.tokens;
   const crossing = Math.max(0, profiled.sessionMs - ops.runMs) / profiled.tokens;
-  const scale = (inside - crossing) / (ops.runMs / profiled.tokens);
+  const scale = ops.onGpu ? Math.min(1, perToken / onGpu) : (inside - crossing) / (ops.runMs / profiled.tokens);
   const row = (what: string, ms: number, nodes: string, most: string) => [what, ms.toFixed(2), `${((100 * ms) / perToken).toFixed(1)} %`, nodes, most];
   const kinds = Object.entries(ops.kinds).sort(([, a], [, b]) => b.ms - a.ms);
   return [
@@ -45,9 +46,13 @@ function lines(plain: ProfileResult, profiled: ProfileResult): string[][] {
           .join(', '),
       );
     }),
-    row('between nodes', ((ops.runMs - nodesMs) / profiled.tokens) * scale, '', ''),
-    row('crossing into and out of the session', crossing, '', ''),
-    row('JavaScript around it', perToken - inside, '', ''),
+    ...(ops.onGpu
+      ? [row('choosing the token, and the GPU waiting for work', perToken - onGpu * scale, '', '')]
+      : [
+          row('between nodes', ((ops.runMs - nodesMs) / profiled.tokens) * scale, '', ''),
+          row('crossing into and out of the session', crossing, '', ''),
+          row('JavaScript around it', perToken - inside, '', ''),
+        ]),
     row('all', perToken, '', `${(1000 / perToken).toFixed(1)} tok/s; with the profiler ${(profiled.decodeMs / profiled.tokens).toFixed(1)} ms a token`),
   ];
 }

@@ -28,7 +28,23 @@ describe('sumEvents', () => {
     expect(Object.keys(kinds)).toHaveLength(3);
   });
 
+  it('counts the kernels of a GPU where it tells their times, whatever their clock', () => {
+    const kernel = (name: string, ts: number, dur: number) => line('Api', name, ts, dur, { shapes: '' });
+    const run = (at: number, prefill: number) => [
+      kernel('n_1&MatMulNBits&MatMulNBits', at, 1000 + prefill),
+      kernel('n_2&GroupQueryAttention&FlashAttention', at + 2000, 500),
+      kernel('n_2&GroupQueryAttention&Reduce', at + 3000, 250),
+      kernel('n_3&MatMulNBits&MatMulNBits', at + 4000, 2000),
+    ];
+    const { kinds, onGpu } = sumEvents([...lines, ...run(0, 9000), ...run(5000, 0), ...run(10_000, 0)], 2);
+    expect(onGpu).toBe(true);
+    expect(kinds).toEqual({
+      matmul: { ms: 6, nodes: 4, ops: { MatMulNBits: 6 } },
+      attention: { ms: 1.5, nodes: 4, ops: { GroupQueryAttention: 1.5 } },
+    });
+  });
+
   it('is empty for an empty trace', () => {
-    expect(sumEvents([], 3)).toEqual({ runMs: 0, kinds: {} });
+    expect(sumEvents([], 3)).toEqual({ runMs: 0, kinds: {}, onGpu: false });
   });
 });

@@ -3,8 +3,10 @@
 export interface OpTotals {
   /** Time of the runs as ONNX Runtime sees them, ms. */
   runMs: number;
-  /** Milliseconds and number of nodes by kind, over all runs. */
+  /** Milliseconds and number of nodes (of a GPU: kernels) by kind, over all runs. */
   kinds: Record<string, { ms: number; nodes: number; ops: Record<string, number> }>;
+  /** The times are a GPU's own: of what a node only queues the session sees nothing. */
+  onGpu: boolean;
 }
 
 interface TraceEvent {
@@ -16,7 +18,7 @@ interface TraceEvent {
 }
 
 const KINDS: [string, string[]][] = [
-  ['matmul', ['MatMulInteger', 'MatMulIntegerToFloat', 'DynamicQuantizeMatMul', 'MatMulNBits', 'Gemm', 'FusedMatMul']],
+  ['matmul', ['MatMulInteger', 'MatMulIntegerToFloat', 'DynamicQuantizeMatMul', 'MatMulNBits', 'MatMulNBitsMlp', 'Gemm', 'FusedMatMul']],
   ['attention', ['Softmax', 'RotaryEmbedding', 'GroupQueryAttention', 'MultiHeadAttention', 'Concat', 'Where', 'ScatterND']],
   ['quantising activations', ['QuantizeLinear', 'DequantizeLinear', 'DynamicQuantizeLinear', 'Abs', 'ReduceMax', 'ReduceMin', 'Max', 'Min', 'Round', 'Clip']],
   ['norms and activation', ['SimplifiedLayerNormalization', 'SkipSimplifiedLayerNormalization', 'QuickGelu', 'Sigmoid', 'Erf']],
@@ -24,6 +26,8 @@ const KINDS: [string, string[]][] = [
   ['reshaping', ['Reshape', 'Transpose', 'Split', 'Unsqueeze', 'Squeeze', 'Identity', 'Shape', 'Expand', 'Slice', 'Gather', 'Cast']],
 ];
 const KIND_OF = new Map(KINDS.flatMap(([kind, ops]) => ops.map((op) => [op, kind] as const)));
+/** Category of what a GPU with timestamp queries tells of a kernel, "node&operator&program". */
+const GPU_KERNEL = 'Api';
 /** These hold other nodes: their time is counted there. */
 const CONTAINERS = ['If', 'Loop'];
 
@@ -37,16 +41,28 @@ function kindOf(op: string, parameterBytes: number): string {
 export function sumEvents(lines: readonly string[], runs: number): OpTotals {
   const events = lines.map((line) => JSON.parse(line) as TraceEvent);
   const measured = events.filter(({ name }) => name === 'model_run').slice(-runs);
-  const from = measured[0]?.ts ?? Infinity;
+  const runMs = measured.reduce((sum, { dur }) => sum + dur, 0) / 1000;
+  const kernels = lastRuns(
+    events.filter(({ cat }) => cat === GPU_KERNEL),
+    runs,
+  );
+  const nodes = events.filter(({ cat, name, ts }) => cat === 'Node' && ts >= (measured[0]?.ts ?? Infinity) && name.endsWith('_kernel_time'));
+  const onGpu = kernels.length > 0;
   const kinds: OpTotals['kinds'] = {};
-  for (const { cat, name, ts, dur, args } of events) {
-    if (cat !== 'Node' || ts < from || !name.endsWith('_kernel_time')) continue;
-    const op = args.op_name ?? name;
+  for (const { name, dur, args } of onGpu ? kernels : nodes) {
+    const op = onGpu ? name.split('&')[1]! : (args.op_name ?? name);
     if (CONTAINERS.includes(op)) continue;
     const kind = (kinds[kindOf(op, Number(args.parameter_size ?? 0))] ??= { ms: 0, nodes: 0, ops: {} });
     kind.ms += dur / 1000;
     kind.nodes++;
     kind.ops[op] = (kind.ops[op] ?? 0) + dur / 1000;
   }
-  return { runMs: measured.reduce((sum, { dur }) => sum + dur, 0) / 1000, kinds };
+  return { runMs, kinds, onGpu };
+}
+
+/** Kernels are written without a mark of their run, on a clock of their own. But a run ends with the node that no other place of the graph has. */
+function lastRuns(kernels: TraceEvent[], runs: number): TraceEvent[] {
+  const last = kernels.at(-1)?.name;
+  const ends = kernels.flatMap(({ name }, i) => (name === last ? [i] : []));
+  return kernels.slice((ends.at(-runs - 1) ?? -1) + 1);
 }

@@ -44,8 +44,8 @@ console.log = (...values: unknown[]) => {
 };
 
 /** Times every run of every session to come. */
-function watchSessions(ort: Ort, profiled: boolean): { sessions: InferenceSession[]; ms: number } {
-  const watched = { sessions: [] as InferenceSession[], ms: 0 };
+function watchSessions(ort: Ort, profiled: boolean): { sessions: InferenceSession[]; runs: number; ms: number } {
+  const watched = { sessions: [] as InferenceSession[], runs: 0, ms: 0 };
   const create = ort.InferenceSession.create.bind(ort.InferenceSession) as (model: Uint8Array, options: object) => Promise<InferenceSession>;
   const watchedCreate = async (model: Uint8Array, options: object) => {
     const session = await create(model, profiled ? Object.assign(options, { enableProfiling: true }) : options);
@@ -55,6 +55,7 @@ function watchSessions(ort: Ort, profiled: boolean): { sessions: InferenceSessio
       try {
         return await run(...args);
       } finally {
+        watched.runs++;
         watched.ms += performance.now() - start;
       }
     };
@@ -63,6 +64,16 @@ function watchSessions(ort: Ort, profiled: boolean): { sessions: InferenceSessio
   };
   ort.InferenceSession.create = watchedCreate as typeof ort.InferenceSession.create;
   return watched;
+}
+
+/** Has ONNX Runtime told by every GPU device to come how long each kernel takes. */
+function askForTimestamps(): void {
+  const prototype = GPUAdapter.prototype;
+  const own = Object.getOwnPropertyDescriptor(prototype, 'requestDevice')!.value as GPUAdapter['requestDevice'];
+  prototype.requestDevice = function (descriptor) {
+    const requiredFeatures: GPUFeatureName[] = [...(descriptor?.requiredFeatures ?? []), 'timestamp-query'];
+    return own.call(this, { ...descriptor, requiredFeatures });
+  };
 }
 
 /** Fills the cache with `count` tokens of no meaning: the time does not depend on which they are. */
@@ -78,6 +89,7 @@ const api = {
   async profile({ backend, threads, context, runs, steps, modelUrl, profiled }: ProfileRequest): Promise<ProfileResult> {
     const blob = await (await fetch(modelUrl)).blob();
     const checkpoint = await openCheckpoint(new Map([['starter.gguf', blobSource('starter.gguf', blob)]]));
+    if (profiled && backend === 'webgpu') askForTimestamps();
     const watched = watchSessions(await loadOrt(preferredBuild(), threads), profiled);
     const decoder = await pinnedDecoder(checkpoint, { backend, form: 'auto', threads, contextLength: Math.max(LEAST_SLOTS, context + 2 * runs * steps) });
     await fill(decoder, context);
@@ -97,13 +109,13 @@ const api = {
       return past - before;
     };
     await decode(2); // the first runs are slower
-    watched.ms = 0;
+    watched.ms = watched.runs = 0;
     const start = performance.now();
     const tokens = await decode(runs);
     const decodeMs = performance.now() - start;
     for (const session of watched.sessions) session.endProfiling();
     await decoder.dispose();
-    return { tokens, decodeMs, sessionMs: watched.ms, ops: profiled ? sumEvents(trace, runs) : null };
+    return { tokens, decodeMs, sessionMs: watched.ms, ops: profiled ? sumEvents(trace, watched.runs) : null };
   },
 };
 

@@ -61,11 +61,13 @@ export class OurPeer implements Peer {
 
   async #run(request: GenerateRequest): Promise<Reply> {
     const watch = new Stopwatch();
+    const enough = new AbortController();
     let text = '';
-    for await (const event of this.#engine.generate(request)) {
+    for await (const event of this.#engine.generate(request, enough.signal)) {
       if (event.type === 'text') {
         text += event.text;
         if (event.tokens > 0) watch.arrived(event.tokens);
+        if (watch.overtime) enough.abort();
       } else if (event.type === 'end') {
         const { promptTokens, prefilledTokens, generatedTokens } = event.stats;
         return {

@@ -46,6 +46,9 @@ export interface Peer {
   close(): Promise<void>;
 }
 
+/** Behind its first token a reply is cut here: its speed is known by then. Engines on slow devices are compared too, at seconds a token. */
+const DECODE_LIMIT_MS = 20_000;
+
 /** Times the tokens of one reply. */
 export class Stopwatch {
   readonly #start = performance.now();
@@ -63,6 +66,11 @@ export class Stopwatch {
   reply(text: string, promptTokens: number): Reply {
     const { tokens, ttftMs, decodeTokensPerSecond } = this;
     return { text, promptTokens, prefilledTokens: null, tokens, ttftMs, decodeTokensPerSecond };
+  }
+
+  /** The reply has gone on for long enough. */
+  get overtime(): boolean {
+    return this.#first !== null && performance.now() - this.#first.at > DECODE_LIMIT_MS;
   }
 
   get ttftMs(): number {

@@ -41,7 +41,10 @@ export class TransformersPeer implements Peer {
       ids,
       maxTokens,
       reuse,
-      proxy((tokens: number) => watch.arrived(tokens)),
+      proxy((tokens: number) => {
+        watch.arrived(tokens);
+        return watch.overtime;
+      }),
     );
     return watch.reply(text, ids.length);
   }

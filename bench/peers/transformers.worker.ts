@@ -25,9 +25,6 @@ export interface TransformersSetup {
   dtype: 'q4';
 }
 
-/** At 2 tokens a second a reply is cut here: its speed is known by then. */
-export const DECODE_LIMIT_MS = 20_000;
-
 /** What `generate` keeps between turns. */
 let cache: DynamicCache | null = null;
 let model: PreTrainedModel | null = null;
@@ -51,19 +48,21 @@ const api = {
     return tokenizer!.encode(text, { add_special_tokens: false });
   },
 
-  async generate(ids: number[], maxTokens: number, reuse: boolean, onTokens: (tokens: number) => void): Promise<string> {
+  /** `onTokens` hears how many there are in all, and says whether that is enough. */
+  async generate(ids: number[], maxTokens: number, reuse: boolean, onTokens: (tokens: number) => boolean | Promise<boolean>): Promise<string> {
     const input_ids = new Tensor('int64', BigInt64Array.from(ids.map(BigInt)), [1, ids.length]);
     const attention_mask = new Tensor('int64', new BigInt64Array(ids.length).fill(1n), [1, ids.length]);
     const stopping_criteria = new InterruptableStoppingCriteria();
     let tokens = 0;
-    let firstAt = 0;
+    const report = async () => {
+      if (await onTokens(tokens)) stopping_criteria.interrupt();
+    };
     const streamer = new TextStreamer(tokenizer!, {
       skip_prompt: true,
       callback_function: () => undefined,
       token_callback_function: (ids) => {
-        onTokens((tokens += ids.length));
-        firstAt ||= performance.now();
-        if (performance.now() - firstAt > DECODE_LIMIT_MS) stopping_criteria.interrupt();
+        tokens += ids.length;
+        void report();
       },
     });
     const past = reuse && cache ? { past_key_values: cache } : {};

@@ -47,6 +47,9 @@ export interface WeightBytes {
   layer: number;
 }
 
+/** graph/webgpu-weights.ts: weights that share a scale where the source does not say otherwise. */
+const BLOCK = 32;
+
 /** weights/plan.ts: tensors of a group begin on multiples of this. */
 const ALIGNMENT = 64;
 
@@ -91,13 +94,15 @@ export type GpuForm = 'int4' | 'int8-blocks' | 'float16' | 'float32';
 export function gpuWeightBytes(shape: ModelShape, form: GpuForm, mix: SourceMix, float16: boolean): WeightBytes {
   const { qkv, output, gateUp, down, outer } = matrices(shape);
   const width = float16 ? 2 : 4;
+  // A source with 4 bits in 8-bit blocks: what shifts its blocks is rounded into them.
+  const plain = form === 'int8-blocks' && (mix.down8 < 1 || [mix.qkv, mix.output, mix.gateUp].includes(4));
   const size = ({ rows, cols }: Dims, bits: Bits, scale: number) => {
     if (form === 'float16' || form === 'float32') return rows * cols * (form === 'float16' ? 2 : 4);
     const held = form === 'int8-blocks' ? 8 : bits;
-    // A 4-bit source in 8-bit blocks keeps its own blocks; an 8-bit matrix of a 4-bit source is symmetric or has minimums.
-    const perRow = Math.ceil(cols / mix.block);
+    const rounded = plain && mix.shift !== 'none';
+    const perRow = Math.ceil(cols / (rounded ? BLOCK : mix.block));
     const codes = (rows * cols * held) / 8;
-    const shift = mix.shift === 'mins' ? rows * perRow * scale : mix.shift === 'zero-points' ? rows * Math.ceil((perRow * held) / 8) : 0;
+    const shift = rounded ? 0 : mix.shift === 'mins' ? rows * perRow * scale : mix.shift === 'zero-points' ? rows * Math.ceil((perRow * held) / 8) : 0;
     return groupBytes(codes, rows * perRow * scale, ...(shift > 0 ? [shift] : []));
   };
   const head = size(outer, mix.head, form === 'float16' ? 2 : 4);

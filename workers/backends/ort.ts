@@ -3,8 +3,8 @@ import type * as OrtModule from 'onnxruntime-web';
 import type { InferenceSession } from 'onnxruntime-web';
 import { PhiError } from '../errors.ts';
 import { Graph } from '../graph/onnx.ts';
-import { StreamedBlob } from '../store/blob-stream.ts';
-import { layout, materialise, type WeightGroup } from '../weights/plan.ts';
+import { layout, materialise, tensorBytes, type WeightGroup } from '../weights/plan.ts';
+import { BlobFile, DataFile, formOf, openForm } from './data-file.ts';
 
 export type Ort = typeof OrtModule;
 /** `jspi` has WASM, WebGPU and WebNN and streams Blobs into a session; `plain` is the CPU alone, for browsers without JSPI. */
@@ -37,25 +37,30 @@ export async function loadOrt(build: OrtBuild, threads: number): Promise<Ort> {
   }
 }
 
+export interface ExternalData {
+  path: string;
+  data: DataFile | Blob | Uint8Array;
+}
+
+export type SessionOptions = Omit<InferenceSession.SessionOptions, 'externalData'> & { externalData?: ExternalData[] };
+
 let creating: Promise<unknown> = Promise.resolve();
 
 /**
  * A session, once those asked for before are made: ONNX Runtime keeps the external data of the one that is being made in one place, and the end of one
  * takes it from another (1.31: "Module.MountedFiles is not available"). It reads Blobs of external data by streams that end (store/blob-stream.ts).
  */
-export function makeSession(ort: Ort, model: Uint8Array, options: InferenceSession.SessionOptions): Promise<InferenceSession> {
+export function makeSession(ort: Ort, model: Uint8Array, options: SessionOptions): Promise<InferenceSession> {
   // In the object itself: an option may be a getter (see webgpu.ts).
-  options.externalData = options.externalData?.map(streamed);
-  const make = () => ort.InferenceSession.create(model, options);
+  options.externalData = options.externalData?.map(({ path, data }) => ({
+    path,
+    data: data instanceof Blob && !(data instanceof DataFile) ? new BlobFile(data) : data,
+  }));
+  const make = () => ort.InferenceSession.create(model, options as InferenceSession.SessionOptions);
   const made = creating.then(make, make);
   creating = made;
   return made;
 }
-
-type ExternalFile = NonNullable<InferenceSession.SessionOptions['externalData']>[number];
-
-const streamed = (file: ExternalFile): ExternalFile =>
-  typeof file === 'object' && 'data' in file && file.data instanceof Blob ? { ...file, data: new StreamedBlob(file.data) } : file;
 
 /** Has ONNX Runtime compiled and its threads started, which else the first session waits for: while a model is read there is time for it. */
 export async function startOrt(build: OrtBuild, threads: number): Promise<void> {
@@ -96,51 +101,43 @@ export interface SessionWeights {
   signal?: AbortSignal;
 }
 
-/**
- * Makes the weights, or takes them from the shelf, and a session over them. Each group is a file of external data: a Blob, outside this worker's heap and
- * streamed in by the jspi build. The plain build wants arrays.
- */
-export async function createSession(
-  ort: Ort,
-  build: OrtBuild,
-  model: Uint8Array,
-  weights: SessionWeights,
-  options: InferenceSession.SessionOptions,
-): Promise<{ session: InferenceSession; weightBytes: number; prepareMs: number; compileMs: number }> {
-  const start = performance.now();
-  const { files, form, made } = await weightFiles(weights);
-  const externalData = await Promise.all(
-    weights.groups.map(async ({ location }, i) => ({
-      path: location,
-      data: build === 'jspi' ? files[i]! : new Uint8Array(await files[i]!.arrayBuffer()),
-    })),
-  );
-  const prepared = performance.now();
-  // Added to the object itself: an option may be a getter (see webgpu.ts).
-  const session = await makeSession(ort, model, Object.assign(options, { externalData }));
-  if (made) weights.shelf?.keep(form);
-  return { session, weightBytes: form.size, prepareMs: prepared - start, compileMs: performance.now() - prepared };
+export interface WeightFiles {
+  /** Of the groups, in their order. */
+  files: DataFile[];
+  /** Of all files together. */
+  bytes: number;
+  /** Puts weights that were made on the shelf. */
+  keep(): void;
 }
 
-interface WeightFiles {
-  files: Blob[];
-  form: Blob;
-  made: boolean;
-}
-
-/** The groups as files, from the shelf where they lie there. */
+/** Takes the weights from the shelf, or makes them: each group a Blob, outside this worker's heap. */
 export async function weightFiles({ groups, shelf, onProgress, signal }: SessionWeights): Promise<WeightFiles> {
-  const sizes = groups.map((group) => layout(group).bytes);
-  const kept = await shelf?.open();
-  if (kept && kept.size === sizes.reduce((sum, size) => sum + size, 0)) {
-    let at = 0;
-    return { files: sizes.map((size) => kept.slice(at, (at += size))), form: kept, made: false };
-  }
-  const files: Blob[] = [];
+  const bytes = groups.reduce((sum, group) => sum + layout(group).bytes, 0);
+  const form = await shelf?.open();
+  const kept = form && (await openForm(groups, form));
+  if (kept) return { files: kept, bytes, keep: () => undefined };
+  const made: Blob[] = [];
   for (const [i, group] of groups.entries()) {
     signal?.throwIfAborted();
-    files.push(new Blob([await materialise(group)]));
+    made.push(new Blob([await materialise(group)]));
     onProgress?.(i + 1, groups.length);
   }
-  return { files, form: new Blob(files), made: true };
+  return { files: made.map((blob) => new BlobFile(blob)), bytes, keep: () => shelf?.keep(formOf(groups, made)) };
+}
+
+/** External data for `build`: the plain one takes arrays. */
+export async function externalData(build: OrtBuild, groups: WeightGroup[], files: DataFile[]): Promise<ExternalData[]> {
+  const data: ExternalData[] = [];
+  for (const [i, group] of groups.entries()) data.push({ path: group.location, data: build === 'jspi' ? files[i]! : await arrayOf(group, files[i]!) });
+  return data;
+}
+
+async function arrayOf(group: WeightGroup, file: DataFile): Promise<Uint8Array> {
+  const { offsets, bytes } = layout(group);
+  const out = new Uint8Array(bytes);
+  for (const [i, tensor] of group.tensors.entries()) {
+    const start = offsets[i]!;
+    out.set(new Uint8Array(await file.slice(start, start + tensorBytes(tensor)).arrayBuffer()), start);
+  }
+  return out;
 }

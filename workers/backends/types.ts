@@ -32,7 +32,7 @@ export interface ChunkRequest {
 export interface ChunkResult {
   /** The chosen token, or null. */
   id: number | null;
-  /** Best token of each row; may be empty when nothing was asked of the last row (no choice, targets or logits). */
+  /** Best token of each row; may be empty where neither all rows nor targets were asked for. */
   argmax: Int32Array;
   /** Natural log-probability of each row's target; empty without targets. */
   logprobs: Float32Array;

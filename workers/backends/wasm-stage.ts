@@ -6,8 +6,9 @@ import { PhiError } from '../errors.ts';
 import { ropeTable } from '../graph/rope.ts';
 import { stageWeights, wasmStageGraph } from '../graph/wasm-stage.ts';
 import { layout, materialise, type WeightGroup } from '../weights/plan.ts';
+import type { DataFile } from './data-file.ts';
 import { KvCache } from './kv-cache.ts';
-import { GroupMaker, MadeBlob } from './made-blob.ts';
+import { GroupMaker, madeFile } from './made-file.ts';
 import { loadOrt, makeSession, preferredBuild, type Ort } from './ort.ts';
 import type { StageFacts, StageHost, StageResult, StageSetup, StageStep } from './stage-protocol.ts';
 import { stageSource } from './stage-source.ts';
@@ -102,7 +103,7 @@ async function weightFile(
   host: StageHost,
   makers: GroupMaker[],
   streamed: boolean,
-): Promise<Blob | Uint8Array> {
+): Promise<DataFile | Blob | Uint8Array> {
   // Named by the model's own layers, so that another cut finds them too.
   const name = group.location.replace(/^layers\.(\d+)/, (_, layer) => `layers.${from + Number(layer)}`);
   const kept = keep ? await host.openForm(name) : null;
@@ -115,7 +116,7 @@ async function weightFile(
     if (keep) host.keepForm(name, fileOf(group, parts));
   });
   makers.push(maker);
-  if (streamed) return new MadeBlob(maker);
+  if (streamed) return madeFile(maker);
   return materialise({ ...group, make: () => Promise.all(group.tensors.map((_, i) => maker.take(i))) });
 }
 

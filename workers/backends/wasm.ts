@@ -5,7 +5,7 @@ import { ropeTable, type RopeSet } from '../graph/rope.ts';
 import { wasmGraph } from '../graph/wasm.ts';
 import { wasmWeights, type WasmForm } from '../graph/wasm-weights.ts';
 import { KvCache } from './kv-cache.ts';
-import { createSession, loadOrt, preferredBuild, type FormShelf, type Ort, type PrepareProgress } from './ort.ts';
+import { externalData, loadOrt, makeSession, preferredBuild, weightFiles, type FormShelf, type Ort, type PrepareProgress } from './ort.ts';
 import { headFetches, readChunk, selectionFeeds } from './wasm-selection.ts';
 import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from './types.ts';
 
@@ -24,14 +24,16 @@ export async function createWasmDecoder(
   const ort = await loadOrt(build, threads);
   const groups = wasmWeights(checkpoint, form);
   const model = wasmGraph(checkpoint.config, form, groups);
-  const { session, weightBytes, prepareMs, compileMs } = await createSession(
-    ort,
-    build,
-    model,
-    { groups, shelf, onProgress, signal },
-    // The graph is fused by hand: ONNX Runtime's own passes found nothing and doubled the time to make a session.
-    { executionProviders: ['wasm'], graphOptimizationLevel: 'disabled', logSeverityLevel: 3 },
-  );
+  const started = performance.now();
+  const weights = await weightFiles({ groups, shelf, onProgress, signal });
+  const prepared = performance.now();
+  const session = await makeSession(ort, model, {
+    executionProviders: ['wasm'],
+    graphOptimizationLevel: 'disabled', // the graph is fused by hand: ONNX Runtime's own passes found nothing and doubled the time to make a session
+    logSeverityLevel: 3,
+    externalData: await externalData(build, groups, weights.files),
+  });
+  weights.keep();
   const facts: DecoderFacts = {
     backend: 'wasm',
     wish: null,
@@ -40,9 +42,9 @@ export async function createWasmDecoder(
     graphs: 1,
     nodesOnWasm: 0,
     threads,
-    bytesHeld: weightBytes,
-    prepareMs,
-    compileMs,
+    bytesHeld: weights.bytes,
+    prepareMs: prepared - started,
+    compileMs: performance.now() - prepared,
   };
   return new WasmDecoder(ort, session, checkpoint.config, slots, facts);
 }

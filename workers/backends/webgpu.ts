@@ -7,7 +7,18 @@ import { webgpuGraph } from '../graph/webgpu.ts';
 import { WEBGPU_FORM_VERSION, webgpuPlan, type Float, type WebgpuForm, type WebgpuPlan } from '../graph/webgpu-weights.ts';
 import { weightError } from '../weights/error.ts';
 import { floatToHalf } from '../weights/half.ts';
-import { loadOrt, makeSession, preferredBuild, weightFiles, type FormShelf, type Ort, type PrepareProgress } from './ort.ts';
+import {
+  externalData,
+  loadOrt,
+  makeSession,
+  preferredBuild,
+  weightFiles,
+  type ExternalData,
+  type FormShelf,
+  type Ort,
+  type PrepareProgress,
+  type SessionOptions,
+} from './ort.ts';
 import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from './types.ts';
 import { openGpu, reasonOf, type Gpu } from './webgpu-device.ts';
 import { readBuffer, Selector, STORAGE } from './webgpu-select.ts';
@@ -68,14 +79,14 @@ async function onDevice(ort: Ort, gpu: Gpu, checkpoint: Checkpoint, options: Web
   selecting.catch(() => undefined); // heard below
   const started = performance.now();
   const shelf = options.shelf?.(shelfName(plan, bindingBytes), WEBGPU_FORM_VERSION);
-  const { files, form: weights, made } = await weightFiles({ groups: plan.groups, shelf, onProgress, signal: options.signal });
+  const weights = await weightFiles({ groups: plan.groups, shelf, onProgress, signal: options.signal });
   const prepared = performance.now();
-  const externalData = plan.groups.map(({ location }, i) => ({ path: location, data: files[i]! }));
+  const data = await externalData('jspi', plan.groups, weights.files);
   const model = webgpuGraph(config, plan, slots);
-  const session = await Promise.race([makeSession(ort, model, sessionOptions(gpu.device, config, capture, externalData)), gpu.lost]);
+  const session = await Promise.race([makeSession(ort, model, sessionOptions(gpu.device, config, capture, data)), gpu.lost]);
   const selector = await Promise.race([selecting, gpu.lost]);
   errors.check();
-  if (made) shelf?.keep(weights);
+  weights.keep();
   const facts: DecoderFacts = {
     backend: 'webgpu',
     wish: null,
@@ -85,8 +96,8 @@ async function onDevice(ort: Ort, gpu: Gpu, checkpoint: Checkpoint, options: Web
     graphs: 1,
     nodesOnWasm: 0, // disable_cpu_ep_fallback: else there were no session
     threads: 1,
-    weightError: await weightError(weights),
-    bytesHeld: weights.size + 2 * config.layers * cacheBytes + selector.bytes,
+    weightError: await weightError(weights.files.at(-1)!),
+    bytesHeld: weights.bytes + 2 * config.layers * cacheBytes + selector.bytes,
     prepareMs: prepared - started,
     compileMs: performance.now() - prepared,
   };
@@ -106,7 +117,7 @@ function check({ rotaryDim, headDim }: PhiConfig): void {
   }
 }
 
-/** Reads of `enableGraphCapture` by setSessionOptions; the next is createSession's. */
+/** Reads of `enableGraphCapture` by setSessionOptions; the next is the session's own. */
 const PROVIDER_READS = 4;
 
 /**
@@ -114,12 +125,7 @@ const PROVIDER_READS = 4;
  * good, and a run of another shape (prefill) then uses buffers that are gone. So the option is true while the provider's options are read,
  * and false when the session's own are; `gpu_graph_id` says of each run whether it is captured.
  */
-function sessionOptions(
-  device: GPUDevice,
-  { layers }: PhiConfig,
-  capture: boolean,
-  externalData: { path: string; data: Blob }[],
-): InferenceSession.SessionOptions {
+function sessionOptions(device: GPUDevice, { layers }: PhiConfig, capture: boolean, externalData: ExternalData[]): SessionOptions {
   const location: Record<string, 'gpu-buffer'> = { logits: 'gpu-buffer' };
   for (let l = 0; l < layers; l++) location[`present_key.${l}`] = location[`present_value.${l}`] = 'gpu-buffer';
   let reads = 0;
@@ -245,11 +251,12 @@ class WebgpuDecoder implements Decoder {
           this.#selector.begin(choice.sampling, choice.seen);
           this.#selector.choose({ logits: out, next: this.#ids }, (headRows.length - 1) * vocab, 0, choice.sampling, choice.randoms[0]!);
         }
-        const scored = await this.#selector.score(out, targets ?? headRows.map(() => 0));
+        const scored = rows === 'all' || targets ? await this.#selector.score(out, targets ?? headRows.map(() => 0)) : null;
+        if (!scored && !choice) await queue.onSubmittedWorkDone(); // else a long prompt would all be queued before anybody could stop it
         return {
           id: choice ? (await this.#selector.read(1))[0]! : null,
-          argmax: scored.argmax,
-          logprobs: targets ? scored.logprobs : new Float32Array(0),
+          argmax: scored?.argmax ?? new Int32Array(0),
+          logprobs: targets ? scored!.logprobs : new Float32Array(0),
           logits: logits ? new Float32Array(await readBuffer(this.#gpu.device, out, 4 * headRows.length * vocab)) : null,
         };
       } finally {

@@ -1,7 +1,7 @@
 /** From ONNX to one MLGraph: ONNX Runtime's WebNN provider builds it, we keep it and dispatch it ourselves. */
 import { PhiError } from '../errors.ts';
 import { webnnScope, type MLGraph, type MLGraphBuilder, type MLOperand } from './webnn-api.ts';
-import { makeSession, type Ort } from './ort.ts';
+import { makeSession, type ExternalData, type Ort } from './ort.ts';
 import type { WebnnDevice } from './webnn-device.ts';
 
 interface Network {
@@ -15,7 +15,7 @@ interface Network {
  * The session is released at once: dispatching without it saves copies of names and handles of 60 tensors a run, and ONNX Runtime Web
  * 1.31 keeps a wrapper of every external tensor of every run.
  */
-export async function compile(ort: Ort, device: WebnnDevice, network: Network, files: { path: string; data: Blob }[]): Promise<MLGraph> {
+export async function compile(ort: Ort, device: WebnnDevice, network: Network, files: ExternalData[]): Promise<MLGraph> {
   const built = await recordBuilds(async () => {
     const session = await makeSession(ort, network.model, {
       executionProviders: [{ name: 'webnn', context: device.context }],

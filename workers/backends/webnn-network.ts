@@ -3,6 +3,7 @@ import type { PhiConfig } from '../checkpoint/types.ts';
 import type { WebnnPlan } from '../graph/webnn-weights.ts';
 import { webnnGraph, type WebnnShape } from '../graph/webnn.ts';
 import { layout, tensorBytes, type WeightGroup } from '../weights/plan.ts';
+import type { DataFile } from './data-file.ts';
 import type { Ort } from './ort.ts';
 import type { MLTensor } from './webnn-api.ts';
 import { compile } from './webnn-compile.ts';
@@ -21,10 +22,10 @@ export interface Network {
   slots: number;
 }
 
-export type WeightFiles = ReadonlyMap<WeightGroup, Blob>;
+export type FilesByGroup = ReadonlyMap<WeightGroup, DataFile>;
 
 /** Builds one graph. `weights`: the layers' matrices as tensors, for a shape that takes them as inputs. */
-export async function buildRunner(network: Network, shape: WebnnShape, files: WeightFiles, weights: Record<string, MLTensor> = {}): Promise<Runner> {
+export async function buildRunner(network: Network, shape: WebnnShape, files: FilesByGroup, weights: Record<string, MLTensor> = {}): Promise<Runner> {
   const { ort, device, config, plan, embedding } = network;
   const { model, inputs } = webnnGraph(config, plan, shape);
   const { norms, head, layers } = plan.groups;
@@ -38,11 +39,11 @@ export async function buildRunner(network: Network, shape: WebnnShape, files: We
 export class PrefillGraphs {
   readonly widths: readonly number[];
   readonly #network: Network;
-  readonly #norms: WeightFiles;
+  readonly #norms: FilesByGroup;
   readonly #weights: Record<string, MLTensor>;
   readonly #runners = new Map<string, Runner>();
 
-  private constructor(network: Network, widths: readonly number[], norms: WeightFiles, weights: Record<string, MLTensor>) {
+  private constructor(network: Network, widths: readonly number[], norms: FilesByGroup, weights: Record<string, MLTensor>) {
     this.widths = widths;
     this.#network = network;
     this.#norms = norms;
@@ -50,7 +51,7 @@ export class PrefillGraphs {
   }
 
   /** Copies the layers' weights to the device and builds what a first prompt needs. Null when no width is asked for. */
-  static async create(network: Network, widths: readonly number[], files: WeightFiles): Promise<PrefillGraphs | null> {
+  static async create(network: Network, widths: readonly number[], files: FilesByGroup): Promise<PrefillGraphs | null> {
     const fitting = widths.filter((width) => width <= network.slots);
     if (fitting.length === 0) return null;
     const norms = new Map(network.plan.groups.norms.map((group) => [group, files.get(group)!]));
@@ -83,7 +84,7 @@ export class PrefillGraphs {
   }
 }
 
-async function weightTensors(device: WebnnDevice, groups: WeightGroup[], files: WeightFiles): Promise<Record<string, MLTensor>> {
+async function weightTensors(device: WebnnDevice, groups: WeightGroup[], files: FilesByGroup): Promise<Record<string, MLTensor>> {
   const tensors: Record<string, MLTensor> = {};
   for (const group of groups) {
     const { offsets } = layout(group);
@@ -93,7 +94,7 @@ async function weightTensors(device: WebnnDevice, groups: WeightGroup[], files: 
         tensor,
         await files
           .get(group)!
-          .slice(offsets[i], offsets[i]! + tensorBytes(spec))
+          .slice(offsets[i]!, offsets[i]! + tensorBytes(spec))
           .arrayBuffer(),
       );
       tensors[spec.name] = tensor;

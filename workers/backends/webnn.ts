@@ -57,8 +57,8 @@ async function onDevice(ort: Ort, device: WebnnDevice, checkpoint: Checkpoint, o
   const plan = webnnPlan(checkpoint, form);
   refuseFatalBuild(device.probe.devices, plan);
   const groups = [...plan.groups.norms, ...plan.groups.head, ...plan.groups.layers, ...plan.groups.error];
-  const made = await weightFiles({ groups, shelf: options.shelf, onProgress, signal });
-  const files = new Map(groups.map((group, i) => [group, made.files[i]!]));
+  const weights = await weightFiles({ groups, shelf: options.shelf, onProgress, signal });
+  const files = new Map(groups.map((group, i) => [group, weights.files[i]!]));
   const prepared = performance.now();
   const network: Network = { ort, device, config, plan, slots, embedding: new EmbeddingRows(checkpoint.embedding) };
   // The graph of constants first: its build takes three times the weights for a moment, and the tensors come on top of what stays of it.
@@ -67,7 +67,7 @@ async function onDevice(ort: Ort, device: WebnnDevice, checkpoint: Checkpoint, o
   const prefill = await PrefillGraphs.create(network, graphs.prefill, files);
   const cache = await WebnnCache.create(device, config, slots, graphs.recent, prefill?.widths ?? []);
   await network.embedding.hold();
-  if (made.made) options.shelf?.keep(made.form);
+  weights.keep();
   const facts: DecoderFacts = {
     backend: 'webnn',
     wish: options.wish,
@@ -77,8 +77,8 @@ async function onDevice(ort: Ort, device: WebnnDevice, checkpoint: Checkpoint, o
     widths: [graphs.main, ...(prefill?.widths ?? [])],
     nodesOnWasm: 0, // compile() rejects a network that is not whole
     threads: 1,
-    weightError: await weightError(made.form),
-    bytesHeld: made.form.size + device.tensorBytes,
+    weightError: await weightError(weights.files.at(-1)!),
+    bytesHeld: weights.bytes + device.tensorBytes,
     prepareMs: prepared - started,
     compileMs: performance.now() - prepared,
   };

@@ -9,7 +9,7 @@ import { dequantise } from '../weights/rows.ts';
 export type WasmForm = 'int8' | 'float32';
 
 /** Raised when the bytes that `wasmWeights` makes change: forms kept by older versions are then made again. */
-export const WASM_FORM_VERSION = 5;
+export const WASM_FORM_VERSION = 6;
 
 /** Rows of a panel, see `panels`: an odd number of cache lines. */
 const PANEL_ROWS = 63 * 64;

@@ -45,7 +45,7 @@ export interface WebgpuPlan {
 }
 
 /** Raised whenever what `webgpuPlan` makes changes: kept forms of another version are of no use. */
-export const WEBGPU_FORM_VERSION = 2;
+export const WEBGPU_FORM_VERSION = 3;
 
 export interface PlanOptions {
   form: WebgpuForm;
@@ -74,8 +74,10 @@ export function webgpuPlan(checkpoint: Checkpoint, { form, dtype, bindingBytes }
   const norm = (name: string, weight: Float32Array) => groups.push(normGroup(name, weight, float));
   /** Activations of the head and what is computed from them stay in float32: logits in float16 tie. */
   const inBlocks = form === 'int4' || form === 'int8-blocks';
+  // int4 holds such a file exactly, at two dispatches for the mins of each matrix and a fused kernel less; 8 bits that kept mins would have no use.
+  const plain = form === 'int8-blocks' && mixed;
   const add = (name: MatrixName, matrix: Matrix, type: Float, bits: 4 | 8 | null) => {
-    const blocks = inBlocks && bits ? blockSpec(matrix, bits) : null;
+    const blocks = inBlocks && bits ? blockSpec(matrix, bits, plain) : null;
     const plan: MatrixPlan = { rows: matrix.rows, cols: matrix.cols, dtype: type, blocks, pieces: cut(name, matrix, blocks, type, bindingBytes) };
     matrices.set(name, plan);
     for (const piece of plan.pieces) groups.push(pieceGroup(matrix, plan, piece, error));
@@ -96,7 +98,7 @@ export function webgpuPlan(checkpoint: Checkpoint, { form, dtype, bindingBytes }
     const { gateUp } = layer;
     const bits = bitsOf(gateUp);
     const half = gateUp.rows / 2;
-    const spec = inBlocks ? blockSpec(gateUp, bits) : null;
+    const spec = inBlocks ? blockSpec(gateUp, bits, plain) : null;
     // MatMulNBitsMlp takes gate and up apart, each whole, without zero points, and has its own epsilon.
     const fused =
       spec?.shift === 'none' &&
@@ -130,9 +132,12 @@ function keepsFloats({ embedding, layers }: Checkpoint, dtype: Float): boolean {
   return embedding.form.kind === 'float' && layers.some(({ qkv }) => qkv.form.kind === 'blocks') && bytes <= FLOAT_EMBEDDING_BYTES;
 }
 
-/** Blocks that hold the matrix exactly where `bits` can; else those to requantise to. null: its columns do not divide into blocks, it stays in floats. */
-function blockSpec({ cols, form }: Matrix, bits: 4 | 8): BlockSpec | null {
-  if (form.kind === 'blocks') {
+/**
+ * Blocks that hold the matrix exactly where `bits` can, `plain` only without anything that shifts them; else those to requantise to.
+ * null: its columns do not divide into blocks, it stays in floats.
+ */
+function blockSpec({ cols, form }: Matrix, bits: 4 | 8, plain: boolean): BlockSpec | null {
+  if (form.kind === 'blocks' && (form.symmetric || !plain)) {
     const block = Math.min(LARGEST_BLOCK, form.block & -form.block); // the largest power of two in it
     const spec: BlockSpec = { bits, block, shift: form.symmetric ? 'none' : form.integral ? 'zero-points' : 'mins' };
     if (block >= SMALLEST_BLOCK && holdsExactly(form, spec)) return spec;

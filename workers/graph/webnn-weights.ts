@@ -11,7 +11,7 @@ import { dequantise } from '../weights/rows.ts';
 import type { LinearName } from './decoder.ts';
 
 /** Of the bytes that `webnnPlan` lays out: part of the key under which a made form is kept. */
-export const WEBNN_FORM_VERSION = 2;
+export const WEBNN_FORM_VERSION = 3;
 
 /** How one matrix `[rows, cols]` is held. */
 export interface WebnnMatrix {

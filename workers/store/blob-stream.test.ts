@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { piecesOf, streamOf, StreamedBlob } from './blob-stream.ts';
+import { piecesOf, streamOf } from './blob-stream.ts';
 
 const BYTES = Uint8Array.from({ length: 2_500_000 }, (_, i) => i % 251);
 
@@ -37,9 +37,9 @@ async function collect(parts: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
 }
 
 /** As ONNX Runtime reads: into memory of its own, until the stream says that it is done. */
-async function readAsOrt(blob: Blob): Promise<Uint8Array> {
-  const out = new Uint8Array(blob.size);
-  const reader = blob.stream().getReader({ mode: 'byob' });
+async function readAsOrt(stream: ReadableStream<Uint8Array<ArrayBuffer>>, size: number): Promise<Uint8Array> {
+  const out = new Uint8Array(size);
+  const reader = stream.getReader({ mode: 'byob' });
   let memory = new ArrayBuffer(1 << 20);
   for (let at = 0; ;) {
     const { value, done } = await reader.read(new Uint8Array(memory));
@@ -59,7 +59,7 @@ describe.each([
 ])('the bytes of %s', (_name, make) => {
   it('come whole as a stream, by a reader with memory of its own and by one without', async () => {
     expect(same(await collect(streamOf(make())), BYTES)).toBe(true);
-    expect(same(await readAsOrt(new StreamedBlob(make())), BYTES)).toBe(true);
+    expect(same(await readAsOrt(streamOf(make()), BYTES.length), BYTES)).toBe(true);
   });
 
   it('come piece by piece in the same memory', async () => {
@@ -69,14 +69,8 @@ describe.each([
     expect(buffers).toEqual(new Set([1 << 20]));
   });
 
-  it('come in slices of slices', async () => {
-    const part = new StreamedBlob(make()).slice(1000, 200_000).slice(10, 100_000);
-    expect(part.size).toBe(99_990);
-    expect(same(await readAsOrt(part), BYTES.subarray(1010, 101_000))).toBe(true);
-  });
-
   it('end at once where there are none', async () => {
-    expect(await readAsOrt(new StreamedBlob(make().slice(5, 5)))).toEqual(new Uint8Array());
+    expect(await readAsOrt(streamOf(make().slice(5, 5)), 0)).toEqual(new Uint8Array());
   });
 
   it('may be left before their end', async () => {

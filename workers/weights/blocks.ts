@@ -82,10 +82,8 @@ export function holdsExactly(form: Matrix['form'], spec: BlockSpec): boolean {
 function asBlocks(rows: Rows, spec: BlockSpec, sum: ErrorSum): BlockRows {
   const { bits, block, shift } = spec;
   const symmetric = shift === 'none';
-  if (rows.kind === 'blocks' && rows.bits <= bits && rows.block % block === 0) {
-    const exact = toForm(rows, { kind: 'blocks', bits, block, symmetric }) as BlockRows;
-    if (symmetric && exact.mins) throw new RangeError('blocks with mins were packed as symmetric ones');
-    return exact;
+  if (rows.kind === 'blocks' && rows.bits <= bits && rows.block % block === 0 && !(symmetric && rows.mins)) {
+    return toForm(rows, { kind: 'blocks', bits, block, symmetric }) as BlockRows;
   }
   const values = dequantise(rows);
   const quantised = quantiseBlocks(values, rows.rows, rows.cols, { bits, block, symmetric });

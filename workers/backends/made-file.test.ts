@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { WeightGroup } from '../weights/plan.ts';
-import { GroupMaker, MadeBlob } from './made-blob.ts';
+import type { DataPart } from './data-file.ts';
+import { GroupMaker, madeFile } from './made-file.ts';
 
 function group(): { group: WeightGroup; made: () => number } {
   let times = 0;
@@ -20,25 +21,25 @@ function group(): { group: WeightGroup; made: () => number } {
   };
 }
 
-const read = async (blob: Blob) => new Uint8Array(await new Response(blob.stream()).arrayBuffer());
+const read = async (part: DataPart) => new Uint8Array(await part.arrayBuffer());
 
-describe('a Blob of weights that are made when they are read', () => {
+describe('a file of weights that are made when they are read', () => {
   it.each([
     [0, 64],
     [64, 0],
   ])('gives each tensor once made, whichever is asked for first (%d, %d)', async (first, second) => {
     const { group: weights, made } = group();
     let reports = 0;
-    const blob = new MadeBlob(new GroupMaker(weights, () => reports++));
-    expect(blob).toBeInstanceOf(Blob);
-    expect(blob.size).toBe(64 + 8);
+    const file = madeFile(new GroupMaker(weights, () => reports++));
+    expect(file).toBeInstanceOf(Blob);
+    expect(file.size).toBe(64 + 8);
     expect(made()).toBe(0);
     const sizes = new Map([
       [0, 6],
       [64, 8],
     ]);
-    const parts = new Map([[first, await read(blob.slice(first, first + sizes.get(first)!))]]);
-    parts.set(second, await read(blob.slice(second, second + sizes.get(second)!)));
+    const parts = new Map([[first, await read(file.slice(first, first + sizes.get(first)!))]]);
+    parts.set(second, await read(file.slice(second, second + sizes.get(second)!)));
     expect([...parts.get(0)!]).toEqual([1, 2, 3, 4, 5, 6]);
     expect([...new Float32Array(parts.get(64)!.buffer)]).toEqual([0.5, 2]);
     expect([made(), reports]).toEqual([1, 1]);
@@ -46,17 +47,17 @@ describe('a Blob of weights that are made when they are read', () => {
 
   it('makes them again for a second reader, and gives nothing but whole tensors', async () => {
     const { group: weights, made } = group();
-    const blob = new MadeBlob(new GroupMaker(weights, () => undefined));
-    await read(blob.slice(0, 6));
-    await read(blob.slice(0, 6));
+    const file = madeFile(new GroupMaker(weights, () => undefined));
+    await read(file.slice(0, 6));
+    await read(file.slice(0, 6));
     expect(made()).toBe(2);
-    expect(() => blob.slice(0, 5)).toThrow('no tensor');
-    expect(() => blob.slice(8, 14)).toThrow('no tensor');
+    expect(() => file.slice(0, 5)).toThrow('no tensor');
+    expect(() => file.slice(8, 14)).toThrow('no tensor');
   });
 
   it('fails where what was made is not what was planned', async () => {
     const { group: weights } = group();
-    const blob = new MadeBlob(new GroupMaker({ ...weights, make: () => Promise.resolve([new Int8Array(5), new Float32Array(2)]) }, () => undefined));
-    await expect(read(blob.slice(0, 6))).rejects.toThrow('planned 6');
+    const file = madeFile(new GroupMaker({ ...weights, make: () => Promise.resolve([new Int8Array(5), new Float32Array(2)]) }, () => undefined));
+    await expect(read(file.slice(0, 6))).rejects.toThrow('planned 6');
   });
 });

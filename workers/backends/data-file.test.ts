@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { layout, tensorBytes, type WeightGroup } from '../weights/plan.ts';
+import type { DataFile } from './data-file.ts';
+import { weightFiles, type FormShelf } from './ort.ts';
+
+const group = (location: string, ...sizes: number[]): WeightGroup => ({
+  location,
+  tensors: sizes.map((size, i) => ({ name: `${location}.${i}`, dtype: 'uint8', dims: [size] })),
+  make: () => Promise.resolve(sizes.map((size, i) => Uint8Array.from({ length: size }, (_, at) => (location.charCodeAt(0) + 31 * i + at) % 256))),
+});
+const GROUPS = [group('a', 70_000, 8), group('b', 200_000, 3, 64), group('c', 5)];
+
+async function expectTensors(files: DataFile[]): Promise<void> {
+  for (const [g, one] of [...GROUPS.entries()].reverse()) {
+    const { offsets } = layout(one);
+    const made = (await one.make()) as Uint8Array[];
+    for (const [t, tensor] of one.tensors.entries()) {
+      const read = await files[g]!.slice(offsets[t]!, offsets[t]! + tensorBytes(tensor)).arrayBuffer();
+      expect(Buffer.from(read).equals(made[t]!), tensor.name).toBe(true);
+    }
+  }
+}
+
+const shelfOf = (form: Blob | null): FormShelf & { kept: Blob | null } => {
+  const shelf = { kept: null as Blob | null, open: () => Promise.resolve(form), keep: (blob: Blob) => void (shelf.kept = blob) };
+  return shelf;
+};
+
+/** A form as it is kept after a first load. */
+async function firstLoad(): Promise<Blob> {
+  const shelf = shelfOf(null);
+  (await weightFiles({ groups: GROUPS, shelf })).keep();
+  return shelf.kept!;
+}
+
+describe('weights for ONNX Runtime', () => {
+  it('are Blobs to it and give each tensor, made as well as kept', async () => {
+    for (const form of [null, await firstLoad()]) {
+      const { files, bytes } = await weightFiles({ groups: GROUPS, shelf: shelfOf(form) });
+      expect(files.every((file) => file instanceof Blob)).toBe(true);
+      expect(files.map(({ size }) => size)).toEqual(GROUPS.map((one) => layout(one).bytes));
+      expect(bytes).toBe(GROUPS.reduce((sum, one) => sum + layout(one).bytes, 0));
+      await expectTensors(files);
+    }
+  });
+
+  it('are kept with the small tensors in front, which are read at once', async () => {
+    const form = await firstLoad();
+    expect([...new Uint8Array(await form.slice(0, 8).arrayBuffer())]).toEqual([...((await GROUPS[0]!.make())[1] as Uint8Array)]);
+    let slices = 0;
+    class Counted extends Blob {
+      override slice(from?: number, to?: number): Blob {
+        slices++;
+        return super.slice(from, to);
+      }
+    }
+    const { files } = await weightFiles({ groups: GROUPS, shelf: shelfOf(new Counted([form])) });
+    await expectTensors(files);
+    expect(slices).toBe(1 + 2);
+  });
+
+  it('are read by whole tensors once they are kept', async () => {
+    const { files } = await weightFiles({ groups: GROUPS, shelf: shelfOf(await firstLoad()) });
+    expect(() => files[0]!.slice(1, 70_001)).toThrow('a: bytes 1 to 70001 are no tensor');
+    expect(() => files[0]!.slice(0, 8)).toThrow('no tensor');
+  });
+
+  it('are made again where what was kept is of another plan', async () => {
+    const form = await firstLoad();
+    const shelf = shelfOf(form.slice(1));
+    const weights = await weightFiles({ groups: GROUPS, shelf });
+    await expectTensors(weights.files);
+    weights.keep();
+    expect(shelf.kept!.size).toBe(form.size);
+  });
+});

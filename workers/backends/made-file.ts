@@ -1,0 +1,36 @@
+/** Weights that are made when ONNX Runtime asks for them. A model's int8 weights are then never whole anywhere but in the session's own memory. */
+import { tensorBytes, type WeightGroup } from '../weights/plan.ts';
+import { GroupFile, partOfBytes } from './data-file.ts';
+
+/** A group whose tensors are made together and taken one by one, in any order. */
+export class GroupMaker {
+  readonly group: WeightGroup;
+  readonly #onMade: (parts: ArrayBufferView<ArrayBuffer>[]) => void;
+  #parts: (ArrayBufferView<ArrayBuffer> | null)[] = [];
+  /** Milliseconds spent in making. */
+  ms = 0;
+
+  constructor(group: WeightGroup, onMade: (parts: ArrayBufferView<ArrayBuffer>[]) => void) {
+    this.group = group;
+    this.#onMade = onMade;
+  }
+
+  /** Tensor `index`; it is not kept here afterwards. */
+  async take(index: number): Promise<Uint8Array<ArrayBuffer>> {
+    if (!this.#parts[index]) {
+      const start = performance.now();
+      const parts = (await this.group.make()) as ArrayBufferView<ArrayBuffer>[];
+      this.ms += performance.now() - start;
+      this.#onMade(parts);
+      this.#parts = parts;
+    }
+    const part = this.#parts[index]!;
+    this.#parts[index] = null;
+    const planned = tensorBytes(this.group.tensors[index]!);
+    if (part.byteLength !== planned) throw new RangeError(`${this.group.tensors[index]!.name}: made ${part.byteLength} bytes, planned ${planned}`);
+    return new Uint8Array(part.buffer, part.byteOffset, part.byteLength);
+  }
+}
+
+/** A group's external-data file, made when it is read. */
+export const madeFile = (maker: GroupMaker): GroupFile => new GroupFile(maker.group, (tensor) => partOfBytes(() => maker.take(tensor)));
