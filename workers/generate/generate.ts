@@ -73,7 +73,7 @@ export async function* generateTokens(sequence: Sequence, prompt: readonly numbe
       ids = await sequence.check(last, draft, eos);
       lookup!.checked(draft.length, ids.length - 1, performance.now() - started);
     } else {
-      const steps = Math.max(1, Math.min(most, sequence.decoder.maxSteps, Math.floor(RUN_MS / stepMs)));
+      const steps = Math.max(1, Math.min(most, sequence.decoder.maxSteps, Math.floor(RUN_MS / stepMs), lookup?.run ?? Infinity));
       ids = await sequence.decode(last, choice(steps));
       lookup?.stepped(ids.length, performance.now() - started);
       stepMs = (performance.now() - started) / ids.length;

@@ -31,6 +31,20 @@ describe('Lookup', () => {
     expect(lookup.draft(repeating, 3)).toEqual([4, 5]);
   });
 
+  it('asks for short runs near a draft that was right, and for no others', () => {
+    const lookup = new Lookup({ tokenMs: 25, rowMs: 5 });
+    expect(lookup.run).toBe(Infinity);
+    lookup.checked(3, 0, 40);
+    expect(lookup.run).toBe(Infinity);
+    lookup.checked(3, 1, 40);
+    expect(lookup.run).toBe(2);
+    lookup.stepped(10, 250);
+    expect(lookup.run).toBe(2);
+    lookup.checked(3, 0, 40);
+    lookup.stepped(2, 50);
+    expect(lookup.run).toBe(Infinity);
+  });
+
   it('makes none where a row costs as much as a step', () => {
     expect(new Lookup({ tokenMs: 25, rowMs: 25 }).draft(repeating, 100)).toEqual([]);
   });

