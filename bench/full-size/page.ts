@@ -4,7 +4,9 @@ import { wrap } from 'comlink';
 import { Engine } from '../../src/engine.ts';
 import { PhiError, type ErrorShape } from '../../workers/errors.ts';
 import type { EngineReport, GenerateStats, LoadRequest } from '../../workers/protocol.ts';
+import { scriptUrl } from '../../src/script-url.ts';
 import type { StageTimes, TimingRequest, TimingResult } from './timing.worker.ts';
+import timingUrl from './timing.worker.ts?worker&url';
 
 const engine = new Engine();
 
@@ -41,7 +43,7 @@ const api = {
     return outcome(run());
   },
   async time(request: TimingRequest): Promise<Outcome<TimingResult>> {
-    const worker = new Worker(new URL('./timing.worker.ts', import.meta.url), { type: 'module' });
+    const worker = new Worker(scriptUrl(timingUrl), { type: 'module' });
     try {
       return await outcome(wrap<StageTimes>(worker).time(request));
     } finally {
