@@ -24,6 +24,12 @@ afterAll(async () => {
   await server.close();
 });
 
+/**
+ * Its reply has no step at which the two best tokens are less than 0.09 apart. How the tokens of a reply are grouped into runs, which depends on the time that they take, moves
+ * logits by 0.02: "Explain what a neural processing unit is." has a step with 0.03 between "machine" and "neural".
+ */
+const QUESTION = 'List the months of the year.';
+
 describe('chat with the starter', () => {
   it('explains itself on the first visit: model, size, licence and one button', async () => {
     await page.goto(server.url);
@@ -40,8 +46,8 @@ describe('chat with the starter', () => {
 
   it('downloads once and answers', async () => {
     await page.getByRole('button', { name: /^Download/ }).click();
-    first = await ask(page, 'Explain what a neural processing unit is.');
-    expect(first.text).toMatch(/neural processing unit/);
+    first = await ask(page, QUESTION);
+    expect(first.text).toMatch(/January/);
     expect(first.prefilledTokens).toBe(first.promptTokens);
     expect([...server.shards].sort()).toEqual([...new Set(server.shards)].sort());
     expect(server.shards).toHaveLength(STARTER_SHARDS);
@@ -75,9 +81,9 @@ describe('chat with the starter', () => {
 
   it('answers after a reload without fetching a shard', async () => {
     await page.reload();
-    await page.getByRole('log').getByText('Explain what a neural processing unit is.').waitFor();
+    await page.getByRole('log').getByText(QUESTION).waitFor();
     await newChat(page);
-    const again = await ask(page, 'Explain what a neural processing unit is.');
+    const again = await ask(page, QUESTION);
     expect(server.shards).toEqual([]);
     // Greedy: the same question gets the same answer.
     expect(again.text).toBe(first.text);
