@@ -6,10 +6,12 @@ import { pinnedDecoder } from '../../workers/backends/choose.ts';
 import { loadOrt, preferredBuild, type Ort } from '../../workers/backends/ort.ts';
 import type { Choice, Decoder } from '../../workers/backends/types.ts';
 import { openCheckpoint } from '../../workers/checkpoint/open.ts';
-import type { BackendId } from '../../workers/protocol.ts';
+import type { BackendId, WeightForm } from '../../workers/protocol.ts';
 import { blobSource } from '../../workers/store/bytes.ts';
 import { sumEvents, type OpTotals } from '../trace.ts';
 
+/** A token that takes so long fills a run. */
+const SLOW_MS = 1000;
 /** What figures of short contexts were taken with. */
 const LEAST_SLOTS = 2048;
 
@@ -19,7 +21,9 @@ export interface ProfileRequest {
   /** Tokens in the cache before decoding begins. */
   context: number;
   runs: number;
-  /** Tokens chosen in one run; fewer where the backend allows fewer. */
+  /** "auto" or the name of a weight form. */
+  form: string;
+  /** Tokens chosen in one run; fewer where the backend allows fewer, and one where a token takes long: it must give a sign of life. */
   steps: number;
   modelUrl: string;
   profiled: boolean;
@@ -86,17 +90,21 @@ async function fill(decoder: Decoder, count: number): Promise<void> {
 }
 
 const api = {
-  async profile({ backend, threads, context, runs, steps, modelUrl, profiled }: ProfileRequest): Promise<ProfileResult> {
+  async profile({ backend, threads, context, runs, form, steps, modelUrl, profiled }: ProfileRequest): Promise<ProfileResult> {
     const blob = await (await fetch(modelUrl)).blob();
     const checkpoint = await openCheckpoint(new Map([['starter.gguf', blobSource('starter.gguf', blob)]]));
     if (profiled && backend === 'webgpu') askForTimestamps();
     const watched = watchSessions(await loadOrt(preferredBuild(), threads), profiled);
-    const decoder = await pinnedDecoder(checkpoint, { backend, form: 'auto', threads, contextLength: Math.max(LEAST_SLOTS, context + 2 * runs * steps) });
+    const decoder = await pinnedDecoder(checkpoint, {
+      backend,
+      form: form as WeightForm | 'auto',
+      threads,
+      contextLength: Math.max(LEAST_SLOTS, context + 2 * runs * steps),
+    });
     await fill(decoder, context);
 
     const seen = new Float32Array(checkpoint.config.vocab);
-    const randoms = new Float32Array(Math.min(steps, decoder.maxSteps));
-    const choice: Choice = { sampling: GREEDY, randoms, seen, stop: [] };
+    const choice: Choice = { sampling: GREEDY, randoms: new Float32Array(1), seen, stop: [] };
     let past = context;
     let last = 100;
     const decode = async (count: number): Promise<number> => {
@@ -108,7 +116,11 @@ const api = {
       }
       return past - before;
     };
-    await decode(2); // the first runs are slower
+    await decode(1); // the first run is slower
+    const started = performance.now();
+    await decode(1);
+    if (performance.now() - started < SLOW_MS) choice.randoms = new Float32Array(Math.min(steps, decoder.maxSteps));
+    await decode(1);
     watched.ms = watched.runs = 0;
     const start = performance.now();
     const tokens = await decode(runs);
