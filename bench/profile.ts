@@ -72,11 +72,13 @@ async function main(): Promise<void> {
     },
   });
   const backend = (['wasm', 'webgpu', 'webnn'] as const).find((name) => name === values.backend);
+  const form = (['auto', 'int4', 'int8-blocks', 'int8', 'float16', 'float32'] as const).find((name) => name === values.form);
   if (values.help) {
     console.log(USAGE);
     return;
   }
   if (!backend) throw new Error(`The backend "${values.backend}" is unknown.\n\n${USAGE}`);
+  if (!form) throw new Error(`The form "${values.form}" is unknown.\n\n${USAGE}`);
   const site = await openSite(await prepareStarter(null), { backend, browser: values.browser, browserArgs: [] });
   try {
     const request = {
@@ -84,7 +86,7 @@ async function main(): Promise<void> {
       threads: Number(values.threads),
       context: Number(values.context),
       runs: Number(values.runs),
-      form: values.form,
+      form,
       steps: STEPS,
       modelUrl: 'starter.gguf',
     };

@@ -2,9 +2,9 @@
 import { GREEDY } from '../../workers/generate/greedy.ts';
 import { wrap } from 'comlink';
 import { Engine } from '../../src/engine.ts';
+import { scriptUrl } from '../../src/script-url.ts';
 import { PhiError, type ErrorShape } from '../../workers/errors.ts';
 import type { EngineReport, GenerateStats, LoadRequest } from '../../workers/protocol.ts';
-import { scriptUrl } from '../../src/script-url.ts';
 import type { StageTimes, TimingRequest, TimingResult } from './timing.worker.ts';
 import timingUrl from './timing.worker.ts?worker&url';
 

@@ -21,8 +21,7 @@ export interface ProfileRequest {
   /** Tokens in the cache before decoding begins. */
   context: number;
   runs: number;
-  /** "auto" or the name of a weight form. */
-  form: string;
+  form: WeightForm | 'auto';
   /** Tokens chosen in one run; fewer where the backend allows fewer, and one where a token takes long: it must give a sign of life. */
   steps: number;
   modelUrl: string;
@@ -97,7 +96,7 @@ const api = {
     const watched = watchSessions(await loadOrt(preferredBuild(), threads), profiled);
     const decoder = await pinnedDecoder(checkpoint, {
       backend,
-      form: form as WeightForm | 'auto',
+      form,
       threads,
       contextLength: Math.max(LEAST_SLOTS, context + 2 * runs * steps),
     });

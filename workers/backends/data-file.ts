@@ -4,7 +4,7 @@
  * each slice and stream, and for the 329 tensors of the starter that took 0.8 s of the 1.4 in which a session was made.
  */
 import { streamOf } from '../store/blob-stream.ts';
-import { layout, tensorBytes, type WeightGroup } from '../weights/plan.ts';
+import { layout, tensorRanges, type WeightGroup } from '../weights/plan.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -69,9 +69,8 @@ export class GroupFile extends DataFile {
   }
 
   slice(start: number, end: number): DataPart {
-    const { tensors, location } = this.#group;
-    const index = layout(this.#group).offsets.indexOf(start);
-    if (index < 0 || end - start !== tensorBytes(tensors[index]!)) throw new RangeError(`${location}: bytes ${start} to ${end} are no tensor`);
+    const index = tensorRanges(this.#group).findIndex((range) => range.start === start && range.end === end);
+    if (index < 0) throw new RangeError(`${this.#group.location}: bytes ${start} to ${end} are no tensor`);
     return this.#tensor(index);
   }
 }
@@ -79,33 +78,41 @@ export class GroupFile extends DataFile {
 /** Tensors below this size are read together. */
 const SMALL = 64 * 1024;
 
-/** Every tensor of a plan as it lies in a kept form: the small ones first, so that one stream brings them all. */
-function keptOrder(groups: readonly WeightGroup[]): { group: number; tensor: number; offset: number; bytes: number }[] {
-  const all = groups.flatMap((group, g) => {
-    const { offsets } = layout(group);
-    return group.tensors.map((tensor, t) => ({ group: g, tensor: t, offset: offsets[t]!, bytes: tensorBytes(tensor) }));
-  });
-  return [...all.filter(({ bytes }) => bytes < SMALL), ...all.filter(({ bytes }) => bytes >= SMALL)];
+interface KeptTensor {
+  /** Place of its group in the plan, and of the tensor in the group. */
+  group: number;
+  index: number;
+  /** In the group's file. */
+  start: number;
+  end: number;
 }
+
+const isSmall = ({ start, end }: KeptTensor): boolean => end - start < SMALL;
+
+/** Every tensor of a plan as it lies in a kept form: the small ones first, so that one stream brings them all. */
+function keptOrder(groups: readonly WeightGroup[]): KeptTensor[] {
+  const all = groups.flatMap((one, group) => tensorRanges(one).map(({ start, end }, index) => ({ group, index, start, end })));
+  return [...all.filter(isSmall), ...all.filter((tensor) => !isSmall(tensor))];
+}
+
+const bytesOf = (tensors: readonly KeptTensor[]): number => tensors.reduce((sum, { start, end }) => sum + end - start, 0);
 
 /** What to keep of the groups' files. */
 export function formOf(groups: readonly WeightGroup[], files: readonly Blob[]): Blob {
-  return new Blob(keptOrder(groups).map(({ group, offset, bytes }) => files[group]!.slice(offset, offset + bytes)));
+  return new Blob(keptOrder(groups).map(({ group, start, end }) => files[group]!.slice(start, end)));
 }
 
-/** The files of a kept form; null where it is not of these groups. */
-export async function openForm(groups: readonly WeightGroup[], form: Blob): Promise<GroupFile[] | null> {
+/** The groups' files out of what was kept of them; null where it is not of these groups. */
+export async function filesOf(groups: readonly WeightGroup[], form: Blob): Promise<GroupFile[] | null> {
   const order = keptOrder(groups);
-  const size = order.reduce((sum, { bytes }) => sum + bytes, 0);
-  if (form.size !== size) return null;
-  const smallBytes = order.reduce((sum, { bytes }) => sum + (bytes < SMALL ? bytes : 0), 0);
-  const small = new Uint8Array(await form.slice(0, smallBytes).arrayBuffer());
+  if (form.size !== bytesOf(order)) return null;
+  const small = new Uint8Array(await form.slice(0, bytesOf(order.filter(isSmall))).arrayBuffer());
   const parts: (() => DataPart)[][] = groups.map(() => []);
   let at = 0;
-  for (const { group, tensor, bytes } of order) {
-    const start = at;
-    const end = (at += bytes);
-    parts[group]![tensor] = end <= smallBytes ? () => partOfBytes(() => small.subarray(start, end)) : () => partOf(form.slice(start, end));
+  for (const tensor of order) {
+    const from = at;
+    const to = (at += tensor.end - tensor.start);
+    parts[tensor.group]![tensor.index] = isSmall(tensor) ? () => partOfBytes(() => small.subarray(from, to)) : () => partOf(form.slice(from, to));
   }
-  return groups.map((group, g) => new GroupFile(group, (tensor) => parts[g]![tensor]!()));
+  return groups.map((group, g) => new GroupFile(group, (index) => parts[g]![index]!()));
 }

@@ -3,8 +3,8 @@ import type * as OrtModule from 'onnxruntime-web';
 import type { InferenceSession } from 'onnxruntime-web';
 import { PhiError } from '../errors.ts';
 import { Graph } from '../graph/onnx.ts';
-import { layout, materialise, tensorBytes, type WeightGroup } from '../weights/plan.ts';
-import { BlobFile, DataFile, formOf, openForm } from './data-file.ts';
+import { layout, materialise, tensorRanges, type WeightGroup } from '../weights/plan.ts';
+import { BlobFile, DataFile, filesOf, formOf } from './data-file.ts';
 
 export type Ort = typeof OrtModule;
 /** `jspi` has WASM, WebGPU and WebNN and streams Blobs into a session; `plain` is the CPU alone, for browsers without JSPI. */
@@ -114,7 +114,7 @@ export interface WeightFiles {
 export async function weightFiles({ groups, shelf, onProgress, signal }: SessionWeights): Promise<WeightFiles> {
   const bytes = groups.reduce((sum, group) => sum + layout(group).bytes, 0);
   const form = await shelf?.open();
-  const kept = form && (await openForm(groups, form));
+  const kept = form && (await filesOf(groups, form));
   if (kept) return { files: kept, bytes, keep: () => undefined };
   const made: Blob[] = [];
   for (const [i, group] of groups.entries()) {
@@ -133,11 +133,7 @@ export async function externalData(build: OrtBuild, groups: WeightGroup[], files
 }
 
 async function arrayOf(group: WeightGroup, file: DataFile): Promise<Uint8Array> {
-  const { offsets, bytes } = layout(group);
-  const out = new Uint8Array(bytes);
-  for (const [i, tensor] of group.tensors.entries()) {
-    const start = offsets[i]!;
-    out.set(new Uint8Array(await file.slice(start, start + tensorBytes(tensor)).arrayBuffer()), start);
-  }
+  const out = new Uint8Array(file.size);
+  for (const { start, end } of tensorRanges(group)) out.set(new Uint8Array(await file.slice(start, end).arrayBuffer()), start);
   return out;
 }

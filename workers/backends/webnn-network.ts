@@ -2,7 +2,7 @@
 import type { PhiConfig } from '../checkpoint/types.ts';
 import type { WebnnPlan } from '../graph/webnn-weights.ts';
 import { webnnGraph, type WebnnShape } from '../graph/webnn.ts';
-import { layout, tensorBytes, type WeightGroup } from '../weights/plan.ts';
+import { tensorRanges, type WeightGroup } from '../weights/plan.ts';
 import type { DataFile } from './data-file.ts';
 import type { Ort } from './ort.ts';
 import type { MLTensor } from './webnn-api.ts';
@@ -87,17 +87,10 @@ export class PrefillGraphs {
 async function weightTensors(device: WebnnDevice, groups: WeightGroup[], files: FilesByGroup): Promise<Record<string, MLTensor>> {
   const tensors: Record<string, MLTensor> = {};
   for (const group of groups) {
-    const { offsets } = layout(group);
-    for (const [i, spec] of group.tensors.entries()) {
-      const tensor = await device.tensor(spec.dtype as MLTensor['dataType'], spec.dims);
-      device.context.writeTensor(
-        tensor,
-        await files
-          .get(group)!
-          .slice(offsets[i]!, offsets[i]! + tensorBytes(spec))
-          .arrayBuffer(),
-      );
-      tensors[spec.name] = tensor;
+    for (const { tensor, start, end } of tensorRanges(group)) {
+      const held = await device.tensor(tensor.dtype as MLTensor['dataType'], tensor.dims);
+      device.context.writeTensor(held, await files.get(group)!.slice(start, end).arrayBuffer());
+      tensors[tensor.name] = held;
     }
   }
   return tensors;

@@ -40,6 +40,19 @@ export function layout(group: Pick<WeightGroup, 'tensors'>): { offsets: number[]
   return { offsets, bytes: at };
 }
 
+export interface TensorRange {
+  tensor: WeightTensor;
+  /** In the group's file, in bytes. */
+  start: number;
+  end: number;
+}
+
+/** Where each of a group's tensors lies in its file. */
+export function tensorRanges(group: Pick<WeightGroup, 'tensors'>): TensorRange[] {
+  const { offsets } = layout(group);
+  return group.tensors.map((tensor, i) => ({ tensor, start: offsets[i]!, end: offsets[i]! + tensorBytes(tensor) }));
+}
+
 /** Room for a group's tensors as they lie in its file. A `make` that fills and returns these has no other copy of them. */
 export function roomFor(group: Pick<WeightGroup, 'tensors'>): Uint8Array<ArrayBuffer>[] {
   const { offsets, bytes } = layout(group);
@@ -68,8 +81,7 @@ export async function materialise(group: WeightGroup): Promise<Uint8Array<ArrayB
 
 /** Declares a group's tensors as external initializers of `graph`. */
 export function declare(graph: Graph, group: WeightGroup): Value[] {
-  const { offsets } = layout(group);
-  return group.tensors.map((tensor, i) =>
-    graph.external(tensor.name, tensor.dtype, tensor.dims, { location: group.location, offset: offsets[i]!, length: tensorBytes(tensor) }),
+  return tensorRanges(group).map(({ tensor: { name, dtype, dims }, start, end }) =>
+    graph.external(name, dtype, dims, { location: group.location, offset: start, length: end - start }),
   );
 }
