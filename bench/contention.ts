@@ -31,7 +31,8 @@ export function cpuTimes(root = process.pid): CpuTimes | null {
   const parents = new Map<number, { parent: number; ticks: number }>();
   for (const name of readdirSync('/proc')) {
     const fields = /^\d+$/.test(name) ? statFields(name) : null;
-    if (fields) parents.set(Number(name), { parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) });
+    if (fields)
+      parents.set(Number(name), { parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) });
   }
   const own = new Map<number, number>();
   for (const [pid, { ticks: spent }] of parents) {

@@ -24,20 +24,32 @@ export interface Measured {
 function contextFor({ tasks, tokens, context }: Options): number {
   const longest = Math.max(
     ...tasks.map((task) =>
-      task === 'second-turn' ? 1500 + 2 * tokens + 64 : task === 'load' ? 0 : (task === 'rewrite' ? REWRITE_PROMPT : Number(task)) + tokens,
+      task === 'second-turn'
+        ? 1500 + 2 * tokens + 64
+        : task === 'load'
+          ? 0
+          : (task === 'rewrite' ? REWRITE_PROMPT : Number(task)) + tokens,
     ),
   );
   const least = Math.max(longest, WARM_UP_PROMPT + WARM_UP_TOKENS);
   if (context !== undefined && context < least) throw new Error(`These tasks need a --context of at least ${least}.`);
   const fits = context ?? CONTEXTS.find((length) => length >= least);
-  if (fits === undefined) throw new Error(`${longest} tokens are more than the bench's longest context of ${CONTEXTS.at(-1)}: ask for fewer --tokens.`);
+  if (fits === undefined)
+    throw new Error(
+      `${longest} tokens are more than the bench's longest context of ${CONTEXTS.at(-1)}: ask for fewer --tokens.`,
+    );
   return fits;
 }
 
 /** A fresh page with the engine opened. */
 function openPage(context: BrowserContext, url: string, peer: PeerName, options: Options): Promise<PeerPage> {
   const { backend, threads, settings } = options;
-  return PeerPage.open(context, url, peer, { backend, threads, contextLength: contextFor(options), settings: settings[peer] ?? {} });
+  return PeerPage.open(context, url, peer, {
+    backend,
+    threads,
+    contextLength: contextFor(options),
+    settings: settings[peer] ?? {},
+  });
 }
 
 /** Fills the engine's own store. */
@@ -47,7 +59,13 @@ export async function install(context: BrowserContext, url: string, peer: PeerNa
   await page.close();
 }
 
-export async function measureRound(context: BrowserContext, url: string, peer: PeerName, options: Options, prompts: Prompts): Promise<Measured> {
+export async function measureRound(
+  context: BrowserContext,
+  url: string,
+  peer: PeerName,
+  options: Options,
+  prompts: Prompts,
+): Promise<Measured> {
   const samples: Sample[] = [];
   let disturbance = 0;
   const keep = (task: Task, metric: Metric, value: number | null) => {
@@ -79,7 +97,8 @@ export async function measureRound(context: BrowserContext, url: string, peer: P
     if (options.tasks.includes('load')) keep('load', 'load ms', await steadily(load));
     else await load(); // not measured: no repeat because others disturbed it
     const opened = page as unknown as PeerPage;
-    const reply = (prompt: Prompt, tokens: number, reuse: boolean): Promise<Reply> => opened.call('reply', prompt, tokens, reuse);
+    const reply = (prompt: Prompt, tokens: number, reuse: boolean): Promise<Reply> =>
+      opened.call('reply', prompt, tokens, reuse);
     const drafts = peer === 'ours' && options.tasks.includes('rewrite');
     const replies = options.tasks.filter((task) => task !== 'load' && (task !== 'rewrite' || drafts));
     if (replies.length > 0) await reply(prompts.warmUp, WARM_UP_TOKENS, false);
@@ -98,11 +117,17 @@ export async function measureRound(context: BrowserContext, url: string, peer: P
       }
       const prompt = task === 'rewrite' ? prompts.rewrite : prompts.byLength.get(Number(task))!;
       const result = await steadily(() => reply(prompt, options.tokens, false));
-      if (result.promptTokens !== prompt.ids.length) throw new Error(`${peer} sees ${result.promptTokens} tokens where the prompt has ${prompt.ids.length}.`);
+      if (result.promptTokens !== prompt.ids.length)
+        throw new Error(`${peer} sees ${result.promptTokens} tokens where the prompt has ${prompt.ids.length}.`);
       keepReply(task, result);
       keep(task, 'prefill tok/s', (1000 * (result.prefilledTokens ?? result.promptTokens)) / result.ttftMs);
       first = task === '1500' && !drafts ? result : null;
-      if (drafts) keep(task, 'drafted tok/s', (await steadily(() => opened.call('reply', prompt, options.tokens, false, true))).decodeTokensPerSecond);
+      if (drafts)
+        keep(
+          task,
+          'drafted tok/s',
+          (await steadily(() => opened.call('reply', prompt, options.tokens, false, true))).decodeTokensPerSecond,
+        );
     }
     const description = await opened.call('describe');
     return { samples, description, disturbance };
@@ -120,7 +145,9 @@ export async function measureRound(context: BrowserContext, url: string, peer: P
 function withReply(prompt: Prompt, reply: string): Prompt {
   return {
     text: prompt.text.replace(REPLY_MARK, () => reply),
-    messages: prompt.messages.map((message) => (message.content === REPLY_MARK ? { ...message, content: reply } : message)),
+    messages: prompt.messages.map((message) =>
+      message.content === REPLY_MARK ? { ...message, content: reply } : message,
+    ),
     ids: [],
   };
 }

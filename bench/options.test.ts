@@ -3,7 +3,12 @@ import { parseOptions } from './options.ts';
 
 describe('parseOptions', () => {
   it('chooses the peers that fit the backend', () => {
-    expect(parseOptions([])).toMatchObject({ backend: 'wasm', peers: ['ours', 'wllama', 'transformers.js'], rounds: 5, tokens: 128 });
+    expect(parseOptions([])).toMatchObject({
+      backend: 'wasm',
+      peers: ['ours', 'wllama', 'transformers.js'],
+      rounds: 5,
+      tokens: 128,
+    });
     expect(parseOptions(['--backend', 'webnn'])?.peers).toEqual(['ours', 'padded-webnn', 'matmuls-webnn']);
     expect(parseOptions(['--backend', 'webgpu', '--peers', 'ours'])?.peers).toEqual(['ours']);
   });

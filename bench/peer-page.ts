@@ -37,7 +37,10 @@ export class PeerPage {
   }
 
   async call<M extends Method>(method: M, ...args: Parameters<BenchApi[M]>): Promise<Answer<M>> {
-    const work = this.#page.evaluate(([name, values]) => (window.bench[name] as (...values: unknown[]) => unknown)(...values), [method, args] as const);
+    const work = this.#page.evaluate(
+      ([name, values]) => (window.bench[name] as (...values: unknown[]) => unknown)(...values),
+      [method, args] as const,
+    );
     return (await this.#within(work, CALL_LIMIT_MS, method)) as Answer<M>;
   }
 
@@ -51,7 +54,10 @@ export class PeerPage {
   async #within<T>(work: Promise<T>, limitMs: number, what: string): Promise<T> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`${this.#name}: "${what}" took more than ${limitMs / 1000} s.`)), limitMs);
+      timer = setTimeout(
+        () => reject(new Error(`${this.#name}: "${what}" took more than ${limitMs / 1000} s.`)),
+        limitMs,
+      );
     });
     try {
       return await Promise.race([work, this.#gone, late]);

@@ -31,7 +31,13 @@ function lines(plain: ProfileResult, profiled: ProfileResult): string[][] {
   const onGpu = nodesMs / profiled.tokens;
   const crossing = Math.max(0, profiled.sessionMs - ops.runMs) / profiled.tokens;
   const scale = ops.onGpu ? 1 : (inside - crossing) / (ops.runMs / profiled.tokens);
-  const row = (what: string, ms: number, nodes: string, most: string) => [what, ms.toFixed(2), `${((100 * ms) / perToken).toFixed(1)} %`, nodes, most];
+  const row = (what: string, ms: number, nodes: string, most: string) => [
+    what,
+    ms.toFixed(2),
+    `${((100 * ms) / perToken).toFixed(1)} %`,
+    nodes,
+    most,
+  ];
   const kinds = Object.entries(ops.kinds).sort(([, a], [, b]) => b.ms - a.ms);
   return [
     ['', 'ms a token', 'share', 'nodes', 'most of it'],
@@ -54,7 +60,12 @@ function lines(plain: ProfileResult, profiled: ProfileResult): string[][] {
           row('crossing into and out of the session', crossing, '', ''),
           row('JavaScript around it', perToken - inside, '', ''),
         ]),
-    row('all', perToken, '', `${(1000 / perToken).toFixed(1)} tok/s; with the profiler ${(profiled.decodeMs / profiled.tokens).toFixed(1)} ms a token`),
+    row(
+      'all',
+      perToken,
+      '',
+      `${(1000 / perToken).toFixed(1)} tok/s; with the profiler ${(profiled.decodeMs / profiled.tokens).toFixed(1)} ms a token`,
+    ),
   ];
 }
 
@@ -72,7 +83,9 @@ async function main(): Promise<void> {
     },
   });
   const backend = (['wasm', 'webgpu', 'webnn'] as const).find((name) => name === values.backend);
-  const form = (['auto', 'int4', 'int8-blocks', 'int8', 'float16', 'float32'] as const).find((name) => name === values.form);
+  const form = (['auto', 'int4', 'int8-blocks', 'int8', 'float16', 'float32'] as const).find(
+    (name) => name === values.form,
+  );
   if (values.help) {
     console.log(USAGE);
     return;

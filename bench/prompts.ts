@@ -7,9 +7,12 @@ import { createTokenizer } from '../workers/tokenizer/tokenizer.ts';
 import type { Prompt } from './peers/peer.ts';
 
 const OPENING = 'Write a long story.';
-const OPENING_WITH_TEXT = 'Here is the beginning of a story. Read it, then go on with it in the same manner, at length.\n\n';
-const FOLLOW_UP = 'Thank you. Now tell me in a few paragraphs who the people in this story are and what each of them wants.';
-const WARM_UP = 'Describe the work of a baker, from the first batch before dawn until the shop is closed and swept, with every step that he takes and why. ';
+const OPENING_WITH_TEXT =
+  'Here is the beginning of a story. Read it, then go on with it in the same manner, at length.\n\n';
+const FOLLOW_UP =
+  'Thank you. Now tell me in a few paragraphs who the people in this story are and what each of them wants.';
+const WARM_UP =
+  'Describe the work of a baker, from the first batch before dawn until the shop is closed and swept, with every step that he takes and why. ';
 /** Stands for the reply, which is known only once an engine has given it. */
 export const REPLY_MARK = '\u0001reply\u0001';
 
@@ -31,7 +34,11 @@ export interface Prompts {
 
 export function makePrompts(checkpoint: Checkpoint, lengths: number[], passagePath: string): Prompts {
   const talk = conversation(createTokenizer(checkpoint.tokenizer), checkpoint);
-  const render = (messages: ChatMessage[]): Prompt => ({ messages, text: talk.render(messages), ids: talk.encode(messages) });
+  const render = (messages: ChatMessage[]): Prompt => ({
+    messages,
+    text: talk.render(messages),
+    ids: talk.encode(messages),
+  });
   const ask = (content: string) => render([{ role: 'user', content }]);
   const words = readFileSync(passagePath, 'utf8').split(/(?=\s)/);
 
@@ -47,15 +54,21 @@ export function makePrompts(checkpoint: Checkpoint, lengths: number[], passagePa
     let content = opening + words.slice(0, low).join('');
     while (ask(content).ids.length < tokens) content += ' and';
     const prompt = ask(content);
-    if (prompt.ids.length !== tokens) throw new Error(`No prompt of ${tokens} tokens can be made: the nearest has ${prompt.ids.length}.`);
+    if (prompt.ids.length !== tokens)
+      throw new Error(`No prompt of ${tokens} tokens can be made: the nearest has ${prompt.ids.length}.`);
     return prompt;
   };
 
   const shortest = ask(OPENING).ids.length;
   return {
-    byLength: new Map(lengths.map((tokens) => [tokens, exactly(tokens, tokens < shortest + 64 ? `${OPENING} ` : OPENING_WITH_TEXT)])),
+    byLength: new Map(
+      lengths.map((tokens) => [tokens, exactly(tokens, tokens < shortest + 64 ? `${OPENING} ` : OPENING_WITH_TEXT)]),
+    ),
     warmUp: exactly(WARM_UP_PROMPT, WARM_UP),
     rewrite: exactly(REWRITE_PROMPT, REWRITE),
-    secondTurn: (first) => ({ ...render([...first.messages, { role: 'assistant', content: REPLY_MARK }, { role: 'user', content: FOLLOW_UP }]), ids: [] }),
+    secondTurn: (first) => ({
+      ...render([...first.messages, { role: 'assistant', content: REPLY_MARK }, { role: 'user', content: FOLLOW_UP }]),
+      ids: [],
+    }),
   };
 }

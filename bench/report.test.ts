@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { median, rowTable, toRatios, toRows, type Sample } from './report.ts';
 
-const sample = (peer: Sample['peer'], task: Sample['task'], metric: Sample['metric'], value: number): Sample => ({ peer, task, metric, value });
+const sample = (peer: Sample['peer'], task: Sample['task'], metric: Sample['metric'], value: number): Sample => ({
+  peer,
+  task,
+  metric,
+  value,
+});
 
 describe('median', () => {
   it('takes the middle one, or the mean of the two in the middle', () => {
@@ -23,7 +28,16 @@ describe('rows and ratios', () => {
 
   it('gives each peer, task and metric one row with median, spread and rounds', () => {
     expect(rows).toHaveLength(6);
-    expect(rows[1]).toEqual({ peer: 'wllama', backend: 'wasm', model: 'tiny', task: '40', metric: 'decode tok/s', median: 20, spread: 5, rounds: 3 });
+    expect(rows[1]).toEqual({
+      peer: 'wllama',
+      backend: 'wasm',
+      model: 'tiny',
+      task: '40',
+      metric: 'decode tok/s',
+      median: 20,
+      spread: 5,
+      rounds: 3,
+    });
   });
 
   it('judges a ratio by its direction, and leaves out what was not measured', () => {
@@ -36,8 +50,14 @@ describe('rows and ratios', () => {
   });
 
   it('turns a time ratio over where more is better', () => {
-    const webnn = toRows([sample('ours', '40', 'ttft ms', 500), sample('padded-webnn', '40', 'ttft ms', 5500)], 'webnn', 'tiny');
-    expect(toRatios(webnn, 'webnn')).toEqual([{ what: 'ttft: padded-webnn / ours, 40', value: 11, floor: 5, aim: 10, atLeast: true, reached: 'aim' }]);
+    const webnn = toRows(
+      [sample('ours', '40', 'ttft ms', 500), sample('padded-webnn', '40', 'ttft ms', 5500)],
+      'webnn',
+      'tiny',
+    );
+    expect(toRatios(webnn, 'webnn')).toEqual([
+      { what: 'ttft: padded-webnn / ours, 40', value: 11, floor: 5, aim: 10, atLeast: true, reached: 'aim' },
+    ]);
   });
 
   it('prints a dash where a peer has no figure', () => {

@@ -50,7 +50,16 @@ export function toRows(samples: readonly Sample[], backend: BackendName, model: 
   return [...groups.values()].map((group) => {
     const values = group.map(({ value }) => value);
     const { peer, task, metric } = group[0]!;
-    return { peer, backend, model, task, metric, median: median(values), spread: Math.max(...values) - Math.min(...values), rounds: values.length };
+    return {
+      peer,
+      backend,
+      model,
+      task,
+      metric,
+      median: median(values),
+      spread: Math.max(...values) - Math.min(...values),
+      rounds: values.length,
+    };
   });
 }
 
@@ -72,7 +81,15 @@ interface Bar {
 const BARS: Bar[] = [
   { backends: ['wasm'], peer: 'wllama', task: '40', metric: 'decode tok/s', floor: 2, aim: 2.5, atLeast: true },
   { backends: ['wasm'], peer: 'wllama', task: '1500', metric: 'decode tok/s', floor: 1.5, aim: 2, atLeast: true },
-  { backends: ['wasm'], peer: 'transformers.js', task: '40', metric: 'decode tok/s', floor: 12, aim: 12, atLeast: true },
+  {
+    backends: ['wasm'],
+    peer: 'transformers.js',
+    task: '40',
+    metric: 'decode tok/s',
+    floor: 12,
+    aim: 12,
+    atLeast: true,
+  },
   ...(['40', '512', '1500'] as const).map((task): Bar => ({
     backends: ['wasm'],
     peer: 'wllama',
@@ -82,7 +99,16 @@ const BARS: Bar[] = [
     aim: 0.3,
     atLeast: false,
   })),
-  { backends: ['wasm'], peer: 'ours', task: 'second-turn', overTask: '1500', metric: 'ttft ms', floor: 0.1, aim: 0.1, atLeast: false },
+  {
+    backends: ['wasm'],
+    peer: 'ours',
+    task: 'second-turn',
+    overTask: '1500',
+    metric: 'ttft ms',
+    floor: 0.1,
+    aim: 0.1,
+    atLeast: false,
+  },
   { backends: ['wasm'], peer: 'wllama', task: 'load', metric: 'load ms', floor: 0.5, aim: 0.5, atLeast: false },
   // Prompt lookup beside the same engine without it.
   ...(['40', '512', '1500', 'rewrite'] as const).map((task): Bar => ({
@@ -97,15 +123,41 @@ const BARS: Bar[] = [
   })),
   ...(['40', '100', '512', '1500'] as const).flatMap((task): Bar[] => [
     { backends: ['webnn'], peer: 'padded-webnn', task, metric: 'decode tok/s', floor: 1.3, aim: 1.5, atLeast: true },
-    { backends: ['webnn'], peer: 'padded-webnn', task, metric: 'ttft ms', floor: 5, aim: 10, atLeast: true, inverse: true },
-    { backends: ['webnn'], peer: 'matmuls-webnn', task, metric: 'decode tok/s', floor: 1 / 1.5, aim: 1 / 1.5, atLeast: true },
-    { backends: ['webgpu'], peer: 'transformers.js', task, metric: 'decode tok/s', floor: 1.5, aim: 1.5, atLeast: true },
+    {
+      backends: ['webnn'],
+      peer: 'padded-webnn',
+      task,
+      metric: 'ttft ms',
+      floor: 5,
+      aim: 10,
+      atLeast: true,
+      inverse: true,
+    },
+    {
+      backends: ['webnn'],
+      peer: 'matmuls-webnn',
+      task,
+      metric: 'decode tok/s',
+      floor: 1 / 1.5,
+      aim: 1 / 1.5,
+      atLeast: true,
+    },
+    {
+      backends: ['webgpu'],
+      peer: 'transformers.js',
+      task,
+      metric: 'decode tok/s',
+      floor: 1.5,
+      aim: 1.5,
+      atLeast: true,
+    },
   ]),
 ];
 
 /** What we are after, as far as the rows hold it. */
 export function toRatios(rows: readonly Row[], backend: BackendName): Ratio[] {
-  const find = (peer: PeerName, task: Task, metric: Metric) => rows.find((row) => row.peer === peer && row.task === task && row.metric === metric);
+  const find = (peer: PeerName, task: Task, metric: Metric) =>
+    rows.find((row) => row.peer === peer && row.task === task && row.metric === metric);
   return BARS.filter((bar) => bar.backends.includes(backend)).flatMap((bar) => {
     const ours = find('ours', bar.task, bar.metric);
     const other = find(bar.peer, bar.overTask ?? bar.task, bar.overMetric ?? bar.metric);
@@ -119,11 +171,21 @@ export function toRatios(rows: readonly Row[], backend: BackendName): Ratio[] {
         : [`ours, ${bar.task}`, bar.peer];
     const what = `${bar.metric.replace(/ ms$/, '')}: ${(bar.inverse ? sides.toReversed() : sides).join(' / ')}`;
     const { floor, aim, atLeast } = bar;
-    return [{ what, value, floor, aim, atLeast, reached: meets(aim) ? ('aim' as const) : meets(floor) ? ('floor' as const) : ('no' as const) }];
+    return [
+      {
+        what,
+        value,
+        floor,
+        aim,
+        atLeast,
+        reached: meets(aim) ? ('aim' as const) : meets(floor) ? ('floor' as const) : ('no' as const),
+      },
+    ];
   });
 }
 
-const figure = (value: number): string => (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2));
+const figure = (value: number): string =>
+  value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
 
 /** Columns padded to their widest cell; those in `left` are left-aligned. */
 export function table(lines: string[][], left: number[] = [0]): string {
@@ -145,7 +207,10 @@ export function rowTable(rows: readonly Row[]): string {
   const cell = (row: Row | undefined) => (row ? `${figure(row.median)} (±${figure(row.spread / 2)})` : '-');
   const body = keys.map((key) => {
     const [task, metric] = key.split('|');
-    return [`${task}: ${metric}`, ...peers.map((peer) => cell(rows.find((row) => row.peer === peer && `${row.task}|${row.metric}` === key)))];
+    return [
+      `${task}: ${metric}`,
+      ...peers.map((peer) => cell(rows.find((row) => row.peer === peer && `${row.task}|${row.metric}` === key))),
+    ];
   });
   return table([['', ...peers], ...body]);
 }
@@ -153,6 +218,12 @@ export function rowTable(rows: readonly Row[]): string {
 export function ratioTable(ratios: readonly Ratio[]): string {
   const mark = ({ reached }: Ratio) => (reached === 'no' ? 'not reached' : `${reached} reached`);
   const bound = ({ atLeast }: Ratio, limit: number) => `${atLeast ? '>=' : '<='} ${Math.round(100 * limit) / 100}`;
-  const body = ratios.map((ratio) => [ratio.what, `${figure(ratio.value)}x`, bound(ratio, ratio.floor), bound(ratio, ratio.aim), mark(ratio)]);
+  const body = ratios.map((ratio) => [
+    ratio.what,
+    `${figure(ratio.value)}x`,
+    bound(ratio, ratio.floor),
+    bound(ratio, ratio.aim),
+    mark(ratio),
+  ]);
   return table([['ratio', 'value', 'floor', 'aim', ''], ...body]);
 }

@@ -16,7 +16,8 @@ const LENGTHS = [40, 100, 512, 1500];
 function graphFor({ backend, settings }: Options): GraphName {
   const wanted = settings['transformers.js']?.['modelFile'] ?? (backend === 'webgpu' ? 'model_webgpu' : 'model');
   const name = Object.keys(GRAPHS).find((known) => known === wanted);
-  if (name === undefined) throw new Error(`modelFile is one of ${Object.keys(GRAPHS).join(', ')}, not ${JSON.stringify(wanted)}.`);
+  if (name === undefined)
+    throw new Error(`modelFile is one of ${Object.keys(GRAPHS).join(', ')}, not ${JSON.stringify(wanted)}.`);
   return name as GraphName;
 }
 
@@ -54,7 +55,9 @@ async function bench(options: Options): Promise<void> {
     if (ratios.length > 0) console.log(`${ratioTable(ratios)}\n`);
     for (const [peer, description] of descriptions) console.log(`${peer}: ${description}`);
     if (disturbance > 0.1)
-      console.log(`\nOther programs had up to ${Math.round(disturbance * 100)} % of the processor during a measurement: repeat on a quiet machine.`);
+      console.log(
+        `\nOther programs had up to ${Math.round(disturbance * 100)} % of the processor during a measurement: repeat on a quiet machine.`,
+      );
     if (options.json !== undefined) {
       const environment = { machine, browser: agent, settings: Object.fromEntries(descriptions), disturbance };
       await writeFile(options.json, `${JSON.stringify({ rows, ratios, environment }, null, 2)}\n`);

@@ -43,7 +43,8 @@ export async function openSite(
     await rm(profile, { recursive: true, force: true });
   };
   try {
-    const start = () => launch({ profile, gpu, realGpu: gpu && browser !== undefined, executable: browser, args: browserArgs });
+    const start = () =>
+      launch({ profile, gpu, realGpu: gpu && browser !== undefined, executable: browser, args: browserArgs });
     let session = await start();
     return {
       url: server.url,

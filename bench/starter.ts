@@ -36,7 +36,10 @@ export async function prepareStarter(graph: GraphName | null): Promise<Starter> 
   const present = await stat(gguf).catch(() => null);
   if (present?.size !== file.bytes) {
     const staging = `${gguf}.${process.pid}`;
-    await pipeline(Readable.from(inOrder(file.shards.map((shard) => join(FOLDER, shard.url)))), createWriteStream(staging));
+    await pipeline(
+      Readable.from(inOrder(file.shards.map((shard) => join(FOLDER, shard.url)))),
+      createWriteStream(staging),
+    );
     await rename(staging, gguf);
   }
   const onnx = join(cache, 'starter-onnx');

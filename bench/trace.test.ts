@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { sumEvents } from './trace.ts';
 
-const line = (cat: string, name: string, ts: number, dur: number, args: object = {}) => JSON.stringify({ cat, name, ts, dur, ph: 'X', args });
-const node = (op: string, ts: number, dur: number, parameter_size = '0') => line('Node', `n_${op}_1_kernel_time`, ts, dur, { op_name: op, parameter_size });
+const line = (cat: string, name: string, ts: number, dur: number, args: object = {}) =>
+  JSON.stringify({ cat, name, ts, dur, ph: 'X', args });
+const node = (op: string, ts: number, dur: number, parameter_size = '0') =>
+  line('Node', `n_${op}_1_kernel_time`, ts, dur, { op_name: op, parameter_size });
 
 describe('sumEvents', () => {
   const lines = [

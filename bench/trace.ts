@@ -18,12 +18,58 @@ interface TraceEvent {
 }
 
 const KINDS: [string, string[]][] = [
-  ['matmul', ['MatMulInteger', 'MatMulIntegerToFloat', 'DynamicQuantizeMatMul', 'MatMulNBits', 'MatMulNBitsMlp', 'Gemm', 'FusedMatMul']],
-  ['attention', ['Softmax', 'RotaryEmbedding', 'GroupQueryAttention', 'MultiHeadAttention', 'Concat', 'Where', 'ScatterND']],
-  ['quantising activations', ['QuantizeLinear', 'DequantizeLinear', 'DynamicQuantizeLinear', 'Abs', 'ReduceMax', 'ReduceMin', 'Max', 'Min', 'Round', 'Clip']],
-  ['norms and activation', ['SimplifiedLayerNormalization', 'SkipSimplifiedLayerNormalization', 'QuickGelu', 'Sigmoid', 'Erf']],
-  ['choosing the token', ['TopK', 'CumSum', 'ArgMax', 'ScatterElements', 'GatherElements', 'ReduceLogSumExp', 'LessOrEqual', 'GreaterOrEqual']],
-  ['reshaping', ['Reshape', 'Transpose', 'Split', 'Unsqueeze', 'Squeeze', 'Identity', 'Shape', 'Expand', 'Slice', 'Gather', 'Cast']],
+  [
+    'matmul',
+    [
+      'MatMulInteger',
+      'MatMulIntegerToFloat',
+      'DynamicQuantizeMatMul',
+      'MatMulNBits',
+      'MatMulNBitsMlp',
+      'Gemm',
+      'FusedMatMul',
+    ],
+  ],
+  [
+    'attention',
+    ['Softmax', 'RotaryEmbedding', 'GroupQueryAttention', 'MultiHeadAttention', 'Concat', 'Where', 'ScatterND'],
+  ],
+  [
+    'quantising activations',
+    [
+      'QuantizeLinear',
+      'DequantizeLinear',
+      'DynamicQuantizeLinear',
+      'Abs',
+      'ReduceMax',
+      'ReduceMin',
+      'Max',
+      'Min',
+      'Round',
+      'Clip',
+    ],
+  ],
+  [
+    'norms and activation',
+    ['SimplifiedLayerNormalization', 'SkipSimplifiedLayerNormalization', 'QuickGelu', 'Sigmoid', 'Erf'],
+  ],
+  [
+    'choosing the token',
+    [
+      'TopK',
+      'CumSum',
+      'ArgMax',
+      'ScatterElements',
+      'GatherElements',
+      'ReduceLogSumExp',
+      'LessOrEqual',
+      'GreaterOrEqual',
+    ],
+  ],
+  [
+    'reshaping',
+    ['Reshape', 'Transpose', 'Split', 'Unsqueeze', 'Squeeze', 'Identity', 'Shape', 'Expand', 'Slice', 'Gather', 'Cast'],
+  ],
 ];
 const KIND_OF = new Map(KINDS.flatMap(([kind, ops]) => ops.map((op) => [op, kind] as const)));
 /** Category of what a GPU with timestamp queries tells of a kernel, "node&operator&program". */
@@ -46,7 +92,9 @@ export function sumEvents(lines: readonly string[], runs: number): OpTotals {
     events.filter(({ cat }) => cat === GPU_KERNEL),
     runs,
   );
-  const nodes = events.filter(({ cat, name, ts }) => cat === 'Node' && ts >= (measured[0]?.ts ?? Infinity) && name.endsWith('_kernel_time'));
+  const nodes = events.filter(
+    ({ cat, name, ts }) => cat === 'Node' && ts >= (measured[0]?.ts ?? Infinity) && name.endsWith('_kernel_time'),
+  );
   const onGpu = kernels.length > 0;
   const kinds: OpTotals['kinds'] = {};
   for (const { name, dur, args } of onGpu ? kernels : nodes) {

@@ -18,7 +18,13 @@ import { needFixture } from './fixtures.ts';
 export const PATIENCE_MS = 300_000;
 
 /** Short greedy replies, the same at every run. */
-export const GREEDY: Partial<SettingsValues> = { temperature: 0, repetitionPenalty: 1, maxTokens: 24, backend: 'wasm', language: 'en' };
+export const GREEDY: Partial<SettingsValues> = {
+  temperature: 0,
+  repetitionPenalty: 1,
+  maxTokens: 24,
+  backend: 'wasm',
+  language: 'en',
+};
 
 export interface AppServer extends RunningServer {
   /** Paths of model shards, in the order in which they were asked for. */
@@ -69,7 +75,11 @@ export async function makeTinyStarter(shardBytes = 128 * 1024): Promise<TinyStar
     files: [{ path, bytes: bytes.length, sha256: sha256(bytes), shards }],
   };
   await writeFile(join(folder, 'manifest.json'), JSON.stringify(manifest));
-  return { mounts: { [`/models/${STARTER_ID}`]: folder }, manifest, remove: () => rm(folder, { recursive: true, force: true }) };
+  return {
+    mounts: { [`/models/${STARTER_ID}`]: folder },
+    manifest,
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
 }
 
 /** A server with a tiny model in the starter's place for the tests of a file. Each test has a session of its own (`session` gives it), which must leave no error behind. */
@@ -92,7 +102,10 @@ export function serveTinyApp(use: (server: AppServer) => void, session: () => Se
 }
 
 /** Starts a browser whose settings are `settings` from the first visit on. */
-export async function launchApp(settings: Partial<SettingsValues> = GREEDY, options: LaunchOptions = {}): Promise<Session> {
+export async function launchApp(
+  settings: Partial<SettingsValues> = GREEDY,
+  options: LaunchOptions = {},
+): Promise<Session> {
   const session = await launch({ gpu: false, ...options });
   await session.context.addInitScript((values) => {
     if (localStorage.getItem('phi-settings') === null) localStorage.setItem('phi-settings', JSON.stringify(values));
@@ -137,7 +150,8 @@ export async function readAnswer(page: Page, reply: Locator): Promise<Answer> {
   await reply.and(page.locator('[aria-busy="false"]')).waitFor({ timeout: PATIENCE_MS });
   const figures = reply.locator('[title^="Prompt"]');
   const title = (await figures.getAttribute('title', { timeout: 5_000 })) ?? '';
-  const [promptTokens = NaN, prefilledTokens = NaN, contextTokens = NaN] = title.match(/\d[\d,]*/g)?.map((figure) => Number(figure.replaceAll(',', ''))) ?? [];
+  const [promptTokens = NaN, prefilledTokens = NaN, contextTokens = NaN] =
+    title.match(/\d[\d,]*/g)?.map((figure) => Number(figure.replaceAll(',', ''))) ?? [];
   const text = (await reply.locator('.markdown').allInnerTexts()).join(' ').replace(/\s+/g, ' ').trim();
   return { text, promptTokens, prefilledTokens, contextTokens };
 }

@@ -9,8 +9,11 @@ interface Violation {
 export async function accessibilityViolations(page: Page, axe: string): Promise<string[]> {
   await page.evaluate(axe);
   const violations = await page.evaluate(async () => {
-    const runner = (window as unknown as { axe: { run: (root: Document) => Promise<{ violations: Violation[] }> } }).axe;
+    const runner = (window as unknown as { axe: { run: (root: Document) => Promise<{ violations: Violation[] }> } })
+      .axe;
     return (await runner.run(document)).violations;
   });
-  return violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary ?? ''}`));
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary ?? ''}`),
+  );
 }

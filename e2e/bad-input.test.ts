@@ -2,7 +2,16 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Page } from 'playwright-core';
-import { ask, expectClean, launchApp, newChat, makeTinyStarter, serveApp, type AppServer, type TinyStarter } from './app.ts';
+import {
+  ask,
+  expectClean,
+  launchApp,
+  newChat,
+  makeTinyStarter,
+  serveApp,
+  type AppServer,
+  type TinyStarter,
+} from './app.ts';
 import type { Session } from './browser.ts';
 import { needFixture } from './fixtures.ts';
 
@@ -14,15 +23,32 @@ const u32 = (value: number): Buffer => Buffer.from(Uint32Array.of(value).buffer)
 const u64 = (value: bigint): Buffer => Buffer.from(BigUint64Array.of(value).buffer);
 const text = (value: string): Buffer => Buffer.concat([u64(BigInt(value.length)), Buffer.from(value)]);
 const STRING = 8;
-const header = (version: number, tensors: bigint, entries: bigint): Buffer => Buffer.concat([Buffer.from('GGUF'), u32(version), u64(tensors), u64(entries)]);
+const header = (version: number, tensors: bigint, entries: bigint): Buffer =>
+  Buffer.concat([Buffer.from('GGUF'), u32(version), u64(tensors), u64(entries)]);
 
 const FILES: { name: string; bytes: Buffer; says: RegExp }[] = [
-  { name: 'garbage.gguf', bytes: Buffer.from('This is not a model at all, whatever its name says.'), says: /garbage\.gguf/ },
+  {
+    name: 'garbage.gguf',
+    bytes: Buffer.from('This is not a model at all, whatever its name says.'),
+    says: /garbage\.gguf/,
+  },
   { name: 'truncated.gguf', bytes: GOOD.subarray(0, GOOD.length / 2), says: /truncated/ },
-  { name: 'version1.gguf', bytes: Buffer.concat([Buffer.from('GGUF'), u32(1), GOOD.subarray(8, 4096)]), says: /version 1/ },
+  {
+    name: 'version1.gguf',
+    bytes: Buffer.concat([Buffer.from('GGUF'), u32(1), GOOD.subarray(8, 4096)]),
+    says: /version 1/,
+  },
   { name: 'huge-counts.gguf', bytes: header(3, 2n ** 60n, 2n ** 60n), says: /huge-counts\.gguf/ },
-  { name: 'long-string.gguf', bytes: Buffer.concat([header(3, 0n, 1n), u64(2n ** 62n), Buffer.from('x')]), says: /long-string\.gguf/ },
-  { name: 'other.gguf', bytes: Buffer.concat([header(3, 0n, 1n), text('general.architecture'), u32(STRING), text('mamba')]), says: /mamba/ },
+  {
+    name: 'long-string.gguf',
+    bytes: Buffer.concat([header(3, 0n, 1n), u64(2n ** 62n), Buffer.from('x')]),
+    says: /long-string\.gguf/,
+  },
+  {
+    name: 'other.gguf',
+    bytes: Buffer.concat([header(3, 0n, 1n), text('general.architecture'), u32(STRING), text('mamba')]),
+    says: /mamba/,
+  },
 ];
 
 let tiny: TinyStarter;
@@ -49,7 +75,9 @@ afterAll(async () => {
 
 describe('a bad model file', () => {
   it.for(FILES)('$name is refused in words', async ({ name, bytes, says }) => {
-    await page.locator('input[type=file]:not([webkitdirectory])').setInputFiles({ name, mimeType: 'application/octet-stream', buffer: bytes });
+    await page
+      .locator('input[type=file]:not([webkitdirectory])')
+      .setInputFiles({ name, mimeType: 'application/octet-stream', buffer: bytes });
     const found = page.getByRole('article', { name });
     await expect.poll(() => found.innerText({ timeout: REFUSAL_MS }), { timeout: REFUSAL_MS }).toMatch(says);
     const said = await found.innerText();

@@ -6,7 +6,12 @@ import { startWitness } from './witness.ts';
 
 const WEBNN_FLAGS = ['WebMachineLearningNeuralNetwork'];
 /** WebGPU without a GPU: SwiftShader, slow and without shader-f16. */
-const SWIFTSHADER_FLAGS = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--use-vulkan=swiftshader', '--enable-unsafe-swiftshader'];
+const SWIFTSHADER_FLAGS = [
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+  '--use-vulkan=swiftshader',
+  '--enable-unsafe-swiftshader',
+];
 
 export interface LaunchOptions {
   /** WebGPU on SwiftShader and WebNN on; false: only WASM is left. */
@@ -63,7 +68,12 @@ export async function launch(options: LaunchOptions = {}): Promise<Session> {
     colorScheme: options.colorScheme ?? 'light',
     locale: options.locale ?? 'en-US',
   } as const;
-  const start = { executablePath: browser.executable, env: { ...process.env, ...browser.env } as Record<string, string>, args, headless: true };
+  const start = {
+    executablePath: browser.executable,
+    env: { ...process.env, ...browser.env } as Record<string, string>,
+    args,
+    headless: true,
+  };
 
   let context: BrowserContext;
   let closeBrowser: () => Promise<void>;

@@ -1,7 +1,19 @@
 /** A first visit and what follows, with the starter: one story, each test goes on where the one before ended. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Page } from 'playwright-core';
-import { ask, expectClean, GREEDY, launchApp, newChat, send, sendButton, serveApp, stopButton, type Answer, type AppServer } from './app.ts';
+import {
+  ask,
+  expectClean,
+  GREEDY,
+  launchApp,
+  newChat,
+  send,
+  sendButton,
+  serveApp,
+  stopButton,
+  type Answer,
+  type AppServer,
+} from './app.ts';
 import type { Session } from './browser.ts';
 
 const STARTER_SHARDS = 6;
@@ -90,7 +102,10 @@ describe('chat with the starter', () => {
   });
 
   it('stops, and answers again afterwards', async () => {
-    await page.evaluate((settings) => localStorage.setItem('phi-settings', JSON.stringify(settings)), { ...GREEDY, maxTokens: 2000 });
+    await page.evaluate((settings) => localStorage.setItem('phi-settings', JSON.stringify(settings)), {
+      ...GREEDY,
+      maxTokens: 2000,
+    });
     await page.reload();
     await newChat(page);
     for (const message of ['Write a long story about a lighthouse.', 'Write another one about a ship.']) {

@@ -10,7 +10,12 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const CACHE = fileURLToPath(new URL('../node_modules/.cache/', import.meta.url));
 const MANIFEST = 'unpacked.json';
-const FONT_FOLDERS = ['/usr/share/fonts', '/usr/local/share/fonts', join(homedir(), '.fonts'), join(homedir(), '.local/share/fonts')];
+const FONT_FOLDERS = [
+  '/usr/share/fonts',
+  '/usr/local/share/fonts',
+  join(homedir(), '.fonts'),
+  join(homedir(), '.local/share/fonts'),
+];
 
 export interface Browser {
   executable: string;
@@ -21,8 +26,12 @@ export interface Browser {
 /** `{path: bytes}` of all files below `folder`. */
 async function sizes(folder: string): Promise<Record<string, number>> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile() && entry.name !== MANIFEST).map((entry) => join(entry.parentPath, entry.name));
-  return Object.fromEntries(await Promise.all(files.map(async (file) => [file.slice(folder.length + 1), (await stat(file)).size] as const)));
+  const files = entries
+    .filter((entry) => entry.isFile() && entry.name !== MANIFEST)
+    .map((entry) => join(entry.parentPath, entry.name));
+  return Object.fromEntries(
+    await Promise.all(files.map(async (file) => [file.slice(folder.length + 1), (await stat(file)).size] as const)),
+  );
 }
 
 /** True when `folder` holds every file of its manifest in full size. */
@@ -101,7 +110,9 @@ export async function npmChromium(): Promise<Browser> {
   if (useBundled) {
     const missing = await missingLibraries(executable, bundled);
     if (missing.length > 0)
-      throw new Error(`The test browser needs ${missing.join(', ')}, which this system lacks: install it (on Debian: apt-get install libnss3 libexpat1).`);
+      throw new Error(
+        `The test browser needs ${missing.join(', ')}, which this system lacks: install it (on Debian: apt-get install libnss3 libexpat1).`,
+      );
     env.LD_LIBRARY_PATH = [bundled, process.env.LD_LIBRARY_PATH].filter(Boolean).join(':');
   }
   if (!(await hasFonts())) {

@@ -42,12 +42,18 @@ async function stopped(page: Page): Promise<void> {
   try {
     await page.getByRole('button', { name: /^Run/ }).waitFor({ timeout: PATIENCE_MS });
   } catch (cause) {
-    throw new Error(`The comparison did not end. The page shows: ${(await page.locator('main').innerText()).slice(0, 500)}`, { cause });
+    throw new Error(
+      `The comparison did not end. The page shows: ${(await page.locator('main').innerText()).slice(0, 500)}`,
+      { cause },
+    );
   }
 }
 
 export async function downloadResult(page: Page): Promise<CompareResult> {
-  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'JSON', exact: true }).click()]);
+  const [file] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'JSON', exact: true }).click(),
+  ]);
   return parseResult(await readFile(await file.path(), 'utf8'));
 }
 
@@ -71,7 +77,9 @@ export async function runAndCancel(page: Page, phase: string): Promise<void> {
   await page.evaluate((text) => {
     delete (window as Watched).cancelled;
     const watcher = new MutationObserver(() => {
-      const group = [...document.querySelectorAll('main [role=group]')].find((element) => element.querySelector('progress'));
+      const group = [...document.querySelectorAll('main [role=group]')].find((element) =>
+        element.querySelector('progress'),
+      );
       if (![...(group?.querySelectorAll('strong, span') ?? [])].some((element) => element.textContent === text)) return;
       watcher.disconnect();
       (window as Watched).cancelled = text;

@@ -6,7 +6,14 @@ import { toFragment } from '../src/compare/share.ts';
 import { result as exampleResult, row } from '../src/compare/testing/results.ts';
 import { expectClean, launchApp, makeTinyStarter, serveApp, type AppServer, type TinyStarter } from './app.ts';
 import type { Session } from './browser.ts';
-import { chooseBackends, measured, measuringWorkers, openCompare, runAndCancel, runComparison } from './compare-page.ts';
+import {
+  chooseBackends,
+  measured,
+  measuringWorkers,
+  openCompare,
+  runAndCancel,
+  runComparison,
+} from './compare-page.ts';
 import { outsideTimings, watchReplies } from './outside-stopwatch.ts';
 import { startRecordedServer, type RecordedServer } from './recorded-server.ts';
 
@@ -39,7 +46,9 @@ afterAll(async () => {
 
 const alert = (text: RegExp) => page.getByRole('alert').filter({ hasText: text });
 const importJson = (json: string) =>
-  page.locator('input[type=file]').setInputFiles({ name: 'result.json', mimeType: 'application/json', buffer: Buffer.from(json) });
+  page
+    .locator('input[type=file]')
+    .setInputFiles({ name: 'result.json', mimeType: 'application/json', buffer: Buffer.from(json) });
 
 describe('a comparison', () => {
   it('fills a row for every backend, says what really ran, and finds every sure step', async () => {
@@ -123,7 +132,13 @@ describe('a server on this machine', () => {
     await openWithServer(native.address, 'recorded');
     expect(native.asked).toEqual([]);
     const [row] = measured(await runComparison(page));
-    expect(row).toMatchObject({ backend: 'native', label: 'llama.cpp', model: 'recorded', kind: null, agreement: null });
+    expect(row).toMatchObject({
+      backend: 'native',
+      label: 'llama.cpp',
+      model: 'recorded',
+      kind: null,
+      agreement: null,
+    });
     const own = native.own.slice(1);
     const ttft = figure(own.map(({ ttftMs }) => ttftMs))!.median;
     const decode = figure(own.map(({ decodeTokensPerSecond }) => decodeTokensPerSecond))!.median;
@@ -190,7 +205,9 @@ describe('other people’s results', () => {
 
   it('are looked at before they are shown, and their text is text', async () => {
     const label = '<img src=x onerror="window.hacked=1">';
-    await importJson(JSON.stringify(exampleResult([row({ label }), { ...row(), label: 'WebGPU', form: 'auto', absent: label }])));
+    await importJson(
+      JSON.stringify(exampleResult([row({ label }), { ...row(), label: 'WebGPU', form: 'auto', absent: label }])),
+    );
     const dialog = page.getByRole('dialog', { name: 'What is in it' });
     await dialog.getByText('Chrome 156, Windows, intel xe-2lpg, 8 cores').waitFor();
     await dialog.getByRole('button', { name: 'Discard' }).click();
@@ -204,7 +221,9 @@ describe('other people’s results', () => {
   it('come by a link that no server sees', async () => {
     await page.goto(`${server.url}?link#${await toFragment(exampleResult())}`);
     await page.getByRole('button', { name: 'Show it' }).click();
-    await page.getByText(/^Everything that ran here ran on the CPU; the fastest, WASM threads, int8, writes 21\.0/).waitFor();
+    await page
+      .getByText(/^Everything that ran here ran on the CPU; the fastest, WASM threads, int8, writes 21\.0/)
+      .waitFor();
     expect(new URL(page.url()).hash).toBe('#/compare');
     expectClean(session);
   });

@@ -21,9 +21,14 @@ async function evaluate(...args: string[]): Promise<{ status: number; output: st
   const json = join(folder, 'out.json');
   await rm(json, { force: true });
   const { status, output } = await new Promise<{ status: number; output: string }>((resolve) => {
-    execFile(process.execPath, ['--import', 'tsx', 'scripts/evaluate.ts', ...args, '--json', json], { cwd: ROOT }, (error, stdout, stderr) => {
-      resolve({ status: error ? Number(error.code) : 0, output: stdout + stderr });
-    });
+    execFile(
+      process.execPath,
+      ['--import', 'tsx', 'scripts/evaluate.ts', ...args, '--json', json],
+      { cwd: ROOT },
+      (error, stdout, stderr) => {
+        resolve({ status: error ? Number(error.code) : 0, output: stdout + stderr });
+      },
+    );
   });
   const text = await readFile(json, 'utf8').catch(() => null);
   return { status, output, report: text === null ? null : (JSON.parse(text) as EvaluateReport) };
@@ -46,7 +51,12 @@ describe('npm run evaluate', () => {
       '0.02',
     );
     expect(output).toContain('not checked: argmax_all, logprob_gap');
-    expect(report).toMatchObject({ passed: true, tolerance: 0.02, engine: { backend: 'wasm', form: 'float32' }, error: null });
+    expect(report).toMatchObject({
+      passed: true,
+      tolerance: 0.02,
+      engine: { backend: 'wasm', form: 'float32' },
+      error: null,
+    });
     expect(report!.cases).toHaveLength(4);
     expect(report!.cases[0]!.logits!.largest).toBeLessThan(0.02);
     expect(report!.text!.meanNll).toBeGreaterThan(0);

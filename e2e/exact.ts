@@ -26,6 +26,8 @@ export async function expectExact(engine: Engine, { model, prompts }: ExactCase,
   for (const { input_ids: ids, last_logits: logits, greedy } of cases) {
     const verdict = compareLogits(await engine.call('lastLogits', ids), logits!, TOLERANCE);
     expect(verdict.problem, `${ids.length} tokens`).toBeNull();
-    expect(await engine.call('sample', ids, greedy!.length, SAMPLING.greedy), `after ${ids.length} tokens`).toEqual(greedy);
+    expect(await engine.call('sample', ids, greedy!.length, SAMPLING.greedy), `after ${ids.length} tokens`).toEqual(
+      greedy,
+    );
   }
 }

@@ -8,7 +8,10 @@ import { startWitness, type Witness } from './witness.ts';
 const firefox = await findFirefox();
 const asked = process.env.PHI_BROWSERS === 'all';
 if (!asked) console.info('Skipped: Firefox (npm run test:browsers).');
-else if (firefox === null) console.info('Skipped: there is no Firefox on the PATH, nor one that PHI_FIREFOX names (Debian: apt-get install firefox-esr).');
+else if (firefox === null)
+  console.info(
+    'Skipped: there is no Firefox on the PATH, nor one that PHI_FIREFOX names (Debian: apt-get install firefox-esr).',
+  );
 
 let tiny: TinyStarter;
 let server: AppServer;
@@ -23,7 +26,9 @@ async function press(selector: string, name: string): Promise<void> {
   await page.waitForFunction(
     (query, wanted) => {
       const all = [...document.querySelectorAll<HTMLElement>(query)];
-      const found = all.find((element) => new RegExp(wanted).test(element.getAttribute('aria-label') ?? element.innerText));
+      const found = all.find((element) =>
+        new RegExp(wanted).test(element.getAttribute('aria-label') ?? element.innerText),
+      );
       found?.click();
       return found !== undefined;
     },
@@ -40,16 +45,23 @@ async function ask(message: string): Promise<string> {
   await page.waitForSelector('textarea[aria-label=Message]', { timeout: PATIENCE_MS });
   await page.type('textarea[aria-label=Message]', message);
   await page.keyboard.press('Enter');
-  const reply = await page.waitForSelector('article[aria-label=Reply][aria-busy=false] .markdown', { timeout: PATIENCE_MS });
+  const reply = await page.waitForSelector('article[aria-label=Reply][aria-busy=false] .markdown', {
+    timeout: PATIENCE_MS,
+  });
   return reply!.evaluate((element) => (element as HTMLElement).innerText.trim());
 }
 
 /** Waits until the page says all of `texts`. */
 async function shown(...texts: string[]): Promise<void> {
-  await page.waitForFunction((wanted) => wanted.every((text) => document.body.innerText.includes(text)), { timeout: PATIENCE_MS }, texts);
+  await page.waitForFunction(
+    (wanted) => wanted.every((text) => document.body.innerText.includes(text)),
+    { timeout: PATIENCE_MS },
+    texts,
+  );
 }
 
-const textOf = (selector: string): Promise<string> => page.$eval(selector, (element) => (element as HTMLElement).innerText);
+const textOf = (selector: string): Promise<string> =>
+  page.$eval(selector, (element) => (element as HTMLElement).innerText);
 
 describe.runIf(asked && firefox !== null)('Firefox', () => {
   let first: string;
@@ -67,7 +79,8 @@ describe.runIf(asked && firefox !== null)('Firefox', () => {
     await page.evaluateOnNewDocument(
       (settings) => {
         // about:blank has no storage.
-        if (location.protocol === 'http:' && localStorage.getItem('phi-settings') === null) localStorage.setItem('phi-settings', JSON.stringify(settings));
+        if (location.protocol === 'http:' && localStorage.getItem('phi-settings') === null)
+          localStorage.setItem('phi-settings', JSON.stringify(settings));
       },
       { ...GREEDY, backend: 'auto' },
     );
@@ -90,7 +103,9 @@ describe.runIf(asked && firefox !== null)('Firefox', () => {
 
   it('names what the browser lacks', async () => {
     await press('a', '^Diagnostics$');
-    await page.waitForFunction(() => document.querySelector('main')?.innerText.includes('Load time'), { timeout: PATIENCE_MS });
+    await page.waitForFunction(() => document.querySelector('main')?.innerText.includes('Load time'), {
+      timeout: PATIENCE_MS,
+    });
     const report = await textOf('main');
     expect(report).toMatch(/WebNN[^\n]*\s+WebNN: this browser has no navigator\.ml/);
     expect(report).toMatch(/WebGPU[^\n]*\s+WebGPU: /);
@@ -99,7 +114,10 @@ describe.runIf(asked && firefox !== null)('Firefox', () => {
   });
 
   it('answers after a reload and without its server, with the same text', async () => {
-    await page.waitForFunction(async () => (await navigator.serviceWorker.getRegistration())?.active?.state === 'activated', { timeout: PATIENCE_MS });
+    await page.waitForFunction(
+      async () => (await navigator.serviceWorker.getRegistration())?.active?.state === 'activated',
+      { timeout: PATIENCE_MS },
+    );
     const shards = server.shards.length;
     await page.goto(`${server.url}#/models`);
     await shown('Bring your own model'); // What a reload cuts off counts as an error.
@@ -111,7 +129,9 @@ describe.runIf(asked && firefox !== null)('Firefox', () => {
     await shown('Bring your own model');
     expect(await ask('hello')).toBe(first);
     expect(server.shards).toHaveLength(shards);
-    expect(witness.hosts.filter((host) => !/(^|\.)(mozilla\.(com|org|net)|firefox\.com|mozgcp\.net)$/.test(host))).toEqual([]);
+    expect(
+      witness.hosts.filter((host) => !/(^|\.)(mozilla\.(com|org|net)|firefox\.com|mozgcp\.net)$/.test(host)),
+    ).toEqual([]);
     expect(errors.filter((error) => !/NS_ERROR|NetworkError/.test(error))).toEqual([]);
   });
 });

@@ -6,7 +6,8 @@ import type { Witness } from './witness.ts';
 const NAMES = ['firefox-esr', 'firefox'];
 
 /** Path of a Firefox: PHI_FIREFOX, or the first on the PATH; null when there is none. */
-export const findFirefox = (): Promise<string | null> => (process.env.PHI_FIREFOX ? firstExecutable([process.env.PHI_FIREFOX]) : findOnPath(NAMES));
+export const findFirefox = (): Promise<string | null> =>
+  process.env.PHI_FIREFOX ? firstExecutable([process.env.PHI_FIREFOX]) : findOnPath(NAMES);
 
 /** Starts it with a fresh profile. What it sends to another host than this machine ends at the witness. */
 export function launchFirefox(executablePath: string, witness: Witness): Promise<Browser> {

@@ -24,7 +24,8 @@ export const readExpected = (path: string): Expected => parseExpected(readFileSy
 /** Says once which of `paths` are absent; their tests are skipped. */
 export function reportAbsent(paths: readonly string[]): void {
   const absent = paths.filter((path) => fixture(path) === null);
-  if (absent.length > 0) console.warn(`Skipped, because ../shared/fixtures is absent or lacks them: ${absent.join(', ')}`);
+  if (absent.length > 0)
+    console.warn(`Skipped, because ../shared/fixtures is absent or lacks them: ${absent.join(', ')}`);
 }
 
 /** A model and its reference. */
@@ -33,9 +34,15 @@ export interface Model {
   expected: string;
 }
 
-export const gguf = (kind: string, type: string): Model => ({ path: `phi/${kind}/gguf/${type}.gguf`, expected: `phi/${kind}/gguf/${type}.expected.json` });
+export const gguf = (kind: string, type: string): Model => ({
+  path: `phi/${kind}/gguf/${type}.gguf`,
+  expected: `phi/${kind}/gguf/${type}.expected.json`,
+});
 /** By its file: the folder is also that of the kind's other fixtures. */
-export const safetensors = (kind: string): Model => ({ path: `phi/${kind}/model.safetensors`, expected: `phi/${kind}/expected.json` });
+export const safetensors = (kind: string): Model => ({
+  path: `phi/${kind}/model.safetensors`,
+  expected: `phi/${kind}/expected.json`,
+});
 export const folder = (path: string): Model => ({ path: `phi/${path}`, expected: `phi/${path}/expected.json` });
 
 /** `npm run test:backends`: the whole matrix, where `npm test` takes few cases. */

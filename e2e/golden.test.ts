@@ -15,7 +15,10 @@ const FLOAT16_TOLERANCE = 0.1;
 const INT8_GAP = 1.5;
 
 const KINDS = ['phi3-mini-4k', 'phi3.5-mini', 'phi4-mini', 'phi4'];
-const gguf = (kind: string, type: string): [string, string] => [`phi/${kind}/gguf/${type}.gguf`, `phi/${kind}/gguf/${type}.expected.json`];
+const gguf = (kind: string, type: string): [string, string] => [
+  `phi/${kind}/gguf/${type}.gguf`,
+  `phi/${kind}/gguf/${type}.expected.json`,
+];
 const folder = (path: string): [string, string] => [`phi/${path}`, `phi/${path}/expected.json`];
 
 /** Model and reference. */
@@ -24,7 +27,12 @@ const MODELS: [string, string][] = [
   ...['f16', 'q5_k_m', 'iq4_nl'].map((type) => gguf('phi4-mini', type)),
   ...KINDS.map(folder),
   ...KINDS.map((kind) => folder(`${kind}/onnx-cpu-int4`)),
-  ...['phi3-mini-4k/openvino-int8', 'phi3.5-mini/openvino-int4-npu', 'phi4-mini/openvino-int4', 'phi4/openvino-int4-sym'].map(folder),
+  ...[
+    'phi3-mini-4k/openvino-int8',
+    'phi3.5-mini/openvino-int4-npu',
+    'phi4-mini/openvino-int4',
+    'phi4/openvino-int4-sym',
+  ].map(folder),
   ...['phi3.5-mini/mlx-4bit', 'phi3.5-mini/mlx-8bit', 'phi4-mini/mlx-4bit', 'phi4-mini/mlx-8bit'].map(folder),
 ];
 
@@ -35,8 +43,10 @@ const FLOAT16_MODELS: [string, string][] = [
 
 let host: EngineHost;
 /** A folder is found by its reference, because part of it may lie elsewhere. */
-const pathOf = (model: string, reference: string): string => (model.endsWith('.gguf') ? needFixture(model) : dirname(needFixture(reference)));
-const open = async (path: string, form: WeightForm): Promise<Engine> => host.open(await selectModel(path), { backend: 'wasm', form });
+const pathOf = (model: string, reference: string): string =>
+  model.endsWith('.gguf') ? needFixture(model) : dirname(needFixture(reference));
+const open = async (path: string, form: WeightForm): Promise<Engine> =>
+  host.open(await selectModel(path), { backend: 'wasm', form });
 
 beforeAll(async () => {
   reportAbsent([...MODELS, ...FLOAT16_MODELS].map(([, expected]) => expected));

@@ -21,7 +21,12 @@ type Wrapped = typeof globalThis & { gpuLog: GpuLog };
 function wrap(bindingBytes: number | null): void {
   const log: GpuLog = { reads: [], dispatches: 0, bindGroups: 0, devices: [] };
   (globalThis as Wrapped).gpuLog = log;
-  const around = (owner: object, name: string, before: (args: unknown[], self: unknown) => void, after?: (result: unknown) => void) => {
+  const around = (
+    owner: object,
+    name: string,
+    before: (args: unknown[], self: unknown) => void,
+    after?: (result: unknown) => void,
+  ) => {
     const original = Reflect.get(owner, name) as (...args: unknown[]) => unknown;
     Reflect.set(owner, name, function (this: unknown, ...args: unknown[]) {
       before(args, this);
@@ -37,7 +42,11 @@ function wrap(bindingBytes: number | null): void {
   around(GPUDevice.prototype, 'createBindGroup', () => log.bindGroups++);
   around(GPUBuffer.prototype, 'mapAsync', ([mode, , size], buffer) => {
     if (mode !== GPUMapMode.READ) return;
-    log.reads.push({ bytes: (size as number | undefined) ?? (buffer as GPUBuffer).size, dispatches: log.dispatches, bindGroups: log.bindGroups });
+    log.reads.push({
+      bytes: (size as number | undefined) ?? (buffer as GPUBuffer).size,
+      dispatches: log.dispatches,
+      bindGroups: log.bindGroups,
+    });
     log.dispatches = log.bindGroups = 0;
   });
   if (bindingBytes !== null) {
@@ -51,7 +60,8 @@ function wrap(bindingBytes: number | null): void {
 }
 
 /** Wraps the API in every evaluation worker that `page` starts from now on. */
-export const watchGpu = (page: Page, bindingBytes: number | null = null): Promise<void> => inject(page, EVALUATION, wrap, bindingBytes);
+export const watchGpu = (page: Page, bindingBytes: number | null = null): Promise<void> =>
+  inject(page, EVALUATION, wrap, bindingBytes);
 
 /** Every read since the last call. */
 export const takeReads = (page: Page): Promise<GpuRead[]> =>
@@ -61,4 +71,5 @@ export const takeReads = (page: Page): Promise<GpuRead[]> =>
   });
 
 /** As if the driver had failed. */
-export const destroyDevice = (page: Page): Promise<void> => evaluationWorker(page).evaluate(() => (globalThis as Wrapped).gpuLog.devices.at(-1)!.destroy());
+export const destroyDevice = (page: Page): Promise<void> =>
+  evaluationWorker(page).evaluate(() => (globalThis as Wrapped).gpuLog.devices.at(-1)!.destroy());

@@ -39,7 +39,9 @@ interface HeapSnapshot {
 function countArrays({ snapshot, nodes, strings }: HeapSnapshot): number {
   const { node_fields: fields } = snapshot.meta;
   const name = fields.indexOf('name');
-  const kinds = new Set(strings.flatMap((text, i) => (/^(?:Big)?(?:Int|Uint|Float)\d+(?:Clamped)?Array$/.test(text) ? [i] : [])));
+  const kinds = new Set(
+    strings.flatMap((text, i) => (/^(?:Big)?(?:Int|Uint|Float)\d+(?:Clamped)?Array$/.test(text) ? [i] : [])),
+  );
   let count = 0;
   for (let at = 0; at < nodes.length; at += fields.length) if (kinds.has(nodes[at + name]!)) count++;
   return count;
@@ -71,7 +73,10 @@ class WorkerTargets {
       for (const asked of this.#waiting.values()) if (asked.sessionId === sessionId) asked.settle(null);
     });
     cdp.on('Target.receivedMessageFromTarget', ({ sessionId, message }) => {
-      const { id, result, ...event } = JSON.parse(message) as { id?: number; result?: unknown } & Omit<WorkerEvent, 'sessionId'>;
+      const { id, result, ...event } = JSON.parse(message) as { id?: number; result?: unknown } & Omit<
+        WorkerEvent,
+        'sessionId'
+      >;
       if (id === undefined) this.#hear?.({ sessionId, ...event });
       else this.#waiting.get(id)?.settle(result ?? null);
     });
@@ -103,7 +108,9 @@ class WorkerTargets {
   async memoryOf(sessionId: string): Promise<{ heap: number; wasm: number }> {
     const [usage, memory] = await Promise.all([
       this.#ask(sessionId, 'Runtime.getHeapUsage') as Promise<HeapUsage | null>,
-      this.#ask(sessionId, 'Runtime.evaluate', { expression: WASM_BYTES }) as Promise<{ result?: { value?: number } } | null>,
+      this.#ask(sessionId, 'Runtime.evaluate', { expression: WASM_BYTES }) as Promise<{
+        result?: { value?: number };
+      } | null>,
     ]);
     return { heap: usage ? heapBytes(usage) : 0, wasm: memory?.result?.value ?? 0 };
   }

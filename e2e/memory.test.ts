@@ -45,7 +45,8 @@ const CASES: Case[] = [
 const named = CASES.map((one) => ({ ...one, name: [one.backend, one.device, one.form].filter(Boolean).join(', ') }));
 
 const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;
-const parts = ({ bytes, heap, wasm }: MemoryPeak) => `peak ${megabytes(bytes)} (heap ${megabytes(heap)}, WASM ${megabytes(wasm)})`;
+const parts = ({ bytes, heap, wasm }: MemoryPeak) =>
+  `peak ${megabytes(bytes)} (heap ${megabytes(heap)}, WASM ${megabytes(wasm)})`;
 
 it.for(named)('$name', async ({ name, backend, form, device, width, limit }) => {
   const host = await startEngineHost({ gpu: backend !== 'wasm' });
@@ -53,10 +54,17 @@ it.for(named)('$name', async ({ name, backend, form, device, width, limit }) => 
     const { page } = host.session;
     await watchMemory(page, EVALUATION);
     const memory = await sampleMemory(page);
-    const engine = await host.open(await selectModel(join(ROOT, 'public', 'models', STARTER_ID)), { backend, form, device, contextLength: SLOTS });
+    const engine = await host.open(await selectModel(join(ROOT, 'public', 'models', STARTER_ID)), {
+      backend,
+      form,
+      device,
+      contextLength: SLOTS,
+    });
     const peak = await memory.stop();
     const peaks = await processPeaks();
-    const processes = [...(peaks ?? [])].map(([kind, bytes]) => `${kind} ${megabytes(bytes)} (${(bytes / (WEIGHTS * width)).toFixed(2)} x the form)`);
+    const processes = [...(peaks ?? [])].map(
+      ([kind, bytes]) => `${kind} ${megabytes(bytes)} (${(bytes / (WEIGHTS * width)).toFixed(2)} x the form)`,
+    );
     console.log(`${name} of ${megabytes(WEIGHTS * width)}: ${parts(peak)}; peak resident ${processes.join(', ')}`);
     expect(engine.report).toMatchObject({ backend, form });
     expect(peak.samples, 'samples').toBeGreaterThan(3);
@@ -75,14 +83,19 @@ it.for(named.filter(({ device }) => device !== 'gpu'))(
   async ({ name, backend, form, limit }, { skip }) => {
     skip(!ALL, 'loads the starter twice on each backend: npm run test:backends');
     const server = await serveApp();
-    const session = await launchApp({ ...GREEDY, backend, form, contextLength: SLOTS, maxTokens: 1 }, { gpu: backend !== 'wasm' });
+    const session = await launchApp(
+      { ...GREEDY, backend, form, contextLength: SLOTS, maxTokens: 1 },
+      { gpu: backend !== 'wasm' },
+    );
     try {
       const { page } = session;
       await watchMemory(page, ENGINE);
       await page.goto(server.url);
       await page.getByRole('button', { name: /^Download .* and start$/ }).click();
       await ask(page, 'Hi.');
-      await expect.poll(async () => (await inspect(page)).forms, { timeout: KEPT_MS, message: 'the form is kept' }).toBe(1);
+      await expect
+        .poll(async () => (await inspect(page)).forms, { timeout: KEPT_MS, message: 'the form is kept' })
+        .toBe(1);
       await page.goto('about:blank');
       const memory = await sampleMemory(page);
       await page.goto(server.url);

@@ -4,7 +4,9 @@ import { delimiter, join } from 'node:path';
 
 /** The first of `names` on the PATH, folder by folder; null when there is none. */
 export function findOnPath(names: readonly string[]): Promise<string | null> {
-  return firstExecutable((process.env.PATH ?? '').split(delimiter).flatMap((folder) => names.map((name) => join(folder, name))));
+  return firstExecutable(
+    (process.env.PATH ?? '').split(delimiter).flatMap((folder) => names.map((name) => join(folder, name))),
+  );
 }
 
 /** The first of these files that can be run; null when none can. */

@@ -50,6 +50,10 @@ export async function outsideTimings(page: Page): Promise<OutsideTiming[]> {
     const arrivals = seen.slice(start + 1, starts[i + 1]);
     const [first, last] = [arrivals[0]!, arrivals.at(-1)!];
     const decodeMs = last.at - first.at;
-    return { ttftMs: first.at - seen[start]!.at, decodeMs, decodeTokensPerSecond: (1000 * (last.tokens! - first.tokens!)) / decodeMs };
+    return {
+      ttftMs: first.at - seen[start]!.at,
+      decodeMs,
+      decodeTokensPerSecond: (1000 * (last.tokens! - first.tokens!)) / decodeMs,
+    };
   });
 }

@@ -16,7 +16,11 @@ export async function processTree(isRoot: (process: Process) => boolean): Promis
     const command = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => null);
     if (stat === null || command === null) continue;
     // Behind the name in brackets, which may hold anything: state, parent.
-    all.set(Number(name), { pid: Number(name), command, parent: Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) });
+    all.set(Number(name), {
+      pid: Number(name),
+      command,
+      parent: Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]),
+    });
   }
   const isOurs = (pid: number): boolean => {
     const found = all.get(pid);

@@ -81,7 +81,10 @@ describe('the installed app', () => {
     expect((await ask(page, 'hello')).text).toBe(before);
     await page.getByRole('link', { name: 'hello' }).first().hover();
     await page.getByRole('button', { name: 'Actions for “hello”' }).first().click();
-    const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('menuitem', { name: 'Export as Markdown' }).click()]);
+    const [file] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('menuitem', { name: 'Export as Markdown' }).click(),
+    ]);
     expect(await readFile(await file.path(), 'utf8')).toMatch(/^# hello\n\n## You\n\nhello\n\n## Tiny Phi\n/);
     await openCompare(page, server.url, 'prompts=8&tokens=2');
     await chooseBackends(page, 'WASM single');
@@ -139,7 +142,9 @@ describe('the installed app', () => {
     // Whichever tab came first has the model now; closing the other brings it here.
     await other.close();
     const kept = await readAnswer(page, page.getByRole('article', { name: 'Reply' }).last());
-    expect(kept.contextTokens - kept.promptTokens, 'the reply came to its own end').toBeGreaterThanOrEqual(STORY_TOKENS - 1);
+    expect(kept.contextTokens - kept.promptTokens, 'the reply came to its own end').toBeGreaterThanOrEqual(
+      STORY_TOKENS - 1,
+    );
     server.shards.length = 0;
     await newChat(page);
     await (await send(page, 'hello')).locator('.answer').waitFor();
@@ -152,12 +157,18 @@ describe('the installed app', () => {
 describe('a bare static host, under a path', () => {
   it('has threads after one reload, and strict policies', async () => {
     const loads: string[] = [];
-    server = await serveApp({ base: '/phi/', securityHeaders: false, mounts: { [`/phi/models/${STARTER_ID}`]: tiny.mounts[`/models/${STARTER_ID}`]! } });
+    server = await serveApp({
+      base: '/phi/',
+      securityHeaders: false,
+      mounts: { [`/phi/models/${STARTER_ID}`]: tiny.mounts[`/models/${STARTER_ID}`]! },
+    });
     session = await launchApp();
     page = session.page;
     page.on('domcontentloaded', () => loads.push(page.url()));
     await page.goto(server.url);
-    await expect.poll(() => page.evaluate(() => crossOriginIsolated).catch(() => false), { timeout: PATIENCE_MS }).toBe(true);
+    await expect
+      .poll(() => page.evaluate(() => crossOriginIsolated).catch(() => false), { timeout: PATIENCE_MS })
+      .toBe(true);
     expect(await downloadAndAsk()).not.toBe('');
     expect(loads).toHaveLength(2);
     await page.goto(`${server.url}#/diagnostics`);
@@ -193,7 +204,9 @@ describe('a bare static host, under a path', () => {
     server = await serveApp({ securityHeaders: false, mounts: tiny.mounts });
     session = await launchApp();
     page = session.page;
-    await session.context.addInitScript(() => Object.defineProperty(Navigator.prototype, 'serviceWorker', { value: undefined }));
+    await session.context.addInitScript(() =>
+      Object.defineProperty(Navigator.prototype, 'serviceWorker', { value: undefined }),
+    );
     await page.goto(server.url);
     expect(await downloadAndAsk()).not.toBe('');
     await page.goto(`${server.url}#/settings`);
@@ -286,7 +299,10 @@ describe('models deleted behind the page’s back', () => {
 });
 
 const browser = await fullChromium();
-if (browser === null) console.warn('Skipped: installability, because the headless shell has no answer to it and no full Chromium is on the PATH.');
+if (browser === null)
+  console.warn(
+    'Skipped: installability, because the headless shell has no answer to it and no full Chromium is on the PATH.',
+  );
 
 describe.skipIf(browser === null)('in a full Chromium', () => {
   it('can be installed', async () => {
@@ -297,7 +313,11 @@ describe.skipIf(browser === null)('in a full Chromium', () => {
     const { errors, data } = await client.send('Page.getAppManifest');
     expect(errors).toEqual([]);
     expect(JSON.parse(data ?? '')).toMatchObject({ name: 'Phi in a tab' });
-    await expect.poll(async () => (await client.send('Page.getInstallabilityErrors')).installabilityErrors, { timeout: PATIENCE_MS }).toEqual([]);
+    await expect
+      .poll(async () => (await client.send('Page.getInstallabilityErrors')).installabilityErrors, {
+        timeout: PATIENCE_MS,
+      })
+      .toEqual([]);
   });
 });
 
@@ -318,8 +338,10 @@ async function makeVersion2(): Promise<string> {
 }
 
 /** The document as it is: a reload loses the mark. */
-const markVersion = (of: Page): Promise<void> => of.evaluate(() => void (document.documentElement.dataset['version'] ??= '1'));
-const versionOf = (of: Page): Promise<string | null> => of.evaluate(() => document.documentElement.dataset['version'] ?? null).catch(() => null);
+const markVersion = (of: Page): Promise<void> =>
+  of.evaluate(() => void (document.documentElement.dataset['version'] ??= '1'));
+const versionOf = (of: Page): Promise<string | null> =>
+  of.evaluate(() => document.documentElement.dataset['version'] ?? null).catch(() => null);
 
 async function deleteDatabases(names: string[]): Promise<void> {
   for (const name of names) {

@@ -33,11 +33,18 @@ export async function startRecordedServer(): Promise<RecordedServer> {
     if (request.method === 'OPTIONS') return void response.writeHead(204).end();
     const body = JSON.parse(await readBody(request)) as RecordedServer['asked'][0];
     state.asked.push(body);
-    if (body.model !== 'recorded') return void response.writeHead(404).end(JSON.stringify({ error: { message: `model "${body.model}" not found` } }));
+    if (body.model !== 'recorded')
+      return void response
+        .writeHead(404)
+        .end(JSON.stringify({ error: { message: `model "${body.model}" not found` } }));
     const started = performance.now();
     response.writeHead(200, { 'Content-Type': 'text/event-stream' });
-    const send = (data: unknown) => response.write(`data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`);
-    const choice = (delta: object, finish_reason: string | null = null) => ({ choices: [{ index: 0, delta, finish_reason }], usage: null });
+    const send = (data: unknown) =>
+      response.write(`data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`);
+    const choice = (delta: object, finish_reason: string | null = null) => ({
+      choices: [{ index: 0, delta, finish_reason }],
+      usage: null,
+    });
     send(choice({ role: 'assistant', content: '' }));
     await wait(FIRST_MS);
     const times: number[] = [];
@@ -50,7 +57,10 @@ export async function startRecordedServer(): Promise<RecordedServer> {
     send({ choices: [], usage: { prompt_tokens: PROMPT_TOKENS, completion_tokens: body.max_tokens } });
     send('[DONE]');
     response.end();
-    state.own.push({ ttftMs: times[0]! - started, decodeTokensPerSecond: (1000 * (times.length - 1)) / (times.at(-1)! - times[0]!) });
+    state.own.push({
+      ttftMs: times[0]! - started,
+      decodeTokensPerSecond: (1000 * (times.length - 1)) / (times.at(-1)! - times[0]!),
+    });
   };
   const server = createServer((request, response) => {
     answer(request, response).catch(() => response.destroy()); // the page went away in the middle

@@ -1,7 +1,18 @@
 /** A backend or a worker is lost in the middle of a reply: the reply still arrives, and the page says what happened. */
 import type { Page, Worker as PageWorker } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { ask, GREEDY, launchApp, newChat, PATIENCE_MS, readAnswer, send, serveApp, serveTinyApp, type AppServer } from './app.ts';
+import {
+  ask,
+  GREEDY,
+  launchApp,
+  newChat,
+  PATIENCE_MS,
+  readAnswer,
+  send,
+  serveApp,
+  serveTinyApp,
+  type AppServer,
+} from './app.ts';
 import type { Session } from './browser.ts';
 import { ALL, fixture } from './fixtures.ts';
 import { ENGINE, inject, keepDevices, type WithDevices } from './inject.ts';
@@ -27,7 +38,8 @@ async function firstVisit(page: Page): Promise<void> {
   await page.getByRole('button', { name: /^Download .* and start$/ }).click();
 }
 
-const engineWorker = (page: Page): PageWorker => page.workers().find((worker) => worker.url().includes('engine.worker'))!;
+const engineWorker = (page: Page): PageWorker =>
+  page.workers().find((worker) => worker.url().includes('engine.worker'))!;
 
 /** Begins a long reply and resolves once its first words are there. */
 async function begin(page: Page) {
@@ -82,7 +94,9 @@ describe.skipIf(absent)('a reply goes on', () => {
     await page.evaluate(() => (window as unknown as WithEngines).engines.at(-1)!.terminate());
     const answer = await readAnswer(page, reply);
     expect(answer.text.replace(/ The engine’s worker ended.*/, '')).toBe(undisturbed.text);
-    expect(await reply.innerText()).toMatch(/worker ended: it was ended from outside\..* The reply goes on with WASM, int8\./);
+    expect(await reply.innerText()).toMatch(
+      /worker ended: it was ended from outside\..* The reply goes on with WASM, int8\./,
+    );
     expect(await passedOver(page)).toMatch(/WASM, int8\s+The engine's worker ended/);
   });
 
@@ -112,7 +126,10 @@ function breakBuffers(): void {
 }
 
 it.skipIf(absent)('WebGPU that cannot be created leaves WASM as it was', async () => {
-  session = await launchApp({ ...GREEDY, backend: 'webgpu', maxTokens: 4 }, { gpu: true, args: ['--disable-features=WebMachineLearningNeuralNetwork'] });
+  session = await launchApp(
+    { ...GREEDY, backend: 'webgpu', maxTokens: 4 },
+    { gpu: true, args: ['--disable-features=WebMachineLearningNeuralNetwork'] },
+  );
   const { page } = session;
   await inject(page, ENGINE, breakBuffers, undefined);
   await firstVisit(page);
@@ -126,7 +143,9 @@ it.skipIf(absent)('WebGPU that cannot be created leaves WASM as it was', async (
 
 /** Runs in the engine's worker: whatever WebNN device is wished for, the GPU is asked. Chromium runs LiteRT for `npu` and `cpu` in the page's own process. */
 function askForGpu(): void {
-  const { prototype } = (globalThis as unknown as { ML: { prototype: { createContext(options: object): Promise<unknown> } } }).ML;
+  const { prototype } = (
+    globalThis as unknown as { ML: { prototype: { createContext(options: object): Promise<unknown> } } }
+  ).ML;
   const original = Reflect.get(prototype, 'createContext');
   prototype.createContext = function (options) {
     return original.call(this, { ...options, deviceType: 'gpu' });
@@ -140,7 +159,8 @@ function hideDevices(): void {
 }
 
 const gpuProcess = async (): Promise<number | undefined> =>
-  (await processTree(({ pid }) => pid === process.pid)).find(({ command }) => command.includes('--type=gpu-process'))?.pid;
+  (await processTree(({ pid }) => pid === process.pid)).find(({ command }) => command.includes('--type=gpu-process'))
+    ?.pid;
 
 describe('the crash of LiteRT', () => {
   it('under int4 blocks ends the GPU process in the middle of a conversation: the reply arrives on the next form, and the report says why', async ({

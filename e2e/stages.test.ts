@@ -41,7 +41,9 @@ describe('stages', () => {
     expect(engine.report).toMatchObject({ graphs: stages, form: 'float32' });
     expect(engine.report.bytesHeld).toBeLessThan(whole.report.bytesHeld); // the embedding is in none of them
     const logits = await logitsOf(engine, prompts);
-    logits.forEach((values, i) => expect(largest(values, expected[i]!), `${prompts[i]!.length} tokens`).toBeLessThan(1e-4));
+    logits.forEach((values, i) =>
+      expect(largest(values, expected[i]!), `${prompts[i]!.length} tokens`).toBeLessThan(1e-4),
+    );
     expect((await engine.call('greedy', prompts[2]!, 16)).ids).toEqual(reply.ids);
   });
 
@@ -64,11 +66,15 @@ describe('stages', () => {
   it('that die while they load are told', async () => {
     const born = host.session.page.waitForEvent('worker', (worker) => worker.url().includes('wasm-stage.worker'));
     const opening = open('phi/phi4-mini/gguf/q8_0.gguf', 'int8', 2);
-    const told = expect(opening).rejects.toMatchObject({ code: 'worker-died', message: expect.stringContaining('The worker of layers') as string });
+    const told = expect(opening).rejects.toMatchObject({
+      code: 'worker-died',
+      message: expect.stringContaining('The worker of layers') as string,
+    });
     const stage = await born;
     await stage
       .evaluate(async () => {
-        while (!(await navigator.locks.query()).held!.some(({ name }) => name === self.name)) await new Promise((resolve) => setTimeout(resolve, 1));
+        while (!(await navigator.locks.query()).held!.some(({ name }) => name === self.name))
+          await new Promise((resolve) => setTimeout(resolve, 1));
         self.close();
       })
       .catch(() => undefined); // its answer is lost with it

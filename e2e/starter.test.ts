@@ -28,7 +28,10 @@ describe.skipIf(absent)('the starter in int8', () => {
 
   beforeAll(async () => {
     host = await startEngineHost({ gpu: false });
-    engine = await host.open(await selectModel(join(ROOT, 'public', 'models', STARTER_ID)), { backend: 'wasm', form: 'int8' });
+    engine = await host.open(await selectModel(join(ROOT, 'public', 'models', STARTER_ID)), {
+      backend: 'wasm',
+      form: 'int8',
+    });
     expect(engine.report.form).toBe('int8');
   });
   afterAll(() => host.close());
@@ -56,7 +59,9 @@ describe.skipIf(absent)('the starter in int8', () => {
         total[name].equal += share.equal;
       }
     }
-    console.log(`gap ${CLEAR_GAP}: ${total.clear.equal}/${total.clear.steps}, gap ${FAIR_GAP}: ${total.fair.equal}/${total.fair.steps}`);
+    console.log(
+      `gap ${CLEAR_GAP}: ${total.clear.equal}/${total.clear.steps}, gap ${FAIR_GAP}: ${total.fair.equal}/${total.fair.steps}`,
+    );
     expect(total.clear.steps).toBeGreaterThan(100);
     expect(total.clear.equal).toBe(total.clear.steps);
     expect(total.fair.equal / total.fair.steps).toBeGreaterThanOrEqual(FAIR_SHARE);
@@ -66,7 +71,13 @@ describe.skipIf(absent)('the starter in int8', () => {
     for (const { name, input_ids: prompt, greedy } of readExpected(REFERENCE).cases) {
       const { ids } = await engine.call('greedy', prompt, greedy!.length);
       const { argmax, gaps } = await engine.call('argmaxAll', [...prompt, ...ids.slice(0, -1)]);
-      const verdict = compareArgmax(`${name}, without the cache`, argmax.slice(prompt.length - 1), ids, gaps.slice(prompt.length - 1), ROUNDING_GAP / 2);
+      const verdict = compareArgmax(
+        `${name}, without the cache`,
+        argmax.slice(prompt.length - 1),
+        ids,
+        gaps.slice(prompt.length - 1),
+        ROUNDING_GAP / 2,
+      );
       console.log(`${name}: ${verdict.equal} of ${verdict.compared} steps equal`);
       expect(verdict.problem).toBeNull();
     }

@@ -1,7 +1,17 @@
 /** The store under bad luck, with a tiny model in the starter's place. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Page } from 'playwright-core';
-import { ask, expectClean, launchApp, newChat, makeTinyStarter, PATIENCE_MS, serveApp, type AppServer, type TinyStarter } from './app.ts';
+import {
+  ask,
+  expectClean,
+  launchApp,
+  newChat,
+  makeTinyStarter,
+  PATIENCE_MS,
+  serveApp,
+  type AppServer,
+  type TinyStarter,
+} from './app.ts';
 import type { Session } from './browser.ts';
 import { corruptShard, storedShards } from './store-access.ts';
 
@@ -80,10 +90,15 @@ describe('the store', () => {
       await navigator.serviceWorker.ready;
       return (await navigator.storage.estimate()).usage ?? 0;
     });
-    await client.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: taken + Math.floor(tiny.manifest.bytes / 2) });
+    await client.send('Storage.overrideQuotaForOrigin', {
+      origin,
+      quotaSize: taken + Math.floor(tiny.manifest.bytes / 2),
+    });
     await download();
     const alert = page.getByRole('alert');
-    await expect.poll(() => alert.innerText(), { timeout: PATIENCE_MS }).toMatch(/storage is full[^]*\d(\.\d+)? [KM]i?B/);
+    await expect
+      .poll(() => alert.innerText(), { timeout: PATIENCE_MS })
+      .toMatch(/storage is full[^]*\d(\.\d+)? [KM]i?B/);
     const stored = await storedShards(page);
     expect(stored.length).toBeGreaterThan(0);
     expect(stored.length).toBeLessThan(shardCount());

@@ -35,7 +35,8 @@ async function visit({ corrupt }: Query): Promise<{ stored: string[]; damaged: s
 }
 
 /** File names of the shards that are stored, in the order of their keys. */
-export const storedShards = async (page: Page): Promise<string[]> => (await page.evaluate(visit, { corrupt: null })).stored;
+export const storedShards = async (page: Page): Promise<string[]> =>
+  (await page.evaluate(visit, { corrupt: null })).stored;
 
 /** Flips one bit in the middle of a stored shard; resolves with its file name. */
 export async function corruptShard(page: Page, index: number): Promise<string> {

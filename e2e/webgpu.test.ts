@@ -52,7 +52,13 @@ describe('a form that holds the file exactly equals the reference', () => {
     const { model, form } = one;
     skip(fixture(model.expected) === null, `${model.expected} is absent`);
     const engine = await open(model, form);
-    expect(engine.report).toMatchObject({ backend: 'webgpu', form, device: 'WebGPU on SwiftShader (software)', nodesOnWasm: 0, graphs: 1 });
+    expect(engine.report).toMatchObject({
+      backend: 'webgpu',
+      form,
+      device: 'WebGPU on SwiftShader (software)',
+      nodesOnWasm: 0,
+      graphs: 1,
+    });
     await expectExact(engine, one);
   });
 });
@@ -64,33 +70,43 @@ describe('what crosses and what is dispatched', () => {
   // A minimum takes two dispatches more for each of a layer's four matrices, and where gate and up have one, norm, split and activation are not fused.
   it.for([
     { name: 'int4, symmetric', model: gguf('phi4', 'q4_0'), perLayer: 8, prompts: [5] },
-    { name: 'int4 with a minimum, and the LongRoPE switch', model: gguf('phi3.5-mini', 'q4_1'), perLayer: 20, prompts: [60] },
-  ])('$name: right, at most $perLayer dispatches a layer and 10, ids alone cross, nothing is bound anew', async ({ model, perLayer, prompts }, { skip }) => {
-    skip(fixture(model.expected) === null, `${model.expected} is absent`);
-    const { page } = host.session;
-    await watchGpu(page);
-    const engine = await open(model, 'int4');
-    await expectExact(engine, { model, form: 'int4', prompts });
-    const reads = async (work: () => Promise<unknown>) => {
-      await takeReads(page);
-      await work();
-      return takeReads(page);
-    };
-    // Prefill reads the scores of a row and one id.
-    const greedy = await reads(() => engine.call('sample', prompt, tokens, SAMPLING.greedy));
-    const decode = greedy.slice(-(tokens - 1));
-    for (const { bytes } of decode) expect(bytes).toBe(4);
-    // The first run is captured; the others replay it, and bind only for the choice of the token.
-    for (const { dispatches, bindGroups } of decode.slice(1)) {
-      expect(dispatches).toBeLessThanOrEqual(perLayer * LAYERS + 10);
-      expect(bindGroups).toBe(1);
-    }
-    const sampled = await reads(() => engine.call('sample', prompt, tokens, SAMPLING.nucleus));
-    for (const { bytes } of sampled) expect(bytes).toBeLessThanOrEqual(CANDIDATE_BYTES);
-    await ejectAll(page);
-  });
+    {
+      name: 'int4 with a minimum, and the LongRoPE switch',
+      model: gguf('phi3.5-mini', 'q4_1'),
+      perLayer: 20,
+      prompts: [60],
+    },
+  ])(
+    '$name: right, at most $perLayer dispatches a layer and 10, ids alone cross, nothing is bound anew',
+    async ({ model, perLayer, prompts }, { skip }) => {
+      skip(fixture(model.expected) === null, `${model.expected} is absent`);
+      const { page } = host.session;
+      await watchGpu(page);
+      const engine = await open(model, 'int4');
+      await expectExact(engine, { model, form: 'int4', prompts });
+      const reads = async (work: () => Promise<unknown>) => {
+        await takeReads(page);
+        await work();
+        return takeReads(page);
+      };
+      // Prefill reads the scores of a row and one id.
+      const greedy = await reads(() => engine.call('sample', prompt, tokens, SAMPLING.greedy));
+      const decode = greedy.slice(-(tokens - 1));
+      for (const { bytes } of decode) expect(bytes).toBe(4);
+      // The first run is captured; the others replay it, and bind only for the choice of the token.
+      for (const { dispatches, bindGroups } of decode.slice(1)) {
+        expect(dispatches).toBeLessThanOrEqual(perLayer * LAYERS + 10);
+        expect(bindGroups).toBe(1);
+      }
+      const sampled = await reads(() => engine.call('sample', prompt, tokens, SAMPLING.nucleus));
+      for (const { bytes } of sampled) expect(bytes).toBeLessThanOrEqual(CANDIDATE_BYTES);
+      await ejectAll(page);
+    },
+  );
 
-  it('cuts a head and an embedding that one binding does not hold, and says that the device was lost', async ({ skip }) => {
+  it('cuts a head and an embedding that one binding does not hold, and says that the device was lost', async ({
+    skip,
+  }) => {
     const model = gguf('phi4-mini', 'q4_1');
     skip(fixture(model.expected) === null, `${model.expected} is absent`);
     const { page } = host.session;

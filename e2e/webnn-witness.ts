@@ -40,12 +40,21 @@ function wrap(): void {
       return result;
     });
   };
-  const bytesOf = (tensor: MLTensor) => tensor.shape.reduce((product, dim) => product * dim, 1) * (tensor.dataType.endsWith('8') ? 1 : 4);
+  const bytesOf = (tensor: MLTensor) =>
+    tensor.shape.reduce((product, dim) => product * dim, 1) * (tensor.dataType.endsWith('8') ? 1 : 4);
   around(scope.ML.prototype, 'createContext', ([options]) => log.wishes.push(options));
-  around(scope.MLContext.prototype, 'writeTensor', ([, data]) => (log.writtenBytes += (data as ArrayBufferView).byteLength));
+  around(
+    scope.MLContext.prototype,
+    'writeTensor',
+    ([, data]) => (log.writtenBytes += (data as ArrayBufferView).byteLength),
+  );
   around(scope.MLContext.prototype, 'dispatch', () => log.dispatches++);
   around(scope.MLContext.prototype, 'readTensor', ([tensor]) => {
-    log.reads.push({ readBytes: bytesOf(tensor as MLTensor), writtenBytes: log.writtenBytes, dispatches: log.dispatches });
+    log.reads.push({
+      readBytes: bytesOf(tensor as MLTensor),
+      writtenBytes: log.writtenBytes,
+      dispatches: log.dispatches,
+    });
     log.writtenBytes = log.dispatches = 0;
   });
   around(scope.MLGraphBuilder.prototype, 'build', (_, built) => {
@@ -60,7 +69,8 @@ function wrap(): void {
 export const watchWebnn = (page: Page): Promise<void> => inject(page, EVALUATION, wrap, null);
 
 /** What happened since the last call. */
-export const takeWebnnReads = (page: Page): Promise<WebnnRead[]> => evaluationWorker(page).evaluate(() => (globalThis as Wrapped).webnnLog.reads.splice(0));
+export const takeWebnnReads = (page: Page): Promise<WebnnRead[]> =>
+  evaluationWorker(page).evaluate(() => (globalThis as Wrapped).webnnLog.reads.splice(0));
 
 /** What was asked for and what graphs were built. */
 export const webnnFacts = (page: Page): Promise<Pick<WebnnLog, 'wishes' | 'graphs' | 'devices'>> =>

@@ -7,7 +7,17 @@ import { startEngineHost, type Engine, type EngineHost } from '../scripts/evalua
 import { selectModel } from '../scripts/evaluate/model-files.ts';
 import { STARTER_ID } from '../src/models/starter.ts';
 import type { WeightForm } from '../workers/protocol.ts';
-import { ALL, fixture, gguf, matrix, needFixture, readExpected, reportAbsent, safetensors, type Model } from './fixtures.ts';
+import {
+  ALL,
+  fixture,
+  gguf,
+  matrix,
+  needFixture,
+  readExpected,
+  reportAbsent,
+  safetensors,
+  type Model,
+} from './fixtures.ts';
 import { exactCases, expectExact } from './exact.ts';
 import { SAMPLING } from './sampling.ts';
 import { takeWebnnReads, watchWebnn, webnnFacts } from './webnn-witness.ts';
@@ -76,7 +86,12 @@ describe('the starter', () => {
 
   it('runs as one graph on the CPU, and says so although the NPU was asked', async ({ skip }) => {
     skip(absent, `${STARTER} is absent`);
-    expect(engine.report).toMatchObject({ device: 'WebNN on CPU', nodesOnWasm: 0, graphs: 1, asked: { device: 'npu' } });
+    expect(engine.report).toMatchObject({
+      device: 'WebNN on CPU',
+      nodesOnWasm: 0,
+      graphs: 1,
+      asked: { device: 'npu' },
+    });
     const { wishes, devices } = await webnnFacts(host.session.page);
     expect(wishes).toEqual([{ deviceType: 'npu' }]);
     expect([...new Set(devices)]).toEqual(['cpu']);
@@ -101,8 +116,13 @@ describe('the starter', () => {
     skip(absent, `${STARTER} is absent`);
     const tokens = 8;
     // After the second, likely tokens lie so close together in the vocabulary that their blocks hold more than there are places for candidates.
-    const prompts = [readExpected(STARTER).cases[0]!.input_ids, Array.from({ length: 100 }, (_, i) => 100 + ((i * 37) % 20_000))];
-    for (const [prompt, sampling] of prompts.flatMap((prompt) => Object.values(SAMPLING).map((sampling) => [prompt, sampling] as const))) {
+    const prompts = [
+      readExpected(STARTER).cases[0]!.input_ids,
+      Array.from({ length: 100 }, (_, i) => 100 + ((i * 37) % 20_000)),
+    ];
+    for (const [prompt, sampling] of prompts.flatMap((prompt) =>
+      Object.values(SAMPLING).map((sampling) => [prompt, sampling] as const),
+    )) {
       await takeWebnnReads(host.session.page);
       expect(await engine.call('sample', prompt, tokens, sampling)).toHaveLength(tokens);
       const reads = await takeWebnnReads(host.session.page);

@@ -8,7 +8,16 @@ export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 export const DIST = join(ROOT, 'dist');
 
 /** What `dist/` is made of; a change to a test or a script rebuilds nothing. */
-const SOURCES = ['index.html', 'evaluate.html', 'src', 'workers', 'public', 'vite.config.ts', 'svelte.config.js', 'package-lock.json'];
+const SOURCES = [
+  'index.html',
+  'evaluate.html',
+  'src',
+  'workers',
+  'public',
+  'vite.config.ts',
+  'svelte.config.js',
+  'package-lock.json',
+];
 /** Carries the time at which the build began, so that an edit during the build counts as newer. */
 const STAMP = 'index.html';
 

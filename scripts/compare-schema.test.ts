@@ -5,5 +5,7 @@ import { ROOT } from './build.ts';
 import { compareJsonSchema } from './compare-schema.ts';
 
 it('docs/compare.schema.json is what imports are checked against (tsx scripts/make-compare-schema.ts)', async () => {
-  expect(JSON.parse(await readFile(join(ROOT, 'docs/compare.schema.json'), 'utf8'))).toEqual(JSON.parse(JSON.stringify(compareJsonSchema())));
+  expect(JSON.parse(await readFile(join(ROOT, 'docs/compare.schema.json'), 'utf8'))).toEqual(
+    JSON.parse(JSON.stringify(compareJsonSchema())),
+  );
 });

@@ -59,7 +59,8 @@ function readOptions(args: string[]) {
     if (id === undefined) throw new Error(`--backends ${name}: it must be one of ${IDS.join(', ')}.`);
     return id;
   });
-  if ((values.server === undefined) !== (values['server-model'] === undefined)) throw new Error('--server and --server-model belong together.');
+  if ((values.server === undefined) !== (values['server-model'] === undefined))
+    throw new Error('--server and --server-model belong together.');
   const minutes = Number(values.timeout);
   if (!(minutes > 0)) throw new Error(`--timeout ${values.timeout}: minutes above 0 are needed.`);
   return { ...values, backends, minutes };
@@ -81,7 +82,8 @@ async function storeModel(page: Page, url: string, model: string | undefined): P
     const loaded = page.getByText('Loaded', { exact: true });
     for (const next of [found, loaded]) {
       await failed.or(next).first().waitFor();
-      if (await failed.first().isVisible()) throw new Error(`${basename(model)}: ${(await failed.first().innerText()).replace(/\s+/g, ' ')}`);
+      if (await failed.first().isVisible())
+        throw new Error(`${basename(model)}: ${(await failed.first().innerText()).replace(/\s+/g, ' ')}`);
       if (next === found) await found.click();
     }
     await page.evaluate(() => (location.hash = '#/compare'));
@@ -113,7 +115,11 @@ async function run(page: Page): Promise<CompareResult> {
     page
       .getByRole('progressbar')
       .first()
-      .evaluate((bar) => `${bar.getAttribute('aria-label')}: ${Math.round(100 * (bar as HTMLProgressElement).value)} %`, undefined, { timeout: 1_000 })
+      .evaluate(
+        (bar) => `${bar.getAttribute('aria-label')}: ${Math.round(100 * (bar as HTMLProgressElement).value)} %`,
+        undefined,
+        { timeout: 1_000 },
+      )
       .then(console.error, () => undefined); // between two screens there is no bar
   }, 15_000);
   try {
@@ -122,20 +128,31 @@ async function run(page: Page): Promise<CompareResult> {
     clearInterval(progress);
   }
   if (!(await again.isVisible())) throw new Error((await failed.innerText()).replace(/\s+/g, ' '));
-  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'JSON', exact: true }).click()]);
+  const [file] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'JSON', exact: true }).click(),
+  ]);
   return parseResult(await readFile(await file.path(), 'utf8'));
 }
 
 async function compare(options: Options): Promise<void> {
   await ensureBuilt();
   const server = await serve({ root: DIST });
-  const session = await launch({ gpu: true, realGpu: options.browser !== undefined, executable: options.browser, args: options['browser-arg'] });
+  const session = await launch({
+    gpu: true,
+    realGpu: options.browser !== undefined,
+    executable: options.browser,
+    args: options['browser-arg'],
+  });
   try {
     const { page } = session;
     page.setDefaultTimeout(options.minutes * MINUTE_MS);
-    await page.addInitScript(() => localStorage.setItem('phi-settings', JSON.stringify({ language: 'en', backend: 'wasm' })));
+    await page.addInitScript(() =>
+      localStorage.setItem('phi-settings', JSON.stringify({ language: 'en', backend: 'wasm' })),
+    );
     const asked = new URLSearchParams();
-    for (const name of ['prompts', 'tokens', 'rounds', 'loads'] as const) if (options[name] !== undefined) asked.set(name, options[name]);
+    for (const name of ['prompts', 'tokens', 'rounds', 'loads'] as const)
+      if (options[name] !== undefined) asked.set(name, options[name]);
     await storeModel(page, `${server.url}${asked.size > 0 ? `?${asked}` : ''}#/compare`, options.model);
     await setUp(page, options);
     const result = await run(page);

@@ -28,8 +28,16 @@ async function within<T>(seconds: number, work: Promise<T>): Promise<T> {
   }
 }
 
-async function judgeAll(references: readonly string[], { prompts, seconds, ...options }: AllOptions): Promise<ModelReport[]> {
-  const browser = { gpu: options.backend !== 'wasm', realGpu: options.browser !== undefined, executable: options.browser, args: options.browserArgs };
+async function judgeAll(
+  references: readonly string[],
+  { prompts, seconds, ...options }: AllOptions,
+): Promise<ModelReport[]> {
+  const browser = {
+    gpu: options.backend !== 'wasm',
+    realGpu: options.browser !== undefined,
+    executable: options.browser,
+    args: options.browserArgs,
+  };
   const reports: ModelReport[] = [];
   // The browser ends with the process that asks for it, and must not be started again then.
   let stopped = false;
@@ -76,7 +84,10 @@ async function main(): Promise<number> {
   const count = (verdict: ModelReport['verdict']) => models.filter((one) => one.verdict === verdict).length;
   console.log(`${count('ok')} of ${models.length} agree, ${count('wrong')} wrong, ${count('failed')} could not run.`);
   if (options.json !== undefined)
-    await writeFile(options.json, `${JSON.stringify({ backend: options.backend, tolerance: options.tolerance, models }, null, 2)}\n`);
+    await writeFile(
+      options.json,
+      `${JSON.stringify({ backend: options.backend, tolerance: options.tolerance, models }, null, 2)}\n`,
+    );
   return count('ok') === models.length ? 0 : 1;
 }
 

@@ -20,7 +20,10 @@ async function readExpected(path: string): Promise<Expected> {
   } catch (error) {
     throw new Error(`${path}: ${messageOf(error)}`, { cause: error });
   }
-  if (!hasChecks(expected)) throw new Error(`${path} holds nothing to check: no case with last_logits, argmax_all or greedy, and no teacher_forced text.`);
+  if (!hasChecks(expected))
+    throw new Error(
+      `${path} holds nothing to check: no case with last_logits, argmax_all or greedy, and no teacher_forced text.`,
+    );
   return expected;
 }
 
@@ -30,7 +33,12 @@ async function evaluate(options: Options, report: EvaluateReport): Promise<void>
   const text = options.text === undefined ? null : await readFile(options.text, 'utf8');
   const files = await selectModel(options.model);
   const { backend, form, device, contextLength, threads, stages } = options;
-  const browser = { gpu: backend !== 'wasm', realGpu: options.browser !== undefined, executable: options.browser, args: options.browserArgs };
+  const browser = {
+    gpu: backend !== 'wasm',
+    realGpu: options.browser !== undefined,
+    executable: options.browser,
+    args: options.browserArgs,
+  };
   const host = await startEngineHost(browser);
   try {
     const engine = await host.open(files, { backend, form, device, contextLength, threads, stages });

@@ -33,7 +33,8 @@ function parseOptions(): Options | null {
     },
   });
   if (values.help) return null;
-  if (values.only !== undefined && !NAMES.includes(values.only)) throw new Error(`--only takes one of ${NAMES.join(', ')}, not "${values.only}".`);
+  if (values.only !== undefined && !NAMES.includes(values.only))
+    throw new Error(`--only takes one of ${NAMES.join(', ')}, not "${values.only}".`);
   const { count, imports, seed, only } = values;
   return { count: whole(count, 'count', 1), imports: whole(imports, 'imports', 1), seed: whole(seed, 'seed', 1), only };
 }
@@ -43,10 +44,19 @@ const IMPORTS: { name: string; json: () => string; parse: (value: unknown) => un
   {
     name: 'conversations',
     json() {
-      const message = (id: string, parent: string | null, role: 'user' | 'assistant') => ({ id, parent, role, content: 'What is a river?', createdAt: 1 });
+      const message = (id: string, parent: string | null, role: 'user' | 'assistant') => ({
+        id,
+        parent,
+        role,
+        content: 'What is a river?',
+        createdAt: 1,
+      });
       let conversation: Conversation = { ...newConversation('You are brief.', 1), id: 'c' };
       conversation = addMessage(conversation, message('a', null, 'user'));
-      conversation = addMessage(conversation, { ...message('b', 'a', 'assistant'), reply: { state: 'done', seed: 7, model: 'tiny', reason: 'end' } });
+      conversation = addMessage(conversation, {
+        ...message('b', 'a', 'assistant'),
+        reply: { state: 'done', seed: 7, model: 'tiny', reason: 'end' },
+      });
       return JSON.stringify(conversation);
     },
     parse: parseConversation,
@@ -55,7 +65,11 @@ const IMPORTS: { name: string; json: () => string; parse: (value: unknown) => un
 ];
 
 /** Damaged as text. Those that are no JSON any more never reach the schema, and are not counted. */
-function fuzzImports({ name, json, parse }: (typeof IMPORTS)[number], count: number, seed: number): { refused: number; parsed: number } {
+function fuzzImports(
+  { name, json, parse }: (typeof IMPORTS)[number],
+  count: number,
+  seed: number,
+): { refused: number; parsed: number } {
   const content = new TextEncoder().encode(json());
   const found = { refused: 0, parsed: 0 };
   for (let i = 0; found.parsed < count; i++) {
@@ -84,14 +98,19 @@ const NAMES = [...FUZZ_TARGETS, ...IMPORTS].map(({ name }) => name);
 const USAGE = `npm run fuzz -- [--count FILES] [--imports FILES] [--seed N] [--only "${NAMES.join('" | "')}"]`;
 
 async function run({ count, imports, seed, only }: Options): Promise<void> {
-  if (!haveFixtures) console.log('skipped all parsers but GGUF: the reference fixtures are absent (../shared/fixtures beside the repository)');
+  if (!haveFixtures)
+    console.log(
+      'skipped all parsers but GGUF: the reference fixtures are absent (../shared/fixtures beside the repository)',
+    );
   const wanted = (target: { name: string }) => only === undefined || only === target.name;
   for (const target of FUZZ_TARGETS.filter(wanted)) {
     if (!haveFixtures && target.name !== 'gguf') continue;
     const start = performance.now();
     const { files, refused, slowestMs } = await fuzz(target, count, seed);
     const seconds = ((performance.now() - start) / 1000).toFixed(0);
-    console.log(`${target.name}: ${files} files, ${refused} refused, the slowest ${slowestMs.toFixed(0)} ms, ${seconds} s in all`);
+    console.log(
+      `${target.name}: ${files} files, ${refused} refused, the slowest ${slowestMs.toFixed(0)} ms, ${seconds} s in all`,
+    );
   }
   for (const target of IMPORTS.filter(wanted)) {
     const { parsed, refused } = fuzzImports(target, imports, seed);

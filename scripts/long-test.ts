@@ -4,7 +4,9 @@ import { ROOT } from './build.ts';
 
 const args = process.argv.slice(2);
 const files = args.filter((arg) => !arg.includes('='));
-const long = Object.fromEntries(args.filter((arg) => arg.includes('=')).map((assignment) => assignment.split('=', 2) as [string, string]));
+const long = Object.fromEntries(
+  args.filter((arg) => arg.includes('=')).map((assignment) => assignment.split('=', 2) as [string, string]),
+);
 const { status } = spawnSync('npx', ['vitest', 'run', '--config', 'vitest.e2e.config.ts', ...files], {
   cwd: ROOT,
   stdio: 'inherit',

@@ -51,8 +51,14 @@ type FactVariant = v.InferOutput<typeof VariantSchema>;
 /** What the readers of workers/checkpoint open, besides the weights. The rest of a repository is not downloaded. */
 const TEXT_FILES: Record<Source['format'], { needed: string[]; welcome: string[] }> = {
   gguf: { needed: [], welcome: [] },
-  'onnx-genai': { needed: ['genai_config.json', 'tokenizer.json'], welcome: ['config.json', 'tokenizer_config.json', 'chat_template.jinja'] },
-  'onnx-web': { needed: ['config.json', 'tokenizer.json'], welcome: ['tokenizer_config.json', 'generation_config.json', 'chat_template.jinja'] },
+  'onnx-genai': {
+    needed: ['genai_config.json', 'tokenizer.json'],
+    welcome: ['config.json', 'tokenizer_config.json', 'chat_template.jinja'],
+  },
+  'onnx-web': {
+    needed: ['config.json', 'tokenizer.json'],
+    welcome: ['tokenizer_config.json', 'generation_config.json', 'chat_template.jinja'],
+  },
   safetensors: {
     needed: ['config.json', 'tokenizer.json'],
     welcome: ['tokenizer_config.json', 'generation_config.json', 'chat_template.jinja', 'model.safetensors.index.json'],
@@ -80,11 +86,15 @@ function filesOf(fact: FactVariant, source: Source, only?: string) {
   const text = (name: string) => listed.get(folder + name) ?? blank(folder + name);
   // A folder that was listed in full has no files but those.
   const whole = fact.files_sum_bytes !== 'unknown';
-  const weights = [...fact.files, ...(ASSUMED_FILES[fact.id] ?? [])].filter(({ path }) => (only ? path === only : WEIGHTS.test(path)));
+  const weights = [...fact.files, ...(ASSUMED_FILES[fact.id] ?? [])].filter(({ path }) =>
+    only ? path === only : WEIGHTS.test(path),
+  );
   return [
     ...weights.map((file) => entry(file, false, !source.inexact)),
     ...needed.map((name) => entry(text(name))),
-    ...welcome.filter((name) => !whole || listed.has(folder + name)).map((name) => entry(text(name), !listed.has(folder + name))),
+    ...welcome
+      .filter((name) => !whole || listed.has(folder + name))
+      .map((name) => entry(text(name), !listed.has(folder + name))),
   ];
 }
 
@@ -157,5 +167,10 @@ const catalogue = MODELS.map((model) => {
 });
 
 const target = join(ROOT, 'src/models/catalogue/catalogue.json');
-await writeFile(target, await format(JSON.stringify(catalogue), { parser: 'json', printWidth: 160, singleQuote: true }));
-console.log(`${target}: ${catalogue.length} models, ${catalogue.reduce((sum, { variants }) => sum + variants.length, 0)} variants`);
+await writeFile(
+  target,
+  await format(JSON.stringify(catalogue), { parser: 'json', printWidth: 160, singleQuote: true }),
+);
+console.log(
+  `${target}: ${catalogue.length} models, ${catalogue.reduce((sum, { variants }) => sum + variants.length, 0)} variants`,
+);

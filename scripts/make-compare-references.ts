@@ -21,7 +21,9 @@ const TINY_STEPS = 60;
 const round = (gap: number): number => Math.round(gap * 1000) / 1000;
 
 async function fingerprintOf(paths: string[]): Promise<string> {
-  const files = await Promise.all(paths.map(async (path) => blobSource(basename(path), new Blob([await readFile(path)]))));
+  const files = await Promise.all(
+    paths.map(async (path) => blobSource(basename(path), new Blob([await readFile(path)]))),
+  );
   return fingerprint(new Map(files.map((file) => [file.name, file])));
 }
 
@@ -53,10 +55,18 @@ try {
       const { argmax, gaps } = await engine.call('argmaxAll', ids);
       sequences.push({ ids, from: 0, argmax, gaps: gaps.map(round) });
     }
-    references.push({ name: `WASM, float32 (${engine.report.name}, random weights)`, fingerprint: await fingerprintOf([path]), sequences });
+    references.push({
+      name: `WASM, float32 (${engine.report.name}, random weights)`,
+      fingerprint: await fingerprintOf([path]),
+      sequences,
+    });
   }
 } finally {
   await host.close();
 }
 await writeFile(join(ROOT, 'src/compare/references.json'), `${JSON.stringify(references)}\n`);
-console.log(references.map(({ name, sequences }) => `${name}: ${sequences.reduce((sum, { argmax }) => sum + argmax.length, 0)} steps`).join('\n'));
+console.log(
+  references
+    .map(({ name, sequences }) => `${name}: ${sequences.reduce((sum, { argmax }) => sum + argmax.length, 0)} steps`)
+    .join('\n'),
+);

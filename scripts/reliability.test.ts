@@ -11,13 +11,18 @@ describe('docs/reliability.md', () => {
     expect(rows.length).toBeGreaterThan(20);
   });
 
-  it.for(rows.map((row) => [row.split('|')[1]!.trim(), row.split('|').at(-2)!] as const))('%s: the tests that prove it exist', async ([, proof]) => {
-    const proofs = [...proof.matchAll(/`([^`]+\.test\.ts)`: ([^;|]+)/g)].map(([, file, title]) => [file!, title!.trim()] as const);
-    expect(proofs.length).toBeGreaterThan(0);
-    for (const [file, title] of proofs) {
-      const source = await readFile(join(ROOT, file), 'utf8');
-      // Titles may be filled in by the test: their fixed parts count.
-      expect(source.includes(title), `${file} has no test "${title}"`).toBe(true);
-    }
-  });
+  it.for(rows.map((row) => [row.split('|')[1]!.trim(), row.split('|').at(-2)!] as const))(
+    '%s: the tests that prove it exist',
+    async ([, proof]) => {
+      const proofs = [...proof.matchAll(/`([^`]+\.test\.ts)`: ([^;|]+)/g)].map(
+        ([, file, title]) => [file!, title!.trim()] as const,
+      );
+      expect(proofs.length).toBeGreaterThan(0);
+      for (const [file, title] of proofs) {
+        const source = await readFile(join(ROOT, file), 'utf8');
+        // Titles may be filled in by the test: their fixed parts count.
+        expect(source.includes(title), `${file} has no test "${title}"`).toBe(true);
+      }
+    },
+  );
 });

@@ -14,7 +14,9 @@ const { values } = parseArgs({
 });
 const port = Number(values.port);
 if (values.help || !Number.isInteger(port) || port < 0 || port > 65535) {
-  console.log('npm start -- [--port N] [--host ADDRESS]\nServes the app on this machine; another port is taken when N is in use.');
+  console.log(
+    'npm start -- [--port N] [--host ADDRESS]\nServes the app on this machine; another port is taken when N is in use.',
+  );
   process.exit(values.help ? 0 : 2);
 }
 
@@ -22,4 +24,5 @@ await ensureBuilt();
 const server = await serve({ root: DIST, port, host: values.host });
 if (port !== 0 && server.port !== port) console.log(`Port ${port} is in use.`);
 console.log(`Phi is at ${server.url}  (Ctrl+C stops it)`);
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void server.close().then(() => process.exit(0)));
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => void server.close().then(() => process.exit(0)));

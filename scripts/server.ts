@@ -32,7 +32,8 @@ export interface RunningServer {
 /** File behind a URL path, or null when no folder serves it. */
 function locate(path: string, options: ServeOptions): { root: string; path: string } | null {
   for (const [prefix, target] of Object.entries(options.mounts ?? {})) {
-    if (path === prefix) return { root: normalize(join(target, '..')), path: `/${encodeURIComponent(target.split(/[\\/]/).pop()!)}` };
+    if (path === prefix)
+      return { root: normalize(join(target, '..')), path: `/${encodeURIComponent(target.split(/[\\/]/).pop()!)}` };
     if (path.startsWith(`${prefix}/`)) return { root: target, path: path.slice(prefix.length) };
   }
   const base = options.base ?? '/';
@@ -47,13 +48,21 @@ function answer(request: IncomingMessage, response: ServerResponse, options: Ser
   }
   const path = (request.url ?? '/').replace(/[?#].*$/s, '');
   const file = locate(path, options);
-  if (options.securityHeaders !== false) for (const [name, value] of Object.entries(securityHeaders(path))) response.setHeader(name, value);
+  if (options.securityHeaders !== false)
+    for (const [name, value] of Object.entries(securityHeaders(path))) response.setHeader(name, value);
   if (!file) {
     response.writeHead(404).end('Not found');
     return;
   }
   // Names under assets/ carry a hash of their content. Shards go to IndexedDB, a second copy in the HTTP cache helps nobody.
-  response.setHeader('Cache-Control', /\/assets\//.test(path) ? 'public, max-age=31536000, immutable' : /\/models?\//.test(path) ? 'no-store' : 'no-cache');
+  response.setHeader(
+    'Cache-Control',
+    /\/assets\//.test(path)
+      ? 'public, max-age=31536000, immutable'
+      : /\/models?\//.test(path)
+        ? 'no-store'
+        : 'no-cache',
+  );
   send(request, file.path, { root: file.root, dotfiles: 'ignore', cacheControl: false, etag: false })
     // `send` makes weak ETags, which If-Range must not accept; size and time of change are as good as any static server's.
     .on('headers', (reply: ServerResponse, _path: string, stats: { size: number; mtimeMs: number }) => {

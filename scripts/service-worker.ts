@@ -12,7 +12,15 @@ const PAGE = 'index.html';
 /** ONNX Runtime's glue and WebAssembly: 17 MB, kept after first use. */
 const RUNTIME = /(^|\/)ort-wasm[^/]*\.(mjs|wasm)$/;
 /** Not part of the app as a person uses it, or not to be kept twice. */
-const LEFT_OUT = [/^\./, /^models\//, /^screenshots\//, /(^|\/)evaluate[.-]/, /^sbom/, /\.map$/, new RegExp(`^${SERVICE_WORKER}$`)];
+const LEFT_OUT = [
+  /^\./,
+  /^models\//,
+  /^screenshots\//,
+  /(^|\/)evaluate[.-]/,
+  /^sbom/,
+  /\.map$/,
+  new RegExp(`^${SERVICE_WORKER}$`),
+];
 
 async function appFile(folder: string, path: string): Promise<AppFile> {
   const hash = createHash('sha384').update(await readFile(join(folder, path)));
@@ -23,11 +31,19 @@ async function appFile(folder: string, path: string): Promise<AppFile> {
 /** What the service worker keeps of the app built in `folder`; the version is a hash of all of it. */
 export async function listFiles(folder: string): Promise<AppFiles> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
-  const ours = paths.map((path) => path.replaceAll(sep, '/')).filter((path) => !LEFT_OUT.some((pattern) => pattern.test(path)));
+  const paths = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
+  const ours = paths
+    .map((path) => path.replaceAll(sep, '/'))
+    .filter((path) => !LEFT_OUT.some((pattern) => pattern.test(path)));
   const files = await Promise.all(ours.sort().map((path) => appFile(folder, path)));
   const version = createHash('sha256').update(JSON.stringify(files)).digest('hex').slice(0, 16);
-  return { version, shell: files.filter(({ path }) => !RUNTIME.test(path)), runtime: files.filter(({ path }) => RUNTIME.test(path)) };
+  return {
+    version,
+    shell: files.filter(({ path }) => !RUNTIME.test(path)),
+    runtime: files.filter(({ path }) => RUNTIME.test(path)),
+  };
 }
 
 /** Writes the service worker of the app in `folder`; `code` is what `bundle` gave. */
@@ -63,7 +79,13 @@ export function serviceWorker(root: string): Plugin {
     configResolved(config) {
       outDir = resolve(config.root, config.build.outDir);
     },
-    transformIndexHtml: () => [{ tag: 'meta', attrs: { 'http-equiv': 'Content-Security-Policy', content: metaPolicy() }, injectTo: 'head-prepend' }],
+    transformIndexHtml: () => [
+      {
+        tag: 'meta',
+        attrs: { 'http-equiv': 'Content-Security-Policy', content: metaPolicy() },
+        injectTo: 'head-prepend',
+      },
+    ],
     writeBundle: {
       order: 'post',
       sequential: true,

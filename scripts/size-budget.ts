@@ -31,5 +31,7 @@ for (const file of files) {
   total += bytes;
   console.log(`${(bytes / 1024).toFixed(1).padStart(8)} KB  ${file}`);
 }
-console.log(`${(total / 1024).toFixed(1).padStart(8)} KB  before the first paint, compressed; the budget is ${FIRST_PAINT_BYTES / 1024} KB`);
+console.log(
+  `${(total / 1024).toFixed(1).padStart(8)} KB  before the first paint, compressed; the budget is ${FIRST_PAINT_BYTES / 1024} KB`,
+);
 if (total > FIRST_PAINT_BYTES) process.exitCode = 1;

@@ -18,7 +18,12 @@ async function splitFile(path: string, count: number, folder: string): Promise<v
   const located = locateTensors([header]);
   for (const { name, dims, type: id } of header.tensors) {
     const { source, offset, type, rows, cols } = located.get(name)!;
-    tensors.push({ name, dims, type: id, data: await source.read(offset, ((rows * cols) / type.elements) * type.bytes) });
+    tensors.push({
+      name,
+      dims,
+      type: id,
+      data: await source.read(offset, ((rows * cols) / type.elements) * type.bytes),
+    });
   }
   mkdirSync(folder, { recursive: true });
   const five = (value: number) => String(value).padStart(5, '0');
@@ -30,5 +35,6 @@ async function splitFile(path: string, count: number, folder: string): Promise<v
 }
 
 const [path, count, folder] = process.argv.slice(2);
-if (!path || !folder || !(Number(count) >= 2)) throw new Error('usage: tsx scripts/split-gguf.ts IN.gguf PARTS OUT_FOLDER');
+if (!path || !folder || !(Number(count) >= 2))
+  throw new Error('usage: tsx scripts/split-gguf.ts IN.gguf PARTS OUT_FOLDER');
 await splitFile(path, Number(count), folder);

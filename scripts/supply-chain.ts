@@ -20,15 +20,28 @@ interface LockedPackage {
 
 /** Packages that the app depends on, from the lockfile; types leave nothing in the build. Sorted by name. */
 export async function shippedLicences(root: string): Promise<Licence[]> {
-  const lock = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8')) as { packages: Record<string, LockedPackage> };
-  const shipped = Object.entries(lock.packages).filter(([path, { dev, devOptional }]) => path !== '' && !dev && !devOptional && !path.includes('/@types/'));
-  const licences = await Promise.all(shipped.map(([path, { version, license }]) => packageLicence(join(root, path), nameOf(path), version, license)));
-  return [...licences, ...(await modelManifests(root)).map(modelLicence)].sort((a, b) => a.name.localeCompare(b.name, 'en'));
+  const lock = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, LockedPackage>;
+  };
+  const shipped = Object.entries(lock.packages).filter(
+    ([path, { dev, devOptional }]) => path !== '' && !dev && !devOptional && !path.includes('/@types/'),
+  );
+  const licences = await Promise.all(
+    shipped.map(([path, { version, license }]) => packageLicence(join(root, path), nameOf(path), version, license)),
+  );
+  return [...licences, ...(await modelManifests(root)).map(modelLicence)].sort((a, b) =>
+    a.name.localeCompare(b.name, 'en'),
+  );
 }
 
 const nameOf = (path: string): string => path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
 
-async function packageLicence(folder: string, name: string, version: string, licence: string | undefined): Promise<Licence> {
+async function packageLicence(
+  folder: string,
+  name: string,
+  version: string,
+  licence: string | undefined,
+): Promise<Licence> {
   const files = (await readdir(folder)).filter((file) => LICENCE_FILE.test(file)).sort();
   const texts = await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')));
   if (!licence && texts.length === 0) throw new Error(`${name} ${version} names no licence: it must not be shipped.`);
@@ -38,7 +51,9 @@ async function packageLicence(folder: string, name: string, version: string, lic
 async function modelManifests(root: string): Promise<ModelManifest[]> {
   const models = join(root, 'public/models');
   const names = await readdir(models);
-  return Promise.all(names.map(async (name) => JSON.parse(await readFile(join(models, name, 'manifest.json'), 'utf8')) as ModelManifest));
+  return Promise.all(
+    names.map(async (name) => JSON.parse(await readFile(join(models, name, 'manifest.json'), 'utf8')) as ModelManifest),
+  );
 }
 
 function modelLicence({ name, licence, source }: ModelManifest): Licence {
@@ -53,10 +68,16 @@ interface Bill {
 
 /** The bill of materials: npm's own list of what is installed for the app, and the models beside it with their hashes. */
 export async function billOfMaterials(root: string): Promise<Bill> {
-  const npm = promisify(execFile)('npm', ['sbom', '--sbom-format=cyclonedx'], { cwd: root, shell: process.platform === 'win32', maxBuffer: 64 * 1024 * 1024 });
+  const npm = promisify(execFile)('npm', ['sbom', '--sbom-format=cyclonedx'], {
+    cwd: root,
+    shell: process.platform === 'win32',
+    maxBuffer: 64 * 1024 * 1024,
+  });
   const bill = JSON.parse((await npm).stdout) as Bill;
   // npm 11 leaves out too much with --omit=dev: what a tool needs as well is gone.
-  const components = bill.components.filter(({ properties }) => !properties?.some(({ name }) => name === 'cdx:npm:package:development'));
+  const components = bill.components.filter(
+    ({ properties }) => !properties?.some(({ name }) => name === 'cdx:npm:package:development'),
+  );
   const refs = new Set([bill.metadata.component['bom-ref'], ...components.map((one) => one['bom-ref'])]);
   const models = (await modelManifests(root)).flatMap(({ id, name, files, licence }) =>
     files.map(({ path, sha256 }) => ({
@@ -87,7 +108,10 @@ export function supplyChain(root: string): Plugin {
     },
     configureServer({ middlewares }) {
       middlewares.use(`/${LICENCES}`, (_request, response, next) => {
-        shippedLicences(root).then((licences) => response.setHeader('Content-Type', 'application/json').end(JSON.stringify(licences)), next);
+        shippedLicences(root).then(
+          (licences) => response.setHeader('Content-Type', 'application/json').end(JSON.stringify(licences)),
+          next,
+        );
       });
     },
   };

@@ -20,13 +20,20 @@ interface Step {
 const scratch = await mkdtemp(join(tmpdir(), 'phi-test-'));
 const vitest = (name: string, ...config: string[]): Pick<Step, 'command' | 'report'> => {
   const report = join(scratch, `${name}.json`);
-  return { report, command: ['vitest', 'run', ...config, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`] };
+  return {
+    report,
+    command: ['vitest', 'run', ...config, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
+  };
 };
 
 const STEPS: Step[] = [
   { stage: 'static', name: 'format', command: ['prettier', '--check', '--log-level', 'warn', '.'] },
   { stage: 'static', name: 'lint', command: ['eslint', '--max-warnings', '0', '.'] },
-  { stage: 'static', name: 'types of the page', command: ['svelte-check', '--tsconfig', './src/tsconfig.json', '--fail-on-warnings', '--output', 'human'] },
+  {
+    stage: 'static',
+    name: 'types of the page',
+    command: ['svelte-check', '--tsconfig', './src/tsconfig.json', '--fail-on-warnings', '--output', 'human'],
+  },
   { stage: 'static', name: 'types of the workers', command: ['tsc', '-p', 'workers'] },
   { stage: 'static', name: 'types of tools and tests', command: ['tsc', '-p', 'tsconfig.node.json'] },
   { stage: 'unit', name: 'unit tests', ...vitest('unit') },
@@ -55,7 +62,8 @@ function run(command: string[]): Promise<number> {
 
 async function runStep(step: Step): Promise<Counts> {
   const status = await run(step.command);
-  if (step.report === undefined) return status === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
+  if (step.report === undefined)
+    return status === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
   return countVitest(await readFile(step.report, 'utf8').catch(() => null), status);
 }
 
@@ -75,7 +83,9 @@ for (const step of STEPS) {
   total.failed += counts.failed;
   total.skipped += counts.skipped;
   if (counts.failed > 0) brokenStage ??= step.stage;
-  console.log(`--- ${step.name}: ${counts.failed > 0 ? 'FAILED' : 'passed'} in ${((performance.now() - start) / 1000).toFixed(1)} s`);
+  console.log(
+    `--- ${step.name}: ${counts.failed > 0 ? 'FAILED' : 'passed'} in ${((performance.now() - start) / 1000).toFixed(1)} s`,
+  );
 }
 await rm(scratch, { recursive: true, force: true });
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);

@@ -104,7 +104,8 @@ describe('Engine', () => {
     await engine.load(LOAD);
     for await (const event of engine.generate(REQUEST)) if (event.type === 'text') break;
     const reasons = [];
-    for await (const event of engine.generate({ ...REQUEST, maxTokens: 2 })) if (event.type === 'end') reasons.push(event.reason);
+    for await (const event of engine.generate({ ...REQUEST, maxTokens: 2 }))
+      if (event.type === 'end') reasons.push(event.reason);
     expect(reasons).toEqual(['max-tokens']);
   });
 
@@ -122,27 +123,32 @@ describe('Engine', () => {
   it.each([
     ['a dead worker', { die: true }, 'WASM, int8'],
     ['a lost device', { lose: true }, 'WASM, int8'],
-  ] as [string, FakeScript, string][])('goes on with a reply behind %s, token by token, and says so', async (_what, script, candidate) => {
-    const whole = engineWith({});
-    await whole.engine.load(LOAD);
-    const { text: expected } = await reply(whole.engine);
+  ] as [string, FakeScript, string][])(
+    'goes on with a reply behind %s, token by token, and says so',
+    async (_what, script, candidate) => {
+      const whole = engineWith({});
+      await whole.engine.load(LOAD);
+      const { text: expected } = await reply(whole.engine);
 
-    const { engine, spawned } = engineWith(script);
-    await engine.load(LOAD);
-    const steps: Recovery[] = [];
-    const deaths: string[] = [];
-    engine.onRecovery((step) => steps.push(step));
-    engine.onDeath((error) => deaths.push(error.code));
-    const { text, notices } = await reply(engine);
-    expect(text).toBe(expected);
-    expect(notices).toMatchObject([{ movedTo: candidate }]);
-    expect(deaths).toEqual([]);
-    expect(steps[0]).toEqual({ kind: 'loading', progress: null });
-    const last = steps.at(-1)!;
-    expect(last).toMatchObject({ kind: 'ready', report: { candidate } });
-    expect(last.kind === 'ready' && last.report.rejected.map(({ why }) => why).join()).toMatch(/worker ended|device was lost/);
-    expect(spawned()).toBe(2);
-  });
+      const { engine, spawned } = engineWith(script);
+      await engine.load(LOAD);
+      const steps: Recovery[] = [];
+      const deaths: string[] = [];
+      engine.onRecovery((step) => steps.push(step));
+      engine.onDeath((error) => deaths.push(error.code));
+      const { text, notices } = await reply(engine);
+      expect(text).toBe(expected);
+      expect(notices).toMatchObject([{ movedTo: candidate }]);
+      expect(deaths).toEqual([]);
+      expect(steps[0]).toEqual({ kind: 'loading', progress: null });
+      const last = steps.at(-1)!;
+      expect(last).toMatchObject({ kind: 'ready', report: { candidate } });
+      expect(last.kind === 'ready' && last.report.rejected.map(({ why }) => why).join()).toMatch(
+        /worker ended|device was lost/,
+      );
+      expect(spawned()).toBe(2);
+    },
+  );
 
   it('loads with the next candidate when one fails, in a fresh worker', async () => {
     const { engine, spawned } = engineWith({ 'fail-first': true });

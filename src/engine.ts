@@ -47,7 +47,10 @@ export interface JobOptions {
 export type GenerateUpdate = Exclude<GenerateEvent, { type: 'error' }>;
 
 /** How the engine comes back from a lost backend or worker in the middle of a reply. */
-export type Recovery = { kind: 'loading'; progress: Progress | null } | { kind: 'ready'; report: EngineReport } | { kind: 'failed'; error: PhiError };
+export type Recovery =
+  | { kind: 'loading'; progress: Progress | null }
+  | { kind: 'ready'; report: EngineReport }
+  | { kind: 'failed'; error: PhiError };
 
 interface Loaded {
   request: LoadRequest;
@@ -218,7 +221,12 @@ export class Engine {
   }
 
   /** Loads the model again with what is left, in a fresh worker. */
-  async #recover(loaded: Loaded, error: PhiError, losses: number, signal: AbortSignal | undefined): Promise<EngineReport> {
+  async #recover(
+    loaded: Loaded,
+    error: PhiError,
+    losses: number,
+    signal: AbortSignal | undefined,
+  ): Promise<EngineReport> {
     const { candidate } = loaded.report;
     // A worker that ends says nothing about its backend, unless it happens again.
     const again = isFirstDeath(error, losses);
@@ -339,25 +347,33 @@ export class Engine {
     // While WASM computes it cannot answer: a slow device gets the time that its own self-test says it needs.
     const runs = Math.max(PATIENCE_MS, PATIENCE_RUNS * (this.#loaded?.report.runMs ?? 0));
     const patience = life.loads > 0 && life.heard ? LOAD_PATIENCE_MS : runs;
-    if (life.missedBeats * HEARTBEAT_MS > patience) this.#bury(life, `it has not answered for ${Math.round(patience / 1000)} s`);
+    if (life.missedBeats * HEARTBEAT_MS > patience)
+      this.#bury(life, `it has not answered for ${Math.round(patience / 1000)} s`);
     if (life.loads + life.replies === 0) return;
     life.stalledBeats++;
     const stalled = life.loads > 0 ? STALLED_LOAD_MS : runs;
-    if (life.stalledBeats * HEARTBEAT_MS > stalled) this.#bury(life, `the device has not come back with a result for ${Math.round(stalled / 1000)} s`);
+    if (life.stalledBeats * HEARTBEAT_MS > stalled)
+      this.#bury(life, `the device has not come back with a result for ${Math.round(stalled / 1000)} s`);
   }
 
   /** `tell`: false where the engine itself goes on in a fresh worker. */
   #bury(
     life: Life,
     why: string,
-    { code = 'worker-died', tell = life.replies === 0 || this.#loaded === null }: { code?: 'worker-died' | 'cancelled'; tell?: boolean } = {},
+    {
+      code = 'worker-died',
+      tell = life.replies === 0 || this.#loaded === null,
+    }: { code?: 'worker-died' | 'cancelled'; tell?: boolean } = {},
   ): void {
     if (this.#life !== life) return;
     this.#life = null;
     clearInterval(life.heartbeat);
     life.thread.terminate();
     life.api[releaseProxy]();
-    const error = new PhiError(code, `The engine's worker ended: ${why}. The conversation is kept; load the model again to go on.`);
+    const error = new PhiError(
+      code,
+      `The engine's worker ended: ${why}. The conversation is kept; load the model again to go on.`,
+    );
     for (const reject of life.pending) reject(error);
     life.pending.clear();
     if (tell) for (const listener of this.#mourners) listener(error);
@@ -373,7 +389,10 @@ export class Engine {
     });
   }
 
-  async #job<T>(signal: AbortSignal | undefined, start: (api: Remote<EngineApi>, job: JobId) => Promise<T>): Promise<T> {
+  async #job<T>(
+    signal: AbortSignal | undefined,
+    start: (api: Remote<EngineApi>, job: JobId) => Promise<T>,
+  ): Promise<T> {
     if (signal?.aborted) throw new PhiError('cancelled', 'Cancelled before it began.');
     const job = `job-${++this.#jobs}`;
     const life = this.#living();

@@ -19,7 +19,10 @@ installErrorTransfer();
 const worker = new Worker(scriptUrl(evaluateUrl), { type: 'module', name: 'evaluate' });
 const api: Remote<EvaluateApi> = wrap<EvaluateApi>(worker);
 const death = new Promise<never>((_resolve, reject) => {
-  worker.onerror = (event) => reject(new PhiError('worker-died', `The engine's worker stopped: ${event.message || 'its script could not be loaded'}`));
+  worker.onerror = (event) =>
+    reject(
+      new PhiError('worker-died', `The engine's worker stopped: ${event.message || 'its script could not be loaded'}`),
+    );
 });
 death.catch(() => undefined); // heard by every call below
 

@@ -9,13 +9,16 @@ interface TrustedTypes {
 
 const sameOrigin: Policy = {
   createScriptURL(url) {
-    if (new URL(url, document.baseURI).origin !== location.origin) throw new TypeError(`${url} is no script of this app.`);
+    if (new URL(url, document.baseURI).origin !== location.origin)
+      throw new TypeError(`${url} is no script of this app.`);
     return url;
   },
 };
 
 /** The only policy of this app that lets a string become the address of a script; its name is in workers/headers.ts. */
-const policy = (globalThis as { trustedTypes?: TrustedTypes }).trustedTypes?.createPolicy('phi-script-url', sameOrigin) ?? sameOrigin;
+const policy =
+  (globalThis as { trustedTypes?: TrustedTypes }).trustedTypes?.createPolicy('phi-script-url', sameOrigin) ??
+  sameOrigin;
 
 /** An address for `new Worker` or `serviceWorker.register`. Throws a TypeError for another origin's. */
 export function scriptUrl(url: string): string {

@@ -18,7 +18,8 @@ let installed = false;
 export function installErrorTransfer(): void {
   if (installed) return;
   const original = transferHandlers.get('throw');
-  if (!original) throw new PhiError('internal', 'comlink has no handler for thrown values; errors would lose their codes.');
+  if (!original)
+    throw new PhiError('internal', 'comlink has no handler for thrown values; errors would lose their codes.');
   const handler: TransferHandler<Thrown, ErrorShape> = {
     canHandle: (value): value is Thrown => original.canHandle(value),
     serialize: ({ value }) => [PhiError.from(value).toShape(), []],

@@ -57,7 +57,12 @@ class Measurer implements CompareApi {
     };
   }
 
-  async open(model: string, target: Target, contextLength: number, onPrepare: (done: number, total: number) => void): Promise<OpenedRow> {
+  async open(
+    model: string,
+    target: Target,
+    contextLength: number,
+    onPrepare: (done: number, total: number) => void,
+  ): Promise<OpenedRow> {
     const started = performance.now();
     const stored = await this.#find(model);
     const checkpoint = await openCheckpoint(await this.#store.openStored(model));
@@ -114,11 +119,19 @@ class Measurer implements CompareApi {
 }
 
 /** The engine's own loop, with an empty cache and without an end token, as text. */
-async function* arrivals({ checkpoint, decoder, encode, talk }: Loaded, prompt: Prompt, tokens: number): AsyncGenerator<Arrival> {
+async function* arrivals(
+  { checkpoint, decoder, encode, talk }: Loaded,
+  prompt: Prompt,
+  tokens: number,
+): AsyncGenerator<Arrival> {
   const text = new ReplyText(talk.tokenizer);
   const sequence = new Sequence(decoder, checkpoint.config);
   let recomputed = false;
-  for await (const event of generateTokens(sequence, encode(prompt.content), { sampling: GREEDY, maxTokens: tokens, eos: [] })) {
+  for await (const event of generateTokens(sequence, encode(prompt.content), {
+    sampling: GREEDY,
+    maxTokens: tokens,
+    eos: [],
+  })) {
     if (event.type === 'rope-switch') {
       recomputed = true;
       continue;

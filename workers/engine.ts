@@ -65,8 +65,16 @@ export class Engine implements EngineApi {
       const [found, ...more] = await identify(sourcesOf(files));
       if (found?.error) throw PhiError.fromShape(found.error);
       // Of several the person chooses; see `inspect`.
-      if (!found || more.length > 0) throw new PhiError('bad-request', `There are ${more.length + 1} models among these files. Choose the files of one.`);
-      return this.#store.importFiles(files, { signal, onProgress, ...(found.what === null ? {} : { what: found.what }) });
+      if (!found || more.length > 0)
+        throw new PhiError(
+          'bad-request',
+          `There are ${more.length + 1} models among these files. Choose the files of one.`,
+        );
+      return this.#store.importFiles(files, {
+        signal,
+        onProgress,
+        ...(found.what === null ? {} : { what: found.what }),
+      });
     });
   }
 
@@ -79,7 +87,9 @@ export class Engine implements EngineApi {
       const found = await identify(files, 0);
       // Opening costs a download of headers and tokenizer: only what was chosen, or where there is no choice.
       const looked = found.length === 1 ? await identify(files) : found;
-      return Promise.all(looked.map(async (model) => ({ ...model, remote: await remote.manifest(model.paths, model.root, model.what) })));
+      return Promise.all(
+        looked.map(async (model) => ({ ...model, remote: await remote.manifest(model.paths, model.root, model.what) })),
+      );
     });
   }
 
@@ -105,7 +115,10 @@ export class Engine implements EngineApi {
       this.#inTurn(async () => {
         await this.#unload();
         const stored = await this.#store.find(request.model);
-        if (!stored) throw new PhiError('no-model', `${request.model} is not stored in this browser. Download it first.`, { model: request.model });
+        if (!stored)
+          throw new PhiError('no-model', `${request.model} is not stored in this browser. Download it first.`, {
+            model: request.model,
+          });
         try {
           return await this.#load(stored, request, signal, onProgress);
         } catch (error) {
@@ -118,13 +131,21 @@ export class Engine implements EngineApi {
     );
   }
 
-  async #load(stored: StoredModel, request: LoadRequest, signal: AbortSignal, onProgress: OnProgress): Promise<EngineReport> {
+  async #load(
+    stored: StoredModel,
+    request: LoadRequest,
+    signal: AbortSignal,
+    onProgress: OnProgress,
+  ): Promise<EngineReport> {
     const started = performance.now();
     const files = await this.#store.openStored(stored.id);
     // A form that could not be kept is made again next time.
     const forms = storeShelf(this.#store, stored, (form, kept) => {
       kept.catch((error: unknown) => {
-        this.#loaded?.report.rejected.push({ what: `Keeping the ${form} weights for the next visit`, why: PhiError.from(error).message });
+        this.#loaded?.report.rejected.push({
+          what: `Keeping the ${form} weights for the next visit`,
+          why: PhiError.from(error).message,
+        });
       });
     });
     const shelf = startEarly(request, files, forms);
@@ -160,7 +181,13 @@ export class Engine implements EngineApi {
         loadMs: performance.now() - started,
         warmUpMs,
       });
-      this.#loaded = { report, checkpoint, decoder, sequence: new Sequence(decoder, checkpoint.config, costs), conversation: talk };
+      this.#loaded = {
+        report,
+        checkpoint,
+        decoder,
+        sequence: new Sequence(decoder, checkpoint.config, costs),
+        conversation: talk,
+      };
       return report;
     } catch (error) {
       await decoder.dispose();

@@ -45,7 +45,9 @@ export class PhiError extends Error {
 
   /** The plain form that crosses between threads and into JSON. */
   toShape(): ErrorShape {
-    return this.detail ? { code: this.code, message: this.message, detail: this.detail } : { code: this.code, message: this.message };
+    return this.detail
+      ? { code: this.code, message: this.message, detail: this.detail }
+      : { code: this.code, message: this.message };
   }
 
   static fromShape(shape: ErrorShape): PhiError {
@@ -57,7 +59,8 @@ export class PhiError extends Error {
     if (cause instanceof PhiError) return cause;
     if (cause instanceof Error) {
       if (cause.name === 'AbortError') return new PhiError('cancelled', 'Cancelled.', undefined, { cause });
-      if (cause.name === 'QuotaExceededError') return new PhiError('quota', `The browser refused to store more data: ${cause.message}`, undefined, { cause });
+      if (cause.name === 'QuotaExceededError')
+        return new PhiError('quota', `The browser refused to store more data: ${cause.message}`, undefined, { cause });
       return new PhiError(fallback, cause.message || cause.name, undefined, { cause });
     }
     return new PhiError(fallback, String(cause));

@@ -9,7 +9,14 @@ import { openCheckpoint } from './checkpoint/open.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
 import { installErrorTransfer } from './comlink-errors.ts';
 import { PhiError } from './errors.ts';
-import type { ArgmaxResult, EvaluateApi, EvaluateOptions, GreedyResult, NllResult, RemoteFile } from './evaluate-protocol.ts';
+import type {
+  ArgmaxResult,
+  EvaluateApi,
+  EvaluateOptions,
+  GreedyResult,
+  NllResult,
+  RemoteFile,
+} from './evaluate-protocol.ts';
 import { generateTokens } from './generate/generate.ts';
 import { GREEDY } from './generate/greedy.ts';
 import { lastLogits, scoreGaps, scoreText } from './generate/score.ts';
@@ -30,7 +37,9 @@ class Evaluator implements EvaluateApi {
     const { backend } = options;
     const wish = { ...options, files: sources };
     const { decoder, rejected } =
-      backend === 'auto' ? await walkAll(checkpoint, wish) : { decoder: await pinnedDecoder(checkpoint, { ...wish, backend }), rejected: [] };
+      backend === 'auto'
+        ? await walkAll(checkpoint, wish)
+        : { decoder: await pinnedDecoder(checkpoint, { ...wish, backend }), rejected: [] };
     this.#open = { checkpoint, decoder };
     return engineReport({
       model: files[0]?.path ?? '',
@@ -92,7 +101,11 @@ class Evaluator implements EvaluateApi {
   async sample(prompt: number[], count: number, sampling: Sampling): Promise<number[]> {
     const { decoder, checkpoint } = this.#model;
     const ids: number[] = [];
-    for await (const event of generateTokens(new Sequence(decoder, checkpoint.config), prompt, { sampling, maxTokens: count, eos: [] })) {
+    for await (const event of generateTokens(new Sequence(decoder, checkpoint.config), prompt, {
+      sampling,
+      maxTokens: count,
+      eos: [],
+    })) {
       if (event.type === 'first') ids.push(event.id);
       else if (event.type === 'tokens') ids.push(...event.ids);
     }

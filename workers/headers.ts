@@ -25,10 +25,24 @@ export const isWorkerScript = (path: string): boolean => WORKER_SCRIPT.test(path
 export const MODEL_HOSTS: readonly string[] = ['https://huggingface.co', 'https://*.huggingface.co', 'https://*.hf.co'];
 
 /** Who may make HTML or the address of a script from a string: Svelte's templates, the sanitiser of replies, and src/script-url.ts. */
-const TRUSTED_TYPES = ["require-trusted-types-for 'script'", "trusted-types svelte-trusted-html dompurify phi-script-url 'allow-duplicates'"];
+const TRUSTED_TYPES = [
+  "require-trusted-types-for 'script'",
+  "trusted-types svelte-trusted-html dompurify phi-script-url 'allow-duplicates'",
+];
 
 /** What nothing here uses is off, so that no injected code could use it either. */
-const PERMISSIONS = ['camera', 'microphone', 'geolocation', 'display-capture', 'midi', 'payment', 'usb', 'serial', 'hid', 'publickey-credentials-get'];
+const PERMISSIONS = [
+  'camera',
+  'microphone',
+  'geolocation',
+  'display-capture',
+  'midi',
+  'payment',
+  'usb',
+  'serial',
+  'hid',
+  'publickey-credentials-get',
+];
 
 /** The worker that times servers on this machine (compare page): it reaches loopback and what a person allowed it besides, and nothing else reaches loopback. */
 const NATIVE_WORKER = /(?:^|\/)native\.worker[^/]*\.m?js$/;
@@ -53,7 +67,9 @@ export const metaPolicy = (): string => directives('', []).join('; ');
 function directives(path: string, allowedHosts: readonly string[]): string[] {
   const native = isCompareWorker(path);
   const worker = isWorkerScript(path) && !native;
-  const connect = native ? [...LOOPBACK, ...allowedHosts] : ["'self'", ...(worker ? [...MODEL_HOSTS, ...allowedHosts] : [])];
+  const connect = native
+    ? [...LOOPBACK, ...allowedHosts]
+    : ["'self'", ...(worker ? [...MODEL_HOSTS, ...allowedHosts] : [])];
   return [
     "default-src 'none'",
     `script-src 'self'${worker ? " 'wasm-unsafe-eval' 'unsafe-eval'" : ''}`,

@@ -72,7 +72,13 @@ export interface StoredModel extends ModelManifest {
 export type Progress =
   /** Before the first byte of a download: the server gave no usable answer, and is asked again after a pause. */
   | { phase: 'retry' }
-  | { phase: 'download' | 'import'; bytesDone: number; bytesTotal: number; bytesPerSecond: number; secondsLeft: number | null }
+  | {
+      phase: 'download' | 'import';
+      bytesDone: number;
+      bytesTotal: number;
+      bytesPerSecond: number;
+      secondsLeft: number | null;
+    }
   | { phase: 'verify'; bytesDone: number; bytesTotal: number }
   | { phase: 'prepare'; done: number; total: number; what: string }
   /** `what`: the candidate that is being tried ("WebGPU, int4"). */
@@ -104,7 +110,12 @@ export interface EngineReport {
   /** What runs, as `rejected` and `LoadRequest.avoid` name it: "WebNN (NPU), int4". */
   candidate: string;
   backend: BackendId;
-  asked: { backend: BackendId | 'auto'; device: DeviceWish | null; form?: WeightForm | 'auto'; power?: LoadRequest['power'] };
+  asked: {
+    backend: BackendId | 'auto';
+    device: DeviceWish | null;
+    form?: WeightForm | 'auto';
+    power?: LoadRequest['power'];
+  };
   /** "CPU, 2 threads", "NVIDIA ...", `MLGraph.devices`. */
   device: string;
   form: WeightForm;
@@ -245,13 +256,25 @@ export type JobId = string;
 export interface EngineApi {
   storage(): Promise<StorageReport>;
   /** Downloads (or resumes) a model: by its manifest, the manifest's URL, or out of a hub's repository. Resolves at once when it is stored and whole. */
-  install(job: JobId, model: ModelManifest | HubModel | string, onProgress: (progress: Progress) => void): Promise<StoredModel>;
+  install(
+    job: JobId,
+    model: ModelManifest | HubModel | string,
+    onProgress: (progress: Progress) => void,
+  ): Promise<StoredModel>;
   /** Finds models, and opens their headers to see what they are. */
   inspect(job: JobId, place: Place): Promise<FoundModel[]>;
   /** Copies files from the disk into the store. `path` is relative to the chosen folder. */
-  importFiles(job: JobId, files: { path: string; file: Blob }[], onProgress: (progress: Progress) => void): Promise<StoredModel>;
+  importFiles(
+    job: JobId,
+    files: { path: string; file: Blob }[],
+    onProgress: (progress: Progress) => void,
+  ): Promise<StoredModel>;
   /** Re-reads and re-hashes every shard; resolves with the paths and indexes of damaged ones, which are dropped from the store. */
-  verify(job: JobId, model: string, onProgress: (progress: Progress) => void): Promise<{ damaged: { path: string; shard: number }[] }>;
+  verify(
+    job: JobId,
+    model: string,
+    onProgress: (progress: Progress) => void,
+  ): Promise<{ damaged: { path: string; shard: number }[] }>;
   remove(model: string): Promise<void>;
   /** A file of a stored model, checked, for saving to the disk. */
   exportFile(model: string, path: string): Promise<Blob>;

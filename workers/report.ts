@@ -29,7 +29,20 @@ export function engineReport({
   scored?: Scored;
   notes?: string[];
 }): EngineReport {
-  const { backend, wish, device, form, weightError, graphs, widths, nodesOnWasm, threads, bytesHeld, prepareMs, compileMs } = decoder.facts;
+  const {
+    backend,
+    wish,
+    device,
+    form,
+    weightError,
+    graphs,
+    widths,
+    nodesOnWasm,
+    threads,
+    bytesHeld,
+    prepareMs,
+    compileMs,
+  } = decoder.facts;
   return {
     model,
     name,
@@ -51,7 +64,10 @@ export function engineReport({
     warmUpMs,
     threads,
     rejected,
-    ...(scored && { selfTest: { nll: scored.nll, limit: scored.limit }, runMs: scored.msPerToken * decoder.chunkTokens }),
+    ...(scored && {
+      selfTest: { nll: scored.nll, limit: scored.limit },
+      runMs: scored.msPerToken * decoder.chunkTokens,
+    }),
     ...(notes.length > 0 && { notes }),
   };
 }

@@ -26,7 +26,11 @@ const median = (values: number[]): number => [...values].sort((a, b) => a - b)[v
 
 /** Folders to be served under `/int4/PART`; made before the browser starts, because making them keeps a core busy. */
 export async function int4Mounts(layers: number): Promise<Record<string, string>> {
-  return { '/int4/layers': await makeInt4Part('layers', 1), '/int4/head': await makeInt4Part('head', 1), '/int4/whole': await makeInt4Part('whole', layers) };
+  return {
+    '/int4/layers': await makeInt4Part('layers', 1),
+    '/int4/head': await makeInt4Part('head', 1),
+    '/int4/whole': await makeInt4Part('whole', layers),
+  };
 }
 
 export async function timeInt4(page: Page, config: PhiConfig, threads: number): Promise<Int4Times> {
@@ -34,7 +38,9 @@ export async function timeInt4(page: Page, config: PhiConfig, threads: number): 
   const mask = { dims: [1, PAST + 1], int64: 1 };
   const cache = (count: number) =>
     Object.fromEntries(
-      Array.from({ length: count }, (_, l) => ['key', 'value'].map((kind) => [`past_key_values.${l}.${kind}`, { dims: [1, kvHeads, PAST, headDim] }])).flat(),
+      Array.from({ length: count }, (_, l) =>
+        ['key', 'value'].map((kind) => [`past_key_values.${l}.${kind}`, { dims: [1, kvHeads, PAST, headDim] }]),
+      ).flat(),
     ) as TimingRequest['feeds'];
   const time = async (part: string, feeds: TimingRequest['feeds'], rounds: number) => {
     const url = (name: string) => new URL(`/int4/${part}/${name}`, page.url()).href;
@@ -52,7 +58,11 @@ export async function timeInt4(page: Page, config: PhiConfig, threads: number): 
 
   const late = new Promise<'late'>((resolve) => setTimeout(() => resolve('late'), WHOLE_LIMIT_MS));
   const crash = new Promise<'crash'>((resolve) => page.once('crash', () => resolve('crash')));
-  const attempt = time('whole', { input_ids: { dims: [1, 1], int64: 7 }, attention_mask: mask, ...cache(layers) }, 1).catch(() => 'crash' as const);
+  const attempt = time(
+    'whole',
+    { input_ids: { dims: [1, 1], int64: 7 }, attention_mask: mask, ...cache(layers) },
+    1,
+  ).catch(() => 'crash' as const);
   const ended = await Promise.race([attempt, late, crash]);
   return { layerMs, headMs, tokenMs: layers * layerMs + headMs, whole: describe(ended) };
 }

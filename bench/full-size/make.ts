@@ -23,7 +23,8 @@ async function writeShards(folder: string, path: string, pieces: Iterable<Uint8A
   let hash = createHash('sha256');
   let [bytes, start] = [0, 0];
   const close = () => {
-    if (bytes > start) shards.push({ url: path, offset: start, bytes: bytes - start, wholeUrl: false, sha256: hash.digest('hex') });
+    if (bytes > start)
+      shards.push({ url: path, offset: start, bytes: bytes - start, wholeUrl: false, sha256: hash.digest('hex') });
     hash = createHash('sha256');
     start = bytes;
   };
@@ -52,7 +53,9 @@ async function ggufTokenizer(vocab: number): Promise<Map<string, GgufValue>> {
     const { metadata } = await parseGguf(diskSource(path, 'vocab.gguf'));
     return new Map([...metadata].filter(([key]) => key.startsWith('tokenizer.')));
   }
-  const tokens = Array.from({ length: vocab - 35 }, (_, id) => (id < 256 ? byteLetter(id) : id === 199_999 ? '<|endoftext|>' : `w${id}`));
+  const tokens = Array.from({ length: vocab - 35 }, (_, id) =>
+    id < 256 ? byteLetter(id) : id === 199_999 ? '<|endoftext|>' : `w${id}`,
+  );
   return new Map<string, GgufValue>([
     ['tokenizer.ggml.model', 'gpt2'],
     ['tokenizer.ggml.pre', 'gpt-2'],
@@ -73,7 +76,9 @@ function byteLetter(byte: number): string {
 async function onnxFiles(folder: string, layers: number): Promise<ModelFile[]> {
   const config = phi4MiniShape(layers);
   if (!existsSync(TOKENIZER))
-    throw new Error('The ONNX layout needs the tokenizer of the fixtures (../shared/fixtures/tokenizers/phi-4-mini). Take --format gguf.');
+    throw new Error(
+      'The ONNX layout needs the tokenizer of the fixtures (../shared/fixtures/tokenizers/phi-4-mini). Take --format gguf.',
+    );
   const { model, data } = randomOnnx(config);
   const genai = {
     model: {
@@ -82,7 +87,12 @@ async function onnxFiles(folder: string, layers: number): Promise<ModelFile[]> {
       eos_token_id: config.eos,
       context_length: config.context,
       vocab_size: config.vocab,
-      decoder: { filename: 'model.onnx', head_size: config.headDim, hidden_size: config.hidden, num_hidden_layers: layers },
+      decoder: {
+        filename: 'model.onnx',
+        head_size: config.headDim,
+        hidden_size: config.hidden,
+        num_hidden_layers: layers,
+      },
     },
   };
   const text = async (path: string) => writeShards(folder, path, [await readFile(join(TOKENIZER, path))]);
@@ -96,7 +106,11 @@ async function onnxFiles(folder: string, layers: number): Promise<ModelFile[]> {
 }
 
 /** Makes what is missing; resolves with the folder that holds manifest.json and the files. */
-export async function makeFullSize(format: Format, layers: number, say: (line: string) => void): Promise<{ folder: string; manifest: ModelManifest }> {
+export async function makeFullSize(
+  format: Format,
+  layers: number,
+  say: (line: string) => void,
+): Promise<{ folder: string; manifest: ModelManifest }> {
   const folder = join(CACHE, `${format}-${layers}`);
   const path = join(folder, 'manifest.json');
   if (existsSync(path)) return { folder, manifest: JSON.parse(await readFile(path, 'utf8')) as ModelManifest };
@@ -105,7 +119,9 @@ export async function makeFullSize(format: Format, layers: number, say: (line: s
   const start = performance.now();
   const config = phi4MiniShape(layers);
   const files =
-    format === 'gguf' ? [await writeShards(folder, 'model.gguf', randomGguf(config, await ggufTokenizer(config.vocab)))] : await onnxFiles(folder, layers);
+    format === 'gguf'
+      ? [await writeShards(folder, 'model.gguf', randomGguf(config, await ggufTokenizer(config.vocab)))]
+      : await onnxFiles(folder, layers);
   const manifest: ModelManifest = {
     format: 1,
     id: `random-phi-4-mini-${format}-${layers}`,
@@ -117,7 +133,9 @@ export async function makeFullSize(format: Format, layers: number, say: (line: s
   };
   await writeFile(`${path}.new`, JSON.stringify(manifest));
   await rename(`${path}.new`, path);
-  say(`Made ${(manifest.bytes / 1e9).toFixed(2)} GB of ${format} in ${((performance.now() - start) / 1000).toFixed(0)} s.`);
+  say(
+    `Made ${(manifest.bytes / 1e9).toFixed(2)} GB of ${format} in ${((performance.now() - start) / 1000).toFixed(0)} s.`,
+  );
   return { folder, manifest };
 }
 

@@ -34,7 +34,10 @@ export class MemoryWatch {
   async #run(intervalMs: number): Promise<void> {
     while (this.#running) {
       const { tabBytes, allBytes } = await usage(this.#mark);
-      this.#peak = { tabBytes: Math.max(this.#peak.tabBytes, tabBytes), allBytes: Math.max(this.#peak.allBytes, allBytes) };
+      this.#peak = {
+        tabBytes: Math.max(this.#peak.tabBytes, tabBytes),
+        allBytes: Math.max(this.#peak.allBytes, allBytes),
+      };
       await new Promise((resolve) => setTimeout(resolve, intervalMs));
     }
   }

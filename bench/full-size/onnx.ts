@@ -15,7 +15,10 @@ class Data {
   readonly chunks: ((random: RandomBytes) => Iterable<Uint8Array>)[] = [];
   #at = 0;
 
-  place(length: number, make: (random: RandomBytes) => Iterable<Uint8Array>): { location: string; offset: number; length: number } {
+  place(
+    length: number,
+    make: (random: RandomBytes) => Iterable<Uint8Array>,
+  ): { location: string; offset: number; length: number } {
     const offset = this.#at;
     this.#at += length;
     this.chunks.push(make);
@@ -23,12 +26,16 @@ class Data {
   }
 }
 
-const bytesOf = (values: Float32Array): Uint8Array => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+const bytesOf = (values: Float32Array): Uint8Array =>
+  new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 
 /** All of the model, or for timing: its layers alone (hidden states in and out) or its head alone (hidden states in). */
 export type OnnxPart = 'whole' | 'layers' | 'head';
 
-export function randomOnnx(config: PhiConfig, part: OnnxPart = 'whole'): { model: Uint8Array; data: () => Generator<Uint8Array> } {
+export function randomOnnx(
+  config: PhiConfig,
+  part: OnnxPart = 'whole',
+): { model: Uint8Array; data: () => Generator<Uint8Array> } {
   const { hidden, heads, kvHeads, headDim, rotaryDim, vocab, normEps } = config;
   const g = new Graph('main_graph');
   const data = new Data();
@@ -73,7 +80,8 @@ export function randomOnnx(config: PhiConfig, part: OnnxPart = 'whole'): { model
     };
     return g.op('com.microsoft::MatMulNBits', [x, ...held], attributes);
   };
-  const matmul = (x: Value, name: string, matrix: RandomMatrix): Value => multiply(x, matrix, weights(`${name}.MatMul.weight`, matrix));
+  const matmul = (x: Value, name: string, matrix: RandomMatrix): Value =>
+    multiply(x, matrix, weights(`${name}.MatMul.weight`, matrix));
 
   const total = g.op('Gather', [g.op('Shape', [mask]), g.int64(1)]);
   const table = (set: RopeSet): Graph => {
@@ -87,33 +95,54 @@ export function randomOnnx(config: PhiConfig, part: OnnxPart = 'whole'): { model
     return branch;
   };
   const long = g.op('Greater', [total, g.int64(config.ropeScaling!.originalContext)]);
-  const [cos, sin] = g.ops('If', [long], ['cos_cache', 'sin_cache'], { then_branch: { graph: table('long') }, else_branch: { graph: table('short') } });
-  const seqlens = g.op('Cast', [g.op('Sub', [g.op('ReduceSum', [mask, g.int64([1])]), g.int64([1])])], { to: { int: 6 } });
+  const [cos, sin] = g.ops('If', [long], ['cos_cache', 'sin_cache'], {
+    then_branch: { graph: table('long') },
+    else_branch: { graph: table('short') },
+  });
+  const seqlens = g.op('Cast', [g.op('Sub', [g.op('ReduceSum', [mask, g.int64([1])]), g.int64([1])])], {
+    to: { int: 6 },
+  });
   const totalInt = g.op('Cast', [total], { to: { int: 6 } });
 
   const head = part === 'layers' ? null : weights('lm_head.MatMul.weight', matrices.table);
   const embed = ([codes, blockScales]: [Value, Value]): Value =>
-    g.op('com.microsoft::GatherBlockQuantized', [g.op('Reshape', [codes, g.int64([vocab, hidden / 2])]), ids, blockScales], {
-      bits: { int: 4 },
-      block_size: { int: BLOCK },
-      gather_axis: { int: 0 },
-      quantize_axis: { int: 1 },
-    });
+    g.op(
+      'com.microsoft::GatherBlockQuantized',
+      [g.op('Reshape', [codes, g.int64([vocab, hidden / 2])]), ids, blockScales],
+      {
+        bits: { int: 4 },
+        block_size: { int: BLOCK },
+        gather_axis: { int: 0 },
+        quantize_axis: { int: 1 },
+      },
+    );
   const epsilon: Attribute = { float: normEps };
   const ones = new Float32Array(hidden).fill(1);
   let residual = whole ? embed(head!) : hiddenIn;
   let branch: Value | null = null;
   const norm = (name: string): Value => {
     const scale = float(name, ones);
-    if (branch === null) return g.op('SimplifiedLayerNormalization', [residual, scale], { epsilon, axis: { int: -1 }, stash_type: { int: 1 } });
+    if (branch === null)
+      return g.op('SimplifiedLayerNormalization', [residual, scale], {
+        epsilon,
+        axis: { int: -1 },
+        stash_type: { int: 1 },
+      });
     const sum = g.fresh('residual');
-    const [out] = g.ops('com.microsoft::SkipSimplifiedLayerNormalization', [residual, branch, scale], [g.fresh('norm'), '', '', sum], { epsilon });
+    const [out] = g.ops(
+      'com.microsoft::SkipSimplifiedLayerNormalization',
+      [residual, branch, scale],
+      [g.fresh('norm'), '', '', sum],
+      { epsilon },
+    );
     residual = sum;
     return out!;
   };
   for (let l = 0; l < layers; l++) {
     const at = `model.layers.${l}`;
-    const past = (['key', 'value'] as const).map((kind) => g.input(`past_key_values.${l}.${kind}`, 'float32', ['batch_size', kvHeads, 'past', headDim]));
+    const past = (['key', 'value'] as const).map((kind) =>
+      g.input(`past_key_values.${l}.${kind}`, 'float32', ['batch_size', kvHeads, 'past', headDim]),
+    );
     const qkv = matmul(norm(`${at}.input_layernorm.weight`), `${at}.attn.qkv_proj`, matrices.qkv);
     const [attention] = g.ops(
       'com.microsoft::GroupQueryAttention',
@@ -133,8 +162,13 @@ export function randomOnnx(config: PhiConfig, part: OnnxPart = 'whole'): { model
     const normed = norm(`${at}.post_attention_layernorm.weight`);
     const gate = matmul(normed, `${at}.mlp.gate_proj`, matrices.gate);
     const up = matmul(normed, `${at}.mlp.up_proj`, matrices.up);
-    branch = matmul(g.op('Mul', [g.op('Mul', [gate, g.op('Sigmoid', [gate])]), up]), `${at}.mlp.down_proj`, matrices.down);
-    for (const kind of ['key', 'value']) g.output(`present.${l}.${kind}`, 'float32', ['batch_size', kvHeads, 'total_sequence_length', headDim]);
+    branch = matmul(
+      g.op('Mul', [g.op('Mul', [gate, g.op('Sigmoid', [gate])]), up]),
+      `${at}.mlp.down_proj`,
+      matrices.down,
+    );
+    for (const kind of ['key', 'value'])
+      g.output(`present.${l}.${kind}`, 'float32', ['batch_size', kvHeads, 'total_sequence_length', headDim]);
   }
   const last = norm(`model.layers.${layers}.final_norm_layernorm.weight`);
   if (head) {

@@ -26,15 +26,21 @@ export interface Reply {
 }
 
 const api = {
-  install: (manifestUrl: string) => outcome<{ bytes: number }>(engine.install(new URL(manifestUrl, location.href).href)),
+  install: (manifestUrl: string) =>
+    outcome<{ bytes: number }>(engine.install(new URL(manifestUrl, location.href).href)),
   damaged: (model: string) => outcome(engine.verify(model).then(({ damaged }) => damaged.length)),
   /** Bytes of made weights that are kept for the next visit. */
-  formBytes: async (model: string): Promise<number> => (await engine.storage()).models.find(({ id }) => id === model)?.formBytes ?? 0,
+  formBytes: async (model: string): Promise<number> =>
+    (await engine.storage()).models.find(({ id }) => id === model)?.formBytes ?? 0,
   load: (request: LoadRequest) => outcome<EngineReport>(engine.load(request)),
   async reply(prompt: string, maxTokens: number): Promise<Outcome<Reply>> {
     const run = async (): Promise<Reply> => {
       let text = '';
-      for await (const event of engine.generate({ messages: [{ role: 'user', content: prompt }], sampling: GREEDY, maxTokens })) {
+      for await (const event of engine.generate({
+        messages: [{ role: 'user', content: prompt }],
+        sampling: GREEDY,
+        maxTokens,
+      })) {
         if (event.type === 'text') text += event.text;
         else if (event.type === 'end') return { text, stats: event.stats };
       }

@@ -14,7 +14,8 @@ import { MemoryWatch } from './memory.ts';
 import { phi4MiniShape } from './shape.ts';
 import { openFullSizeSite } from './site.ts';
 
-const USAGE = 'npm run test:full-size -- [--format gguf|onnx] [--layers 32] [--stages N] [--tokens 16] [--context 2048] [--compare] [--json FILE]';
+const USAGE =
+  'npm run test:full-size -- [--format gguf|onnx] [--layers 32] [--stages N] [--tokens 16] [--context 2048] [--compare] [--json FILE]';
 /** The server goes away after this share of the shards. */
 const OUTAGE_AT = 0.4;
 /** Bar of the issue: the tab's peak. */
@@ -85,7 +86,13 @@ async function main(): Promise<void> {
     return outage;
   });
   const memory = new MemoryWatch(site.profile);
-  const figures: Record<string, unknown> = { format: values.format, layers, modelBytes: manifest.bytes, int8Bytes, stages: 0 };
+  const figures: Record<string, unknown> = {
+    format: values.format,
+    layers,
+    modelBytes: manifest.bytes,
+    int8Bytes,
+    stages: 0,
+  };
   const say = (line: string) => {
     const { tabBytes, allBytes } = memory.take();
     figures[line.split(':')[0]!] = { tabBytes, allBytes };
@@ -95,11 +102,18 @@ async function main(): Promise<void> {
   try {
     const { page } = site;
     const [failed, firstSeconds] = await timed(page.evaluate(() => window.fullSize.install('/models/manifest.json')));
-    check('error' in failed && failed.error.code === 'network', `the download ends with "network" when the server goes away: ${JSON.stringify(failed)}`);
-    say(`download until the server went away: ${firstSeconds.toFixed(0)} s, ${served.length - 1} ranges of ${shards} shards`);
+    check(
+      'error' in failed && failed.error.code === 'network',
+      `the download ends with "network" when the server goes away: ${JSON.stringify(failed)}`,
+    );
+    say(
+      `download until the server went away: ${firstSeconds.toFixed(0)} s, ${served.length - 1} ranges of ${shards} shards`,
+    );
     const before = served.length;
     outage = false;
-    const [installed, secondSeconds] = await timed(page.evaluate(() => window.fullSize.install('/models/manifest.json')));
+    const [installed, secondSeconds] = await timed(
+      page.evaluate(() => window.fullSize.install('/models/manifest.json')),
+    );
     check(need(installed).bytes === manifest.bytes, 'the rest of the download completes the model');
     const again = served.slice(before);
     check(again.length < shards, `only what was missing is fetched (${again.length} of ${shards} shards)`);
@@ -109,7 +123,12 @@ async function main(): Promise<void> {
     say(`verify: ${verifySeconds.toFixed(0)} s`);
 
     await site.reload(); // as on the next visit: nothing of the download is in memory
-    const request = { model: manifest.id, backend: 'wasm', contextLength: Number(values.context), stages: wished } as const;
+    const request = {
+      model: manifest.id,
+      backend: 'wasm',
+      contextLength: Number(values.context),
+      stages: wished,
+    } as const;
     const [loaded, loadSeconds] = await timed(page.evaluate((wish) => window.fullSize.load(wish), request));
     const report = need(loaded);
     const stages = report.graphs;
@@ -124,7 +143,12 @@ async function main(): Promise<void> {
     const speeds: number[] = [];
     let peak = loadPeak;
     for (const prompt of ['Hello', 'Write a story about a river, please.']) {
-      const reply = need(await page.evaluate(([words, count]) => window.fullSize.reply(words, count), [prompt, Number(values.tokens)] as const));
+      const reply = need(
+        await page.evaluate(([words, count]) => window.fullSize.reply(words, count), [
+          prompt,
+          Number(values.tokens),
+        ] as const),
+      );
       answers.push(reply.text);
       const { timeToFirstTokenMs, decodeTokensPerSecond, promptTokens, generatedTokens } = reply.stats;
       speeds.push(decodeTokensPerSecond);
@@ -139,7 +163,9 @@ async function main(): Promise<void> {
     }
     check(answers[0] !== answers[1], 'another prompt gives another reply');
     const limit = MODEL_COPIES * manifest.bytes + int8Bytes;
-    console.log(`Peak of the tab ${GB(peak)}; at most ${MODEL_COPIES} x ${GB(manifest.bytes)} + ${GB(int8Bytes)} = ${GB(limit)} is allowed.`);
+    console.log(
+      `Peak of the tab ${GB(peak)}; at most ${MODEL_COPIES} x ${GB(manifest.bytes)} + ${GB(int8Bytes)} = ${GB(limit)} is allowed.`,
+    );
     // Of a few layers most is the head, which is made whole, and the tokenizer.
     if (layers === 32) check(peak <= limit, 'the peak is within the bar');
     Object.assign(figures, {
@@ -166,7 +192,9 @@ async function main(): Promise<void> {
       console.log(
         `int4 graph of onnxruntime-web, ${report.threads} threads, 40 tokens of context: a layer ${times.layerMs.toFixed(1)} ms, the head ${times.headMs.toFixed(1)} ms,`,
       );
-      console.log(`so a token ${times.tokenMs.toFixed(0)} ms (${(1000 / times.tokenMs).toFixed(3)} tok/s); whole it ${times.whole}.`);
+      console.log(
+        `so a token ${times.tokenMs.toFixed(0)} ms (${(1000 / times.tokenMs).toFixed(3)} tok/s); whole it ${times.whole}.`,
+      );
       console.log(`This engine: ${speeds.at(-1)!.toFixed(2)} tok/s, ${ratio.toFixed(1)}x.`);
     }
     check(site.session.foreign.length === 0, 'nothing was asked of another host');

@@ -33,7 +33,12 @@ const api = {
     try {
       session = await makeSession(ort, graph, { executionProviders: ['wasm'], logSeverityLevel: 3, externalData });
     } catch (cause) {
-      throw new PhiError('backend', `after ${((performance.now() - start) / 1000).toFixed(1)} s: ${PhiError.from(cause).message}`, undefined, { cause });
+      throw new PhiError(
+        'backend',
+        `after ${((performance.now() - start) / 1000).toFixed(1)} s: ${PhiError.from(cause).message}`,
+        undefined,
+        { cause },
+      );
     }
     const loadMs = performance.now() - start;
     const inputs: Record<string, Tensor> = {};

@@ -20,7 +20,8 @@ export interface Int4Options {
 export async function writeInt4Graph(checkpoint: Checkpoint, options: Int4Options): Promise<Uint8Array> {
   const { config } = checkpoint;
   const { hidden, heads, kvHeads, headDim, intermediate, vocab, normEps } = config;
-  if (config.ropeScaling || config.rotaryDim !== headDim) throw new Error('The int4 graph of the bench is for plain, full rotary models: the starter.');
+  if (config.ropeScaling || config.rotaryDim !== headDim)
+    throw new Error('The int4 graph of the bench is for plain, full rotary models: the starter.');
   const g = new Graph('decoder');
 
   const ids = g.input('input_ids', 'int64', ['batch_size', 'sequence_length']);
@@ -31,7 +32,8 @@ export async function writeInt4Graph(checkpoint: Checkpoint, options: Int4Option
   const float = (name: string, dims: number[], values: Float32Array): Value => g.tensor(name, 'float32', dims, values);
   const matmul = async (x: Value, matrix: Matrix, name: string): Promise<Value> => {
     const rows = await matrix.read(0, matrix.rows);
-    if (rows.kind === 'float') throw new Error(`${matrix.name} is ${matrix.type}; the int4 graph of the bench is made from block formats.`);
+    if (rows.kind === 'float')
+      throw new Error(`${matrix.name} is ${matrix.type}; the int4 graph of the bench is made from block formats.`);
     const packed = packBlocks(rows, options.zeroPoints);
     const blocks = matrix.cols / packed.block;
     const inputs = [
@@ -39,8 +41,10 @@ export async function writeInt4Graph(checkpoint: Checkpoint, options: Int4Option
       g.tensor(`${name}.weight`, 'uint8', [matrix.rows, blocks, (packed.block * packed.bits) / 8], packed.codes),
       float(`${name}.scales`, [matrix.rows * blocks], packed.scales),
     ];
-    if (packed.zeroPoints instanceof Float32Array) inputs.push(float(`${name}.zero_points`, [matrix.rows * blocks], packed.zeroPoints));
-    else if (packed.zeroPoints) inputs.push(g.tensor(`${name}.zero_points`, 'uint8', [packed.zeroPoints.length], packed.zeroPoints));
+    if (packed.zeroPoints instanceof Float32Array)
+      inputs.push(float(`${name}.zero_points`, [matrix.rows * blocks], packed.zeroPoints));
+    else if (packed.zeroPoints)
+      inputs.push(g.tensor(`${name}.zero_points`, 'uint8', [packed.zeroPoints.length], packed.zeroPoints));
     const attributes: Record<string, Attribute> = {
       K: { int: matrix.cols },
       N: { int: matrix.rows },
@@ -54,7 +58,11 @@ export async function writeInt4Graph(checkpoint: Checkpoint, options: Int4Option
   const epsilon: Attribute = { float: normEps };
   const total = g.op('Gather', [g.op('Shape', [mask]), g.int64(1)]);
   const totalInt = g.op('Cast', [total], { to: { int: 6 } });
-  const seqlens = g.op('Cast', [g.op('Sub', [g.op('ReduceSum', [mask, g.int64([1])], { keepdims: { int: 0 } }), g.int64([1])])], { to: { int: 6 } });
+  const seqlens = g.op(
+    'Cast',
+    [g.op('Sub', [g.op('ReduceSum', [mask, g.int64([1])], { keepdims: { int: 0 } }), g.int64([1])])],
+    { to: { int: 6 } },
+  );
   const rope = ropeTable(config, 'short', 0, options.positions);
   const cos = float('cos_cache', [options.positions, headDim / 2], rope.cos);
   const sin = float('sin_cache', [options.positions, headDim / 2], rope.sin);
@@ -64,9 +72,19 @@ export async function writeInt4Graph(checkpoint: Checkpoint, options: Int4Option
   let branch: Value | null = null;
   const norm = (name: string, weight: Float32Array): Value => {
     const scale = float(name, [hidden], weight);
-    if (branch === null) return g.op('SimplifiedLayerNormalization', [residual, scale], { epsilon, axis: { int: -1 }, stash_type: { int: 1 } });
+    if (branch === null)
+      return g.op('SimplifiedLayerNormalization', [residual, scale], {
+        epsilon,
+        axis: { int: -1 },
+        stash_type: { int: 1 },
+      });
     const sum = g.fresh('residual');
-    const out = g.ops('com.microsoft::SkipSimplifiedLayerNormalization', [residual, branch, scale], [g.fresh('norm'), '', '', sum], { epsilon })[0]!;
+    const out = g.ops(
+      'com.microsoft::SkipSimplifiedLayerNormalization',
+      [residual, branch, scale],
+      [g.fresh('norm'), '', '', sum],
+      { epsilon },
+    )[0]!;
     residual = sum;
     return out;
   };
@@ -93,9 +111,13 @@ export async function writeInt4Graph(checkpoint: Checkpoint, options: Int4Option
     branch = await matmul(attention!, layer.output, `${at}.o`);
     const normed = norm(`${at}.post_norm`, layer.mlpNorm);
     const both = await matmul(normed, layer.gateUp, `${at}.gate_up`);
-    const [gate, up] = g.ops('Split', [both, g.int64([intermediate, intermediate])], 2, { axis: { int: -1 } }) as [Value, Value];
+    const [gate, up] = g.ops('Split', [both, g.int64([intermediate, intermediate])], 2, { axis: { int: -1 } }) as [
+      Value,
+      Value,
+    ];
     branch = await matmul(g.op('Mul', [g.op('Mul', [gate, g.op('Sigmoid', [gate])]), up]), layer.down, `${at}.down`);
-    for (const kind of ['key', 'value']) g.output(`present.${i}.${kind}`, 'float32', ['batch_size', kvHeads, 'total_sequence_length', headDim]);
+    for (const kind of ['key', 'value'])
+      g.output(`present.${i}.${kind}`, 'float32', ['batch_size', kvHeads, 'total_sequence_length', headDim]);
   }
 
   const last = norm('final_norm', checkpoint.norm);

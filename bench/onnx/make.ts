@@ -47,12 +47,20 @@ async function isThere(path: string): Promise<boolean> {
 }
 
 /** Writes what is missing of the folder: config, tokenizer and the graph `name`. */
-export async function makeOnnxModel(checkpoint: Checkpoint, folder: string, name: GraphName, say: (line: string) => void): Promise<void> {
+export async function makeOnnxModel(
+  checkpoint: Checkpoint,
+  folder: string,
+  name: GraphName,
+  say: (line: string) => void,
+): Promise<void> {
   const { json, config } = tokenizerSource(checkpoint);
   const graph = `onnx/${name}_q4.onnx`;
   const files: [string, () => string | Promise<Uint8Array>][] = [
     ['config.json', () => JSON.stringify(hubConfig(checkpoint))],
-    ['generation_config.json', () => JSON.stringify({ bos_token_id: checkpoint.config.bos, eos_token_id: checkpoint.config.eos })],
+    [
+      'generation_config.json',
+      () => JSON.stringify({ bos_token_id: checkpoint.config.bos, eos_token_id: checkpoint.config.eos }),
+    ],
     ['tokenizer.json', () => JSON.stringify(json)],
     ['tokenizer_config.json', () => JSON.stringify({ ...config, tokenizer_class: 'GPT2Tokenizer' })],
     [graph, () => writeInt4Graph(checkpoint, { ...GRAPHS[name], positions: POSITIONS })],

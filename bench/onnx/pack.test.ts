@@ -19,7 +19,12 @@ function unpacked({ codes, scales, zeroPoints }: ReturnType<typeof packBlocks>):
   return Array.from({ length: codes.length * 2 }, (_, i) => {
     const block = Math.floor(i / 4);
     const code = (codes[i >> 1]! >> (4 * (i & 1))) & 15;
-    const zero = zeroPoints instanceof Float32Array ? zeroPoints[block]! : zeroPoints ? (zeroPoints[block >> 1]! >> (4 * (block & 1))) & 15 : 8;
+    const zero =
+      zeroPoints instanceof Float32Array
+        ? zeroPoints[block]!
+        : zeroPoints
+          ? (zeroPoints[block >> 1]! >> (4 * (block & 1))) & 15
+          : 8;
     return scales[block]! * (code - zero);
   });
 }
@@ -34,7 +39,9 @@ describe('packBlocks', () => {
     const packed = packBlocks(q41, 'uint');
     expect(packed.zeroPoints).toHaveLength(2);
     const got = unpacked(packed);
-    dequantise(q41).forEach((value, i) => expect(Math.abs(got[i]! - value)).toBeLessThanOrEqual(q41.scales[Math.floor(i / 4)]! / 2 + 1e-6));
+    dequantise(q41).forEach((value, i) =>
+      expect(Math.abs(got[i]! - value)).toBeLessThanOrEqual(q41.scales[Math.floor(i / 4)]! / 2 + 1e-6),
+    );
   });
 
   it('writes no zero points for symmetric blocks, and 8-bit codes as they are', () => {

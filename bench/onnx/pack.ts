@@ -34,7 +34,14 @@ function packNibbles(codes: Uint8Array): Uint8Array {
   return packed;
 }
 
-function pointsOf(rows: number, blocks: number, bits: 4 | 8, scales: Float32Array, mins: Float32Array, form: 'float' | 'uint'): Float32Array | Uint8Array {
+function pointsOf(
+  rows: number,
+  blocks: number,
+  bits: 4 | 8,
+  scales: Float32Array,
+  mins: Float32Array,
+  form: 'float' | 'uint',
+): Float32Array | Uint8Array {
   const middle = 2 ** (bits - 1);
   const exact = mins.map((min, b) => {
     if (scales[b]! !== 0) return middle - min / scales[b]!;

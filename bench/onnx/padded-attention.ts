@@ -11,7 +11,10 @@ interface Shape {
 type Attention = (layer: number, qkv: Value) => Value;
 
 function pastOf(g: Graph, layer: number, dims: number[]): [Value, Value] {
-  return [g.input(`past_key_values.${layer}.key`, 'float32', dims), g.input(`past_key_values.${layer}.value`, 'float32', dims)];
+  return [
+    g.input(`past_key_values.${layer}.key`, 'float32', dims),
+    g.input(`past_key_values.${layer}.value`, 'float32', dims),
+  ];
 }
 
 /** Parts along an axis. */
@@ -21,7 +24,11 @@ function slices(g: Graph, x: Value, axis: number, sizes: number[]): Value[] {
 }
 
 /** Input `seqlens_k` int32 [1]: valid positions after the run, minus 1. */
-export function groupQueryAttention(g: Graph, { heads, kvHeads, headDim, ...config }: PhiConfig, { width, length }: Shape): Attention {
+export function groupQueryAttention(
+  g: Graph,
+  { heads, kvHeads, headDim, ...config }: PhiConfig,
+  { width, length }: Shape,
+): Attention {
   const seqlens = g.input('seqlens_k', 'int32', [1]);
   const total = g.tensor('total_sequence_length', 'int32', [1], Int32Array.of(length));
   const rope = ropeTable({ ...config, heads, kvHeads, headDim }, 'short', 0, length);
@@ -76,11 +83,19 @@ export function plainAttention(g: Graph, { heads, kvHeads, headDim }: PhiConfig,
   };
   /** `[width, kvHeads * inner, headDim]` -> `[1, kvHeads, inner * width, headDim]` */
   const byHead = (x: Value, inner: number) =>
-    reshape(transpose(reshape(x, [width, kvHeads, inner, headDim]), [1, 2, 0, 3]), [1, kvHeads, inner * width, headDim]);
+    reshape(transpose(reshape(x, [width, kvHeads, inner, headDim]), [1, 2, 0, 3]), [
+      1,
+      kvHeads,
+      inner * width,
+      headDim,
+    ]);
 
   return (layer, qkv) => {
     const [qk, v] = slices(g, qkv, 1, [(heads + kvHeads) * headDim, kvHeads * headDim]) as [Value, Value];
-    const [q, k] = slices(g, rotate(reshape(qk, [width, heads + kvHeads, headDim])), 1, [heads, kvHeads]) as [Value, Value];
+    const [q, k] = slices(g, rotate(reshape(qk, [width, heads + kvHeads, headDim])), 1, [heads, kvHeads]) as [
+      Value,
+      Value,
+    ];
     const past = fills ? null : pastOf(g, layer, dims);
     const [key, value] = [byHead(k, 1), byHead(v, 1)].map((own, i) => {
       const whole = past ? g.op('Add', [g.op('Mul', [past[i]!, keep]), g.op('Mul', [own, place])]) : own; // a prefill overwrites it all

@@ -5,16 +5,25 @@ import { dequantise } from '../../workers/weights/rows.ts';
 
 function matrix(name: string, source: Matrix): WeightGroup {
   const { rows, cols } = source;
-  return { location: name, tensors: [{ name, dtype: 'float32', dims: [rows, cols] }], make: async () => [dequantise(await source.read(0, rows))] };
+  return {
+    location: name,
+    tensors: [{ name, dtype: 'float32', dims: [rows, cols] }],
+    make: async () => [dequantise(await source.read(0, rows))],
+  };
 }
 
 function norm(name: string, weight: Float32Array): WeightGroup {
-  return { location: name, tensors: [{ name, dtype: 'float32', dims: [weight.length] }], make: () => Promise.resolve([weight]) };
+  return {
+    location: name,
+    tensors: [{ name, dtype: 'float32', dims: [weight.length] }],
+    make: () => Promise.resolve([weight]),
+  };
 }
 
 /** The head serves as embedding too. */
 export function paddedWeights(checkpoint: Checkpoint): WeightGroup[] {
-  if (checkpoint.head !== checkpoint.embedding) throw new Error('The padded graph is for models with tied embeddings: the starter.');
+  if (checkpoint.head !== checkpoint.embedding)
+    throw new Error('The padded graph is for models with tied embeddings: the starter.');
   return [
     matrix('head', checkpoint.head),
     ...checkpoint.layers.flatMap((layer, l) => [

@@ -24,12 +24,15 @@ export interface PaddedShape {
 /** Inputs: `input_ids` int32 [width], those of the attention (see padded-attention.ts) and the cache; outputs: `logits` [width, vocab] and the cache. */
 export function paddedGraph(config: PhiConfig, weights: WeightGroup[], shape: PaddedShape): Uint8Array {
   const { intermediate, vocab, normEps } = config;
-  if (config.ropeScaling || config.rotaryDim !== config.headDim) throw new Error('The padded graph is for plain, full rotary models: the starter.');
+  if (config.ropeScaling || config.rotaryDim !== config.headDim)
+    throw new Error('The padded graph is for plain, full rotary models: the starter.');
   const g = new Graph('padded');
   for (const group of weights) declare(g, group);
   const ids = g.input('input_ids', 'int32', [shape.width]);
-  const attention = shape.attention === 'gqa' ? groupQueryAttention(g, config, shape) : plainAttention(g, config, shape);
-  const norm = (x: Value, weight: Value) => g.op('SimplifiedLayerNormalization', [x, weight], { axis: { int: -1 }, epsilon: { float: normEps } });
+  const attention =
+    shape.attention === 'gqa' ? groupQueryAttention(g, config, shape) : plainAttention(g, config, shape);
+  const norm = (x: Value, weight: Value) =>
+    g.op('SimplifiedLayerNormalization', [x, weight], { axis: { int: -1 }, epsilon: { float: normEps } });
   const dialect: Dialect = {
     embed: (_, tokens) => g.op('Gather', ['head', tokens]),
     norm: (_, x, weight) => norm(x, weight),

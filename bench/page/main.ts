@@ -31,11 +31,15 @@ const bench = {
     return performance.now() - start;
   },
   /** `drafts`: with prompt lookup; only this engine has it. */
-  reply: (prompt: Prompt, maxTokens: number, reuse: boolean, drafts = false): Promise<Reply> => opened().reply(prompt, maxTokens, reuse, drafts),
+  reply: (prompt: Prompt, maxTokens: number, reuse: boolean, drafts = false): Promise<Reply> =>
+    opened().reply(prompt, maxTokens, reuse, drafts),
   async profile(request: ProfileRequest): Promise<ProfileResult> {
     const worker = new Worker(new URL('./profile.worker.ts', import.meta.url), { type: 'module' });
     try {
-      return await wrap<ProfileApi>(worker).profile({ ...request, modelUrl: new URL(request.modelUrl, location.href).href });
+      return await wrap<ProfileApi>(worker).profile({
+        ...request,
+        modelUrl: new URL(request.modelUrl, location.href).href,
+      });
     } finally {
       worker.terminate();
     }

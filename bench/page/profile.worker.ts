@@ -49,7 +49,10 @@ console.log = (...values: unknown[]) => {
 /** Times every run of every session to come. */
 function watchSessions(ort: Ort, profiled: boolean): { sessions: InferenceSession[]; runs: number; ms: number } {
   const watched = { sessions: [] as InferenceSession[], runs: 0, ms: 0 };
-  const create = ort.InferenceSession.create.bind(ort.InferenceSession) as (model: Uint8Array, options: object) => Promise<InferenceSession>;
+  const create = ort.InferenceSession.create.bind(ort.InferenceSession) as (
+    model: Uint8Array,
+    options: object,
+  ) => Promise<InferenceSession>;
   const watchedCreate = async (model: Uint8Array, options: object) => {
     const session = await create(model, profiled ? Object.assign(options, { enableProfiling: true }) : options);
     const run = session.run.bind(session) as (...args: unknown[]) => Promise<InferenceSession.ReturnType>;
@@ -82,14 +85,26 @@ function askForTimestamps(): void {
 /** Fills the cache with `count` tokens of no meaning: the time does not depend on which they are. */
 async function fill(decoder: Decoder, count: number): Promise<void> {
   for (let past = 0; past < count;) {
-    const ids = Array.from({ length: Math.min(decoder.chunkTokens, count - past) }, (_, i) => 100 + (((past + i) * 37) % 20_000));
+    const ids = Array.from(
+      { length: Math.min(decoder.chunkTokens, count - past) },
+      (_, i) => 100 + (((past + i) * 37) % 20_000),
+    );
     await decoder.chunk({ ids, past, rope: 'short', choice: null, rows: 'last' });
     past += ids.length;
   }
 }
 
 const api = {
-  async profile({ backend, threads, context, runs, form, steps, modelUrl, profiled }: ProfileRequest): Promise<ProfileResult> {
+  async profile({
+    backend,
+    threads,
+    context,
+    runs,
+    form,
+    steps,
+    modelUrl,
+    profiled,
+  }: ProfileRequest): Promise<ProfileResult> {
     const blob = await (await fetch(modelUrl)).blob();
     const checkpoint = await openCheckpoint(new Map([['starter.gguf', blobSource('starter.gguf', blob)]]));
     if (profiled && backend === 'webgpu') askForTimestamps();

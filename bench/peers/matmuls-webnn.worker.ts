@@ -1,6 +1,12 @@
 /** See matmuls-webnn.ts. */
 import { expose } from 'comlink';
-import { webnnScope, type MLContext, type MLGraph, type MLOperand, type MLTensor } from '../../workers/backends/webnn-api.ts';
+import {
+  webnnScope,
+  type MLContext,
+  type MLGraph,
+  type MLOperand,
+  type MLTensor,
+} from '../../workers/backends/webnn-api.ts';
 import { openCheckpoint } from '../../workers/checkpoint/open.ts';
 import type { Matrix } from '../../workers/checkpoint/types.ts';
 import { blobSource } from '../../workers/store/bytes.ts';
@@ -9,13 +15,20 @@ import { dequantise } from '../../workers/weights/rows.ts';
 /** Rows of the output that are read: enough to wait for the run. */
 const READ = 1;
 
-let loaded: { context: MLContext; graph: MLGraph; inputs: Record<string, MLTensor>; outputs: Record<string, MLTensor> } | null = null;
+let loaded: {
+  context: MLContext;
+  graph: MLGraph;
+  inputs: Record<string, MLTensor>;
+  outputs: Record<string, MLTensor>;
+} | null = null;
 
 const api = {
   /** Resolves with the devices that the browser names. */
   async load(modelUrl: string): Promise<string[]> {
     const blob = await (await fetch(modelUrl)).blob();
-    const { config, layers, head } = await openCheckpoint(new Map([['starter.gguf', blobSource('starter.gguf', blob)]]));
+    const { config, layers, head } = await openCheckpoint(
+      new Map([['starter.gguf', blobSource('starter.gguf', blob)]]),
+    );
     const { ml, MLGraphBuilder } = { ml: webnnScope.navigator.ml, MLGraphBuilder: webnnScope.MLGraphBuilder };
     if (!ml || !MLGraphBuilder) throw new Error('This browser has no WebNN.');
     const context = await ml.createContext({ deviceType: 'cpu' });
@@ -29,7 +42,9 @@ const api = {
     };
     const product = async (x: MLOperand, matrix: Matrix): Promise<MLOperand> => {
       const values = dequantise(await matrix.read(0, matrix.rows));
-      return b.gemm(x, b.constant({ dataType: 'float32', shape: [matrix.rows, matrix.cols] }, values), { bTranspose: true });
+      return b.gemm(x, b.constant({ dataType: 'float32', shape: [matrix.rows, matrix.cols] }, values), {
+        bTranspose: true,
+      });
     };
     const part = (x: MLOperand, size: number) => b.slice(x, [0, 0], [1, size]);
     let x = await input('x', config.hidden);

@@ -30,10 +30,19 @@ export class OurPeer implements Peer {
 
   describe(): string {
     if (!this.#report) return 'not loaded';
-    const { device, form, contextLength, graphs, nodesOnWasm, loadMs, prepareMs, compileMs, warmUpMs, rejected } = this.#report;
+    const { device, form, contextLength, graphs, nodesOnWasm, loadMs, prepareMs, compileMs, warmUpMs, rejected } =
+      this.#report;
     const phases = `load ${Math.round(loadMs)} ms, of it weights ${Math.round(prepareMs)}, session ${Math.round(compileMs)}, warm-up ${Math.round(warmUpMs)}`;
     const passed = rejected.map(({ what, why }) => `${what} passed over: ${why}`);
-    return [device, `weights ${form}`, `${contextLength} KV slots`, `${graphs} graphs`, `${nodesOnWasm} nodes on WASM`, phases, ...passed].join(', ');
+    return [
+      device,
+      `weights ${form}`,
+      `${contextLength} KV slots`,
+      `${graphs} graphs`,
+      `${nodesOnWasm} nodes on WASM`,
+      phases,
+      ...passed,
+    ].join(', ');
   }
 
   /** Loads once too: what is made from the weights is made once and kept, after the load and without anybody waiting for it. */

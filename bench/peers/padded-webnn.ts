@@ -14,12 +14,21 @@ export class PaddedWebnnPeer implements Peer {
 
   constructor({ backend, threads, contextLength, settings }: PeerOptions) {
     if (backend !== 'webnn') throw new Error('padded-webnn runs on WebNN only.');
-    this.#setup = { modelUrl: new URL('starter.gguf', location.href).href, threads, length: contextLength, deviceType: 'cpu', attention: 'plain', ...settings };
+    this.#setup = {
+      modelUrl: new URL('starter.gguf', location.href).href,
+      threads,
+      length: contextLength,
+      deviceType: 'cpu',
+      attention: 'plain',
+      ...settings,
+    };
   }
 
   describe(): string {
     const { length, deviceType, attention } = this.#setup;
-    const ran = this.#ran ? `, ${this.#ran.graphs} graphs on ${this.#ran.devices.join(', ') || 'an unnamed device'}` : '';
+    const ran = this.#ran
+      ? `, ${this.#ran.graphs} graphs on ${this.#ran.devices.join(', ') || 'an unnamed device'}`
+      : '';
     return `float32 weights, prefill padded to ${length}, ${attention === 'gqa' ? 'GroupQueryAttention' : 'attention in plain operators'}, asked for ${deviceType}${ran}`;
   }
 

@@ -18,7 +18,12 @@ interface MLTensor {
   destroy(): void;
 }
 interface MLContext {
-  createTensor(descriptor: { dataType: 'float32'; shape: readonly number[]; readable: boolean; writable: boolean }): Promise<MLTensor>;
+  createTensor(descriptor: {
+    dataType: 'float32';
+    shape: readonly number[];
+    readable: boolean;
+    writable: boolean;
+  }): Promise<MLTensor>;
   readTensor(tensor: MLTensor): Promise<ArrayBuffer>;
 }
 interface MLGraphBuilder {
@@ -67,7 +72,13 @@ const cacheNames = (config: PhiConfig, prefix: string): string[] =>
   Array.from({ length: config.layers }, (_, layer) => [`${prefix}.${layer}.key`, `${prefix}.${layer}.value`]).flat();
 
 /** What tells a graph where its tokens are, `past` being the first one's position. */
-function positionFeeds({ ort, config, attention }: Loaded, width: number, length: number, past: number, valid: number): Record<string, Tensor> {
+function positionFeeds(
+  { ort, config, attention }: Loaded,
+  width: number,
+  length: number,
+  past: number,
+  valid: number,
+): Record<string, Tensor> {
   const float = (data: Float32Array, dims: number[]) => new ort.Tensor('float32', data, dims);
   if (attention === 'gqa') return { seqlens_k: new ort.Tensor('int32', Int32Array.of(valid - 1), [1]) };
   const { headDim } = config;
@@ -83,7 +94,11 @@ function positionFeeds({ ort, config, attention }: Loaded, width: number, length
   }
   const mask = new Float32Array(width * length);
   for (let w = 0; w < width; w++) mask.fill(HIDDEN, w * length + past + w + 1, (w + 1) * length);
-  const feeds = { cos: float(cos, [width, 1, headDim]), sin: float(sin, [width, 1, headDim]), mask: float(mask, [width, length]) };
+  const feeds = {
+    cos: float(cos, [width, 1, headDim]),
+    sin: float(sin, [width, 1, headDim]),
+    mask: float(mask, [width, length]),
+  };
   if (width === length) return feeds;
   const place = new Float32Array(length);
   place[past] = 1;
@@ -97,10 +112,17 @@ function positionFeeds({ ort, config, attention }: Loaded, width: number, length
   };
 }
 
-async function run(session: InferenceSession, ids: readonly number[], past: number, valid: number, logits: MLTensor): Promise<void> {
+async function run(
+  session: InferenceSession,
+  ids: readonly number[],
+  past: number,
+  valid: number,
+  logits: MLTensor,
+): Promise<void> {
   const { ort, config, caches, length } = loaded!;
   const dims = [1, config.kvHeads, length, config.headDim];
-  const wrap = (from: MLTensor, shape: readonly number[]): Tensor => ort.Tensor.fromMLTensor(from, { dataType: 'float32', dims: shape });
+  const wrap = (from: MLTensor, shape: readonly number[]): Tensor =>
+    ort.Tensor.fromMLTensor(from, { dataType: 'float32', dims: shape });
   const [read, write] = caches;
   const feeds: Record<string, Tensor> = {
     input_ids: new ort.Tensor('int32', Int32Array.from(ids), [ids.length]),
@@ -122,7 +144,13 @@ function argmax(logits: Float32Array, row: number, vocab: number): number {
 }
 
 const api = {
-  async load({ modelUrl, threads, length, deviceType, attention }: PaddedSetup): Promise<{ graphs: number; devices: string[] }> {
+  async load({
+    modelUrl,
+    threads,
+    length,
+    deviceType,
+    attention,
+  }: PaddedSetup): Promise<{ graphs: number; devices: string[] }> {
     const blob = await (await fetch(modelUrl)).blob();
     const checkpoint = await openCheckpoint(new Map([['starter.gguf', blobSource('starter.gguf', blob)]]));
     const { config } = checkpoint;
@@ -151,7 +179,10 @@ const api = {
       });
     const prefill = await session(length);
     const decode = await session(1);
-    const cache = () => Promise.all(cacheNames(config, 'past').map(() => tensor(context, [1, config.kvHeads, length, config.headDim], false)));
+    const cache = () =>
+      Promise.all(
+        cacheNames(config, 'past').map(() => tensor(context, [1, config.kvHeads, length, config.headDim], false)),
+      );
     loaded = {
       ort,
       context,
@@ -173,7 +204,8 @@ const api = {
   /** The whole prompt is computed at every turn, as in the demos. */
   async generate(ids: number[], maxTokens: number, onTokens: (tokens: number) => void): Promise<string> {
     const { context, config, tokenizer, length, prefill, decode, prefillLogits, decodeLogits } = loaded!;
-    if (ids.length + maxTokens > length) throw new Error(`${ids.length} + ${maxTokens} tokens do not fit into ${length} positions.`);
+    if (ids.length + maxTokens > length)
+      throw new Error(`${ids.length} + ${maxTokens} tokens do not fit into ${length} positions.`);
     const padded = [...ids, ...new Array<number>(length - ids.length).fill(0)];
     await run(prefill, padded, 0, ids.length, prefillLogits);
     let id = argmax(new Float32Array(await context.readTensor(prefillLogits)), ids.length - 1, config.vocab);

@@ -49,7 +49,12 @@ const api = {
   },
 
   /** `onTokens` hears how many there are in all, and says whether that is enough. */
-  async generate(ids: number[], maxTokens: number, reuse: boolean, onTokens: (tokens: number) => boolean | Promise<boolean>): Promise<string> {
+  async generate(
+    ids: number[],
+    maxTokens: number,
+    reuse: boolean,
+    onTokens: (tokens: number) => boolean | Promise<boolean>,
+  ): Promise<string> {
     const input_ids = new Tensor('int64', BigInt64Array.from(ids.map(BigInt)), [1, ids.length]);
     const attention_mask = new Tensor('int64', new BigInt64Array(ids.length).fill(1n), [1, ids.length]);
     const stopping_criteria = new InterruptableStoppingCriteria();

@@ -7,7 +7,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { ask, GREEDY, launchApp, makeTinyStarter, newChat, serveApp, type AppServer, type TinyStarter } from '../app.ts';
+import {
+  ask,
+  GREEDY,
+  launchApp,
+  makeTinyStarter,
+  newChat,
+  serveApp,
+  type AppServer,
+  type TinyStarter,
+} from '../app.ts';
 import type { Session } from '../browser.ts';
 import { inspect } from './inspect.ts';
 import { seeded } from './random.ts';
@@ -78,7 +87,11 @@ async function use(page: Page): Promise<void> {
 async function checkStore(page: Page): Promise<void> {
   const { models, conversations } = await inspect(page);
   expect(models.flatMap(({ wrong }) => wrong)).toEqual([]);
-  const there = new Set(conversations.flatMap(({ messages }) => messages.filter(({ reply }) => reply?.state === 'done').map(({ id }) => id)));
+  const there = new Set(
+    conversations.flatMap(({ messages }) =>
+      messages.filter(({ reply }) => reply?.state === 'done').map(({ id }) => id),
+    ),
+  );
   expect([...committed].filter((id) => !there.has(id))).toEqual([]);
 }
 
@@ -102,7 +115,9 @@ it(`survives ${KILLS} kills at random moments (seed ${SEED})`, async () => {
     await newChat(session.page);
     if (await download.isVisible()) await download.click();
     expect((await ask(session.page, 'hello')).text).toBe(undisturbed);
-    console.info(`${KILLS} kills, seed ${SEED}: ${committed.size} replies were on the disk before a kill, all are there.`);
+    console.info(
+      `${KILLS} kills, seed ${SEED}: ${committed.size} replies were on the disk before a kill, all are there.`,
+    );
   } finally {
     await session.close();
   }

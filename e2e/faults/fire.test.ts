@@ -119,7 +119,9 @@ async function inCycles(what: string, cycle: (i: number) => Promise<void>): Prom
   if (!before) return;
   const after = await measure();
   const seconds = Math.round((performance.now() - start) / CYCLES / 1000);
-  console.info(`${what}, ${CYCLES} times (seed ${SEED}), ${seconds} s each: settled within ${Math.round(slowestMs)} ms; ${parts(before)} -> ${parts(after)}`);
+  console.info(
+    `${what}, ${CYCLES} times (seed ${SEED}), ${seconds} s each: settled within ${Math.round(slowestMs)} ms; ${parts(before)} -> ${parts(after)}`,
+  );
   console.info(`GPU process: ${megabytes(gpuBefore)} -> ${megabytes(await gpuProcessBytes())}`);
   expect(total(after) / total(before) - 1, 'growth of memory').toBeLessThan(MOST_GROWTH);
   // One that was ended stays in the list for a moment.
@@ -130,24 +132,34 @@ async function inCycles(what: string, cycle: (i: number) => Promise<void>): Prom
 /** Resident bytes of the process in which devices live, where the system tells: lost ones should leave nothing there. Shown, not judged: it keeps what it freed. */
 async function gpuProcessBytes(): Promise<number> {
   if (process.platform !== 'linux') return 0;
-  const found = (await processTree(({ pid }) => pid === process.pid)).filter(({ command }) => command.includes('--type=gpu-process'));
+  const found = (await processTree(({ pid }) => pid === process.pid)).filter(({ command }) =>
+    command.includes('--type=gpu-process'),
+  );
   return (await Promise.all(found.map((one) => processBytes(one, 'status', 'VmRSS')))).reduce((a, b) => a + b, 0);
 }
 
 const tokensOf = ({ reply }: Message): number => reply!.stats!.generatedTokens;
 
 describe.skipIf(absent)('a reply under fire', { timeout: 1_800_000 }, () => {
-  if (!LONG) console.info('Skipped, because they take minutes (npm run test:faults): lost workers and devices, stops on WebGPU and WebNN.');
-  it.for<BackendId>(LONG ? ['wasm', 'webgpu', 'webnn'] : ['wasm'])('is stopped at any token, and the next is right: %s', async (backend) => {
-    const undisturbed = await visit(backend, TOKENS[backend]);
-    const step = LONG ? 1 : 6;
-    for (let tokens = 0; tokens < tokensOf(undisturbed); tokens += step) {
-      const stopped = await againUnder('stop', tokens);
-      expect(undisturbed.content.startsWith(stopped.content), `stopped at ${tokens}`).toBe(true);
-      expect((await again()).content, `after a stop at ${tokens}`).toBe(undisturbed.content);
-    }
-    console.info(`${backend}: stopped at ${Math.ceil(tokensOf(undisturbed) / step)} tokens, within ${Math.round(slowestMs)} ms`);
-  });
+  if (!LONG)
+    console.info(
+      'Skipped, because they take minutes (npm run test:faults): lost workers and devices, stops on WebGPU and WebNN.',
+    );
+  it.for<BackendId>(LONG ? ['wasm', 'webgpu', 'webnn'] : ['wasm'])(
+    'is stopped at any token, and the next is right: %s',
+    async (backend) => {
+      const undisturbed = await visit(backend, TOKENS[backend]);
+      const step = LONG ? 1 : 6;
+      for (let tokens = 0; tokens < tokensOf(undisturbed); tokens += step) {
+        const stopped = await againUnder('stop', tokens);
+        expect(undisturbed.content.startsWith(stopped.content), `stopped at ${tokens}`).toBe(true);
+        expect((await again()).content, `after a stop at ${tokens}`).toBe(undisturbed.content);
+      }
+      console.info(
+        `${backend}: stopped at ${Math.ceil(tokensOf(undisturbed) / step)} tokens, within ${Math.round(slowestMs)} ms`,
+      );
+    },
+  );
 
   // Once each, `npm test` has these in e2e/recovery.test.ts.
   it.runIf(LONG)('goes on in a fresh worker when its worker is ended from outside, with the same tokens', async () => {
@@ -156,7 +168,10 @@ describe.skipIf(absent)('a reply under fire', { timeout: 1_800_000 }, () => {
     await inCycles('worker ended', async () => {
       const reply = await againUnder('terminate', 1 + integer(random, MOST_SURE_TOKEN));
       expect(reply.content.slice(0, SURE_CHARACTERS)).toBe(sure);
-      expect(reply.reply!.notices).toContainEqual({ movedTo: 'WASM, int8', error: expect.objectContaining({ code: 'worker-died' }) as ErrorShape });
+      expect(reply.reply!.notices).toContainEqual({
+        movedTo: 'WASM, int8',
+        error: expect.objectContaining({ code: 'worker-died' }) as ErrorShape,
+      });
       expect((await again()).content.slice(0, SURE_CHARACTERS)).toBe(sure);
     });
   });
@@ -186,26 +201,29 @@ describe.skipIf(absent)('a reply under fire', { timeout: 1_800_000 }, () => {
     expect(met).toBe(CYCLES);
   });
 
-  it.runIf(LONG).for<BackendId>(['webgpu', 'webnn'])('goes on with the next form or backend when the device is lost: %s', async (backend) => {
-    // A WebNN reply of a few tokens is over before its context is gone.
-    const undisturbed = await visit(backend, backend === 'webnn' ? LONG_TOKENS : TOKENS[backend]);
-    const sure = undisturbed.content.slice(0, SURE_CHARACTERS);
-    const { page } = session;
-    let after: string | undefined;
-    await inCycles(`${backend} lost`, async (i) => {
-      if (i > 0) {
-        await page.reload(); // Back from what the reply went on with.
-        expect((await again()).content.slice(0, SURE_CHARACTERS)).toBe(sure);
-      }
-      const at = 1 + integer(random, Math.min(tokensOf(undisturbed) - 1, MOST_SURE_TOKEN));
-      const reply = await againUnder('device', at);
-      expect(tokensOf(reply)).toBeGreaterThan(at);
-      expect(reply.reply!.notices).toContainEqual({
-        movedTo: expect.any(String) as string,
-        error: expect.objectContaining({ code: 'device-lost' }) as ErrorShape,
+  it.runIf(LONG).for<BackendId>(['webgpu', 'webnn'])(
+    'goes on with the next form or backend when the device is lost: %s',
+    async (backend) => {
+      // A WebNN reply of a few tokens is over before its context is gone.
+      const undisturbed = await visit(backend, backend === 'webnn' ? LONG_TOKENS : TOKENS[backend]);
+      const sure = undisturbed.content.slice(0, SURE_CHARACTERS);
+      const { page } = session;
+      let after: string | undefined;
+      await inCycles(`${backend} lost`, async (i) => {
+        if (i > 0) {
+          await page.reload(); // Back from what the reply went on with.
+          expect((await again()).content.slice(0, SURE_CHARACTERS)).toBe(sure);
+        }
+        const at = 1 + integer(random, Math.min(tokensOf(undisturbed) - 1, MOST_SURE_TOKEN));
+        const reply = await againUnder('device', at);
+        expect(tokensOf(reply)).toBeGreaterThan(at);
+        expect(reply.reply!.notices).toContainEqual({
+          movedTo: expect.any(String) as string,
+          error: expect.objectContaining({ code: 'device-lost' }) as ErrorShape,
+        });
+        const next = (await again()).content.slice(0, SURE_CHARACTERS);
+        expect(next).toBe((after ??= next));
       });
-      const next = (await again()).content.slice(0, SURE_CHARACTERS);
-      expect(next).toBe((after ??= next));
-    });
-  });
+    },
+  );
 });

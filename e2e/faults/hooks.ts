@@ -30,7 +30,8 @@ function watchPage(): void {
     }
   };
   const see = ({ data }: MessageEvent): void => {
-    const event = (data as { argumentList?: { value?: { type?: string; tokens?: number } }[] } | null)?.argumentList?.[0]?.value;
+    const event = (data as { argumentList?: { value?: { type?: string; tokens?: number } }[] } | null)
+      ?.argumentList?.[0]?.value;
     if (event?.type !== 'text' || !fire.armed || event.tokens! < fire.armed.tokens) return;
     const { strike } = fire.armed;
     fire.armed = null;
@@ -54,7 +55,10 @@ function loseOnMessage(channel: string): void {
 }
 
 /** To be called before the page is opened. `faultInTest`: what the fault `call` does. */
-export async function installFaults(page: Page, faultInTest: () => Promise<void> = () => Promise.resolve()): Promise<void> {
+export async function installFaults(
+  page: Page,
+  faultInTest: () => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
   await page.addInitScript(watchPage);
   await page.exposeFunction('faultInTest', faultInTest);
   await inject(page, ENGINE, keepDevices, null);

@@ -9,7 +9,16 @@ import { addMessage, newConversation, type Conversation } from '../../src/chat/c
 import { exportJson } from '../../src/chat/transfer.ts';
 import { result, row } from '../../src/compare/testing/results.ts';
 import { tinyGguf, writeGguf } from '../../workers/checkpoint/testing/gguf-writer.ts';
-import { expectClean, launchApp, makeTinyStarter, newChat, send, serveApp, type AppServer, type TinyStarter } from '../app.ts';
+import {
+  expectClean,
+  launchApp,
+  makeTinyStarter,
+  newChat,
+  send,
+  serveApp,
+  type AppServer,
+  type TinyStarter,
+} from '../app.ts';
 import type { Session } from '../browser.ts';
 import { needFixture } from '../fixtures.ts';
 import { ENGINE } from '../inject.ts';
@@ -108,7 +117,8 @@ const choose = (field: string, name: string, text: string | Uint8Array) =>
 describe.runIf(ASKED)('hostile text does nothing', () => {
   it(`as replies, in ${OUTPUTS.length} ways, and as titles and notes of an imported chat`, async () => {
     const chats: Conversation[] = [];
-    for (let at = 0; at < OUTPUTS.length; at += IN_ONE_CHAT) chats.push(hostileChat(OUTPUTS.slice(at, at + IN_ONE_CHAT), NAMES[chats.length]!));
+    for (let at = 0; at < OUTPUTS.length; at += IN_ONE_CHAT)
+      chats.push(hostileChat(OUTPUTS.slice(at, at + IN_ONE_CHAT), NAMES[chats.length]!));
     for (const name of NAMES.slice(chats.length)) chats.push(hostileChat(['hello'], name));
     await page.goto(`${server.url}#/settings`);
     await page.getByRole('heading', { name: 'Your chats' }).waitFor();
@@ -133,9 +143,14 @@ describe.runIf(ASKED)('hostile text does nothing', () => {
     await page.getByRole('heading', { name: 'Bring your own model' }).waitFor();
     for (const [i, name] of NAMES.entries()) {
       const { metadata, tensors } = tinyGguf();
-      for (const key of ['general.name', 'general.author', 'general.url', 'general.license', 'tokenizer.ggml.pre']) metadata.set(key, name);
+      for (const key of ['general.name', 'general.author', 'general.url', 'general.license', 'tokenizer.ggml.pre'])
+        metadata.set(key, name);
       if (i % 2) metadata.set('general.architecture', name);
-      await choose('input[type=file]:not([webkitdirectory])', `${name.replaceAll('/', ' ')}.gguf`, writeGguf({ metadata, tensors }));
+      await choose(
+        'input[type=file]:not([webkitdirectory])',
+        `${name.replaceAll('/', ' ')}.gguf`,
+        writeGguf({ metadata, tensors }),
+      );
       await page.locator('article.found').first().waitFor();
       await expectHarmless();
     }

@@ -36,7 +36,9 @@ async function look(): Promise<Inventory> {
     }
   };
   const sha256 = async (blob: Blob): Promise<string> =>
-    Array.from(new Uint8Array(await crypto.subtle.digest('SHA-256', await blob.arrayBuffer())), (byte) => byte.toString(16).padStart(2, '0')).join('');
+    Array.from(new Uint8Array(await crypto.subtle.digest('SHA-256', await blob.arrayBuffer())), (byte) =>
+      byte.toString(16).padStart(2, '0'),
+    ).join('');
 
   const shards = new Map((await entries('phi-shards')) as [string, StoredShard][]);
   const models: Inventory['models'] = [];
@@ -47,12 +49,15 @@ async function look(): Promise<Inventory> {
       for (const [index, shard] of file.shards.entries()) {
         const key = `${id}/${file.path}/${index}`;
         const stored = shards.get(key);
-        if (stored?.blob.size !== shard.bytes || (await sha256(stored.blob)) !== (shard.sha256 ?? stored.sha256)) wrong.push(key);
+        if (stored?.blob.size !== shard.bytes || (await sha256(stored.blob)) !== (shard.sha256 ?? stored.sha256))
+          wrong.push(key);
       }
     }
     models.push({ id, wrong });
   }
-  const conversations = (await entries('phi-conversations')).filter(([key]) => key.startsWith('c:')).map(([, value]) => value as Conversation);
+  const conversations = (await entries('phi-conversations'))
+    .filter(([key]) => key.startsWith('c:'))
+    .map(([, value]) => value as Conversation);
   const forms = (await entries('phi-forms')).filter(([, value]) => !(value instanceof Blob)).length;
   return { models, conversations, forms };
 }

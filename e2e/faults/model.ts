@@ -37,7 +37,13 @@ export function serveSampleModel(server: FaultServer, random: () => number, hash
       const url = ranged ? `/${path}` : `/${path}.${i}`;
       if (!ranged) server.files.set(url, { bytes: part, etag: `"${url}-1"` });
       const published = hashes === 'shards' ? { sha256: sha256(part) } : {};
-      return { url: server.origin + url, offset: ranged ? at - length : 0, bytes: length, wholeUrl: !ranged, ...published };
+      return {
+        url: server.origin + url,
+        offset: ranged ? at - length : 0,
+        bytes: length,
+        wholeUrl: !ranged,
+        ...published,
+      };
     });
     files.push({ path, bytes: bytes.length, ...(hashes === 'files' ? { sha256: sha256(bytes) } : {}), shards });
   };

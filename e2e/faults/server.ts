@@ -83,7 +83,8 @@ export class FaultServer {
       response.setHeader('Access-Control-Allow-Origin', '*');
       response.setHeader('Access-Control-Expose-Headers', this.exposed);
     }
-    if (fault?.kind === 'status') return finish(fault.status, fault.retryAfter === undefined ? {} : { 'Retry-After': fault.retryAfter });
+    if (fault?.kind === 'status')
+      return finish(fault.status, fault.retryAfter === undefined ? {} : { 'Retry-After': fault.retryAfter });
     if (fault?.kind === 'redirect') return finish(302, { Location: fault.to });
     const file = this.files.get(path);
     if (!file) return finish(404);
@@ -115,7 +116,11 @@ async function sendBody(
   response.writeHead(entry.status, headers);
   if (fault?.kind === 'wrong-byte' && body.length > 0) body[fault.at % body.length]! ^= 0xff;
   const cut =
-    fault?.kind === 'drop' || fault?.kind === 'stall' ? fault.afterBytes : fault?.kind === 'short' ? fault.bytes : body.length + Math.min(difference, 0);
+    fault?.kind === 'drop' || fault?.kind === 'stall'
+      ? fault.afterBytes
+      : fault?.kind === 'short'
+        ? fault.bytes
+        : body.length + Math.min(difference, 0);
   const piece = fault?.kind === 'drip' ? fault.bytes : 64 * 1024;
   for (let at = 0; at < Math.min(cut, body.length); at += piece) {
     const chunk = body.subarray(at, Math.min(at + piece, cut));

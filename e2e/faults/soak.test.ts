@@ -3,7 +3,17 @@
  * and the databases beyond the conversations themselves.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { ask, expectClean, GREEDY, launchApp, makeTinyStarter, newChat, serveApp, type AppServer, type TinyStarter } from '../app.ts';
+import {
+  ask,
+  expectClean,
+  GREEDY,
+  launchApp,
+  makeTinyStarter,
+  newChat,
+  serveApp,
+  type AppServer,
+  type TinyStarter,
+} from '../app.ts';
 import type { Session } from '../browser.ts';
 import { watchEngineMemory, type EngineMemory } from '../memory-witness.ts';
 import { inspect } from './inspect.ts';
@@ -70,12 +80,16 @@ it(`grows no more than its conversations over ${TURNS} turns of ${TOKENS} tokens
   }
   const first = samples[1]!; // the one before still warms up
   const last = samples.at(-1)!;
-  expect(last.memory.page - first.memory.page, 'growth of the page').toBeLessThan(PAGE_SLACK_BYTES + (CHAT_BYTES * last.turn) / TURNS_PER_CHAT);
+  expect(last.memory.page - first.memory.page, 'growth of the page').toBeLessThan(
+    PAGE_SLACK_BYTES + (CHAT_BYTES * last.turn) / TURNS_PER_CHAT,
+  );
   for (const part of ['worker', 'wasm'] as const) {
     expect(last.memory[part] / first.memory[part] - 1, `growth of the ${part}`).toBeLessThanOrEqual(MOST_GROWTH[part]);
   }
   expect(last.memory.arrays, 'live tensors').toBeLessThanOrEqual(first.memory.arrays);
   // A conversation is written at every turn: once as it is, and for a while as it was.
-  expect(last.database - first.database - 4 * (last.conversations - first.conversations)).toBeLessThan(DATABASE_SLACK_BYTES);
+  expect(last.database - first.database - 4 * (last.conversations - first.conversations)).toBeLessThan(
+    DATABASE_SLACK_BYTES,
+  );
   expectClean(session);
 });

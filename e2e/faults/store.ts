@@ -29,11 +29,16 @@ export async function flipStoredByte(key: string, at: number): Promise<void> {
 
 /** SHA-256 by path: what is compared, because a difference of whole contents is unreadable. */
 export function digests(contents: ReadonlyMap<string, Uint8Array>): Record<string, string> {
-  return Object.fromEntries([...contents].map(([path, bytes]) => [path, createHash('sha256').update(bytes).digest('hex')]));
+  return Object.fromEntries(
+    [...contents].map(([path, bytes]) => [path, createHash('sha256').update(bytes).digest('hex')]),
+  );
 }
 
 export async function readAll(files: ModelFiles): Promise<Map<string, Uint8Array>> {
-  const entries = [...files.values()].map(async (source): Promise<[string, Uint8Array]> => [source.name, await source.read(0, source.size)]);
+  const entries = [...files.values()].map(async (source): Promise<[string, Uint8Array]> => [
+    source.name,
+    await source.read(0, source.size),
+  ]);
   return new Map(await Promise.all(entries));
 }
 
@@ -41,7 +46,9 @@ export async function readAll(files: ModelFiles): Promise<Map<string, Uint8Array
  * Sees every IndexedDB write before it happens; may throw, or return another value to be written.
  * @returns how to end that
  */
-export function beforePut(hook: (database: string, value: unknown, key: IDBValidKey | undefined, transaction: IDBTransaction) => unknown): () => void {
+export function beforePut(
+  hook: (database: string, value: unknown, key: IDBValidKey | undefined, transaction: IDBTransaction) => unknown,
+): () => void {
   const original = Object.getOwnPropertyDescriptor(IDBObjectStore.prototype, 'put')!;
   const put = original.value as IDBObjectStore['put'];
   Object.defineProperty(IDBObjectStore.prototype, 'put', {

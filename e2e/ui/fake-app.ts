@@ -14,7 +14,12 @@ import { launch, type Session } from '../browser.ts';
 export async function serveFakeApp(): Promise<RunningServer> {
   const publicFolder = join(ROOT, 'public');
   const root = await mkdtemp(join(tmpdir(), 'phi-ui-'));
-  await build({ root: ROOT, mode: 'test', logLevel: 'warn', build: { outDir: root, emptyOutDir: true, copyPublicDir: false } });
+  await build({
+    root: ROOT,
+    mode: 'test',
+    logLevel: 'warn',
+    build: { outDir: root, emptyOutDir: true, copyPublicDir: false },
+  });
   const server = await serve({
     root,
     // All of public/ without a copy of the models: names at its top are files, or folders.
@@ -33,7 +38,12 @@ export async function serveFakeApp(): Promise<RunningServer> {
 export async function newVisitor(session: Session, options: BrowserContextOptions = {}): Promise<Page> {
   const browser = session.context.browser();
   if (!browser) throw new Error('The session has a persistent profile; it cannot have more visitors.');
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-US', colorScheme: 'light', ...options });
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 800 },
+    locale: 'en-US',
+    colorScheme: 'light',
+    ...options,
+  });
   const page = await context.newPage();
   page.setDefaultTimeout(60_000);
   page.on('pageerror', (error) => session.errors.push(error.message));

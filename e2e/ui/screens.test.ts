@@ -99,7 +99,8 @@ describe('every screen', () => {
     for (const [script, hash, heading] of screens) {
       await openFake(page, server, script, hash);
       await page.getByRole('heading', { name: heading }).waitFor();
-      if (script === 'plain') await page.getByText(/^\s*(?:\d+ \/ 8,192|Loaded|Reset all settings|What is measured|Load time)$/).waitFor();
+      if (script === 'plain')
+        await page.getByText(/^\s*(?:\d+ \/ 8,192|Loaded|Reset all settings|What is measured|Load time)$/).waitFor();
       expect(await accessibilityViolations(page, axe), `${script}${hash}`).toEqual([]);
     }
     await openFake(page, server, 'plain');
@@ -129,7 +130,9 @@ describe('every screen', () => {
     for (const [script, hash, heading] of screens) {
       await openFake(page, server, script, hash);
       await page.getByRole('heading', { name: heading }).waitFor();
-      const widest = await page.evaluate(() => Math.max(...[...document.querySelectorAll('main *')].map((element) => element.getBoundingClientRect().right)));
+      const widest = await page.evaluate(() =>
+        Math.max(...[...document.querySelectorAll('main *')].map((element) => element.getBoundingClientRect().right)),
+      );
       expect(widest, `${script}${hash}`).toBeLessThanOrEqual(width);
       const main = await page.locator('main').boundingBox();
       expect(Math.round(main!.x + main!.width), `${script}${hash}: the page fills its width`).toBe(width);
@@ -163,7 +166,9 @@ describe('settings', () => {
     const bars = () =>
       page
         .locator('meta[name="theme-color"]')
-        .evaluateAll((metas: HTMLMetaElement[]) => metas.filter(({ media }) => matchMedia(media).matches).map(({ content }) => content));
+        .evaluateAll((metas: HTMLMetaElement[]) =>
+          metas.filter(({ media }) => matchMedia(media).matches).map(({ content }) => content),
+        );
     expect(await bars()).toEqual(['#171613']);
     await page.reload();
     await page.getByRole('heading', { name: 'Settings' }).waitFor();
@@ -225,7 +230,9 @@ describe('a model of one’s own', () => {
     await openFake(page, server, 'plain', '#/models');
     await page.getByText('Loaded', { exact: true }).waitFor();
     const choose = (...names: string[]) =>
-      page.locator('input[type=file]:not([webkitdirectory])').setInputFiles(names.map((name) => ({ name, mimeType: '', buffer: Buffer.from('GGUF') })));
+      page
+        .locator('input[type=file]:not([webkitdirectory])')
+        .setInputFiles(names.map((name) => ({ name, mimeType: '', buffer: Buffer.from('GGUF') })));
     await choose('notes.txt');
     await page.getByText('No model was recognised in notes.txt').waitFor();
     await choose('phi-2.gguf', 'mine.gguf');

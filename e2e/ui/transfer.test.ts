@@ -21,7 +21,10 @@ describe('chats', () => {
     await log().getByText('seen.').waitFor();
     await list().getByRole('link', { name: 'Bread' }).hover();
     await list().getByRole('button', { name: 'Actions for “Bread”' }).click();
-    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('menuitem', { name: 'Export as JSON' }).click()]);
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('menuitem', { name: 'Export as JSON' }).click(),
+    ]);
     expect(download.suggestedFilename()).toBe('Bread.json');
     const file = await readFile(await download.path(), 'utf8');
     await list().getByRole('button', { name: 'Actions for “Bread”' }).click();
@@ -29,7 +32,9 @@ describe('chats', () => {
     await list().getByRole('link', { name: 'Settings' }).click();
     const choose = (text: string) =>
       // By what it accepts: while the screen changes, the composer's own field for files is still there.
-      page.locator('input[type=file][accept*=json]').setInputFiles({ name: 'chats.json', mimeType: 'application/json', buffer: Buffer.from(text) });
+      page
+        .locator('input[type=file][accept*=json]')
+        .setInputFiles({ name: 'chats.json', mimeType: 'application/json', buffer: Buffer.from(text) });
     await choose(file.replace('"parent": null', '"parent": "gone"'));
     await page.getByText(/cannot be imported: chat 1 of 1.*Nothing was changed\./).waitFor();
     expect(await list().getByRole('link', { name: 'Bread' }).count()).toBe(0);

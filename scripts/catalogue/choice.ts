@@ -37,7 +37,12 @@ const gguf = (prefix: string, quants: string[]): [string, string, number][] =>
 
 /** Sizes of a README that gives them in GB, for files that follow the repository's naming. */
 const readme = (prefix: string, sizes: [string, string][]) =>
-  sizes.map(([quant, size]) => ({ path: `${prefix}${quant}.gguf`, bytes: 'unknown' as const, sha256: 'unknown' as const, size_text: `${size} GB` }));
+  sizes.map(([quant, size]) => ({
+    path: `${prefix}${quant}.gguf`,
+    bytes: 'unknown' as const,
+    sha256: 'unknown' as const,
+    size_text: `${size} GB`,
+  }));
 
 export const ASSUMED_FILES: Record<string, ReturnType<typeof readme>> = {
   'phi-3.5-mini/gguf-bartowski': readme('Phi-3.5-mini-instruct-', [
@@ -49,12 +54,33 @@ export const ASSUMED_FILES: Record<string, ReturnType<typeof readme>> = {
   ]),
 };
 
-const QUANTS_4_MINI = ['Q2_K', 'Q2_K_L', 'Q3_K_S', 'Q3_K_M', 'Q3_K_L', 'Q3_K_XL', 'IQ4_XS', 'IQ4_NL', 'Q4_0', 'Q4_1', 'Q4_K_S', 'Q4_K_M', 'Q4_K_L'];
+const QUANTS_4_MINI = [
+  'Q2_K',
+  'Q2_K_L',
+  'Q3_K_S',
+  'Q3_K_M',
+  'Q3_K_L',
+  'Q3_K_XL',
+  'IQ4_XS',
+  'IQ4_NL',
+  'Q4_0',
+  'Q4_1',
+  'Q4_K_S',
+  'Q4_K_M',
+  'Q4_K_L',
+];
 const QUANTS_4_MINI_FINE = ['Q5_K_S', 'Q5_K_M', 'Q5_K_L', 'Q6_K', 'Q6_K_L', 'Q8_0'];
 
 const RTN = 'int4 RTN, block 32';
 const AWQ = 'int4 AWQ, block 128';
-const safetensors = (fact: string): Source => ({ fact, id: 'safetensors', format: 'safetensors', target: 'any', quant: 'bfloat16', bits: 16 });
+const safetensors = (fact: string): Source => ({
+  fact,
+  id: 'safetensors',
+  format: 'safetensors',
+  target: 'any',
+  quant: 'bfloat16',
+  bits: 16,
+});
 
 export const MODELS: Model[] = [
   {
@@ -69,11 +95,46 @@ export const MODELS: Model[] = [
         format: 'gguf',
         quants: gguf('microsoft_Phi-4-mini-instruct-', [...QUANTS_4_MINI, ...QUANTS_4_MINI_FINE]),
       },
-      { fact: 'phi-4-mini-instruct/onnx-cpu-int4', id: 'onnx-cpu', format: 'onnx-genai', target: 'cpu', quant: RTN, bits: 4 },
-      { fact: 'phi-4-mini-instruct/onnx-gpu-int4', id: 'onnx-gpu', format: 'onnx-genai', target: 'webgpu', quant: RTN, bits: 4 },
-      { fact: 'phi-4-mini-instruct/onnx-community-gqa', id: 'onnx-web-gqa', format: 'onnx-web', target: 'web', quant: 'q4f16', bits: 4 },
-      { fact: 'phi-4-mini-instruct/onnx-community-web-q4f16', id: 'onnx-web', format: 'onnx-web', target: 'web', quant: 'q4f16', bits: 4 },
-      { fact: 'phi-4-mini-instruct/webnn-tjs', id: 'onnx-webnn', format: 'onnx-web', target: 'web', quant: 'q4f16', bits: 4 },
+      {
+        fact: 'phi-4-mini-instruct/onnx-cpu-int4',
+        id: 'onnx-cpu',
+        format: 'onnx-genai',
+        target: 'cpu',
+        quant: RTN,
+        bits: 4,
+      },
+      {
+        fact: 'phi-4-mini-instruct/onnx-gpu-int4',
+        id: 'onnx-gpu',
+        format: 'onnx-genai',
+        target: 'webgpu',
+        quant: RTN,
+        bits: 4,
+      },
+      {
+        fact: 'phi-4-mini-instruct/onnx-community-gqa',
+        id: 'onnx-web-gqa',
+        format: 'onnx-web',
+        target: 'web',
+        quant: 'q4f16',
+        bits: 4,
+      },
+      {
+        fact: 'phi-4-mini-instruct/onnx-community-web-q4f16',
+        id: 'onnx-web',
+        format: 'onnx-web',
+        target: 'web',
+        quant: 'q4f16',
+        bits: 4,
+      },
+      {
+        fact: 'phi-4-mini-instruct/webnn-tjs',
+        id: 'onnx-webnn',
+        format: 'onnx-web',
+        target: 'web',
+        quant: 'q4f16',
+        bits: 4,
+      },
       safetensors('phi-4-mini-instruct/safetensors'),
     ],
   },
@@ -84,10 +145,35 @@ export const MODELS: Model[] = [
     rank: 4,
     reasoning: true,
     sources: [
-      { fact: 'phi-4-mini-reasoning/gguf-bartowski', id: 'gguf', format: 'gguf', quants: gguf('microsoft_Phi-4-mini-reasoning-', ['Q4_K_M']) },
-      { fact: 'phi-4-mini-reasoning/gguf-unsloth', id: 'gguf-unsloth', format: 'gguf', quants: gguf('Phi-4-mini-reasoning-', ['Q4_0']) },
-      { fact: 'phi-4-mini-reasoning/onnx-cpu-int4', id: 'onnx-cpu', format: 'onnx-genai', target: 'cpu', quant: RTN, bits: 4 },
-      { fact: 'phi-4-mini-reasoning/onnx-gpu-int4', id: 'onnx-gpu', format: 'onnx-genai', target: 'webgpu', quant: RTN, bits: 4, about: 3.44e9 },
+      {
+        fact: 'phi-4-mini-reasoning/gguf-bartowski',
+        id: 'gguf',
+        format: 'gguf',
+        quants: gguf('microsoft_Phi-4-mini-reasoning-', ['Q4_K_M']),
+      },
+      {
+        fact: 'phi-4-mini-reasoning/gguf-unsloth',
+        id: 'gguf-unsloth',
+        format: 'gguf',
+        quants: gguf('Phi-4-mini-reasoning-', ['Q4_0']),
+      },
+      {
+        fact: 'phi-4-mini-reasoning/onnx-cpu-int4',
+        id: 'onnx-cpu',
+        format: 'onnx-genai',
+        target: 'cpu',
+        quant: RTN,
+        bits: 4,
+      },
+      {
+        fact: 'phi-4-mini-reasoning/onnx-gpu-int4',
+        id: 'onnx-gpu',
+        format: 'onnx-genai',
+        target: 'webgpu',
+        quant: RTN,
+        bits: 4,
+        about: 3.44e9,
+      },
       safetensors('phi-4-mini-reasoning/safetensors'),
     ],
   },
@@ -104,8 +190,22 @@ export const MODELS: Model[] = [
         quants: gguf('Phi-3.5-mini-instruct-', ['Q3_K_M', 'Q4_0', 'Q4_K_S', 'Q4_K_M', 'Q5_K_M', 'Q6_K', 'Q8_0']),
       },
       { fact: 'phi-3.5-mini/onnx-cpu-int4', id: 'onnx-cpu', format: 'onnx-genai', target: 'cpu', quant: AWQ, bits: 4 },
-      { fact: 'phi-3.5-mini/onnx-gpu-int4', id: 'onnx-gpu', format: 'onnx-genai', target: 'webgpu', quant: AWQ, bits: 4 },
-      { fact: 'phi-3.5-mini/onnx-web-q4f16', id: 'onnx-web', format: 'onnx-web', target: 'web', quant: 'q4f16', bits: 4 },
+      {
+        fact: 'phi-3.5-mini/onnx-gpu-int4',
+        id: 'onnx-gpu',
+        format: 'onnx-genai',
+        target: 'webgpu',
+        quant: AWQ,
+        bits: 4,
+      },
+      {
+        fact: 'phi-3.5-mini/onnx-web-q4f16',
+        id: 'onnx-web',
+        format: 'onnx-web',
+        target: 'web',
+        quant: 'q4f16',
+        bits: 4,
+      },
       safetensors('phi-3.5-mini/safetensors'),
     ],
   },
@@ -125,12 +225,39 @@ export const MODELS: Model[] = [
           ['F16', 'Phi-3-mini-4k-instruct-fp16.gguf', 16],
         ],
       },
-      { fact: 'phi-3-mini-4k/gguf-3.1', id: 'gguf-june', format: 'gguf', edition: '2024-06', quants: gguf('Phi-3.1-mini-4k-instruct-', ['Q4_K_M']) },
+      {
+        fact: 'phi-3-mini-4k/gguf-3.1',
+        id: 'gguf-june',
+        format: 'gguf',
+        edition: '2024-06',
+        quants: gguf('Phi-3.1-mini-4k-instruct-', ['Q4_K_M']),
+      },
       { fact: 'phi-3-mini-4k/onnx-cpu-int4', id: 'onnx-cpu', format: 'onnx-genai', target: 'cpu', quant: RTN, bits: 4 },
-      { fact: 'phi-3-mini-4k/onnx-dml-int4', id: 'onnx-directml', format: 'onnx-genai', target: 'directml', quant: AWQ, bits: 4 },
+      {
+        fact: 'phi-3-mini-4k/onnx-dml-int4',
+        id: 'onnx-directml',
+        format: 'onnx-genai',
+        target: 'directml',
+        quant: AWQ,
+        bits: 4,
+      },
       { fact: 'phi-3-mini-4k/onnx-web-q4', id: 'onnx-web-q4', format: 'onnx-web', target: 'web', quant: 'q4', bits: 4 },
-      { fact: 'phi-3-mini-4k/onnx-web-q4f16', id: 'onnx-web', format: 'onnx-web', target: 'web', quant: 'q4f16', bits: 4 },
-      { fact: 'phi-3-mini-4k/onnx-community-q4f16', id: 'onnx-community', format: 'onnx-web', target: 'web', quant: 'q4f16', bits: 4 },
+      {
+        fact: 'phi-3-mini-4k/onnx-web-q4f16',
+        id: 'onnx-web',
+        format: 'onnx-web',
+        target: 'web',
+        quant: 'q4f16',
+        bits: 4,
+      },
+      {
+        fact: 'phi-3-mini-4k/onnx-community-q4f16',
+        id: 'onnx-community',
+        format: 'onnx-web',
+        target: 'web',
+        quant: 'q4f16',
+        bits: 4,
+      },
       safetensors('phi-3-mini-4k/safetensors'),
     ],
   },
@@ -140,7 +267,13 @@ export const MODELS: Model[] = [
     name: 'Phi-3-mini-128k-instruct',
     rank: 3,
     sources: [
-      { fact: 'phi-3-mini-128k/gguf-bartowski', id: 'gguf', format: 'gguf', edition: '2024-06', quants: gguf('Phi-3.1-mini-128k-instruct-', ['Q4_K_M']) },
+      {
+        fact: 'phi-3-mini-128k/gguf-bartowski',
+        id: 'gguf',
+        format: 'gguf',
+        edition: '2024-06',
+        quants: gguf('Phi-3.1-mini-128k-instruct-', ['Q4_K_M']),
+      },
       {
         fact: 'phi-3-mini-128k/gguf-gpt4all-community',
         id: 'gguf-gpt4all',
@@ -148,7 +281,15 @@ export const MODELS: Model[] = [
         edition: '2024-06',
         quants: gguf('Phi-3.1-mini-128k-instruct-', ['Q4_0']),
       },
-      { fact: 'phi-3-mini-128k/onnx-cpu-int4@june2024', id: 'onnx-cpu', format: 'onnx-genai', target: 'cpu', quant: RTN, bits: 4, edition: '2024-06' },
+      {
+        fact: 'phi-3-mini-128k/onnx-cpu-int4@june2024',
+        id: 'onnx-cpu',
+        format: 'onnx-genai',
+        target: 'cpu',
+        quant: RTN,
+        bits: 4,
+        edition: '2024-06',
+      },
       safetensors('phi-3-mini-128k/safetensors'),
     ],
   },
@@ -158,9 +299,20 @@ export const MODELS: Model[] = [
     name: 'Phi-4 (14B)',
     rank: 5,
     sources: [
-      { fact: 'phi-4/gguf-bartowski', id: 'gguf', format: 'gguf', quants: gguf('phi-4-', ['Q3_K_M', 'Q4_0', 'Q4_K_M', 'Q5_K_M', 'Q6_K', 'Q8_0', 'f16']) },
+      {
+        fact: 'phi-4/gguf-bartowski',
+        id: 'gguf',
+        format: 'gguf',
+        quants: gguf('phi-4-', ['Q3_K_M', 'Q4_0', 'Q4_K_M', 'Q5_K_M', 'Q6_K', 'Q8_0', 'f16']),
+      },
       { fact: 'phi-4/gguf-microsoft', id: 'gguf-microsoft', format: 'gguf', quants: gguf('phi-4-', ['Q4_K']) },
-      { fact: 'phi-4/gguf-unsloth', id: 'gguf-unsloth', format: 'gguf', quants: gguf('phi-4-', ['Q4_K_M']), inexact: true },
+      {
+        fact: 'phi-4/gguf-unsloth',
+        id: 'gguf-unsloth',
+        format: 'gguf',
+        quants: gguf('phi-4-', ['Q4_K_M']),
+        inexact: true,
+      },
       { fact: 'phi-4/onnx-cpu-int4', id: 'onnx-cpu', format: 'onnx-genai', target: 'cpu', quant: RTN, bits: 4 },
       { fact: 'phi-4/onnx-gpu-int4', id: 'onnx-gpu', format: 'onnx-genai', target: 'webgpu', quant: RTN, bits: 4 },
       safetensors('phi-4/safetensors'),

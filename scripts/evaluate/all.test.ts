@@ -17,7 +17,8 @@ const hostWith = (report: Partial<EngineReport>, lastLogits: number[], ids: numb
     open: () =>
       Promise.resolve({
         report: { form: 'float32', device: 'CPU', ...report },
-        call: (method: string) => Promise.resolve({ lastLogits, greedy: { ids, gaps: [1, 1], prefillMs: 1, decodeMs: 1 } }[method]),
+        call: (method: string) =>
+          Promise.resolve({ lastLogits, greedy: { ids, gaps: [1, 1], prefillMs: 1, decodeMs: 1 } }[method]),
       }),
   }) as unknown as EngineHost;
 
@@ -25,7 +26,8 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'phi-all-'));
   await mkdir(join(folder, 'onnx'));
   for (const name of ['a.gguf', 'onnx/model.onnx', 'notes.json']) await writeFile(join(folder, name), '');
-  for (const name of ['a.expected.json', 'onnx/expected.json']) await writeFile(join(folder, name), JSON.stringify(reference));
+  for (const name of ['a.expected.json', 'onnx/expected.json'])
+    await writeFile(join(folder, name), JSON.stringify(reference));
 });
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -49,17 +51,34 @@ describe('judgeModel', () => {
   it('holds an exact form to the tolerance and to every greedy token', async () => {
     expect(await judge(hostWith({}, [0, 1, 5.04], [2, 1]))).toMatchObject({ verdict: 'ok', exact: true, problems: [] });
     const off = await judge(hostWith({}, [0, 1.1, 5], [2, 0]));
-    expect(off).toMatchObject({ verdict: 'wrong', problems: [expect.stringContaining('3 tokens: the last logits'), expect.stringContaining('greedy')] });
-    expect(modelLine('a', off)).toMatch(/^WRONG {2}a: float32 on CPU, largest difference 0\.1000, greedy 1\/2, .*\n {7}3 tokens: /);
+    expect(off).toMatchObject({
+      verdict: 'wrong',
+      problems: [expect.stringContaining('3 tokens: the last logits'), expect.stringContaining('greedy')],
+    });
+    expect(modelLine('a', off)).toMatch(
+      /^WRONG {2}a: float32 on CPU, largest difference 0\.1000, greedy 1\/2, .*\n {7}3 tokens: /,
+    );
   });
 
-  it.each([{ weightError: 0.07 }, { form: 'int8' }] as const)('holds an approximate form (%o) to best tokens that are clearly ahead', async (report) => {
-    expect(await judge(hostWith(report, [0, 1.9, 4], [2, 0]))).toMatchObject({ verdict: 'ok', exact: false, largest: 1 });
-    expect(await judge(hostWith(report, [0, 5.1, 5], [2, 1]))).toMatchObject({ verdict: 'wrong', problems: [expect.stringContaining('leads by 4.00')] });
-    expect(await judge(hostWith(report, [0, NaN, 5], [2, 1]))).toMatchObject({ verdict: 'wrong', largest: null });
-  });
+  it.each([{ weightError: 0.07 }, { form: 'int8' }] as const)(
+    'holds an approximate form (%o) to best tokens that are clearly ahead',
+    async (report) => {
+      expect(await judge(hostWith(report, [0, 1.9, 4], [2, 0]))).toMatchObject({
+        verdict: 'ok',
+        exact: false,
+        largest: 1,
+      });
+      expect(await judge(hostWith(report, [0, 5.1, 5], [2, 1]))).toMatchObject({
+        verdict: 'wrong',
+        problems: [expect.stringContaining('leads by 4.00')],
+      });
+      expect(await judge(hostWith(report, [0, NaN, 5], [2, 1]))).toMatchObject({ verdict: 'wrong', largest: null });
+    },
+  );
 
   it('says when no prompt has the length that was asked for', async () => {
-    await expect(judgeModel(hostWith({}, [], []), join(folder, 'a.expected.json'), [7], options)).rejects.toThrow('no prompt of 7 tokens');
+    await expect(judgeModel(hostWith({}, [], []), join(folder, 'a.expected.json'), [7], options)).rejects.toThrow(
+      'no prompt of 7 tokens',
+    );
   });
 });

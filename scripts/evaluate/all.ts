@@ -34,9 +34,14 @@ export async function findReferences(paths: readonly string[]): Promise<string[]
   for (const path of paths) {
     const stats = await stat(path).catch(() => null);
     if (!stats) throw new Error(`There is no file or folder ${path}.`);
-    const below = stats.isDirectory() ? (await readdir(path, { recursive: true })).map((name) => join(path, name)) : [path];
+    const below = stats.isDirectory()
+      ? (await readdir(path, { recursive: true })).map((name) => join(path, name))
+      : [path];
     const references = below.filter((one) => REFERENCE.test(one)).sort();
-    if (references.length === 0) throw new Error(`${path} holds no reference: an expected.json in a model's folder, or NAME.expected.json beside NAME.gguf.`);
+    if (references.length === 0)
+      throw new Error(
+        `${path} holds no reference: an expected.json in a model's folder, or NAME.expected.json beside NAME.gguf.`,
+      );
     found.push(...references);
   }
   return [...new Set(found)];
@@ -56,24 +61,54 @@ export function approximateProblems({ logits }: CaseReport, expected: ExpectedCa
   if (!logits || logits.largest === null) return logits?.problem ? [logits.problem] : [];
   const gap = lead(expected.last_logits!, logits.reference);
   if (logits.ours === logits.reference || gap <= CLEAR_GAP) return [];
-  return [`the best token is ${logits.ours} in place of ${logits.reference}, which leads by ${gap.toPrecision(3)} in the reference`];
+  return [
+    `the best token is ${logits.ours} in place of ${logits.reference}, which leads by ${gap.toPrecision(3)} in the reference`,
+  ];
 }
 
 /** Loads the model and compares it, prompt by prompt (`lengths`: only those of so many tokens). */
-export async function judgeModel(host: EngineHost, reference: string, lengths: readonly number[] | null, options: RunOptions): Promise<ModelReport> {
+export async function judgeModel(
+  host: EngineHost,
+  reference: string,
+  lengths: readonly number[] | null,
+  options: RunOptions,
+): Promise<ModelReport> {
   const started = performance.now();
   const { backend, form, device, contextLength, threads, stages, tolerance } = options;
-  const cases = parseExpected(await readFile(reference, 'utf8')).cases.filter(({ input_ids }) => lengths === null || lengths.includes(input_ids.length));
-  if (cases.length === 0) throw new Error(lengths === null ? 'the reference has no cases' : `the reference has no prompt of ${lengths.join(' or ')} tokens`);
-  const engine = await host.open(await selectModel(modelOf(reference)), { backend, form, device, contextLength, threads, stages });
+  const cases = parseExpected(await readFile(reference, 'utf8')).cases.filter(
+    ({ input_ids }) => lengths === null || lengths.includes(input_ids.length),
+  );
+  if (cases.length === 0)
+    throw new Error(
+      lengths === null ? 'the reference has no cases' : `the reference has no prompt of ${lengths.join(' or ')} tokens`,
+    );
+  const engine = await host.open(await selectModel(modelOf(reference)), {
+    backend,
+    form,
+    device,
+    contextLength,
+    threads,
+    stages,
+  });
   const exact = !engine.report.weightError && engine.report.form !== 'int8';
-  const report: ModelReport = { reference, verdict: 'ok', engine: engine.report, exact, largest: 0, cases: [], problems: [], seconds: 0 };
+  const report: ModelReport = {
+    reference,
+    verdict: 'ok',
+    engine: engine.report,
+    exact,
+    largest: 0,
+    cases: [],
+    problems: [],
+    seconds: 0,
+  };
   for (const [index, one] of cases.entries()) {
     // The best token at every position is a matter of rounding where two are close; logits and greedy tokens are held to the reference's.
     const result = await checkCase(engine, { ...one, argmax_all: undefined }, index, tolerance);
     report.cases.push(result);
     const { logits } = result;
-    if (logits) report.largest = logits.largest === null || report.largest === null ? null : Math.max(report.largest, logits.largest);
+    if (logits)
+      report.largest =
+        logits.largest === null || report.largest === null ? null : Math.max(report.largest, logits.largest);
     const problems = exact ? result.problems : approximateProblems(result, one);
     report.problems.push(...problems.map((problem) => `${result.promptTokens} tokens: ${problem}`));
   }
@@ -97,10 +132,22 @@ export const failedModel = (reference: string, why: string, seconds: number): Mo
 const WORDS = { ok: 'ok    ', wrong: 'WRONG ', failed: 'FAILED' };
 
 /** What ran, by how much it is off, equal greedy tokens of each prompt; then what is wrong. */
-export function modelLine(name: string, { verdict, engine, exact, largest, cases, problems, seconds }: ModelReport): string {
-  const off = engine?.weightError ? ` (weights requantised, relative error ${engine.weightError.toPrecision(2)})` : exact ? '' : ' (approximate)';
-  const ran = engine ? [`${engine.form}${off} on ${engine.device}`, `largest difference ${largest?.toFixed(4) ?? 'not comparable'}`] : [];
+export function modelLine(
+  name: string,
+  { verdict, engine, exact, largest, cases, problems, seconds }: ModelReport,
+): string {
+  const off = engine?.weightError
+    ? ` (weights requantised, relative error ${engine.weightError.toPrecision(2)})`
+    : exact
+      ? ''
+      : ' (approximate)';
+  const ran = engine
+    ? [`${engine.form}${off} on ${engine.device}`, `largest difference ${largest?.toFixed(4) ?? 'not comparable'}`]
+    : [];
   const greedy = cases.flatMap((one) => (one.greedy ? [`${one.greedy.equal}/${one.greedy.of}`] : []));
   if (greedy.length > 0) ran.push(`greedy ${greedy.join(' ')}`);
-  return [`${WORDS[verdict]} ${name}: ${[...ran, `${seconds.toFixed(1)} s`].join(', ')}`, ...problems.map((problem) => `       ${problem}`)].join('\n');
+  return [
+    `${WORDS[verdict]} ${name}: ${[...ran, `${seconds.toFixed(1)} s`].join(', ')}`,
+    ...problems.map((problem) => `       ${problem}`),
+  ].join('\n');
 }

@@ -23,29 +23,72 @@ const engine = {
 
 describe('checkCase', () => {
   it('compares all that is there, and says what is not', async () => {
-    const report = await checkCase(engine, { input_ids: [1, 2, 3], last_logits: [0, 0.5, 1, 9.01], greedy: [3, 4, 5] }, 0, 0.02);
-    expect(report).toMatchObject({ name: 'case 1', promptTokens: 3, notChecked: ['argmax_all', 'logprob_gap'], problems: [] });
-    expect(report).toMatchObject({ argmax: { compared: 1, equal: 1 }, greedy: { equal: 3 }, reply: null, prefillTokensPerSecond: 30 });
+    const report = await checkCase(
+      engine,
+      { input_ids: [1, 2, 3], last_logits: [0, 0.5, 1, 9.01], greedy: [3, 4, 5] },
+      0,
+      0.02,
+    );
+    expect(report).toMatchObject({
+      name: 'case 1',
+      promptTokens: 3,
+      notChecked: ['argmax_all', 'logprob_gap'],
+      problems: [],
+    });
+    expect(report).toMatchObject({
+      argmax: { compared: 1, equal: 1 },
+      greedy: { equal: 3 },
+      reply: null,
+      prefillTokensPerSecond: 30,
+    });
     expect(report.decodeTokensPerSecond).toBeCloseTo(6.67, 1);
   });
 
   it('feeds the reference reply token by token', async () => {
-    const report = await checkCase(engine, { input_ids: [1, 2, 3], greedy: [3, 4, 9], logprob_gap: [1, 0.5, 0.71] }, 0, 0.2);
-    expect(report.reply).toMatchObject({ compared: 3, equal: 2, atGap07: { steps: 2, equal: 1 }, atGap03: { steps: 3, equal: 2 } });
+    const report = await checkCase(
+      engine,
+      { input_ids: [1, 2, 3], greedy: [3, 4, 9], logprob_gap: [1, 0.5, 0.71] },
+      0,
+      0.2,
+    );
+    expect(report.reply).toMatchObject({
+      compared: 3,
+      equal: 2,
+      atGap07: { steps: 2, equal: 1 },
+      atGap03: { steps: 3, equal: 2 },
+    });
     expect(report.problems).toHaveLength(2); // greedy and reply
   });
 
   it('fails what is past the tolerance', async () => {
-    const report = await checkCase(engine, { input_ids: [1, 2, 3], last_logits: [0, 0.5, 1, 9.1], argmax_all: [7, 8, 3] }, 0, 0.02);
+    const report = await checkCase(
+      engine,
+      { input_ids: [1, 2, 3], last_logits: [0, 0.5, 1, 9.1], argmax_all: [7, 8, 3] },
+      0,
+      0.02,
+    );
     expect(report.problems).toHaveLength(2);
-    const whole: EvaluateReport = { model: 'm', passed: false, tolerance: 0.02, engine: null, cases: [report], teacherForced: null, text: null, error: null };
+    const whole: EvaluateReport = {
+      model: 'm',
+      passed: false,
+      tolerance: 0.02,
+      engine: null,
+      cases: [report],
+      teacherForced: null,
+      text: null,
+      error: null,
+    };
     expect(problems(whole)).toHaveLength(2);
   });
 });
 
 describe('checkTeacherForced', () => {
   it('goes in windows of the context', async () => {
-    const report = await checkTeacherForced(engine, { input_ids: [1, 2, 3, 4, 5, 6], mean_nll: 2.5, argmax: [1] }, 0.02);
+    const report = await checkTeacherForced(
+      engine,
+      { input_ids: [1, 2, 3, 4, 5, 6], mean_nll: 2.5, argmax: [1] },
+      0.02,
+    );
     expect(report).toMatchObject({ windows: 2, tokens: 4, meanNll: 2, difference: -0.5, argmax: null });
     expect(report.problem).toContain('-0.5');
   });

@@ -49,9 +49,16 @@ async function checkReply(engine: Engine, expected: ExpectedCase, tolerance: num
 }
 
 /** One case: whatever the reference has is compared, whatever it lacks is listed. */
-export async function checkCase(engine: Engine, expected: ExpectedCase, index: number, tolerance: number): Promise<CaseReport> {
+export async function checkCase(
+  engine: Engine,
+  expected: ExpectedCase,
+  index: number,
+  tolerance: number,
+): Promise<CaseReport> {
   const ids = expected.input_ids;
-  const logits = expected.last_logits ? compareLogits(await engine.call('lastLogits', ids), expected.last_logits, tolerance) : null;
+  const logits = expected.last_logits
+    ? compareLogits(await engine.call('lastLogits', ids), expected.last_logits, tolerance)
+    : null;
   let argmax: AgreementVerdict | null = null;
   if (expected.argmax_all) {
     const ours = await engine.call('argmaxAll', ids);
@@ -104,11 +111,23 @@ async function scoreWindows(
 }
 
 /** Teacher-forced text of a reference file. */
-export async function checkTeacherForced(engine: Engine, expected: TeacherForced, tolerance: number): Promise<TextReport> {
+export async function checkTeacherForced(
+  engine: Engine,
+  expected: TeacherForced,
+  tolerance: number,
+): Promise<TextReport> {
   const { nll, argmax, windows, ms } = await scoreWindows(engine, expected.input_ids, engine.report.contextLength);
   const reference = expected.mean_nll ?? (expected.nll ? compareNll(expected.nll, null, tolerance).meanNll : null);
-  const agreement = expected.argmax && windows === 1 ? compareArgmax('teacher-forced argmax', argmax, expected.argmax, null, tolerance) : null;
-  return { ...compareNll(nll, reference, tolerance), argmax: agreement, tokensPerSecond: perSecond(expected.input_ids.length, ms), windows };
+  const agreement =
+    expected.argmax && windows === 1
+      ? compareArgmax('teacher-forced argmax', argmax, expected.argmax, null, tolerance)
+      : null;
+  return {
+    ...compareNll(nll, reference, tolerance),
+    argmax: agreement,
+    tokensPerSecond: perSecond(expected.input_ids.length, ms),
+    windows,
+  };
 }
 
 /** Teacher-forced NLL of a person's own text. */

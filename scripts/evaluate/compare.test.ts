@@ -18,7 +18,12 @@ describe('compareLogits', () => {
 
 describe('compareArgmax', () => {
   it('forgives ties only', () => {
-    expect(compareArgmax('x', [1, 2, 3], [1, 2, 4], [1, 1, 0.04], 0.02)).toEqual({ compared: 3, equal: 2, wrong: [], problem: null });
+    expect(compareArgmax('x', [1, 2, 3], [1, 2, 4], [1, 1, 0.04], 0.02)).toEqual({
+      compared: 3,
+      equal: 2,
+      wrong: [],
+      problem: null,
+    });
     expect(compareArgmax('x', [1, 2, 3], [1, 2, 4], [1, 1, 0.05], 0.02)).toMatchObject({ equal: 2, wrong: [2] });
     expect(compareArgmax('x', [1, 2, 3], [1, 2, 4], [1, 1, NaN], 0.02).wrong).toEqual([2]);
     expect(compareArgmax('x', [1, 3], [1, 4], null, 0.02)).toEqual({ compared: 2, equal: 1, wrong: [], problem: null });
@@ -28,7 +33,13 @@ describe('compareArgmax', () => {
 
 describe('compareGreedy', () => {
   it('passes equal ids, and more than were asked', () => {
-    expect(compareGreedy([1, 2, 3], [9, 9, 9], [1, 2], 0.02)).toEqual({ compared: 2, of: 2, equal: 2, mismatch: null, problem: null });
+    expect(compareGreedy([1, 2, 3], [9, 9, 9], [1, 2], 0.02)).toEqual({
+      compared: 2,
+      of: 2,
+      equal: 2,
+      mismatch: null,
+      problem: null,
+    });
   });
 
   it('does not compare what follows a tie', () => {

@@ -32,7 +32,8 @@ export function compareLogits(ours: readonly number[], reference: readonly numbe
     reference: argmax(reference),
     problem: null,
   };
-  if (ours.length !== reference.length) return { ...verdict, problem: `the model has ${ours.length} logits, the reference ${reference.length}` };
+  if (ours.length !== reference.length)
+    return { ...verdict, problem: `the model has ${ours.length} logits, the reference ${reference.length}` };
   if (verdict.nonFinite > 0) return { ...verdict, problem: `${verdict.nonFinite} logits are not finite` };
   let largest = 0;
   for (let i = 0; i < ours.length; i++) {
@@ -42,7 +43,8 @@ export function compareLogits(ours: readonly number[], reference: readonly numbe
       verdict.at = i;
     }
   }
-  const problem = largest > tolerance ? `the last logits differ by ${largest.toPrecision(3)} at token ${verdict.at}` : null;
+  const problem =
+    largest > tolerance ? `the last logits differ by ${largest.toPrecision(3)} at token ${verdict.at}` : null;
   return { ...verdict, largest, problem };
 }
 
@@ -66,11 +68,19 @@ export function compareArgmax(
   tolerance: number,
 ): AgreementVerdict {
   const compared = reference.length;
-  if (ours.length !== compared) return { compared, equal: 0, wrong: [], problem: `${what}: ${ours.length} positions, the reference has ${compared}` };
+  if (ours.length !== compared)
+    return {
+      compared,
+      equal: 0,
+      wrong: [],
+      problem: `${what}: ${ours.length} positions, the reference has ${compared}`,
+    };
   const different = reference.flatMap((id, i) => (ours[i] === id ? [] : [i]));
   const wrong = gaps ? different.filter((i) => !(gaps[i]! <= 2 * tolerance)) : [];
   const problem =
-    wrong.length > 0 ? `${what}: ${wrong.length} of ${compared} best tokens differ where they are clearly apart, the first at position ${wrong[0]}` : null;
+    wrong.length > 0
+      ? `${what}: ${wrong.length} of ${compared} best tokens differ where they are clearly apart, the first at position ${wrong[0]}`
+      : null;
   return { compared, equal: compared - different.length, wrong, problem };
 }
 
@@ -85,15 +95,35 @@ export interface GreedyVerdict {
 }
 
 /** Free-running greedy ids. A mismatch counts only where our own two best logits are further apart than twice the tolerance. */
-export function compareGreedy(ours: readonly number[], gaps: readonly number[], reference: readonly number[], tolerance: number): GreedyVerdict {
+export function compareGreedy(
+  ours: readonly number[],
+  gaps: readonly number[],
+  reference: readonly number[],
+  tolerance: number,
+): GreedyVerdict {
   const of = reference.length;
   const step = reference.findIndex((id, i) => ours[i] !== id);
   if (step === -1) return { compared: of, of, equal: of, mismatch: null, problem: null };
-  if (step >= ours.length) return { compared: step, of, equal: step, mismatch: null, problem: `greedy: only ${ours.length} of ${of} tokens came` };
+  if (step >= ours.length)
+    return {
+      compared: step,
+      of,
+      equal: step,
+      mismatch: null,
+      problem: `greedy: only ${ours.length} of ${of} tokens came`,
+    };
   const gap = gaps[step] ?? Number.NaN;
   const counts = !(gap <= 2 * tolerance);
-  const problem = counts ? `greedy: token ${ours[step]} in place of ${reference[step]} at step ${step}, with ${gap.toPrecision(3)} to the second best` : null;
-  return { compared: step + 1, of, equal: step, mismatch: { step, ours: ours[step]!, reference: reference[step]!, gap, counts }, problem };
+  const problem = counts
+    ? `greedy: token ${ours[step]} in place of ${reference[step]} at step ${step}, with ${gap.toPrecision(3)} to the second best`
+    : null;
+  return {
+    compared: step + 1,
+    of,
+    equal: step,
+    mismatch: { step, ours: ours[step]!, reference: reference[step]!, gap, counts },
+    problem,
+  };
 }
 
 export interface GapShare {
@@ -102,13 +132,19 @@ export interface GapShare {
 }
 
 /** Of the steps where the reference is at least `gap` sure, how many have its token. */
-export function shareAtGap(ours: readonly number[], reference: readonly number[], gaps: readonly number[], gap: number): GapShare {
+export function shareAtGap(
+  ours: readonly number[],
+  reference: readonly number[],
+  gaps: readonly number[],
+  gap: number,
+): GapShare {
   const steps = reference.map((_, i) => i).filter((i) => gaps[i]! >= gap);
   return { steps: steps.length, equal: steps.filter((i) => ours[i] === reference[i]).length };
 }
 
 /** Arithmetic mean; NaN of nothing. */
-export const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+export const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
 
 export interface NllVerdict {
   tokens: number;
@@ -125,6 +161,7 @@ export function compareNll(nll: readonly number[], reference: number | null, tol
   const difference = reference === null ? null : meanNll - reference;
   let problem: string | null = null;
   if (!Number.isFinite(meanNll)) problem = 'the mean NLL is not finite';
-  else if (difference !== null && !(Math.abs(difference) <= tolerance)) problem = `the mean NLL differs by ${difference.toPrecision(3)}`;
+  else if (difference !== null && !(Math.abs(difference) <= tolerance))
+    problem = `the mean NLL differs by ${difference.toPrecision(3)}`;
   return { tokens: nll.length, meanNll, perplexity: Math.exp(meanNll), reference, difference, problem };
 }

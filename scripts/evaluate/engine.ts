@@ -10,7 +10,13 @@ import { serve } from '../server.ts';
 import type { ModelFile } from './model-files.ts';
 
 /** Typed arrays arrive as arrays of numbers. */
-type Plain<T> = T extends Float32Array | Int32Array ? number[] : T extends readonly unknown[] ? T : T extends object ? { [K in keyof T]: Plain<T[K]> } : T;
+type Plain<T> = T extends Float32Array | Int32Array
+  ? number[]
+  : T extends readonly unknown[]
+    ? T
+    : T extends object
+      ? { [K in keyof T]: Plain<T[K]> }
+      : T;
 type Result<M extends keyof EvaluateApi> = Plain<Awaited<ReturnType<EvaluateApi[M]>>>;
 
 /** One model in a worker of its own. */
@@ -27,7 +33,12 @@ export interface EngineHost {
   close(): Promise<void>;
 }
 
-async function callPage<M extends keyof EvaluateApi>(page: Page, crashed: Promise<never>, method: M, args: Parameters<EvaluateApi[M]>): Promise<Result<M>> {
+async function callPage<M extends keyof EvaluateApi>(
+  page: Page,
+  crashed: Promise<never>,
+  method: M,
+  args: Parameters<EvaluateApi[M]>,
+): Promise<Result<M>> {
   const answer = await Promise.race([
     page.evaluate(([name, values]): Promise<EvaluateAnswer> => window.evaluate(name, values), [method, args] as const),
     crashed,
@@ -50,7 +61,9 @@ export async function startEngineHost(browser: LaunchOptions, say?: (line: strin
   }
   const { page } = session;
   const crashed = new Promise<never>((_resolve, reject) => {
-    page.on('crash', () => reject(new PhiError('out-of-memory', 'The browser tab crashed; most often it ran out of memory.')));
+    page.on('crash', () =>
+      reject(new PhiError('out-of-memory', 'The browser tab crashed; most often it ran out of memory.')),
+    );
     session.context.on('close', () => reject(new PhiError('internal', 'The browser closed.')));
   });
   crashed.catch(() => undefined); // heard by every call
@@ -60,7 +73,11 @@ export async function startEngineHost(browser: LaunchOptions, say?: (line: strin
     session,
     async open(files, options) {
       models++;
-      const remote: RemoteFile[] = files.map((file, i) => ({ path: file.path, url: `${server.url}model/${models}-${i}`, bytes: file.bytes }));
+      const remote: RemoteFile[] = files.map((file, i) => ({
+        path: file.path,
+        url: `${server.url}model/${models}-${i}`,
+        bytes: file.bytes,
+      }));
       files.forEach((file, i) => (mounts[`/model/${models}-${i}`] = file.absolute));
       await page.goto(`${server.url}evaluate.html`);
       const report = await callPage(page, crashed, 'open', [remote, options]);

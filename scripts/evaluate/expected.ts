@@ -15,7 +15,12 @@ const CaseSchema = v.object({
   logprob_gap: v.optional(Numbers),
 });
 
-const TeacherForcedSchema = v.object({ input_ids: Ids, nll: v.optional(Numbers), mean_nll: v.optional(v.number()), argmax: v.optional(Ids) });
+const TeacherForcedSchema = v.object({
+  input_ids: Ids,
+  nll: v.optional(Numbers),
+  mean_nll: v.optional(v.number()),
+  argmax: v.optional(Ids),
+});
 
 const ExpectedSchema = v.object({
   reference: v.optional(v.string()),

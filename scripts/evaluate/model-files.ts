@@ -50,7 +50,11 @@ const describe = (paths: string[], root?: string): Promise<ModelFile[]> =>
   Promise.all(
     paths.map(async (absolute) => {
       const inside = root !== undefined && absolute.startsWith(`${root}${sep}`);
-      return { path: inside ? relative(root, absolute).replaceAll(sep, '/') : basename(absolute), absolute, bytes: (await stat(absolute)).size };
+      return {
+        path: inside ? relative(root, absolute).replaceAll(sep, '/') : basename(absolute),
+        absolute,
+        bytes: (await stat(absolute)).size,
+      };
     }),
   );
 
@@ -72,16 +76,22 @@ export async function selectModel(path: string): Promise<ModelFile[]> {
   const names = await namesIn(folder);
   const candidates = findCandidates(names);
 
-  if (stats.isDirectory() && candidates.length === 0 && names.includes('manifest.json')) return describe(await assembleModel(absolute));
+  if (stats.isDirectory() && candidates.length === 0 && names.includes('manifest.json'))
+    return describe(await assembleModel(absolute));
 
   const graphs = join(absolute, 'onnx');
-  if (stats.isDirectory() && candidates.length === 0 && (await stat(graphs).catch(() => null))?.isDirectory()) return selectModel(graphs);
+  if (stats.isDirectory() && candidates.length === 0 && (await stat(graphs).catch(() => null))?.isDirectory())
+    return selectModel(graphs);
 
   let chosen: Candidate | undefined;
   if (stats.isDirectory()) {
-    if (candidates.length > 1) throw new Error(`${path} holds ${candidates.length} models; name one of them: ${candidates.map(({ main }) => main).join(', ')}`);
+    if (candidates.length > 1)
+      throw new Error(
+        `${path} holds ${candidates.length} models; name one of them: ${candidates.map(({ main }) => main).join(', ')}`,
+      );
     [chosen] = candidates;
-    if (!chosen) throw new Error(`${path} holds no model at its top level (.gguf, .onnx, .safetensors, or .xml with its .bin).`);
+    if (!chosen)
+      throw new Error(`${path} holds no model at its top level (.gguf, .onnx, .safetensors, or .xml with its .bin).`);
   } else {
     const name = basename(absolute);
     // A file without a known ending is the engine's to judge, by its first bytes.

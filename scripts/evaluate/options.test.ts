@@ -5,12 +5,18 @@ const parse = (line: string): ReturnType<typeof parseOptions> => parseOptions(li
 
 describe('parseOptions', () => {
   it('has defaults', () => {
-    expect(parse('--model m --cases c')).toMatchObject({ backend: 'wasm', form: 'auto', tolerance: DEFAULT_TOLERANCE, browserArgs: [] });
+    expect(parse('--model m --cases c')).toMatchObject({
+      backend: 'wasm',
+      form: 'auto',
+      tolerance: DEFAULT_TOLERANCE,
+      browserArgs: [],
+    });
     expect(parse('--help')).toBeNull();
   });
 
   it('reads everything', () => {
-    const line = '--model m --text t --backend webnn --form int8 --device npu --tolerance 0 --context 64 --threads 2 --browser b --browser-arg=--x --json j';
+    const line =
+      '--model m --text t --backend webnn --form int8 --device npu --tolerance 0 --context 64 --threads 2 --browser b --browser-arg=--x --json j';
     expect(parse(line)).toEqual({
       model: 'm',
       cases: undefined,
@@ -45,7 +51,12 @@ describe('parseAllOptions', () => {
   const parse = (line: string) => parseAllOptions(line.split(' '));
 
   it('takes folders, and options wherever they stand', () => {
-    expect(parse('a --backend webgpu b --prompts 5,100')).toMatchObject({ folders: ['a', 'b'], backend: 'webgpu', prompts: [5, 100], seconds: 300 });
+    expect(parse('a --backend webgpu b --prompts 5,100')).toMatchObject({
+      folders: ['a', 'b'],
+      backend: 'webgpu',
+      prompts: [5, 100],
+      seconds: 300,
+    });
     expect(parse('a')).toMatchObject({ prompts: null, form: 'auto' });
     expect(parse('-h')).toBeNull();
   });

@@ -2,7 +2,9 @@ import { parseArgs } from 'node:util';
 import type { BackendId, DeviceWish, WeightForm } from '../../workers/protocol.ts';
 
 const BACKENDS = ['auto', 'wasm', 'webgpu', 'webnn'] as const satisfies readonly (BackendId | 'auto')[];
-const FORMS = ['auto', 'float32', 'float16', 'int8', 'int8-blocks', 'int4'] as const satisfies readonly (WeightForm | 'auto')[];
+const FORMS = ['auto', 'float32', 'float16', 'int8', 'int8-blocks', 'int4'] as const satisfies readonly (
+  WeightForm | 'auto'
+)[];
 const DEVICES = ['npu', 'gpu', 'cpu'] as const satisfies readonly DeviceWish[];
 
 /** Float rounding through a whole network; quantised activations need more. */
@@ -66,7 +68,8 @@ function oneOf<T extends string>(name: string, value: string, allowed: readonly 
 function positive(name: string, value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   const number = Number(value);
-  if (!Number.isInteger(number) || number < 1) throw new Error(`--${name} ${value}: it must be a whole number above 0.`);
+  if (!Number.isInteger(number) || number < 1)
+    throw new Error(`--${name} ${value}: it must be a whole number above 0.`);
   return number;
 }
 
@@ -106,7 +109,10 @@ function runOptions(values: RunValues): RunOptions {
 
 /** Reads the command line of `npm run evaluate`; null when help was asked for. Throws one line that names what is wrong. */
 export function parseOptions(args: string[]): Options | null {
-  const { values } = parseArgs({ args, options: { ...RUN_OPTIONS, model: { type: 'string' }, cases: { type: 'string' }, text: { type: 'string' } } });
+  const { values } = parseArgs({
+    args,
+    options: { ...RUN_OPTIONS, model: { type: 'string' }, cases: { type: 'string' }, text: { type: 'string' } },
+  });
   if (values.help) return null;
   const { model, cases, text } = values;
   if (model === undefined) throw new Error('--model PATH is missing.');

@@ -19,7 +19,10 @@ export function caseLine(report: CaseReport): string {
       `greedy ${equal}/${of}${mismatch && !mismatch.counts ? `, a tie at step ${mismatch.step} (gap ${mismatch.gap.toPrecision(2)}), the rest not compared` : ''}`,
     );
   }
-  if (report.reply) parts.push(`reply ${report.reply.equal}/${report.reply.compared}, at gap 0.7 ${report.reply.atGap07.equal}/${report.reply.atGap07.steps}`);
+  if (report.reply)
+    parts.push(
+      `reply ${report.reply.equal}/${report.reply.compared}, at gap 0.7 ${report.reply.atGap07.equal}/${report.reply.atGap07.steps}`,
+    );
   const decode = report.decodeTokensPerSecond === null ? '' : `, decode ${report.decodeTokensPerSecond.toFixed(1)}`;
   parts.push(`prefill ${report.prefillTokensPerSecond.toFixed(1)}${decode} tok/s`);
   if (report.notChecked.length > 0) parts.push(`not in the reference, not checked: ${report.notChecked.join(', ')}`);
@@ -27,8 +30,11 @@ export function caseLine(report: CaseReport): string {
 }
 
 export function textLine(name: string, report: TextReport): string {
-  const parts = [`${name}: mean NLL ${report.meanNll.toFixed(5)} over ${report.tokens} tokens (perplexity ${report.perplexity.toFixed(2)})`];
-  if (report.difference !== null) parts.push(`${report.difference >= 0 ? '+' : ''}${report.difference.toFixed(5)} against the reference`);
+  const parts = [
+    `${name}: mean NLL ${report.meanNll.toFixed(5)} over ${report.tokens} tokens (perplexity ${report.perplexity.toFixed(2)})`,
+  ];
+  if (report.difference !== null)
+    parts.push(`${report.difference >= 0 ? '+' : ''}${report.difference.toFixed(5)} against the reference`);
   if (report.argmax) parts.push(`argmax ${percent(report.argmax.equal, report.argmax.compared)}`);
   if (report.windows > 1) parts.push(`in ${report.windows} windows`);
   parts.push(`${report.tokensPerSecond.toFixed(1)} tok/s`);

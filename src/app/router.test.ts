@@ -16,7 +16,10 @@ describe('parseRoute', () => {
     expect(parseRoute(chatHref(null))).toEqual({ screen: 'chat', conversation: null });
   });
 
-  it.each(['', '#', '#/', '#/nowhere', '#/c/', '#/c/../x', '#/c/<x>', '#models/x'])('takes anything else for a new chat: %s', (hash) => {
-    expect(parseRoute(hash)).toEqual({ screen: 'chat', conversation: null });
-  });
+  it.each(['', '#', '#/', '#/nowhere', '#/c/', '#/c/../x', '#/c/<x>', '#models/x'])(
+    'takes anything else for a new chat: %s',
+    (hash) => {
+      expect(parseRoute(hash)).toEqual({ screen: 'chat', conversation: null });
+    },
+  );
 });

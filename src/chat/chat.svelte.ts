@@ -41,7 +41,13 @@ export class Chat {
   readonly #locks: ReplyLocks;
   #live = $state.raw<LiveReply | null>(null);
 
-  constructor(engine: Engine, models: ModelSession, settings: Settings, conversations: Conversations, locks = new ReplyLocks()) {
+  constructor(
+    engine: Engine,
+    models: ModelSession,
+    settings: Settings,
+    conversations: Conversations,
+    locks = new ReplyLocks(),
+  ) {
     this.#locks = locks;
     this.#engine = engine;
     this.#models = models;
@@ -82,7 +88,13 @@ export class Chat {
     const conversation = this.#conversations.current ?? newConversation(this.#settings.values.system);
     const message = userMessage(conversation.tip, content);
     if (fresh) onBegin(conversation.id);
-    await this.#reply(conversation, (current) => addMessage(current, message), message.id, this.#settings.sampling().seed, fresh);
+    await this.#reply(
+      conversation,
+      (current) => addMessage(current, message),
+      message.id,
+      this.#settings.sampling().seed,
+      fresh,
+    );
   }
 
   /** Another reply to the same message, with another seed. */
@@ -92,7 +104,8 @@ export class Chat {
     if (!conversation || !parent || this.#live) return;
     const { seed } = this.#settings.values;
     // A fixed seed counts on, so that the third reply to a message is as repeatable as the first.
-    const nextSeed = seed === null ? this.#settings.sampling().seed : (seed + siblingsOf(conversation, id).length) % 2 ** 32;
+    const nextSeed =
+      seed === null ? this.#settings.sampling().seed : (seed + siblingsOf(conversation, id).length) % 2 ** 32;
     await this.#reply(conversation, (current) => ({ ...current, tip: parent }), parent, nextSeed);
   }
 
@@ -102,7 +115,12 @@ export class Chat {
     const message = conversation?.messages.find((other) => other.id === id);
     if (!conversation || !message || this.#live) return;
     const edited = userMessage(message.parent, content);
-    await this.#reply(conversation, (current) => addMessage(current, edited), edited.id, this.#settings.sampling().seed);
+    await this.#reply(
+      conversation,
+      (current) => addMessage(current, edited),
+      edited.id,
+      this.#settings.sampling().seed,
+    );
   }
 
   /** Goes on with a reply that was cut off. */
@@ -138,7 +156,13 @@ export class Chat {
   }
 
   /** `prepare` brings in what the reply answers. It is a change, not a state: another tab may have changed the conversation meanwhile. */
-  async #reply(conversation: Conversation, prepare: Change, parent: string, seed: number, fresh = false): Promise<void> {
+  async #reply(
+    conversation: Conversation,
+    prepare: Change,
+    parent: string,
+    seed: number,
+    fresh = false,
+  ): Promise<void> {
     const reply: ReplyInfo = { state: 'streaming', seed, model: this.#models.name };
     const message: Message = { id: newId(), parent, role: 'assistant', content: '', createdAt: Date.now(), reply };
     const change: Change = (current) => addMessage(prepare(current), message);
@@ -173,14 +197,24 @@ export class Chat {
     const cancelled = reason === 'cancelled' || outcome.error?.code === 'cancelled';
     const error = cancelled ? undefined : outcome.error?.toShape();
     const unfinished = cancelled || error !== undefined || reason === 'max-tokens' || reason === 'context-full';
-    const ended = save({ state: unfinished ? 'partial' : 'done', reason: cancelled ? 'cancelled' : reason, stats, error });
+    const ended = save({
+      state: unfinished ? 'partial' : 'done',
+      reason: cancelled ? 'cancelled' : reason,
+      stats,
+      error,
+    });
     this.#live = null;
     // Until the end is on the disk, other tabs see the reply as being written.
     void ended.finally(release);
     await Promise.all([begun, ended]).finally(idle);
   }
 
-  async #run(live: LiveReply, conversation: Conversation, message: Message, save: (change: Partial<ReplyInfo>) => Promise<void>): Promise<Outcome> {
+  async #run(
+    live: LiveReply,
+    conversation: Conversation,
+    message: Message,
+    save: (change: Partial<ReplyInfo>) => Promise<void>,
+  ): Promise<Outcome> {
     await this.#models.ready(live.controller.signal);
     const path = pathTo(conversation, message.id);
     const sampling = { ...this.#settings.sampling(), seed: message.reply!.seed };

@@ -144,7 +144,10 @@ describe('Chat', () => {
     await chat.send('Hello', () => undefined);
     expect(path()[1]).toMatchObject({ reply: { state: 'done', reason: 'end', notices: [{ movedTo: 'WASM, int8' }] } });
     expect(path()[1]?.content).toMatch(/^Of course\..*seen\.$/);
-    expect(models.report?.rejected[0]).toEqual({ what: 'WebGPU, int4', why: 'WebGPU: the GPU device was lost (test).' });
+    expect(models.report?.rejected[0]).toEqual({
+      what: 'WebGPU, int4',
+      why: 'WebGPU: the GPU device was lost (test).',
+    });
   });
 
   it('gives up on a worker that dies again before it has answered', async () => {

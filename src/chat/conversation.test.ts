@@ -80,7 +80,10 @@ describe('recover', () => {
   it('makes a reply that was cut off partial, and leaves others alone', () => {
     const whole = forked();
     expect(recover(whole)).toBe(whole);
-    const cut = addMessage(whole, { ...message('m8', 'm7', 'assistant', 'half a'), reply: { state: 'streaming', seed: 1, model: 'test' } });
+    const cut = addMessage(whole, {
+      ...message('m8', 'm7', 'assistant', 'half a'),
+      reply: { state: 'streaming', seed: 1, model: 'test' },
+    });
     expect(pathTo(recover(cut)).at(-1)).toMatchObject({ content: 'half a', reply: { state: 'partial' } });
     expect(pathTo(recover(cut))[1]?.reply?.state).toBe('done');
   });
@@ -88,7 +91,10 @@ describe('recover', () => {
 
 describe('toChatMessages', () => {
   it('begins with the system prompt and leaves out replies without text', () => {
-    const conversation = addMessage(addMessage(newConversation('Be brief.'), message('m1', null, 'user')), message('m2', 'm1', 'assistant', ''));
+    const conversation = addMessage(
+      addMessage(newConversation('Be brief.'), message('m1', null, 'user')),
+      message('m2', 'm1', 'assistant', ''),
+    );
     expect(toChatMessages(conversation, pathTo(conversation))).toEqual([
       { role: 'system', content: 'Be brief.' },
       { role: 'user', content: 'm1' },
@@ -110,8 +116,16 @@ describe('titles and order', () => {
   });
 
   it('puts pinned ones first, then the newest', () => {
-    const at = (id: string, updatedAt: number, pinned = false) => ({ ...summaryOf(newConversation('', updatedAt)), id, pinned });
-    expect([at('a', 1), at('b', 3), at('c', 2, true)].sort(bySummaryOrder).map(({ id }) => id)).toEqual(['c', 'b', 'a']);
+    const at = (id: string, updatedAt: number, pinned = false) => ({
+      ...summaryOf(newConversation('', updatedAt)),
+      id,
+      pinned,
+    });
+    expect([at('a', 1), at('b', 3), at('c', 2, true)].sort(bySummaryOrder).map(({ id }) => id)).toEqual([
+      'c',
+      'b',
+      'a',
+    ]);
   });
 });
 
@@ -150,7 +164,12 @@ describe('parseConversation', () => {
       decodeTokensPerSecond: NaN,
     };
     conversation.messages[1] = { ...conversation.messages[1]!, reply: { state: 'done', seed: 1, model: 'x', stats } };
-    expect(parseConversation(conversation).messages[1]?.reply).toEqual({ state: 'done', seed: 1, model: 'x', stats: undefined });
+    expect(parseConversation(conversation).messages[1]?.reply).toEqual({
+      state: 'done',
+      seed: 1,
+      model: 'x',
+      stats: undefined,
+    });
   });
 
   it('reads list entries, and passes over damaged ones', () => {

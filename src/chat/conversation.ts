@@ -60,14 +60,29 @@ export function newId(): string {
 }
 
 export function newConversation(system: string, now = Date.now()): Conversation {
-  return { format: 1, id: newId(), title: '', named: false, pinned: false, createdAt: now, updatedAt: now, system, messages: [], tip: null };
+  return {
+    format: 1,
+    id: newId(),
+    title: '',
+    named: false,
+    pinned: false,
+    createdAt: now,
+    updatedAt: now,
+    system,
+    messages: [],
+    tip: null,
+  };
 }
 
 /** Messages from the first to `tip` (the shown leaf when absent). */
 export function pathTo(conversation: Conversation, tip: string | null = conversation.tip): Message[] {
   const byId = new Map(conversation.messages.map((message) => [message.id, message]));
   const path: Message[] = [];
-  for (let message = tip === null ? undefined : byId.get(tip); message; message = message.parent === null ? undefined : byId.get(message.parent))
+  for (
+    let message = tip === null ? undefined : byId.get(tip);
+    message;
+    message = message.parent === null ? undefined : byId.get(message.parent)
+  )
     path.push(message);
   return path.reverse();
 }
@@ -90,8 +105,15 @@ export function addMessage(conversation: Conversation, message: Message): Conver
   };
 }
 
-export function changeMessage(conversation: Conversation, id: string, change: (message: Message) => Message): Conversation {
-  return { ...conversation, messages: conversation.messages.map((message) => (message.id === id ? change(message) : message)) };
+export function changeMessage(
+  conversation: Conversation,
+  id: string,
+  change: (message: Message) => Message,
+): Conversation {
+  return {
+    ...conversation,
+    messages: conversation.messages.map((message) => (message.id === id ? change(message) : message)),
+  };
 }
 
 /** Shows `id` and, below it, the newest message of every fork. */
@@ -112,7 +134,15 @@ export function branchFrom(conversation: Conversation, id: string, now = Date.no
     id: ids.get(message.id)!,
     parent: message.parent === null ? null : ids.get(message.parent)!,
   }));
-  return { ...conversation, id: newId(), pinned: false, createdAt: now, updatedAt: now, messages, tip: messages.at(-1)?.id ?? null };
+  return {
+    ...conversation,
+    id: newId(),
+    pinned: false,
+    createdAt: now,
+    updatedAt: now,
+    messages,
+    tip: messages.at(-1)?.id ?? null,
+  };
 }
 
 /** Replies that count as being written. */
@@ -124,7 +154,8 @@ export function streamingIn(conversation: Conversation): string[] {
 export function recover(conversation: Conversation, alive: ReadonlySet<string> = new Set()): Conversation {
   const dead = streamingIn(conversation).filter((id) => !alive.has(id));
   if (dead.length === 0) return conversation;
-  const mend = (message: Message): Message => (dead.includes(message.id) ? { ...message, reply: { ...message.reply!, state: 'partial' } } : message);
+  const mend = (message: Message): Message =>
+    dead.includes(message.id) ? { ...message, reply: { ...message.reply!, state: 'partial' } } : message;
   return { ...conversation, messages: conversation.messages.map(mend) };
 }
 

@@ -7,7 +7,10 @@ import { ReplyLocks } from './reply-locks.ts';
 import { parseSummary } from './schema.ts';
 
 /** What the store needs of the database; tests give one in memory. */
-export type ConversationRecords = Pick<ConversationDatabase, 'summaries' | 'read' | 'write' | 'update' | 'remove' | 'readDraft' | 'writeDraft' | 'search'>;
+export type ConversationRecords = Pick<
+  ConversationDatabase,
+  'summaries' | 'read' | 'write' | 'update' | 'remove' | 'readDraft' | 'writeDraft' | 'search'
+>;
 
 /** Applied to what the page has and to what the disk has, which may differ by what other tabs did. */
 export type Change = (conversation: Conversation) => Conversation;
@@ -121,8 +124,12 @@ export class Conversations {
   }
 
   /** Conversations as they are now, for an export: the named ones, or all. A damaged one is left out and counted. */
-  async readAll(ids: readonly string[] = this.#summaries.map(({ id }) => id)): Promise<{ conversations: Conversation[]; damaged: number }> {
-    const read = await Promise.all(ids.map((id) => Promise.resolve(this.#loaded.get(id) ?? this.#records.read(id).catch(() => null))));
+  async readAll(
+    ids: readonly string[] = this.#summaries.map(({ id }) => id),
+  ): Promise<{ conversations: Conversation[]; damaged: number }> {
+    const read = await Promise.all(
+      ids.map((id) => Promise.resolve(this.#loaded.get(id) ?? this.#records.read(id).catch(() => null))),
+    );
     const conversations = read.filter((conversation) => conversation !== null);
     return { conversations, damaged: read.length - conversations.length };
   }
@@ -133,7 +140,9 @@ export class Conversations {
     // eslint-disable-next-line svelte/prefer-svelte-reactivity -- never shown
     const taken = new Set(this.#summaries.map(({ id }) => id));
     for (const conversation of conversations.map((one) => recover(one))) {
-      const here = taken.has(conversation.id) ? (this.#loaded.get(conversation.id) ?? (await this.#records.read(conversation.id).catch(() => null))) : null;
+      const here = taken.has(conversation.id)
+        ? (this.#loaded.get(conversation.id) ?? (await this.#records.read(conversation.id).catch(() => null)))
+        : null;
       if (here && JSON.stringify(here) === JSON.stringify(conversation)) continue;
       const id = taken.has(conversation.id) ? newId() : conversation.id;
       taken.add(id);
@@ -176,7 +185,8 @@ export class Conversations {
     const streaming = streamingIn(stored);
     if (streaming.length === 0) return stored;
     const alive = await this.#locks.alive();
-    for (const reply of streaming) if (alive.has(reply) && !this.#locks.isOwn(reply)) void this.#locks.ended(reply).then(() => this.#refresh(id));
+    for (const reply of streaming)
+      if (alive.has(reply) && !this.#locks.isOwn(reply)) void this.#locks.ended(reply).then(() => this.#refresh(id));
     return recover(stored, alive);
   }
 
@@ -184,7 +194,8 @@ export class Conversations {
   #refresh(id: string): Promise<void> {
     return this.#inTurn(async () => {
       const stored = this.#loaded.has(id) ? await this.#read(id) : null;
-      if (stored && this.#loaded.has(id)) this.#show((this.#unsaved.get(id) ?? []).reduce((conversation, change) => change(conversation), stored));
+      if (stored && this.#loaded.has(id))
+        this.#show((this.#unsaved.get(id) ?? []).reduce((conversation, change) => change(conversation), stored));
     });
   }
 
@@ -257,5 +268,7 @@ export class Conversations {
 
 /** Tabs of one origin; where channels are missing, each tab is alone. */
 function openChannel(): NewsChannel {
-  return typeof BroadcastChannel === 'undefined' ? { postMessage: () => undefined, onmessage: null } : new BroadcastChannel('phi-conversations');
+  return typeof BroadcastChannel === 'undefined'
+    ? { postMessage: () => undefined, onmessage: null }
+    : new BroadcastChannel('phi-conversations');
 }

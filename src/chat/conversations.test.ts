@@ -7,7 +7,13 @@ import type { NewsChannel } from './conversations.svelte.ts';
 import { Conversations } from './conversations.svelte.ts';
 
 function conversation(title: string, now: number): Conversation {
-  return addMessage(newConversation('', now), { id: `m${now}`, parent: null, role: 'user', content: title, createdAt: now });
+  return addMessage(newConversation('', now), {
+    id: `m${now}`,
+    parent: null,
+    role: 'user',
+    content: title,
+    createdAt: now,
+  });
 }
 
 async function storeWith(...titles: string[]): Promise<{ store: Conversations; memory: MemoryRecords; ids: string[] }> {
@@ -48,7 +54,14 @@ describe('Conversations', () => {
     const stored = memory.records.get(ids[0]!)!;
     memory.records.set(
       ids[0]!,
-      addMessage(stored, { id: 'r', parent: 'm1', role: 'assistant', content: 'half', createdAt: 2, reply: { state: 'streaming', seed: 1, model: 'x' } }),
+      addMessage(stored, {
+        id: 'r',
+        parent: 'm1',
+        role: 'assistant',
+        content: 'half',
+        createdAt: 2,
+        reply: { state: 'streaming', seed: 1, model: 'x' },
+      }),
     );
     expect((await store.open(ids[0]!)).messages.at(-1)?.reply?.state).toBe('partial');
   });
@@ -56,9 +69,14 @@ describe('Conversations', () => {
   it('keeps every message in its place when the clock is set back between them', async () => {
     const { store, memory, ids } = await storeWith('one', 'two');
     await store.open(ids[1]!);
-    await store.update(ids[1]!, (current) => addMessage(current, { id: 'earlier', parent: 'm2', role: 'user', content: 'of 1970', createdAt: 0 }));
+    await store.update(ids[1]!, (current) =>
+      addMessage(current, { id: 'earlier', parent: 'm2', role: 'user', content: 'of 1970', createdAt: 0 }),
+    );
     expect(pathTo(memory.records.get(ids[1]!)!).map(({ id }) => id)).toEqual(['m2', 'earlier']);
-    expect(pathTo(parseConversation(structuredClone(memory.records.get(ids[1]!)))).map(({ id }) => id)).toEqual(['m2', 'earlier']);
+    expect(pathTo(parseConversation(structuredClone(memory.records.get(ids[1]!)))).map(({ id }) => id)).toEqual([
+      'm2',
+      'earlier',
+    ]);
     expect(titles(store).sort()).toEqual(['one', 'two']);
   });
 
@@ -145,7 +163,9 @@ describe('two tabs', () => {
     await a.begin(one);
     await b.open(one.id);
     const add = (tab: Conversations, id: string) =>
-      tab.update(one.id, (current) => addMessage(current, { id, parent: 'm1', role: 'user', content: id, createdAt: 5 }));
+      tab.update(one.id, (current) =>
+        addMessage(current, { id, parent: 'm1', role: 'user', content: id, createdAt: 5 }),
+      );
     await Promise.all([add(a, 'from-a'), add(b, 'from-b')]);
     const ids = () => [a, b].map((tab) => tab.current?.messages.map(({ id }) => id).sort());
     const all = ['from-a', 'from-b', 'm1'];
@@ -173,7 +193,9 @@ describe('what is not on the disk', () => {
     const { store, memory, ids } = await storeWith('one');
     await store.open(ids[0]!);
     memory.failing = true;
-    await store.update(ids[0]!, (current) => addMessage(current, { id: 'late', parent: 'm1', role: 'user', content: 'late', createdAt: 3 }));
+    await store.update(ids[0]!, (current) =>
+      addMessage(current, { id: 'late', parent: 'm1', role: 'user', content: 'late', createdAt: 3 }),
+    );
     memory.failing = false;
     await store.pin(ids[0]!, true);
     expect(memory.records.get(ids[0]!)).toMatchObject({ pinned: true, tip: 'late' });

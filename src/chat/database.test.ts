@@ -14,7 +14,13 @@ function conversation(...texts: string[]) {
   return texts.reduce(
     (sum, content, index) => {
       const id = `m${index}`;
-      return addMessage(sum, { id, parent: sum.tip, role: index % 2 === 0 ? 'user' : 'assistant', content, createdAt: index });
+      return addMessage(sum, {
+        id,
+        parent: sum.tip,
+        role: index % 2 === 0 ? 'user' : 'assistant',
+        content,
+        createdAt: index,
+      });
     },
     newConversation('', 1),
   );
@@ -27,7 +33,9 @@ describe('ConversationDatabase', () => {
     await database.write(one);
     const reopened = new ConversationDatabase(name);
     expect(await reopened.read(one.id)).toEqual(one);
-    expect(await reopened.summaries()).toEqual([{ id: one.id, title: 'hello', pinned: false, createdAt: 1, updatedAt: 1 }]);
+    expect(await reopened.summaries()).toEqual([
+      { id: one.id, title: 'hello', pinned: false, createdAt: 1, updatedAt: 1 },
+    ]);
     expect(await reopened.read('nothing')).toBeNull();
   });
 
@@ -46,7 +54,11 @@ describe('ConversationDatabase', () => {
     const { database } = freshDatabase();
     await database.writeDraft(null, 'new');
     await database.writeDraft('a', 'in a');
-    expect([await database.readDraft(null), await database.readDraft('a'), await database.readDraft('b')]).toEqual(['new', 'in a', '']);
+    expect([await database.readDraft(null), await database.readDraft('a'), await database.readDraft('b')]).toEqual([
+      'new',
+      'in a',
+      '',
+    ]);
     await database.writeDraft(null, '');
     expect(await database.readDraft(null)).toBe('');
   });

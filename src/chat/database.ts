@@ -23,7 +23,9 @@ export class ConversationDatabase {
 
   /** Every readable list entry, unordered. */
   async summaries(): Promise<Summary[]> {
-    const values = await this.#guard(this.#store('readonly', (store) => promisifyRequest<unknown[]>(store.getAll(range('s:')))));
+    const values = await this.#guard(
+      this.#store('readonly', (store) => promisifyRequest<unknown[]>(store.getAll(range('s:')))),
+    );
     return values.map(parseSummary).filter((summary) => summary !== null);
   }
 
@@ -84,7 +86,8 @@ export class ConversationDatabase {
     const scan = (store: IDBObjectStore) =>
       new Promise<void>((resolve, reject) => {
         const request = store.openCursor(range('c:'));
-        request.onerror = () => reject(request.error ?? new PhiError('storage', 'The search could not read the conversations.'));
+        request.onerror = () =>
+          reject(request.error ?? new PhiError('storage', 'The search could not read the conversations.'));
         request.onsuccess = () => {
           const cursor = request.result;
           if (!cursor) return resolve();
@@ -116,6 +119,8 @@ function recordsOf(conversation: Conversation): [string, unknown][] {
 function matches(record: unknown, needle: string): boolean {
   if (typeof record !== 'object' || record === null) return false;
   const { title, messages } = record as { title?: unknown; messages?: unknown };
-  const contents = Array.isArray(messages) ? messages.map((message: { content?: unknown } | null) => message?.content) : [];
+  const contents = Array.isArray(messages)
+    ? messages.map((message: { content?: unknown } | null) => message?.content)
+    : [];
   return [title, ...contents].some((text) => typeof text === 'string' && text.toLocaleLowerCase().includes(needle));
 }

@@ -11,21 +11,34 @@ export type ExportFormat = 'json' | 'markdown';
 /** Saves conversations as one file: those with `ids`, or all. */
 export async function exportChats(app: AppState, format: ExportFormat, ids?: readonly string[]): Promise<void> {
   const { conversations, damaged } = await app.conversations.readAll(ids);
-  if (damaged > 0) app.toasts.show(t('exportDamaged', damaged, formatNumber(damaged, i18n.language)), { tone: 'error' });
+  if (damaged > 0)
+    app.toasts.show(t('exportDamaged', damaged, formatNumber(damaged, i18n.language)), { tone: 'error' });
   if (conversations.length === 0) return;
   const words = { untitled: t('untitled'), you: t('you'), thoughts: t('thoughts'), system: t('systemPrompt') };
-  const text = format === 'json' ? exportJson(conversations) : conversations.map((one) => exportMarkdown(one, words)).join('\n---\n\n');
-  const name = ids?.length === 1 ? fileNameOf(conversations[0]!.title, t('untitled')) : `phi-chats-${new Date().toISOString().slice(0, 10)}`;
-  saveFile(format === 'json' ? `${name}.json` : `${name}.md`, new Blob([text], { type: format === 'json' ? 'application/json' : 'text/markdown' }));
+  const text =
+    format === 'json'
+      ? exportJson(conversations)
+      : conversations.map((one) => exportMarkdown(one, words)).join('\n---\n\n');
+  const name =
+    ids?.length === 1
+      ? fileNameOf(conversations[0]!.title, t('untitled'))
+      : `phi-chats-${new Date().toISOString().slice(0, 10)}`;
+  saveFile(
+    format === 'json' ? `${name}.json` : `${name}.md`,
+    new Blob([text], { type: format === 'json' ? 'application/json' : 'text/markdown' }),
+  );
 }
 
 /** Takes over the conversations of a file, or says why not. */
 export async function importChats(app: AppState, file: File): Promise<void> {
   try {
-    if (file.size > MAX_IMPORT_BYTES) throw new PhiError('bad-request', `${file.name} has ${file.size} bytes: that is no export of chats.`);
+    if (file.size > MAX_IMPORT_BYTES)
+      throw new PhiError('bad-request', `${file.name} has ${file.size} bytes: that is no export of chats.`);
     const { added, known } = await app.conversations.add(parseExport(await file.text()));
     const figure = (count: number) => formatNumber(count, i18n.language);
-    app.toasts.show([t('imported', added, figure(added)), ...(known > 0 ? [t('importedKnown', known, figure(known))] : [])].join(' '));
+    app.toasts.show(
+      [t('imported', added, figure(added)), ...(known > 0 ? [t('importedKnown', known, figure(known))] : [])].join(' '),
+    );
   } catch (cause) {
     app.toasts.show(errorLine(PhiError.from(cause, 'storage'), t('importRefused')), { tone: 'error' });
   }

@@ -3,7 +3,8 @@ import { splitThought } from '../../workers/tokenizer/thoughts.ts';
 /** Shortest time between two renderings of a growing reply. */
 const RENDER_MS = 40;
 
-export type ReplyPhase = { kind: 'waiting' } | { kind: 'prefill'; done: number; total: number } | { kind: 'streaming' } | { kind: 'stopping' };
+export type ReplyPhase =
+  { kind: 'waiting' } | { kind: 'prefill'; done: number; total: number } | { kind: 'streaming' } | { kind: 'stopping' };
 
 /** A reply while it streams: text comes in pieces, and is shown at most once an animation frame. */
 export class LiveReply {

@@ -74,7 +74,9 @@ const HOSTILE_TEX = [
 ];
 
 const ALLOWED = new Set(
-  'A B BLOCKQUOTE BR CODE DEL EM H1 H2 H3 H4 H5 H6 HR I KBD LI MARK OL P PRE S STRONG SUB SUP TABLE TBODY TD TH THEAD TR U UL'.split(' '),
+  'A B BLOCKQUOTE BR CODE DEL EM H1 H2 H3 H4 H5 H6 HR I KBD LI MARK OL P PRE S STRONG SUB SUP TABLE TBODY TD TH THEAD TR U UL'.split(
+    ' ',
+  ),
 );
 const ALLOWED_ATTRIBUTES = new Set(['align', 'data-language', 'data-math', 'href', 'rel', 'start', 'target']);
 
@@ -83,9 +85,18 @@ function violations(fragment: DocumentFragment): string[] {
   host.append(fragment);
   return [...host.querySelectorAll('*')].flatMap((element) => [
     ...(ALLOWED.has(element.tagName) ? [] : [element.tagName]),
-    ...[...element.attributes].filter((attribute) => !ALLOWED_ATTRIBUTES.has(attribute.name)).map((attribute) => attribute.name),
-    ...(element.tagName === 'A' && element.hasAttribute('href') && !/^(https?|mailto):/.test(element.getAttribute('href')!) ? ['href'] : []),
-    ...(element.tagName === 'A' && (element.getAttribute('rel') !== 'noopener noreferrer' || element.getAttribute('target') !== '_blank') ? ['rel'] : []),
+    ...[...element.attributes]
+      .filter((attribute) => !ALLOWED_ATTRIBUTES.has(attribute.name))
+      .map((attribute) => attribute.name),
+    ...(element.tagName === 'A' &&
+    element.hasAttribute('href') &&
+    !/^(https?|mailto):/.test(element.getAttribute('href')!)
+      ? ['href']
+      : []),
+    ...(element.tagName === 'A' &&
+    (element.getAttribute('rel') !== 'noopener noreferrer' || element.getAttribute('target') !== '_blank')
+      ? ['rel']
+      : []),
   ]);
 }
 
@@ -120,12 +131,15 @@ describe('hostile text', () => {
       const host = document.createElement('div');
       host.append(highlight(text, language)!);
       expect(host.textContent).toBe(text);
-      for (const element of host.querySelectorAll('*')) expect([element.tagName, ...element.getAttributeNames()]).toEqual(['SPAN', 'class']);
+      for (const element of host.querySelectorAll('*'))
+        expect([element.tagName, ...element.getAttributeNames()]).toEqual(['SPAN', 'class']);
     }
   });
 
   it('is shown as written rather than swallowed', () => {
-    expect(html(renderMarkdown('Use the <div> element, not <script>.'))).toContain('Use the &lt;div&gt; element, not &lt;script&gt;.');
+    expect(html(renderMarkdown('Use the <div> element, not <script>.'))).toContain(
+      'Use the &lt;div&gt; element, not &lt;script&gt;.',
+    );
   });
 
   it('keeps what typography needs: language of code, alignment of columns, first number of a list', () => {
@@ -144,7 +158,10 @@ describe('hostile text', () => {
 
 describe('formulas', () => {
   const formulas = (text: string) =>
-    [...renderMarkdown(text).querySelectorAll<HTMLElement>('code[data-math]')].map((code) => [code.dataset['math'], code.textContent]);
+    [...renderMarkdown(text).querySelectorAll<HTMLElement>('code[data-math]')].map((code) => [
+      code.dataset['math'],
+      code.textContent,
+    ]);
 
   it.each<[string, [string, string][]]>([
     ['so $E = mc^2$ it is', [['inline', 'E = mc^2']]],
@@ -175,7 +192,11 @@ describe('formulas', () => {
 
   it('become MathML, or stay as they are', () => {
     expect(renderMaths('\\frac{a}{b}', false)?.querySelector('mfrac')).not.toBeNull();
-    expect(safeStyles('color:#ff0000; padding-left:0.5em;background-image:url(x);border:1px solid;color:url(x);position:fixed')).toEqual([
+    expect(
+      safeStyles(
+        'color:#ff0000; padding-left:0.5em;background-image:url(x);border:1px solid;color:url(x);position:fixed',
+      ),
+    ).toEqual([
       ['color', '#ff0000'],
       ['padding-left', '0.5em'],
       ['border', '1px solid'],

@@ -49,7 +49,12 @@ const ALLOWED_TAGS = [
 const ALLOWED_ATTR = ['align', 'data-language', 'data-math', 'href', 'start'];
 
 function escapeHtml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;').replaceAll("'", '&#39;');
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+    .replaceAll("'", '&#39;');
 }
 
 const marked = new Marked({
@@ -108,7 +113,12 @@ const PROFILES = {
 
 /** HTML as a fragment of allowed elements only. No string of ours ever reaches `innerHTML` (Trusted Types). */
 export function sanitise(html: string, profile: keyof typeof PROFILES = 'markdown'): DocumentFragment {
-  return purifier.sanitize(html, { ...PROFILES[profile], ALLOW_DATA_ATTR: false, ALLOW_ARIA_ATTR: false, RETURN_DOM_FRAGMENT: true });
+  return purifier.sanitize(html, {
+    ...PROFILES[profile],
+    ALLOW_DATA_ATTR: false,
+    ALLOW_ARIA_ATTR: false,
+    RETURN_DOM_FRAGMENT: true,
+  });
 }
 
 /** Parses all of `text`. */

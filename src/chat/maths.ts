@@ -16,14 +16,21 @@ export function renderMaths(tex: string, display: boolean): DocumentFragment | n
   if (tex.length > MAX_TEX) return null;
   let html: string;
   try {
-    html = temml.renderToString(tex, { displayMode: display, throwOnError: true, trust: false, maxExpand: MAX_EXPAND, maxSize: [20, 40] });
+    html = temml.renderToString(tex, {
+      displayMode: display,
+      throwOnError: true,
+      trust: false,
+      maxExpand: MAX_EXPAND,
+      maxSize: [20, 40],
+    });
   } catch {
     return null;
   }
   // The page's policy allows no style attributes; styles that are set by script it does.
   const fragment = sanitise(html.replaceAll(' style="', ' data-style="'), 'maths');
   for (const element of fragment.querySelectorAll<MathMLElement>('[data-style]')) {
-    for (const [name, value] of safeStyles(element.getAttribute('data-style') ?? '')) element.style?.setProperty(name, value); // jsdom has none
+    for (const [name, value] of safeStyles(element.getAttribute('data-style') ?? ''))
+      element.style?.setProperty(name, value); // jsdom has none
     element.removeAttribute('data-style');
   }
   return fragment;

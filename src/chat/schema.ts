@@ -37,7 +37,11 @@ const CODES = [
   'internal',
 ] as const;
 
-const StoredError = v.object({ code: v.picklist(CODES), message: text, detail: v.optional(v.record(text, v.union([text, count, v.boolean(), v.null()]))) });
+const StoredError = v.object({
+  code: v.picklist(CODES),
+  message: text,
+  detail: v.optional(v.record(text, v.union([text, count, v.boolean(), v.null()]))),
+});
 
 const Reply = v.object({
   state: v.picklist(['streaming', 'done', 'partial']),
@@ -67,7 +71,14 @@ const SummaryEntries = { id, title: text, pinned: v.boolean(), createdAt: time, 
 const SummarySchema = v.object(SummaryEntries);
 
 const ConversationSchema = v.pipe(
-  v.object({ ...SummaryEntries, format: v.literal(1), named: v.boolean(), system: text, messages: v.array(MessageSchema), tip: v.nullable(id) }),
+  v.object({
+    ...SummaryEntries,
+    format: v.literal(1),
+    named: v.boolean(),
+    system: text,
+    messages: v.array(MessageSchema),
+    tip: v.nullable(id),
+  }),
   v.check((value) => isTree(value), 'The messages do not form a tree.'),
 );
 
@@ -87,7 +98,10 @@ export function parseConversation(value: unknown): Conversation {
   if (result.success) return result.output;
   const [issue] = result.issues;
   const where = v.getDotPath(issue);
-  throw new PhiError('storage', `This conversation is damaged or was written by another version${where ? ` (${where})` : ''}: ${issue.message}`);
+  throw new PhiError(
+    'storage',
+    `This conversation is damaged or was written by another version${where ? ` (${where})` : ''}: ${issue.message}`,
+  );
 }
 
 /** A list entry, or null where the record is damaged. */

@@ -33,7 +33,8 @@ export function texExtension(escape: (text: string) => string): MarkedExtension 
         name: 'formula',
         level: 'inline',
         start: (source) => /\$|\\[([]/.exec(source)?.index,
-        tokenizer: (source) => formula('formula', find(DISPLAY, source), true) ?? formula('formula', find(INLINE, source), false),
+        tokenizer: (source) =>
+          formula('formula', find(DISPLAY, source), true) ?? formula('formula', find(INLINE, source), false),
         renderer,
       },
       {

@@ -25,7 +25,8 @@ describe('JSON', () => {
     change(file.conversations[1]!);
     return JSON.stringify(file);
   };
-  const message = (change: Record<string, unknown>) => (chat: Record<string, unknown>) => Object.assign((chat['messages'] as object[])[1]!, change);
+  const message = (change: Record<string, unknown>) => (chat: Record<string, unknown>) =>
+    Object.assign((chat['messages'] as object[])[1]!, change);
 
   it.each<[string, string, RegExp]>([
     ['no JSON', '{"format":', /it is not JSON/],
@@ -43,12 +44,17 @@ describe('JSON', () => {
     ['a time that no calendar has', broken((chat) => (chat['updatedAt'] = 1e300)), /updatedAt/],
     ['a tip that is not there', broken((chat) => (chat['tip'] = 'x')), /tree/],
   ])('is refused as a whole: %s', (_, text, message) => {
-    expect(() => parseExport(text)).toThrowError(expect.objectContaining({ code: 'bad-request', message: expect.stringMatching(message) as string }) as Error);
+    expect(() => parseExport(text)).toThrowError(
+      expect.objectContaining({ code: 'bad-request', message: expect.stringMatching(message) as string }) as Error,
+    );
     expect(() => parseExport(text)).toThrow(/Nothing was changed\.$/);
   });
 
   it('brings along nothing that is not in the schema, and no prototype', () => {
-    const text = broken((chat) => Object.assign(chat, { evil: 1 })).replaceAll('"pinned"', '"__proto__": {"polluted": 1}, "pinned"');
+    const text = broken((chat) => Object.assign(chat, { evil: 1 })).replaceAll(
+      '"pinned"',
+      '"__proto__": {"polluted": 1}, "pinned"',
+    );
     const [chat] = parseExport(text);
     expect(chat).toEqual(CHAT);
     expect('polluted' in {} || 'polluted' in chat!).toBe(false);

@@ -30,7 +30,8 @@ export function parseExport(text: string): Conversation[] {
   const result = v.safeParse(ExportSchema, json);
   if (!result.success) throw wrong('it is not an export of chats from this app.');
   const { version, conversations } = result.output;
-  if (version !== VERSION) throw wrong(`it was written by another version of this app (format ${version}, this app reads ${VERSION}).`);
+  if (version !== VERSION)
+    throw wrong(`it was written by another version of this app (format ${version}, this app reads ${VERSION}).`);
   return conversations.map((conversation, i) => {
     try {
       return parseConversation(conversation);
@@ -51,7 +52,8 @@ export interface MarkdownWords {
 /** The path that is shown, one heading a message. */
 export function exportMarkdown(conversation: Conversation, words: MarkdownWords): string {
   const parts = [`# ${conversation.title.replace(/\s+/g, ' ') || words.untitled}`];
-  if (conversation.system.trim()) parts.push(`> **${words.system}:** ${conversation.system.trim().replaceAll('\n', '\n> ')}`);
+  if (conversation.system.trim())
+    parts.push(`> **${words.system}:** ${conversation.system.trim().replaceAll('\n', '\n> ')}`);
   for (const message of pathTo(conversation)) {
     const { thought, answer } = splitThought(message.content);
     parts.push(`## ${message.role === 'user' ? words.you : (message.reply?.model ?? 'assistant')}`);

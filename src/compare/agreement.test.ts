@@ -9,7 +9,11 @@ const scores = (argmax: number[], gaps: number[] = []) => ({
 
 describe('agreement', () => {
   it('counts sure steps and all steps, and takes the mean of the text', () => {
-    const reference = { kind: 'recorded' as const, name: 'x', sequences: [{ ids: [1, 2, 3, 4], from: 0, argmax: [5, 6, 7, 8], gaps: [0.7, 0.69, 3, 3] }] };
+    const reference = {
+      kind: 'recorded' as const,
+      name: 'x',
+      sequences: [{ ids: [1, 2, 3, 4], from: 0, argmax: [5, 6, 7, 8], gaps: [0.7, 0.69, 3, 3] }],
+    };
     expect(agreementWith(reference, { sequences: [scores([5, 9, 9, 8])], text: scores([]) })).toEqual({
       atGap07: { equal: 2, steps: 3, share: 2 / 3 },
       all: { equal: 2, steps: 4, share: 0.5 },

@@ -43,9 +43,16 @@ export function agreementWith(reference: Reference | null, scores: RowScores): A
       sure.equal += equal;
     });
   });
-  const share = (count: { equal: number; steps: number }) => ({ ...count, share: count.steps === 0 ? null : count.equal / count.steps });
+  const share = (count: { equal: number; steps: number }) => ({
+    ...count,
+    share: count.steps === 0 ? null : count.equal / count.steps,
+  });
   const { logprobs } = scores.text;
-  return { atGap07: share(sure), all: share(all), meanNll: -logprobs.reduce((sum, value) => sum + value, 0) / logprobs.length };
+  return {
+    atGap07: share(sure),
+    all: share(all),
+    meanNll: -logprobs.reduce((sum, value) => sum + value, 0) / logprobs.length,
+  };
 }
 
 /** Forms by what they lose, the most precise first. */

@@ -29,7 +29,12 @@ export function barsOf(metric: Metric, shown: readonly Shown[]): Bars {
   const rows = [...new Set(measured.flat().map(rowName))];
   const at = (list: Measured[], name: string) => list.find((row) => rowName(row) === name);
   return {
-    title: metric === 'ttftMs' ? t('chartTtft', tokens) : metric === 'prefillTokensPerSecond' ? t('chartPrefill', tokens) : t('chartDecode'),
+    title:
+      metric === 'ttftMs'
+        ? t('chartTtft', tokens)
+        : metric === 'prefillTokensPerSecond'
+          ? t('chartPrefill', tokens)
+          : t('chartDecode'),
     hint: metric === 'ttftMs' ? t('chartLess') : t('chartMore'),
     rows,
     series: shown.map(({ result, own }, i) => ({

@@ -1,5 +1,15 @@
 /** Bars with whiskers, over Chart.js. Loaded when there is something to show. */
-import { BarController, BarElement, CategoryScale, Chart, Legend, LinearScale, Tooltip, type ChartConfiguration, type Plugin } from 'chart.js';
+import {
+  BarController,
+  BarElement,
+  CategoryScale,
+  Chart,
+  Legend,
+  LinearScale,
+  Tooltip,
+  type ChartConfiguration,
+  type Plugin,
+} from 'chart.js';
 import type { Bars } from './bars.ts';
 
 Chart.register(BarController, BarElement, CategoryScale, LinearScale, Tooltip, Legend);
@@ -25,10 +35,18 @@ const NARROW = 480;
 
 /** The whiskers count too: the axis must hold them. */
 const highest = ({ series }: Bars): number =>
-  Math.max(0, ...series.flatMap(({ figures }) => figures.map((figure) => (figure ? figure.median + figure.spread / 2 : 0))));
+  Math.max(
+    0,
+    ...series.flatMap(({ figures }) => figures.map((figure) => (figure ? figure.median + figure.spread / 2 : 0))),
+  );
 
 /** Draws `bars` on `canvas`, which follows the size of its parent; the caller destroys the chart. */
-export function drawBars(canvas: HTMLCanvasElement, bars: Bars, colours: Colours, options: { still?: boolean } = {}): Chart {
+export function drawBars(
+  canvas: HTMLCanvasElement,
+  bars: Bars,
+  colours: Colours,
+  options: { still?: boolean } = {},
+): Chart {
   const narrow = !options.still && canvas.parentElement!.clientWidth < NARROW;
   const configuration: ChartConfiguration<'bar', (number | null)[], string | string[]> = {
     type: 'bar',
@@ -37,7 +55,9 @@ export function drawBars(canvas: HTMLCanvasElement, bars: Bars, colours: Colours
       datasets: bars.series.map(({ name, figures, wrong }, s) => ({
         label: name,
         data: figures.map((figure) => figure?.median ?? null),
-        backgroundColor: figures.map((_, i) => withAlpha(colours.series[s % colours.series.length]!, wrong[i] ? 0.25 : 1)),
+        backgroundColor: figures.map((_, i) =>
+          withAlpha(colours.series[s % colours.series.length]!, wrong[i] ? 0.25 : 1),
+        ),
         borderRadius: 3,
         skipNull: true, // a machine without this row takes no room: the others stand beside the row's name
         barPercentage: 0.9,
@@ -74,7 +94,11 @@ export function drawBars(canvas: HTMLCanvasElement, bars: Bars, colours: Colours
           align: 'start',
           labels: { color: colours.text, font: FONT, boxWidth: 12, boxHeight: 12 },
         },
-        tooltip: { callbacks: { label: ({ datasetIndex, dataIndex }) => bars.words(bars.series[datasetIndex]!.figures[dataIndex]!) } },
+        tooltip: {
+          callbacks: {
+            label: ({ datasetIndex, dataIndex }) => bars.words(bars.series[datasetIndex]!.figures[dataIndex]!),
+          },
+        },
       },
     },
     plugins: [whiskers(bars, colours)],

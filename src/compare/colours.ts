@@ -15,7 +15,12 @@ export function coloursAt(element: HTMLElement): Colours {
     muted: resolve('var(--muted)'),
     border: resolve('var(--border)'),
     background: resolve('var(--surface)'),
-    series: ['var(--accent)', 'light-dark(#b3541e, #f0a36b)', 'light-dark(#4c5fa8, #9db0f2)', 'light-dark(#8a4b87, #d79bd4)'].map(resolve),
+    series: [
+      'var(--accent)',
+      'light-dark(#b3541e, #f0a36b)',
+      'light-dark(#4c5fa8, #9db0f2)',
+      'light-dark(#8a4b87, #d79bd4)',
+    ].map(resolve),
   };
   probe.remove();
   return colours;

@@ -3,7 +3,17 @@ import { PhiError, type ErrorShape } from '../../workers/errors.ts';
 import type { ModelSession } from '../models/model-session.svelte.ts';
 import { allowHost } from '../pwa/hosts.ts';
 import type { RowProgress } from './measure.ts';
-import { customMeasures, entries, estimateRow, KINDS, SETTINGS, type Entry, type Measures, type RowId, type Setting } from './plan.ts';
+import {
+  customMeasures,
+  entries,
+  estimateRow,
+  KINDS,
+  SETTINGS,
+  type Entry,
+  type Measures,
+  type RowId,
+  type Setting,
+} from './plan.ts';
 import type { CompareResult } from './result.ts';
 import { compare, type ServerEntry } from './run.ts';
 import { checkAddress, isElsewhere, keepServers, PRESETS, readServers, type ServerSettings } from './servers.ts';
@@ -70,7 +80,9 @@ export class Compare {
   }
 
   #estimates(modelBytes: number): number[] {
-    return [...this.entries.map(({ id }) => id), ...this.servers.map(() => 'native' as const)].map((id) => estimateRow(id, modelBytes, this.measures));
+    return [...this.entries.map(({ id }) => id), ...this.servers.map(() => 'native' as const)].map((id) =>
+      estimateRow(id, modelBytes, this.measures),
+    );
   }
 
   /** Measures `model`; the chat's own copy of it is unloaded meanwhile, so that it takes no memory from what is measured. */
@@ -81,15 +93,33 @@ export class Compare {
     this.#problem = null;
     try {
       const servers = this.servers.map(toEntry);
-      await Promise.all(servers.filter(({ address }) => isElsewhere(address)).map(({ address }) => allowHost('compare', address)));
+      await Promise.all(
+        servers.filter(({ address }) => isElsewhere(address)).map(({ address }) => allowHost('compare', address)),
+      );
       keepServers(this.servers);
       const own = this.entries;
-      const labels = [...own.map(({ label, target }) => (target.form === 'auto' ? label : `${label}, ${target.form}`)), ...servers.map(({ label }) => label)];
-      this.#running = { labels, at: null, done: 0, startedAt: performance.now(), seconds: this.#estimates(model.bytes) };
+      const labels = [
+        ...own.map(({ label, target }) => (target.form === 'auto' ? label : `${label}, ${target.form}`)),
+        ...servers.map(({ label }) => label),
+      ];
+      this.#running = {
+        labels,
+        at: null,
+        done: 0,
+        startedAt: performance.now(),
+        seconds: this.#estimates(model.bytes),
+      };
       this.#models.release();
       const id = ++this.#count;
       const show = (result: CompareResult) => this.#show({ id, result, own: true });
-      const request = { model, setting: this.setting, measures: this.measures, entries: own, servers, shuffled: this.shuffled };
+      const request = {
+        model,
+        setting: this.setting,
+        measures: this.measures,
+        entries: own,
+        servers,
+        shuffled: this.shuffled,
+      };
       const result = await compare(request, {
         signal: stop.signal,
         onRow: (index, progress) => this.#update({ at: { index, progress } }),

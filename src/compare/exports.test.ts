@@ -2,12 +2,20 @@ import { describe, expect, it } from 'vitest';
 import { toCsv, toMarkdown } from './exports.ts';
 import { result, row } from './testing/results.ts';
 
-const absent = { label: 'WebGPU', backend: 'webgpu' as const, asked: row().asked, form: 'auto', absent: 'no adapter,\n"none" at all' };
+const absent = {
+  label: 'WebGPU',
+  backend: 'webgpu' as const,
+  asked: row().asked,
+  form: 'auto',
+  absent: 'no adapter,\n"none" at all',
+};
 
 describe('Markdown', () => {
   it('has a line for every row, and says how it was measured', () => {
     const text = toMarkdown(result([row(), absent]));
-    expect(text).toContain('| WASM threads | int8 | CPU, 8 threads | 2050 ± 50 | 250 ± 10 | 21.0 ± 1.0 | 18.9 ± 0.9 | 100.0 % |');
+    expect(text).toContain(
+      '| WASM threads | int8 | CPU, 8 threads | 2050 ± 50 | 250 ± 10 | 21.0 ± 1.0 | 18.9 ± 0.9 | 100.0 % |',
+    );
     expect(text).toContain('absent: no adapter, "none" at all');
     expect(text).toContain('3 rounds');
   });

@@ -7,14 +7,17 @@ const plain = (figure: Figure | null): string =>
   figure
     ? `${figure.median.toFixed(decimals(figure.median))} ± ${(figure.spread / 2).toFixed(decimals(figure.median))}${isUnsteady(figure) ? ' (unsteady)' : ''}`
     : '';
-const percent = (share: number | null | undefined): string => (share === null || share === undefined ? '' : `${(100 * share).toFixed(1)} %`);
+const percent = (share: number | null | undefined): string =>
+  share === null || share === undefined ? '' : `${(100 * share).toFixed(1)} %`;
 
 /** Cells of strangers' text must not end a cell or begin markup. */
 const cell = (text: string): string => text.replace(/[\\|`*_[\]<>]/g, '\\$&').replace(/\s+/g, ' ');
 
 export function toMarkdown(result: CompareResult): string {
   const { machine, model, settings, reference } = result;
-  const machineLine = [machine.browser, machine.system, machine.adapter, machine.cores && `${machine.cores} cores`].filter(Boolean).join(', ');
+  const machineLine = [machine.browser, machine.system, machine.adapter, machine.cores && `${machine.cores} cores`]
+    .filter(Boolean)
+    .join(', ');
   const rows = result.rows.map((row) => {
     if (!isMeasured(row)) return [cell(row.label), cell(row.form), `absent: ${cell(row.absent)}`, '', '', '', '', ''];
     return [
@@ -28,7 +31,16 @@ export function toMarkdown(result: CompareResult): string {
       percent(row.agreement?.atGap07.share),
     ];
   });
-  const header = ['Row', 'Form', 'Ran on', 'TTFT ms', 'Prefill tok/s', 'Decode tok/s', 'Decode at end tok/s', 'Agreement'];
+  const header = [
+    'Row',
+    'Form',
+    'Ran on',
+    'TTFT ms',
+    'Prefill tok/s',
+    'Decode tok/s',
+    'Decode at end tok/s',
+    'Agreement',
+  ];
   return [
     `**${cell(model.name)}** on ${cell(machineLine)}, ${result.date}`,
     '',
@@ -38,12 +50,21 @@ export function toMarkdown(result: CompareResult): string {
     '',
     `Median ± half the distance between the fastest and the slowest of ${settings.rounds} rounds, a warm-up round dropped; TTFT and prefill at ${settings.headlineTokens} prompt tokens, ` +
       `decode over ${settings.decodeTokens} tokens without the first, at the end after ${settings.promptTokens.at(-1)} prompt tokens.` +
-      (reference ? ` Agreement: share of the reference's sure steps (${cell(reference.name)}) with the same best token.` : ''),
+      (reference
+        ? ` Agreement: share of the reference's sure steps (${cell(reference.name)}) with the same best token.`
+        : ''),
     '',
   ].join('\n');
 }
 
-const METRICS = ['loadMs', 'compileMs', 'ttftMs', 'prefillTokensPerSecond', 'decodeTokensPerSecond', 'decodeAtEndTokensPerSecond'] as const;
+const METRICS = [
+  'loadMs',
+  'compileMs',
+  'ttftMs',
+  'prefillTokensPerSecond',
+  'decodeTokensPerSecond',
+  'decodeAtEndTokensPerSecond',
+] as const;
 
 export function toCsv(result: CompareResult): string {
   const header = [
@@ -59,13 +80,39 @@ type Cell = string | number | null;
 function csvCells(row: Row): Cell[] {
   const head: Cell[] = [row.label, row.backend, row.asked.device];
   if (!isMeasured(row))
-    return [...head, null, null, row.form, null, null, null, ...METRICS.flatMap(() => [null, null, null]), null, null, null, null, null, row.absent];
-  const figures = METRICS.flatMap((metric) => [row[metric]?.median ?? null, row[metric]?.spread ?? null, row[metric]?.rounds ?? null]);
+    return [
+      ...head,
+      null,
+      null,
+      row.form,
+      null,
+      null,
+      null,
+      ...METRICS.flatMap(() => [null, null, null]),
+      null,
+      null,
+      null,
+      null,
+      null,
+      row.absent,
+    ];
+  const figures = METRICS.flatMap((metric) => [
+    row[metric]?.median ?? null,
+    row[metric]?.spread ?? null,
+    row[metric]?.rounds ?? null,
+  ]);
   const { agreement, memory } = row;
   return [
     ...[...head, row.device, row.kind, row.form, row.model, row.graphs, row.threads],
     ...figures,
-    ...[agreement?.atGap07.share ?? null, agreement?.all.share ?? null, agreement?.meanNll ?? null, memory.engineBytes, memory.pageBytes, null],
+    ...[
+      agreement?.atGap07.share ?? null,
+      agreement?.all.share ?? null,
+      agreement?.meanNll ?? null,
+      memory.engineBytes,
+      memory.pageBytes,
+      null,
+    ],
   ];
 }
 

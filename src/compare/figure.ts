@@ -20,7 +20,8 @@ export function figure(rounds: readonly number[]): Figure | null {
 }
 
 /** Decimals that a median deserves: three figures or so. Its spread is written with as many. */
-export const decimals = (median: number): number => (median >= 99.95 ? 0 : median >= 0.995 ? 1 : median >= 0.0995 ? 2 : 3);
+export const decimals = (median: number): number =>
+  median >= 99.95 ? 0 : median >= 0.995 ? 1 : median >= 0.0995 ? 2 : 3;
 
 export const isUnsteady = ({ median, spread }: Figure): boolean => spread > UNSTEADY * median;
 

@@ -23,7 +23,9 @@ describe('headline', () => {
   it('has no place for a row that computes wrongly, nor for a server', () => {
     const wrong = npuRow([900, 901, 902]);
     wrong.agreement!.atGap07 = { equal: 1, steps: 100, share: 0.01 };
-    expect(words(wrong, gpuRow(), row({ backend: 'native', kind: null, label: 'Ollama' }, [500]))[0]).toMatch(/ran on the GPU; the fastest, WebGPU, int4/);
+    expect(words(wrong, gpuRow(), row({ backend: 'native', kind: null, label: 'Ollama' }, [500]))[0]).toMatch(
+      /ran on the GPU; the fastest, WebGPU, int4/,
+    );
     expect(words(wrong)).toEqual(['No row computed rightly and steadily enough to be named.']);
   });
 

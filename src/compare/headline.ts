@@ -11,12 +11,14 @@ export type Headline =
   | { kind: 'alone'; row: Measured; unsteady: boolean }
   | { kind: 'none' };
 
-export const isSound = ({ agreement }: Pick<Measured, 'agreement'>): boolean => (agreement?.atGap07.share ?? 1) >= SOUND_SHARE;
+export const isSound = ({ agreement }: Pick<Measured, 'agreement'>): boolean =>
+  (agreement?.atGap07.share ?? 1) >= SOUND_SHARE;
 
 /** The fastest sound row of the tab on that kind of device. */
 function fastest(rows: readonly Measured[], kind: Kind): (Measured & { decodeTokensPerSecond: Figure }) | null {
   const able = rows.filter(
-    (row): row is Measured & { decodeTokensPerSecond: Figure } => row.kind === kind && row.decodeTokensPerSecond !== null && isSound(row),
+    (row): row is Measured & { decodeTokensPerSecond: Figure } =>
+      row.kind === kind && row.decodeTokensPerSecond !== null && isSound(row),
   );
   return able.reduce<(typeof able)[0] | null>(
     (best, row) => (best && best.decodeTokensPerSecond.median >= row.decodeTokensPerSecond.median ? best : row),
@@ -26,7 +28,9 @@ function fastest(rows: readonly Measured[], kind: Kind): (Measured & { decodeTok
 
 export function headline(result: CompareResult): Headline {
   const rows = measuredRows(result).filter(({ backend }) => backend !== 'native');
-  const [first, second] = (['npu', 'gpu', 'cpu'] as const).map((kind) => fastest(rows, kind)).filter((row) => row !== null);
+  const [first, second] = (['npu', 'gpu', 'cpu'] as const)
+    .map((kind) => fastest(rows, kind))
+    .filter((row) => row !== null);
   if (!first) return { kind: 'none' };
   if (!second) return { kind: 'alone', row: first, unsteady: isUnsteady(first.decodeTokensPerSecond) };
   const figures = [first, second].flatMap((row) => [row.decodeTokensPerSecond, row.prefillTokensPerSecond]);

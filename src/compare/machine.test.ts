@@ -10,7 +10,9 @@ describe('the machine', () => {
       { brand: 'Microsoft Edge', version: '156' },
     ];
     expect(browserName('x', brands)).toBe('Microsoft Edge 156');
-    expect(browserName('Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 HeadlessChrome/153.0.1.2 Safari/537.36')).toBe('Chrome 153');
+    expect(
+      browserName('Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 HeadlessChrome/153.0.1.2 Safari/537.36'),
+    ).toBe('Chrome 153');
     expect(browserName('Mozilla/5.0 (Macintosh) AppleWebKit/605 Version/26.1 Safari/605')).toBe('Safari 26.1');
     expect(systemName('Mozilla/5.0 (X11; Linux x86_64)')).toBe('Linux');
     expect(systemName('x', 'Windows')).toBe('Windows');

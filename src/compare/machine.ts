@@ -8,7 +8,9 @@ interface Brands {
 
 /** "Chrome 153", "Firefox 140". Never the whole user agent. */
 export function browserName(userAgent: string, brands: Brands['brands'] = []): string {
-  const brand = brands.find(({ brand }) => !/not.?a.?brand/i.test(brand) && brand !== 'Chromium') ?? brands.find(({ brand }) => brand === 'Chromium');
+  const brand =
+    brands.find(({ brand }) => !/not.?a.?brand/i.test(brand) && brand !== 'Chromium') ??
+    brands.find(({ brand }) => brand === 'Chromium');
   if (brand) return `${brand.brand} ${brand.version}`;
   for (const [name, pattern] of [
     ['Edge', /Edg\/(\d+)/],
@@ -24,14 +26,21 @@ export function browserName(userAgent: string, brands: Brands['brands'] = []): s
 
 export function systemName(userAgent: string, platform = ''): string {
   if (platform) return platform;
-  const known = ['Android', 'iPhone', 'iPad', 'Windows', 'Mac OS X', 'CrOS', 'Linux'].find((name) => userAgent.includes(name));
+  const known = ['Android', 'iPhone', 'iPad', 'Windows', 'Mac OS X', 'CrOS', 'Linux'].find((name) =>
+    userAgent.includes(name),
+  );
   return known ?? 'unknown';
 }
 
 export async function describeMachine(): Promise<CompareResult['machine']> {
-  const { userAgentData, deviceMemory, gpu } = navigator as Navigator & { userAgentData?: Brands; deviceMemory?: number; gpu?: GpuLike };
+  const { userAgentData, deviceMemory, gpu } = navigator as Navigator & {
+    userAgentData?: Brands;
+    deviceMemory?: number;
+    gpu?: GpuLike;
+  };
   const info = gpu && (await inTime(gpu.requestAdapter()))?.info;
-  const adapter = info && ([info.description || [info.vendor, info.architecture, info.device].filter(Boolean).join(' ')][0] ?? '');
+  const adapter =
+    info && ([info.description || [info.vendor, info.architecture, info.device].filter(Boolean).join(' ')][0] ?? '');
   return {
     browser: browserName(navigator.userAgent, userAgentData?.brands),
     system: systemName(navigator.userAgent, userAgentData?.platform),
@@ -43,12 +52,15 @@ export async function describeMachine(): Promise<CompareResult['machine']> {
 }
 
 interface GpuLike {
-  requestAdapter(): Promise<{ info?: { vendor: string; architecture: string; device: string; description: string } } | null>;
+  requestAdapter(): Promise<{
+    info?: { vendor: string; architecture: string; device: string; description: string };
+  } | null>;
 }
 
 /** Bytes of the page and its workers; null where the browser does not tell, or not in time (it may wait for its next collection). */
 export async function pageBytes(): Promise<number | null> {
-  const measure = (performance as Performance & { measureUserAgentSpecificMemory?: () => Promise<{ bytes: number }> }).measureUserAgentSpecificMemory;
+  const measure = (performance as Performance & { measureUserAgentSpecificMemory?: () => Promise<{ bytes: number }> })
+    .measureUserAgentSpecificMemory;
   return measure ? ((await inTime(measure.call(performance)))?.bytes ?? null) : null;
 }
 

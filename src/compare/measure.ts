@@ -81,7 +81,8 @@ export function speedFigures(rounds: Rounds, lengths: readonly number[]) {
 
 const LONGEST_PIECE = 200;
 /** To a tenth of a millisecond: the race shows no more, and a link is shorter for it. */
-const shorten = (pieces: Timing['pieces']): Timing['pieces'] => pieces.map(([ms, text]) => [Math.round(ms * 10) / 10, text.slice(0, LONGEST_PIECE)]);
+const shorten = (pieces: Timing['pieces']): Timing['pieces'] =>
+  pieces.map(([ms, text]) => [Math.round(ms * 10) / 10, text.slice(0, LONGEST_PIECE)]);
 
 export interface MeasuredRow {
   row: Measured;
@@ -104,7 +105,8 @@ export async function measureRow(entry: Entry, job: RowJob): Promise<MeasuredRow
       model.facts.prompts,
       measures,
       (prompt, tokens, onPiece) => api.reply(prompt, tokens, callback(onPiece)),
-      (done, total, warmUp) => onProgress({ phase: warmUp ? 'warm-up' : 'measure', share: 0.15 + (0.75 * done) / total }),
+      (done, total, warmUp) =>
+        onProgress({ phase: warmUp ? 'warm-up' : 'measure', share: 0.15 + (0.75 * done) / total }),
     );
     const scores = await score(api, job);
     const speeds = speedFigures(
@@ -115,9 +117,15 @@ export async function measureRow(entry: Entry, job: RowJob): Promise<MeasuredRow
   });
 }
 
-async function open(api: Remote<CompareApi>, { target }: Entry, { model, contextLength, onProgress }: RowJob): Promise<OpenedRow> {
+async function open(
+  api: Remote<CompareApi>,
+  { target }: Entry,
+  { model, contextLength, onProgress }: RowJob,
+): Promise<OpenedRow> {
   onProgress({ phase: 'load', share: 0 });
-  const onPrepare = callback((done: number, total: number) => onProgress({ phase: 'load', share: (0.15 * done) / total }));
+  const onPrepare = callback((done: number, total: number) =>
+    onProgress({ phase: 'load', share: (0.15 * done) / total }),
+  );
   return api.open(model.id, target, contextLength, onPrepare);
 }
 
@@ -125,7 +133,8 @@ async function score(api: Remote<CompareApi>, { sequences, model, gaps, onProgre
   const step = (done: number) => onProgress({ phase: 'agreement', share: 0.9 + (0.1 * done) / (1 + sequences.length) });
   step(0);
   const text = await api.score({ ids: model.facts.textIds, from: 0, gaps });
-  if (!text.logprobs.every(Number.isFinite)) throw new PhiError('backend', 'It computes numbers that are none (NaN or infinite): its speed means nothing.');
+  if (!text.logprobs.every(Number.isFinite))
+    throw new PhiError('backend', 'It computes numbers that are none (NaN or infinite): its speed means nothing.');
   const scored = [];
   for (const [i, { ids, from }] of sequences.entries()) {
     step(1 + i);

@@ -10,7 +10,12 @@ const SMALL = '13px system-ui, sans-serif';
 const SMALL_LINE = 20;
 
 /** PNG of the sentence, the machines, every chart, and how to read them, on the page's background. */
-export async function toPicture(lines: readonly string[], charts: readonly Bars[], notes: readonly string[], colours: Colours): Promise<Blob> {
+export async function toPicture(
+  lines: readonly string[],
+  charts: readonly Bars[],
+  notes: readonly string[],
+  colours: Colours,
+): Promise<Blob> {
   const heights = charts.map(chartHeight);
   const canvas = document.createElement('canvas');
   const context = canvas.getContext('2d')!;
@@ -18,8 +23,14 @@ export async function toPicture(lines: readonly string[], charts: readonly Bars[
   context.font = SMALL;
   const small = notes.flatMap((note) => wrap(context, note, WIDTH - 2 * MARGIN));
   context.font = font(true);
-  const wrapped = lines.flatMap((line, i) => wrap(context, line, WIDTH - 2 * MARGIN).map((text) => ({ text, bold: i === 0 })));
-  const height = 2 * MARGIN + wrapped.length * LINE + heights.reduce((sum, chart) => sum + chart + 2 * LINE, 0) + small.length * SMALL_LINE;
+  const wrapped = lines.flatMap((line, i) =>
+    wrap(context, line, WIDTH - 2 * MARGIN).map((text) => ({ text, bold: i === 0 })),
+  );
+  const height =
+    2 * MARGIN +
+    wrapped.length * LINE +
+    heights.reduce((sum, chart) => sum + chart + 2 * LINE, 0) +
+    small.length * SMALL_LINE;
   canvas.width = WIDTH * SCALE;
   canvas.height = height * SCALE;
   context.scale(SCALE, SCALE);
@@ -52,7 +63,10 @@ export async function toPicture(lines: readonly string[], charts: readonly Bars[
     context.fillText(text, MARGIN, y);
   }
   return new Promise((resolve, reject) => {
-    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('The browser could not make a picture of this size.'))), 'image/png');
+    canvas.toBlob(
+      (blob) => (blob ? resolve(blob) : reject(new Error('The browser could not make a picture of this size.'))),
+      'image/png',
+    );
   });
 }
 

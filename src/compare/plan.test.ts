@@ -13,14 +13,9 @@ describe('plan', () => {
       'WASM threads',
       'WASM single',
     ]);
-    expect(entries(['wasm-single', 'webgpu'], { everyForm: true }).map(({ target }) => `${target.backend} ${target.form}`)).toEqual([
-      'webgpu int4',
-      'webgpu int8-blocks',
-      'webgpu float16',
-      'webgpu float32',
-      'wasm int8',
-      'wasm float32',
-    ]);
+    expect(
+      entries(['wasm-single', 'webgpu'], { everyForm: true }).map(({ target }) => `${target.backend} ${target.form}`),
+    ).toEqual(['webgpu int4', 'webgpu int8-blocks', 'webgpu float16', 'webgpu float32', 'wasm int8', 'wasm float32']);
   });
 
   it('cuts lengths to the context', () => {
@@ -34,7 +29,12 @@ describe('plan', () => {
 
   it('takes other measures from the address, and names what is wrong with them', () => {
     expect(customMeasures('?fake=plain')).toBeNull();
-    expect(customMeasures('?prompts=128,16&tokens=8')).toEqual({ lengths: [16, 128], decodeTokens: 8, rounds: 3, loads: 1 });
+    expect(customMeasures('?prompts=128,16&tokens=8')).toEqual({
+      lengths: [16, 128],
+      decodeTokens: 8,
+      rounds: 3,
+      loads: 1,
+    });
     expect(() => customMeasures('?rounds=1')).toThrow(/rounds=1: whole numbers from 3/);
     expect(() => customMeasures('?prompts=32,x')).toThrow(/prompts=32,x/);
   });
@@ -46,7 +46,9 @@ describe('plan', () => {
   });
 
   it('expects more time for more work', () => {
-    expect(estimateRow('wasm-single', 98e6, SETTINGS.full)).toBeGreaterThan(estimateRow('wasm-threads', 98e6, SETTINGS.full));
+    expect(estimateRow('wasm-single', 98e6, SETTINGS.full)).toBeGreaterThan(
+      estimateRow('wasm-threads', 98e6, SETTINGS.full),
+    );
     expect(estimateRow('webgpu', 98e6, SETTINGS.full)).toBeGreaterThan(estimateRow('webgpu', 98e6, SETTINGS.quick));
   });
 });

@@ -31,8 +31,10 @@ export function customMeasures(search: string): Measures | null {
     const text = asked.get(name);
     if (text === null) return null;
     const values = text.split(',').map(Number);
-    const sound = values.length <= 8 && values.every((value) => Number.isInteger(value) && value >= least && value <= most);
-    if (!sound) throw new PhiError('bad-request', `${name}=${text}: whole numbers from ${least} to ${most} are needed.`);
+    const sound =
+      values.length <= 8 && values.every((value) => Number.isInteger(value) && value >= least && value <= most);
+    if (!sound)
+      throw new PhiError('bad-request', `${name}=${text}: whole numbers from ${least} to ${most} are needed.`);
     return values;
   };
   const { lengths, decodeTokens, rounds, loads } = SETTINGS.quick;
@@ -61,12 +63,42 @@ const WEBNN_FORMS = ['float32', 'float16', 'int8', 'int8-blocks', 'int4'] as con
 
 /** Every way of running a model that a browser may have, the hoped-for fastest first. Labels are the same in every language. */
 export const KINDS: readonly Kind[] = [
-  { id: 'webnn-npu', label: 'WebNN NPU', target: { backend: 'webnn', device: 'npu', threads: null }, forms: WEBNN_FORMS },
-  { id: 'webnn-gpu', label: 'WebNN GPU', target: { backend: 'webnn', device: 'gpu', threads: null }, forms: WEBNN_FORMS },
-  { id: 'webnn-cpu', label: 'WebNN CPU', target: { backend: 'webnn', device: 'cpu', threads: null }, forms: WEBNN_FORMS },
-  { id: 'webgpu', label: 'WebGPU', target: { backend: 'webgpu', device: null, threads: null }, forms: ['int4', 'int8-blocks', 'float16', 'float32'] },
-  { id: 'wasm-threads', label: 'WASM threads', target: { backend: 'wasm', device: null, threads: null }, forms: ['int8', 'float32'] },
-  { id: 'wasm-single', label: 'WASM single', target: { backend: 'wasm', device: null, threads: 1 }, forms: ['int8', 'float32'] },
+  {
+    id: 'webnn-npu',
+    label: 'WebNN NPU',
+    target: { backend: 'webnn', device: 'npu', threads: null },
+    forms: WEBNN_FORMS,
+  },
+  {
+    id: 'webnn-gpu',
+    label: 'WebNN GPU',
+    target: { backend: 'webnn', device: 'gpu', threads: null },
+    forms: WEBNN_FORMS,
+  },
+  {
+    id: 'webnn-cpu',
+    label: 'WebNN CPU',
+    target: { backend: 'webnn', device: 'cpu', threads: null },
+    forms: WEBNN_FORMS,
+  },
+  {
+    id: 'webgpu',
+    label: 'WebGPU',
+    target: { backend: 'webgpu', device: null, threads: null },
+    forms: ['int4', 'int8-blocks', 'float16', 'float32'],
+  },
+  {
+    id: 'wasm-threads',
+    label: 'WASM threads',
+    target: { backend: 'wasm', device: null, threads: null },
+    forms: ['int8', 'float32'],
+  },
+  {
+    id: 'wasm-single',
+    label: 'WASM single',
+    target: { backend: 'wasm', device: null, threads: 1 },
+    forms: ['int8', 'float32'],
+  },
 ];
 
 export interface Entry {
@@ -121,7 +153,11 @@ const LOAD_SECONDS = 2;
 const AGREEMENT_TOKENS = 500;
 
 /** Seconds that a row takes, about. */
-export function estimateRow(id: RowId | 'native', modelBytes: number, { lengths, decodeTokens, rounds, loads }: Measures): number {
+export function estimateRow(
+  id: RowId | 'native',
+  modelBytes: number,
+  { lengths, decodeTokens, rounds, loads }: Measures,
+): number {
   const perToken = modelBytes / DECODE_BYTES_PER_SECOND[id];
   const prompts = lengths.reduce((sum, length) => sum + length * PREFILL_SHARE + decodeTokens, 0);
   const load = id === 'native' ? 0 : loads * (LOAD_SECONDS + modelBytes / LOAD_BYTES_PER_SECOND);

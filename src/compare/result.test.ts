@@ -9,13 +9,21 @@ describe('parseResult', () => {
   it('reads back what the page writes', () => {
     const whole = result([
       row(),
-      { label: 'WebGPU', backend: 'webgpu', asked: row().asked, form: 'auto', absent: 'WebGPU: this browser has no navigator.gpu.' },
+      {
+        label: 'WebGPU',
+        backend: 'webgpu',
+        asked: row().asked,
+        form: 'auto',
+        absent: 'WebGPU: this browser has no navigator.gpu.',
+      },
     ]);
     expect(parseResult(JSON.stringify(whole))).toEqual(whole);
   });
 
   it('drops what the schema does not name', () => {
-    const read = parseResult(JSON.stringify({ ...result(), owner: 'somebody', machine: { ...result().machine, serial: '123' } }));
+    const read = parseResult(
+      JSON.stringify({ ...result(), owner: 'somebody', machine: { ...result().machine, serial: '123' } }),
+    );
     expect(read).toEqual(result());
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
     const json = JSON.stringify(result()).replace('{', '{"__proto__":{"polluted":1},');
@@ -34,14 +42,26 @@ describe('parseResult', () => {
   });
 
   it.each<[string, unknown, RegExp]>([
-    ['an infinite figure', { rows: [row({ ttftMs: { median: 1e300, spread: 0, rounds: 3 } })] }, /rows\.0\.ttftMs\.median/],
+    [
+      'an infinite figure',
+      { rows: [row({ ttftMs: { median: 1e300, spread: 0, rounds: 3 } })] },
+      /rows\.0\.ttftMs\.median/,
+    ],
     ['a negative figure', { rows: [row({ ttftMs: { median: -1, spread: 0, rounds: 3 } })] }, /rows\.0\.ttftMs\.median/],
     ['text in place of a figure', { rows: [{ ...row(), graphs: '<b>1</b>' }] }, /rows\.0\.graphs/],
     ['a row without figures', { rows: [{ label: 'x' }] }, /rows\.0/],
     ['too many rows', { rows: Array.from({ length: 100 }, () => row()) }, /rows/],
     ['a novel for a name', { model: { ...result().model, name: 'x'.repeat(10_000) } }, /model\.name/],
-    ['a reply without end', { rows: [row({ reply: Array.from({ length: 5_000 }, () => [1, 'x'] as [number, string]) })] }, /rows\.0\.reply/],
-    ['an agreement above 1', { rows: [row({ agreement: { ...row().agreement!, atGap07: { equal: 2, steps: 1, share: 2 } } })] }, /share/],
+    [
+      'a reply without end',
+      { rows: [row({ reply: Array.from({ length: 5_000 }, () => [1, 'x'] as [number, string]) })] },
+      /rows\.0\.reply/,
+    ],
+    [
+      'an agreement above 1',
+      { rows: [row({ agreement: { ...row().agreement!, atGap07: { equal: 2, steps: 1, share: 2 } } })] },
+      /share/,
+    ],
     ['a date of somebody’s own', { date: '<script>' }, /date/],
   ])('names what is wrong with %s', (_what, change, message) => {
     expect(parse(changed(change as object))).toThrow(message);

@@ -95,7 +95,12 @@ export const ResultSchema = v.object({
   version: v.literal(VERSION),
   /** ISO 8601, to the minute. */
   date: v.pipe(v.string(), v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\dZ$/)),
-  model: v.object({ name: Name, bytes: Count, fingerprint: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)), context: Count }),
+  model: v.object({
+    name: Name,
+    bytes: Count,
+    fingerprint: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+    context: Count,
+  }),
   machine: v.object({
     browser: Name,
     system: Name,
@@ -148,7 +153,8 @@ export function parseResult(json: string): CompareResult {
 
 export function checkResult(value: unknown): CompareResult {
   const head = v.safeParse(v.object({ format: v.literal(FORMAT), version: v.number() }), value);
-  if (!head.success) throw new PhiError('bad-request', `This is JSON, but no result of this page: its "format" is not "${FORMAT}".`);
+  if (!head.success)
+    throw new PhiError('bad-request', `This is JSON, but no result of this page: its "format" is not "${FORMAT}".`);
   if (head.output.version !== VERSION) {
     throw new PhiError(
       'bad-request',

@@ -3,7 +3,15 @@ import type { ModelFacts, NativeServer, Prompt } from '../../workers/compare/pro
 import { PhiError } from '../../workers/errors.ts';
 import { agreementWith, mostPrecise, referenceOf, type Reference } from './agreement.ts';
 import { describeMachine } from './machine.ts';
-import { measureRow, speedFigures, timeRounds, type MeasuredRow, type Rounds, type RowJob, type RowProgress } from './measure.ts';
+import {
+  measureRow,
+  speedFigures,
+  timeRounds,
+  type MeasuredRow,
+  type Rounds,
+  type RowJob,
+  type RowProgress,
+} from './measure.ts';
 import { estimateRow, fitLengths, headlineLength, shuffle, type Entry, type Measures, type Setting } from './plan.ts';
 import { recordedReference } from './references.ts';
 import { FORMAT, VERSION, type Absent, type CompareResult, type Measured, type Row } from './result.ts';
@@ -33,7 +41,8 @@ export interface Observer {
 }
 
 const BACKEND_ADVICE = 'Try it again by itself; if it hangs again, the driver does.';
-const SERVER_ADVICE = 'Look whether the server is busy with something else, and whether the browser has asked if this page may reach the local network.';
+const SERVER_ADVICE =
+  'Look whether the server is busy with something else, and whether the browser has asked if this page may reach the local network.';
 
 type Step = { entry: Entry } | { server: ServerEntry };
 
@@ -47,11 +56,18 @@ export async function compare(request: CompareRequest, observer: Observer): Prom
   const promptTokens = facts.prompts.map(([prompt]) => prompt!.tokens);
   const found = await recordedReference(facts.fingerprint);
   // As long as the longest prompt and its reply: what follows that prompt is decoded at the end of the context.
-  const needed = Math.max(longest(facts.prompts) + measures.decodeTokens, facts.textIds.length, ...(found?.sequences ?? []).map(({ ids }) => ids.length));
+  const needed = Math.max(
+    longest(facts.prompts) + measures.decodeTokens,
+    facts.textIds.length,
+    ...(found?.sequences ?? []).map(({ ids }) => ids.length),
+  );
   const contextLength = Math.min(facts.context, needed);
   facts.textIds = facts.textIds.slice(0, contextLength);
   const recorded = found && { ...found, sequences: found.sequences.filter(({ ids }) => ids.length <= contextLength) };
-  const steps: Step[] = [...request.entries.map((entry) => ({ entry })), ...request.servers.map((server) => ({ server }))];
+  const steps: Step[] = [
+    ...request.entries.map((entry) => ({ entry })),
+    ...request.servers.map((server) => ({ server })),
+  ];
   const order = request.shuffled ? shuffle(steps) : steps;
 
   const rows = new Map<Step, Row>();
@@ -60,7 +76,8 @@ export async function compare(request: CompareRequest, observer: Observer): Prom
   const result = (cancelled: boolean): CompareResult => {
     // With each row there may be a more precise one to measure against.
     const reference = recorded ?? rowReference([...scored.values()], facts);
-    for (const [step, { row, scores }] of scored) rows.set(step, { ...row, agreement: agreementWith(reference, scores) });
+    for (const [step, { row, scores }] of scored)
+      rows.set(step, { ...row, agreement: agreementWith(reference, scores) });
     return {
       format: FORMAT,
       version: VERSION,
@@ -78,7 +95,11 @@ export async function compare(request: CompareRequest, observer: Observer): Prom
         shuffled: request.shuffled,
         cancelled,
       },
-      reference: reference && { kind: reference.kind, name: reference.name, steps: reference.sequences.reduce((sum, { argmax }) => sum + argmax.length, 0) },
+      reference: reference && {
+        kind: reference.kind,
+        name: reference.name,
+        steps: reference.sequences.reduce((sum, { argmax }) => sum + argmax.length, 0),
+      },
       rows: steps.map((step) => rows.get(step)).filter((row) => row !== undefined),
     };
   };
@@ -121,7 +142,9 @@ const longest = (prompts: Prompt[][]) => Math.max(...prompts.flat().map(({ token
 /** Four digits at the head of each prompt, of no prompt twice: neither an earlier round nor an earlier run has left its beginning in a server's cache. */
 function marks(lengths: number, rounds: number): string[][] {
   const first = 1000 + Math.floor(Math.random() * 8000);
-  return Array.from({ length: lengths }, (_, l) => Array.from({ length: rounds }, (_, r) => String(first + l * rounds + r)));
+  return Array.from({ length: lengths }, (_, l) =>
+    Array.from({ length: rounds }, (_, r) => String(first + l * rounds + r)),
+  );
 }
 
 function describeModel({ model, measures }: CompareRequest, signal: AbortSignal): Promise<ModelFacts> {
@@ -130,7 +153,10 @@ function describeModel({ model, measures }: CompareRequest, signal: AbortSignal)
     const facts = await api.describe(model.id, [], []);
     const fitting = fitLengths(measures, facts.context);
     if (facts.context <= decodeTokens + fitting[0]! / 2) {
-      throw new PhiError('context-full', `${facts.name} has a context of ${facts.context} tokens: too short to measure a reply of ${decodeTokens}.`);
+      throw new PhiError(
+        'context-full',
+        `${facts.name} has a context of ${facts.context} tokens: too short to measure a reply of ${decodeTokens}.`,
+      );
     }
     return api.describe(model.id, fitting, marks(fitting.length, rounds + 1));
   });
@@ -146,7 +172,8 @@ async function measureServer(server: ServerEntry, { model, measures, signal, onP
     timeRounds(
       model.facts.prompts,
       measures,
-      (prompt, tokens, onPiece) => api.reply({ address: server.address, model: server.model }, prompt, tokens, callback(onPiece)),
+      (prompt, tokens, onPiece) =>
+        api.reply({ address: server.address, model: server.model }, prompt, tokens, callback(onPiece)),
       (done, total, warmUp) => onProgress({ phase: warmUp ? 'warm-up' : 'measure', share: done / total }),
     ),
   );
@@ -171,7 +198,8 @@ async function measureServer(server: ServerEntry, { model, measures, signal, onP
 }
 
 /** The model that answered, by the server's own word; of a path, its last part: the rest may name a person. */
-const answeredBy = (rounds: Rounds): string | null => rounds[0]?.[0]?.model?.split(/[\\/]/).at(-1)?.slice(0, 200) || null;
+const answeredBy = (rounds: Rounds): string | null =>
+  rounds[0]?.[0]?.model?.split(/[\\/]/).at(-1)?.slice(0, 200) || null;
 
 const nativeIdentity = ({ label, model }: ServerEntry) => ({
   label,
@@ -182,7 +210,12 @@ const nativeIdentity = ({ label, model }: ServerEntry) => ({
 
 function absent(step: Step, error: PhiError): Absent {
   const why = error.message.slice(0, 1_000);
-  if ('server' in step) return { ...nativeIdentity(step.server), absent: why, ...(error.detail?.['refused'] === true && { refused: true }) };
+  if ('server' in step)
+    return {
+      ...nativeIdentity(step.server),
+      absent: why,
+      ...(error.detail?.['refused'] === true && { refused: true }),
+    };
   const { label, target } = step.entry;
   return {
     label,

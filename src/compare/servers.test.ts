@@ -26,7 +26,11 @@ describe('checkAddress', () => {
     expect(() => checkAddress('file:///etc/passwd', true)).toThrow(/on this machine/);
     expect(() => checkAddress('https://me:secret@lab.example/v1', true)).toThrow(/password/);
     const elsewhere = ['http://192.168.0.7:8080/v1', 'https://127.0.0.1/v1', ' https://lab.example'];
-    expect([...elsewhere, ...Object.values(PRESETS).map(({ address }) => address), '', 'lab', 'file:///x'].filter(isElsewhere)).toEqual(elsewhere);
+    expect(
+      [...elsewhere, ...Object.values(PRESETS).map(({ address }) => address), '', 'lab', 'file:///x'].filter(
+        isElsewhere,
+      ),
+    ).toEqual(elsewhere);
   });
 
   it('refuses passwords and what is no address', () => {

@@ -5,7 +5,9 @@ import { fromFragment, toFragment } from './share.ts';
 const packed = async (value: Parameters<typeof toFragment>[0]) => (await toFragment(value)).replace('/compare/', '');
 
 async function deflate(text: string): Promise<string> {
-  const bytes = await new Response(new Blob([text]).stream().pipeThrough(new CompressionStream('deflate-raw'))).arrayBuffer();
+  const bytes = await new Response(
+    new Blob([text]).stream().pipeThrough(new CompressionStream('deflate-raw')),
+  ).arrayBuffer();
   return Buffer.from(bytes).toString('base64url');
 }
 
@@ -17,7 +19,8 @@ describe('a link', () => {
   });
 
   it('leaves replies out before it becomes too long', async () => {
-    const noise = () => Array.from({ length: 150 }, () => String.fromCharCode(33 + Math.floor(Math.random() * 90))).join('');
+    const noise = () =>
+      Array.from({ length: 150 }, () => String.fromCharCode(33 + Math.floor(Math.random() * 90))).join('');
     const long = row({ reply: Array.from({ length: 1000 }, (_, i) => [i, noise()] as [number, string]) });
     const read = await fromFragment(await packed(result([long])));
     expect(read.rows).toEqual([{ ...long, reply: [] }]);

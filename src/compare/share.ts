@@ -5,7 +5,11 @@ import { LARGEST_BYTES, parseResult, type CompareResult } from './result.ts';
 /** Longer addresses are cut by some mail programs and messengers. */
 const LONGEST_FRAGMENT = 64 * 1024;
 
-const pipe = async (bytes: Uint8Array<ArrayBuffer>, transform: CompressionStream | DecompressionStream, most: number): Promise<Uint8Array<ArrayBuffer>> => {
+const pipe = async (
+  bytes: Uint8Array<ArrayBuffer>,
+  transform: CompressionStream | DecompressionStream,
+  most: number,
+): Promise<Uint8Array<ArrayBuffer>> => {
   const reader = new Blob([bytes]).stream().pipeThrough(transform).getReader();
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
@@ -35,14 +39,17 @@ export async function toFragment(result: CompareResult): Promise<string> {
 
 /** Reads what stands behind `#/compare/`. Throws `bad-request` with the reason in words. */
 export async function fromFragment(packed: string): Promise<CompareResult> {
-  if (packed.length > LONGEST_FRAGMENT) throw new PhiError('bad-request', 'This link is longer than any that this page makes.');
+  if (packed.length > LONGEST_FRAGMENT)
+    throw new PhiError('bad-request', 'This link is longer than any that this page makes.');
   let json: string;
   try {
     const bytes = await pipe(fromBase64Url(packed), new DecompressionStream('deflate-raw'), LARGEST_BYTES);
     json = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
     if (cause instanceof PhiError) throw cause;
-    throw new PhiError('bad-request', 'This link is damaged: it was cut off or changed on its way.', undefined, { cause });
+    throw new PhiError('bad-request', 'This link is damaged: it was cut off or changed on its way.', undefined, {
+      cause,
+    });
   }
   return parseResult(json);
 }

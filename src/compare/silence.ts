@@ -21,7 +21,12 @@ export async function unlessSilent<T>(
     return await work(AbortSignal.any([signal, silent.signal]), heard);
   } catch (cause) {
     if (!silent.signal.aborted || signal.aborted) throw cause;
-    throw new PhiError('backend', `It gave no sign of life for ${Math.round(patienceMs / 1000)} s and was ended. ${advice}`, undefined, { cause });
+    throw new PhiError(
+      'backend',
+      `It gave no sign of life for ${Math.round(patienceMs / 1000)} s and was ended. ${advice}`,
+      undefined,
+      { cause },
+    );
   } finally {
     end();
   }

@@ -9,8 +9,10 @@ import nativeUrl from '../../workers/native.worker.ts?worker&url';
 import { holdBusy } from '../pwa/busy.ts';
 import { scriptUrl } from '../script-url.ts';
 
-export const withCompareWorker = <T>(signal: AbortSignal, use: (api: Remote<CompareApi>) => Promise<T>) => withWorker<CompareApi, T>(compareUrl, signal, use);
-export const withNativeWorker = <T>(signal: AbortSignal, use: (api: Remote<NativeApi>) => Promise<T>) => withWorker<NativeApi, T>(nativeUrl, signal, use);
+export const withCompareWorker = <T>(signal: AbortSignal, use: (api: Remote<CompareApi>) => Promise<T>) =>
+  withWorker<CompareApi, T>(compareUrl, signal, use);
+export const withNativeWorker = <T>(signal: AbortSignal, use: (api: Remote<NativeApi>) => Promise<T>) =>
+  withWorker<NativeApi, T>(nativeUrl, signal, use);
 
 /** `use`, ended by `signal` (rejects with `cancelled`) or by the death of the worker. The worker is gone when this settles. */
 async function withWorker<Api, T>(url: string, signal: AbortSignal, use: (api: Remote<Api>) => Promise<T>): Promise<T> {

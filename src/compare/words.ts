@@ -18,7 +18,8 @@ export const rowName = (row: Row): string => (row.form === 'auto' ? row.label : 
 
 /** Milliseconds or tokens a second. */
 export const quantity = (value: number, digits = decimals(value)): string => formatNumber(value, i18n.language, digits);
-export const figureWords = ({ median, spread }: Figure): string => `${quantity(median)} ± ${quantity(spread / 2, decimals(median))}`;
+export const figureWords = ({ median, spread }: Figure): string =>
+  `${quantity(median)} ± ${quantity(spread / 2, decimals(median))}`;
 export const timeOf = (ms: number): string => formatDuration(ms, i18n.language);
 export const percent = (share: number): string => `${formatNumber(100 * share, i18n.language, share === 1 ? 0 : 1)} %`;
 
@@ -30,11 +31,24 @@ export function headlineWords(headline: Headline): string[] {
   if (headline.kind === 'alone') {
     const { row } = headline;
     const noNpu = row.kind === 'npu' ? [] : [t('headlineNoNpu')];
-    return [t('headlineAlone', name(row), rowName(row), quantity(row.decodeTokensPerSecond!.median)), ...noNpu, ...unsteady];
+    return [
+      t('headlineAlone', name(row), rowName(row), quantity(row.decodeTokensPerSecond!.median)),
+      ...noNpu,
+      ...unsteady,
+    ];
   }
   const { first, second, decode, prefill } = headline;
   const number = (value: number) => formatNumber(value, i18n.language, value < 10 ? 2 : 0);
-  const times = (ratio: typeof decode) => t('headlineTimes', number(ratio.value), number(ratio.low), number(ratio.high));
-  const sentence = t('headlinePair', name(first), rowName(first), name(second), rowName(second), times(decode), times(prefill));
+  const times = (ratio: typeof decode) =>
+    t('headlineTimes', number(ratio.value), number(ratio.low), number(ratio.high));
+  const sentence = t(
+    'headlinePair',
+    name(first),
+    rowName(first),
+    name(second),
+    rowName(second),
+    times(decode),
+    times(prefill),
+  );
   return [sentence, ...(first.kind === 'npu' ? [] : [t('headlineNoNpu')]), ...unsteady];
 }

@@ -14,11 +14,21 @@ describe('advise', () => {
     ['no WebNN', '', { webnn: false }, ['webnn-flag']],
     ['no WebNN in a browser that has none', '', { webnn: false, chromium: false }, []],
     ['an expired token', '', { webnn: false, expired: true }, ['token-expired', 'webnn-flag']],
-    ['an NPU that did not run', 'WebNN: the browser ran the graph on the CPU although the NPU was asked for.', {}, ['npu']],
+    [
+      'an NPU that did not run',
+      'WebNN: the browser ran the graph on the CPU although the NPU was asked for.',
+      {},
+      ['npu'],
+    ],
     ['Windows 10', '', { windows: 10 }, ['windows']],
     ['Windows 11 24H2', '', { windows: 19 }, []],
     ['no adapter', 'WebGPU: the browser offers no adapter (no usable GPU).', {}, ['driver']],
-    ['a software adapter', 'WebGPU: the adapter is SwiftShader (software), which computes on the CPU.', {}, ['software-gpu']],
+    [
+      'a software adapter',
+      'WebGPU: the adapter is SwiftShader (software), which computes on the CPU.',
+      {},
+      ['software-gpu'],
+    ],
     ['a form that killed its process', 'it was tried before and did not come back: ...', {}, ['not-back']],
     ['no isolation', '', { isolated: false }, ['isolation']],
   ])('knows %s', (_what, why, here, expected) => {

@@ -2,7 +2,8 @@
 import type { ErrorShape } from '../../workers/errors.ts';
 import type { EngineReport } from '../../workers/protocol.ts';
 
-export type Advice = 'webnn-flag' | 'token-expired' | 'npu' | 'windows' | 'driver' | 'software-gpu' | 'memory' | 'isolation' | 'not-back';
+export type Advice =
+  'webnn-flag' | 'token-expired' | 'npu' | 'windows' | 'driver' | 'software-gpu' | 'memory' | 'isolation' | 'not-back';
 
 export interface Surroundings {
   /** `navigator.ml` and `navigator.gpu` are there. */
@@ -28,7 +29,10 @@ export function advise(report: EngineReport | null, error: ErrorShape | null, he
   add('webnn-flag', here.chromium && !here.webnn);
   add('windows', here.windows !== null && here.windows < WINDOWS_11_24H2);
   add('npu', said(/although the NPU was asked for/));
-  add('driver', !here.webgpu || said(/WebGPU: the browser offers no adapter|WebGPU: the adapter gives no device|device was lost/));
+  add(
+    'driver',
+    !here.webgpu || said(/WebGPU: the browser offers no adapter|WebGPU: the adapter gives no device|device was lost/),
+  );
   add('software-gpu', said(/WebGPU: the adapter is .* computes on the CPU/));
   add('memory', error?.code === 'out-of-memory' || said(/out of memory|memory could not|needs .* while it loads/i));
   add('not-back', said(/did not come back/));
@@ -42,7 +46,9 @@ export async function lookAround(expired: boolean): Promise<Surroundings> {
     userAgentData?: { platform: string; getHighEntropyValues(hints: string[]): Promise<{ platformVersion?: string }> };
   };
   const windows = userAgentData?.platform === 'Windows';
-  const version = windows ? parseInt((await userAgentData.getHighEntropyValues(['platformVersion'])).platformVersion ?? '', 10) : NaN;
+  const version = windows
+    ? parseInt((await userAgentData.getHighEntropyValues(['platformVersion'])).platformVersion ?? '', 10)
+    : NaN;
   return {
     webnn: 'ml' in navigator,
     webgpu: 'gpu' in navigator,

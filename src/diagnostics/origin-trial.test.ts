@@ -10,13 +10,19 @@ function makeToken(payload: string, { version = 3, length = payload.length } = {
   return btoa(String.fromCharCode(...bytes));
 }
 
-const PAYLOAD = { origin: 'https://example.org:443', feature: 'WebMachineLearningNeuralNetwork', expiry: 1_800_000_000 };
+const PAYLOAD = {
+  origin: 'https://example.org:443',
+  feature: 'WebMachineLearningNeuralNetwork',
+  expiry: 1_800_000_000,
+};
 
 describe('readToken', () => {
   it('reads origin, feature and expiry', () => {
     const expected = { origin: PAYLOAD.origin, feature: PAYLOAD.feature, expires: 1_800_000_000_000 };
     expect(readToken(makeToken(JSON.stringify(PAYLOAD)))).toEqual(expected);
-    expect(readToken(` ${makeToken(JSON.stringify({ ...PAYLOAD, isSubdomain: true }), { version: 2 })}\n`)).toEqual(expected);
+    expect(readToken(` ${makeToken(JSON.stringify({ ...PAYLOAD, isSubdomain: true }), { version: 2 })}\n`)).toEqual(
+      expected,
+    );
   });
 
   it.each([

@@ -23,7 +23,9 @@ export function readToken(token: string): TrialToken | null {
     const bytes = Uint8Array.from(atob(token.trim()), (character) => character.charCodeAt(0));
     if (bytes.length <= HEADER_BYTES || !VERSIONS.includes(bytes[0]!)) return null;
     const length = new DataView(bytes.buffer).getUint32(1 + SIGNATURE_BYTES);
-    const { origin, feature, expiry } = JSON.parse(new TextDecoder().decode(bytes.subarray(HEADER_BYTES, HEADER_BYTES + length))) as Record<string, unknown>;
+    const { origin, feature, expiry } = JSON.parse(
+      new TextDecoder().decode(bytes.subarray(HEADER_BYTES, HEADER_BYTES + length)),
+    ) as Record<string, unknown>;
     if (typeof origin !== 'string' || typeof feature !== 'string' || typeof expiry !== 'number') return null;
     return { origin, feature, expires: expiry * 1000 };
   } catch {
@@ -33,5 +35,8 @@ export function readToken(token: string): TrialToken | null {
 
 /** The tokens that this page was loaded with: those of the build, and the person's own (see public/theme.js). */
 export function pageTokens(): string[] {
-  return Array.from(document.querySelectorAll<HTMLMetaElement>('meta[http-equiv="origin-trial" i]'), ({ content }) => content);
+  return Array.from(
+    document.querySelectorAll<HTMLMetaElement>('meta[http-equiv="origin-trial" i]'),
+    ({ content }) => content,
+  );
 }

@@ -22,14 +22,29 @@ export function engineRows(report: EngineReport): Row[] {
     { label: t('device'), value: report.device },
     {
       label: t('asked'),
-      value: [report.asked.backend === 'auto' ? t('backendAuto') : BACKENDS[report.asked.backend], report.asked.device?.toUpperCase(), report.asked.power]
+      value: [
+        report.asked.backend === 'auto' ? t('backendAuto') : BACKENDS[report.asked.backend],
+        report.asked.device?.toUpperCase(),
+        report.asked.power,
+      ]
         .filter(Boolean)
         .join(', '),
     },
     { label: t('weightForm'), value: report.form },
-    ...(report.weightError ? [{ label: t('weightError'), value: `${formatNumber(report.weightError * 100, language, 1)} %` }] : []),
+    ...(report.weightError
+      ? [{ label: t('weightError'), value: `${formatNumber(report.weightError * 100, language, 1)} %` }]
+      : []),
     ...(report.selfTest
-      ? [{ label: t('selfTest'), value: t('selfTestValue', formatNumber(report.selfTest.nll, language, 2), formatNumber(report.selfTest.limit, language, 2)) }]
+      ? [
+          {
+            label: t('selfTest'),
+            value: t(
+              'selfTestValue',
+              formatNumber(report.selfTest.nll, language, 2),
+              formatNumber(report.selfTest.limit, language, 2),
+            ),
+          },
+        ]
       : []),
     { label: t('graphs'), value: number(report.graphs) },
     { label: t('nodesOnWasm'), value: number(report.nodesOnWasm) },
@@ -37,7 +52,10 @@ export function engineRows(report: EngineReport): Row[] {
     { label: t('contextLength'), value: t('contextOf', number(report.contextLength), number(report.modelContext)) },
     { label: t('memoryHeld'), value: formatBytes(report.bytesHeld, language) },
     ...(report.notes ?? []).map((value) => ({ label: t('notes'), value })),
-    { label: t('loadTime'), value: t('loadTimes', time(report.loadMs), time(report.prepareMs), time(report.compileMs), time(report.warmUpMs)) },
+    {
+      label: t('loadTime'),
+      value: t('loadTimes', time(report.loadMs), time(report.prepareMs), time(report.compileMs), time(report.warmUpMs)),
+    },
   ];
 }
 
@@ -62,8 +80,25 @@ export function environmentRows(): Row[] {
 }
 
 /** The whole report for an issue or a mail. */
-export function toPlainText(environment: Row[], engine: Row[], rejected: EngineReport['rejected'], phase: ModelPhase, advice: string[]): string {
+export function toPlainText(
+  environment: Row[],
+  engine: Row[],
+  rejected: EngineReport['rejected'],
+  phase: ModelPhase,
+  advice: string[],
+): string {
   const lines = (rows: Row[]) => rows.map(({ label, value }) => `${label}: ${value}`);
-  const failure = phase.kind === 'failed' ? [`${phase.while}: ${phase.error.code}: ${phase.error.message}`] : [phase.kind];
-  return [...failure, '', ...lines(engine), '', ...rejected.map(({ what, why }) => `${what}: ${why}`), '', ...advice, '', ...lines(environment)].join('\n');
+  const failure =
+    phase.kind === 'failed' ? [`${phase.while}: ${phase.error.code}: ${phase.error.message}`] : [phase.kind];
+  return [
+    ...failure,
+    '',
+    ...lines(engine),
+    '',
+    ...rejected.map(({ what, why }) => `${what}: ${why}`),
+    '',
+    ...advice,
+    '',
+    ...lines(environment),
+  ].join('\n');
 }

@@ -3,7 +3,8 @@ import { plural } from './strings.ts';
 
 export const compareEn = {
   compare: 'Compare',
-  compareLead: 'The same model and the same prompts on every backend of this browser, one after another, and beside them the servers of this machine.',
+  compareLead:
+    'The same model and the same prompts on every backend of this browser, one after another, and beside them the servers of this machine.',
   compareSetup: 'What is measured',
   compareModel: 'Model',
   compareNoModel: 'No model is stored yet. The starter is small enough for a first comparison.',
@@ -11,7 +12,8 @@ export const compareEn = {
   compareQuick: 'Quick',
   compareFull: 'Full',
   compareQuickHint: 'Prompts of 32 and 512 tokens, replies of 32, three rounds after a warm-up round.',
-  compareFullHint: 'Prompts of 32, 512 and 2,048 tokens as far as the context goes, replies of 64, five rounds after a warm-up round, three loads.',
+  compareFullHint:
+    'Prompts of 32, 512 and 2,048 tokens as far as the context goes, replies of 64, five rounds after a warm-up round, three loads.',
   compareCustom: 'As the address says',
   compareCustomHint: (prompts: string, tokens: string, rounds: string) =>
     `Prompts of ${prompts} tokens, replies of ${tokens}, ${rounds} rounds after a warm-up round.`,
@@ -27,7 +29,8 @@ export const compareEn = {
   compareQuiet: 'Close other programs and plug the machine in. The chat is paused meanwhile.',
 
   compareServers: 'Servers on this machine',
-  compareServersHint: 'Local servers that speak the OpenAI chat API get the same prompts and the same stopwatch. Nothing is sent to them before you press Run.',
+  compareServersHint:
+    'Local servers that speak the OpenAI chat API get the same prompts and the same stopwatch. Nothing is sent to them before you press Run.',
   compareServer: 'Server',
   compareServerOther: 'Another',
   compareAddress: 'Address',
@@ -38,14 +41,18 @@ export const compareEn = {
     'The browser may ask whether this page may reach other programs on this device. Where it was refused: the icon in front of the address, then “Local network access”.',
   'server:llamacpp':
     'llama-server answers pages as it comes. If it was started with --cors-origins, this page’s address belongs there. The Python server (llama-cpp-python) does so too.',
-  'server:ollama': 'Ollama answers pages on localhost. For any other address of this page set OLLAMA_ORIGINS to it and start Ollama again.',
+  'server:ollama':
+    'Ollama answers pages on localhost. For any other address of this page set OLLAMA_ORIGINS to it and start Ollama again.',
   'server:lmstudio': 'LM Studio: Developer, Server settings, “Enable CORS”; or lms server start --cors.',
   'server:lemonade': 'Lemonade answers pages as it comes. Newer versions listen on port 13305 instead of 8000.',
-  'server:ovms': 'OpenVINO Model Server: start it with --allowed_origins and this page’s address, on the port that --rest_port names.',
+  'server:ovms':
+    'OpenVINO Model Server: start it with --allowed_origins and this page’s address, on the port that --rest_port names.',
   'server:foundry':
     'Foundry Local chooses its port: foundry service status shows it. Where it does not answer pages, put a proxy in front that adds Access-Control-Allow-Origin.',
-  'server:other': 'The server must allow this page’s address in Access-Control-Allow-Origin, and Content-Type in Access-Control-Allow-Headers.',
-  compareAllow: (origin: string) => `${origin} is not on this machine: let the comparison send it the prompts. (A page on https reaches only https.)`,
+  'server:other':
+    'The server must allow this page’s address in Access-Control-Allow-Origin, and Content-Type in Access-Control-Allow-Headers.',
+  compareAllow: (origin: string) =>
+    `${origin} is not on this machine: let the comparison send it the prompts. (A page on https reaches only https.)`,
   compareThisPage: (origin: string) => `This page’s address is ${origin}.`,
 
   compareRunning: (row: string, at: number, count: number) => `${row} (${at} of ${count})`,
@@ -112,12 +119,15 @@ export const compareEn = {
   method: 'How to read this',
   methodFigures: (rounds: string, decode: string) =>
     `Figures are medians of ${rounds} rounds after one that is dropped, ± half the distance between the fastest and the slowest round. Each row ran in a worker of its own. Prefill is the prompt’s tokens over the time to the first token; decode is measured over replies of ${decode} tokens, the first left out.`,
-  methodLoads: (loads: string) => `Load: from the browser’s storage to ready, loads measured: ${loads}. Compile is a part of it.`,
+  methodLoads: (loads: string) =>
+    `Load: from the browser’s storage to ready, loads measured: ${loads}. Compile is a part of it.`,
   methodReference: (name: string, steps: string) =>
     `Agreement: of the steps at which the reference’s best token leads by 0.7 nats or more, the share at which this row has the same. Reference: ${name}, ${steps} steps.`,
   methodNoReference: 'Agreement: there was nothing to measure it against.',
-  methodNative: 'A server’s own tokens and template count for its row, and its model may be another. What it computes on, it does not say.',
-  methodDevice: 'What a row is called comes from the browser (MLGraph.devices, the adapter’s name), never from what was asked for.',
+  methodNative:
+    'A server’s own tokens and template count for its row, and its model may be another. What it computes on, it does not say.',
+  methodDevice:
+    'What a row is called comes from the browser (MLGraph.devices, the adapter’s name), never from what was asked for.',
   methodWatts:
     'A page cannot see watts. Read them while a row runs: Windows has powercfg /srumutil and Task Manager’s NPU graph; macOS sudo powermetrics; Linux turbostat, nvidia-smi or intel_gpu_top.',
 

@@ -4,7 +4,8 @@ import type { Translation } from './strings.ts';
 
 export const compareJa: Translation<typeof compareEn> = {
   compare: '比較',
-  compareLead: '同じモデルと同じプロンプトを、このブラウザーのすべてのバックエンドで順番に実行し、このパソコンのサーバーと並べて測ります。',
+  compareLead:
+    '同じモデルと同じプロンプトを、このブラウザーのすべてのバックエンドで順番に実行し、このパソコンのサーバーと並べて測ります。',
   compareSetup: '測定の内容',
   compareModel: 'モデル',
   compareNoModel: 'モデルはまだ保存されていません。スターターは最初の比較に十分な小ささです。',
@@ -12,9 +13,11 @@ export const compareJa: Translation<typeof compareEn> = {
   compareQuick: 'クイック',
   compareFull: 'フル',
   compareQuickHint: '32・512 トークンのプロンプト、32 トークンの返答。ウォームアップの後に 3 回測ります。',
-  compareFullHint: '32・512・2,048 トークンのプロンプト（コンテキストに入る範囲）、64 トークンの返答。ウォームアップの後に 5 回、読み込みは 3 回測ります。',
+  compareFullHint:
+    '32・512・2,048 トークンのプロンプト（コンテキストに入る範囲）、64 トークンの返答。ウォームアップの後に 5 回、読み込みは 3 回測ります。',
   compareCustom: 'アドレスの指定',
-  compareCustomHint: (prompts, tokens, rounds) => `${prompts} トークンのプロンプト、${tokens} トークンの返答。ウォームアップの後に ${rounds} 回測ります。`,
+  compareCustomHint: (prompts, tokens, rounds) =>
+    `${prompts} トークンのプロンプト、${tokens} トークンの返答。ウォームアップの後に ${rounds} 回測ります。`,
   compareBackends: 'バックエンド',
   compareBackendsHint: 'このブラウザーにないものは、理由とともに表に残ります。',
   compareEveryForm: '各バックエンドのすべての重み形式',
@@ -39,13 +42,17 @@ export const compareJa: Translation<typeof compareEn> = {
     'このページがこの端末のほかのプログラムに接続してよいか、ブラウザーが尋ねることがあります。拒否した場合は、アドレスの前のアイコンから「ローカル ネットワークへのアクセス」を許可してください。',
   'server:llamacpp':
     'llama-server はそのままページに応答します。--cors-origins を付けて起動した場合は、このページのアドレスを加えてください。Python 版（llama-cpp-python）も同じです。',
-  'server:ollama': 'Ollama は localhost のページに応答します。それ以外のアドレスでは、OLLAMA_ORIGINS に設定して Ollama を再起動してください。',
-  'server:lmstudio': 'LM Studio：Developer の Server settings で「Enable CORS」をオンにするか、lms server start --cors で起動してください。',
+  'server:ollama':
+    'Ollama は localhost のページに応答します。それ以外のアドレスでは、OLLAMA_ORIGINS に設定して Ollama を再起動してください。',
+  'server:lmstudio':
+    'LM Studio：Developer の Server settings で「Enable CORS」をオンにするか、lms server start --cors で起動してください。',
   'server:lemonade': 'Lemonade はそのままページに応答します。新しい版のポートは 8000 ではなく 13305 です。',
-  'server:ovms': 'OpenVINO Model Server：--allowed_origins にこのページのアドレスを指定し、--rest_port のポートで起動してください。',
+  'server:ovms':
+    'OpenVINO Model Server：--allowed_origins にこのページのアドレスを指定し、--rest_port のポートで起動してください。',
   'server:foundry':
     'Foundry Local のポートは自動で決まります（foundry service status で確認）。ページに応答しない場合は、Access-Control-Allow-Origin を付けるプロキシを前に置いてください。',
-  'server:other': 'サーバーの Access-Control-Allow-Origin にこのページのアドレスを、Access-Control-Allow-Headers に Content-Type を許可してください。',
+  'server:other':
+    'サーバーの Access-Control-Allow-Origin にこのページのアドレスを、Access-Control-Allow-Headers に Content-Type を許可してください。',
   compareAllow: (origin) =>
     `${origin} はこのパソコンのサーバーではありません。比較用のプロンプトを送ることを許可します。（https のページから接続できるのは https だけです）`,
   compareThisPage: (origin) => `このページのアドレスは ${origin} です。`,
@@ -63,7 +70,8 @@ export const compareJa: Translation<typeof compareEn> = {
   headlinePair: (first, firstRow, second, secondRow, decode, prefill) =>
     `${first}（${firstRow}）は ${second}（${secondRow}）に対し、書く速さが ${decode}、読む速さが ${prefill} です。`,
   headlineTimes: (value, low, high) => `${value} 倍（${low}〜${high}）`,
-  headlineAlone: (kind, row, rate) => `ここで動いたのはすべて ${kind} です。最速の ${row} は毎秒 ${rate} トークンを書きます。`,
+  headlineAlone: (kind, row, rate) =>
+    `ここで動いたのはすべて ${kind} です。最速の ${row} は毎秒 ${rate} トークンを書きます。`,
   headlineNoNpu: 'NPU で動いたという証拠のある行はありません。',
   headlineUnsteady: '測定のばらつきが大きく、比べられません。ほかのプログラムを閉じて、もう一度実行してください。',
   headlineNone: '正しく計算し、比べられる行がありません。',
@@ -112,12 +120,15 @@ export const compareJa: Translation<typeof compareEn> = {
   method: '読み方',
   methodFigures: (rounds, decode) =>
     `数値は、最初の 1 回を捨てた ${rounds} 回の中央値 ± 最速と最遅の差の半分です。各行は専用のワーカーで動きました。プレフィルはプロンプトのトークン数を最初のトークンまでの時間で割ったもの、デコードは ${decode} トークンの返答から最初の 1 つを除いて測ったものです。`,
-  methodLoads: (loads) => `読み込み：ブラウザーの保存領域から使えるようになるまで（${loads} 回測定）。コンパイルはその一部です。`,
+  methodLoads: (loads) =>
+    `読み込み：ブラウザーの保存領域から使えるようになるまで（${loads} 回測定）。コンパイルはその一部です。`,
   methodReference: (name, steps) =>
     `一致：基準の最良トークンが 0.7 nat 以上離れているステップのうち、この行が同じトークンを選んだ割合です。基準：${name}、${steps} ステップ。`,
   methodNoReference: '一致：比べる基準がありませんでした。',
-  methodNative: 'サーバーの行は、サーバー自身のトークン数とテンプレートによります。モデルが異なることもあり、どの装置で計算したかは分かりません。',
-  methodDevice: '行の装置名はブラウザーの情報（MLGraph.devices、アダプター名）によるもので、要求したものではありません。',
+  methodNative:
+    'サーバーの行は、サーバー自身のトークン数とテンプレートによります。モデルが異なることもあり、どの装置で計算したかは分かりません。',
+  methodDevice:
+    '行の装置名はブラウザーの情報（MLGraph.devices、アダプター名）によるもので、要求したものではありません。',
   methodWatts:
     '電力はページからは見えません。測定中にシステムで確認してください。Windows は powercfg /srumutil とタスク マネージャーの NPU グラフ、macOS は sudo powermetrics、Linux は turbostat、nvidia-smi、intel_gpu_top があります。',
 

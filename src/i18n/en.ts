@@ -47,7 +47,8 @@ export const en = {
     plural(count, `${figure} chat is damaged and was left out.`, `${figure} chats are damaged and were left out.`),
   imported: (count: number, figure: string) => plural(count, `${figure} chat imported.`, `${figure} chats imported.`),
   importRefused: 'These chats cannot be imported',
-  importedKnown: (count: number, figure: string) => plural(count, `${figure} was here already.`, `${figure} were here already.`),
+  importedKnown: (count: number, figure: string) =>
+    plural(count, `${figure} was here already.`, `${figure} were here already.`),
   notStored: 'Your chats are not being saved',
 
   // Conversation
@@ -100,10 +101,13 @@ export const en = {
   contextTitle: (used: string, all: string, left: string) => `${used} of ${all} tokens of context used, ${left} left`,
   willLeaveContext: (count: number, figure: string) =>
     plural(count, `The oldest message will leave the context`, `The ${figure} oldest messages will leave the context`),
-  noLongerInContext: (count: number, figure: string) => plural(count, `${figure} message no longer in context`, `${figure} messages no longer in context`),
-  tooLong: (tokens: string, over: string) => `This message has ${tokens} tokens with what must go along, ${over} more than the context holds. Shorten it.`,
+  noLongerInContext: (count: number, figure: string) =>
+    plural(count, `${figure} message no longer in context`, `${figure} messages no longer in context`),
+  tooLong: (tokens: string, over: string) =>
+    `This message has ${tokens} tokens with what must go along, ${over} more than the context holds. Shorten it.`,
   noticeMoved: (error: string, candidate: string) => `${error} The reply goes on with ${candidate}.`,
-  noticeRopeSwitch: 'The conversation outgrew the model’s short context: everything was read again with the factors for long ones.',
+  noticeRopeSwitch:
+    'The conversation outgrew the model’s short context: everything was read again with the factors for long ones.',
   runsOn: 'Runs on',
 
   // Empty chat
@@ -120,7 +124,8 @@ export const en = {
 
   // First visit
   welcomeTitle: 'A chat that stays in this tab',
-  welcomeText: 'A language model is downloaded once and then runs on your own device, offline too: nothing you write leaves it.',
+  welcomeText:
+    'A language model is downloaded once and then runs on your own device, offline too: nothing you write leaves it.',
   starterPlain: 'This starter is a very small model. It proves the machinery and makes mistakes that a Phi does not.',
   getPhi: 'How to get a Phi',
   downloadAndStart: (size: string) => `Download ${size} and start`,
@@ -161,9 +166,11 @@ export const en = {
   presetGeneral: 'General',
   presetGeneralText: 'You are a helpful assistant. Answer briefly and plainly. Say so when you do not know.',
   presetCode: 'Code',
-  presetCodeText: 'You are an experienced programmer. Answer with working code first, then explain it in a few sentences.',
+  presetCodeText:
+    'You are an experienced programmer. Answer with working code first, then explain it in a few sentences.',
   presetTranslate: 'Translate',
-  presetTranslateText: 'You are a translator. Translate what the user writes into English, or from English into Japanese. Give the translation only.',
+  presetTranslateText:
+    'You are a translator. Translate what the user writes into English, or from English into Japanese. Give the translation only.',
   sampling: 'Sampling',
   samplingHint: 'How the next word is chosen. Applies to all chats from the next reply on.',
   samplingReset: 'Back to defaults',
@@ -188,7 +195,8 @@ export const en = {
   themeLight: 'Light',
   themeDark: 'Dark',
   engine: 'Engine',
-  engineHint: 'Where the model runs. Automatic tries what this browser has and takes the fastest that gives right answers.',
+  engineHint:
+    'Where the model runs. Automatic tries what this browser has and takes the fastest that gives right answers.',
   backend: 'Backend',
   backendAuto: 'Automatic',
   contextLength: 'Context length',
@@ -198,7 +206,8 @@ export const en = {
   powerLow: 'Saves power',
   powerHigh: 'Fastest',
   trialToken: 'Origin-trial token for WebNN',
-  trialHint: 'A token that the browser’s maker gave for this site switches WebNN on without a flag, after the page is loaded again.',
+  trialHint:
+    'A token that the browser’s maker gave for this site switches WebNN on without a flag, after the page is loaded again.',
   trialWrong: 'This is no origin-trial token.',
   trialUntil: (feature: string, date: string) => `${feature}, valid until ${date}`,
   trialExpired: (feature: string, date: string) => `${feature}, expired on ${date}`,
@@ -239,14 +248,16 @@ export const en = {
   contextOf: (length: string, model: string) => `${length} of the model’s ${model} tokens`,
   memoryHeld: 'Memory held',
   loadTime: 'Load time',
-  loadTimes: (all: string, prepare: string, compile: string, warmUp: string) => `${all} (preparing ${prepare}, compiling ${compile}, warm-up ${warmUp})`,
+  loadTimes: (all: string, prepare: string, compile: string, warmUp: string) =>
+    `${all} (preparing ${prepare}, compiling ${compile}, warm-up ${warmUp})`,
   userAgent: 'User agent',
   cores: 'Processor cores',
   isolated: 'Cross-origin isolated (threads)',
   jspi: 'WebAssembly JSPI',
   weightError: 'Error of requantised weights',
   selfTest: 'Self-test',
-  selfTestValue: (nll: string, limit: string) => `passed: ${nll} nats a token on a plain English text (below ${limit} is language)`,
+  selfTestValue: (nll: string, limit: string) =>
+    `passed: ${nll} nats a token on a plain English text (below ${limit} is language)`,
   notes: 'To know',
   trials: 'Origin trials',
   trialNone: 'no token',
@@ -261,7 +272,8 @@ export const en = {
   'advice:windows': 'WebNN reaches the GPU and the NPU from Windows 11 24H2 on. This Windows is older.',
   'advice:driver':
     'WebGPU has no usable graphics processor here. Switch hardware acceleration on in the browser’s settings, and install the current graphics driver. chrome://gpu says what is blocked.',
-  'advice:software-gpu': 'The graphics adapter is software. With hardware acceleration on, and a current driver, WebGPU would use the real one.',
+  'advice:software-gpu':
+    'The graphics adapter is software. With hardware acceleration on, and a current driver, WebGPU would use the real one.',
   'advice:memory': 'Memory did not suffice. Choose a smaller model or a shorter context, and close other tabs.',
   'advice:isolation':
     'The page is not cross-origin isolated, so WASM runs on one thread. Its server must send Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp; where it cannot, loading the page once more lets the service worker do it.',
@@ -290,12 +302,15 @@ export const en = {
   isInstalled: 'It is installed.',
   offlineYes: 'Ready offline: the page, ONNX Runtime and the model are kept in this browser.',
   offlineNoModel: 'Not ready offline: no model is stored yet.',
-  offlineNotYet: 'Not ready offline yet: a part of the app is not kept. It is fetched when a model is loaded with a network.',
-  offlineNoWorker: 'Not ready offline: this browser gives the page no service worker here (a private window, or an address that is not https).',
+  offlineNotYet:
+    'Not ready offline yet: a part of the app is not kept. It is fetched when a model is loaded with a network.',
+  offlineNoWorker:
+    'Not ready offline: this browser gives the page no service worker here (a private window, or an address that is not https).',
   threadsLost: (cores: string) =>
     `One thread only: the page is not cross-origin isolated, so replies on WASM do not use the ${cores} cores of this processor and are several times slower. A host that sends the headers, or a service worker, mends it.`,
   allowedServers: 'Servers that you allowed',
-  allowedServersHint: 'These may be reached besides the model hub and this machine. Removed, one is out of reach after the next reload.',
+  allowedServersHint:
+    'These may be reached besides the model hub and this machine. Removed, one is out of reach after the next reload.',
   'allowedFor:models': 'for models',
   'allowedFor:compare': 'for comparisons',
   removeServer: (origin: string) => `Remove ${origin}`,

@@ -11,13 +11,21 @@ afterEach(() => i18n.use('en'));
 
 describe('errors', () => {
   it('are what the worker says, in English', () => {
-    expect(explainError(error)).toEqual({ heading: 'The browser’s storage is full', text: error.message, original: null });
+    expect(explainError(error)).toEqual({
+      heading: 'The browser’s storage is full',
+      text: error.message,
+      original: null,
+    });
     expect(errorLine(error)).toBe(error.message);
   });
 
   it('are explained in another language, and keep the exact message', async () => {
     await i18n.use('ja');
-    expect(explainError(error)).toEqual({ heading: 'ブラウザーの保存容量がいっぱいです', text: errorsJa.quota, original: error.message });
+    expect(explainError(error)).toEqual({
+      heading: 'ブラウザーの保存容量がいっぱいです',
+      text: errorsJa.quota,
+      original: error.message,
+    });
     expect(errorLine(error, '読み込めません')).toBe(`読み込めません（${error.message}）`);
   });
 

@@ -44,7 +44,8 @@ describe('catalogues', () => {
           'importRows',
           'machineCores',
         ]);
-        if (typeof entry === 'function' && !unused.has(key)) for (let i = 0; i < entry.length; i++) expect(render(entry), key).toContain(`<${i}>`);
+        if (typeof entry === 'function' && !unused.has(key))
+          for (let i = 0; i < entry.length; i++) expect(render(entry), key).toContain(`<${i}>`);
       }
     }
   });

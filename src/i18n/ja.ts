@@ -79,7 +79,8 @@ export const ja: Catalogue = {
   readAloud: '読み上げる',
   stopReading: '読み上げを止める',
   attach: 'テキストファイルを添付',
-  'attach:too-large': (name, size, limit) => `${name} は添付できません：${size} あります。${limit} を超えるものはメッセージに入りません。`,
+  'attach:too-large': (name, size, limit) =>
+    `${name} は添付できません：${size} あります。${limit} を超えるものはメッセージに入りません。`,
   'attach:no-text': (name) => `${name} は添付できません：UTF-8 のテキストではありません。`,
   writtenElsewhere: '別のタブがこの返信を書いています。',
   cutMaxTokens: '返信の上限トークン数で止まりました。',
@@ -89,13 +90,15 @@ export const ja: Catalogue = {
   speedFirst: (time) => `最初のトークンまで ${time}`,
   speedPrefill: (rate) => `プリフィル ${rate} tok/s`,
   speedDecode: (rate) => `デコード ${rate} tok/s`,
-  speedTitle: (prompt, prefilled, context) => `プロンプト ${prompt} トークン（うち新規 ${prefilled}）、コンテキスト ${context} トークン`,
+  speedTitle: (prompt, prefilled, context) =>
+    `プロンプト ${prompt} トークン（うち新規 ${prefilled}）、コンテキスト ${context} トークン`,
   tokens: (_count, figure) => `${figure} トークン`,
   context: (used, all) => `${used} / ${all}`,
   contextTitle: (used, all, left) => `コンテキスト ${all} トークン中 ${used} を使用、残り ${left}`,
   willLeaveContext: (_count, figure) => `古いメッセージ ${figure} 件がコンテキストから外れます`,
   noLongerInContext: (_count, figure) => `${figure} 件のメッセージはコンテキストから外れました`,
-  tooLong: (tokens, over) => `このメッセージは必要な部分と合わせて ${tokens} トークンあり、コンテキストを ${over} 超えています。短くしてください。`,
+  tooLong: (tokens, over) =>
+    `このメッセージは必要な部分と合わせて ${tokens} トークンあり、コンテキストを ${over} 超えています。短くしてください。`,
   noticeMoved: (error, candidate) => `${error}。返信は ${candidate} で続きます。`,
   noticeRopeSwitch: '会話がモデルの短いコンテキストを超えたため、長いコンテキスト用の係数で全体を読み直しました。',
   runsOn: '実行中：',
@@ -115,7 +118,8 @@ export const ja: Catalogue = {
   // First visit
   welcomeTitle: 'このタブの中だけのチャット',
   welcomeText: '言語モデルを一度ダウンロードすると、あとはオフラインでもこの端末で動きます。書いたものは外に出ません。',
-  starterPlain: 'このお試し用モデルはとても小さく、仕組みが動くことを示すためのものです。Phi ならしない間違いもします。',
+  starterPlain:
+    'このお試し用モデルはとても小さく、仕組みが動くことを示すためのものです。Phi ならしない間違いもします。',
   getPhi: 'Phi の入手方法',
   downloadAndStart: (size) => `${size} をダウンロードして始める`,
   downloadStarter: 'お試し用モデルをダウンロード',
@@ -153,11 +157,13 @@ export const ja: Catalogue = {
   presets: 'ひな形',
   presetNone: 'なし',
   presetGeneral: '一般',
-  presetGeneralText: 'あなたは親切なアシスタントです。短く、わかりやすく答えてください。わからないときはそう言ってください。',
+  presetGeneralText:
+    'あなたは親切なアシスタントです。短く、わかりやすく答えてください。わからないときはそう言ってください。',
   presetCode: 'コード',
   presetCodeText: 'あなたは経験豊富なプログラマーです。まず動くコードを示し、そのあと数文で説明してください。',
   presetTranslate: '翻訳',
-  presetTranslateText: 'あなたは翻訳者です。ユーザーの文を日本語に、日本語であれば英語に翻訳し、訳文だけを返してください。',
+  presetTranslateText:
+    'あなたは翻訳者です。ユーザーの文を日本語に、日本語であれば英語に翻訳し、訳文だけを返してください。',
   sampling: 'サンプリング',
   samplingHint: '次の語の選び方です。すべてのチャットで次の返信から適用されます。',
   samplingReset: '初期値に戻す',
@@ -182,7 +188,8 @@ export const ja: Catalogue = {
   themeLight: 'ライト',
   themeDark: 'ダーク',
   engine: 'エンジン',
-  engineHint: 'モデルを動かす場所です。自動では、このブラウザーで使えるもののうち、正しく答える最も速いものを選びます。',
+  engineHint:
+    'モデルを動かす場所です。自動では、このブラウザーで使えるもののうち、正しく答える最も速いものを選びます。',
   backend: 'バックエンド',
   backendAuto: '自動',
   contextLength: 'コンテキスト長',
@@ -192,7 +199,8 @@ export const ja: Catalogue = {
   powerLow: '省電力',
   powerHigh: '最速',
   trialToken: 'WebNN のオリジントライアル トークン',
-  trialHint: 'ブラウザーの開発元がこのサイトに発行したトークンです。ページを再読み込みすると、フラグなしで WebNN が有効になります。',
+  trialHint:
+    'ブラウザーの開発元がこのサイトに発行したトークンです。ページを再読み込みすると、フラグなしで WebNN が有効になります。',
   trialWrong: 'オリジントライアルのトークンではありません。',
   trialUntil: (feature, date) => `${feature}（${date} まで有効）`,
   trialExpired: (feature, date) => `${feature}（${date} に失効）`,
@@ -233,7 +241,8 @@ export const ja: Catalogue = {
   contextOf: (length, model) => `${length}（モデルの上限 ${model} トークン）`,
   memoryHeld: '使用メモリー',
   loadTime: '読み込み時間',
-  loadTimes: (all, prepare, compile, warmUp) => `${all}（準備 ${prepare}、コンパイル ${compile}、ウォームアップ ${warmUp}）`,
+  loadTimes: (all, prepare, compile, warmUp) =>
+    `${all}（準備 ${prepare}、コンパイル ${compile}、ウォームアップ ${warmUp}）`,
   userAgent: 'ユーザーエージェント',
   cores: 'プロセッサーのコア数',
   isolated: 'クロスオリジン分離（スレッド）',
@@ -255,11 +264,13 @@ export const ja: Catalogue = {
   'advice:windows': 'WebNN が GPU と NPU を使えるのは Windows 11 24H2 以降です。この Windows はそれより古い版です。',
   'advice:driver':
     'WebGPU で使えるグラフィックプロセッサーがありません。ブラウザーの設定でハードウェアアクセラレーションを有効にし、最新のドライバーを入れてください。chrome://gpu で理由を確認できます。',
-  'advice:software-gpu': 'グラフィックアダプターがソフトウェアです。ハードウェアアクセラレーションと最新のドライバーがあれば、WebGPU は実物を使います。',
+  'advice:software-gpu':
+    'グラフィックアダプターがソフトウェアです。ハードウェアアクセラレーションと最新のドライバーがあれば、WebGPU は実物を使います。',
   'advice:memory': 'メモリーが足りませんでした。小さいモデルか短いコンテキストを選び、ほかのタブを閉じてください。',
   'advice:isolation':
     'ページがクロスオリジン分離されていないため、WASM は 1 スレッドで動きます。サーバーは Cross-Origin-Opener-Policy: same-origin と Cross-Origin-Embedder-Policy: require-corp を送る必要があります。送れない場合は、もう一度ページを読み込むと Service Worker が代わりに行います。',
-  'advice:not-back': '重みの形式の一つがブラウザーのプロセスを終了させたため、ブラウザーが変わるまで試しません。「すべて試し直す」で解除できます。',
+  'advice:not-back':
+    '重みの形式の一つがブラウザーのプロセスを終了させたため、ブラウザーが変わるまで試しません。「すべて試し直す」で解除できます。',
 
   // Compare
   ...compareJa,
@@ -283,12 +294,15 @@ export const ja: Catalogue = {
   isInstalled: 'インストール済みです。',
   offlineYes: 'オフラインで使えます。ページ、ONNX Runtime、モデルがこのブラウザに保存されています。',
   offlineNoModel: 'まだオフラインでは使えません。モデルが保存されていません。',
-  offlineNotYet: 'まだオフラインでは使えません。アプリの一部が保存されていません。ネットワークのある状態でモデルを読み込むと保存されます。',
-  offlineNoWorker: 'オフラインでは使えません。このブラウザはここでは Service Worker を使えません(プライベートウィンドウ、または https でないアドレス)。',
+  offlineNotYet:
+    'まだオフラインでは使えません。アプリの一部が保存されていません。ネットワークのある状態でモデルを読み込むと保存されます。',
+  offlineNoWorker:
+    'オフラインでは使えません。このブラウザはここでは Service Worker を使えません(プライベートウィンドウ、または https でないアドレス)。',
   threadsLost: (cores: string) =>
     `1 スレッドのみです。ページがクロスオリジン分離されていないため、WASM での返信はプロセッサの ${cores} コアを使えず、数倍遅くなります。ヘッダーを送るホストか Service Worker で直ります。`,
   allowedServers: '許可したサーバー',
-  allowedServersHint: 'モデルハブとこのパソコンのほかに接続できるサーバーです。削除すると、次の再読み込みから接続できなくなります。',
+  allowedServersHint:
+    'モデルハブとこのパソコンのほかに接続できるサーバーです。削除すると、次の再読み込みから接続できなくなります。',
   'allowedFor:models': 'モデル用',
   'allowedFor:compare': '比較用',
   removeServer: (origin: string) => `${origin} を削除`,

@@ -38,7 +38,8 @@ export const modelsEn = {
   chooseFiles: 'Choose files…',
   chooseFolder: 'Choose a folder…',
   modelAddress: 'Or an address',
-  modelAddressHint: 'A repository of Hugging Face, a folder or file in it, or the URL of a file on a server that allows it.',
+  modelAddressHint:
+    'A repository of Hugging Face, a folder or file in it, or the URL of a file on a server that allows it.',
   look: 'Look',
   looking: 'Looking what it is…',
   foundSeveral: 'There are several models. Choose one.',
@@ -47,12 +48,14 @@ export const modelsEn = {
 
   // Catalogue
   catalogue: 'Get a Phi',
-  catalogueHint: 'Microsoft’s Phi models in every published form that runs here. A download stays in this browser and works offline.',
+  catalogueHint:
+    'Microsoft’s Phi models in every published form that runs here. A download stays in this browser and works offline.',
   catalogueLoading: 'Looking at this device…',
   useFor: 'For',
   useChat: 'Chat',
   useCode: 'Code',
-  contextChoiceHint: 'How much of a conversation the model sees at once. More takes more memory. Kept for the next load.',
+  contextChoiceHint:
+    'How much of a conversation the model sees at once. More takes more memory. Kept for the next load.',
   recommended: 'Recommended for this device',
   slowRecommended: 'It runs here, but slowly',
   slowRecommendedHint:
@@ -74,7 +77,8 @@ export const modelsEn = {
   'fit:wasm-limit': (needs: string, has: string) => `Needs ${needs}; a WASM tab has ${has}.`,
   'fit:ios-limit': (needs: string, has: string) => `Needs ${needs}; a tab on this device gets about ${has}.`,
   'fit:memory': (needs: string, has: string) => `Needs ${needs}; on this device a tab can count on ${has}.`,
-  'fit:memory-unsure': (needs: string, has: string) => `Needs ${needs}. What the browser tells allows ${has}; there may be more.`,
+  'fit:memory-unsure': (needs: string, has: string) =>
+    `Needs ${needs}. What the browser tells allows ${has}; there may be more.`,
   'fit:gpu-unsure': (needs: string) => `Needs ${needs} on the GPU, whose memory a page cannot see.`,
   'fit:gpu-context': (needs: string, has: string, tokens: string) =>
     `Needs a buffer of ${needs} and this GPU binds ${has}: a context of ${tokens} tokens would fit.`,
@@ -88,7 +92,8 @@ export const modelsEn = {
     `It will be slow: on this processor about ${pace} tokens a second are to be expected (a word is 1.3 tokens, and people read 4 words a second). A browser with a GPU that it may use is many times as fast.`,
   'fit:stages': (stages: string) => `Runs in ${stages} stages, each with a memory of its own.`,
   hashPublished: 'Checked against the SHA-256 that was published.',
-  hashRecorded: 'No SHA-256 is known beforehand: what the hub gives at the first download is recorded and checked against.',
+  hashRecorded:
+    'No SHA-256 is known beforehand: what the hub gives at the first download is recorded and checked against.',
   commitRecorded: 'The commit is recorded at the first download.',
   about: (size: string) => `about ${size}`,
   downloadSize: (size: string) => `Download ${size}`,
@@ -101,6 +106,7 @@ export const modelsEn = {
   everyForm: 'Every model and form',
   formCount: (count: number, figure: string) => plural(count, `${figure} form`, `${figure} forms`),
   downloadFrom: 'Download from',
-  downloadFromHint: 'Empty is huggingface.co. A mirror, or a file server in your network with the same paths, has its address here.',
+  downloadFromHint:
+    'Empty is huggingface.co. A mirror, or a file server in your network with the same paths, has its address here.',
   downloadFromWrong: 'This is no http or https address. It must not hold a password.',
 };

@@ -34,7 +34,8 @@ export const modelsJa: Translation<typeof modelsEn> = {
   chooseFiles: 'ファイルを選ぶ…',
   chooseFolder: 'フォルダーを選ぶ…',
   modelAddress: 'またはアドレス',
-  modelAddressHint: 'Hugging Face のリポジトリ、その中のフォルダーやファイル、または許可されたサーバー上のファイルの URL。',
+  modelAddressHint:
+    'Hugging Face のリポジトリ、その中のフォルダーやファイル、または許可されたサーバー上のファイルの URL。',
   look: '調べる',
   looking: '何のモデルか調べています…',
   foundSeveral: '複数のモデルがあります。一つ選んでください。',
@@ -43,7 +44,8 @@ export const modelsJa: Translation<typeof modelsEn> = {
 
   // Catalogue
   catalogue: 'Phi を入手',
-  catalogueHint: 'ここで動く Microsoft の Phi モデルの一覧です。ダウンロードしたものはこのブラウザーに残り、オフラインで使えます。',
+  catalogueHint:
+    'ここで動く Microsoft の Phi モデルの一覧です。ダウンロードしたものはこのブラウザーに残り、オフラインで使えます。',
   catalogueLoading: 'この端末を調べています…',
   useFor: '用途',
   useChat: 'チャット',
@@ -70,7 +72,8 @@ export const modelsJa: Translation<typeof modelsEn> = {
   'fit:wasm-limit': (needs, has) => `${needs} が必要ですが、WASM のタブで使えるのは ${has} です。`,
   'fit:ios-limit': (needs, has) => `${needs} が必要ですが、この端末のタブで使えるのは約 ${has} です。`,
   'fit:memory': (needs, has) => `${needs} が必要ですが、この端末のタブで見込めるのは ${has} です。`,
-  'fit:memory-unsure': (needs, has) => `${needs} が必要です。ブラウザーの申告では ${has} ですが、実際はそれ以上あるかもしれません。`,
+  'fit:memory-unsure': (needs, has) =>
+    `${needs} が必要です。ブラウザーの申告では ${has} ですが、実際はそれ以上あるかもしれません。`,
   'fit:gpu-unsure': (needs) => `GPU に ${needs} が必要ですが、ページからは GPU のメモリー量が分かりません。`,
   'fit:gpu-context': (needs, has, tokens) =>
     `${needs} のバッファーが必要ですが、この GPU の上限は ${has} です。コンテキストを ${tokens} トークンにすれば収まります。`,
@@ -84,7 +87,8 @@ export const modelsJa: Translation<typeof modelsEn> = {
     `遅くなります。このプロセッサーでは毎秒約 ${pace} トークンの見込みです（人が読む速さは毎秒 5 トークンほどです）。GPU を使えるブラウザーなら何倍も速くなります。`,
   'fit:stages': (stages) => `${stages} 段に分け、それぞれ別のメモリーで動かします。`,
   hashPublished: '公開された SHA-256 と照合します。',
-  hashRecorded: '事前に知られた SHA-256 はありません。最初のダウンロードで配布元が示す値を記録し、以後それと照合します。',
+  hashRecorded:
+    '事前に知られた SHA-256 はありません。最初のダウンロードで配布元が示す値を記録し、以後それと照合します。',
   commitRecorded: 'コミットも最初のダウンロードで記録します。',
   about: (size) => `約 ${size}`,
   downloadSize: (size) => `${size} をダウンロード`,
@@ -97,6 +101,7 @@ export const modelsJa: Translation<typeof modelsEn> = {
   everyForm: 'すべてのモデルと形式',
   formCount: (_count, figure) => `${figure} 種類`,
   downloadFrom: 'ダウンロード元',
-  downloadFromHint: '空欄なら huggingface.co です。ミラーや、同じパスを持つ社内ファイルサーバーのアドレスを指定できます。',
+  downloadFromHint:
+    '空欄なら huggingface.co です。ミラーや、同じパスを持つ社内ファイルサーバーのアドレスを指定できます。',
   downloadFromWrong: 'http または https のアドレスではありません。パスワードは含められません。',
 };

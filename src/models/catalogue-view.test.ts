@@ -54,7 +54,10 @@ describe('CatalogueView', () => {
   it('groups every form under its model, the best first', () => {
     const { groups } = viewOf().view;
     expect(groups.flatMap(({ forms }) => forms)).toHaveLength(VARIANTS.length);
-    expect(groups[0]).toMatchObject({ name: 'Phi-4-mini-instruct', forms: expect.objectContaining({ 0: viewOf().view.recommended }) as unknown });
+    expect(groups[0]).toMatchObject({
+      name: 'Phi-4-mini-instruct',
+      forms: expect.objectContaining({ 0: viewOf().view.recommended }) as unknown,
+    });
     expect(groups.find(({ reasoning }) => reasoning)?.name).toBe('Phi-4-mini-reasoning');
   });
 

@@ -3,12 +3,18 @@ import type { StorageReport } from '../../workers/protocol.ts';
 import { askGpu, describeDevice, isIos, isPhone, type Surroundings } from './device.ts';
 
 const UA = {
-  iphone: 'Mozilla/5.0 (iPhone; CPU iPhone OS 26_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Mobile/15E148 Safari/604.1',
+  iphone:
+    'Mozilla/5.0 (iPhone; CPU iPhone OS 26_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Mobile/15E148 Safari/604.1',
   mac: 'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Safari/605.1.15',
   android: 'Mozilla/5.0 (Android 16; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0',
-  windows: 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36',
+  windows:
+    'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36',
 };
-const here = (userAgent: string, more: Partial<Surroundings> = {}): Surroundings => ({ userAgent, maxTouchPoints: 0, ...more });
+const here = (userAgent: string, more: Partial<Surroundings> = {}): Surroundings => ({
+  userAgent,
+  maxTouchPoints: 0,
+  ...more,
+});
 
 describe('the kind of device', () => {
   it.each([
@@ -16,7 +22,12 @@ describe('the kind of device', () => {
     ['an iPad that calls itself a Mac', here(UA.mac, { maxTouchPoints: 5 }), true, true],
     ['a Mac', here(UA.mac), false, false],
     ['Firefox on Android', here(UA.android, { maxTouchPoints: 5 }), false, true],
-    ['Chrome on Windows with a touch screen', here(UA.windows, { maxTouchPoints: 10, userAgentData: { mobile: false } }), false, false],
+    [
+      'Chrome on Windows with a touch screen',
+      here(UA.windows, { maxTouchPoints: 10, userAgentData: { mobile: false } }),
+      false,
+      false,
+    ],
     ['a phone that says so', here(UA.windows, { userAgentData: { mobile: true } }), false, true],
   ])('%s', (_, device, ios, phone) => {
     expect([isIos(device), isPhone(device)]).toEqual([ios, phone]);
@@ -26,7 +37,10 @@ describe('the kind of device', () => {
 describe('the GPU', () => {
   const adapter = (info: object, features: string[] = []) =>
     here(UA.windows, {
-      gpu: { requestAdapter: () => Promise.resolve({ features: new Set(features), limits: { maxStorageBufferBindingSize: 2 ** 30 }, info }) },
+      gpu: {
+        requestAdapter: () =>
+          Promise.resolve({ features: new Set(features), limits: { maxStorageBufferBindingSize: 2 ** 30 }, info }),
+      },
     });
 
   it('tells of 16-bit shaders and of what it binds', async () => {
@@ -48,7 +62,10 @@ describe('the GPU', () => {
 
   it('is asked once for all, and once more after it gave nothing', async () => {
     const adapter = { features: new Set<string>(), limits: { maxStorageBufferBindingSize: 1 } };
-    const requestAdapter = vi.fn<() => Promise<typeof adapter | null>>().mockResolvedValue(adapter).mockResolvedValueOnce(null);
+    const requestAdapter = vi
+      .fn<() => Promise<typeof adapter | null>>()
+      .mockResolvedValue(adapter)
+      .mockResolvedValueOnce(null);
     const device = here(UA.windows, { gpu: { requestAdapter } });
     expect(await Promise.all([askGpu(device), askGpu(device)])).toEqual([null, null]);
     const facts = await askGpu(device);
@@ -60,15 +77,31 @@ describe('the GPU', () => {
   it('is absent without WebGPU, without an adapter, and when asking fails', async () => {
     expect(await askGpu(here(UA.windows))).toBeNull();
     expect(await askGpu(here(UA.windows, { gpu: { requestAdapter: () => Promise.resolve(null) } }))).toBeNull();
-    expect(await askGpu(here(UA.windows, { gpu: { requestAdapter: () => Promise.reject(new Error('lost')) } }))).toBeNull();
+    expect(
+      await askGpu(here(UA.windows, { gpu: { requestAdapter: () => Promise.reject(new Error('lost')) } })),
+    ).toBeNull();
   });
 });
 
 describe('describeDevice', () => {
-  const storage = (usage: number | null, quota: number | null): StorageReport => ({ persisted: true, usage, quota, models: [], partial: [], forms: [] });
+  const storage = (usage: number | null, quota: number | null): StorageReport => ({
+    persisted: true,
+    usage,
+    quota,
+    models: [],
+    partial: [],
+    forms: [],
+  });
 
   it('takes what the browser tells, and nothing for the rest', () => {
-    expect(describeDevice(here(UA.windows, { deviceMemory: 16, hardwareConcurrency: 12, ml: {} }), null, storage(2, 10), true)).toEqual({
+    expect(
+      describeDevice(
+        here(UA.windows, { deviceMemory: 16, hardwareConcurrency: 12, ml: {} }),
+        null,
+        storage(2, 10),
+        true,
+      ),
+    ).toEqual({
       memoryGiB: 16,
       freeStorageBytes: 8,
       gpu: null,
@@ -78,7 +111,11 @@ describe('describeDevice', () => {
       isolated: true,
       cores: 12,
     });
-    expect(describeDevice(here(UA.mac), null, storage(null, 10), false)).toMatchObject({ memoryGiB: null, freeStorageBytes: null, webnn: false });
+    expect(describeDevice(here(UA.mac), null, storage(null, 10), false)).toMatchObject({
+      memoryGiB: null,
+      freeStorageBytes: null,
+      webnn: false,
+    });
     expect(describeDevice(here(UA.mac), null, storage(12, 10), false).freeStorageBytes).toBe(0);
     expect(describeDevice(here(UA.mac), null, null, false).freeStorageBytes).toBeNull();
   });

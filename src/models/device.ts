@@ -62,7 +62,12 @@ async function adapterFacts(gpu: NonNullable<Surroundings['gpu']>): Promise<GpuF
   }
 }
 
-export function describeDevice(here: Surroundings, gpu: GpuFacts | null, storage: StorageReport | null, isolated: boolean): DeviceFacts {
+export function describeDevice(
+  here: Surroundings,
+  gpu: GpuFacts | null,
+  storage: StorageReport | null,
+  isolated: boolean,
+): DeviceFacts {
   const told = storage && storage.usage !== null && storage.quota !== null;
   return {
     memoryGiB: here.deviceMemory ?? null,

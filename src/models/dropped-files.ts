@@ -9,7 +9,9 @@ export interface GivenFile {
 const isHidden = (path: string) => path.split('/').some((part) => part.startsWith('.'));
 
 export function filesOfInput(list: FileList | null): GivenFile[] {
-  return [...(list ?? [])].map((file) => ({ path: file.webkitRelativePath || file.name, file })).filter(({ path }) => !isHidden(path));
+  return [...(list ?? [])]
+    .map((file) => ({ path: file.webkitRelativePath || file.name, file }))
+    .filter(({ path }) => !isHidden(path));
 }
 
 /** Everything in a drop, folders walked. Must be called while the event is dispatched: the browser empties the list afterwards. */

@@ -10,7 +10,11 @@ class OneLock {
   #holder: { fail: (cause: unknown) => void } | null = null;
   readonly #queue: Waiting[] = [];
 
-  request = (_name: string, { ifAvailable, steal, signal }: LockOptions, hold: (lock: Lock | null) => Promise<void> | undefined) =>
+  request = (
+    _name: string,
+    { ifAvailable, steal, signal }: LockOptions,
+    hold: (lock: Lock | null) => Promise<void> | undefined,
+  ) =>
     new Promise<unknown>((resolve, reject) => {
       const mine = { fail: reject };
       const grant = () => {

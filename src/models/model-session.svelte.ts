@@ -1,6 +1,15 @@
 import type { ErrorShape } from '../../workers/errors.ts';
 import { PhiError } from '../../workers/errors.ts';
-import type { EngineReport, FoundModel, LoadRequest, ModelManifest, Place, Progress, StorageReport, StoredModel } from '../../workers/protocol.ts';
+import type {
+  EngineReport,
+  FoundModel,
+  LoadRequest,
+  ModelManifest,
+  Place,
+  Progress,
+  StorageReport,
+  StoredModel,
+} from '../../workers/protocol.ts';
 import type { HubModel } from '../../workers/store/hub.ts';
 import type { Engine, JobOptions } from '../engine.ts';
 import type { Settings } from '../settings/settings.svelte.ts';
@@ -99,7 +108,8 @@ export class ModelSession {
       if (!other) this.#claim.release();
       if (other) return await this.load();
       // The first screen is about the starter: a moment's wait is better than a card that fills in late.
-      if (!this.#starter) await Promise.race([this.#readStarter(), new Promise((resolve) => setTimeout(resolve, STARTER_PATIENCE_MS))]);
+      if (!this.#starter)
+        await Promise.race([this.#readStarter(), new Promise((resolve) => setTimeout(resolve, STARTER_PATIENCE_MS))]);
       this.#set({ kind: 'absent' });
     } catch (cause) {
       this.#fail(cause, 'checking');
@@ -292,7 +302,10 @@ export class ModelSession {
     this.#acquiring = run;
     const job = this.#begin({ kind: 'installing', progress: null });
     try {
-      const stored = await run({ signal: job.signal, onProgress: (progress) => this.#progress(job, { kind: 'installing', progress }) });
+      const stored = await run({
+        signal: job.signal,
+        onProgress: (progress) => this.#progress(job, { kind: 'installing', progress }),
+      });
       this.#settings.change({ model: stored.id });
       await this.refresh();
     } catch (cause) {

@@ -48,7 +48,10 @@ describe('ModelSession', () => {
   });
 
   it('does without the figures when the manifest cannot be had, or makes no sense', async () => {
-    for (const answer of [() => Promise.reject(new TypeError('offline')), () => Promise.resolve(Response.json({ name: 3 }))]) {
+    for (const answer of [
+      () => Promise.reject(new TypeError('offline')),
+      () => Promise.resolve(Response.json({ name: 3 })),
+    ]) {
       vi.stubGlobal('fetch', answer);
       const { models } = setUp({}, { models: [] });
       await models.start();

@@ -25,9 +25,12 @@ export function describeProgress(progress: Progress | null): ProgressLine {
       return { title: t('starting'), detail: t('serverTrying'), share: null };
     case 'download':
     case 'import': {
-      const figures = [t('bytesOf', formatBytes(progress.bytesDone, language), formatBytes(progress.bytesTotal, language))];
+      const figures = [
+        t('bytesOf', formatBytes(progress.bytesDone, language), formatBytes(progress.bytesTotal, language)),
+      ];
       if (progress.bytesPerSecond > 0) figures.push(`${formatBytes(progress.bytesPerSecond, language)}/s`);
-      if (progress.secondsLeft !== null && progress.secondsLeft >= 1) figures.push(t('timeLeft', formatTimeLeft(progress.secondsLeft, language)));
+      if (progress.secondsLeft !== null && progress.secondsLeft >= 1)
+        figures.push(t('timeLeft', formatTimeLeft(progress.secondsLeft, language)));
       return {
         title: progress.phase === 'download' ? t('downloading') : t('importing'),
         detail: figures.join(' · '),

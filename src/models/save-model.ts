@@ -32,7 +32,11 @@ async function write(handle: FileSystemFileHandle, blob: Blob): Promise<void> {
  * @param onFile before each file: how many are done
  * Resolves with false when the person closed the picker.
  */
-export async function saveModel(model: StoredModel, read: (path: string) => Promise<Blob>, onFile: (done: number, of: number) => void): Promise<boolean> {
+export async function saveModel(
+  model: StoredModel,
+  read: (path: string) => Promise<Blob>,
+  onFile: (done: number, of: number) => void,
+): Promise<boolean> {
   const pickers = window as Pickers;
   const [only, ...more] = model.files;
   try {

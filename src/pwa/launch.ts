@@ -20,7 +20,8 @@ const SHARED = ['title', 'text', 'url'] as const;
 /** The text that was shared, or null. Apps put the same address into several fields: each part comes once. */
 export function sharedText(url: URL): string | null {
   const parts = SHARED.map((name) => url.searchParams.get(name)?.trim() ?? '').filter((part) => part !== '');
-  const says = (other: string, place: number, part: string, at: number) => place !== at && other.includes(part) && (other !== part || place < at);
+  const says = (other: string, place: number, part: string, at: number) =>
+    place !== at && other.includes(part) && (other !== part || place < at);
   const fresh = parts.filter((part, at) => !parts.some((other, place) => says(other, place, part, at)));
   return fresh.length === 0 ? null : fresh.join('\n');
 }

@@ -59,7 +59,9 @@ export class Pwa {
     if (import.meta.env.MODE === 'development' || !navigator.serviceWorker) return void (this.#worker = 'none');
     this.#watchController();
     try {
-      const registration = await navigator.serviceWorker.register(scriptUrl('./service-worker.js'), { updateViaCache: 'none' });
+      const registration = await navigator.serviceWorker.register(scriptUrl('./service-worker.js'), {
+        updateViaCache: 'none',
+      });
       this.#registration = registration;
       this.#watchUpdates(registration);
       await navigator.serviceWorker.ready;
@@ -76,7 +78,9 @@ export class Pwa {
     const worker = navigator.serviceWorker?.controller;
     if (!worker) return void (this.#offlineReady = false);
     const channel = new MessageChannel();
-    const state = new Promise<OfflineState>((resolve) => (channel.port1.onmessage = (event: MessageEvent<OfflineState>) => resolve(event.data)));
+    const state = new Promise<OfflineState>(
+      (resolve) => (channel.port1.onmessage = (event: MessageEvent<OfflineState>) => resolve(event.data)),
+    );
     tell(worker, { type: 'keep' }, [channel.port2]);
     this.#offlineReady = (await state).ready;
   }
@@ -86,7 +90,9 @@ export class Pwa {
     const waiting = this.#registration?.waiting;
     this.#applying = true;
     // The new version takes over every tab, and each reloads: see #watchController.
-    await whenIdle(() => (this.#notice === 'update' && waiting ? tell(waiting, { type: 'activate' }) : location.reload()));
+    await whenIdle(() =>
+      this.#notice === 'update' && waiting ? tell(waiting, { type: 'activate' }) : location.reload(),
+    );
   }
 
   dismiss(): void {

@@ -3,8 +3,10 @@ import type { Sampling } from '../../workers/protocol.ts';
 
 const STORAGE_KEY = 'phi-settings';
 
-const number = (min: number, max: number, fallback: number) => v.fallback(v.pipe(v.number(), v.minValue(min), v.maxValue(max)), fallback);
-const integer = (min: number, max: number, fallback: number) => v.fallback(v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max)), fallback);
+const number = (min: number, max: number, fallback: number) =>
+  v.fallback(v.pipe(v.number(), v.minValue(min), v.maxValue(max)), fallback);
+const integer = (min: number, max: number, fallback: number) =>
+  v.fallback(v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max)), fallback);
 
 /** Bounds of the sliders and of what is read from storage. */
 export const BOUNDS = {
@@ -18,7 +20,13 @@ export const BOUNDS = {
 /** Context lengths to choose from, in tokens. */
 export const CONTEXTS = [512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536, 131_072] as const;
 
-export const DEFAULT_SAMPLING: Omit<Sampling, 'seed'> = { temperature: 0.3, topK: 40, topP: 0.9, minP: 0.05, repetitionPenalty: 1.05 };
+export const DEFAULT_SAMPLING: Omit<Sampling, 'seed'> = {
+  temperature: 0.3,
+  topK: 40,
+  topP: 0.9,
+  minP: 0.05,
+  repetitionPenalty: 1.05,
+};
 export const MAX_SEED = 2 ** 32 - 1;
 
 const bounded = (name: keyof typeof BOUNDS) => number(BOUNDS[name].min, BOUNDS[name].max, DEFAULT_SAMPLING[name]);

@@ -36,7 +36,9 @@ describe('parseSettings', () => {
   });
 
   it('loses only the field that is wrong', () => {
-    const read = parseSettings(JSON.stringify({ theme: 'dark', temperature: 9, topK: 3.5, seed: -1, maxTokens: 64, minP: 'x', unknown: 1 }));
+    const read = parseSettings(
+      JSON.stringify({ theme: 'dark', temperature: 9, topK: 3.5, seed: -1, maxTokens: 64, minP: 'x', unknown: 1 }),
+    );
     expect(read).toEqual({ ...defaults, theme: 'dark', maxTokens: 64 });
   });
 });
@@ -63,7 +65,9 @@ describe('Settings', () => {
 
   it('takes the fixed seed, or a new one for every reply', () => {
     const settings = new Settings(null);
-    expect(new Set([settings.sampling().seed, settings.sampling().seed, settings.sampling().seed]).size).toBeGreaterThan(1);
+    expect(
+      new Set([settings.sampling().seed, settings.sampling().seed, settings.sampling().seed]).size,
+    ).toBeGreaterThan(1);
     settings.change({ seed: 5 });
     expect(settings.sampling().seed).toBe(5);
   });

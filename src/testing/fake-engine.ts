@@ -135,7 +135,11 @@ class FakeEngine implements EngineApi {
       });
       await this.#wait(60);
       if (this.#script.quota && i * 2 > steps)
-        throw new PhiError('quota', 'The browser refused to store more: 41 MB are missing. What was downloaded is kept.', { missing: 41e6 });
+        throw new PhiError(
+          'quota',
+          'The browser refused to store more: 41 MB are missing. What was downloaded is kept.',
+          { missing: 41e6 },
+        );
     }
     this.#disk.models = [...this.#disk.models.filter(({ id }) => id !== stored.id), stored];
     return stored;
@@ -143,7 +147,14 @@ class FakeEngine implements EngineApi {
 
   async importFiles(_job: string, files: { path: string; file: Blob }[]) {
     const [found] = await this.inspect('', { files });
-    const stored = { ...FAKE_MODEL, id: 'brought', name: found!.name, what: found!.what!, source: { name: 'from this disk', url: '' }, bytes: found!.bytes };
+    const stored = {
+      ...FAKE_MODEL,
+      id: 'brought',
+      name: found!.name,
+      what: found!.what!,
+      source: { name: 'from this disk', url: '' },
+      bytes: found!.bytes,
+    };
     this.#disk.models = [...this.#disk.models.filter(({ id }) => id !== stored.id), stored];
     return stored;
   }
@@ -151,16 +162,28 @@ class FakeEngine implements EngineApi {
   /** Everything that ends in .gguf is a model, and what is named phi-2 the wrong one; a repository has two. */
   async inspect(_job: string, place: Place): Promise<FoundModel[]> {
     await this.#wait(50);
-    const paths = 'files' in place ? place.files.map(({ path }) => path) : (place.only ?? ['a-Q4_K_M.gguf', 'a-Q8_0.gguf']);
+    const paths =
+      'files' in place ? place.files.map(({ path }) => path) : (place.only ?? ['a-Q4_K_M.gguf', 'a-Q8_0.gguf']);
     const models = paths.filter((path) => path.endsWith('.gguf'));
     if (models.length === 0) throw new PhiError('unsupported-model', `No model was recognised in ${paths.join(', ')}.`);
     const opened = models.length === 1 || 'files' in place;
     return models.map((path) => {
       const wrong = path.includes('phi-2');
-      const error = wrong ? { code: 'unsupported-model' as const, message: `${path}: this is Phi-1, Phi-1.5 or Phi-2 ("phi2").` } : null;
+      const error = wrong
+        ? { code: 'unsupported-model' as const, message: `${path}: this is Phi-1, Phi-1.5 or Phi-2 ("phi2").` }
+        : null;
       const root = path.slice(0, path.lastIndexOf('/') + 1);
       const what = opened && !wrong ? 'GGUF, Q4_K, Phi-4-mini' : null;
-      return { format: 'gguf', name: path, root, paths: [path], bytes: 2.5e9, what, error, remote: { ...FAKE_MANIFEST, id: path, name: path } };
+      return {
+        format: 'gguf',
+        name: path,
+        root,
+        paths: [path],
+        bytes: 2.5e9,
+        what,
+        error,
+        remote: { ...FAKE_MANIFEST, id: path, name: path },
+      };
     });
   }
 
@@ -193,9 +216,13 @@ class FakeEngine implements EngineApi {
       await this.#wait(this.#script.slow ? 300 : 30);
     }
     if (this.#script['load-error'])
-      throw new PhiError('out-of-memory', 'The model needs 540 MB and the tab could not get it. Close other tabs, or choose a smaller model.');
+      throw new PhiError(
+        'out-of-memory',
+        'The model needs 540 MB and the tab could not get it. Close other tabs, or choose a smaller model.',
+      );
     onProgress({ phase: 'compile', what: 'WASM, int8' });
-    if (this.#script['fail-first'] && !request.avoid?.length) throw new PhiError('backend', 'The first candidate fails.', { candidate: 'WASM, int8' });
+    if (this.#script['fail-first'] && !request.avoid?.length)
+      throw new PhiError('backend', 'The first candidate fails.', { candidate: 'WASM, int8' });
     await this.#wait(150);
     onProgress({ phase: 'warm-up' });
     await this.#wait(150);
@@ -217,7 +244,11 @@ class FakeEngine implements EngineApi {
     if (!this.#report) throw new PhiError('no-model', 'No model is loaded.');
     const started = performance.now();
     const fit = await this.fit(request);
-    if (fit.over > 0) return onEvent({ type: 'error', error: { code: 'context-full', message: `The last message has ${fit.tokens} tokens.` } });
+    if (fit.over > 0)
+      return onEvent({
+        type: 'error',
+        error: { code: 'context-full', message: `The last message has ${fit.tokens} tokens.` },
+      });
     onEvent({ type: 'context', fit });
     const promptTokens = fit.tokens;
     for (let done = 0; done <= 2; done++) {
@@ -232,11 +263,17 @@ class FakeEngine implements EngineApi {
       if (this.#aborted.has(job) && !this.#script.deaf) cancelled = true;
       if (cancelled || tokens >= request.maxTokens) break;
       if (tokens === 8 && this.#script.error)
-        return onEvent({ type: 'error', error: { code: 'device-lost', message: 'The GPU went away in the middle of the reply.' } });
+        return onEvent({
+          type: 'error',
+          error: { code: 'device-lost', message: 'The GPU went away in the middle of the reply.' },
+        });
       const dies = this.#script['keep-dying'] ?? (this.#script.die && !request.resume?.length);
       if (tokens === 8 && dies) this.#die();
       if (tokens === 8 && this.#report.backend === 'webgpu')
-        return onEvent({ type: 'error', error: { code: 'device-lost', message: 'WebGPU: the GPU device was lost (test).' } });
+        return onEvent({
+          type: 'error',
+          error: { code: 'device-lost', message: 'WebGPU: the GPU device was lost (test).' },
+        });
       if (this.terminated) return;
       tokens++;
       onEvent({ type: 'text', text, tokens, ids: [tokens] });
@@ -265,7 +302,10 @@ class FakeEngine implements EngineApi {
     const last = countFakeTokens(request.messages.slice(-1));
     if (last > limit) return Promise.resolve({ tokens: last, dropped: 0, over: last - limit });
     const room = Math.min(request.maxTokens, this.#slots >> 2);
-    const { tokens, dropped } = fitMessages(request.messages, countFakeTokens, limit, { room, droppedBefore: request.droppedBefore });
+    const { tokens, dropped } = fitMessages(request.messages, countFakeTokens, limit, {
+      room,
+      droppedBefore: request.droppedBefore,
+    });
     return Promise.resolve({ tokens, dropped: dropped.length, over: 0 });
   }
 

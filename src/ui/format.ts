@@ -13,7 +13,9 @@ export function formatBytes(bytes: number, language: string): string {
 }
 
 export function formatNumber(value: number, language: string, digits = 0): string {
-  return new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+  return new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(
+    value,
+  );
 }
 
 /** Milliseconds below a second, seconds with a decimal below ten, minutes from 90 s on. */
@@ -26,7 +28,9 @@ export function formatDuration(ms: number, language: string): string {
 
 /** Whole seconds or minutes: an estimate has no decimals. */
 export function formatTimeLeft(seconds: number, language: string): string {
-  return seconds < 90 ? unit(Math.ceil(seconds), 'second', language) : unit(Math.round(seconds / 60), 'minute', language);
+  return seconds < 90
+    ? unit(Math.ceil(seconds), 'second', language)
+    : unit(Math.round(seconds / 60), 'minute', language);
 }
 
 function unit(value: number, name: 'millisecond' | 'second' | 'minute', language: string, digits = 0): string {

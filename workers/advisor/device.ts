@@ -47,10 +47,15 @@ export interface MemoryBudget {
   certainty: 'exact' | 'at-least' | 'assumed';
 }
 
-export function memoryBudget({ memoryGiB, phone, ios }: Pick<DeviceFacts, 'memoryGiB' | 'phone' | 'ios'>): MemoryBudget {
+export function memoryBudget({
+  memoryGiB,
+  phone,
+  ios,
+}: Pick<DeviceFacts, 'memoryGiB' | 'phone' | 'ios'>): MemoryBudget {
   if (ios) return { bytes: IOS_BYTES, certainty: 'exact' };
   const share = phone ? PHONE_SHARE : DESKTOP_SHARE;
-  if (memoryGiB === null) return { bytes: share * ASSUMED_GIB[phone ? 'phone' : 'desktop'] * GiB, certainty: 'assumed' };
+  if (memoryGiB === null)
+    return { bytes: share * ASSUMED_GIB[phone ? 'phone' : 'desktop'] * GiB, certainty: 'assumed' };
   return { bytes: share * memoryGiB * GiB, certainty: CAPS_GIB.includes(memoryGiB) && !phone ? 'at-least' : 'exact' };
 }
 

@@ -63,17 +63,37 @@ export function estimateWasm(
   while (count < Math.min(stages, shape.layers) && heap(count) > WASM_BYTES) count++;
   const weightsBytes = count === 1 ? weights.all : weights.all - weights.embedding;
   const workingBytes = cacheBytes + count * (activations + RUNTIME_BYTES);
-  return total({ backend: 'wasm', form, slots, weightsBytes, cacheBytes, workingBytes, stages: count, heapBytes: heap(count), bufferBytes: 0 });
+  return total({
+    backend: 'wasm',
+    form,
+    slots,
+    weightsBytes,
+    cacheBytes,
+    workingBytes,
+    stages: count,
+    heapBytes: heap(count),
+    bufferBytes: 0,
+  });
 }
 
-export function estimateWebgpu({ shape, mix, slots: wished, gpu }: EstimateRequest, form: 'int4' | 'int8-blocks' | 'float16' | 'float32'): Estimate {
+export function estimateWebgpu(
+  { shape, mix, slots: wished, gpu }: EstimateRequest,
+  form: 'int4' | 'int8-blocks' | 'float16' | 'float32',
+): Estimate {
   return estimateGpu('webgpu', shape, mix, Math.min(wished, shape.context), gpu?.float16 ?? true, form);
 }
 
 /** WebNN in the form closest to the source; which forms a device takes, and is fast with, only a trial tells. */
-export function estimateWebnn({ shape, mix, slots: wished }: EstimateRequest, form: 'int4' | 'int8-blocks' | 'float16' | 'float32'): Estimate {
+export function estimateWebnn(
+  { shape, mix, slots: wished }: EstimateRequest,
+  form: 'int4' | 'int8-blocks' | 'float16' | 'float32',
+): Estimate {
   const estimate = estimateGpu('webnn', shape, mix, Math.min(wished, shape.context), true, form);
-  return total({ ...estimate, workingBytes: estimate.workingBytes + WEBNN_BUILD_COPIES * estimate.weightsBytes, bufferBytes: 0 });
+  return total({
+    ...estimate,
+    workingBytes: estimate.workingBytes + WEBNN_BUILD_COPIES * estimate.weightsBytes,
+    bufferBytes: 0,
+  });
 }
 
 function estimateGpu(

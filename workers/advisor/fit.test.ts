@@ -6,11 +6,26 @@ import { INT4, PHI_4, PHI_4_MINI, Q4_K_M, Q8_0, STARTER } from './testing/planne
 
 const GB = 1e9;
 const GPU = { float16: true, bindingBytes: 2 ** 31 - 1, software: false };
-const laptop: DeviceFacts = { memoryGiB: 16, freeStorageBytes: 100 * GB, gpu: GPU, webnn: false, phone: false, ios: false, isolated: true, cores: 8 };
+const laptop: DeviceFacts = {
+  memoryGiB: 16,
+  freeStorageBytes: 100 * GB,
+  gpu: GPU,
+  webnn: false,
+  phone: false,
+  ios: false,
+  isolated: true,
+  cores: 8,
+};
 const iphone: DeviceFacts = { ...laptop, memoryGiB: null, phone: true, ios: true };
 
 const mini: Candidate = { id: 'mini', shape: PHI_4_MINI, mix: Q4_K_M, bits: 4, sourceBytes: 2_491_874_688 };
-const large: Candidate = { id: 'large', shape: PHI_4, mix: { ...Q4_K_M, embedding: 4 }, bits: 4, sourceBytes: 9_053_114_816 };
+const large: Candidate = {
+  id: 'large',
+  shape: PHI_4,
+  mix: { ...Q4_K_M, embedding: 4 },
+  bits: 4,
+  sourceBytes: 9_053_114_816,
+};
 const starter: Candidate = { id: 'starter', shape: STARTER, mix: Q4_K_M, bits: 4, sourceBytes: 98_362_432 };
 
 const on = (fits: Fit[], backend: string) => fits.find(({ estimate }) => estimate.backend === backend)!;
@@ -18,7 +33,10 @@ const on = (fits: Fit[], backend: string) => fits.find(({ estimate }) => estimat
 describe('an estimate', () => {
   it('is the sum of its parts, and only cache and working space grow with the context', () => {
     const request = { shape: PHI_4_MINI, mix: Q4_K_M, gpu: GPU };
-    for (const at of [(slots: number) => estimateWasm({ ...request, slots }), (slots: number) => estimateWebgpu({ ...request, slots }, 'int4')]) {
+    for (const at of [
+      (slots: number) => estimateWasm({ ...request, slots }),
+      (slots: number) => estimateWebgpu({ ...request, slots }, 'int4'),
+    ]) {
       const [short, long] = [at(1024), at(4096)];
       expect(long.totalBytes).toBe(long.weightsBytes + long.cacheBytes + long.workingBytes);
       expect(long.weightsBytes).toBe(short.weightsBytes);
@@ -35,7 +53,9 @@ describe('an estimate', () => {
   });
 
   it('never counts more context than the model has', () => {
-    expect(estimateWasm({ shape: STARTER, slots: 100_000 })).toEqual(estimateWasm({ shape: STARTER, slots: STARTER.context }));
+    expect(estimateWasm({ shape: STARTER, slots: 100_000 })).toEqual(
+      estimateWasm({ shape: STARTER, slots: STARTER.context }),
+    );
   });
 
   it('counts three copies of the weights while WebNN builds', () => {
@@ -77,7 +97,11 @@ describe('the memory of a tab', () => {
 describe('a model', () => {
   it('that fits says on what, with the made form in what it stores', () => {
     const { verdict, fits, storeBytes } = assess(starter, { ...laptop, gpu: null }, 2048);
-    expect([verdict, fits[0].estimate.backend, fits[0].reasons]).toEqual(['fits', 'wasm', [{ key: 'pace', tokensPerSecond: expect.any(Number) as unknown }]]);
+    expect([verdict, fits[0].estimate.backend, fits[0].reasons]).toEqual([
+      'fits',
+      'wasm',
+      [{ key: 'pace', tokensPerSecond: expect.any(Number) as unknown }],
+    ]);
     expect(storeBytes).toBe(starter.sourceBytes + fits[0].estimate.weightsBytes);
   });
 
@@ -99,7 +123,10 @@ describe('a model', () => {
 
   it('runs on WASM in stages where the build can cut it and the device has the memory', () => {
     const { verdict, fits } = assess(mini, { ...laptop, gpu: null }, 2048, 8);
-    expect([verdict, on(fits, 'wasm').reasons]).toEqual(['fits', [expect.objectContaining({ key: 'slow' }), { key: 'stages', stages: 2 }]]);
+    expect([verdict, on(fits, 'wasm').reasons]).toEqual([
+      'fits',
+      [expect.objectContaining({ key: 'slow' }), { key: 'stages', stages: 2 }],
+    ]);
     expect(assess(mini, { ...laptop, gpu: null, memoryGiB: 4 }, 2048, 8).verdict).toBe('no');
   });
 
@@ -111,13 +138,22 @@ describe('a model', () => {
   });
 
   it('that needs more than the browser tells of is unsure, not refused', () => {
-    expect(assess(large, { ...laptop, memoryGiB: 8 }, 4096)).toMatchObject({ verdict: 'unsure', fits: [{ reasons: [{ key: 'memory-unsure' }] }, {}, {}] });
+    expect(assess(large, { ...laptop, memoryGiB: 8 }, 4096)).toMatchObject({
+      verdict: 'unsure',
+      fits: [{ reasons: [{ key: 'memory-unsure' }] }, {}, {}],
+    });
     expect(assess(large, { ...laptop, memoryGiB: null }, 4096).verdict).toBe('unsure');
-    expect(assess(large, { ...laptop, memoryGiB: 4 }, 4096)).toMatchObject({ verdict: 'no', fits: [{ reasons: [{ key: 'memory' }] }, {}, {}] });
+    expect(assess(large, { ...laptop, memoryGiB: 4 }, 4096)).toMatchObject({
+      verdict: 'no',
+      fits: [{ reasons: [{ key: 'memory' }] }, {}, {}],
+    });
   });
 
   it('beyond half of the main memory is unsure on a GPU, whose memory no page sees', () => {
-    expect(assess(large, laptop, 4096)).toMatchObject({ verdict: 'unsure', fits: [{ reasons: [{ key: 'gpu-unsure' }] }, {}, {}] });
+    expect(assess(large, laptop, 4096)).toMatchObject({
+      verdict: 'unsure',
+      fits: [{ reasons: [{ key: 'gpu-unsure' }] }, {}, {}],
+    });
     expect(assess(large, { ...laptop, memoryGiB: 32 }, 4096).verdict).toBe('fits');
   });
 

@@ -62,7 +62,12 @@ export interface Assessment {
 const RANK: Record<Verdict, number> = { fits: 0, unsure: 1, no: 2 };
 
 /** Judges `candidate` for a context of `slots` tokens. */
-export function assess(candidate: Candidate, device: DeviceFacts, slots: number, maxStages = MAX_WASM_STAGES): Assessment {
+export function assess(
+  candidate: Candidate,
+  device: DeviceFacts,
+  slots: number,
+  maxStages = MAX_WASM_STAGES,
+): Assessment {
   const { shape, mix, bits, sourceBytes } = candidate;
   const form = bits <= 4 ? 'int4' : 'int8-blocks';
   const request = { shape, mix, slots, gpu: device.gpu };
@@ -99,7 +104,8 @@ function slowness({ reasons }: Fit): number {
 }
 
 /** Whether it would run, but slower than anyone wants to read. */
-export const isSlow = ({ fits: [best] }: Pick<Assessment, 'fits'>): boolean => best.reasons.some(({ key }) => key === 'slow');
+export const isSlow = ({ fits: [best] }: Pick<Assessment, 'fits'>): boolean =>
+  best.reasons.some(({ key }) => key === 'slow');
 
 export function paceOnWasm(shape: ModelShape, processor: Processor): Reason {
   const tokensPerSecond = wasmPace(shape, processor);
@@ -108,7 +114,8 @@ export function paceOnWasm(shape: ModelShape, processor: Processor): Reason {
 
 function judgeWasm(estimate: Estimate, shape: ModelShape, device: DeviceFacts): Fit {
   const reasons: Reason[] = [paceOnWasm(shape, device)];
-  if (estimate.heapBytes > WASM_BYTES) return { estimate, verdict: 'no', reasons: [{ key: 'wasm-limit', needs: estimate.heapBytes, has: WASM_BYTES }] };
+  if (estimate.heapBytes > WASM_BYTES)
+    return { estimate, verdict: 'no', reasons: [{ key: 'wasm-limit', needs: estimate.heapBytes, has: WASM_BYTES }] };
   if (estimate.stages > 1) reasons.push({ key: 'stages', stages: estimate.stages });
   if (!device.isolated) reasons.push({ key: 'one-thread' });
   return inMemory(estimate, device, reasons);
@@ -119,11 +126,17 @@ function judgeWebgpu(estimate: Estimate, device: DeviceFacts): Fit {
   if (!gpu) return { estimate, verdict: 'no', reasons: [{ key: 'no-webgpu' }] };
   if (estimate.bufferBytes > gpu.bindingBytes) {
     const tokens = Math.floor((estimate.slots * gpu.bindingBytes) / estimate.bufferBytes / 128) * 128;
-    return { estimate, verdict: 'no', reasons: [{ key: 'gpu-context', needs: estimate.bufferBytes, has: gpu.bindingBytes, tokens }] };
+    return {
+      estimate,
+      verdict: 'no',
+      reasons: [{ key: 'gpu-context', needs: estimate.bufferBytes, has: gpu.bindingBytes, tokens }],
+    };
   }
   const fit = inMemory(estimate, device, gpu.software ? [{ key: 'software-gpu' }] : []);
   const beyond = fit.verdict === 'fits' && estimate.totalBytes > gpuBudget(device);
-  return beyond ? { estimate, verdict: 'unsure', reasons: [{ key: 'gpu-unsure', needs: estimate.totalBytes }, ...fit.reasons] } : fit;
+  return beyond
+    ? { estimate, verdict: 'unsure', reasons: [{ key: 'gpu-unsure', needs: estimate.totalBytes }, ...fit.reasons] }
+    : fit;
 }
 
 function judgeWebnn(estimate: Estimate, device: DeviceFacts): Fit {
@@ -136,6 +149,7 @@ function inMemory(estimate: Estimate, device: DeviceFacts, reasons: Reason[]): F
   const { bytes: has, certainty } = memoryBudget(device);
   const needs = estimate.totalBytes;
   if (needs <= has) return { estimate, verdict: 'fits', reasons };
-  if (certainty === 'exact') return { estimate, verdict: 'no', reasons: [{ key: device.ios ? 'ios-limit' : 'memory', needs, has }] };
+  if (certainty === 'exact')
+    return { estimate, verdict: 'no', reasons: [{ key: device.ios ? 'ios-limit' : 'memory', needs, has }] };
   return { estimate, verdict: 'unsure', reasons: [{ key: 'memory-unsure', needs, has }, ...reasons] };
 }

@@ -27,7 +27,12 @@ const VERDICTS = ['fits', 'unsure', 'no'] as const;
  * Every candidate judged, the best for `use` first: what fits, then what is not slow, then what has the context, then what suits the use, then the better model, then the better quantisation,
  * then what is proved by a published hash, then what needs less memory.
  */
-export function rankAll<C extends Choosable>(candidates: readonly C[], device: DeviceFacts, use: Use, slots: number): (Assessment & { candidate: C })[] {
+export function rankAll<C extends Choosable>(
+  candidates: readonly C[],
+  device: DeviceFacts,
+  use: Use,
+  slots: number,
+): (Assessment & { candidate: C })[] {
   const keys = ({ candidate, verdict, fits }: Assessment & { candidate: C }) => [
     VERDICTS.indexOf(verdict),
     isSlow({ fits }) ? 1 : 0,
@@ -47,7 +52,12 @@ export function rankAll<C extends Choosable>(candidates: readonly C[], device: D
 }
 
 /** The best for `use`, or null when nothing fits this device. */
-export function recommend<C extends Choosable>(candidates: readonly C[], device: DeviceFacts, use: Use, slots: number): (Assessment & { candidate: C }) | null {
+export function recommend<C extends Choosable>(
+  candidates: readonly C[],
+  device: DeviceFacts,
+  use: Use,
+  slots: number,
+): (Assessment & { candidate: C }) | null {
   const [best] = rankAll(candidates, device, use, slots);
   return best && best.verdict !== 'no' ? best : null;
 }

@@ -48,7 +48,10 @@ describe('weights on WebGPU', () => {
   });
 
   it('stay the same when a small binding limit cuts the head', () => {
-    const whole = bytesOf(webgpuPlan(emptyCheckpoint(PHI_4_MINI, Q4_K_M), { form: 'int4', dtype: 'float16', bindingBytes: 128 * 2 ** 20 }).groups);
+    const whole = bytesOf(
+      webgpuPlan(emptyCheckpoint(PHI_4_MINI, Q4_K_M), { form: 'int4', dtype: 'float16', bindingBytes: 128 * 2 ** 20 })
+        .groups,
+    );
     expect(Math.abs(gpuWeightBytes(PHI_4_MINI, 'int4', Q4_K_M, true).all / whole - 1)).toBeLessThan(0.001);
   });
 });

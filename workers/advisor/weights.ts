@@ -102,7 +102,13 @@ export function gpuWeightBytes(shape: ModelShape, form: GpuForm, mix: SourceMix,
     const rounded = plain && mix.shift !== 'none';
     const perRow = Math.ceil(cols / (rounded ? BLOCK : mix.block));
     const codes = (rows * cols * held) / 8;
-    const shift = rounded ? 0 : mix.shift === 'mins' ? rows * perRow * scale : mix.shift === 'zero-points' ? rows * Math.ceil((perRow * held) / 8) : 0;
+    const shift = rounded
+      ? 0
+      : mix.shift === 'mins'
+        ? rows * perRow * scale
+        : mix.shift === 'zero-points'
+          ? rows * Math.ceil((perRow * held) / 8)
+          : 0;
     return groupBytes(codes, rows * perRow * scale, ...(shift > 0 ? [shift] : []));
   };
   const head = size(outer, mix.head, form === 'float16' ? 2 : 4);
@@ -135,7 +141,11 @@ export function cacheBytesPerToken({ layers, kvHeads, headDim }: ModelShape, wid
 export function parameterCount(shape: ModelShape, tied: boolean): number {
   const { qkv, output, gateUp, down, outer } = matrices(shape);
   const count = ({ rows, cols }: Dims) => rows * cols;
-  return count(outer) * (tied ? 1 : 2) + shape.layers * (sum([qkv, output, gateUp, down].map(count)) + 2 * shape.hidden) + shape.hidden;
+  return (
+    count(outer) * (tied ? 1 : 2) +
+    shape.layers * (sum([qkv, output, gateUp, down].map(count)) + 2 * shape.hidden) +
+    shape.hidden
+  );
 }
 
 const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);

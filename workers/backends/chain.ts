@@ -54,7 +54,11 @@ const OPINION_WEIGHTS = 100e6;
  * Walks the chain to the first candidate that loads and passes. A candidate that fails once ONNX Runtime has touched it may have left the runtime
  * unusable, so the walk rejects with its error, whose `detail.candidate` names it: the caller goes on in a fresh worker with it in `avoid`.
  */
-export async function walkChain(checkpoint: Checkpoint, request: ChainRequest, onProgress?: PrepareProgress): Promise<ChainResult> {
+export async function walkChain(
+  checkpoint: Checkpoint,
+  request: ChainRequest,
+  onProgress?: PrepareProgress,
+): Promise<ChainResult> {
   return new Walk(checkpoint, request, onProgress).run();
 }
 
@@ -76,20 +80,25 @@ class Walk {
       const found = await this.#load(place, candidate);
       if (found) return { ...found, rejected: this.#rejected, notes: this.#notes };
     }
-    throw new PhiError('backend', `No backend runs this model here. ${this.#rejected.map(({ what, why }) => `${what}: ${why}`).join(' ')}`);
+    throw new PhiError(
+      'backend',
+      `No backend runs this model here. ${this.#rejected.map(({ what, why }) => `${what}: ${why}`).join(' ')}`,
+    );
   }
 
   /** Best first. What comes later is only looked at when it is needed. */
   async *#candidates(): AsyncGenerator<[Place, Candidate]> {
     const { backend, device } = this.#request;
-    const pinned: PlaceWish | null = backend === 'auto' ? null : { backend, device: backend === 'webnn' ? (device ?? 'npu') : null };
+    const pinned: PlaceWish | null =
+      backend === 'auto' ? null : { backend, device: backend === 'webnn' ? (device ?? 'npu') : null };
     if (pinned) {
       const place = await this.#examine(pinned);
       if (place) yield* this.#formsOf(place, true);
     }
     const slow: Place[] = [];
     for (const wish of CHAIN) {
-      if (pinned && wish.backend === pinned.backend && (wish.device === pinned.device || wish.backend !== 'webnn')) continue;
+      if (pinned && wish.backend === pinned.backend && (wish.device === pinned.device || wish.backend !== 'webnn'))
+        continue;
       const place = await this.#examine(wish);
       if (!place) continue;
       if (wish.backend !== 'wasm' && place.onCpu === null) yield* this.#formsOf(place);
@@ -169,7 +178,10 @@ class Walk {
     return this.#attempt(candidate, key, async () => {
       const tinyMs = await this.#withDecoder(tinyPhi(), candidate, (decoder, { config }) => testTiny(decoder, config));
       // A software adapter compiles its shaders for seconds; when even the tiny model takes longer than the larger one does elsewhere, that is all.
-      const ms = tinyMs > best ? tinyMs : await this.#withDecoder(paceModel(), candidate, (decoder) => measurePace(decoder, best));
+      const ms =
+        tinyMs > best
+          ? tinyMs
+          : await this.#withDecoder(paceModel(), candidate, (decoder) => measurePace(decoder, best));
       return { value: ms, finding: { state: 'good', ms } };
     });
   }
@@ -196,7 +208,13 @@ class Walk {
     return this.#attempt(candidate, `${key}|${model}`, async () => {
       const decoder = await createDecoder(this.#checkpoint, candidate, this.#request, this.#onProgress);
       try {
-        const test = await testModel(decoder, this.#checkpoint.config, selfTestIds, recorded, lastResort ? 'none' : () => this.#opinion());
+        const test = await testModel(
+          decoder,
+          this.#checkpoint.config,
+          selfTestIds,
+          recorded,
+          lastResort ? 'none' : () => this.#opinion(),
+        );
         if (test.note) this.#notes.push(test.note);
         return { value: { decoder, scored: test.scored }, finding: { state: 'good', logprobs: test.logprobs } };
       } catch (error) {
@@ -212,7 +230,11 @@ class Walk {
     return failed?.why ?? whyTooLarge(this.#checkpoint, candidate);
   }
 
-  async #attempt<T>(candidate: Candidate, key: string, work: () => Promise<{ value: T; finding: Finding }>): Promise<T> {
+  async #attempt<T>(
+    candidate: Candidate,
+    key: string,
+    work: () => Promise<{ value: T; finding: Finding }>,
+  ): Promise<T> {
     const name = candidateName(candidate);
     this.#request.onTry?.(name);
     try {
@@ -226,7 +248,11 @@ class Walk {
     }
   }
 
-  async #withDecoder<T>(checkpoint: Checkpoint, candidate: Candidate, work: (decoder: Decoder, checkpoint: Checkpoint) => Promise<T>): Promise<T> {
+  async #withDecoder<T>(
+    checkpoint: Checkpoint,
+    candidate: Candidate,
+    work: (decoder: Decoder, checkpoint: Checkpoint) => Promise<T>,
+  ): Promise<T> {
     const { threads, power, signal } = this.#request;
     const decoder = await createDecoder(checkpoint, candidate, { contextLength: PACE_SLOTS, threads, power, signal });
     try {
@@ -242,7 +268,11 @@ class Walk {
     const { selfTestIds, threads, signal } = this.#request;
     const plain: Candidate = { backend: 'wasm', device: null, form: 'float32' };
     if (weightCount(this.#checkpoint) > OPINION_WEIGHTS) return null;
-    const decoder = await createDecoder(this.#checkpoint, plain, { contextLength: selfTestIds.length + 1, threads, signal });
+    const decoder = await createDecoder(this.#checkpoint, plain, {
+      contextLength: selfTestIds.length + 1,
+      threads,
+      signal,
+    });
     try {
       return (await scoreSelfTest(decoder, config, selfTestIds)).logprobs;
     } finally {

@@ -46,16 +46,29 @@ const DEFAULT_CONTEXT = 4096;
 /** Without a named form: int8 on WASM, what holds the file best on WebGPU, and float32, which every implementation takes, on WebNN on the NPU. */
 export function pinnedCandidate(checkpoint: Checkpoint, { backend, form, device }: PinnedRequest): Candidate {
   const unnamed = { wasm: 'int8', webgpu: webgpuForms(checkpoint)[0]!, webnn: 'float32' } as const;
-  return { backend, device: backend === 'webnn' ? (device ?? 'npu') : null, form: form === 'auto' ? unnamed[backend] : form };
+  return {
+    backend,
+    device: backend === 'webnn' ? (device ?? 'npu') : null,
+    form: form === 'auto' ? unnamed[backend] : form,
+  };
 }
 
 /** Creates what was pinned. Rejects with the reason when it does not work; nothing else is tried. */
-export function pinnedDecoder(checkpoint: Checkpoint, request: PinnedRequest, onProgress?: PrepareProgress): Promise<Decoder> {
+export function pinnedDecoder(
+  checkpoint: Checkpoint,
+  request: PinnedRequest,
+  onProgress?: PrepareProgress,
+): Promise<Decoder> {
   return createDecoder(checkpoint, pinnedCandidate(checkpoint, request), request, onProgress);
 }
 
 /** Rejects with `device-lost` when a device falls silent while it builds; what is created rejects so when it falls silent later. */
-export async function createDecoder(checkpoint: Checkpoint, candidate: Candidate, options: DecoderOptions, onProgress?: PrepareProgress): Promise<Decoder> {
+export async function createDecoder(
+  checkpoint: Checkpoint,
+  candidate: Candidate,
+  options: DecoderOptions,
+  onProgress?: PrepareProgress,
+): Promise<Decoder> {
   // WASM computes in this very thread, or in stages that tell of themselves: the page watches over it.
   if (candidate.backend === 'wasm') return makeDecoder(checkpoint, candidate, options, onProgress);
   const name = candidateName(candidate);
@@ -79,20 +92,40 @@ async function makeDecoder(
   const slots = contextSlots(checkpoint, contextLength);
   if (backend === 'webnn') {
     const made = shelf?.(`webnn-${form}`, WEBNN_FORM_VERSION);
-    return createWebnnDecoder(checkpoint, { wish: device ?? 'npu', form, slots, threads, shelf: made, signal }, onProgress);
+    return createWebnnDecoder(
+      checkpoint,
+      { wish: device ?? 'npu', form, slots, threads, shelf: made, signal },
+      onProgress,
+    );
   }
   if (backend === 'webgpu') {
-    if (form === 'int8') throw new PhiError('bad-request', 'WebGPU computes with int4, int8-blocks, float16 or float32, not int8 per channel.');
+    if (form === 'int8')
+      throw new PhiError(
+        'bad-request',
+        'WebGPU computes with int4, int8-blocks, float16 or float32, not int8 per channel.',
+      );
     return createWebgpuDecoder(checkpoint, { form, slots, threads, power, shelf, signal }, onProgress);
   }
-  if (form !== 'int8' && form !== 'float32') throw new PhiError('bad-request', `WASM computes with int8 or float32, not ${form}.`);
-  const { stages, weightsBytes: weightBytes } = estimateWasm({ shape: checkpoint.config, slots, form }, MAX_WASM_STAGES);
+  if (form !== 'int8' && form !== 'float32')
+    throw new PhiError('bad-request', `WASM computes with int8 or float32, not ${form}.`);
+  const { stages, weightsBytes: weightBytes } = estimateWasm(
+    { shape: checkpoint.config, slots, form },
+    MAX_WASM_STAGES,
+  );
   const count = options.stages ?? stages;
   if (count > 1) {
     if (!files) throw new PhiError('bad-request', `${count} stages read the model's files, and none were given.`);
-    return createWasmStages(checkpoint, { stages: count, form, slots, threads, files, shelf, mayKeep, weightBytes, signal }, onProgress);
+    return createWasmStages(
+      checkpoint,
+      { stages: count, form, slots, threads, files, shelf, mayKeep, weightBytes, signal },
+      onProgress,
+    );
   }
-  return createWasmDecoder(checkpoint, { form, slots, threads, shelf: shelf?.(`wasm-${form}`, WASM_FORM_VERSION), signal }, onProgress);
+  return createWasmDecoder(
+    checkpoint,
+    { form, slots, threads, shelf: shelf?.(`wasm-${form}`, WASM_FORM_VERSION), signal },
+    onProgress,
+  );
 }
 
 /** KV slots: the wish within the model's context, else a default within it. */

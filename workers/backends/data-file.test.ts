@@ -6,7 +6,12 @@ import { weightFiles, type FormShelf } from './ort.ts';
 const group = (location: string, ...sizes: number[]): WeightGroup => ({
   location,
   tensors: sizes.map((size, i) => ({ name: `${location}.${i}`, dtype: 'uint8', dims: [size] })),
-  make: () => Promise.resolve(sizes.map((size, i) => Uint8Array.from({ length: size }, (_, at) => (location.charCodeAt(0) + 31 * i + at) % 256))),
+  make: () =>
+    Promise.resolve(
+      sizes.map((size, i) =>
+        Uint8Array.from({ length: size }, (_, at) => (location.charCodeAt(0) + 31 * i + at) % 256),
+      ),
+    ),
 });
 const GROUPS = [group('a', 70_000, 8), group('b', 200_000, 3, 64), group('c', 5)];
 
@@ -22,7 +27,11 @@ async function expectTensors(files: DataFile[]): Promise<void> {
 }
 
 const shelfOf = (form: Blob | null): FormShelf & { kept: Blob | null } => {
-  const shelf = { kept: null as Blob | null, open: () => Promise.resolve(form), keep: (blob: Blob) => void (shelf.kept = blob) };
+  const shelf = {
+    kept: null as Blob | null,
+    open: () => Promise.resolve(form),
+    keep: (blob: Blob) => void (shelf.kept = blob),
+  };
   return shelf;
 };
 
@@ -46,7 +55,9 @@ describe('weights for ONNX Runtime', () => {
 
   it('are kept with the small tensors in front, which are read at once', async () => {
     const form = await firstLoad();
-    expect([...new Uint8Array(await form.slice(0, 8).arrayBuffer())]).toEqual([...((await GROUPS[0]!.make())[1] as Uint8Array)]);
+    expect([...new Uint8Array(await form.slice(0, 8).arrayBuffer())]).toEqual([
+      ...((await GROUPS[0]!.make())[1] as Uint8Array),
+    ]);
     let slices = 0;
     class Counted extends Blob {
       override slice(from?: number, to?: number): Blob {

@@ -91,11 +91,14 @@ const isSmall = ({ start, end }: KeptTensor): boolean => end - start < SMALL;
 
 /** Every tensor of a plan as it lies in a kept form: the small ones first, so that one stream brings them all. */
 function keptOrder(groups: readonly WeightGroup[]): KeptTensor[] {
-  const all = groups.flatMap((one, group) => tensorRanges(one).map(({ start, end }, index) => ({ group, index, start, end })));
+  const all = groups.flatMap((one, group) =>
+    tensorRanges(one).map(({ start, end }, index) => ({ group, index, start, end })),
+  );
   return [...all.filter(isSmall), ...all.filter((tensor) => !isSmall(tensor))];
 }
 
-const bytesOf = (tensors: readonly KeptTensor[]): number => tensors.reduce((sum, { start, end }) => sum + end - start, 0);
+const bytesOf = (tensors: readonly KeptTensor[]): number =>
+  tensors.reduce((sum, { start, end }) => sum + end - start, 0);
 
 /** What to keep of the groups' files. */
 export function formOf(groups: readonly WeightGroup[], files: readonly Blob[]): Blob {
@@ -112,7 +115,9 @@ export async function filesOf(groups: readonly WeightGroup[], form: Blob): Promi
   for (const tensor of order) {
     const from = at;
     const to = (at += tensor.end - tensor.start);
-    parts[tensor.group]![tensor.index] = isSmall(tensor) ? () => partOfBytes(() => small.subarray(from, to)) : () => partOf(form.slice(from, to));
+    parts[tensor.group]![tensor.index] = isSmall(tensor)
+      ? () => partOfBytes(() => small.subarray(from, to))
+      : () => partOf(form.slice(from, to));
   }
   return groups.map((group, g) => new GroupFile(group, (index) => parts[g]![index]!()));
 }

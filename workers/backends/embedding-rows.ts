@@ -58,8 +58,15 @@ export class EmbeddingRows {
 /** A row of many, on the same memory. */
 function oneRow(all: Rows, row: number): Rows {
   const { cols } = all;
-  const part = <T extends Float32Array | Uint8Array>(values: T, width: number) => values.subarray(row * width, (row + 1) * width) as T;
+  const part = <T extends Float32Array | Uint8Array>(values: T, width: number) =>
+    values.subarray(row * width, (row + 1) * width) as T;
   if (all.kind === 'float') return { ...all, rows: 1, values: part(all.values, cols) };
   const blocks = cols / all.block;
-  return { ...all, rows: 1, codes: part(all.codes, cols), scales: part(all.scales, blocks), mins: all.mins && part(all.mins, blocks) };
+  return {
+    ...all,
+    rows: 1,
+    codes: part(all.codes, cols),
+    scales: part(all.scales, blocks),
+    mins: all.mins && part(all.mins, blocks),
+  };
 }

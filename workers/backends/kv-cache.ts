@@ -49,7 +49,8 @@ export class KvCache {
 
   #resized(old: Float32Array, rows: number, from: number, to: number, kept: number, width: number): Float32Array {
     const out = new Float32Array(rows * to * width);
-    for (let row = 0; row < rows; row++) out.set(old.subarray(row * from * width, (row * from + kept) * width), row * to * width);
+    for (let row = 0; row < rows; row++)
+      out.set(old.subarray(row * from * width, (row * from + kept) * width), row * to * width);
     return out;
   }
 
@@ -57,8 +58,18 @@ export class KvCache {
   feeds(OrtTensor: Ort['Tensor']): Record<string, Tensor> {
     const feeds: Record<string, Tensor> = {};
     for (let layer = 0; layer < this.keys.length; layer++) {
-      feeds[`past_key.${layer}`] = new OrtTensor('float32', this.keys[layer]!, [this.#kvHeads, 1, this.#headDim, this.#slots]);
-      feeds[`past_value.${layer}`] = new OrtTensor('float32', this.values[layer]!, [this.#kvHeads, 1, this.#slots, this.#headDim]);
+      feeds[`past_key.${layer}`] = new OrtTensor('float32', this.keys[layer]!, [
+        this.#kvHeads,
+        1,
+        this.#headDim,
+        this.#slots,
+      ]);
+      feeds[`past_value.${layer}`] = new OrtTensor('float32', this.values[layer]!, [
+        this.#kvHeads,
+        1,
+        this.#slots,
+        this.#headDim,
+      ]);
     }
     return feeds;
   }
@@ -73,7 +84,13 @@ export class KvCache {
     const added = result['new_value.0']!.dims[2]!;
     this.reserve(past + added);
     for (let layer = 0; layer < this.keys.length; layer++) {
-      this.write(layer, past, added, result[`new_key.${layer}`]!.data as Float32Array, result[`new_value.${layer}`]!.data as Float32Array);
+      this.write(
+        layer,
+        past,
+        added,
+        result[`new_key.${layer}`]!.data as Float32Array,
+        result[`new_value.${layer}`]!.data as Float32Array,
+      );
     }
   }
 
@@ -88,7 +105,10 @@ export class KvCache {
     }
     const width = this.#headDim;
     for (let head = 0; head < this.#kvHeads; head++) {
-      this.values[layer]!.set(values.subarray(head * count * width, (head + 1) * count * width), (head * this.#slots + slot) * width);
+      this.values[layer]!.set(
+        values.subarray(head * count * width, (head + 1) * count * width),
+        (head * this.#slots + slot) * width,
+      );
     }
   }
 }

@@ -57,7 +57,12 @@ describe('a file of weights that are made when they are read', () => {
 
   it('fails where what was made is not what was planned', async () => {
     const { group: weights } = group();
-    const file = madeFile(new GroupMaker({ ...weights, make: () => Promise.resolve([new Int8Array(5), new Float32Array(2)]) }, () => undefined));
+    const file = madeFile(
+      new GroupMaker(
+        { ...weights, make: () => Promise.resolve([new Int8Array(5), new Float32Array(2)]) },
+        () => undefined,
+      ),
+    );
     await expect(read(file.slice(0, 6))).rejects.toThrow('planned 6');
   });
 });

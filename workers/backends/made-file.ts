@@ -27,10 +27,12 @@ export class GroupMaker {
     const part = this.#parts[index]!;
     this.#parts[index] = null;
     const planned = tensorBytes(this.group.tensors[index]!);
-    if (part.byteLength !== planned) throw new RangeError(`${this.group.tensors[index]!.name}: made ${part.byteLength} bytes, planned ${planned}`);
+    if (part.byteLength !== planned)
+      throw new RangeError(`${this.group.tensors[index]!.name}: made ${part.byteLength} bytes, planned ${planned}`);
     return new Uint8Array(part.buffer, part.byteOffset, part.byteLength);
   }
 }
 
 /** A group's external-data file, made when it is read. */
-export const madeFile = (maker: GroupMaker): GroupFile => new GroupFile(maker.group, (tensor) => partOfBytes(() => maker.take(tensor)));
+export const madeFile = (maker: GroupMaker): GroupFile =>
+  new GroupFile(maker.group, (tensor) => partOfBytes(() => maker.take(tensor)));

@@ -5,7 +5,9 @@ import { makeSession, type Ort, type SessionOptions } from './ort.ts';
 
 it('gives ONNX Runtime Blobs whose streams end, and every other option as it was', async () => {
   let given: InferenceSession.SessionOptions = {};
-  const ort = { InferenceSession: { create: (_: Uint8Array, options: object) => Promise.resolve((given = options)) } } as unknown as Ort;
+  const ort = {
+    InferenceSession: { create: (_: Uint8Array, options: object) => Promise.resolve((given = options)) },
+  } as unknown as Ort;
   const array = new Uint8Array(3);
   let reads = 0;
   const options: SessionOptions = {

@@ -25,7 +25,10 @@ let loaded: { build: OrtBuild; threads: number; ort: Promise<Ort> } | undefined;
 export async function loadOrt(build: OrtBuild, threads: number): Promise<Ort> {
   if (loaded) {
     if (loaded.build === build && loaded.threads === threads) return loaded.ort;
-    throw new PhiError('backend', `This worker runs ONNX Runtime ${loaded.build} with ${loaded.threads} threads; ${build} with ${threads} needs a fresh one.`);
+    throw new PhiError(
+      'backend',
+      `This worker runs ONNX Runtime ${loaded.build} with ${loaded.threads} threads; ${build} with ${threads} needs a fresh one.`,
+    );
   }
   const ort = importOrt(build, threads);
   loaded = { build, threads, ort };
@@ -33,7 +36,9 @@ export async function loadOrt(build: OrtBuild, threads: number): Promise<Ort> {
     return await ort;
   } catch (error) {
     loaded = undefined; // a failed download must not be remembered
-    throw new PhiError('network', `ONNX Runtime could not be loaded: ${PhiError.from(error).message}`, undefined, { cause: error });
+    throw new PhiError('network', `ONNX Runtime could not be loaded: ${PhiError.from(error).message}`, undefined, {
+      cause: error,
+    });
   }
 }
 
@@ -75,7 +80,10 @@ export async function startOrt(build: OrtBuild, threads: number): Promise<void> 
 
 async function importOrt(build: OrtBuild, threads: number): Promise<Ort> {
   const { ORT_JSPI_FILES, ORT_WASM_FILES } = await import('./ort-files.ts');
-  const ort = build === 'jspi' ? ((await import('onnxruntime-web/jspi')) as unknown as Ort) : ((await import('onnxruntime-web/wasm')) as unknown as Ort);
+  const ort =
+    build === 'jspi'
+      ? ((await import('onnxruntime-web/jspi')) as unknown as Ort)
+      : ((await import('onnxruntime-web/wasm')) as unknown as Ort);
   ort.env.wasm.wasmPaths = build === 'jspi' ? ORT_JSPI_FILES : ORT_WASM_FILES;
   ort.env.wasm.numThreads = threads;
   ort.env.logLevel = 'error';
@@ -128,12 +136,14 @@ export async function weightFiles({ groups, shelf, onProgress, signal }: Session
 /** External data for `build`: the plain one takes arrays. */
 export async function externalData(build: OrtBuild, groups: WeightGroup[], files: DataFile[]): Promise<ExternalData[]> {
   const data: ExternalData[] = [];
-  for (const [i, group] of groups.entries()) data.push({ path: group.location, data: build === 'jspi' ? files[i]! : await arrayOf(group, files[i]!) });
+  for (const [i, group] of groups.entries())
+    data.push({ path: group.location, data: build === 'jspi' ? files[i]! : await arrayOf(group, files[i]!) });
   return data;
 }
 
 async function arrayOf(group: WeightGroup, file: DataFile): Promise<Uint8Array> {
   const out = new Uint8Array(file.size);
-  for (const { start, end } of tensorRanges(group)) out.set(new Uint8Array(await file.slice(start, end).arrayBuffer()), start);
+  for (const { start, end } of tensorRanges(group))
+    out.set(new Uint8Array(await file.slice(start, end).arrayBuffer()), start);
   return out;
 }

@@ -1,7 +1,8 @@
 import { PhiError } from '../errors.ts';
 
 /** How ONNX Runtime, its WebAssembly and the browser say that memory has run out. */
-const SIGNS = /bad_alloc|out of memory|enlarge memory|memory allocation|array buffer allocation|failed to allocate|could not allocate/i;
+const SIGNS =
+  /bad_alloc|out of memory|enlarge memory|memory allocation|array buffer allocation|failed to allocate|could not allocate/i;
 
 /** `cause` as a PhiError, and as `out-of-memory` with `advice` where it is that. */
 export function outOfMemory(cause: unknown, advice: string): PhiError {

@@ -5,7 +5,16 @@ import { tinyPhi, type TinySize } from './tiny-phi.ts';
 import type { Decoder } from './types.ts';
 
 /** 6 million weights in matrices of the starter's size: enough for their time to show behind what each run costs anyway. */
-const PACE_SIZE: TinySize = { layers: 2, hidden: 512, heads: 8, kvHeads: 4, headDim: 64, intermediate: 1408, vocab: 512, rotaryDim: 64 };
+const PACE_SIZE: TinySize = {
+  layers: 2,
+  hidden: 512,
+  heads: 8,
+  kvHeads: 4,
+  headDim: 64,
+  intermediate: 1408,
+  vocab: 512,
+  rotaryDim: 64,
+};
 export const PACE_SLOTS = 64;
 const PROMPT_TOKENS = 16;
 const DECODE_TOKENS = 8;

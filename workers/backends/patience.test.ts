@@ -65,7 +65,10 @@ describe('a decoder', () => {
     const decode = watch(decoder.decode(1, 0, 'short', { randoms: new Float32Array(1) } as Choice));
     await vi.advanceTimersByTimeAsync(LEAST_CALL_MS + 1_000);
     for (const { outcome } of [chunk, decode])
-      expect(outcome).toMatchObject({ code: 'device-lost', message: expect.stringMatching(/^WebNN \(NPU\), float32/) as string });
+      expect(outcome).toMatchObject({
+        code: 'device-lost',
+        message: expect.stringMatching(/^WebNN \(NPU\), float32/) as string,
+      });
     await decoder.dispose();
   });
 

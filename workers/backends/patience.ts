@@ -15,11 +15,20 @@ export const buildPatienceMs = (weightBytes: number): number => SMALL_STEP_MS + 
  *
  * @param what names the place and the step: "WebNN (NPU): building the graph"
  */
-export async function unlessSilent<T>(what: string, silenceMs: number, work: (heard: () => void) => Promise<T>): Promise<T> {
+export async function unlessSilent<T>(
+  what: string,
+  silenceMs: number,
+  work: (heard: () => void) => Promise<T>,
+): Promise<T> {
   let reject: (error: PhiError) => void;
   const silent = new Promise<never>((_, fail) => (reject = fail));
   const { heard, end } = watchSilence(silenceMs, () =>
-    reject(new PhiError('device-lost', `${what} gave no sign of life for ${Math.round(silenceMs / 1000)} s and was given up.`)),
+    reject(
+      new PhiError(
+        'device-lost',
+        `${what} gave no sign of life for ${Math.round(silenceMs / 1000)} s and was given up.`,
+      ),
+    ),
   );
   try {
     return await Promise.race([work(heard), silent]);

@@ -49,7 +49,9 @@ export class PatientDecoder implements Decoder {
     const limit = Math.max(LEAST_CALL_MS, PATIENCE * tokens * (this.#msPerToken ?? FIRST_MS_PER_TOKEN));
     let answered = false;
     try {
-      const result = await unlessSilent(`${this.#name}: the device`, limit, () => call().finally(() => (answered = true)));
+      const result = await unlessSilent(`${this.#name}: the device`, limit, () =>
+        call().finally(() => (answered = true)),
+      );
       this.#msPerToken = Math.max(this.#msPerToken ?? 0, (performance.now() - started) / Math.max(1, tokens));
       return result;
     } finally {

@@ -32,10 +32,21 @@ export const CHAIN: readonly PlaceWish[] = [
 ];
 
 /** Rejects with `backend` and the reason in words when there is no such place. */
-export async function examine({ backend, device }: PlaceWish, checkpoint: Checkpoint, power: GPUPowerPreference | undefined): Promise<Place> {
+export async function examine(
+  { backend, device }: PlaceWish,
+  checkpoint: Checkpoint,
+  power: GPUPowerPreference | undefined,
+): Promise<Place> {
   if (backend === 'webnn') return examineWebnn(device ?? 'npu', checkpoint);
   if (backend === 'webgpu') return examineWebgpu(checkpoint, power);
-  return { backend, device: null, signature: `wasm ${navigator.hardwareConcurrency}`, onCpu: null, forms: ['int8', 'float32'], notes: [] };
+  return {
+    backend,
+    device: null,
+    signature: `wasm ${navigator.hardwareConcurrency}`,
+    onCpu: null,
+    forms: ['int8', 'float32'],
+    notes: [],
+  };
 }
 
 async function examineWebnn(wish: DeviceWish, checkpoint: Checkpoint): Promise<Place> {
@@ -44,13 +55,22 @@ async function examineWebnn(wish: DeviceWish, checkpoint: Checkpoint): Promise<P
   opened.destroy();
   const ran = whatRan(devices, widthRatio);
   if (wish !== 'cpu' && ran !== null && ran !== 'cpu' && ran !== wish) {
-    throw new PhiError('backend', `WebNN: the browser ran the graph on the ${ran.toUpperCase()} although the ${wish.toUpperCase()} was asked for.`);
+    throw new PhiError(
+      'backend',
+      `WebNN: the browser ran the graph on the ${ran.toUpperCase()} although the ${wish.toUpperCase()} was asked for.`,
+    );
   }
   const onCpu = ran === 'cpu' ? (wish === 'cpu' ? 'WebNN: the CPU was asked for.' : misplaced(devices, wish)) : null;
   const [first] = webgpuForms(checkpoint);
   // LiteRT computes with what it expands every weight to: float32 is fastest there, and blocks 100 times slower.
   const onCpuForms: WeightForm[] = ['float32', 'int8', 'float16', 'int8-blocks', 'int4'];
-  const forms: WeightForm[] = [...(first === 'int4' ? (['int4'] as const) : []), 'int8-blocks', 'int8', 'float16', 'float32'];
+  const forms: WeightForm[] = [
+    ...(first === 'int4' ? (['int4'] as const) : []),
+    'int8-blocks',
+    'int8',
+    'float16',
+    'float32',
+  ];
   return {
     backend: 'webnn',
     device: wish,
@@ -62,7 +82,9 @@ async function examineWebnn(wish: DeviceWish, checkpoint: Checkpoint): Promise<P
 }
 
 function misplaced(devices: readonly string[] | null, wish: DeviceWish): string {
-  const named = devices?.every((device) => device !== 'cpu') ? ` (it says "${devices.join(', ')}", and every token of a run takes as long as on a CPU)` : '';
+  const named = devices?.every((device) => device !== 'cpu')
+    ? ` (it says "${devices.join(', ')}", and every token of a run takes as long as on a CPU)`
+    : '';
   return `WebNN: the browser ran the graph on the CPU although the ${wish.toUpperCase()} was asked for${named}.`;
 }
 
@@ -70,7 +92,8 @@ function misplaced(devices: readonly string[] | null, wish: DeviceWish): string 
  * Time is the better witness: Chromium 153 on Linux says "gpu" of graphs that LiteRT runs on the CPU. null: it is no CPU, and the browser does not name it.
  */
 export function whatRan(devices: readonly string[] | null, widthRatio: number): DeviceWish | null {
-  if (widthRatio > CPU_RATIO || (devices && devices.length > 0 && devices.every((device) => device === 'cpu'))) return 'cpu';
+  if (widthRatio > CPU_RATIO || (devices && devices.length > 0 && devices.every((device) => device === 'cpu')))
+    return 'cpu';
   return (['npu', 'gpu'] as const).find((device) => devices?.includes(device)) ?? null;
 }
 
@@ -80,7 +103,8 @@ async function examineWebgpu(checkpoint: Checkpoint, power: GPUPowerPreference |
   gpu.device.destroy();
   const [first] = webgpuForms(checkpoint);
   // On a CPU it is not bytes that take the time but what is done with them: 8 bits without mins are unpacked sooner.
-  const blocks: WeightForm[] = first !== 'int4' ? ['int8-blocks'] : gpu.software ? ['int8-blocks', 'int4'] : ['int4', 'int8-blocks'];
+  const blocks: WeightForm[] =
+    first !== 'int4' ? ['int8-blocks'] : gpu.software ? ['int8-blocks', 'int4'] : ['int4', 'int8-blocks'];
   return {
     ...place,
     signature: `webgpu ${gpu.name} ${gpu.float16 ? 'f16' : 'f32'} ${gpu.bindingBytes}`,

@@ -14,7 +14,9 @@ beforeEach(() => records.deleteAll(''));
 
 describe('ProbeMemory', () => {
   it('keeps what was found, for the same browser and code only', async () => {
-    expect(await memory().attempt('a', options, () => Promise.resolve({ value: 7, finding: { state: 'good', ms: 3 } }))).toBe(7);
+    expect(
+      await memory().attempt('a', options, () => Promise.resolve({ value: 7, finding: { state: 'good', ms: 3 } })),
+    ).toBe(7);
     expect(await memory().recall('a')).toEqual({ state: 'good', ms: 3 });
     expect(await memory(false, 'two|').recall('a')).toBeNull();
   });

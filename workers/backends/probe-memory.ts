@@ -8,11 +8,13 @@
 import { PhiError } from '../errors.ts';
 import { Table } from '../store/database.ts';
 
-export type Finding = { state: 'trying' } | { state: 'good'; ms?: number; logprobs?: number[] } | { state: 'bad'; why: string };
+export type Finding =
+  { state: 'trying' } | { state: 'good'; ms?: number; logprobs?: number[] } | { state: 'bad'; why: string };
 
 type Records = Pick<Table<unknown>, 'get' | 'set' | 'delete' | 'entries' | 'deleteAll'>;
 
-export const NOT_BACK = 'it was tried before and did not come back: the process that ran it ended. It is not tried again in this version of the browser.';
+export const NOT_BACK =
+  'it was tried before and did not come back: the process that ran it ended. It is not tried again in this version of the browser.';
 
 export class ProbeMemory {
   readonly #records: Records;
@@ -77,7 +79,9 @@ export class ProbeMemory {
 const codeVersion = (): string => globalThis.location.pathname.split('/').at(-1)!;
 
 interface AgentData {
-  getHighEntropyValues(hints: string[]): Promise<{ fullVersionList?: { brand: string; version: string }[]; platformVersion?: string }>;
+  getHighEntropyValues(
+    hints: string[],
+  ): Promise<{ fullVersionList?: { brand: string; version: string }[]; platformVersion?: string }>;
 }
 
 /** What is asked of `navigator`, in whatever thread, where the browser has it. */
@@ -87,8 +91,15 @@ const agent = () => navigator as unknown as { userAgent: string; userAgentData?:
 async function browserVersion(): Promise<string> {
   const { userAgentData, userAgent } = agent();
   if (!userAgentData) return userAgent;
-  const { fullVersionList = [], platformVersion = '' } = await userAgentData.getHighEntropyValues(['fullVersionList', 'platformVersion']);
-  return [userAgent, ...fullVersionList.map(({ brand, version }) => `${brand} ${version}`).sort(), platformVersion].join(' ');
+  const { fullVersionList = [], platformVersion = '' } = await userAgentData.getHighEntropyValues([
+    'fullVersionList',
+    'platformVersion',
+  ]);
+  return [
+    userAgent,
+    ...fullVersionList.map(({ brand, version }) => `${brand} ${version}`).sort(),
+    platformVersion,
+  ].join(' ');
 }
 
 /** What lies in the database may be of another version, or damaged. */

@@ -10,7 +10,12 @@ const saying = (logprob: number) =>
   ({
     chunkTokens: 8,
     chunk: ({ ids }: ChunkRequest) =>
-      Promise.resolve({ id: null, argmax: new Int32Array(ids.length), logprobs: new Float32Array(ids.length).fill(logprob), logits: null }),
+      Promise.resolve({
+        id: null,
+        argmax: new Int32Array(ids.length),
+        logprobs: new Float32Array(ids.length).fill(logprob),
+        logits: null,
+      }),
   }) as unknown as Decoder;
 /** A decoder that continues every prompt with `tokens`, two at a time. */
 const continuing = (tokens: readonly number[]) =>
@@ -19,7 +24,9 @@ const continuing = (tokens: readonly number[]) =>
     chunk: () => Promise.resolve({ id: tokens[0] }),
     decode: (id: number, past: number, _rope: string, { randoms }: Choice) => {
       expect(id).toBe(tokens[past - TINY_PROMPT.length]);
-      return Promise.resolve(tokens.slice(past - TINY_PROMPT.length + 1, past - TINY_PROMPT.length + 1 + randoms.length));
+      return Promise.resolve(
+        tokens.slice(past - TINY_PROMPT.length + 1, past - TINY_PROMPT.length + 1 + randoms.length),
+      );
     },
   }) as unknown as Decoder;
 const config = { vocab: 50_000 } as PhiConfig;
@@ -36,7 +43,9 @@ describe('the tiny Phi', () => {
   it('has the same weights in every form of reading them', async () => {
     const { qkv } = tinyPhi().layers[0]!;
     const [all, part] = [await qkv.read(0, qkv.rows), await qkv.read(3, 2)];
-    expect(part.kind === 'blocks' && all.kind === 'blocks' && part.codes).toEqual(all.kind === 'blocks' && all.codes.slice(3 * qkv.cols, 5 * qkv.cols));
+    expect(part.kind === 'blocks' && all.kind === 'blocks' && part.codes).toEqual(
+      all.kind === 'blocks' && all.codes.slice(3 * qkv.cols, 5 * qkv.cols),
+    );
   });
 
   it('passes a decoder that says it, and no other', async () => {
@@ -54,13 +63,18 @@ describe('the model’s own test', () => {
   });
 
   it.each([-Math.log(50_000), -7, NaN, -Infinity])('refuses log-probabilities of %d', async (logprob) => {
-    await expect(testModel(saying(logprob), config, ids, undefined, nothing)).rejects.toMatchObject({ name: 'PhiError', code: 'backend' });
+    await expect(testModel(saying(logprob), config, ids, undefined, nothing)).rejects.toMatchObject({
+      name: 'PhiError',
+      code: 'backend',
+    });
   });
 
   it('passes a model that knows no English when plain float32 says the same, and tells of it', async () => {
     const opinion = (logprob: number) => () => Promise.resolve(new Array<number>(19).fill(logprob));
     expect((await testModel(saying(-11), config, ids, undefined, opinion(-11.1))).note).toMatch(/knows no English/);
-    await expect(testModel(saying(-11), config, ids, undefined, opinion(-9))).rejects.toMatchObject({ code: 'backend' });
+    await expect(testModel(saying(-11), config, ids, undefined, opinion(-9))).rejects.toMatchObject({
+      code: 'backend',
+    });
     expect((await testModel(saying(-11), config, ids, undefined, 'none')).note).toMatch(/knows no English/);
     await expect(testModel(saying(NaN), config, ids, undefined, 'none')).rejects.toMatchObject({ code: 'backend' });
   });

@@ -57,7 +57,12 @@ export async function scoreSelfTest(decoder: Decoder, { vocab }: PhiConfig, ids:
   const started = performance.now();
   const { logprobs } = await scoreText(decoder, ids, 'short');
   const nll = -logprobs.reduce((sum, value) => sum + value, 0) / logprobs.length;
-  return { nll, limit: MOST_OF_CHANCE * Math.log(vocab), logprobs: [...logprobs], msPerToken: (performance.now() - started) / ids.length };
+  return {
+    nll,
+    limit: MOST_OF_CHANCE * Math.log(vocab),
+    logprobs: [...logprobs],
+    msPerToken: (performance.now() - started) / ids.length,
+  };
 }
 
 export interface ModelTest {
@@ -84,18 +89,31 @@ export async function testModel(
     const scored = await scoreSelfTest(decoder, config, ids.slice(0, AGAIN_TOKENS));
     const drift = difference(scored.logprobs, recorded);
     if (drift <= DRIFT) return { scored, logprobs: [...recorded] };
-    throw wrong(`the text's first tokens score ${drift.toFixed(2)} nats from what was recorded at the first load, where at most ${DRIFT} is rounding`, scored);
+    throw wrong(
+      `the text's first tokens score ${drift.toFixed(2)} nats from what was recorded at the first load, where at most ${DRIFT} is rounding`,
+      scored,
+    );
   }
   const scored = await scoreSelfTest(decoder, config, ids);
   const { nll, limit, logprobs } = scored;
   const figures = `a plain English text scored ${nll.toFixed(2)} nats a token where below ${limit.toFixed(2)} is expected`;
   if (!Number.isFinite(nll)) throw wrong(figures, scored);
   if (nll < limit) return { scored, logprobs };
-  if (opinion === 'none') return { scored, logprobs, note: `${figures}. The model knows no English, or its file is damaged in a way that nobody noticed.` };
+  if (opinion === 'none')
+    return {
+      scored,
+      logprobs,
+      note: `${figures}. The model knows no English, or its file is damaged in a way that nobody noticed.`,
+    };
   const other = await opinion();
   if (!other) throw wrong(figures, scored);
-  if (difference(logprobs, other) > OTHER_FORM) throw wrong(`${figures}, and float32 on the CPU scores otherwise`, scored);
-  return { scored, logprobs, note: `${figures}; float32 on the CPU says the same, so it is the model that knows no English.` };
+  if (difference(logprobs, other) > OTHER_FORM)
+    throw wrong(`${figures}, and float32 on the CPU scores otherwise`, scored);
+  return {
+    scored,
+    logprobs,
+    note: `${figures}; float32 on the CPU says the same, so it is the model that knows no English.`,
+  };
 }
 
 /** Mean absolute difference over what both have; NaN and infinity count as infinity. */
@@ -107,4 +125,7 @@ function difference(a: readonly number[], b: readonly number[]): number {
 }
 
 const wrong = (what: string, { nll, limit }: Scored) =>
-  new PhiError('backend', `Self-test: ${what}: the device computes wrongly.`, { nll: Number.isFinite(nll) ? nll : null, limit });
+  new PhiError('backend', `Self-test: ${what}: the device computes wrongly.`, {
+    nll: Number.isFinite(nll) ? nll : null,
+    limit,
+  });

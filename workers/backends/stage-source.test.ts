@@ -32,7 +32,10 @@ describe('a file read through the engine worker', () => {
       [7, 0],
     ] as const) {
       // toEqual would compare megabytes one by one.
-      expect(Buffer.compare(await source.read(offset, length), bytes.subarray(offset, offset + length)), `${offset}`).toBe(0);
+      expect(
+        Buffer.compare(await source.read(offset, length), bytes.subarray(offset, offset + length)),
+        `${offset}`,
+      ).toBe(0);
     }
     expect((await source.blob(5, 9)).size).toBe(9);
     await expect(source.read(10 * MiB, 6)).rejects.toMatchObject({ code: 'bad-model' });

@@ -25,7 +25,9 @@ export class StageThread {
     this.#worker = new Worker(stageUrl, { type: 'module', name: lifeline });
     this.#worker.onerror = (event) => this.end(this.#died(event.message || 'its script could not be loaded'));
     this.#worker.onmessageerror = () => this.end(this.#died('a message could not be read'));
-    watchLifeline(this.#worker, lifeline, this.#ended.signal, () => this.end(this.#died('it was terminated or crashed')));
+    watchLifeline(this.#worker, lifeline, this.#ended.signal, () =>
+      this.end(this.#died('it was terminated or crashed')),
+    );
     this.#api = wrap<StageApi>(this.#worker);
   }
 

@@ -13,7 +13,11 @@ const ONE_MEMORY_BYTES = 1e9;
  * Has ONNX Runtime compiled and its threads started, and the kept weights checked. Returns the shelf to go on with. Does nothing where another backend
  * may be taken, or several memories.
  */
-export function startEarly({ backend, form = 'auto', threads, stages = 1 }: LoadRequest, files: ModelFiles, shelf: Shelf): Shelf {
+export function startEarly(
+  { backend, form = 'auto', threads, stages = 1 }: LoadRequest,
+  files: ModelFiles,
+  shelf: Shelf,
+): Shelf {
   const size = [...files.values()].reduce((sum, file) => sum + file.size, 0);
   const certain = backend === 'wasm' || (backend === 'auto' && !('gpu' in navigator) && !('ml' in navigator));
   if (!certain || stages > 1 || size > ONE_MEMORY_BYTES) return shelf;

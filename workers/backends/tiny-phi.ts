@@ -11,10 +11,22 @@ const BLOCK = 32;
 /** Codes 1 to 15 of 4 bits stand for -7 to 7: their standard deviation. */
 const CODE_DEVIATION = Math.sqrt((15 ** 2 - 1) / 12);
 
-export type TinySize = Pick<PhiConfig, 'layers' | 'hidden' | 'heads' | 'kvHeads' | 'headDim' | 'intermediate' | 'vocab' | 'rotaryDim'>;
+export type TinySize = Pick<
+  PhiConfig,
+  'layers' | 'hidden' | 'heads' | 'kvHeads' | 'headDim' | 'intermediate' | 'vocab' | 'rotaryDim'
+>;
 
 /** 1.5 million weights, 0.8 MB in 4 bits: grouped attention and partial rotation as in Phi-4-mini. */
-export const TINY_SIZE: TinySize = { layers: 2, hidden: 256, heads: 4, kvHeads: 2, headDim: 64, intermediate: 512, vocab: 256, rotaryDim: 48 };
+export const TINY_SIZE: TinySize = {
+  layers: 2,
+  hidden: 256,
+  heads: 4,
+  kvHeads: 2,
+  headDim: 64,
+  intermediate: 512,
+  vocab: 256,
+  rotaryDim: 48,
+};
 
 /**
  * Of many seeds the one whose tokens are the surest: at each of the recorded steps the best logit leads by 0.29 standard deviations of all logits at the least,

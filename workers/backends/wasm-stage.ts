@@ -23,7 +23,13 @@ export class Stage {
   readonly #cache: KvCache;
   readonly #last: boolean;
 
-  private constructor(ort: Ort, session: InferenceSession, config: PhiConfig, { slots, last }: StageSetup, facts: StageFacts) {
+  private constructor(
+    ort: Ort,
+    session: InferenceSession,
+    config: PhiConfig,
+    { slots, last }: StageSetup,
+    facts: StageFacts,
+  ) {
     this.#ort = ort;
     this.#session = session;
     this.#config = config;
@@ -39,7 +45,8 @@ export class Stage {
     const { config, groups } = await stagePlan(setup, host);
     const makers: GroupMaker[] = [];
     const externalData = [];
-    for (const group of groups) externalData.push({ path: group.location, data: await weightFile(group, setup, host, makers, build === 'jspi') });
+    for (const group of groups)
+      externalData.push({ path: group.location, data: await weightFile(group, setup, host, makers, build === 'jspi') });
     const model = wasmStageGraph(config, setup.form, groups, setup.last);
     const session = await makeSession(ort, model, {
       executionProviders: ['wasm'],
@@ -51,7 +58,11 @@ export class Stage {
     });
     const prepareMs = makers.reduce((sum, { ms }) => sum + ms, 0);
     const weightBytes = groups.reduce((sum, group) => sum + layout(group).bytes, 0);
-    return new Stage(ort, session, config, setup, { weightBytes, prepareMs, compileMs: performance.now() - start - prepareMs });
+    return new Stage(ort, session, config, setup, {
+      weightBytes,
+      prepareMs,
+      compileMs: performance.now() - start - prepareMs,
+    });
   }
 
   /** Feeds `step.tokens` hidden states at slots `past` and on. */
@@ -68,7 +79,8 @@ export class Stage {
     const { rotaryDim, vocab } = this.#config;
     this.#cache.reserve(past);
     const table = ropeTable(this.#config, rope, past, tokens);
-    const int64 = (values: readonly number[], dims = [values.length]) => new Tensor('int64', BigInt64Array.from(values, BigInt), dims);
+    const int64 = (values: readonly number[], dims = [values.length]) =>
+      new Tensor('int64', BigInt64Array.from(values, BigInt), dims);
     const feeds: Record<string, Tensor> = {
       hidden: new Tensor('float32', hidden, [tokens, 1, this.#config.hidden]),
       past: int64([past], []),
@@ -83,14 +95,21 @@ export class Stage {
         randoms: new Tensor('float32', choice ? choice.randoms.subarray(0, 1) : new Float32Array(1), [1]),
       });
     }
-    return await this.#session.run(feeds, [...(this.#last ? headFetches(step) : ['hidden_out']), ...this.#cache.fetches]);
+    return await this.#session.run(feeds, [
+      ...(this.#last ? headFetches(step) : ['hidden_out']),
+      ...this.#cache.fetches,
+    ]);
   }
 }
 
 /** The checkpoint cut to the stage's layers, and its weights. */
-async function stagePlan({ files, form, layers: { from, to }, last }: StageSetup, host: StageHost): Promise<{ config: PhiConfig; groups: WeightGroup[] }> {
+async function stagePlan(
+  { files, form, layers: { from, to }, last }: StageSetup,
+  host: StageHost,
+): Promise<{ config: PhiConfig; groups: WeightGroup[] }> {
   const whole = await openCheckpoint(new Map(files.map((file) => [file.path, stageSource(file, host)])));
-  if (to > whole.config.layers) throw new PhiError('bad-request', `Layers ${from} to ${to} were asked for; the model has ${whole.config.layers}.`);
+  if (to > whole.config.layers)
+    throw new PhiError('bad-request', `Layers ${from} to ${to} were asked for; the model has ${whole.config.layers}.`);
   const config = { ...whole.config, layers: to - from };
   const checkpoint: Checkpoint = { ...whole, config, layers: whole.layers.slice(from, to) };
   return { config, groups: stageWeights(checkpoint, form, last) };

@@ -14,7 +14,10 @@ const api: StageApi = {
     try {
       stage = await Stage.load(setup, host);
     } catch (cause) {
-      throw outOfMemory(cause, `Layers ${setup.layers.from + 1} to ${setup.layers.to} do not fit the memory of their worker: choose a shorter context.`);
+      throw outOfMemory(
+        cause,
+        `Layers ${setup.layers.from + 1} to ${setup.layers.to} do not fit the memory of their worker: choose a shorter context.`,
+      );
     }
     return stage.facts;
   },

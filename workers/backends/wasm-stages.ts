@@ -36,10 +36,15 @@ export interface StagesOptions {
 }
 
 /** Loads the stages side by side. Rejects with what the first of them fails with; then none is left. */
-export async function createWasmStages(checkpoint: Checkpoint, options: StagesOptions, onProgress?: PrepareProgress): Promise<Decoder> {
+export async function createWasmStages(
+  checkpoint: Checkpoint,
+  options: StagesOptions,
+  onProgress?: PrepareProgress,
+): Promise<Decoder> {
   const { stages, form, slots, threads, files, shelf, mayKeep, weightBytes, signal } = options;
   const { config } = checkpoint;
-  if (stages > config.layers) throw new PhiError('bad-request', `${stages} stages were asked for; the model has ${config.layers} layers.`);
+  if (stages > config.layers)
+    throw new PhiError('bad-request', `${stages} stages were asked for; the model has ${config.layers} layers.`);
   signal?.throwIfAborted();
   const ranges = cutLayers(config, form, stages);
   const keep = shelf !== undefined && mayKeep !== undefined && (await mayKeep(weightBytes));
@@ -62,7 +67,9 @@ export async function createWasmStages(checkpoint: Checkpoint, options: StagesOp
   try {
     const paths = [...files].map(([path, { size }]) => ({ path, bytes: size }));
     const loaded = await Promise.all(
-      ranges.map((layers, i) => threadsOf[i]!.load({ files: paths, form, layers, last: i === stages - 1, slots, threads, keep }, host)),
+      ranges.map((layers, i) =>
+        threadsOf[i]!.load({ files: paths, form, layers, last: i === stages - 1, slots, threads, keep }, host),
+      ),
     );
     const prepareMs = Math.max(...loaded.map((facts) => facts.prepareMs));
     const facts: DecoderFacts = {
@@ -94,7 +101,13 @@ class StagedDecoder implements Decoder {
   readonly #stages: StageThread[];
   readonly #embedding: EmbeddingRows;
 
-  constructor({ embedding, config }: Checkpoint, stages: StageThread[], slots: number, form: WasmForm, facts: DecoderFacts) {
+  constructor(
+    { embedding, config }: Checkpoint,
+    stages: StageThread[],
+    slots: number,
+    form: WasmForm,
+    facts: DecoderFacts,
+  ) {
     this.#stages = stages;
     this.#embedding = new EmbeddingRows(embedding, form === 'int8' ? rotation(config.hidden) : null);
     this.slots = slots;
@@ -111,7 +124,13 @@ class StagedDecoder implements Decoder {
     const none = { choice: null, headRows: [], targets: null, logits: false };
     let hidden: Float32Array = await this.#embedding.read(ids, ids.length);
     for (const [i, stage] of this.#stages.entries()) {
-      const result = await stage.run({ hidden, tokens: ids.length, past, rope, ...(i === this.#stages.length - 1 ? head : none) });
+      const result = await stage.run({
+        hidden,
+        tokens: ids.length,
+        past,
+        rope,
+        ...(i === this.#stages.length - 1 ? head : none),
+      });
       if (result.chunk) return result.chunk;
       hidden = result.hidden!;
     }

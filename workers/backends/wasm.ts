@@ -5,7 +5,16 @@ import { ropeTable, type RopeSet } from '../graph/rope.ts';
 import { wasmGraph } from '../graph/wasm.ts';
 import { wasmWeights, type WasmForm } from '../graph/wasm-weights.ts';
 import { KvCache } from './kv-cache.ts';
-import { externalData, loadOrt, makeSession, preferredBuild, weightFiles, type FormShelf, type Ort, type PrepareProgress } from './ort.ts';
+import {
+  externalData,
+  loadOrt,
+  makeSession,
+  preferredBuild,
+  weightFiles,
+  type FormShelf,
+  type Ort,
+  type PrepareProgress,
+} from './ort.ts';
 import { headFetches, readChunk, selectionFeeds } from './wasm-selection.ts';
 import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from './types.ts';
 
@@ -17,7 +26,13 @@ const MAX_STEPS = 16;
 /** Loads the model on the CPU. `slots`: longest sequence in tokens. */
 export async function createWasmDecoder(
   checkpoint: Checkpoint,
-  { form, slots, threads, shelf, signal }: { form: WasmForm; slots: number; threads: number; shelf?: FormShelf; signal?: AbortSignal },
+  {
+    form,
+    slots,
+    threads,
+    shelf,
+    signal,
+  }: { form: WasmForm; slots: number; threads: number; shelf?: FormShelf; signal?: AbortSignal },
   onProgress?: PrepareProgress,
 ): Promise<Decoder> {
   const build = preferredBuild();
@@ -72,13 +87,23 @@ export class WasmDecoder implements Decoder {
     const headRows = rows === 'all' ? ids.map((_, i) => i) : [ids.length - 1];
     const asked = { choice, targets, logits };
     return readChunk(
-      await this.#run(ids, past, rope, choice, { loop: false, headRows, targets: targets ?? headRows.map(() => 0), wanted: headFetches(asked) }),
+      await this.#run(ids, past, rope, choice, {
+        loop: false,
+        headRows,
+        targets: targets ?? headRows.map(() => 0),
+        wanted: headFetches(asked),
+      }),
       asked,
     );
   }
 
   async decode(id: number, past: number, rope: RopeSet, choice: Choice): Promise<number[]> {
-    const result = await this.#run([id], past, rope, choice, { loop: true, headRows: [0], targets: [0], wanted: ['out_ids'] });
+    const result = await this.#run([id], past, rope, choice, {
+      loop: true,
+      headRows: [0],
+      targets: [0],
+      wanted: ['out_ids'],
+    });
     return Array.from(result['out_ids']!.data as BigInt64Array, Number);
   }
 
@@ -91,7 +116,12 @@ export class WasmDecoder implements Decoder {
     past: number,
     rope: RopeSet,
     choice: Choice | null,
-    { loop, headRows, targets, wanted }: { loop: boolean; headRows: number[]; targets: readonly number[]; wanted: string[] },
+    {
+      loop,
+      headRows,
+      targets,
+      wanted,
+    }: { loop: boolean; headRows: number[]; targets: readonly number[]; wanted: string[] },
   ): Promise<Record<string, Tensor>> {
     const { Tensor } = this.#ort;
     const { rotaryDim } = this.#config;
@@ -99,7 +129,8 @@ export class WasmDecoder implements Decoder {
     const positions = loop ? randoms.length : ids.length;
     this.#cache.reserve(past);
     const table = ropeTable(this.#config, rope, past, positions);
-    const int64 = (values: readonly number[], dims = [values.length]) => new Tensor('int64', BigInt64Array.from(values, BigInt), dims);
+    const int64 = (values: readonly number[], dims = [values.length]) =>
+      new Tensor('int64', BigInt64Array.from(values, BigInt), dims);
     const feeds: Record<string, Tensor> = {
       ids: int64(ids),
       past: int64([past], []),

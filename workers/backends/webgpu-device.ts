@@ -38,19 +38,28 @@ export async function openGpu(power: GPUPowerPreference | undefined): Promise<Gp
   const gpu = (navigator as Partial<Navigator>).gpu;
   if (!gpu) throw new PhiError('backend', 'WebGPU: this browser has no navigator.gpu.');
   const adapter = await gpu.requestAdapter({ powerPreference: power });
-  if (!adapter) throw new PhiError('backend', 'WebGPU: the browser offers no adapter (no usable GPU, its driver is blocked, or hardware acceleration is off).');
-  const wanted: GPUFeatureName[] = adapter.info.subgroupMinSize >= SMALLEST_SUBGROUP ? ['shader-f16', 'subgroups'] : ['shader-f16'];
+  if (!adapter)
+    throw new PhiError(
+      'backend',
+      'WebGPU: the browser offers no adapter (no usable GPU, its driver is blocked, or hardware acceleration is off).',
+    );
+  const wanted: GPUFeatureName[] =
+    adapter.info.subgroupMinSize >= SMALLEST_SUBGROUP ? ['shader-f16', 'subgroups'] : ['shader-f16'];
   const requiredFeatures = wanted.filter((feature) => adapter.features.has(feature));
   const requiredLimits = Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit]]));
   let device: GPUDevice;
   try {
     device = await adapter.requestDevice({ requiredFeatures, requiredLimits });
   } catch (cause) {
-    throw new PhiError('backend', `WebGPU: the adapter gives no device: ${PhiError.from(cause).message}`, undefined, { cause });
+    throw new PhiError('backend', `WebGPU: the adapter gives no device: ${PhiError.from(cause).message}`, undefined, {
+      cause,
+    });
   }
   let error: PhiError | null = null;
   const lost = device.lost.then((info): never => {
-    error = new PhiError('device-lost', `WebGPU: the GPU device was lost (${info.message || info.reason}).`, { reason: info.reason });
+    error = new PhiError('device-lost', `WebGPU: the GPU device was lost (${info.message || info.reason}).`, {
+      reason: info.reason,
+    });
     throw error;
   });
   lost.catch(() => undefined); // heard by whoever waits for a run

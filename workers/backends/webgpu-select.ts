@@ -41,16 +41,20 @@ export class Selector {
   /** `steps`: most tokens chosen before they are read back. */
   static async create(device: GPUDevice, vocab: number, steps: number): Promise<Selector> {
     const layout = device.createBindGroupLayout({
-      entries: (['read-only-storage', 'uniform', 'storage', 'storage', 'storage', 'storage', 'storage'] as const).map((type, binding) => ({
-        binding,
-        visibility: 0x4, // COMPUTE
-        buffer: { type },
-      })),
+      entries: (['read-only-storage', 'uniform', 'storage', 'storage', 'storage', 'storage', 'storage'] as const).map(
+        (type, binding) => ({
+          binding,
+          visibility: 0x4, // COMPUTE
+          buffer: { type },
+        }),
+      ),
     });
     const module = device.createShaderModule({ code: selectCode });
     const pipelineLayout = device.createPipelineLayout({ bindGroupLayouts: [layout] });
     const select = await Promise.all(
-      ['count', 'collect', 'choose'].map((entryPoint) => device.createComputePipelineAsync({ layout: pipelineLayout, compute: { module, entryPoint } })),
+      ['count', 'collect', 'choose'].map((entryPoint) =>
+        device.createComputePipelineAsync({ layout: pipelineLayout, compute: { module, entryPoint } }),
+      ),
     );
     const score = await device.createComputePipelineAsync({
       layout: 'auto',
@@ -59,7 +63,14 @@ export class Selector {
     return new Selector(device, vocab, steps, layout, select, score);
   }
 
-  private constructor(device: GPUDevice, vocab: number, steps: number, layout: GPUBindGroupLayout, select: GPUComputePipeline[], score: GPUComputePipeline) {
+  private constructor(
+    device: GPUDevice,
+    vocab: number,
+    steps: number,
+    layout: GPUBindGroupLayout,
+    select: GPUComputePipeline[],
+    score: GPUComputePipeline,
+  ) {
     this.#device = device;
     this.#vocab = vocab;
     this.#steps = steps;
@@ -90,10 +101,12 @@ export class Selector {
     queue.writeBuffer(this.#params, 0, this.#paramBytes(offset, step, sampling, random));
     const group = this.#device.createBindGroup({
       layout: this.#layout,
-      entries: [logits, this.#params, this.#seen, this.#work, this.#candidates, next, this.#history].map((buffer, binding) => ({
-        binding,
-        resource: { buffer },
-      })),
+      entries: [logits, this.#params, this.#seen, this.#work, this.#candidates, next, this.#history].map(
+        (buffer, binding) => ({
+          binding,
+          resource: { buffer },
+        }),
+      ),
     });
     const encoder = this.#device.createCommandEncoder();
     const pass = encoder.beginComputePass();
@@ -113,7 +126,9 @@ export class Selector {
     const k = greedy ? 1 : Math.min(this.#vocab, MOST_CANDIDATES, topK > 0 ? topK : MOST_CANDIDATES);
     const params = new ArrayBuffer(PARAM_BYTES);
     new Uint32Array(params, 0, 4).set([this.#vocab, offset, k, step]);
-    new Float32Array(params, 16, 5).set(greedy ? [1, 1, 0, repetitionPenalty, 0] : [1 / temperature, topP, minP, repetitionPenalty, random]);
+    new Float32Array(params, 16, 5).set(
+      greedy ? [1, 1, 0, repetitionPenalty, 0] : [1 / temperature, topP, minP, repetitionPenalty, random],
+    );
     return params;
   }
 
@@ -156,7 +171,8 @@ export class Selector {
   }
 
   destroy(): void {
-    for (const buffer of [this.#params, this.#seen, this.#work, this.#candidates, this.#history, this.#readBack]) buffer.destroy();
+    for (const buffer of [this.#params, this.#seen, this.#work, this.#candidates, this.#history, this.#readBack])
+      buffer.destroy();
   }
 }
 

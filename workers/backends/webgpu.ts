@@ -4,7 +4,13 @@ import type { Checkpoint, PhiConfig } from '../checkpoint/types.ts';
 import { PhiError } from '../errors.ts';
 import { ropeTable, type RopeSet } from '../graph/rope.ts';
 import { webgpuGraph } from '../graph/webgpu.ts';
-import { WEBGPU_FORM_VERSION, webgpuPlan, type Float, type WebgpuForm, type WebgpuPlan } from '../graph/webgpu-weights.ts';
+import {
+  WEBGPU_FORM_VERSION,
+  webgpuPlan,
+  type Float,
+  type WebgpuForm,
+  type WebgpuPlan,
+} from '../graph/webgpu-weights.ts';
 import { weightError } from '../weights/error.ts';
 import { floatToHalf } from '../weights/half.ts';
 import {
@@ -46,8 +52,16 @@ export interface WebgpuOptions {
 }
 
 /** Loads the model on the GPU. */
-export async function createWebgpuDecoder(checkpoint: Checkpoint, options: WebgpuOptions, onProgress?: PrepareProgress): Promise<Decoder> {
-  if (preferredBuild() !== 'jspi') throw new PhiError('backend', 'WebGPU: this browser has no WebAssembly.Suspending (JSPI), which ONNX Runtime needs.');
+export async function createWebgpuDecoder(
+  checkpoint: Checkpoint,
+  options: WebgpuOptions,
+  onProgress?: PrepareProgress,
+): Promise<Decoder> {
+  if (preferredBuild() !== 'jspi')
+    throw new PhiError(
+      'backend',
+      'WebGPU: this browser has no WebAssembly.Suspending (JSPI), which ONNX Runtime needs.',
+    );
   const ort = await loadOrt('jspi', options.threads);
   const gpu = await openGpu(options.power);
   try {
@@ -59,13 +73,24 @@ export async function createWebgpuDecoder(checkpoint: Checkpoint, options: Webgp
   }
 }
 
-async function onDevice(ort: Ort, gpu: Gpu, checkpoint: Checkpoint, options: WebgpuOptions, onProgress?: PrepareProgress): Promise<Decoder> {
+async function onDevice(
+  ort: Ort,
+  gpu: Gpu,
+  checkpoint: Checkpoint,
+  options: WebgpuOptions,
+  onProgress?: PrepareProgress,
+): Promise<Decoder> {
   const { config } = checkpoint;
   const { form, slots } = options;
-  if (form === 'float16' && !gpu.float16) throw new PhiError('backend', `WebGPU: ${gpu.name} has no shader-f16; use float32.`);
+  if (form === 'float16' && !gpu.float16)
+    throw new PhiError('backend', `WebGPU: ${gpu.name} has no shader-f16; use float32.`);
   check(config);
   const bindingBytes = options.bindingBytes ?? gpu.bindingBytes;
-  const plan = webgpuPlan(checkpoint, { form, dtype: options.activations ?? (gpu.float16 ? 'float16' : 'float32'), bindingBytes });
+  const plan = webgpuPlan(checkpoint, {
+    form,
+    dtype: options.activations ?? (gpu.float16 ? 'float16' : 'float32'),
+    bindingBytes,
+  });
   const cacheBytes = config.kvHeads * slots * config.headDim * (plan.dtype === 'float16' ? 2 : 4);
   if (cacheBytes > gpu.bindingBytes) {
     throw new PhiError(
@@ -83,7 +108,10 @@ async function onDevice(ort: Ort, gpu: Gpu, checkpoint: Checkpoint, options: Web
   const prepared = performance.now();
   const data = await externalData('jspi', plan.groups, weights.files);
   const model = webgpuGraph(config, plan, slots);
-  const session = await Promise.race([makeSession(ort, model, sessionOptions(gpu.device, config, capture, data)), gpu.lost]);
+  const session = await Promise.race([
+    makeSession(ort, model, sessionOptions(gpu.device, config, capture, data)),
+    gpu.lost,
+  ]);
   const selector = await Promise.race([selecting, gpu.lost]);
   errors.check();
   weights.keep();
@@ -113,7 +141,10 @@ function shelfName({ form, dtype, matrices }: WebgpuPlan, bindingBytes: number):
 /** What GroupQueryAttention's kernels ask for. */
 function check({ rotaryDim, headDim }: PhiConfig): void {
   if (rotaryDim % 16 !== 0 || headDim % 4 !== 0) {
-    throw new PhiError('backend', `WebGPU: attention heads of ${headDim} with ${rotaryDim} rotated dimensions do not fit ONNX Runtime's kernel.`);
+    throw new PhiError(
+      'backend',
+      `WebGPU: attention heads of ${headDim} with ${rotaryDim} rotated dimensions do not fit ONNX Runtime's kernel.`,
+    );
   }
 }
 
@@ -125,7 +156,12 @@ const PROVIDER_READS = 4;
  * good, and a run of another shape (prefill) then uses buffers that are gone. So the option is true while the provider's options are read,
  * and false when the session's own are; `gpu_graph_id` says of each run whether it is captured.
  */
-function sessionOptions(device: GPUDevice, { layers }: PhiConfig, capture: boolean, externalData: ExternalData[]): SessionOptions {
+function sessionOptions(
+  device: GPUDevice,
+  { layers }: PhiConfig,
+  capture: boolean,
+  externalData: ExternalData[],
+): SessionOptions {
   const location: Record<string, 'gpu-buffer'> = { logits: 'gpu-buffer' };
   for (let l = 0; l < layers; l++) location[`present_key.${l}`] = location[`present_value.${l}`] = 'gpu-buffer';
   let reads = 0;
@@ -192,7 +228,13 @@ class WebgpuDecoder implements Decoder {
     session: InferenceSession,
     selector: Selector,
     config: PhiConfig,
-    { slots, dtype, capture, facts, errors }: { slots: number; dtype: Float; capture: boolean; facts: DecoderFacts; errors: Errors },
+    {
+      slots,
+      dtype,
+      capture,
+      facts,
+      errors,
+    }: { slots: number; dtype: Float; capture: boolean; facts: DecoderFacts; errors: Errors },
   ) {
     this.#ort = ort;
     this.#gpu = gpu;
@@ -219,7 +261,12 @@ class WebgpuDecoder implements Decoder {
     this.#feeds['sin'] = this.#tensor(this.#sin, dtype, [slots, rotaryDim / 2]);
     for (let l = 0; l < layers; l++) {
       for (const part of ['key', 'value']) {
-        const cache = this.#tensor(this.#buffer(width * kvHeads * slots * headDim), dtype, [1, kvHeads, slots, headDim]);
+        const cache = this.#tensor(this.#buffer(width * kvHeads * slots * headDim), dtype, [
+          1,
+          kvHeads,
+          slots,
+          headDim,
+        ]);
         this.#feeds[`past_${part}.${l}`] = cache;
         this.#fetches[`present_${part}.${l}`] = cache;
       }
@@ -243,21 +290,33 @@ class WebgpuDecoder implements Decoder {
       const { queue } = this.#gpu.device;
       queue.writeBuffer(this.#ids, 0, Int32Array.from(ids));
       queue.writeBuffer(this.#rows, 0, Int32Array.from(headRows));
-      const own = headRows.length > 1 ? this.#gpu.device.createBuffer({ size: 4 * headRows.length * vocab, usage: STORAGE }) : null;
+      const own =
+        headRows.length > 1
+          ? this.#gpu.device.createBuffer({ size: 4 * headRows.length * vocab, usage: STORAGE })
+          : null;
       try {
         const out = own ?? this.#logits;
         await this.#run(ids.length, past, rope, headRows.length, out);
         if (choice) {
           this.#selector.begin(choice.sampling, choice.seen);
-          this.#selector.choose({ logits: out, next: this.#ids }, (headRows.length - 1) * vocab, 0, choice.sampling, choice.randoms[0]!);
+          this.#selector.choose(
+            { logits: out, next: this.#ids },
+            (headRows.length - 1) * vocab,
+            0,
+            choice.sampling,
+            choice.randoms[0]!,
+          );
         }
-        const scored = rows === 'all' || targets ? await this.#selector.score(out, targets ?? headRows.map(() => 0)) : null;
+        const scored =
+          rows === 'all' || targets ? await this.#selector.score(out, targets ?? headRows.map(() => 0)) : null;
         if (!scored && !choice) await queue.onSubmittedWorkDone(); // else a long prompt would all be queued before anybody could stop it
         return {
           id: choice ? (await this.#selector.read(1))[0]! : null,
           argmax: scored?.argmax ?? new Int32Array(0),
           logprobs: targets ? scored!.logprobs : new Float32Array(0),
-          logits: logits ? new Float32Array(await readBuffer(this.#gpu.device, out, 4 * headRows.length * vocab)) : null,
+          logits: logits
+            ? new Float32Array(await readBuffer(this.#gpu.device, out, 4 * headRows.length * vocab))
+            : null,
         };
       } finally {
         own?.destroy();
@@ -275,7 +334,13 @@ class WebgpuDecoder implements Decoder {
       for (let step = 0; step < steps; step++) {
         await this.#run(1, past + step, rope, 1, this.#logits);
         // The id goes straight into the next run's input; nobody waits for it.
-        this.#selector.choose({ logits: this.#logits, next: this.#ids }, 0, step, choice.sampling, choice.randoms[step]!);
+        this.#selector.choose(
+          { logits: this.#logits, next: this.#ids },
+          0,
+          step,
+          choice.sampling,
+          choice.randoms[step]!,
+        );
       }
       const chosen = [...(await this.#selector.read(steps))];
       const end = chosen.findIndex((token) => choice.stop.includes(token));
@@ -305,11 +370,15 @@ class WebgpuDecoder implements Decoder {
       ids: this.#tensor(this.#ids, 'int32', [tokens]),
       head_rows: this.#tensor(this.#rows, 'int32', [rows]),
       // With capture the kernel reads it on the GPU, without on the CPU.
-      total: this.#capture ? this.#tensor(this.#total, 'int32', []) : new this.#ort.Tensor('int32', Int32Array.of(total), []),
+      total: this.#capture
+        ? this.#tensor(this.#total, 'int32', [])
+        : new this.#ort.Tensor('int32', Int32Array.of(total), []),
     };
     const fetches = { ...this.#fetches, logits: this.#tensor(logits, 'float32', [rows, this.#config.vocab]) };
     const single = tokens === 1 && logits === this.#logits;
-    await this.#session.run(feeds, fetches, { extra: { gpu_graph_id: this.#capture && single ? CAPTURED : NOT_CAPTURED } });
+    await this.#session.run(feeds, fetches, {
+      extra: { gpu_graph_id: this.#capture && single ? CAPTURED : NOT_CAPTURED },
+    });
   }
 
   /** Puts the cosines and sines of a set of factors where the graph reads them. */
@@ -317,7 +386,8 @@ class WebgpuDecoder implements Decoder {
     if (set === this.#rope) return;
     const { cos, sin } = ropeTable(this.#config, set, 0, this.slots);
     const { queue } = this.#gpu.device;
-    const bytes = (values: Float32Array) => (this.#dtype === 'float16' ? floatToHalf(values) : values) as Float32Array<ArrayBuffer>;
+    const bytes = (values: Float32Array) =>
+      (this.#dtype === 'float16' ? floatToHalf(values) : values) as Float32Array<ArrayBuffer>;
     queue.writeBuffer(this.#cos, 0, bytes(cos));
     queue.writeBuffer(this.#sin, 0, bytes(sin));
     this.#rope = set;

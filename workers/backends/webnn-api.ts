@@ -1,6 +1,7 @@
 /** The part of WebNN that is used here (webmachinelearning/webnn, as Chromium 153 has it); TypeScript's libraries do not have it yet. */
 
-export type MLDataType = 'float32' | 'float16' | 'int32' | 'uint32' | 'int64' | 'uint64' | 'int8' | 'uint8' | 'int4' | 'uint4';
+export type MLDataType =
+  'float32' | 'float16' | 'int32' | 'uint32' | 'int64' | 'uint64' | 'int8' | 'uint8' | 'int4' | 'uint4';
 
 export interface MLDescriptor {
   dataType: MLDataType;

@@ -39,7 +39,15 @@ export class WebnnCache {
     device: WebnnDevice,
     slots: number,
     recent: number,
-    tensors: { layers: Pair[]; spare: Pair; near: [Pair, Pair]; layerIndex: MLTensor[]; source: MLTensor; place: MLTensor; keep: MLTensor },
+    tensors: {
+      layers: Pair[];
+      spare: Pair;
+      near: [Pair, Pair];
+      layerIndex: MLTensor[];
+      source: MLTensor;
+      place: MLTensor;
+      keep: MLTensor;
+    },
     settlers: ReadonlyMap<number, Settler>,
   ) {
     this.#device = device;
@@ -56,10 +64,22 @@ export class WebnnCache {
   }
 
   /** `widths`: numbers of positions that `settleRun` will be given. */
-  static async create(device: WebnnDevice, config: PhiConfig, slots: number, recent: number, widths: readonly number[]): Promise<WebnnCache> {
+  static async create(
+    device: WebnnDevice,
+    config: PhiConfig,
+    slots: number,
+    recent: number,
+    widths: readonly number[],
+  ): Promise<WebnnCache> {
     const shapes = cacheShapes(config, slots, recent);
-    const settled = async (): Promise<Pair> => ({ key: await device.tensor('float32', shapes.key), value: await device.tensor('float32', shapes.value) });
-    const near = async (): Promise<Pair> => ({ key: await device.tensor('float32', shapes.recent), value: await device.tensor('float32', shapes.recent) });
+    const settled = async (): Promise<Pair> => ({
+      key: await device.tensor('float32', shapes.key),
+      value: await device.tensor('float32', shapes.value),
+    });
+    const near = async (): Promise<Pair> => ({
+      key: await device.tensor('float32', shapes.recent),
+      value: await device.tensor('float32', shapes.recent),
+    });
     const layers: Pair[] = [];
     const layerIndex: MLTensor[] = [];
     for (let l = 0; l < config.layers; l++) {
@@ -69,7 +89,8 @@ export class WebnnCache {
       layerIndex.push(index);
     }
     const settlers = new Map<number, Settler>();
-    for (const width of new Set([recent, ...widths])) settlers.set(width, { width, graph: await settlerGraph(device, config, slots, width) });
+    for (const width of new Set([recent, ...widths]))
+      settlers.set(width, { width, graph: await settlerGraph(device, config, slots, width) });
     return new WebnnCache(
       device,
       slots,
@@ -110,7 +131,8 @@ export class WebnnCache {
   begin(past: number, tokens: number, recent: boolean): { base: number; count: number } {
     this.#count = Math.max(0, past - this.#base);
     this.#base = Math.min(this.#base, past);
-    if (this.#count > 0 && (!recent || this.#count + tokens > this.recent)) this.#settle(this.#near, this.recent, this.#count);
+    if (this.#count > 0 && (!recent || this.#count + tokens > this.recent))
+      this.#settle(this.#near, this.recent, this.#count);
     return { base: this.#base, count: this.#count };
   }
 
@@ -179,9 +201,15 @@ function settlerGraph(device: WebnnDevice, config: PhiConfig, slots: number, wid
   const source = b.input('source', { dataType: 'int32', shape: [slots] });
   const place = float('place', [slots, 1]);
   const keep = float('keep', [slots, 1]);
-  const own = (name: string) => b.reshape(b.gather(float(name, shapes.recent), layer, { axis: 0 }), [kvHeads, width, headDim]);
+  const own = (name: string) =>
+    b.reshape(b.gather(float(name, shapes.recent), layer, { axis: 0 }), [kvHeads, width, headDim]);
   const written = (cache: string, shape: readonly number[], x: ReturnType<typeof own>, axis: number) =>
     b.add(b.mul(float(cache, shape), keep), b.mul(b.gather(x, source, { axis }), place));
-  const panels = b.transpose(b.reshape(own('new_value'), [kvHeads, width, headDim / panel, panel]), { permutation: [0, 2, 1, 3] });
-  return b.build({ out_key: written('key', shapes.key, own('new_key'), 1), out_value: written('value', shapes.value, panels, 2) });
+  const panels = b.transpose(b.reshape(own('new_value'), [kvHeads, width, headDim / panel, panel]), {
+    permutation: [0, 2, 1, 3],
+  });
+  return b.build({
+    out_key: written('key', shapes.key, own('new_key'), 1),
+    out_value: written('value', shapes.value, panels, 2),
+  });
 }

@@ -6,13 +6,16 @@ import { allCandidates, choose, readCandidates } from './webnn-choice.ts';
 const OFF: Sampling = { temperature: 1, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 0 };
 /** Probabilities 0.5, 0.3, 0.15, 0.05 of tokens 7, 2, 9, 4. */
 const FOUR = { ids: Int32Array.of(2, 4, 7, 9), scores: Float32Array.of(0.3, 0.05, 0.5, 0.15).map(Math.log) };
-const at = (sampling: Partial<Sampling>, ...randoms: number[]) => randoms.map((random) => choose(FOUR, { ...OFF, ...sampling }, random));
+const at = (sampling: Partial<Sampling>, ...randoms: number[]) =>
+  randoms.map((random) => choose(FOUR, { ...OFF, ...sampling }, random));
 
 describe('choose', () => {
   it('takes the best, the lowest of equals', () => {
     expect(at({ temperature: 0 }, 0.99)).toEqual([7]);
     expect(at({ topK: 1 }, 0.99)).toEqual([7]);
-    expect(choose({ ids: Int32Array.of(3, 5), scores: Float32Array.of(1, 1) }, { ...OFF, temperature: 0 }, 0.9)).toBe(3);
+    expect(choose({ ids: Int32Array.of(3, 5), scores: Float32Array.of(1, 1) }, { ...OFF, temperature: 0 }, 0.9)).toBe(
+      3,
+    );
   });
 
   it('draws by probability, the most likely first', () => {
@@ -47,7 +50,10 @@ describe('the summary', () => {
   });
 
   it('applies the penalty to what occurred', () => {
-    const { scores } = allCandidates(Float32Array.of(2, -2, 3), Float32Array.of(1, 1, 0), { ...OFF, repetitionPenalty: 2 });
+    const { scores } = allCandidates(Float32Array.of(2, -2, 3), Float32Array.of(1, 1, 0), {
+      ...OFF,
+      repetitionPenalty: 2,
+    });
     expect(scores).toEqual(Float32Array.of(1, -4, 3));
   });
 });

@@ -15,7 +15,12 @@ interface Network {
  * The session is released at once: dispatching without it saves copies of names and handles of 60 tensors a run, and ONNX Runtime Web
  * 1.31 keeps a wrapper of every external tensor of every run.
  */
-export async function compile(ort: Ort, device: WebnnDevice, network: Network, files: ExternalData[]): Promise<MLGraph> {
+export async function compile(
+  ort: Ort,
+  device: WebnnDevice,
+  network: Network,
+  files: ExternalData[],
+): Promise<MLGraph> {
   const built = await recordBuilds(async () => {
     const session = await makeSession(ort, network.model, {
       executionProviders: [{ name: 'webnn', context: device.context }],
@@ -27,10 +32,15 @@ export async function compile(ort: Ort, device: WebnnDevice, network: Network, f
     await session.release();
   });
   const [graph] = built;
-  const whole = built.length === 1 && graph && sameNames(graph.inputs, network.inputs) && sameNames(graph.outputs, network.outputs);
+  const whole =
+    built.length === 1 && graph && sameNames(graph.inputs, network.inputs) && sameNames(graph.outputs, network.outputs);
   if (!whole) {
     for (const { graph } of built) graph.destroy();
-    throw new PhiError('backend', `WebNN: the network fell into ${built.length} graphs with other operators between them.`, { graphs: built.length });
+    throw new PhiError(
+      'backend',
+      `WebNN: the network fell into ${built.length} graphs with other operators between them.`,
+      { graphs: built.length },
+    );
   }
   return graph.graph;
 }
@@ -52,7 +62,9 @@ type Method = (this: MLGraphBuilder, ...args: unknown[]) => unknown;
 async function recordBuilds(work: () => Promise<void>): Promise<Built[]> {
   const Builder = webnnScope.MLGraphBuilder!;
   const prototype = Builder.prototype as unknown as Record<string, Method>;
-  const originals = Object.getOwnPropertyNames(prototype).filter((name) => name !== 'constructor' && typeof prototype[name] === 'function');
+  const originals = Object.getOwnPropertyNames(prototype).filter(
+    (name) => name !== 'constructor' && typeof prototype[name] === 'function',
+  );
   const kept = new Map(originals.map((name) => [name, prototype[name]!]));
   const inputs = new WeakMap<MLGraphBuilder, Set<string>>();
   const built: Built[] = [];

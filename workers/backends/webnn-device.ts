@@ -38,15 +38,22 @@ export class WebnnDevice {
     try {
       context = await ml.createContext({ deviceType: wish });
     } catch (error) {
-      throw new PhiError('backend', `WebNN: the browser gave no context for ${wish.toUpperCase()}: ${PhiError.from(error).message}`, undefined, {
-        cause: error,
-      });
+      throw new PhiError(
+        'backend',
+        `WebNN: the browser gave no context for ${wish.toUpperCase()}: ${PhiError.from(error).message}`,
+        undefined,
+        {
+          cause: error,
+        },
+      );
     }
     try {
       return new WebnnDevice(context, await probe(context));
     } catch (error) {
       context.destroy();
-      throw new PhiError('backend', `WebNN: a small graph did not run: ${PhiError.from(error).message}`, undefined, { cause: error });
+      throw new PhiError('backend', `WebNN: a small graph did not run: ${PhiError.from(error).message}`, undefined, {
+        cause: error,
+      });
     }
   }
 

@@ -25,14 +25,25 @@ export interface Network {
 export type FilesByGroup = ReadonlyMap<WeightGroup, DataFile>;
 
 /** Builds one graph. `weights`: the layers' matrices as tensors, for a shape that takes them as inputs. */
-export async function buildRunner(network: Network, shape: WebnnShape, files: FilesByGroup, weights: Record<string, MLTensor> = {}): Promise<Runner> {
+export async function buildRunner(
+  network: Network,
+  shape: WebnnShape,
+  files: FilesByGroup,
+  weights: Record<string, MLTensor> = {},
+): Promise<Runner> {
   const { ort, device, config, plan, embedding } = network;
   const { model, inputs } = webnnGraph(config, plan, shape);
   const { norms, head, layers } = plan.groups;
   const groups = [...norms, ...(shape.head ? head : []), ...(shape.weights === 'constants' ? layers : [])];
   const outputs = ['new_key', 'new_value', ...(shape.head ? ['logits', 'summary'] : [])];
   const external = groups.map((group) => ({ path: group.location, data: files.get(group)! }));
-  return Runner.create(device, config, shape, { inputs, graph: await compile(ort, device, { model, inputs, outputs }, external) }, { embedding, weights });
+  return Runner.create(
+    device,
+    config,
+    shape,
+    { inputs, graph: await compile(ort, device, { model, inputs, outputs }, external) },
+    { embedding, weights },
+  );
 }
 
 /** Wide graphs over shared weight tensors: several widths, each for as many settled positions as there are, built when first needed. */
@@ -43,7 +54,12 @@ export class PrefillGraphs {
   readonly #weights: Record<string, MLTensor>;
   readonly #runners = new Map<string, Runner>();
 
-  private constructor(network: Network, widths: readonly number[], norms: FilesByGroup, weights: Record<string, MLTensor>) {
+  private constructor(
+    network: Network,
+    widths: readonly number[],
+    norms: FilesByGroup,
+    weights: Record<string, MLTensor>,
+  ) {
     this.widths = widths;
     this.#network = network;
     this.#norms = norms;
@@ -55,7 +71,12 @@ export class PrefillGraphs {
     const fitting = widths.filter((width) => width <= network.slots);
     if (fitting.length === 0) return null;
     const norms = new Map(network.plan.groups.norms.map((group) => [group, files.get(group)!]));
-    const graphs = new PrefillGraphs(network, fitting, norms, await weightTensors(network.device, network.plan.groups.layers, files));
+    const graphs = new PrefillGraphs(
+      network,
+      fitting,
+      norms,
+      await weightTensors(network.device, network.plan.groups.layers, files),
+    );
     for (const width of fitting) await graphs.runner(width, 0);
     return graphs;
   }
@@ -76,7 +97,9 @@ export class PrefillGraphs {
 
   /** See runCost. */
   costs(settled: number): Map<number, number> {
-    return new Map(this.widths.map((width) => [width, runCost(width, true, visibleSlots(settled, this.#network.slots))]));
+    return new Map(
+      this.widths.map((width) => [width, runCost(width, true, visibleSlots(settled, this.#network.slots))]),
+    );
   }
 
   destroy(): void {
@@ -84,7 +107,11 @@ export class PrefillGraphs {
   }
 }
 
-async function weightTensors(device: WebnnDevice, groups: WeightGroup[], files: FilesByGroup): Promise<Record<string, MLTensor>> {
+async function weightTensors(
+  device: WebnnDevice,
+  groups: WeightGroup[],
+  files: FilesByGroup,
+): Promise<Record<string, MLTensor>> {
   const tensors: Record<string, MLTensor> = {};
   for (const group of groups) {
     for (const { tensor, start, end } of tensorRanges(group)) {

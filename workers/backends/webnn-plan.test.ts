@@ -13,7 +13,9 @@ describe('the graphs of a device', () => {
   it('refuses blocks that would kill the page, on the CPU alone', () => {
     const plan = (rows: number): WebnnPlan => ({
       form: 'int4',
-      matrices: new Map([['head', { rows, cols: 576, blocks: { bits: 4, block: 32, shift: 'none' }, pieces: ['head'] }]]),
+      matrices: new Map([
+        ['head', { rows, cols: 576, blocks: { bits: 4, block: 32, shift: 'none' }, pieces: ['head'] }],
+      ]),
       groups: { norms: [], head: [], layers: [], error: [] },
     });
     expect(() => refuseFatalBuild(['cpu'], plan(200_000))).toThrow(/float32/);
@@ -25,7 +27,9 @@ describe('the graphs of a device', () => {
 
 describe('prefill', () => {
   it('looks at the least step of slots that covers what is settled', () => {
-    expect([0, 256, 257, 1024, 1025, 5000].map((settled) => visibleSlots(settled, 4096))).toEqual([256, 256, 1024, 1024, 4096, 4096]);
+    expect([0, 256, 257, 1024, 1025, 5000].map((settled) => visibleSlots(settled, 4096))).toEqual([
+      256, 256, 1024, 1024, 4096, 4096,
+    ]);
     expect(visibleSlots(0, 128)).toBe(128);
     expect(visibleSlots(600, 700)).toBe(700);
   });

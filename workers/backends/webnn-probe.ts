@@ -27,10 +27,14 @@ async function time(context: MLContext, width: number): Promise<{ devices: reado
   const output = { dataType: 'float32', shape: [width, 1] } as const;
   const weights = new Float32Array(SIZE * SIZE).fill(1 / SIZE);
   let x: MLOperand = builder.input('x', input);
-  for (let i = 0; i < LAYERS; i++) x = builder.matmul(x, builder.constant({ dataType: 'float32', shape: [SIZE, SIZE] }, weights));
+  for (let i = 0; i < LAYERS; i++)
+    x = builder.matmul(x, builder.constant({ dataType: 'float32', shape: [SIZE, SIZE] }, weights));
   const y = builder.reduceMax(x, { axes: [1], keepDimensions: true });
   const graph = await builder.build({ y });
-  const tensors = await Promise.all([context.createTensor({ ...input, writable: true }), context.createTensor({ ...output, readable: true })]);
+  const tensors = await Promise.all([
+    context.createTensor({ ...input, writable: true }),
+    context.createTensor({ ...output, readable: true }),
+  ]);
   try {
     context.writeTensor(tensors[0], new Float32Array(width * SIZE).fill(1));
     let ms = Infinity;

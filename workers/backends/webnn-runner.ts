@@ -78,11 +78,14 @@ export class Runner {
       seen: ['float32', [1, vocab]],
     };
     const own: Record<string, MLTensor> = {};
-    for (const [name, [dtype, dims]] of Object.entries(inputs)) if (built.inputs.includes(name)) own[name] = await device.tensor(dtype, dims);
+    for (const [name, [dtype, dims]] of Object.entries(inputs))
+      if (built.inputs.includes(name)) own[name] = await device.tensor(dtype, dims);
     const outputs: Record<string, MLTensor> = {};
     if (head) {
       outputs['logits'] = await device.tensor('float32', [1, vocab], { readable: true });
-      outputs['summary'] = await device.tensor('float32', [SUMMARY.candidates + 2 * summaryLayout(vocab).places], { readable: true });
+      outputs['summary'] = await device.tensor('float32', [SUMMARY.candidates + 2 * summaryLayout(vocab).places], {
+        readable: true,
+      });
     }
     if (!recent) {
       const dims = cacheShapes(config, slots, width).recent;
@@ -97,7 +100,13 @@ export class Runner {
   }
 
   /** Computes `ids` at slots `past` and on, and adds them to the cache. Resolves when the run is queued. */
-  async run(cache: WebnnCache, ids: readonly number[], past: number, rope: RopeSet, request: HeadRequest = NOTHING_ASKED): Promise<void> {
+  async run(
+    cache: WebnnCache,
+    ids: readonly number[],
+    past: number,
+    rope: RopeSet,
+    request: HeadRequest = NOTHING_ASKED,
+  ): Promise<void> {
     const { row, target, choice, keep } = request;
     const { width, recent, head } = this.#shape;
     const tokens = ids.length;
@@ -117,7 +126,11 @@ export class Runner {
     if (head) this.#writeHead(row, target, choice);
     const available = { ...cache.settledInputs, ...cache.recentInputs, ...this.#weights, ...this.#own };
     const inputs = Object.fromEntries(Object.entries(available).filter(([name]) => this.#names.has(name)));
-    this.#device.context.dispatch(this.#graph, inputs, recent ? { ...this.#outputs, ...cache.recentOutputs } : this.#outputs);
+    this.#device.context.dispatch(
+      this.#graph,
+      inputs,
+      recent ? { ...this.#outputs, ...cache.recentOutputs } : this.#outputs,
+    );
     if (!recent) cache.settleRun({ key: this.#outputs['new_key']!, value: this.#outputs['new_value']! }, width, tokens);
     else if (keep) cache.advance(tokens);
   }

@@ -37,8 +37,16 @@ export interface WebnnOptions {
 const CHUNK_TOKENS = 128;
 
 /** Loads the model on the device that WebNN gives. */
-export async function createWebnnDecoder(checkpoint: Checkpoint, options: WebnnOptions, onProgress?: PrepareProgress): Promise<Decoder> {
-  if (preferredBuild() !== 'jspi') throw new PhiError('backend', 'WebNN: this browser has no WebAssembly.Suspending (JSPI), which ONNX Runtime needs.');
+export async function createWebnnDecoder(
+  checkpoint: Checkpoint,
+  options: WebnnOptions,
+  onProgress?: PrepareProgress,
+): Promise<Decoder> {
+  if (preferredBuild() !== 'jspi')
+    throw new PhiError(
+      'backend',
+      'WebNN: this browser has no WebAssembly.Suspending (JSPI), which ONNX Runtime needs.',
+    );
   const ort = await loadOrt('jspi', options.threads);
   const device = await WebnnDevice.open(options.wish);
   try {
@@ -49,7 +57,13 @@ export async function createWebnnDecoder(checkpoint: Checkpoint, options: WebnnO
   }
 }
 
-async function onDevice(ort: Ort, device: WebnnDevice, checkpoint: Checkpoint, options: WebnnOptions, onProgress?: PrepareProgress): Promise<Decoder> {
+async function onDevice(
+  ort: Ort,
+  device: WebnnDevice,
+  checkpoint: Checkpoint,
+  options: WebnnOptions,
+  onProgress?: PrepareProgress,
+): Promise<Decoder> {
   const { config } = checkpoint;
   const { form, slots, signal } = options;
   const graphs = options.graphs ?? graphsFor(device.probe.widthRatio, form);
@@ -62,7 +76,11 @@ async function onDevice(ort: Ort, device: WebnnDevice, checkpoint: Checkpoint, o
   const prepared = performance.now();
   const network: Network = { ort, device, config, plan, slots, embedding: new EmbeddingRows(checkpoint.embedding) };
   // The graph of constants first: its build takes three times the weights for a moment, and the tensors come on top of what stays of it.
-  const main = await buildRunner(network, { width: graphs.main, slots, visible: slots, recent: graphs.recent, head: true, weights: 'constants' }, files);
+  const main = await buildRunner(
+    network,
+    { width: graphs.main, slots, visible: slots, recent: graphs.recent, head: true, weights: 'constants' },
+    files,
+  );
   signal?.throwIfAborted();
   const prefill = await PrefillGraphs.create(network, graphs.prefill, files);
   const cache = await WebnnCache.create(device, config, slots, graphs.recent, prefill?.widths ?? []);
@@ -97,7 +115,15 @@ class WebnnDecoder implements Decoder {
   readonly #main: Runner;
   readonly #prefill: PrefillGraphs | null;
 
-  constructor(device: WebnnDevice, plan: WebnnPlan, config: PhiConfig, cache: WebnnCache, main: Runner, prefill: PrefillGraphs | null, facts: DecoderFacts) {
+  constructor(
+    device: WebnnDevice,
+    plan: WebnnPlan,
+    config: PhiConfig,
+    cache: WebnnCache,
+    main: Runner,
+    prefill: PrefillGraphs | null,
+    facts: DecoderFacts,
+  ) {
     this.#device = device;
     this.#plan = plan;
     this.#vocab = config.vocab;
@@ -124,12 +150,21 @@ class WebnnDecoder implements Decoder {
         // The head is computed on one row of a run: for every row the same run once more.
         for (let row = rows === 'all' ? 0 : run.length - 1; row < run.length; row++) {
           const target = targets?.[rows === 'all' ? at + row : 0] ?? 0;
-          await this.#main.run(this.#cache, run, past + at, rope, { row, target, choice, keep: row === run.length - 1 });
+          await this.#main.run(this.#cache, run, past + at, rope, {
+            row,
+            target,
+            choice,
+            keep: row === run.length - 1,
+          });
           found.push({ summary: await this.#summary(), logits: logits ? await this.#main.logits() : null });
         }
       }
       result.argmax = Int32Array.from(found, ({ summary }) => summary[SUMMARY.argmax]!);
-      if (targets) result.logprobs = Float32Array.from(found, ({ summary }) => summary[SUMMARY.target]! - summary[SUMMARY.logSum]!);
+      if (targets)
+        result.logprobs = Float32Array.from(
+          found,
+          ({ summary }) => summary[SUMMARY.target]! - summary[SUMMARY.logSum]!,
+        );
       if (logits) {
         result.logits = new Float32Array(found.length * this.#vocab);
         found.forEach((row, i) => result.logits!.set(row.logits!, i * this.#vocab));
@@ -171,7 +206,10 @@ class WebnnDecoder implements Decoder {
   async #summary(): Promise<Float32Array> {
     const summary = await this.#main.summary();
     if (!Number.isFinite(summary[SUMMARY.logSum])) {
-      throw new PhiError('backend', `WebNN: ${this.facts.device} computed logits that are not numbers, with ${this.#plan.form} weights.`);
+      throw new PhiError(
+        'backend',
+        `WebNN: ${this.facts.device} computed logits that are not numbers, with ${this.#plan.form} weights.`,
+      );
     }
     return summary;
   }

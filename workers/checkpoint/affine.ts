@@ -16,7 +16,10 @@ function commonBlock(cols: number, block: number): number {
 export function floatMatrix(tensor: StoredTensor): Matrix {
   const [rows, cols] = tensor.dims;
   if (tensor.dims.length !== 2 || !rows || !cols || !isFloat(tensor.dtype)) {
-    throw new PhiError('bad-model', `${tensor.name}: a float matrix was expected, the file has ${tensor.dtype} [${tensor.dims.join(', ')}].`);
+    throw new PhiError(
+      'bad-model',
+      `${tensor.name}: a float matrix was expected, the file has ${tensor.dtype} [${tensor.dims.join(', ')}].`,
+    );
   }
   return {
     name: tensor.name,
@@ -33,7 +36,13 @@ export function floatMatrix(tensor: StoredTensor): Matrix {
 /** A tensor of one float written out once for each row. */
 export async function repeated(tensor: StoredTensor, rows: number): Promise<StoredTensor> {
   const values = new Float32Array(rows).fill((await readVector(tensor))[0] ?? Number.NaN);
-  return { name: tensor.name, dtype: 'f32', dims: [rows], source: blobSource(tensor.name, new Blob([values])), offset: 0 };
+  return {
+    name: tensor.name,
+    dtype: 'f32',
+    dims: [rows],
+    source: blobSource(tensor.name, new Blob([values])),
+    offset: 0,
+  };
 }
 
 /** What shifts the codes. `codes` and `floats` are zero points: weight = scale * (code - zero point). `biases`: weight = scale * code + bias. */
@@ -73,7 +82,16 @@ export function affineMatrix(spec: Affine): Matrix {
   const scaleCount = elementCount(name, scales.dims);
   const rowCodes = codeCount / rows;
   const rowScales = scaleCount / rows;
-  if (!bits || !rows || !cols || !blocks || !(rowCodes >= cols) || rowCodes >= cols + spec.block || rowCodes % 1 || (rowScales !== blocks && rowScales !== 1)) {
+  if (
+    !bits ||
+    !rows ||
+    !cols ||
+    !blocks ||
+    !(rowCodes >= cols) ||
+    rowCodes >= cols + spec.block ||
+    rowCodes % 1 ||
+    (rowScales !== blocks && rowScales !== 1)
+  ) {
     throw new PhiError(
       'bad-model',
       `${name}: [${rows}, ${cols}] in blocks of ${spec.block} does not fit the stored ${codes.dtype} [${codes.dims.join(', ')}] with scales [${scales.dims.join(', ')}].`,
@@ -90,7 +108,9 @@ export function affineMatrix(spec: Affine): Matrix {
     const n = values.length / count;
     if (n === perRow) return values;
     const out = new Float32Array(count * perRow);
-    for (let r = 0, at = 0; r < count; r++) for (let b = 0; b < perRow; b++) out[at++] = values[r * n + (n === 1 ? 0 : Math.floor((b * block) / spec.block))]!;
+    for (let r = 0, at = 0; r < count; r++)
+      for (let b = 0; b < perRow; b++)
+        out[at++] = values[r * n + (n === 1 ? 0 : Math.floor((b * block) / spec.block))]!;
     return out;
   };
   const readMins = async (start: number, count: number, scale: Float32Array): Promise<Float32Array> => {
@@ -107,7 +127,13 @@ export function affineMatrix(spec: Affine): Matrix {
     rows,
     cols,
     type: spec.type ?? `int${bits} ${block === cols ? 'per channel' : `block ${spec.block}`}`,
-    form: { kind: 'blocks', bits, block, symmetric, ...((shift.kind === 'codes' || shift.kind === 'constant') && { integral: true }) },
+    form: {
+      kind: 'blocks',
+      bits,
+      block,
+      symmetric,
+      ...((shift.kind === 'codes' || shift.kind === 'constant') && { integral: true }),
+    },
     async read(start, count): Promise<Rows> {
       const [stored, rawScales] = await Promise.all([
         readCodes(codes, start * rowCodes, count * rowCodes),
@@ -115,13 +141,26 @@ export function affineMatrix(spec: Affine): Matrix {
       ]);
       const scale = spread(rawScales, count);
       const mins = symmetric ? null : await readMins(start, count, scale);
-      return { kind: 'blocks', rows: count, cols, bits, block, codes: trim(stored, count, rowCodes, cols), scales: scale, mins };
+      return {
+        kind: 'blocks',
+        rows: count,
+        cols,
+        bits,
+        block,
+        codes: trim(stored, count, rowCodes, cols),
+        scales: scale,
+        mins,
+      };
     },
   };
 }
 
 /** Zero points of rows as unsigned codes in float32, `[count, perRow]`. */
-async function readZeros(shift: Extract<Shift, { perRow: number }>, start: number, count: number): Promise<Float32Array> {
+async function readZeros(
+  shift: Extract<Shift, { perRow: number }>,
+  start: number,
+  count: number,
+): Promise<Float32Array> {
   if (shift.kind === 'floats') return readFloats(shift.tensor, start * shift.perRow, count * shift.perRow);
   const codes = await readCodes(shift.tensor, start * shift.stride, count * shift.stride);
   return Float32Array.from(trim(codes, count, shift.stride, shift.perRow));

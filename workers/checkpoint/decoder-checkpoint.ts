@@ -36,9 +36,15 @@ export async function buildCheckpoint(found: Found, announced: Announced, text: 
   const { heads, kvHeads, headDim } = first.attention;
   const layers: Layer[] = [];
   for (const [i, part] of parts.layers.entries()) {
-    const same = part.attention.heads === heads && part.attention.kvHeads === kvHeads && part.attention.window === first.attention.window;
+    const same =
+      part.attention.heads === heads &&
+      part.attention.kvHeads === kvHeads &&
+      part.attention.window === first.attention.window;
     if (!same || part.mlpNorm.eps !== first.mlpNorm.eps)
-      throw new PhiError('unsupported-model', `${file}: layer ${i} differs from the first in heads, window or epsilon; Phi's layers are alike.`);
+      throw new PhiError(
+        'unsupported-model',
+        `${file}: layer ${i} differs from the first in heads, window or epsilon; Phi's layers are alike.`,
+      );
     layers.push({
       attentionNorm: await readVector(part.attentionNorm.weight),
       qkv: concatRows(part.qkv),
@@ -68,5 +74,8 @@ export async function buildCheckpoint(found: Found, announced: Announced, text: 
   config.name = announced.name ?? familyName(config, 'Phi-3 family');
   checkConfig(config, file);
   const norm = await readVector(parts.norm.weight);
-  return checkShapes({ format: found.format, config, ...text, embedding, layers, norm, head, notes: found.notes }, file);
+  return checkShapes(
+    { format: found.format, config, ...text, embedding, layers, norm, head, notes: found.notes },
+    file,
+  );
 }

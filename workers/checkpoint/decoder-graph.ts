@@ -5,7 +5,16 @@
 import { PhiError } from '../errors.ts';
 import { attentionBehind, type Attention } from './graph-attention.ts';
 import { findNorms, type Norm } from './graph-norms.ts';
-import { CASTS, CASTS_AND_SHAPES, label, PASS_THROUGH, unsupported, type Graph, type Op, type ValueId } from './graph.ts';
+import {
+  CASTS,
+  CASTS_AND_SHAPES,
+  label,
+  PASS_THROUGH,
+  unsupported,
+  type Graph,
+  type Op,
+  type ValueId,
+} from './graph.ts';
 import { activatedPair } from './graph-activation.ts';
 import type { Matrix } from './types.ts';
 
@@ -50,7 +59,10 @@ export async function findDecoder(reader: GraphReader): Promise<DecoderParts> {
   const { file, graph } = reader;
   const norms = await findNorms(file, graph);
   if (norms.length < 3 || norms.length % 2 === 0) {
-    throw new PhiError('unsupported-model', `${file}: ${norms.length} RMS norms were found; a Phi decoder has two for each layer and one more.`);
+    throw new PhiError(
+      'unsupported-model',
+      `${file}: ${norms.length} RMS norms were found; a Phi decoder has two for each layer and one more.`,
+    );
   }
   const linears = new Map<ValueId, Linear>();
   for (const op of graph.ops) {
@@ -75,7 +87,9 @@ export async function findDecoder(reader: GraphReader): Promise<DecoderParts> {
     if (group) group.push(linear);
     else closing.push(linear);
   }
-  const sourcesOf = new Map(closing.map((linear) => [linear, new Set([...graph.behind(linear.input, isLinear)].filter(isLinear))]));
+  const sourcesOf = new Map(
+    closing.map((linear) => [linear, new Set([...graph.behind(linear.input, isLinear)].filter(isLinear))]),
+  );
   /** The one product whose input comes from exactly this group. */
   const closingOf = (group: Linear[], norm: Norm): Linear => {
     const found = closing.filter((linear) => {
@@ -83,7 +97,11 @@ export async function findDecoder(reader: GraphReader): Promise<DecoderParts> {
       return sources.size === group.length && group.every(({ output }) => sources.has(output));
     });
     if (found.length !== 1 || !group.length)
-      throw unsupported(file, norm.op, `${group.length} products follow it, and ${found.length} take their results; one was expected`);
+      throw unsupported(
+        file,
+        norm.op,
+        `${group.length} products follow it, and ${found.length} take their results; one was expected`,
+      );
     closing.splice(closing.indexOf(found[0]!), 1);
     refuseUnlessAdded(file, graph, found[0]!);
     return found[0]!;
@@ -111,14 +129,19 @@ export async function findDecoder(reader: GraphReader): Promise<DecoderParts> {
   const [head, ...others] = afterNorm.get(norm.output)!;
   if (!head || others.length || closing.length) {
     const odd = others[0] ?? closing[0];
-    throw unsupported(file, odd ? odd.op : norm.op, odd ? 'a product that a Phi decoder does not have' : 'no head follows the last norm');
+    throw unsupported(
+      file,
+      odd ? odd.op : norm.op,
+      odd ? 'a product that a Phi decoder does not have' : 'no head follows the last norm',
+    );
   }
   if (!graph.outputs.some((output) => graph.origin(output, undefined, PASS_THROUGH) === head.output))
     throw unsupported(file, head.op, 'its result is changed before it leaves as logits');
   const [first] = norms as [Norm];
   const lookup = graph.producer(graph.origin(first.input, undefined, CASTS));
   const embedding = lookup && (await reader.embedding(lookup));
-  if (!lookup || !embedding) throw unsupported(file, lookup ?? first.op, 'the first norm does not take token embeddings as they are looked up');
+  if (!lookup || !embedding)
+    throw unsupported(file, lookup ?? first.op, 'the first norm does not take token embeddings as they are looked up');
   return { embedding, layers, norm, head: head.matrix };
 }
 

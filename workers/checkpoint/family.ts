@@ -7,13 +7,24 @@ type Shape = Pick<PhiConfig, 'layers' | 'hidden' | 'kvHeads' | 'vocab' | 'ropeTh
 /** Published dimensions. Phi-3-mini-128k and Phi-3.5-mini differ only in weights and LongRoPE factors, Phi-4 and its reasoning kin in theta. */
 export function familyName(config: Shape, fallback: string): string {
   const { layers, hidden, kvHeads, vocab } = config;
-  if (layers === 32 && hidden === 3072 && kvHeads === 32) return config.ropeScaling ? 'Phi-3.5-mini or Phi-3-mini-128k' : 'Phi-3-mini-4k';
+  if (layers === 32 && hidden === 3072 && kvHeads === 32)
+    return config.ropeScaling ? 'Phi-3.5-mini or Phi-3-mini-128k' : 'Phi-3-mini-4k';
   if (layers === 32 && hidden === 3072 && vocab > 200_000) return 'Phi-4-mini';
-  if (layers === 40 && hidden === 5120) return vocab < 40_000 ? 'Phi-3-medium' : config.ropeTheta > 400_000 ? 'Phi-4-reasoning' : 'Phi-4';
+  if (layers === 40 && hidden === 5120)
+    return vocab < 40_000 ? 'Phi-3-medium' : config.ropeTheta > 400_000 ? 'Phi-4-reasoning' : 'Phi-4';
   return fallback;
 }
 
-const LIMITS = { layers: 512, hidden: 32768, heads: 512, kvHeads: 512, headDim: 1024, intermediate: 262144, vocab: 1 << 20, context: 1 << 24 } as const;
+const LIMITS = {
+  layers: 512,
+  hidden: 32768,
+  heads: 512,
+  kvHeads: 512,
+  headDim: 1024,
+  intermediate: 262144,
+  vocab: 1 << 20,
+  context: 1 << 24,
+} as const;
 
 /** Throws `bad-model` unless the numbers are sizes that fit each other. `file` names their source. */
 export function checkConfig(config: PhiConfig, file: string): PhiConfig {
@@ -35,10 +46,13 @@ export function checkConfig(config: PhiConfig, file: string): PhiConfig {
       ['short', scaling.short],
       ['long', scaling.long],
     ] as const) {
-      if (set.length !== config.rotaryDim / 2) bad(`${set.length} ${name} LongRoPE factors for ${config.rotaryDim} rotated dimensions`);
-      if (!set.every((factor) => factor > 0 && Number.isFinite(factor))) bad(`a ${name} LongRoPE factor is not positive`);
+      if (set.length !== config.rotaryDim / 2)
+        bad(`${set.length} ${name} LongRoPE factors for ${config.rotaryDim} rotated dimensions`);
+      if (!set.every((factor) => factor > 0 && Number.isFinite(factor)))
+        bad(`a ${name} LongRoPE factor is not positive`);
     }
-    if (!(scaling.attentionFactor > 0 && scaling.attentionFactor < 100)) bad(`attention factor ${scaling.attentionFactor}`);
+    if (!(scaling.attentionFactor > 0 && scaling.attentionFactor < 100))
+      bad(`attention factor ${scaling.attentionFactor}`);
     if (!(scaling.originalContext >= 1)) bad(`original context ${scaling.originalContext}`);
   }
   return config;
@@ -50,12 +64,20 @@ export function checkShapes(checkpoint: Checkpoint, file: string): Checkpoint {
   const attention = config.heads * config.headDim;
   const expect = (matrix: Matrix, rows: number, cols: number): void => {
     if (matrix.rows === rows && matrix.cols === cols) return;
-    throw new PhiError('bad-model', `${file}: ${matrix.name} is [${matrix.rows}, ${matrix.cols}], the model needs [${rows}, ${cols}].`);
+    throw new PhiError(
+      'bad-model',
+      `${file}: ${matrix.name} is [${matrix.rows}, ${matrix.cols}], the model needs [${rows}, ${cols}].`,
+    );
   };
   const expectNorm = (norm: Float32Array, name: string): void => {
-    if (norm.length !== config.hidden) throw new PhiError('bad-model', `${file}: the ${name} has ${norm.length} weights, the model needs ${config.hidden}.`);
+    if (norm.length !== config.hidden)
+      throw new PhiError(
+        'bad-model',
+        `${file}: the ${name} has ${norm.length} weights, the model needs ${config.hidden}.`,
+      );
   };
-  if (layers.length !== config.layers) throw new PhiError('bad-model', `${file}: ${layers.length} layers were found, ${config.layers} are announced.`);
+  if (layers.length !== config.layers)
+    throw new PhiError('bad-model', `${file}: ${layers.length} layers were found, ${config.layers} are announced.`);
   layers.forEach((layer, i) => {
     expectNorm(layer.attentionNorm, `attention norm of layer ${i}`);
     expectNorm(layer.mlpNorm, `MLP norm of layer ${i}`);

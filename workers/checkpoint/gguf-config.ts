@@ -19,15 +19,18 @@ const OTHER_KINDS = new Map([
 /** The architecture, or `unsupported-model` that names what the file is. */
 export function readArchitecture(file: string, metadata: Metadata): Architecture {
   const architecture = metadata.get('general.architecture');
-  if (typeof architecture !== 'string') throw new PhiError('bad-model', `${file}: no "general.architecture" in the metadata: not a model, or damaged.`);
-  const reject = (kind: string) => new PhiError('unsupported-model', `${file}: this is ${kind}. ${WHAT_RUNS}`, { kind: architecture });
+  if (typeof architecture !== 'string')
+    throw new PhiError('bad-model', `${file}: no "general.architecture" in the metadata: not a model, or damaged.`);
+  const reject = (kind: string) =>
+    new PhiError('unsupported-model', `${file}: this is ${kind}. ${WHAT_RUNS}`, { kind: architecture });
   const type = metadata.get('general.type');
   if (architecture !== 'phi3' && architecture !== 'llama') {
     const known = OTHER_KINDS.get(architecture);
     throw reject(known ? `${known} ("${architecture}")` : `a model of the kind "${architecture}"`);
   }
   if (typeof type === 'string' && type !== 'model') throw reject(`a GGUF of the type "${type}", not a whole model`);
-  if (Number(metadata.get(`${architecture}.expert_count`) ?? 0) > 0) throw reject(`a mixture of experts ("${architecture}" with experts)`);
+  if (Number(metadata.get(`${architecture}.expert_count`) ?? 0) > 0)
+    throw reject(`a mixture of experts ("${architecture}" with experts)`);
   return architecture;
 }
 
@@ -38,9 +41,13 @@ export function readConfig(file: string, architecture: Architecture, metadata: M
   const heads = keys.count('attention.head_count');
   const headDim = keys.whole('attention.key_length') ?? hidden / heads;
   const valueDim = keys.whole('attention.value_length') ?? headDim;
-  if (!Number.isInteger(headDim)) throw keys.damaged('attention.head_count', `${heads} heads do not divide ${hidden} features`);
+  if (!Number.isInteger(headDim))
+    throw keys.damaged('attention.head_count', `${heads} heads do not divide ${hidden} features`);
   if (valueDim !== headDim) {
-    throw new PhiError('unsupported-model', `${file}: heads have keys of ${headDim} and values of ${valueDim} dimensions; Phi has equal ones.`);
+    throw new PhiError(
+      'unsupported-model',
+      `${file}: heads have keys of ${headDim} and values of ${valueDim} dimensions; Phi has equal ones.`,
+    );
   }
   const normEps = keys.positive('attention.layer_norm_rms_epsilon');
   if (normEps === null) throw keys.damaged('attention.layer_norm_rms_epsilon', 'missing');
@@ -60,7 +67,10 @@ export function readConfig(file: string, architecture: Architecture, metadata: M
     rotaryDim: keys.whole('rope.dimension_count') ?? headDim,
     ropeScaling: null,
     context,
-    slidingWindow: normalWindow(keys.whole('attention.sliding_window') ?? unwrittenWindow(architecture, layers, context), context),
+    slidingWindow: normalWindow(
+      keys.whole('attention.sliding_window') ?? unwrittenWindow(architecture, layers, context),
+      context,
+    ),
     bos: tokenId(metadata.get('tokenizer.ggml.bos_token_id'), vocab),
     eos: readEndTokens(architecture, metadata, vocab),
   };

@@ -53,11 +53,16 @@ export class Cursor {
   /** Throws `bad-model` unless that many bytes are left. Call it before anything of that size is made. */
   require(bytes: number): void {
     if (bytes <= this.left) return;
-    this.fail(`needs ${bytes} bytes at ${this.position}, but the file ends after ${this.left} more. It is truncated or damaged; download it again.`);
+    this.fail(
+      `needs ${bytes} bytes at ${this.position}, but the file ends after ${this.left} more. It is truncated or damaged; download it again.`,
+    );
   }
 
   fail(why: string): never {
-    throw new PhiError('bad-model', `${this.source.name}: ${this.what} ${why}`, { position: this.position, size: this.source.size });
+    throw new PhiError('bad-model', `${this.source.name}: ${this.what} ${why}`, {
+      position: this.position,
+      size: this.source.size,
+    });
   }
 
   skip(bytes: number): void {

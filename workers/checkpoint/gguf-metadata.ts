@@ -16,7 +16,9 @@ export class Keys {
   }
 
   damaged(key: string, why: string): PhiError {
-    return new PhiError('bad-model', `${this.#file}: metadata "${this.#prefix}${key}": ${why}.`, { key: this.#prefix + key });
+    return new PhiError('bad-model', `${this.#file}: metadata "${this.#prefix}${key}": ${why}.`, {
+      key: this.#prefix + key,
+    });
   }
 
   /** A whole number from 0, or null where there is none. */
@@ -38,7 +40,8 @@ export class Keys {
   positive(key: string): number | null {
     const value = this.#metadata.get(this.#prefix + key);
     if (value === undefined) return null;
-    if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0) throw this.damaged(key, `${String(value)} is no positive number`);
+    if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0)
+      throw this.damaged(key, `${String(value)} is no positive number`);
     return value;
   }
 

@@ -6,7 +6,8 @@ import { PhiError } from '../errors.ts';
 import type { ByteSource } from '../store/bytes.ts';
 import { Cursor } from './gguf-cursor.ts';
 
-export type GgufArray = string[] | Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array;
+export type GgufArray =
+  string[] | Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array;
 /** 64-bit integers are numbers (arrays of them Float64Array): nothing in a model's metadata needs more than 53 bits. Arrays of booleans are bytes. */
 export type GgufValue = string | number | boolean | GgufArray;
 
@@ -60,17 +61,30 @@ export async function parseGguf(source: ByteSource): Promise<GgufHeader> {
   const version = readVersion(cursor);
   const tensorCount = cursor.u64();
   const keyCount = cursor.u64();
-  if (keyCount > MAX_KEYS || tensorCount > MAX_TENSORS) cursor.fail(`counts ${keyCount} metadata keys and ${tensorCount} tensors: damaged`);
+  if (keyCount > MAX_KEYS || tensorCount > MAX_TENSORS)
+    cursor.fail(`counts ${keyCount} metadata keys and ${tensorCount} tensors: damaged`);
   cursor.require(keyCount * SMALLEST_KEY_BYTES + tensorCount * SMALLEST_TENSOR_BYTES);
 
   const metadata = await readMetadata(cursor, keyCount);
   const tensors = await readTensorTable(cursor, tensorCount);
   const alignment = metadata.get('general.alignment') ?? 32;
-  if (typeof alignment !== 'number' || alignment < 1 || alignment > MAX_ALIGNMENT || (alignment & (alignment - 1)) !== 0) {
+  if (
+    typeof alignment !== 'number' ||
+    alignment < 1 ||
+    alignment > MAX_ALIGNMENT ||
+    (alignment & (alignment - 1)) !== 0
+  ) {
     cursor.what = 'metadata key "general.alignment"';
     cursor.fail(`is ${String(alignment)}, not a power of two`);
   }
-  return { source, version, metadata, tensors, alignment, dataStart: Math.ceil(cursor.position / alignment) * alignment };
+  return {
+    source,
+    version,
+    metadata,
+    tensors,
+    alignment,
+    dataStart: Math.ceil(cursor.position / alignment) * alignment,
+  };
 }
 
 function readVersion(cursor: Cursor): number {
@@ -78,16 +92,27 @@ function readVersion(cursor: Cursor): number {
   const magic = cursor.text(4);
   if (magic !== 'GGUF') {
     const old = ['lmgg', 'tjgg', 'algg', 'fmgg'].includes(magic);
-    if (old) throw new PhiError('unsupported-model', `${name}: a ggml file from before GGUF. Convert the model again with a current llama.cpp.`);
+    if (old)
+      throw new PhiError(
+        'unsupported-model',
+        `${name}: a ggml file from before GGUF. Convert the model again with a current llama.cpp.`,
+      );
     throw new PhiError('bad-model', `${name}: not a GGUF file: it does not begin with "GGUF".`);
   }
   const version = cursor.u32();
   if (version === 2 || version === 3) return version;
   if (version !== 0 && version % 65_536 === 0)
-    throw new PhiError('unsupported-model', `${name}: a big-endian GGUF. Convert the model for little-endian machines.`);
-  throw new PhiError('unsupported-model', `${name}: GGUF version ${version}; versions 2 and 3 are read. Convert the model again with a current llama.cpp.`, {
-    version,
-  });
+    throw new PhiError(
+      'unsupported-model',
+      `${name}: a big-endian GGUF. Convert the model for little-endian machines.`,
+    );
+  throw new PhiError(
+    'unsupported-model',
+    `${name}: GGUF version ${version}; versions 2 and 3 are read. Convert the model again with a current llama.cpp.`,
+    {
+      version,
+    },
+  );
 }
 
 async function readMetadata(cursor: Cursor, count: number): Promise<Map<string, GgufValue>> {
@@ -101,7 +126,12 @@ async function readMetadata(cursor: Cursor, count: number): Promise<Map<string, 
     await cursor.fill(4);
     const type = cursor.u32();
     if (type > FLOAT64) cursor.fail(`has the unknown value type ${type}`);
-    const value = await readValue(cursor, type, key.startsWith('tokenizer.') && key !== 'tokenizer.huggingface.json', budget);
+    const value = await readValue(
+      cursor,
+      type,
+      key.startsWith('tokenizer.') && key !== 'tokenizer.huggingface.json',
+      budget,
+    );
     if (value !== null) metadata.set(key, value);
   }
   return metadata;
@@ -181,7 +211,8 @@ function readScalar(cursor: Cursor, type: number): number | boolean {
 
 function readNumbers(cursor: Cursor, type: number, count: number): GgufArray {
   if (type === BOOL) return cursor.bytes(count);
-  if (type === 10 || type === 11) return Float64Array.from({ length: count }, () => (type === 10 ? cursor.u64() : cursor.i64()));
+  if (type === 10 || type === 11)
+    return Float64Array.from({ length: count }, () => (type === 10 ? cursor.u64() : cursor.i64()));
   const { buffer } = cursor.bytes(count * VALUE_BYTES[type]!);
   const views = [Uint8Array, Int8Array, Uint16Array, Int16Array, Uint32Array, Int32Array, Float32Array];
   return new (views[type] ?? Float64Array)(buffer);

@@ -21,10 +21,17 @@ export function readRopeScaling(
   const keys = new Keys(file, metadata, `${architecture}.rope.`);
   const type = keys.text('scaling.type') ?? 'linear'; // llama.cpp's default
   if (!['none', 'linear', 'longrope'].includes(type)) {
-    throw new PhiError('unsupported-model', `${file}: the context is extended by "${type}", which does not run here. LongRoPE, linear and plain rotary do.`);
+    throw new PhiError(
+      'unsupported-model',
+      `${file}: the context is extended by "${type}", which does not run here. LongRoPE, linear and plain rotary do.`,
+    );
   }
   if (factors && factors.long !== factors.short) return readLongRope(keys, config, factors);
-  if (type === 'longrope') throw keys.damaged('scaling.type', 'LongRoPE, but the tensors "rope_factors_long" and "rope_factors_short" are missing');
+  if (type === 'longrope')
+    throw keys.damaged(
+      'scaling.type',
+      'LongRoPE, but the tensors "rope_factors_long" and "rope_factors_short" are missing',
+    );
   const stretch = type === 'linear' ? (keys.positive('scaling.factor') ?? keys.positive('scale_linear') ?? 1) : 1;
   const attentionFactor = keys.positive('scaling.attn_factor') ?? 1;
   if (!factors && stretch === 1 && attentionFactor === 1) return { scaling: null, notes: [] };
@@ -36,7 +43,11 @@ export function readRopeScaling(
 function readLongRope(keys: Keys, config: PhiConfig, factors: RopeFactors): { scaling: RopeScaling; notes: string[] } {
   const original = keys.whole('scaling.original_context_length');
   const originalContext = original ?? config.context;
-  const attentionFactor = keys.positive('scaling.attn_factor') ?? longRopeFactor(config.context / originalContext, originalContext);
-  const notes = original === null ? ['The file does not say where LongRoPE switches to the long factors: the short ones are used throughout.'] : [];
+  const attentionFactor =
+    keys.positive('scaling.attn_factor') ?? longRopeFactor(config.context / originalContext, originalContext);
+  const notes =
+    original === null
+      ? ['The file does not say where LongRoPE switches to the long factors: the short ones are used throughout.']
+      : [];
   return { scaling: { ...factors, attentionFactor, originalContext }, notes };
 }

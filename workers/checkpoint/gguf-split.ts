@@ -30,7 +30,10 @@ export function joinParts(headers: GgufHeader[]): { first: GgufHeader; parts: Gg
   }
   for (let part = 0; part < count; part++) {
     if (!byPart.has(part))
-      throw new PhiError('bad-model', `${partName(any, part, count)} is missing: the model is split into ${count} files, and ${headers.length} are here.`);
+      throw new PhiError(
+        'bad-model',
+        `${partName(any, part, count)} is missing: the model is split into ${count} files, and ${headers.length} are here.`,
+      );
   }
   const parts = [...byPart.keys()].sort((a, b) => a - b).map((part) => byPart.get(part)!);
   const first = parts[0]!;
@@ -56,5 +59,7 @@ function splitCount(header: GgufHeader): number {
 function partName(any: GgufHeader, part: number, count: number): string {
   const name = splitName(any.source.name);
   const five = (value: number) => String(value).padStart(5, '0');
-  return name ? `${name.prefix}-${five(part + 1)}-of-${five(count)}.gguf` : `Part ${part + 1} of ${count} of ${any.source.name}`;
+  return name
+    ? `${name.prefix}-${five(part + 1)}-of-${five(count)}.gguf`
+    : `Part ${part + 1} of ${count} of ${any.source.name}`;
 }

@@ -33,7 +33,8 @@ export function locateTensors(headers: GgufHeader[]): Map<string, GgufTensor> {
     extents.sort((a, b) => a.offset - b.offset);
     extents.forEach((tensor, i) => {
       const before = extents[i - 1];
-      if (before && before.offset + tensorBytes(before) > tensor.offset) throw damaged(header.source, tensor.name, `overlaps tensor "${before.name}"`);
+      if (before && before.offset + tensorBytes(before) > tensor.offset)
+        throw damaged(header.source, tensor.name, `overlaps tensor "${before.name}"`);
     });
   }
   return tensors;
@@ -45,18 +46,32 @@ function locate(header: GgufHeader, info: GgufHeader['tensors'][number]): GgufTe
   const type = GGML_TYPES.get(info.type);
   if (!type) {
     const known = [...GGML_TYPES.values()].map((known) => known.name).join(', ');
-    throw new PhiError('unsupported-model', `${source.name}: tensor "${name}" is ${ggmlTypeName(info.type)}, which is not read. Choose a file with ${known}.`, {
-      type: info.type,
-    });
+    throw new PhiError(
+      'unsupported-model',
+      `${source.name}: tensor "${name}" is ${ggmlTypeName(info.type)}, which is not read. Choose a file with ${known}.`,
+      {
+        type: info.type,
+      },
+    );
   }
   const cols = dims[0] ?? 0;
   const rows = dims.slice(1).reduce((product, dim) => product * dim, 1);
   if (dims.slice(2).some((dim) => dim !== 1))
-    throw new PhiError('unsupported-model', `${source.name}: tensor "${name}" has the shape [${dims.join(', ')}]: not a matrix, so not a Phi model.`);
-  if (!(cols >= 1 && rows >= 1 && cols <= source.size * 8 && rows <= source.size)) throw damaged(source, name, `has the impossible shape [${dims.join(', ')}]`);
-  if (cols % type.elements !== 0) throw damaged(source, name, `has rows of ${cols} weights, no multiple of the ${type.elements} of a ${type.name} block`);
+    throw new PhiError(
+      'unsupported-model',
+      `${source.name}: tensor "${name}" has the shape [${dims.join(', ')}]: not a matrix, so not a Phi model.`,
+    );
+  if (!(cols >= 1 && rows >= 1 && cols <= source.size * 8 && rows <= source.size))
+    throw damaged(source, name, `has the impossible shape [${dims.join(', ')}]`);
+  if (cols % type.elements !== 0)
+    throw damaged(
+      source,
+      name,
+      `has rows of ${cols} weights, no multiple of the ${type.elements} of a ${type.name} block`,
+    );
   const tensor: GgufTensor = { name, cols, rows, type, source, offset: header.dataStart + info.offset };
-  if (info.offset % header.alignment !== 0) throw damaged(source, name, `begins at ${info.offset}, no multiple of the alignment ${header.alignment}`);
+  if (info.offset % header.alignment !== 0)
+    throw damaged(source, name, `begins at ${info.offset}, no multiple of the alignment ${header.alignment}`);
   if (tensor.offset + tensorBytes(tensor) > source.size) {
     throw damaged(
       source,
@@ -90,7 +105,8 @@ export function tensorMatrix(tensor: GgufTensor): Matrix {
     type: type.name,
     form: type.form,
     async read(start, count) {
-      if (start < 0 || count < 0 || start + count > rows) throw new RangeError(`${name}: rows ${start} to ${start + count} of ${rows}`);
+      if (start < 0 || count < 0 || start + count > rows)
+        throw new RangeError(`${name}: rows ${start} to ${start + count} of ${rows}`);
       return type.decode(await source.read(offset + start * stride, count * stride), count, cols);
     },
   };

@@ -34,7 +34,10 @@ export class Weights {
   matrix(name: string, rows: number, cols: number): Matrix {
     const tensor = this.any(name);
     if (tensor.rows !== rows || tensor.cols !== cols) {
-      throw this.damaged(name, `has ${tensor.rows} rows of ${tensor.cols}, but the metadata asks for ${rows} rows of ${cols}`);
+      throw this.damaged(
+        name,
+        `has ${tensor.rows} rows of ${tensor.cols}, but the metadata asks for ${rows} rows of ${cols}`,
+      );
     }
     return tensorMatrix(tensor);
   }

@@ -25,7 +25,9 @@ const changed = (change: (tiny: Tiny) => Partial<GgufContent> | undefined | void
 const withKey = (key: string, value: number | string | Raw | null) =>
   changed(({ metadata }) => {
     if (value === null) metadata.delete(key);
-    return { metadata: value === null ? metadata : [...[...metadata].filter(([name]) => name !== key), [key, value] as const] };
+    return {
+      metadata: value === null ? metadata : [...[...metadata].filter(([name]) => name !== key), [key, value] as const],
+    };
   });
 const withTensor = (name: string, change: (tensor: Tiny['tensors'][number]) => void) =>
   changed(({ tensors }) => change(tensors.find((tensor) => tensor.name === name)!));
@@ -49,10 +51,30 @@ describe('a GGUF that is not one, or of another kind', () => {
     ['an adapter', withKey('general.type', 'adapter'), 'unsupported-model', /adapter/],
     ['experts', withKey('phi3.expert_count', 8), 'unsupported-model', /mixture of experts/],
     ['YaRN', withKey('phi3.rope.scaling.type', 'yarn'), 'unsupported-model', /"yarn"/],
-    ['an unknown type', withTensor('blk.0.ffn_down.weight', (tensor) => (tensor.type = 17)), 'unsupported-model', /"blk\.0\.ffn_down\.weight" is IQ2_XS/],
-    ['a type of the future', withTensor('blk.0.ffn_down.weight', (tensor) => (tensor.type = 999)), 'unsupported-model', /type 999/],
-    ['a bias', changed(({ tensors }) => void tensors.push({ ...tensors[1]!, name: 'blk.0.attn_qkv.bias' })), 'unsupported-model', /"blk\.0\.attn_qkv\.bias"/],
-    ['a matrix of three dimensions', withTensor('blk.0.ffn_down.weight', (tensor) => (tensor.dims = [64, 16, 2])), 'unsupported-model', /\[64, 16, 2\]/],
+    [
+      'an unknown type',
+      withTensor('blk.0.ffn_down.weight', (tensor) => (tensor.type = 17)),
+      'unsupported-model',
+      /"blk\.0\.ffn_down\.weight" is IQ2_XS/,
+    ],
+    [
+      'a type of the future',
+      withTensor('blk.0.ffn_down.weight', (tensor) => (tensor.type = 999)),
+      'unsupported-model',
+      /type 999/,
+    ],
+    [
+      'a bias',
+      changed(({ tensors }) => void tensors.push({ ...tensors[1]!, name: 'blk.0.attn_qkv.bias' })),
+      'unsupported-model',
+      /"blk\.0\.attn_qkv\.bias"/,
+    ],
+    [
+      'a matrix of three dimensions',
+      withTensor('blk.0.ffn_down.weight', (tensor) => (tensor.dims = [64, 16, 2])),
+      'unsupported-model',
+      /\[64, 16, 2\]/,
+    ],
   ])('%s', async (_, bytes, code, message) => {
     const error = await openError(bytes);
     expect(error.code).toBe(code);
@@ -68,29 +90,97 @@ describe('a damaged or hostile GGUF', () => {
     ['a huge number of keys', changed(() => ({ counts: { keys: HUGE } })), /counts .* metadata keys/],
     ['more keys than there are', changed(() => ({ counts: { keys: 40n } })), /metadata key/],
     ['fewer keys than there are', changed(() => ({ counts: { keys: 3n } })), /tensor/],
-    ['a string past the end', withKey('general.name', new Raw(...u32Bytes(8), ...u64Bytes(HUGE))), /"general\.name" needs/],
-    ['a tokenizer string past the end', withKey('tokenizer.chat_template', new Raw(...u32Bytes(8), ...u64Bytes(2n ** 40n))), /chat_template" needs/],
-    ['an array past the end', withKey('tokenizer.ggml.scores', new Raw(...u32Bytes(9), ...u32Bytes(6), ...u64Bytes(2n ** 62n))), /scores" needs/],
-    ['an array of huge count', withKey('tokenizer.ggml.tokens', new Raw(...u32Bytes(9), ...u32Bytes(8), ...u64Bytes(2n ** 62n))), /strings: damaged/],
-    ['strings past the end', withKey('tokenizer.ggml.tokens', new Raw(...u32Bytes(9), ...u32Bytes(8), ...u64Bytes(1n), ...u64Bytes(HUGE))), /tokens" needs/],
-    ['an array of arrays', withKey('general.deep', new Raw(...u32Bytes(9), ...u32Bytes(9), ...u64Bytes(1n))), /array of arrays/],
+    [
+      'a string past the end',
+      withKey('general.name', new Raw(...u32Bytes(8), ...u64Bytes(HUGE))),
+      /"general\.name" needs/,
+    ],
+    [
+      'a tokenizer string past the end',
+      withKey('tokenizer.chat_template', new Raw(...u32Bytes(8), ...u64Bytes(2n ** 40n))),
+      /chat_template" needs/,
+    ],
+    [
+      'an array past the end',
+      withKey('tokenizer.ggml.scores', new Raw(...u32Bytes(9), ...u32Bytes(6), ...u64Bytes(2n ** 62n))),
+      /scores" needs/,
+    ],
+    [
+      'an array of huge count',
+      withKey('tokenizer.ggml.tokens', new Raw(...u32Bytes(9), ...u32Bytes(8), ...u64Bytes(2n ** 62n))),
+      /strings: damaged/,
+    ],
+    [
+      'strings past the end',
+      withKey('tokenizer.ggml.tokens', new Raw(...u32Bytes(9), ...u32Bytes(8), ...u64Bytes(1n), ...u64Bytes(HUGE))),
+      /tokens" needs/,
+    ],
+    [
+      'an array of arrays',
+      withKey('general.deep', new Raw(...u32Bytes(9), ...u32Bytes(9), ...u64Bytes(1n))),
+      /array of arrays/,
+    ],
     ['an unknown value type', withKey('general.odd', new Raw(...u32Bytes(13))), /unknown value type 13/],
-    ['an unknown item type', withKey('general.odd', new Raw(...u32Bytes(9), ...u32Bytes(77), ...u64Bytes(1n))), /unknown value type 77/],
-    ['a key twice', changed(({ metadata }) => ({ metadata: [...metadata, ['general.name', 'again'] as const] })), /"general\.name" is there twice/],
+    [
+      'an unknown item type',
+      withKey('general.odd', new Raw(...u32Bytes(9), ...u32Bytes(77), ...u64Bytes(1n))),
+      /unknown value type 77/,
+    ],
+    [
+      'a key twice',
+      changed(({ metadata }) => ({ metadata: [...metadata, ['general.name', 'again'] as const] })),
+      /"general\.name" is there twice/,
+    ],
     ['an alignment of zero', withKey('general.alignment', 0), /alignment/],
     ['an alignment that is none', withKey('general.alignment', 33), /alignment/],
-    ['a tensor past the end', withTensor('blk.0.ffn_down.weight', (tensor) => (tensor.offset = 1 << 20)), /ffn_down\.weight" ends at byte/],
-    ['an offset near 2^64', withTensor('blk.0.ffn_down.weight', (tensor) => (tensor.offset = 2n ** 64n - 32n)), /ffn_down\.weight"/],
+    [
+      'a tensor past the end',
+      withTensor('blk.0.ffn_down.weight', (tensor) => (tensor.offset = 1 << 20)),
+      /ffn_down\.weight" ends at byte/,
+    ],
+    [
+      'an offset near 2^64',
+      withTensor('blk.0.ffn_down.weight', (tensor) => (tensor.offset = 2n ** 64n - 32n)),
+      /ffn_down\.weight"/,
+    ],
     ['tensors over each other', withTensor('blk.0.ffn_down.weight', (tensor) => (tensor.offset = 0)), /overlaps/],
     ['a crooked offset', withTensor('blk.0.ffn_down.weight', (tensor) => (tensor.offset = 7)), /alignment/],
     ['no dimensions', withTensor('blk.0.ffn_down.weight', (tensor) => (tensor.dims = [])), /0 dimensions/],
-    ['five dimensions', withTensor('blk.0.ffn_down.weight', (tensor) => (tensor.dims = [1, 1, 1, 1, 1])), /5 dimensions/],
-    ['a dimension of zero', withTensor('blk.0.ffn_down.weight', (tensor) => (tensor.dims = [0, 32])), /impossible shape/],
-    ['dimensions whose product overflows', withTensor('blk.0.ffn_down.weight', (tensor) => (tensor.dims = [2n ** 32n, 2n ** 32n])), /impossible shape/],
-    ['rows that are no whole blocks', withTensor('blk.0.ffn_down.weight', (tensor) => (tensor.dims = [65, 32])), /multiple of the 32/],
-    ['a tensor twice', changed(({ tensors }) => void tensors.push({ ...tensors[1]! })), /"output_norm\.weight" is there twice/],
-    ['a missing tensor', changed(({ tensors }) => ({ tensors: tensors.slice(0, -1) })), /"blk\.0\.ffn_down\.weight" is missing/],
-    ['a wrong shape', withTensor('blk.0.ffn_down.weight', (tensor) => (tensor.dims = [32, 64])), /64 rows of 32, but .* 32 rows of 64/],
+    [
+      'five dimensions',
+      withTensor('blk.0.ffn_down.weight', (tensor) => (tensor.dims = [1, 1, 1, 1, 1])),
+      /5 dimensions/,
+    ],
+    [
+      'a dimension of zero',
+      withTensor('blk.0.ffn_down.weight', (tensor) => (tensor.dims = [0, 32])),
+      /impossible shape/,
+    ],
+    [
+      'dimensions whose product overflows',
+      withTensor('blk.0.ffn_down.weight', (tensor) => (tensor.dims = [2n ** 32n, 2n ** 32n])),
+      /impossible shape/,
+    ],
+    [
+      'rows that are no whole blocks',
+      withTensor('blk.0.ffn_down.weight', (tensor) => (tensor.dims = [65, 32])),
+      /multiple of the 32/,
+    ],
+    [
+      'a tensor twice',
+      changed(({ tensors }) => void tensors.push({ ...tensors[1]! })),
+      /"output_norm\.weight" is there twice/,
+    ],
+    [
+      'a missing tensor',
+      changed(({ tensors }) => ({ tensors: tensors.slice(0, -1) })),
+      /"blk\.0\.ffn_down\.weight" is missing/,
+    ],
+    [
+      'a wrong shape',
+      withTensor('blk.0.ffn_down.weight', (tensor) => (tensor.dims = [32, 64])),
+      /64 rows of 32, but .* 32 rows of 64/,
+    ],
     ['no layers', withKey('phi3.block_count', 0), /layers/],
     ['too many layers', withKey('phi3.block_count', 4_000_000_000), /layers/],
     ['a layer more', withKey('phi3.block_count', 2), /"blk\.1\./],
@@ -100,12 +190,24 @@ describe('a damaged or hostile GGUF', () => {
     ['text for a number', withKey('phi3.embedding_length', 'many'), /"phi3\.embedding_length"/],
     ['an odd rotary dimension', withKey('phi3.rope.dimension_count', 7), /rotated/],
     ['no epsilon', withKey('phi3.attention.layer_norm_rms_epsilon', null), /rms_epsilon": missing/],
-    ['an epsilon of NaN', withKey('phi3.attention.layer_norm_rms_epsilon', new Raw(...u32Bytes(6), 0, 0, 192, 127)), /rms_epsilon/],
+    [
+      'an epsilon of NaN',
+      withKey('phi3.attention.layer_norm_rms_epsilon', new Raw(...u32Bytes(6), 0, 0, 192, 127)),
+      /rms_epsilon/,
+    ],
     ['LongRoPE without factors', withKey('phi3.rope.scaling.type', 'longrope'), /rope_factors/],
     ['a norm of NaN', withTensor('output_norm.weight', (tensor) => tensor.data.fill(255)), /not finite/],
-    ['a key name without end', Uint8Array.from([...writeGguf(tinyGguf()).subarray(0, 24), ...u64Bytes(HUGE), ...new Uint8Array(4096)]), /name of/],
+    [
+      'a key name without end',
+      Uint8Array.from([...writeGguf(tinyGguf()).subarray(0, 24), ...u64Bytes(HUGE), ...new Uint8Array(4096)]),
+      /name of/,
+    ],
     ['a value of a split that is none', withKey('split.count', 'x'), /split\.count/],
-    ['a long key that ends the file', Uint8Array.from([...writeGguf(tinyGguf()).subarray(0, 24), ...text('a'.repeat(600))]), /truncated/],
+    [
+      'a long key that ends the file',
+      Uint8Array.from([...writeGguf(tinyGguf()).subarray(0, 24), ...text('a'.repeat(600))]),
+      /truncated/,
+    ],
   ])('%s', async (_, bytes, message) => {
     const error = await openError(bytes);
     expect(error.code).toBe('bad-model');
@@ -156,11 +258,16 @@ describe('fuzz', () => {
     const start = performance.now();
     try {
       const { embedding, head, layers } = await openGguf([memorySource('fuzz.gguf', bytes)]);
-      for (const matrix of [embedding, head, ...layers.flatMap(({ qkv, output, gateUp, down }) => [qkv, output, gateUp, down])])
+      for (const matrix of [
+        embedding,
+        head,
+        ...layers.flatMap(({ qkv, output, gateUp, down }) => [qkv, output, gateUp, down]),
+      ])
         await matrix.read(0, matrix.rows);
       return true;
     } catch (error) {
-      if (!(error instanceof PhiError) || (error.code !== 'bad-model' && error.code !== 'unsupported-model')) throw error;
+      if (!(error instanceof PhiError) || (error.code !== 'bad-model' && error.code !== 'unsupported-model'))
+        throw error;
       return false;
     } finally {
       expect(performance.now() - start).toBeLessThan(1000);

@@ -7,7 +7,15 @@ import { openGguf } from './gguf.ts';
 import { parseGguf } from './gguf-parse.ts';
 import { locateTensors, tensorMatrix } from './gguf-tensors.ts';
 import { readHfConfig } from './hf-config.ts';
-import { compareLogits, diskSource, FIXTURES, memorySource, missingFixtures, PHI_FIXTURES, readExpected } from './testing/fixtures.ts';
+import {
+  compareLogits,
+  diskSource,
+  FIXTURES,
+  memorySource,
+  missingFixtures,
+  PHI_FIXTURES,
+  readExpected,
+} from './testing/fixtures.ts';
 import { splitGguf, tinyGguf, type WrittenTensor, writeGguf } from './testing/gguf-writer.ts';
 
 const source = (bytes: Uint8Array, name = 'tiny.gguf') => memorySource(name, bytes);
@@ -35,10 +43,17 @@ describe('openGguf', () => {
     });
     expect(checkpoint.chatTemplate).toBe('{{ messages }}');
     expect(checkpoint.head).toBe(checkpoint.embedding);
-    expect(checkpoint.layers[0]?.gateUp).toMatchObject({ rows: 128, cols: 32, type: 'Q4_0', form: { kind: 'blocks', bits: 4, block: 32, symmetric: true } });
+    expect(checkpoint.layers[0]?.gateUp).toMatchObject({
+      rows: 128,
+      cols: 32,
+      type: 'Q4_0',
+      form: { kind: 'blocks', bits: 4, block: 32, symmetric: true },
+    });
     const { tokenizer } = checkpoint;
     // The byte order mark is part of the token.
-    expect(tokenizer.kind === 'gguf' && (tokenizer.metadata.get('tokenizer.ggml.tokens') as string[])[7]).toBe('\ufeffé');
+    expect(tokenizer.kind === 'gguf' && (tokenizer.metadata.get('tokenizer.ggml.tokens') as string[])[7]).toBe(
+      '\ufeffé',
+    );
     expect(tokenizer.kind === 'gguf' && tokenizer.metadata.has('general.name')).toBe(false);
   });
 
@@ -66,7 +81,9 @@ describe('openGguf', () => {
     await expect(openGguf([parts[0]!, parts[2]!])).rejects.toThrow('tiny-00002-of-00003.gguf is missing');
     await expect(openGguf([parts[1]!])).rejects.toThrow('tiny-00001-of-00003.gguf is missing');
     await expect(openGguf([parts[0]!, parts[0]!, parts[1]!])).rejects.toThrow('both part 1 of 3');
-    await expect(openGguf([parts[0]!, source(writeGguf(tinyGguf()), 'other.gguf')])).rejects.toThrow('not parts of one split model');
+    await expect(openGguf([parts[0]!, source(writeGguf(tinyGguf()), 'other.gguf')])).rejects.toThrow(
+      'not parts of one split model',
+    );
   });
 
   it.each([
@@ -82,13 +99,27 @@ describe('openGguf', () => {
 
   it('computes the attention factor of LongRoPE where the file has none, and takes Llama 3 factors for both sets', async () => {
     const { metadata, tensors } = tinyGguf();
-    const factors = (name: string): WrittenTensor => ({ name, dims: [8], type: 0, data: new Uint8Array(new Float32Array(8).fill(2).buffer) });
+    const factors = (name: string): WrittenTensor => ({
+      name,
+      dims: [8],
+      type: 0,
+      data: new Uint8Array(new Float32Array(8).fill(2).buffer),
+    });
     metadata.set('phi3.rope.scaling.original_context_length', 32);
     const long = [factors('rope_factors_long.weight'), factors('rope_factors_short.weight')];
     const { config } = await openGguf([source(writeGguf({ metadata, tensors: [...tensors, ...long] }))]);
-    expect(config.ropeScaling).toMatchObject({ attentionFactor: Math.sqrt(1 + Math.log(4) / Math.log(32)), originalContext: 32 });
-    const llama3 = await openGguf([source(writeGguf({ metadata, tensors: [...tensors, factors('rope_freqs.weight')] }))]);
-    expect(llama3.config.ropeScaling).toMatchObject({ attentionFactor: 1, originalContext: 128, short: new Float32Array(8).fill(2) });
+    expect(config.ropeScaling).toMatchObject({
+      attentionFactor: Math.sqrt(1 + Math.log(4) / Math.log(32)),
+      originalContext: 32,
+    });
+    const llama3 = await openGguf([
+      source(writeGguf({ metadata, tensors: [...tensors, factors('rope_freqs.weight')] })),
+    ]);
+    expect(llama3.config.ropeScaling).toMatchObject({
+      attentionFactor: 1,
+      originalContext: 128,
+      short: new Float32Array(8).fill(2),
+    });
   });
 
   it('knows the window of Phi-3-mini-4k files that were made before it was written, and drops one that the context cannot reach', async () => {
@@ -96,13 +127,18 @@ describe('openGguf', () => {
       const { metadata, tensors } = tinyGguf();
       for (const [key, value] of Object.entries(keys)) metadata.set(key, value);
       const layers = Array.from({ length: metadata.get('phi3.block_count') as number }, (_, i) =>
-        tensors.filter(({ name }) => name.startsWith('blk.0.')).map((tensor) => ({ ...tensor, name: tensor.name.replace('.0.', `.${i}.`) })),
+        tensors
+          .filter(({ name }) => name.startsWith('blk.0.'))
+          .map((tensor) => ({ ...tensor, name: tensor.name.replace('.0.', `.${i}.`) })),
       );
       const outside = tensors.filter(({ name }) => !name.startsWith('blk.'));
-      return (await openGguf([source(writeGguf({ metadata, tensors: [...outside, ...layers.flat()] }))])).config.slidingWindow;
+      return (await openGguf([source(writeGguf({ metadata, tensors: [...outside, ...layers.flat()] }))])).config
+        .slidingWindow;
     };
     expect(await windowOf({ 'phi3.block_count': 32, 'phi3.context_length': 4096 })).toBe(2047);
-    expect(await windowOf({ 'phi3.block_count': 32, 'phi3.context_length': 4096, 'phi3.attention.sliding_window': 0 })).toBeNull();
+    expect(
+      await windowOf({ 'phi3.block_count': 32, 'phi3.context_length': 4096, 'phi3.attention.sliding_window': 0 }),
+    ).toBeNull();
     expect(await windowOf({ 'phi3.attention.sliding_window': 64 })).toBe(64);
     expect(await windowOf({ 'phi3.attention.sliding_window': 262_144 })).toBeNull();
   });
@@ -110,7 +146,16 @@ describe('openGguf', () => {
   it('stops at every token of Phi-3: 32000, 32001 and 32007', async () => {
     const { metadata, tensors } = tinyGguf();
     metadata.set('tokenizer.ggml.model', 'llama');
-    metadata.set('tokenizer.ggml.tokens', ['<unk>', '<s>', '</s>', '<|endoftext|>', '<|assistant|>', '<|end|>', 'x', 'y']);
+    metadata.set('tokenizer.ggml.tokens', [
+      '<unk>',
+      '<s>',
+      '</s>',
+      '<|endoftext|>',
+      '<|assistant|>',
+      '<|end|>',
+      'x',
+      'y',
+    ]);
     metadata.set('tokenizer.ggml.token_type', Int32Array.of(2, 3, 4, 3, 3, 3, 1, 1));
     metadata.set('tokenizer.ggml.eos_token_id', 3);
     const { config } = await openGguf([source(writeGguf({ metadata, tensors }))]);
@@ -127,8 +172,24 @@ describe('the starter', () => {
 
   it('is the network of its config.json', async () => {
     const { config, chatTemplate, embedding, head } = await openGguf([starter]);
-    expect(config).toMatchObject({ layers: 30, hidden: 576, heads: 9, kvHeads: 3, headDim: 64, intermediate: 1536, vocab: 49152, context: 8192 });
-    expect(config).toMatchObject({ ropeTheta: 100_000, rotaryDim: 64, ropeScaling: null, slidingWindow: null, bos: 1, eos: [2, 0] });
+    expect(config).toMatchObject({
+      layers: 30,
+      hidden: 576,
+      heads: 9,
+      kvHeads: 3,
+      headDim: 64,
+      intermediate: 1536,
+      vocab: 49152,
+      context: 8192,
+    });
+    expect(config).toMatchObject({
+      ropeTheta: 100_000,
+      rotaryDim: 64,
+      ropeScaling: null,
+      slidingWindow: null,
+      bos: 1,
+      eos: [2, 0],
+    });
     expect(chatTemplate).toContain('<|im_start|>system');
     expect(head).toBe(embedding);
   });
@@ -137,7 +198,12 @@ describe('the starter', () => {
     const { layers } = await openGguf([starter]);
     const tensors = locateTensors([await parseGguf(starter)]);
     const raw = async (name: string) =>
-      dequantise(await tensorMatrix(tensors.get(`blk.3.attn_${name}.weight`)!).read(0, tensors.get(`blk.3.attn_${name}.weight`)!.rows));
+      dequantise(
+        await tensorMatrix(tensors.get(`blk.3.attn_${name}.weight`)!).read(
+          0,
+          tensors.get(`blk.3.attn_${name}.weight`)!.rows,
+        ),
+      );
     const [q, k, v] = [await raw('q'), await raw('k'), await raw('v')];
     const { qkv } = layers[3]!;
     const row = async (i: number) => dequantise(await qkv.read(i, 1));
@@ -167,8 +233,17 @@ describe.skipIf(missingFixtures())('fixtures', () => {
     const { config } = await open(kind, 'q8_0.gguf');
     const json: unknown = JSON.parse(readFileSync(join(PHI_FIXTURES, kind, 'config.json'), 'utf8'));
     const expected = readHfConfig(json, null, 'config.json').config;
-    const scaling = expected.ropeScaling && { ...expected.ropeScaling, attentionFactor: Math.fround(expected.ropeScaling.attentionFactor) };
-    expect(config).toEqual({ ...expected, name: `tiny ${kind}`, normEps: Math.fround(expected.normEps), ropeScaling: scaling, eos: [5, 3] });
+    const scaling = expected.ropeScaling && {
+      ...expected.ropeScaling,
+      attentionFactor: Math.fround(expected.ropeScaling.attentionFactor),
+    };
+    expect(config).toEqual({
+      ...expected,
+      name: `tiny ${kind}`,
+      normEps: Math.fround(expected.normEps),
+      ropeScaling: scaling,
+      eos: [5, 3],
+    });
   });
 
   // The longest prompt takes half a second in plain loops, so it is for one file of a kind.
@@ -189,7 +264,8 @@ describe.skipIf(missingFixtures())('fixtures', () => {
       const id = header.tensors.find((info) => info.name === name)!.type;
       const part = (to: string, from: number, count: number, order = (row: number) => row) => {
         const out = new Uint8Array(count * stride);
-        for (let row = 0; row < count; row++) out.set(data.subarray((from + order(row)) * stride).subarray(0, stride), row * stride);
+        for (let row = 0; row < count; row++)
+          out.set(data.subarray((from + order(row)) * stride).subarray(0, stride), row * stride);
         tensors.push({ name: name.replace(/\w+\.weight$/, `${to}.weight`), dims: [cols, count], type: id, data: out });
       };
       // llama.cpp's converter: a head [2, 32] becomes [32, 2], so that row 2i + p is the old row 32p + i.
@@ -203,7 +279,9 @@ describe.skipIf(missingFixtures())('fixtures', () => {
         part('ffn_up', 512, 512);
       } else tensors.push({ name, dims: rows === 1 ? [cols] : [cols, rows], type: id, data });
     }
-    const metadata = [...header.metadata].map(([key, value]) => [key.replace('phi3.', 'llama.'), key === 'general.architecture' ? 'llama' : value] as const);
+    const metadata = [...header.metadata].map(
+      ([key, value]) => [key.replace('phi3.', 'llama.'), key === 'general.architecture' ? 'llama' : value] as const,
+    );
     const checkpoint = await openGguf([source(writeGguf({ metadata, tensors }))]);
     const { error } = await compareLogits(checkpoint, readExpected('phi4/gguf/q8_0.expected.json'));
     expect(error).toBeLessThan(0.001);
@@ -215,8 +293,14 @@ describe.skipIf(missingFixtures())('fixtures', () => {
     const { metadata } = await parseGguf(disk);
     expect(performance.now() - start).toBeLessThan(5000);
     const tokens = metadata.get('tokenizer.ggml.tokens') as string[];
-    const json = JSON.parse(readFileSync(join(FIXTURES, 'tokenizers/phi-4-mini/tokenizer.json'), 'utf8')) as { model: { vocab: Record<string, number> } };
-    for (const [token, id] of Object.entries(json.model.vocab)) if (tokens[id] !== token) expect(tokens[id]).toBe(token);
-    await expect(openGguf([disk])).rejects.toMatchObject({ code: 'bad-model', message: expect.stringContaining('no weights') as string });
+    const json = JSON.parse(readFileSync(join(FIXTURES, 'tokenizers/phi-4-mini/tokenizer.json'), 'utf8')) as {
+      model: { vocab: Record<string, number> };
+    };
+    for (const [token, id] of Object.entries(json.model.vocab))
+      if (tokens[id] !== token) expect(tokens[id]).toBe(token);
+    await expect(openGguf([disk])).rejects.toMatchObject({
+      code: 'bad-model',
+      message: expect.stringContaining('no weights') as string,
+    });
   });
 });

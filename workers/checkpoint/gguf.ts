@@ -27,7 +27,13 @@ export async function openGguf(files: ByteSource[]): Promise<Checkpoint> {
   const embedding = weights.any('token_embd.weight');
   const config = readConfig(file, architecture, metadata, embedding.rows);
   const { hidden, vocab } = config;
-  const { scaling, notes } = readRopeScaling(file, metadata, config, architecture, await readRopeFactors(weights, config));
+  const { scaling, notes } = readRopeScaling(
+    file,
+    metadata,
+    config,
+    architecture,
+    await readRopeFactors(weights, config),
+  );
   config.ropeScaling = scaling;
   checkConfig(config, file);
 
@@ -35,7 +41,8 @@ export async function openGguf(files: ByteSource[]): Promise<Checkpoint> {
   const head = weights.has('output.weight') ? weights.matrix('output.weight', vocab, hidden) : embeddingMatrix;
   const norm = await weights.vector('output_norm.weight', hidden);
   const layers: Layer[] = [];
-  for (let i = 0; i < config.layers; i++) layers.push(await readLayer(weights, `blk.${i}.`, config, architecture === 'llama'));
+  for (let i = 0; i < config.layers; i++)
+    layers.push(await readLayer(weights, `blk.${i}.`, config, architecture === 'llama'));
   weights.assertAllUsed();
 
   const template = metadata.get('tokenizer.chat_template');
@@ -77,7 +84,10 @@ async function readLayer(weights: Weights, at: string, config: PhiConfig, interl
     mlpNorm: await weights.vector(`${at}ffn_norm.weight`, hidden),
     gateUp:
       interleaved || weights.has(`${at}ffn_gate.weight`)
-        ? concatRows([weights.matrix(`${at}ffn_gate.weight`, intermediate, hidden), weights.matrix(`${at}ffn_up.weight`, intermediate, hidden)])
+        ? concatRows([
+            weights.matrix(`${at}ffn_gate.weight`, intermediate, hidden),
+            weights.matrix(`${at}ffn_up.weight`, intermediate, hidden),
+          ])
         : weights.matrix(`${at}ffn_up.weight`, 2 * intermediate, hidden),
     down: weights.matrix(`${at}ffn_down.weight`, hidden, intermediate),
   };

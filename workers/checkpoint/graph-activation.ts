@@ -10,18 +10,22 @@ import type { Matrix } from './types.ts';
 export async function activatedPair(file: string, graph: Graph, down: Linear, group: Linear[]): Promise<Matrix[]> {
   const product = graph.producer(graph.origin(down.input, undefined, CASTS));
   const [a, b] = product?.type === 'Mul' ? product.inputs : [];
-  if (!product || a === undefined || b === undefined) throw unsupported(file, product ?? down.op, 'its input is not silu(gate) * up');
+  if (!product || a === undefined || b === undefined)
+    throw unsupported(file, product ?? down.op, 'its input is not silu(gate) * up');
   const gateOfA = await siluInput(graph, a);
   const gateOfB = gateOfA === null ? await siluInput(graph, b) : null;
   const gate = gateOfA ?? gateOfB;
   if (gate === null) {
-    const activation = [a, b].map((value) => graph.producer(value)).find((op) => op && !CUTS.has(op.type) && !group.some((linear) => linear.op === op));
+    const activation = [a, b]
+      .map((value) => graph.producer(value))
+      .find((op) => op && !CUTS.has(op.type) && !group.some((linear) => linear.op === op));
     throw unsupported(file, activation ?? product, 'the MLP uses another activation than SiLU');
   }
   const up = gateOfA === null ? a : b;
   const [gatePart, upPart] = [await partOf(file, graph, gate, group), await partOf(file, graph, up, group)];
   if (group.length === 2 && gatePart.linear !== upPart.linear) return [gatePart.linear.matrix, upPart.linear.matrix];
-  if (group.length !== 1) throw unsupported(file, down.op, `${group.length} products feed the MLP; gate and up were expected`);
+  if (group.length !== 1)
+    throw unsupported(file, down.op, `${group.length} products feed the MLP; gate and up were expected`);
   if (gatePart.start < upPart.start) return [gatePart.linear.matrix];
   const { matrix } = gatePart.linear;
   const half = matrix.rows / 2;
@@ -42,7 +46,11 @@ async function siluInput(graph: Graph, value: ValueId): Promise<ValueId | null> 
     [y, x],
   ] as const) {
     const sigmoid = graph.producer(graph.origin(gated, undefined, CASTS));
-    if (sigmoid?.type === 'Sigmoid' && graph.origin(sigmoid.inputs[0] ?? '', undefined, CASTS) === graph.origin(plain, undefined, CASTS)) return plain;
+    if (
+      sigmoid?.type === 'Sigmoid' &&
+      graph.origin(sigmoid.inputs[0] ?? '', undefined, CASTS) === graph.origin(plain, undefined, CASTS)
+    )
+      return plain;
   }
   return null;
 }
@@ -50,10 +58,23 @@ async function siluInput(graph: Graph, value: ValueId): Promise<ValueId | null> 
 /** Operators that cut a fused product apart. */
 export const CUTS: ReadonlySet<string> = new Set(['Slice', 'Split', 'VariadicSplit']);
 /** Operators between a product and its use that keep the order of features. */
-export const KEEPS_ORDER: ReadonlySet<string> = new Set(['Cast', 'Identity', 'Reshape', 'Transpose', 'Squeeze', 'Unsqueeze', 'Gather']);
+export const KEEPS_ORDER: ReadonlySet<string> = new Set([
+  'Cast',
+  'Identity',
+  'Reshape',
+  'Transpose',
+  'Squeeze',
+  'Unsqueeze',
+  'Gather',
+]);
 
 /** The product that `value` is a part of, and where in its features the part starts (its index, for a split). */
-export async function partOf(file: string, graph: Graph, value: ValueId, group: readonly Linear[]): Promise<{ linear: Linear; start: number }> {
+export async function partOf(
+  file: string,
+  graph: Graph,
+  value: ValueId,
+  group: readonly Linear[],
+): Promise<{ linear: Linear; start: number }> {
   const outputs = new Map(group.map((linear) => [linear.output, linear]));
   let start = 0;
   let last: Op | null = null;
@@ -80,5 +101,10 @@ async function sliceStart(file: string, graph: Graph, op: Op): Promise<number> {
 
 /** Rows `[from, from + count)` of a matrix. */
 export function rowsOf(matrix: Matrix, from: number, count: number): Matrix {
-  return { ...matrix, name: `${matrix.name} [${from}..]`, rows: count, read: (start, rows) => matrix.read(from + start, rows) };
+  return {
+    ...matrix,
+    name: `${matrix.name} [${from}..]`,
+    rows: count,
+    read: (start, rows) => matrix.read(from + start, rows),
+  };
 }

@@ -24,7 +24,8 @@ export async function attentionBehind(file: string, graph: Graph, output: Linear
   const op = findAttention(graph, output);
   if (!op) throw unsupported(file, output.op, 'no attention operator comes before it');
   const [query = ''] = op.inputs;
-  if (group.length !== 1 && group.length !== 3) throw unsupported(file, op, `${group.length} products feed it; q, k and v were expected`);
+  if (group.length !== 1 && group.length !== 3)
+    throw unsupported(file, op, `${group.length} products feed it; q, k and v were expected`);
   const order = await orderOf(file, graph, op, group);
   const rows = order.reduce((sum, { matrix }) => sum + matrix.rows, 0);
   if (op.type === 'ScaledDotProductAttention') {
@@ -32,7 +33,8 @@ export async function attentionBehind(file: string, graph: Graph, output: Linear
     const heads = dims[0]?.at(1) ?? -1;
     const headDim = dims[0]?.at(3) ?? -1;
     const kvHeads = (rows / headDim - heads) / 2;
-    if (!(heads > 0) || !(headDim > 0) || !Number.isInteger(kvHeads)) throw unsupported(file, op, 'its heads cannot be told from its shapes');
+    if (!(heads > 0) || !(headDim > 0) || !Number.isInteger(kvHeads))
+      throw unsupported(file, op, 'its heads cannot be told from its shapes');
     return { op, order, heads, kvHeads, headDim, window: null, query };
   }
   const heads = numberAttribute(op, 'num_heads', 0);
@@ -56,7 +58,8 @@ function findAttention(graph: Graph, output: Linear): Op | null {
 /** Options of the operators that Phi does not use and that would change the result. */
 function refuseExtras(file: string, op: Op, headDim: number): void {
   const scale = numberAttribute(op, 'scale', 0);
-  if (scale && Math.abs(scale * Math.sqrt(headDim) - 1) > 1e-3) throw unsupported(file, op, `scores are scaled by ${scale}, not by 1/sqrt(${headDim})`);
+  if (scale && Math.abs(scale * Math.sqrt(headDim) - 1) > 1e-3)
+    throw unsupported(file, op, `scores are scaled by ${scale}, not by 1/sqrt(${headDim})`);
   if (numberAttribute(op, 'softcap', 0)) throw unsupported(file, op, 'scores are capped');
   if (numberAttribute(op, 'rotary_interleaved', 0)) throw unsupported(file, op, 'rotary pairs are interleaved');
   if (numberAttribute(op, 'smooth_softmax', 0) > 0) throw unsupported(file, op, 'a smoothed softmax');
@@ -66,17 +69,20 @@ function refuseExtras(file: string, op: Op, headDim: number): void {
 
 async function orderOf(file: string, graph: Graph, op: Op, group: Linear[]): Promise<Linear[]> {
   const outputs = new Map(group.map((linear) => [linear.output, linear]));
-  const behind = (value: ValueId) => [...graph.behind(value, (at) => outputs.has(at))].filter((at) => outputs.has(at)).map((at) => outputs.get(at)!);
+  const behind = (value: ValueId) =>
+    [...graph.behind(value, (at) => outputs.has(at))].filter((at) => outputs.has(at)).map((at) => outputs.get(at)!);
   const parts = op.inputs.slice(0, 3).map((input) => (input ? behind(input) : []));
   if (group.length === 3) {
     const order = parts.map(([linear]) => linear);
-    if (parts.some((part) => part.length !== 1) || new Set(order).size !== 3) throw unsupported(file, op, 'q, k and v do not come from one product each');
+    if (parts.some((part) => part.length !== 1) || new Set(order).size !== 3)
+      throw unsupported(file, op, 'q, k and v do not come from one product each');
     return order as Linear[];
   }
   // Packed in one input: q, k, v by the operator's definition. Cut apart before it: the cuts must say the same.
   if (op.inputs[1] || op.inputs[2]) {
     const starts = await Promise.all(op.inputs.slice(0, 3).map((input) => cutStart(file, graph, op, input, group)));
-    if (!(starts[0]! < starts[1]! && starts[1]! < starts[2]!)) throw unsupported(file, op, 'q, k and v are not in this order in the fused product');
+    if (!(starts[0]! < starts[1]! && starts[1]! < starts[2]!))
+      throw unsupported(file, op, 'q, k and v are not in this order in the fused product');
   }
   return group;
 }

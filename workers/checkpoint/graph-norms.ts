@@ -16,9 +16,11 @@ export interface Norm {
 export async function findNorms(file: string, graph: Graph): Promise<Norm[]> {
   const norms: Norm[] = [];
   for (const op of graph.ops) {
-    if (op.type === 'SimplifiedLayerNormalization' || op.type === 'RMSNormalization') norms.push(fusedNorm(file, graph, op, 1));
+    if (op.type === 'SimplifiedLayerNormalization' || op.type === 'RMSNormalization')
+      norms.push(fusedNorm(file, graph, op, 1));
     else if (op.type === 'SkipSimplifiedLayerNormalization') norms.push(fusedNorm(file, graph, op, 2));
-    else if (op.type === 'LayerNormalization' || op.type === 'SkipLayerNormalization') throw unsupported(file, op, 'Phi-3 and later use RMS norms');
+    else if (op.type === 'LayerNormalization' || op.type === 'SkipLayerNormalization')
+      throw unsupported(file, op, 'Phi-3 and later use RMS norms');
     else if (op.type === 'ReduceMean') {
       const norm = await spelledNorm(graph, op);
       if (norm) norms.push(norm);
@@ -59,9 +61,12 @@ async function spelledNorm(graph: Graph, mean: Op): Promise<Norm | null> {
   // Either 1 / root, then a product with x, or x / root at once.
   const dividesX = inverse.type === 'Div' && graph.origin(inverse.inputs[0]!, undefined, CASTS) === x;
   const scaled = dividesX ? inverse : onlyUser(graph, inverse.outputs[0]!, ['Mul']);
-  if (!scaled || (!dividesX && !scaled.inputs.some((input) => graph.origin(input, undefined, CASTS) === x))) return null;
+  if (!scaled || (!dividesX && !scaled.inputs.some((input) => graph.origin(input, undefined, CASTS) === x)))
+    return null;
   const weighted = onlyUser(graph, scaled.outputs[0]!, ['Mul']);
-  const weight = weighted?.inputs.map((input) => graph.constants.get(graph.origin(input))).find((tensor) => tensor !== undefined);
+  const weight = weighted?.inputs
+    .map((input) => graph.constants.get(graph.origin(input)))
+    .find((tensor) => tensor !== undefined);
   if (!weighted || !weight) return null;
   return { op: mean, input: x, output: weighted.outputs[0]!, weight, eps };
 }

@@ -64,13 +64,19 @@ export class Graph {
   readonly #consumers = new Map<ValueId, Op[]>();
 
   /** Throws `bad-model` when a value is made twice or the operators feed each other in a circle. */
-  constructor(file: string, ops: readonly Op[], constants: ReadonlyMap<ValueId, StoredTensor>, outputs: readonly ValueId[]) {
+  constructor(
+    file: string,
+    ops: readonly Op[],
+    constants: ReadonlyMap<ValueId, StoredTensor>,
+    outputs: readonly ValueId[],
+  ) {
     this.constants = constants;
     this.outputs = outputs;
     for (const op of ops) {
       for (const output of op.outputs) {
         if (!output) continue;
-        if (this.#producers.has(output)) throw new PhiError('bad-model', `${file}: the value ${output} is made twice. The file is damaged.`);
+        if (this.#producers.has(output))
+          throw new PhiError('bad-model', `${file}: the value ${output} is made twice. The file is damaged.`);
         this.#producers.set(output, op);
       }
       for (const input of new Set(op.inputs)) {
@@ -84,7 +90,9 @@ export class Graph {
   }
 
   #sorted(file: string, ops: readonly Op[]): Op[] {
-    const waiting = new Map(ops.map((op) => [op, new Set(op.inputs.filter((input) => this.#producers.has(input))).size]));
+    const waiting = new Map(
+      ops.map((op) => [op, new Set(op.inputs.filter((input) => this.#producers.has(input))).size]),
+    );
     const ready = ops.filter((op) => waiting.get(op) === 0);
     for (const op of ready) {
       for (const output of op.outputs) {
@@ -111,7 +119,11 @@ export class Graph {
   }
 
   /** Goes back through operators that only hand on a value, until `stop` holds or another operator made it. */
-  origin(value: ValueId, stop: (value: ValueId) => boolean = () => false, through: ReadonlySet<string> = CASTS_AND_SHAPES): ValueId {
+  origin(
+    value: ValueId,
+    stop: (value: ValueId) => boolean = () => false,
+    through: ReadonlySet<string> = CASTS_AND_SHAPES,
+  ): ValueId {
     let at = value;
     for (let steps = 0; steps < CHAIN_LIMIT && !stop(at); steps++) {
       const op = this.producer(at);
@@ -167,8 +179,12 @@ export function numberAttribute(op: Op, name: string, absent: number): number {
 
 /** The error for a sound file with something in it that this app does not compute. */
 export function unsupported(file: string, op: Op, why: string): PhiError {
-  return new PhiError('unsupported-model', `${file}: ${label(op)}: ${why}. Another published form of the model (GGUF, safetensors) may run.`, {
-    op: op.type,
-    node: op.name,
-  });
+  return new PhiError(
+    'unsupported-model',
+    `${file}: ${label(op)}: ${why}. Another published form of the model (GGUF, safetensors) may run.`,
+    {
+      op: op.type,
+      node: op.name,
+    },
+  );
 }

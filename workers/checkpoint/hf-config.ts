@@ -49,7 +49,11 @@ const HfConfig = v.object({
 });
 type HfConfig = v.InferOutput<typeof HfConfig>;
 
-const Kind = v.object({ architectures: v.nullish(v.array(v.string())), model_type: v.nullish(v.string()), quantization_config: v.nullish(v.looseObject({})) });
+const Kind = v.object({
+  architectures: v.nullish(v.array(v.string())),
+  model_type: v.nullish(v.string()),
+  quantization_config: v.nullish(v.looseObject({})),
+});
 
 /** Kin that are other networks, by architecture, so that a person reads what they have. */
 const OTHER_KINDS = new Map(
@@ -76,7 +80,8 @@ const OTHER_TYPES = new Map(
   }),
 );
 
-export const WHAT_RUNS = 'This app runs Phi-3, Phi-3.5, Phi-4-mini and Phi-4 (Phi3ForCausalLM), and Llama checkpoints of the same shape.';
+export const WHAT_RUNS =
+  'This app runs Phi-3, Phi-3.5, Phi-4-mini and Phi-4 (Phi3ForCausalLM), and Llama checkpoints of the same shape.';
 
 /** Throws `unsupported-model`, naming the kind, unless the network is Phi3ForCausalLM or LlamaForCausalLM. */
 export function assertKind(config: unknown, file: string): 'phi3' | 'llama' {
@@ -86,7 +91,11 @@ export function assertKind(config: unknown, file: string): 'phi3' | 'llama' {
   if (architecture === 'LlamaForCausalLM' || (!architecture && type === 'llama')) return 'llama';
   const known = OTHER_KINDS.get(architecture ?? '') ?? OTHER_TYPES.get(type ?? '');
   const kind = architecture ?? type ?? 'a model without an architecture';
-  throw new PhiError('unsupported-model', `${file}: this is ${known ? `${known} (${kind})` : kind}, another network. ${WHAT_RUNS}`, { kind });
+  throw new PhiError(
+    'unsupported-model',
+    `${file}: this is ${known ? `${known} (${kind})` : kind}, another network. ${WHAT_RUNS}`,
+    { kind },
+  );
 }
 
 /** transformers' default attention factor of LongRoPE. */
@@ -100,19 +109,27 @@ function ropeScaling(config: HfConfig, file: string): RopeScaling | null {
   if (!rope || type === 'default') return null;
   // Phi-3-mini-128k was first published with "su" and "yarn"; transformers reads both as "longrope" for Phi-3.
   if (!['longrope', 'su', 'yarn'].includes(type) || !rope.short_factor || !rope.long_factor) {
-    throw new PhiError('unsupported-model', `${file}: rotary scaling of type "${type}" is not supported; Phi uses "longrope".`, { kind: type });
+    throw new PhiError(
+      'unsupported-model',
+      `${file}: rotary scaling of type "${type}" is not supported; Phi uses "longrope".`,
+      { kind: type },
+    );
   }
-  const originalContext = config.original_max_position_embeddings ?? rope.original_max_position_embeddings ?? config.max_position_embeddings;
+  const originalContext =
+    config.original_max_position_embeddings ?? rope.original_max_position_embeddings ?? config.max_position_embeddings;
   const scale = config.max_position_embeddings / originalContext;
   return {
     short: Float32Array.from(rope.short_factor),
     long: Float32Array.from(rope.long_factor),
-    attentionFactor: rope.attention_factor ?? longRopeFactor(config.original_max_position_embeddings ? scale : (rope.factor ?? scale), originalContext),
+    attentionFactor:
+      rope.attention_factor ??
+      longRopeFactor(config.original_max_position_embeddings ? scale : (rope.factor ?? scale), originalContext),
     originalContext,
   };
 }
 
-const ids = (value: number | number[] | null | undefined): number[] => (value === null || value === undefined ? [] : [value].flat());
+const ids = (value: number | number[] | null | undefined): number[] =>
+  value === null || value === undefined ? [] : [value].flat();
 
 /**
  * Reads config.json (and generation_config.json, for more end tokens). Returns the hyperparameters and whether the head is the embedding.
@@ -121,12 +138,21 @@ const ids = (value: number | number[] | null | undefined): number[] => (value ==
 export function readHfConfig(json: unknown, generation: unknown, file: string): { config: PhiConfig; tied: boolean } {
   const kind = assertKind(json, file);
   const hf = checked(HfConfig, json, file);
-  if (hf.hidden_act !== 'silu') throw new PhiError('unsupported-model', `${file}: activation "${hf.hidden_act}" is not supported; Phi uses "silu".`);
-  if (hf.attention_bias || hf.mlp_bias) throw new PhiError('unsupported-model', `${file}: linear layers with biases are not supported; Phi has none.`);
+  if (hf.hidden_act !== 'silu')
+    throw new PhiError(
+      'unsupported-model',
+      `${file}: activation "${hf.hidden_act}" is not supported; Phi uses "silu".`,
+    );
+  if (hf.attention_bias || hf.mlp_bias)
+    throw new PhiError('unsupported-model', `${file}: linear layers with biases are not supported; Phi has none.`);
   const rope = hf.rope_parameters ?? hf.rope_scaling;
   const headDim = hf.head_dim ?? hf.hidden_size / hf.num_attention_heads;
   const partial = kind === 'phi3' ? (hf.partial_rotary_factor ?? rope?.partial_rotary_factor ?? 1) : 1;
-  const more = checked(v.nullish(v.object({ eos_token_id: tokenIds, bos_token_id: tokenIds })), generation, file.replace(/[^/]*$/, 'generation_config.json'));
+  const more = checked(
+    v.nullish(v.object({ eos_token_id: tokenIds, bos_token_id: tokenIds })),
+    generation,
+    file.replace(/[^/]*$/, 'generation_config.json'),
+  );
   const context = hf.max_position_embeddings;
   const window = kind === 'phi3' ? hf.sliding_window : null;
   const config: PhiConfig = {

@@ -34,7 +34,10 @@ describe.skipIf(missingFixtures())('hostile ONNX', options, () => {
     for (let at = 0; at < whole.length; at += 997) starts.push(at);
     for (const name of ['MatMulNBits', 'GroupQueryAttention', 'cos_cache', 'model.onnx.data'])
       starts.push(Buffer.from(whole).indexOf(name), Buffer.from(whole).lastIndexOf(name));
-    for (const at of starts) expect(await verdict(openOnnx, withFile(files, 'model.onnx', whole.subarray(0, at))), `at ${at}`).toMatchObject(bad);
+    for (const at of starts)
+      expect(await verdict(openOnnx, withFile(files, 'model.onnx', whole.subarray(0, at))), `at ${at}`).toMatchObject(
+        bad,
+      );
   });
 
   it('truncated data, at the end of each weight', async () => {
@@ -50,7 +53,8 @@ describe.skipIf(missingFixtures())('hostile ONNX', options, () => {
     const random = seeded(5);
     const files = folderBytes(FOLDER);
     let refused = 0;
-    for (let i = 0; i < 60; i++) if (await verdict(openOnnx, withFlips(files, 'model.onnx', 1 + random(8), random))) refused++;
+    for (let i = 0; i < 60; i++)
+      if (await verdict(openOnnx, withFlips(files, 'model.onnx', 1 + random(8), random))) refused++;
     // Most of this file is rotary tables, whose bits are not all looked at; its structure is never taken wrongly without an error.
     expect(refused).toBeGreaterThan(5);
     const small = folderBytes('phi4/onnx-cpu-int4');
@@ -64,7 +68,8 @@ describe.skipIf(missingFixtures())('hostile ONNX', options, () => {
     expect(model).toContain('model.onnx.data');
     const patched = (from: string, to: string) => {
       const bytes = Buffer.from(files.get('model.onnx')!);
-      for (let at = bytes.indexOf(from); at >= 0; at = bytes.indexOf(from, at + to.length)) bytes.write(to, at, 'latin1');
+      for (let at = bytes.indexOf(from); at >= 0; at = bytes.indexOf(from, at + to.length))
+        bytes.write(to, at, 'latin1');
       return withFile(files, 'model.onnx', new Uint8Array(bytes));
     };
     expect(await verdict(openOnnx, patched('model.onnx.data', '../../../.passwd'.slice(0, 15)))).toMatchObject({
@@ -118,7 +123,9 @@ describe.skipIf(missingFixtures())('hostile ONNX', options, () => {
     ).toMatchObject(bad);
     // Names that every object has.
     for (const name of ['constructor', '__proto__', 'toString']) {
-      const renamed = edited((model) => model.nodes.forEach((node) => (node.type = node.type === 'GroupQueryAttention' ? name : node.type)));
+      const renamed = edited((model) =>
+        model.nodes.forEach((node) => (node.type = node.type === 'GroupQueryAttention' ? name : node.type)),
+      );
       expect(await verdict(openOnnx, renamed), name).toMatchObject({ code: 'unsupported-model' });
     }
     expect(
@@ -140,10 +147,14 @@ describe.skipIf(missingFixtures())('hostile ONNX', options, () => {
     const model = (bytes: Uint8Array) => withFile(files, 'model.onnx', bytes);
     expect(await verdict(openOnnx, model(repeat(Uint8Array.of(8, 1), 10 << 20)))).toMatchObject(bad);
     expect(await verdict(openOnnx, model(field(7, repeat(field(1, new Uint8Array(0)), 4 << 20))))).toMatchObject(bad);
-    expect(await verdict(openOnnx, model(field(7, repeat(field(1, field(1, Uint8Array.of(65))), 30_000))))).toMatchObject(bad);
+    expect(
+      await verdict(openOnnx, model(field(7, repeat(field(1, field(1, Uint8Array.of(65))), 30_000)))),
+    ).toMatchObject(bad);
     const op = field(4, new TextEncoder().encode('Cast'));
     expect(await verdict(openOnnx, model(field(7, repeat(field(1, op), 18_000))))).not.toBeNull();
-    expect(await verdict(openOnnx, model(Uint8Array.of(0x3a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 1)))).toMatchObject(bad);
+    expect(
+      await verdict(openOnnx, model(Uint8Array.of(0x3a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 1))),
+    ).toMatchObject(bad);
     expect(await verdict(openOnnx, model(new Uint8Array(1 << 20).fill(0xff)))).toMatchObject(bad);
     let graph: Uint8Array = new Uint8Array(0);
     for (let depth = 0; depth < 1000; depth++) {
@@ -169,8 +180,12 @@ describe.skipIf(missingFixtures())('hostile ONNX', options, () => {
     ]) {
       expect(await config(content)).toMatchObject(bad);
     }
-    expect(await config(text(files.get('genai_config.json')).replace('"context_length": 512', '"context_length": 1e99'))).toMatchObject(bad);
-    expect(await config(text(files.get('genai_config.json')).replace('"model.onnx"', '"../model.onnx"'))).toMatchObject(bad);
+    expect(
+      await config(text(files.get('genai_config.json')).replace('"context_length": 512', '"context_length": 1e99')),
+    ).toMatchObject(bad);
+    expect(await config(text(files.get('genai_config.json')).replace('"model.onnx"', '"../model.onnx"'))).toMatchObject(
+      bad,
+    );
   });
 });
 
@@ -182,10 +197,14 @@ describe.skipIf(missingFixtures())('hostile OpenVINO', options, () => {
     const files = folderBytes(FOLDER);
     const xml = files.get(XML)!;
     for (let at = 0; at < xml.length; at += 37_003)
-      expect(await verdict(openOpenVino, withFile(files, XML, xml.subarray(0, at))), `at ${at}`).toMatchObject({ code: 'bad-model' });
+      expect(await verdict(openOpenVino, withFile(files, XML, xml.subarray(0, at))), `at ${at}`).toMatchObject({
+        code: 'bad-model',
+      });
     const bin = files.get('openvino_model.bin')!;
     for (const size of [0, 1000, bin.length >> 1, bin.length - 1]) {
-      expect(await verdict(openOpenVino, withFile(files, 'openvino_model.bin', bin.subarray(0, size)))).toMatchObject({ code: 'bad-model' });
+      expect(await verdict(openOpenVino, withFile(files, 'openvino_model.bin', bin.subarray(0, size)))).toMatchObject({
+        code: 'bad-model',
+      });
     }
   });
 
@@ -202,14 +221,22 @@ describe.skipIf(missingFixtures())('hostile OpenVINO', options, () => {
     const open = (content: string) => verdict(openOpenVino, withFile(files, XML, content));
     const bad = { code: 'bad-model' };
     const laughs = Array.from({ length: 20 }, (_, i) => `<!ENTITY l${i + 1} "${`&l${i};`.repeat(10)}">`).join('');
-    expect(await open(`<?xml version="1.0"?><!DOCTYPE net [<!ENTITY l0 "ha">${laughs}]>${xml.slice(xml.indexOf('<net'))}`)).toMatchObject({
+    expect(
+      await open(`<?xml version="1.0"?><!DOCTYPE net [<!ENTITY l0 "ha">${laughs}]>${xml.slice(xml.indexOf('<net'))}`),
+    ).toMatchObject({
       code: 'bad-model',
       message: expect.stringContaining('DOCTYPE') as string,
     });
     expect(await open(xml.replace('name="input_ids"', 'name="&l9;"'))).toMatchObject(bad);
     expect(await open(`<net>${'<a>'.repeat(200_000)}`)).toMatchObject(bad);
-    expect(await open(`<net><layers>${Array.from({ length: 60_000 }, (_, i) => `<layer id="${i}" type="Relu"/>`).join('')}</layers></net>`)).toMatchObject(bad);
-    expect(await open(`<net><layers><layer id="0" type="Concat"><input>${'<port id="1"/>'.repeat(50_000)}`)).toMatchObject(bad);
+    expect(
+      await open(
+        `<net><layers>${Array.from({ length: 60_000 }, (_, i) => `<layer id="${i}" type="Relu"/>`).join('')}</layers></net>`,
+      ),
+    ).toMatchObject(bad);
+    expect(
+      await open(`<net><layers><layer id="0" type="Concat"><input>${'<port id="1"/>'.repeat(50_000)}`),
+    ).toMatchObject(bad);
     expect(await open(`<net name="${'x'.repeat(20 << 20)}"/>`)).toMatchObject(bad);
     expect(await open('<html></html>')).toMatchObject(bad);
     expect(await open(xml.replace(/offset="268253"/, 'offset="99999999999"'))).toMatchObject(bad);
@@ -219,7 +246,12 @@ describe.skipIf(missingFixtures())('hostile OpenVINO', options, () => {
     // An Add of the residual that takes its own layer's later result.
     const last = /<edge from-layer="(\d+)" from-port="2" to-layer="\d+" to-port="0" \/>\s*<\/edges>/.exec(xml)!;
     expect(
-      await open(xml.replace(/(to-layer="32" to-port="0")/, `$1 x="" /><edge from-layer="${last[1]}" from-port="2" to-layer="32" to-port="0"`)),
+      await open(
+        xml.replace(
+          /(to-layer="32" to-port="0")/,
+          `$1 x="" /><edge from-layer="${last[1]}" from-port="2" to-layer="32" to-port="0"`,
+        ),
+      ),
     ).toMatchObject(bad);
     expect(await open(xml.replaceAll('element_type="i4"', 'element_type="nf4"'))).toMatchObject({
       code: 'unsupported-model',
@@ -254,7 +286,8 @@ describe.skipIf(missingFixtures())('hostile safetensors', options, () => {
         new DataView(copy.buffer).setBigUint64(0, length, true);
         expect(await open(copy), String(length)).toMatchObject(bad);
       }
-      for (let i = 0; i < 40; i++) await verdict(openSafetensors, withFlips(files, 'config.json', 1 + random(3), random));
+      for (let i = 0; i < 40; i++)
+        await verdict(openSafetensors, withFlips(files, 'config.json', 1 + random(3), random));
     }
     expect(takeTensors(folderBytes('phi4').get('model.safetensors')!).size).toBe(21);
   });
@@ -268,7 +301,10 @@ describe.skipIf(missingFixtures())('hostile safetensors', options, () => {
       const json = new TextEncoder().encode(header);
       const head = new Uint8Array(8);
       new DataView(head.buffer).setBigUint64(0, BigInt(json.length), true);
-      return verdict(openSafetensors, withFile(files, 'model.safetensors', new Uint8Array(Buffer.concat([head, json, body]))));
+      return verdict(
+        openSafetensors,
+        withFile(files, 'model.safetensors', new Uint8Array(Buffer.concat([head, json, body]))),
+      );
     };
     const header = text(whole.subarray(8, 8 + headerBytes));
     expect(await open(header)).toBeNull();
@@ -283,8 +319,14 @@ describe.skipIf(missingFixtures())('hostile safetensors', options, () => {
     ] as const) {
       expect(await open(header.replace(from, to)), to).toMatchObject({ code: 'bad-model' });
     }
-    expect(await open(`{${Array.from({ length: 35_000 }, (_, i) => `"t${i}":{"dtype":"F16"}`).join()}}`)).toMatchObject({ code: 'bad-model' });
-    expect(await open(`{${Array.from({ length: 14_000 }, (_, i) => `"t${i}":{"dtype":"F16","shape":[1],"data_offsets":[0,2]}`).join()}}`)).toMatchObject({
+    expect(await open(`{${Array.from({ length: 35_000 }, (_, i) => `"t${i}":{"dtype":"F16"}`).join()}}`)).toMatchObject(
+      { code: 'bad-model' },
+    );
+    expect(
+      await open(
+        `{${Array.from({ length: 14_000 }, (_, i) => `"t${i}":{"dtype":"F16","shape":[1],"data_offsets":[0,2]}`).join()}}`,
+      ),
+    ).toMatchObject({
       code: 'bad-model',
     });
   });

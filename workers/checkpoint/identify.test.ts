@@ -3,8 +3,12 @@ import type { ByteSource } from '../store/bytes.ts';
 import { identify } from './identify.ts';
 import { folderFiles, memorySource, missingFixtures } from './testing/fixtures.ts';
 
-const text = (name: string, content: string): [string, ByteSource] => [name, memorySource(name, new TextEncoder().encode(content))];
-const under = (root: string, files: Map<string, ByteSource>): [string, ByteSource][] => [...files].map(([path, source]) => [root + path, source]);
+const text = (name: string, content: string): [string, ByteSource] => [
+  name,
+  memorySource(name, new TextEncoder().encode(content)),
+];
+const under = (root: string, files: Map<string, ByteSource>): [string, ByteSource][] =>
+  [...files].map(([path, source]) => [root + path, source]);
 
 describe.skipIf(missingFixtures())('identify', () => {
   it('opens every model, in folders too, and says what it is', async () => {
@@ -47,7 +51,11 @@ describe('identify', () => {
       text('m/tokenizer.json', '{}'),
     ]);
     const [model] = await identify(files);
-    expect(model).toMatchObject({ root: 'm/', what: null, error: { code: 'unsupported-model', message: expect.stringContaining(kind) as string } });
+    expect(model).toMatchObject({
+      root: 'm/',
+      what: null,
+      error: { code: 'unsupported-model', message: expect.stringContaining(kind) as string },
+    });
   });
 
   it('says what was found where there is no model', async () => {

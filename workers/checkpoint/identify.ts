@@ -9,7 +9,13 @@ import type { Checkpoint } from './types.ts';
 /** Opening reads a tokenizer each; of a folder with more models the rest is listed unopened. */
 const MOST_OPENED = 8;
 const WEIGHTS = /\.(gguf|onnx|safetensors|bin|data|xml|pth?|onnx_data(_\d+)?)$/i;
-const FORMATS: Record<Checkpoint['format'], string> = { gguf: 'GGUF', onnx: 'ONNX', openvino: 'OpenVINO', safetensors: 'safetensors', mlx: 'MLX' };
+const FORMATS: Record<Checkpoint['format'], string> = {
+  gguf: 'GGUF',
+  onnx: 'ONNX',
+  openvino: 'OpenVINO',
+  safetensors: 'safetensors',
+  mlx: 'MLX',
+};
 
 /** A model and the folder that it lies in: '' or ending in '/'. */
 interface Candidate {
@@ -21,7 +27,9 @@ interface Candidate {
 
 /** Models at the top level and in folders below. Throws `bad-request` or `unsupported-model` when there is none. */
 function candidates(files: ModelFiles): Candidate[] {
-  const folders = [...new Set([...files.keys()].map((path) => path.slice(0, path.lastIndexOf('/') + 1)))].sort((a, b) => a.length - b.length);
+  const folders = [...new Set([...files.keys()].map((path) => path.slice(0, path.lastIndexOf('/') + 1)))].sort(
+    (a, b) => a.length - b.length,
+  );
   const found: Candidate[] = [];
   for (const root of new Set(['', ...folders])) {
     // `onnx/` belongs to the folder above it, which holds its config and tokenizer.
@@ -38,8 +46,13 @@ function membersOf(folder: ModelFiles, model: Recognised): ModelFiles {
   if (model.format === 'gguf') return pick(folder, (path) => model.paths.includes(path));
   if (findModels(folder).length === 1) return pick(folder, (path) => !path.includes('/') || /^onnx\//i.test(path));
   const data = (path: string) =>
-    model.format === 'openvino' ? /^openvino_[^/]*\.(bin|xml)$/i.test(path) : model.paths.some((own) => own !== path && path.startsWith(own));
-  return pick(folder, (path) => model.paths.includes(path) || data(path) || (!WEIGHTS.test(path) && !path.includes('/')));
+    model.format === 'openvino'
+      ? /^openvino_[^/]*\.(bin|xml)$/i.test(path)
+      : model.paths.some((own) => own !== path && path.startsWith(own));
+  return pick(
+    folder,
+    (path) => model.paths.includes(path) || data(path) || (!WEIGHTS.test(path) && !path.includes('/')),
+  );
 }
 
 function pick(files: ModelFiles, keep: (path: string) => boolean): ModelFiles {
@@ -63,7 +76,11 @@ async function look({ root, model, files }: Candidate, open: boolean): Promise<F
   try {
     const checkpoint = await openCheckpoint(files);
     const { layers, hidden, heads, kvHeads, headDim, intermediate, vocab, context } = checkpoint.config;
-    return { ...found, what: describeCheckpoint(checkpoint), shape: { layers, hidden, heads, kvHeads, headDim, intermediate, vocab, context } };
+    return {
+      ...found,
+      what: describeCheckpoint(checkpoint),
+      shape: { layers, hidden, heads, kvHeads, headDim, intermediate, vocab, context },
+    };
   } catch (cause) {
     return { ...found, error: PhiError.from(cause, 'bad-model').toShape() };
   }

@@ -20,20 +20,30 @@ export function parseJson(name: string, bytes: Uint8Array): unknown {
       else if (c === 0x22) inString = false;
     } else if (c === 0x22) inString = true;
     else if (c === 0x5b || c === 0x7b) {
-      if (++depth > DEPTH_LIMIT) throw new PhiError('bad-model', `${name}: nested more than ${DEPTH_LIMIT} levels deep; this is no file of a model.`);
+      if (++depth > DEPTH_LIMIT)
+        throw new PhiError(
+          'bad-model',
+          `${name}: nested more than ${DEPTH_LIMIT} levels deep; this is no file of a model.`,
+        );
     } else if (c === 0x5d || c === 0x7d) depth--;
   }
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
   } catch (cause) {
-    throw new PhiError('bad-model', `${name} is not valid JSON (${cause instanceof Error ? cause.message : String(cause)}). Download it again.`, undefined, {
-      cause,
-    });
+    throw new PhiError(
+      'bad-model',
+      `${name} is not valid JSON (${cause instanceof Error ? cause.message : String(cause)}). Download it again.`,
+      undefined,
+      {
+        cause,
+      },
+    );
   }
 }
 
 export async function readJson(source: ByteSource, limit: number): Promise<unknown> {
-  if (source.size > limit) throw new PhiError('bad-model', `${source.name} has ${source.size} bytes; such a file has at most ${limit}.`);
+  if (source.size > limit)
+    throw new PhiError('bad-model', `${source.name} has ${source.size} bytes; such a file has at most ${limit}.`);
   return parseJson(source.name, await source.read(0, source.size));
 }
 
@@ -42,7 +52,12 @@ export function fileIn(files: ModelFiles, folder: string, name: string): ByteSou
   return files.get(folder + name) ?? null;
 }
 
-export async function optionalJson(files: ModelFiles, folder: string, name: string, limit = CONFIG_BYTES): Promise<unknown> {
+export async function optionalJson(
+  files: ModelFiles,
+  folder: string,
+  name: string,
+  limit = CONFIG_BYTES,
+): Promise<unknown> {
   const source = fileIn(files, folder, name);
   return source ? readJson(source, limit) : null;
 }

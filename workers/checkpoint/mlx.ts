@@ -18,16 +18,35 @@ export function mlxScheme(config: unknown, file: string): MlxScheme | null {
 }
 
 /** A quantised module's weight. `module` is its name without `.weight`. */
-export function mlxMatrix(module: string, scheme: MlxScheme, weight: StoredTensor, scales: StoredTensor, biases: StoredTensor | undefined): Matrix {
+export function mlxMatrix(
+  module: string,
+  scheme: MlxScheme,
+  weight: StoredTensor,
+  scales: StoredTensor,
+  biases: StoredTensor | undefined,
+): Matrix {
   const own = scheme[module];
-  const { bits, group_size: group, mode } = own && typeof own === 'object' ? checked(Scheme, { ...scheme, ...own }, module) : scheme;
+  const {
+    bits,
+    group_size: group,
+    mode,
+  } = own && typeof own === 'object' ? checked(Scheme, { ...scheme, ...own }, module) : scheme;
   if (mode !== 'affine' || !biases || (bits !== 4 && bits !== 8)) {
-    throw new PhiError('unsupported-model', `${module}: MLX quantisation "${mode}" of ${bits} bits is not supported; 4 and 8 bit affine are.`, {
-      kind: `mlx ${mode} ${bits}`,
-    });
+    throw new PhiError(
+      'unsupported-model',
+      `${module}: MLX quantisation "${mode}" of ${bits} bits is not supported; 4 and 8 bit affine are.`,
+      {
+        kind: `mlx ${mode} ${bits}`,
+      },
+    );
   }
   const [rows = 0, words = 0] = weight.dims;
-  if (weight.dtype !== 'u32' || weight.dims.length !== 2 || !isFloat(biases.dtype) || biases.dims.join() !== scales.dims.join()) {
+  if (
+    weight.dtype !== 'u32' ||
+    weight.dims.length !== 2 ||
+    !isFloat(biases.dtype) ||
+    biases.dims.join() !== scales.dims.join()
+  ) {
     throw new PhiError(
       'bad-model',
       `${module}: packed weights [${weight.dims.join(', ')}] with scales [${scales.dims.join(', ')}] and biases [${biases.dims.join(', ')}] are not MLX's.`,

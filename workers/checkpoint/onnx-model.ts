@@ -42,18 +42,24 @@ class ModelReader {
 
   async model(size: number): Promise<Graph> {
     const graph = (await this.#proto.fields(0, size)).find(({ no, wire }) => no === 7 && wire === 2);
-    if (!graph) throw new PhiError('bad-model', `${this.#file} holds no graph. It is truncated, damaged or no ONNX model.`);
+    if (!graph)
+      throw new PhiError('bad-model', `${this.#file} holds no graph. It is truncated, damaged or no ONNX model.`);
     return this.#graph(graph, 0);
   }
 
   async #graph(message: Field, depth: number): Promise<Graph> {
-    if (depth > DEPTH_LIMIT) throw new PhiError('bad-model', `${this.#file}: graphs nested more than ${DEPTH_LIMIT} deep.`);
+    if (depth > DEPTH_LIMIT)
+      throw new PhiError('bad-model', `${this.#file}: graphs nested more than ${DEPTH_LIMIT} deep.`);
     const constants = new Map<string, StoredTensor>();
     const ops: Op[] = [];
     const outputs: string[] = [];
     for (const field of await this.#fields(message)) {
       if (field.no === 1) {
-        if (++this.#nodes > NODE_LIMIT) throw new PhiError('bad-model', `${this.#file}: more than ${NODE_LIMIT} nodes; no Phi model has a tenth of that.`);
+        if (++this.#nodes > NODE_LIMIT)
+          throw new PhiError(
+            'bad-model',
+            `${this.#file}: more than ${NODE_LIMIT} nodes; no Phi model has a tenth of that.`,
+          );
         const op = await this.#node(field, depth);
         const value = op.type === 'Constant' ? this.#constant(op) : null;
         if (value) constants.set(op.outputs[0] ?? '', value);
@@ -68,7 +74,11 @@ class ModelReader {
 
   /** Fields of a submessage; a field that should hold a message and does not is damage. */
   async #fields(message: Field): Promise<Field[]> {
-    if (message.wire !== 2) throw new PhiError('bad-model', `${this.#file}: field ${message.no} at byte ${message.offset} is no message. The file is damaged.`);
+    if (message.wire !== 2)
+      throw new PhiError(
+        'bad-model',
+        `${this.#file}: field ${message.no} at byte ${message.offset} is no message. The file is damaged.`,
+      );
     return this.#proto.fields(message.offset, message.length);
   }
 
@@ -79,7 +89,14 @@ class ModelReader {
   }
 
   async #node(message: Field, depth: number): Promise<Op> {
-    const op = { type: '', domain: '', name: '', inputs: [] as string[], outputs: [] as string[], attributes: new Map<string, Attribute>() };
+    const op = {
+      type: '',
+      domain: '',
+      name: '',
+      inputs: [] as string[],
+      outputs: [] as string[],
+      attributes: new Map<string, Attribute>(),
+    };
     for (const field of await this.#fields(message)) {
       if (field.no === 5) {
         const [name, value] = await this.#attribute(field, depth);
@@ -130,7 +147,13 @@ class ModelReader {
   }
 
   #inMemory(name: string, dtype: Dtype, dims: number[], data: ArrayBufferView<ArrayBuffer>): StoredTensor {
-    return storedTensor({ name, dtype, dims, source: blobSource(`${this.#file} (${name})`, new Blob([data])), offset: 0 });
+    return storedTensor({
+      name,
+      dtype,
+      dims,
+      source: blobSource(`${this.#file} (${name})`, new Blob([data])),
+      offset: 0,
+    });
   }
 
   /** A TensorProto; null when its type is one that no weight here has. */
@@ -155,7 +178,8 @@ class ModelReader {
         fields.filter(({ no }) => no === 13),
       );
     const raw = last(9) ?? (dtype === 'f32' ? last(4) : dtype === 'f64' ? last(10) : undefined);
-    if (raw?.length === bytes) return storedTensor({ name, dtype, dims, source: this.#proto.source, offset: raw.offset });
+    if (raw?.length === bytes)
+      return storedTensor({ name, dtype, dims, source: this.#proto.source, offset: raw.offset });
     if (raw)
       throw new PhiError(
         'bad-model',
@@ -166,7 +190,11 @@ class ModelReader {
 
   /** Integers and float16 written as varints. */
   async #typed(name: string, dtype: Dtype, dims: number[], bytes: number, fields: Field[]): Promise<StoredTensor> {
-    if (bytes > TYPED_LIMIT * 8) throw new PhiError('bad-model', `${this.#file}: ${name} of ${bytes} bytes holds no raw data. The file is damaged.`);
+    if (bytes > TYPED_LIMIT * 8)
+      throw new PhiError(
+        'bad-model',
+        `${this.#file}: ${name} of ${bytes} bytes holds no raw data. The file is damaged.`,
+      );
     const values = await this.#proto.integers(
       fields.filter(({ no }) => no === 5 || no === 7 || no === 11),
       TYPED_LIMIT,
@@ -174,7 +202,10 @@ class ModelReader {
     const data = new Uint8Array(bytes);
     const width = dtype === 'u4' || dtype === 'i4' ? 1 : bytes / Math.max(values.length, 1);
     if (values.length * width !== bytes)
-      throw new PhiError('bad-model', `${this.#file}: ${name} holds ${values.length} values, too few for its shape [${dims.join(', ')}].`);
+      throw new PhiError(
+        'bad-model',
+        `${this.#file}: ${name} holds ${values.length} values, too few for its shape [${dims.join(', ')}].`,
+      );
     const view = new DataView(data.buffer);
     values.forEach((value, i) => {
       if (width === 8) view.setBigInt64(i * 8, toBigInt(value), true);
@@ -197,15 +228,24 @@ class ModelReader {
     }
     const location = (at.get('location') ?? '').replace(/^\.\//, '');
     if (!location || location.startsWith('/') || location.includes('\\') || location.split('/').includes('..')) {
-      throw new PhiError('bad-model', `${this.#file}: ${name} lies in "${location}", which is outside the model's folder. Such a file is not opened.`);
+      throw new PhiError(
+        'bad-model',
+        `${this.#file}: ${name} lies in "${location}", which is outside the model's folder. Such a file is not opened.`,
+      );
     }
     const source = this.#files.get(folderOf(this.#file) + location);
     if (!source)
-      throw new PhiError('bad-model', `${folderOf(this.#file)}${location} is missing: ${this.#file} keeps its weights there. Add that file and try again.`);
+      throw new PhiError(
+        'bad-model',
+        `${folderOf(this.#file)}${location} is missing: ${this.#file} keeps its weights there. Add that file and try again.`,
+      );
     const offset = Number(at.get('offset') ?? 0);
     const length = Number(at.get('length') ?? bytes);
     if (length !== bytes)
-      throw new PhiError('bad-model', `${this.#file}: ${name} has ${length} bytes in ${location}, its shape [${dims.join(', ')}] of ${dtype} needs ${bytes}.`);
+      throw new PhiError(
+        'bad-model',
+        `${this.#file}: ${name} has ${length} bytes in ${location}, its shape [${dims.join(', ')}] of ${dtype} needs ${bytes}.`,
+      );
     return storedTensor({ name, dtype, dims, source, offset });
   }
 }

@@ -36,7 +36,10 @@ export class ProtoReader {
   }
 
   #bad(why: string, at: number): PhiError {
-    return new PhiError('bad-model', `${this.source.name}: ${why} at byte ${at}. The file is truncated, damaged or no ONNX model.`);
+    return new PhiError(
+      'bad-model',
+      `${this.source.name}: ${why} at byte ${at}. The file is truncated, damaged or no ONNX model.`,
+    );
   }
 
   /** Makes sure that the window holds `[at, at + bytes)`, or as much of it as there is before `end`. */

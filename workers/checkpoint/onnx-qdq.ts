@@ -18,7 +18,11 @@ export async function dequantizeLinear(
   const bits = codeBits(weights.dtype);
   const [first = 0, second = 0] = weights.dims;
   if (!bits || weights.dims.length !== 2 || !first || !second)
-    throw unsupported(file, op, `weights of ${weights.dtype} [${weights.dims.join(', ')}]; int4 and int8 matrices are read`);
+    throw unsupported(
+      file,
+      op,
+      `weights of ${weights.dtype} [${weights.dims.join(', ')}]; int4 and int8 matrices are read`,
+    );
   const [rows, cols] = transposed ? [second, first] : [first, second];
   const inputAxis = transposed ? 0 : 1;
   const axis = (numberAttribute(op, 'axis', 1) + 2) % 2;
@@ -42,11 +46,17 @@ export async function dequantizeLinear(
     scales = await repeated(scales, rows);
     if (zeros) single = (await readCodes(zeros, 0, 1))[0]!;
   } else if (scaleCount !== rows * blocks) {
-    throw new PhiError('bad-model', `${file}: ${scaleCount} scales for ${rows} rows of ${blocks} blocks in ${op.name}.`);
+    throw new PhiError(
+      'bad-model',
+      `${file}: ${scaleCount} scales for ${rows} rows of ${blocks} blocks in ${op.name}.`,
+    );
   }
   const zero = single ?? zeros!;
   if (!transposed) {
-    const shift: Shift = typeof zero === 'number' ? { kind: 'constant', zero } : { kind: 'codes', tensor: zero, perRow: blocks, stride: blocks };
+    const shift: Shift =
+      typeof zero === 'number'
+        ? { kind: 'constant', zero }
+        : { kind: 'codes', tensor: zero, perRow: blocks, stride: blocks };
     return affineMatrix({ name: weights.name, rows, cols, block, codes: weights, scales, shift });
   }
   if (cols % block) throw unsupported(file, op, `${cols} input features in blocks of ${block}`);

@@ -22,7 +22,10 @@ export async function onnxRope(file: string, graph: Graph, attention: Attention,
   }
   const short = await tablesOf(file, graph, source);
   const shortFrequencies = await tableFrequencies(short.short);
-  const long = short.long && { frequencies: await tableFrequencies(short.long), originalContext: short.originalContext };
+  const long = short.long && {
+    frequencies: await tableFrequencies(short.long),
+    originalContext: short.originalContext,
+  };
   return ropeFrom(file, shortFrequencies, long, hint);
 }
 
@@ -36,7 +39,9 @@ function rotarySource(file: string, graph: Graph, { op, query }: Attention): Sou
     if (numberAttribute(rotary, 'interleaved', 0)) throw unsupported(file, rotary, 'rotary pairs are interleaved');
     // onnxruntime's operator: x, positions, cos, sin. The standard's (opset 23): x, cos, sin, positions.
     const [, a = '', b = '', c = ''] = rotary.inputs;
-    return rotary.domain === 'com.microsoft' ? { op: rotary, positions: a, cos: b, sin: c } : { op: rotary, cos: a, sin: b, positions: c };
+    return rotary.domain === 'com.microsoft'
+      ? { op: rotary, positions: a, cos: b, sin: c }
+      : { op: rotary, cos: a, sin: b, positions: c };
   }
   return null;
 }
@@ -60,8 +65,19 @@ async function tablesOf(file: string, graph: Graph, source: Source): Promise<Tab
 /** Rows `[from, from + rows)` of stored tables. */
 function table(file: string, op: Op, cos: StoredTensor, sin: StoredTensor, from = 0, count = Infinity): RotaryTable {
   const [stored = 0, half = 0] = cos.dims;
-  if (cos.dims.length !== 2 || cos.dims.join() !== sin.dims.join() || !isFloat(cos.dtype) || !isFloat(sin.dtype) || half < 1 || half > 4096) {
-    throw unsupported(file, op, `rotary tables of ${cos.dtype} [${cos.dims.join(', ')}] and ${sin.dtype} [${sin.dims.join(', ')}]`);
+  if (
+    cos.dims.length !== 2 ||
+    cos.dims.join() !== sin.dims.join() ||
+    !isFloat(cos.dtype) ||
+    !isFloat(sin.dtype) ||
+    half < 1 ||
+    half > 4096
+  ) {
+    throw unsupported(
+      file,
+      op,
+      `rotary tables of ${cos.dtype} [${cos.dims.join(', ')}] and ${sin.dtype} [${sin.dims.join(', ')}]`,
+    );
   }
   const rows = Math.min(stored - from, count);
   if (rows < 2) throw new PhiError('bad-model', `${file}: the rotary table ${cos.name} has ${rows} rows.`);
@@ -86,13 +102,24 @@ async function offsetTables(file: string, graph: Graph, source: Source, whole: R
   const compare = [...graph.behind(source.positions, (at) => COMPARES.has(graph.producer(at)?.type ?? ''))]
     .map((at) => graph.producer(at))
     .find((op) => op && COMPARES.has(op.type));
-  const product = moved.inputs.map((input) => graph.producer(graph.origin(input))).find((op) => op?.type === 'Mul' || op?.type === 'Where');
+  const product = moved.inputs
+    .map((input) => graph.producer(graph.origin(input)))
+    .find((op) => op?.type === 'Mul' || op?.type === 'Where');
   if (!compare || !product) throw unsupported(file, moved, 'positions are changed in a way that is not read');
-  const offset = Math.max(...(await Promise.all(product.inputs.map((input) => integer(graph, input)))).map((value) => value ?? 0));
+  const offset = Math.max(
+    ...(await Promise.all(product.inputs.map((input) => integer(graph, input)))).map((value) => value ?? 0),
+  );
   const { limit, longWhenTrue } = await comparison(file, graph, compare);
-  const [cos, sin] = [source.cos, source.sin].map((value) => graph.constants.get(graph.origin(value))!) as [StoredTensor, StoredTensor];
+  const [cos, sin] = [source.cos, source.sin].map((value) => graph.constants.get(graph.origin(value))!) as [
+    StoredTensor,
+    StoredTensor,
+  ];
   if (!longWhenTrue || offset < 2) throw unsupported(file, compare, `rotary positions are moved by ${offset}`);
-  return { short: table(file, source.op, cos, sin, 0, offset), long: table(file, source.op, cos, sin, offset), originalContext: limit };
+  return {
+    short: table(file, source.op, cos, sin, 0, offset),
+    long: table(file, source.op, cos, sin, offset),
+    originalContext: limit,
+  };
 }
 
 const COMPARES = new Set(['Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual']);
@@ -100,7 +127,8 @@ const COMPARES = new Set(['Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual']);
 /** The two branches of an If on the length; each hands out a constant table. */
 async function branchTables(file: string, graph: Graph, branch: Op, cos: ValueId, sin: ValueId): Promise<Tables> {
   const compare = graph.producer(graph.origin(branch.inputs[0] ?? ''));
-  if (!compare || !COMPARES.has(compare.type)) throw unsupported(file, branch, 'its condition is no comparison of lengths');
+  if (!compare || !COMPARES.has(compare.type))
+    throw unsupported(file, branch, 'its condition is no comparison of lengths');
   const { limit, longWhenTrue } = await comparison(file, graph, compare);
   const [whenTrue, whenFalse] = ['then_branch', 'else_branch'].map((name) => {
     const body = branch.attributes.get(name);
@@ -112,7 +140,9 @@ async function branchTables(file: string, graph: Graph, branch: Op, cos: ValueId
     if (!cosTensor || !sinTensor) throw unsupported(file, branch, `its ${name} hands out no constant tables`);
     return table(file, branch, cosTensor, sinTensor);
   }) as [RotaryTable, RotaryTable];
-  return longWhenTrue ? { short: whenFalse, long: whenTrue, originalContext: limit } : { short: whenTrue, long: whenFalse, originalContext: limit };
+  return longWhenTrue
+    ? { short: whenFalse, long: whenTrue, originalContext: limit }
+    : { short: whenTrue, long: whenFalse, originalContext: limit };
 }
 
 async function integer(graph: Graph, value: ValueId): Promise<number | null> {
@@ -125,7 +155,8 @@ async function integer(graph: Graph, value: ValueId): Promise<number | null> {
 async function comparison(file: string, graph: Graph, op: Op): Promise<{ limit: number; longWhenTrue: boolean }> {
   const [left, right] = await Promise.all([integer(graph, op.inputs[0] ?? ''), integer(graph, op.inputs[1] ?? '')]);
   const constant = right ?? left;
-  if (constant === null || (right !== null && left !== null)) throw unsupported(file, op, 'it does not compare with a constant');
+  if (constant === null || (right !== null && left !== null))
+    throw unsupported(file, op, 'it does not compare with a constant');
   const greater = op.type.startsWith('Greater') === (right !== null);
   const orEqual = op.type.endsWith('OrEqual');
   // Highest value still short: "> c" and "<= c": c; ">= c" and "< c": c - 1.

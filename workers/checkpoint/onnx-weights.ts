@@ -36,7 +36,9 @@ export class OnnxWeights implements GraphReader {
 
   /** One Matrix for the same stored weights read in the same way. */
   #once(parts: (StoredTensor | string | number | null)[], make: () => Matrix): Matrix {
-    const key = parts.map((part) => (part && typeof part === 'object' ? `${part.source.name}@${part.offset}` : part)).join(' ');
+    const key = parts
+      .map((part) => (part && typeof part === 'object' ? `${part.source.name}@${part.offset}` : part))
+      .join(' ');
     const known = this.#made.get(key);
     if (known) return known;
     const matrix = make();
@@ -45,8 +47,16 @@ export class OnnxWeights implements GraphReader {
   }
 
   async linear(op: Op): Promise<Linear | null> {
-    const matrix = op.type === 'MatMulNBits' ? await this.#matMulNBits(op) : op.type === 'MatMul' || op.type === 'Gemm' ? await this.#matMul(op) : null;
-    if (!matrix && /^(MatMulInteger|DynamicQuantizeMatMul|MatMulIntegerToFloat|QLinearMatMul|MatMulBnb4|MatMulFpQ4)/.test(op.type)) {
+    const matrix =
+      op.type === 'MatMulNBits'
+        ? await this.#matMulNBits(op)
+        : op.type === 'MatMul' || op.type === 'Gemm'
+          ? await this.#matMul(op)
+          : null;
+    if (
+      !matrix &&
+      /^(MatMulInteger|DynamicQuantizeMatMul|MatMulIntegerToFloat|QLinearMatMul|MatMulBnb4|MatMulFpQ4)/.test(op.type)
+    ) {
       throw unsupported(this.file, op, 'weights stored for this operator are not read');
     }
     return matrix && { op, input: op.inputs[0] ?? '', output: op.outputs[0] ?? '', matrix };
@@ -60,17 +70,26 @@ export class OnnxWeights implements GraphReader {
   }
 
   async #matMulNBits(op: Op): Promise<Matrix> {
-    const [rows, cols, bits, block] = ['N', 'K', 'bits', 'block_size'].map((name) => numberAttribute(op, name, name === 'bits' ? 4 : 0)) as [
-      number,
-      number,
-      number,
-      number,
-    ];
-    if ((bits !== 4 && bits !== 8) || !(block > 0)) throw unsupported(this.file, op, `${bits} bits in blocks of ${block}; 4 and 8 bits are read`);
-    if (numberAttribute(op, 'weight_prepacked', 0)) throw unsupported(this.file, op, 'weights packed for one kind of GPU');
+    const [rows, cols, bits, block] = ['N', 'K', 'bits', 'block_size'].map((name) =>
+      numberAttribute(op, name, name === 'bits' ? 4 : 0),
+    ) as [number, number, number, number];
+    if ((bits !== 4 && bits !== 8) || !(block > 0))
+      throw unsupported(this.file, op, `${bits} bits in blocks of ${block}; 4 and 8 bits are read`);
+    if (numberAttribute(op, 'weight_prepacked', 0))
+      throw unsupported(this.file, op, 'weights packed for one kind of GPU');
     if (op.inputs[5]) throw unsupported(this.file, op, 'a bias');
     if (op.inputs[4] && !(await this.#inOrder(op, block))) throw unsupported(this.file, op, 'reordered groups (g_idx)');
-    return this.#blocks(op, rows, cols, bits, block, this.#needed(op, 1, 'the weights'), this.#needed(op, 2, 'the scales'), op.inputs[3], 2 ** (bits - 1));
+    return this.#blocks(
+      op,
+      rows,
+      cols,
+      bits,
+      block,
+      this.#needed(op, 1, 'the weights'),
+      this.#needed(op, 2, 'the scales'),
+      op.inputs[3],
+      2 ** (bits - 1),
+    );
   }
 
   /** Whether g_idx names the blocks one after another, as they lie without it. */
@@ -87,8 +106,18 @@ export class OnnxWeights implements GraphReader {
     const block = numberAttribute(op, 'block_size', 128);
     const axis = numberAttribute(op, 'quantize_axis', packed ? 1 : 0);
     const rows = data.dims[0] ?? 0; // scales may be stored flat, as a MatMulNBits that shares them has them
-    if ((bits !== 4 && bits !== 8) || data.dims.length < 2 || (axis !== 1 && axis !== -1) || numberAttribute(op, 'gather_axis', 0) !== 0 || !(block > 0)) {
-      throw unsupported(this.file, op, `${data.dtype} of ${bits ?? '?'} bits in blocks along axis ${axis}; 4 and 8 bits along the last axis are read`);
+    if (
+      (bits !== 4 && bits !== 8) ||
+      data.dims.length < 2 ||
+      (axis !== 1 && axis !== -1) ||
+      numberAttribute(op, 'gather_axis', 0) !== 0 ||
+      !(block > 0)
+    ) {
+      throw unsupported(
+        this.file,
+        op,
+        `${data.dtype} of ${bits ?? '?'} bits in blocks along axis ${axis}; 4 and 8 bits along the last axis are read`,
+      );
     }
     const cols = (elementCount(data.name, data.dims) * (packed ? 8 / bits : 1)) / rows;
     // Without zero points: the middle for packed uint8, none for the 4-bit types (as onnxruntime's operator says).
@@ -112,15 +141,26 @@ export class OnnxWeights implements GraphReader {
     const perRow = Math.ceil(cols / block);
     const packed = data.dtype === 'u8' && bits === 4;
     const bytes = elementCount(data.name, data.dims);
-    const codes: StoredTensor = packed ? { ...data, dtype: 'u4', dims: [rows, (bytes * 2) / rows] } : { ...data, dims: [rows, bytes / rows] };
+    const codes: StoredTensor = packed
+      ? { ...data, dtype: 'u4', dims: [rows, (bytes * 2) / rows] }
+      : { ...data, dims: [rows, bytes / rows] };
     const shift = zeros ? zeroShift(zeros, codes, rows, perRow) : ({ kind: 'constant', zero } as const);
-    if (!shift) throw unsupported(this.file, op, `zero points of ${zeros!.dtype} [${zeros!.dims.join(', ')}] for ${rows} rows of ${perRow} blocks`);
-    return this.#once([data, scales, zeros, zero, bits, block, cols], () => affineMatrix({ name: data.name, rows, cols, block, codes, scales, shift }));
+    if (!shift)
+      throw unsupported(
+        this.file,
+        op,
+        `zero points of ${zeros!.dtype} [${zeros!.dims.join(', ')}] for ${rows} rows of ${perRow} blocks`,
+      );
+    return this.#once([data, scales, zeros, zero, bits, block, cols], () =>
+      affineMatrix({ name: data.name, rows, cols, block, codes, scales, shift }),
+    );
   }
 
   async #matMul(op: Op): Promise<Matrix | null> {
     const matrix = await this.#matrix(op, op.inputs[1] ?? '', !numberAttribute(op, 'transB', 0));
-    const plain = op.type === 'MatMul' || (!numberAttribute(op, 'transA', 0) && numberAttribute(op, 'alpha', 1) === 1 && !op.inputs[2]);
+    const plain =
+      op.type === 'MatMul' ||
+      (!numberAttribute(op, 'transA', 0) && numberAttribute(op, 'alpha', 1) === 1 && !op.inputs[2]);
     if (matrix && !plain) throw unsupported(this.file, op, 'it does more than multiply');
     return matrix;
   }
@@ -148,7 +188,9 @@ export class OnnxWeights implements GraphReader {
     const [a, b] = tensor.dims as [number, number];
     if (a * b === 0) throw unsupported(this.file, op, `weights of shape [${tensor.dims.join(', ')}]`);
     // The key is the orientation in which the matrix is read: a tied head reads the table itself.
-    return this.#once([tensor, transposed ? 'T' : 'N'], () => (transposed ? transposedFloats(tensor, a, b) : floatMatrix(tensor)));
+    return this.#once([tensor, transposed ? 'T' : 'N'], () =>
+      transposed ? transposedFloats(tensor, a, b) : floatMatrix(tensor),
+    );
   }
 
   async #dequantised(op: Op, transposed: boolean): Promise<Matrix | null> {
@@ -157,7 +199,10 @@ export class OnnxWeights implements GraphReader {
     const scales = this.#needed(op, 1, 'the scales');
     const zeros = op.inputs[2] ? this.#needed(op, 2, 'the zero points') : null;
     const matrix = await dequantizeLinear(this.file, op, weights, scales, zeros, transposed);
-    return this.#once([weights, scales, zeros, transposed ? 'T' : 'N', numberAttribute(op, 'block_size', 0)], () => matrix);
+    return this.#once(
+      [weights, scales, zeros, transposed ? 'T' : 'N', numberAttribute(op, 'block_size', 0)],
+      () => matrix,
+    );
   }
 }
 
@@ -169,5 +214,7 @@ function zeroShift(zeros: StoredTensor, codes: StoredTensor, rows: number, perRo
     return count === rows * perRow ? { kind: 'codes', tensor: zeros, perRow, stride: perRow } : null;
   const stride = 2 * Math.ceil(perRow / 2);
   const nibbles: StoredTensor = { ...zeros, dtype: 'u4', dims: [rows, stride] };
-  return zeros.dtype === 'u8' && count * 2 === rows * stride ? { kind: 'codes', tensor: nibbles, perRow, stride } : null;
+  return zeros.dtype === 'u8' && count * 2 === rows * stride
+    ? { kind: 'codes', tensor: nibbles, perRow, stride }
+    : null;
 }

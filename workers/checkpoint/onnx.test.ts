@@ -6,7 +6,10 @@ import { compareLogits, folderFiles, memoryFiles, missingFixtures, readExpected 
 import { intAttribute, type EditModel } from './testing/onnx-edit.ts';
 import { editedFolder, fuseGateUp, REWRITES, rewrittenFolder, transformersJsFolder } from './testing/onnx-variants.ts';
 
-const CPU = ['phi3-mini-4k', 'phi3.5-mini', 'phi4-mini', 'phi4'].map((kind) => ({ folder: `${kind}/onnx-cpu-int4`, tolerance: 0.01 }));
+const CPU = ['phi3-mini-4k', 'phi3.5-mini', 'phi4-mini', 'phi4'].map((kind) => ({
+  folder: `${kind}/onnx-cpu-int4`,
+  tolerance: 0.01,
+}));
 const HALF = [
   'phi3-mini-4k/onnx-webgpu-int4',
   'phi3.5-mini/onnx-webgpu-int4',
@@ -20,12 +23,15 @@ const HALF = [
 const options = { timeout: 120_000 };
 
 describe.skipIf(missingFixtures())('openOnnx', options, () => {
-  it.each([...CPU, ...HALF])('reads $folder: logits within $tolerance of its reference', async ({ folder, tolerance }) => {
-    const checkpoint = await openOnnx(folderFiles(folder));
-    const { error, greedyEqual } = await compareLogits(checkpoint, readExpected(`${folder}/expected.json`));
-    expect(error).toBeLessThan(tolerance);
-    expect(greedyEqual).toBe(true);
-  });
+  it.each([...CPU, ...HALF])(
+    'reads $folder: logits within $tolerance of its reference',
+    async ({ folder, tolerance }) => {
+      const checkpoint = await openOnnx(folderFiles(folder));
+      const { error, greedyEqual } = await compareLogits(checkpoint, readExpected(`${folder}/expected.json`));
+      expect(error).toBeLessThan(tolerance);
+      expect(greedyEqual).toBe(true);
+    },
+  );
 
   it('reads the rotation back from float16 tables as config.json has it', async () => {
     const { config: truth } = await openSafetensors(folderFiles('phi4-mini'));
@@ -46,7 +52,9 @@ describe.skipIf(missingFixtures())('openOnnx', options, () => {
   it('takes a tied head for the embedding itself, and the window from the operator', async () => {
     const tied = await openOnnx(folderFiles('phi4-mini/onnx-cpu-int4'));
     expect(tied.head).toBe(tied.embedding);
-    const windowed = editedFolder('phi3-mini-4k/onnx-cpu-int4', (model) => setAttribute(model, 'GroupQueryAttention', 'local_window_size', 64));
+    const windowed = editedFolder('phi3-mini-4k/onnx-cpu-int4', (model) =>
+      setAttribute(model, 'GroupQueryAttention', 'local_window_size', 64),
+    );
     expect((await openOnnx(memoryFiles(windowed))).config.slidingWindow).toBe(64);
     expect((await openOnnx(folderFiles('phi3-mini-4k/onnx-cpu-int4'))).config.slidingWindow).toBeNull();
   });
@@ -59,13 +67,22 @@ describe.skipIf(missingFixtures())('openOnnx', options, () => {
     const inline = memoryFiles(editedFolder('phi4-mini/onnx-webgpu-int4', () => undefined, []));
     let read = 0;
     const model = inline.get('model.onnx')!;
-    await openOnnx(new Map([...inline, ['model.onnx', { ...model, read: (offset, length) => ((read += length), model.read(offset, length)) }]]));
+    await openOnnx(
+      new Map([
+        ...inline,
+        ['model.onnx', { ...model, read: (offset, length) => ((read += length), model.read(offset, length)) }],
+      ]),
+    );
     expect(read).toBeLessThan(model.size / 2);
   });
 
   it('has the weights of the float model, but for quantisation', async () => {
-    const errors = await relativeErrors(await openOnnx(folderFiles('phi4/onnx-cpu-int4')), await openSafetensors(folderFiles('phi4')));
-    for (const [role, error] of Object.entries(errors)) expect(error, role).toBeLessThan(role === 'embedding' ? 1e-6 : 0.11);
+    const errors = await relativeErrors(
+      await openOnnx(folderFiles('phi4/onnx-cpu-int4')),
+      await openSafetensors(folderFiles('phi4')),
+    );
+    for (const [role, error] of Object.entries(errors))
+      expect(error, role).toBeLessThan(role === 'embedding' ? 1e-6 : 0.11);
   });
 });
 
@@ -88,7 +105,9 @@ describe.skipIf(missingFixtures())('openOnnx on other layouts', options, () => {
   it('reads gate and up as one product, in either order', async () => {
     const source = await openOnnx(folderFiles('phi4/onnx-cpu-int4'));
     for (const upFirst of [false, true]) {
-      const read = await openOnnx(memoryFiles(editedFolder('phi4/onnx-cpu-int4', (model) => fuseGateUp(model, upFirst))));
+      const read = await openOnnx(
+        memoryFiles(editedFolder('phi4/onnx-cpu-int4', (model) => fuseGateUp(model, upFirst))),
+      );
       expect(await weightDifference(read, source)).toBeLessThan(1e-6);
     }
   });
@@ -100,7 +119,9 @@ describe.skipIf(missingFixtures())('openOnnx on other layouts', options, () => {
     expect(await weightDifference(read, source)).toBe(0);
     expect(read.config.context).toBe(512);
     expect(read.config.eos).toEqual([2]);
-    expect(await weightDifference(await openOnnx(memoryFiles(editedFolder(folder, () => undefined, []))), source)).toBe(0);
+    expect(await weightDifference(await openOnnx(memoryFiles(editedFolder(folder, () => undefined, []))), source)).toBe(
+      0,
+    );
   });
 
   it('names what it does not run', async () => {
@@ -109,10 +130,16 @@ describe.skipIf(missingFixtures())('openOnnx on other layouts', options, () => {
       code: 'unsupported-model',
       message: expect.stringMatching(/MatMulNBits ".*q.*_proj.*2 bits/) as string,
     });
-    await expect(open((model) => setAttribute(model, 'GroupQueryAttention', 'rotary_interleaved', 1))).rejects.toThrow(/interleaved/);
+    await expect(open((model) => setAttribute(model, 'GroupQueryAttention', 'rotary_interleaved', 1))).rejects.toThrow(
+      /interleaved/,
+    );
     await expect(open((model) => rename(model, 'Sigmoid', 'Tanh'))).rejects.toThrow(/SiLU/);
-    await expect(open((model) => rename(model, 'GroupQueryAttention', 'LinearAttention'))).rejects.toThrow(/no attention operator/);
-    await expect(open((model) => model.nodes.find(({ type }) => type === 'MatMulNBits')!.inputs.push('', '', 'bias'))).rejects.toThrow(/a bias/);
+    await expect(open((model) => rename(model, 'GroupQueryAttention', 'LinearAttention'))).rejects.toThrow(
+      /no attention operator/,
+    );
+    await expect(
+      open((model) => model.nodes.find(({ type }) => type === 'MatMulNBits')!.inputs.push('', '', 'bias')),
+    ).rejects.toThrow(/a bias/);
     const turned = editedFolder('phi4/onnx-cpu-int4', (model) => {
       model.nodes.find(({ type }) => type === 'MatMulNBits')!.inputs.push('', 'turned');
       model.tensors.push({ name: 'turned', type: 6, dims: [2], data: new Uint8Array(Int32Array.of(1, 0).buffer) });

@@ -47,7 +47,11 @@ export async function openOnnx(files: ModelFiles): Promise<Checkpoint> {
   const parts = await findDecoder(reader);
   const { attention } = parts.layers[0]!;
   const rope = await onnxRope(model.name, graph, attention, { rope: hinted, context: announced.context });
-  return buildCheckpoint({ format: 'onnx', file: model.name, parts, rope, window: attention.window, notes: [] }, announced, await readTextFiles(files, folder));
+  return buildCheckpoint(
+    { format: 'onnx', file: model.name, parts, rope, window: attention.window, notes: [] },
+    announced,
+    await readTextFiles(files, folder),
+  );
 }
 
 const byDepth = (a: string, b: string) => a.split('/').length - b.split('/').length || (a < b ? -1 : 1);
@@ -57,7 +61,9 @@ async function layoutOf(files: ModelFiles): Promise<Layout> {
   const genai = paths.find((path) => /(^|\/)genai_config\.json$/.test(path));
   if (genai) return genaiLayout(files, genai);
   const models = paths.filter((path) => path.endsWith('.onnx'));
-  const rank = (path: string) => (VARIANTS.indexOf(path.slice(folderOf(path).length, -'.onnx'.length)) + VARIANTS.length + 1) % (VARIANTS.length + 1);
+  const rank = (path: string) =>
+    (VARIANTS.indexOf(path.slice(folderOf(path).length, -'.onnx'.length)) + VARIANTS.length + 1) %
+    (VARIANTS.length + 1);
   const [path] = models.sort((a, b) => folderOf(a).length - folderOf(b).length || rank(a) - rank(b) || byDepth(a, b));
   if (path === undefined) throw new PhiError('bad-model', 'There is no .onnx file among these files.');
   // transformers.js keeps the graphs in onnx/ and everything else beside that folder.
@@ -65,7 +71,10 @@ async function layoutOf(files: ModelFiles): Promise<Layout> {
   const folder = fileIn(files, own, 'config.json') ? own : folderOf(own.slice(0, -1));
   const config = await hfConfig(files, folder);
   if (!config)
-    throw new PhiError('bad-model', `${folder}config.json is missing; ${path} does not say which tokens end a reply. Take it from the same repository.`);
+    throw new PhiError(
+      'bad-model',
+      `${folder}config.json is missing; ${path} does not say which tokens end a reply. Take it from the same repository.`,
+    );
   const { name, context, bos, eos } = config;
   return { model: files.get(path)!, folder, announced: { name, context, bos, eos }, rope: ropeOf(config) };
 }
@@ -74,12 +83,18 @@ async function genaiLayout(files: ModelFiles, path: string): Promise<Layout> {
   const folder = folderOf(path);
   const { model } = checked(GenaiConfig, await readJson(files.get(path)!, CONFIG_BYTES), path);
   if (model.type !== 'phi3' && model.type !== 'llama')
-    throw new PhiError('unsupported-model', `${path}: this is a model of type "${model.type}". ${WHAT_RUNS}`, { kind: model.type });
+    throw new PhiError('unsupported-model', `${path}: this is a model of type "${model.type}". ${WHAT_RUNS}`, {
+      kind: model.type,
+    });
   const { filename, pipeline } = model.decoder;
   if (pipeline || !filename)
-    throw new PhiError('unsupported-model', `${path}: the model is split into a pipeline for one kind of NPU. Take the CPU or WebGPU variant.`);
+    throw new PhiError(
+      'unsupported-model',
+      `${path}: the model is split into a pipeline for one kind of NPU. Take the CPU or WebGPU variant.`,
+    );
   const source = fileIn(files, folder, filename);
-  if (!source) throw new PhiError('bad-model', `${folder}${filename} is missing. Add it, with its .data file, and try again.`);
+  if (!source)
+    throw new PhiError('bad-model', `${folder}${filename} is missing. Add it, with its .data file, and try again.`);
   const hf = await hfConfig(files, folder);
   const ids = (value: number | number[] | null | undefined) => [value ?? []].flat();
   const announced: Announced = {
@@ -94,5 +109,7 @@ async function genaiLayout(files: ModelFiles, path: string): Promise<Layout> {
 /** config.json and generation_config.json, where they are there. */
 async function hfConfig(files: ModelFiles, folder: string): Promise<PhiConfig | null> {
   const json = await optionalJson(files, folder, 'config.json');
-  return json === null ? null : readHfConfig(json, await optionalJson(files, folder, 'generation_config.json'), `${folder}config.json`).config;
+  return json === null
+    ? null
+    : readHfConfig(json, await optionalJson(files, folder, 'generation_config.json'), `${folder}config.json`).config;
 }

@@ -5,20 +5,37 @@ import { findModels } from './recognise.ts';
 import { folderFiles, memorySource, missingFixtures } from './testing/fixtures.ts';
 import { splitGguf, tinyGguf, writeGguf } from './testing/gguf-writer.ts';
 
-const named = (...paths: string[]): ModelFiles => new Map(paths.map((path) => [path, memorySource(path, new Uint8Array(8))]));
-const found = (...paths: string[]) => findModels(named(...paths)).map(({ format, paths }) => `${format}: ${paths.join(' ')}`);
+const named = (...paths: string[]): ModelFiles =>
+  new Map(paths.map((path) => [path, memorySource(path, new Uint8Array(8))]));
+const found = (...paths: string[]) =>
+  findModels(named(...paths)).map(({ format, paths }) => `${format}: ${paths.join(' ')}`);
 
 describe('findModels', () => {
   it('recognises each layout by its top level', () => {
-    expect(found('readme.md', 'phi.gguf', 'onnx-cpu/model.onnx', 'onnx-cpu/genai_config.json')).toEqual(['gguf: phi.gguf']);
-    expect(found('b-00002-of-00002.gguf', 'b-00001-of-00002.gguf')).toEqual(['gguf: b-00001-of-00002.gguf b-00002-of-00002.gguf']);
-    expect(found('genai_config.json', 'phi-3.5-mini.onnx', 'phi-3.5-mini.onnx.data', 'tokenizer.json')).toEqual(['onnx: genai_config.json phi-3.5-mini.onnx']);
-    expect(found('config.json', 'onnx/model_q4f16.onnx', 'onnx/model_q4f16.onnx_data')).toEqual(['onnx: onnx/model_q4f16.onnx']);
-    expect(found('genai_config.json', 'onnx/model.onnx')).toEqual(['onnx: genai_config.json onnx/model.onnx']);
-    expect(found('config.json', 'openvino_model.xml', 'openvino_model.bin', 'openvino_tokenizer.xml')).toEqual(['openvino: openvino_model.xml']);
-    expect(found('config.json', 'model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors', 'model.safetensors.index.json')).toEqual([
-      'safetensors: model-00001-of-00002.safetensors model-00002-of-00002.safetensors',
+    expect(found('readme.md', 'phi.gguf', 'onnx-cpu/model.onnx', 'onnx-cpu/genai_config.json')).toEqual([
+      'gguf: phi.gguf',
     ]);
+    expect(found('b-00002-of-00002.gguf', 'b-00001-of-00002.gguf')).toEqual([
+      'gguf: b-00001-of-00002.gguf b-00002-of-00002.gguf',
+    ]);
+    expect(found('genai_config.json', 'phi-3.5-mini.onnx', 'phi-3.5-mini.onnx.data', 'tokenizer.json')).toEqual([
+      'onnx: genai_config.json phi-3.5-mini.onnx',
+    ]);
+    expect(found('config.json', 'onnx/model_q4f16.onnx', 'onnx/model_q4f16.onnx_data')).toEqual([
+      'onnx: onnx/model_q4f16.onnx',
+    ]);
+    expect(found('genai_config.json', 'onnx/model.onnx')).toEqual(['onnx: genai_config.json onnx/model.onnx']);
+    expect(found('config.json', 'openvino_model.xml', 'openvino_model.bin', 'openvino_tokenizer.xml')).toEqual([
+      'openvino: openvino_model.xml',
+    ]);
+    expect(
+      found(
+        'config.json',
+        'model-00001-of-00002.safetensors',
+        'model-00002-of-00002.safetensors',
+        'model.safetensors.index.json',
+      ),
+    ).toEqual(['safetensors: model-00001-of-00002.safetensors model-00002-of-00002.safetensors']);
   });
 
   it('finds several', () => {
@@ -33,7 +50,9 @@ describe('openCheckpoint', () => {
     const parts = splitGguf(tinyGguf(), 2).map((bytes, i) => memorySource(`tiny-0000${i + 1}-of-00002.gguf`, bytes));
     const split = await openCheckpoint(new Map(parts.map((part) => [part.name, part])));
     expect(split.config).toEqual(whole.config);
-    await expect(openCheckpoint(new Map([[parts[0]!.name, parts[0]!]]))).rejects.toThrow('tiny-00002-of-00002.gguf is missing');
+    await expect(openCheckpoint(new Map([[parts[0]!.name, parts[0]!]]))).rejects.toThrow(
+      'tiny-00002-of-00002.gguf is missing',
+    );
   });
 
   it('lists two models instead of choosing', async () => {
@@ -41,7 +60,9 @@ describe('openCheckpoint', () => {
       code: 'bad-request',
       message: expect.stringContaining('a.gguf (gguf), b.gguf (gguf)') as string,
     });
-    await expect(openCheckpoint(named('a.gguf', 'config.json', 'model.safetensors'))).rejects.toThrow('a.gguf (gguf), model.safetensors (safetensors)');
+    await expect(openCheckpoint(named('a.gguf', 'config.json', 'model.safetensors'))).rejects.toThrow(
+      'a.gguf (gguf), model.safetensors (safetensors)',
+    );
   });
 
   it('says what it found and what it takes where there is no model', async () => {

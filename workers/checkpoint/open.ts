@@ -14,9 +14,13 @@ export async function openCheckpoint(files: ModelFiles): Promise<Checkpoint> {
   const [model] = models;
   if (!model) throw nothingKnown(files);
   if (models.length > 1) {
-    throw new PhiError('bad-request', `There are ${models.length} models here: ${listModels(models)}. Choose one of them, or a folder that holds only one.`, {
-      models: models.length,
-    });
+    throw new PhiError(
+      'bad-request',
+      `There are ${models.length} models here: ${listModels(models)}. Choose one of them, or a folder that holds only one.`,
+      {
+        models: models.length,
+      },
+    );
   }
   switch (model.format) {
     case 'gguf':
@@ -37,15 +41,27 @@ const ACCEPTED =
 export function nothingKnown(files: ModelFiles): PhiError {
   const paths = [...files.keys()].sort();
   if (paths.length === 0) return new PhiError('bad-request', `No files were given. ${ACCEPTED}.`);
-  const folders = [...new Set(paths.filter((path) => path.includes('/')).map((path) => path.slice(0, path.lastIndexOf('/'))))];
+  const folders = [
+    ...new Set(paths.filter((path) => path.includes('/')).map((path) => path.slice(0, path.lastIndexOf('/')))),
+  ];
   const below = folders.filter((folder) => findModels(inFolder(files, folder)).length > 0);
-  if (below.length > 0) return new PhiError('bad-request', `No model lies in this folder itself, but in ${some(below)}: choose that folder.`);
-  return new PhiError('unsupported-model', `No model was recognised in ${some(paths)}. ${ACCEPTED}.`, { files: paths.length });
+  if (below.length > 0)
+    return new PhiError(
+      'bad-request',
+      `No model lies in this folder itself, but in ${some(below)}: choose that folder.`,
+    );
+  return new PhiError('unsupported-model', `No model was recognised in ${some(paths)}. ${ACCEPTED}.`, {
+    files: paths.length,
+  });
 }
 
 /** What lies in a folder, by its path inside. */
 export function inFolder(files: ModelFiles, folder: string): ModelFiles {
-  return new Map([...files].filter(([path]) => path.startsWith(`${folder}/`)).map(([path, source]) => [path.slice(folder.length + 1), source]));
+  return new Map(
+    [...files]
+      .filter(([path]) => path.startsWith(`${folder}/`))
+      .map(([path, source]) => [path.slice(folder.length + 1), source]),
+  );
 }
 
 /** The first few of a list, for a sentence. */

@@ -18,7 +18,12 @@ const ARITHMETIC = new Map<string, (a: number, b: number) => number>(
 );
 
 /** The elements behind `value`, or null when it depends on an input. `choose` picks a branch of a Select that does. */
-export async function evaluate(graph: Graph, value: ValueId, choose: (select: Op) => ValueId | null, depth = 0): Promise<Float64Array | null> {
+export async function evaluate(
+  graph: Graph,
+  value: ValueId,
+  choose: (select: Op) => ValueId | null,
+  depth = 0,
+): Promise<Float64Array | null> {
   if (depth > DEPTH_LIMIT) return null;
   const tensor = graph.constants.get(value);
   if (tensor) {
@@ -39,7 +44,9 @@ export async function evaluate(graph: Graph, value: ValueId, choose: (select: Op
   const a = await evaluate(graph, first, choose, depth + 1);
   const b = a && (await evaluate(graph, second, choose, depth + 1));
   if (!a || !b || (a.length !== b.length && a.length !== 1 && b.length !== 1)) return null;
-  return Float64Array.from({ length: Math.max(a.length, b.length) }, (_, i) => combine(a[a.length === 1 ? 0 : i]!, b[b.length === 1 ? 0 : i]!));
+  return Float64Array.from({ length: Math.max(a.length, b.length) }, (_, i) =>
+    combine(a[a.length === 1 ? 0 : i]!, b[b.length === 1 ? 0 : i]!),
+  );
 }
 
 /** `value` as something that is computed plus a constant: `position + 1`, `length - 2047`. Null when it is a constant alone. */

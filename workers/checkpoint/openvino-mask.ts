@@ -4,7 +4,12 @@ import type { Graph, ValueId } from './graph.ts';
 import { withOffset } from './openvino-constants.ts';
 
 const COMPARES = ['Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual'];
-const MIRRORED: Record<string, string> = { Greater: 'Less', Less: 'Greater', GreaterOrEqual: 'LessOrEqual', LessOrEqual: 'GreaterOrEqual' };
+const MIRRORED: Record<string, string> = {
+  Greater: 'Less',
+  Less: 'Greater',
+  GreaterOrEqual: 'LessOrEqual',
+  LessOrEqual: 'GreaterOrEqual',
+};
 
 /**
  * The window of the mask (key j is seen from query i when i - j < window), null for a mask that is causal only, and undefined when the
@@ -19,7 +24,8 @@ export async function maskWindow(graph: Graph, mask: ValueId): Promise<number | 
     if (!shift) continue;
     understood = true;
     // j > i - W lets j in, j <= i - W keeps it out: a window of W. j >= i - W and j < i - W: of W + 1.
-    if (shift.offset < -1) return shift.compare === 'Greater' || shift.compare === 'LessOrEqual' ? -shift.offset : -shift.offset + 1;
+    if (shift.offset < -1)
+      return shift.compare === 'Greater' || shift.compare === 'LessOrEqual' ? -shift.offset : -shift.offset + 1;
   }
   return understood ? null : undefined;
 }

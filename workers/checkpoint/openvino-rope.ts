@@ -6,7 +6,12 @@ import { evaluate, withOffset } from './openvino-constants.ts';
 import { ropeFrom, type Frequencies, type Rope, type RopeHint } from './rope.ts';
 
 /** The rope of the graph, or the hint's (config.json) where the graph computes it in a way that is not read; then `fromGraph` is false. */
-export async function openVinoRope(file: string, graph: Graph, attention: Attention, hint: RopeHint): Promise<{ rope: Rope; fromGraph: boolean }> {
+export async function openVinoRope(
+  file: string,
+  graph: Graph,
+  attention: Attention,
+  hint: RopeHint,
+): Promise<{ rope: Rope; fromGraph: boolean }> {
   const found = await cosInput(graph, attention.query);
   if (!found) {
     if (hint.rope) return { rope: hint.rope, fromGraph: false };
@@ -27,7 +32,10 @@ export async function openVinoRope(file: string, graph: Graph, attention: Attent
   if (!select) return { rope: ropeFrom(file, frequenciesOf(whenTrue), null, hint), fromGraph: true };
   const { limit, longWhenTrue } = await lengthLimit(file, graph, select);
   const [short, long] = longWhenTrue ? [whenFalse, whenTrue] : [whenTrue, whenFalse];
-  return { rope: ropeFrom(file, frequenciesOf(short), { frequencies: frequenciesOf(long), originalContext: limit }, hint), fromGraph: true };
+  return {
+    rope: ropeFrom(file, frequenciesOf(short), { frequencies: frequenciesOf(long), originalContext: limit }, hint),
+    fromGraph: true,
+  };
 }
 
 /** The Cos that the queries are multiplied with, and the constant side of the product that it is taken of. */
@@ -69,7 +77,12 @@ async function lengthLimit(file: string, graph: Graph, select: Op): Promise<{ li
   const [left = '', right = ''] = compare?.inputs ?? [];
   const constant = compare && (await evaluate(graph, right, () => null));
   const length = compare && (await withOffset(graph, left));
-  if (!compare || !length || constant?.length !== 1 || !['Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual'].includes(compare.type)) {
+  if (
+    !compare ||
+    !length ||
+    constant?.length !== 1 ||
+    !['Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual'].includes(compare.type)
+  ) {
     throw unsupported(file, select, 'its condition does not compare a length with a constant');
   }
   const greater = compare.type.startsWith('Greater');

@@ -34,7 +34,8 @@ export class OpenVinoWeights implements GraphReader {
   async linear(op: Op): Promise<Linear | null> {
     if (op.type !== 'MatMul') return null;
     const matrix = await this.#matrix(op, op.inputs[1] ?? '', op.attributes.get('transpose_b') !== 'true');
-    if (matrix && op.attributes.get('transpose_a') === 'true') throw unsupported(this.file, op, 'its input is transposed');
+    if (matrix && op.attributes.get('transpose_a') === 'true')
+      throw unsupported(this.file, op, 'its input is transposed');
     return matrix && { op, input: op.inputs[0] ?? '', output: op.outputs[0] ?? '', matrix };
   }
 
@@ -67,7 +68,12 @@ export class OpenVinoWeights implements GraphReader {
       if (codes) return { codes, ...found };
       const op = graph.producer(at);
       if (!op) return null;
-      if (op.type === 'Const') throw unsupported(this.file, op, `weights of type ${JSON.stringify(op.attributes.get('element_type'))} are not read`);
+      if (op.type === 'Const')
+        throw unsupported(
+          this.file,
+          op,
+          `weights of type ${JSON.stringify(op.attributes.get('element_type'))} are not read`,
+        );
       const [first = '', second = ''] = op.inputs;
       if (op.type === 'Mul' || op.type === 'Sub') {
         const side = this.#constant(second) ? 1 : op.type === 'Mul' && this.#constant(first) ? 0 : -1;
@@ -115,11 +121,22 @@ export class OpenVinoWeights implements GraphReader {
     }
     const { rows, cols, groups } = shape;
     const scale = elementCount(scales.name, scales.dims) === 1 ? await repeated(scales, rows) : scales;
-    const single = zeros && elementCount(zeros.name, zeros.dims) === 1 && !isFloat(zeros.dtype) ? (await readIntegers(zeros))[0]! + (signed ? half : 0) : null;
+    const single =
+      zeros && elementCount(zeros.name, zeros.dims) === 1 && !isFloat(zeros.dtype)
+        ? (await readIntegers(zeros))[0]! + (signed ? half : 0)
+        : null;
     const block = cols / groups;
     if (transposed) {
       if (zeros && isFloat(zeros.dtype)) throw unsupported(this.file, op, 'float zero points of transposed weights');
-      return transposedAffine({ name: codes.name, k: cols, n: rows, block, codes, scales: scale, zeros: single ?? zeros ?? (signed ? half : 0) });
+      return transposedAffine({
+        name: codes.name,
+        k: cols,
+        n: rows,
+        block,
+        codes,
+        scales: scale,
+        zeros: single ?? zeros ?? (signed ? half : 0),
+      });
     }
     const perRow = zeros ? elementCount(zeros.name, zeros.dims) / rows : 0;
     let shift: Shift = { kind: 'constant', zero: single ?? (signed ? half : 0) };

@@ -86,7 +86,8 @@ class Collector {
       layer.inputs.push({ id: attributes['id'] ?? '', dims: this.#dims });
     } else if (depth === 5 && name === 'port' && this.#path[3] === 'output') layer.outputs.push(attributes['id'] ?? '');
     else if (depth === 6 && name === 'dim') this.#text = '';
-    if (layer && layer.inputs.length + layer.outputs.length > PORT_LIMIT) throw this.bad(`layer "${layer.name}" has an absurd number of ports`);
+    if (layer && layer.inputs.length + layer.outputs.length > PORT_LIMIT)
+      throw this.bad(`layer "${layer.name}" has an absurd number of ports`);
   }
 
   text(text: string): void {
@@ -104,7 +105,8 @@ class Collector {
   }
 
   #beginLayer({ id, name, type }: Record<string, string>): void {
-    if (!id || !type || this.layers.has(id)) throw this.bad(`a layer without type or with the number of another ("${id}")`);
+    if (!id || !type || this.layers.has(id))
+      throw this.bad(`a layer without type or with the number of another ("${id}")`);
     if (this.layers.size === LAYER_LIMIT) throw this.bad(`more than ${LAYER_LIMIT} layers`);
     this.#layer = { id, name: name ?? '', type, data: {}, inputs: [], outputs: [] };
     this.layers.set(id, this.#layer);
@@ -112,13 +114,20 @@ class Collector {
 
   #edge(attributes: Record<string, string>): void {
     if (this.edges.size === EDGE_LIMIT) throw this.bad(`more than ${EDGE_LIMIT} edges`);
-    this.edges.set(`${attributes['to-layer']}:${attributes['to-port']}`, `${attributes['from-layer']}:${attributes['from-port']}`);
+    this.edges.set(
+      `${attributes['to-layer']}:${attributes['to-port']}`,
+      `${attributes['from-layer']}:${attributes['from-port']}`,
+    );
   }
 }
 
 /** Throws `bad-model` for XML that is not well-formed, has a DOCTYPE, or describes no network. */
 export async function readOpenVinoGraph(xml: ByteSource, bin: ByteSource): Promise<Graph> {
-  if (xml.size > XML_LIMIT) throw new PhiError('bad-model', `${xml.name} has ${xml.size} bytes; the XML of a Phi model has at most ${XML_LIMIT}.`);
+  if (xml.size > XML_LIMIT)
+    throw new PhiError(
+      'bad-model',
+      `${xml.name} has ${xml.size} bytes; the XML of a Phi model has at most ${XML_LIMIT}.`,
+    );
   const collector = new Collector(xml.name);
   const parser = new SaxesParser({ xmlns: false, position: false });
   parser.on('opentag', (tag) => collector.open(tag));
@@ -144,7 +153,8 @@ function toGraph(file: string, { layers, edges }: Collector, bin: ByteSource): G
   const constants = new Map<ValueId, StoredTensor>();
   const outputs: ValueId[] = [];
   const parameters = new Map<ValueId, string>();
-  for (const layer of layers.values()) if (layer.type === 'Parameter') for (const port of layer.outputs) parameters.set(`${layer.id}:${port}`, layer.name);
+  for (const layer of layers.values())
+    if (layer.type === 'Parameter') for (const port of layer.outputs) parameters.set(`${layer.id}:${port}`, layer.name);
   for (const layer of layers.values()) {
     if (layer.type === 'Parameter') continue;
     const values = layer.outputs.map((port) => `${layer.id}:${port}`);
@@ -184,6 +194,9 @@ function constant(file: string, { name, data }: Layer, source: ByteSource): Stor
   if (dims.length > 16) throw new PhiError('bad-model', `${file}: ${name} has an absurd shape.`);
   const bytes = byteLength(`${file}: ${name}`, dtype, dims);
   if (Number(data['size']) !== bytes)
-    throw new PhiError('bad-model', `${file}: ${name} has ${data['size']} bytes, its shape [${dims.join(', ')}] of ${dtype} needs ${bytes}.`);
+    throw new PhiError(
+      'bad-model',
+      `${file}: ${name} has ${data['size']} bytes, its shape [${dims.join(', ')}] of ${dtype} needs ${bytes}.`,
+    );
   return storedTensor({ name, dtype, dims, source, offset: Number(data['offset'] ?? Number.NaN) });
 }

@@ -1,10 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { openOpenVino } from './openvino.ts';
 import { weightDifference } from './testing/compare.ts';
-import { compareLogits, folderBytes, folderFiles, memoryFiles, missingFixtures, readExpected } from './testing/fixtures.ts';
+import {
+  compareLogits,
+  folderBytes,
+  folderFiles,
+  memoryFiles,
+  missingFixtures,
+  readExpected,
+} from './testing/fixtures.ts';
 import { OPENVINO_STORES, restoredFolder } from './testing/openvino-variants.ts';
 
-const FOLDERS = ['phi3-mini-4k/openvino-int8', 'phi3.5-mini/openvino-int4-npu', 'phi4-mini/openvino-int4', 'phi4/openvino-int4-sym'];
+const FOLDERS = [
+  'phi3-mini-4k/openvino-int8',
+  'phi3.5-mini/openvino-int4-npu',
+  'phi4-mini/openvino-int4',
+  'phi4/openvino-int4-sym',
+];
 
 /** Each takes a fraction of a second; the limit is for machines that are busy with other things. */
 const options = { timeout: 120_000 };

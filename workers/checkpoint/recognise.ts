@@ -28,13 +28,16 @@ export function findModels(files: ReadonlyMap<string, unknown>): FoundModel[] {
   else for (const graph of inOnnx) models.push({ format: 'onnx', paths: [graph] });
 
   if (top.includes('openvino_model.xml')) models.push({ format: 'openvino', paths: ['openvino_model.xml'] });
-  for (const shards of groupBy(ending('.safetensors'), (path) => path.replace(SHARD, ''))) models.push({ format: 'safetensors', paths: shards });
+  for (const shards of groupBy(ending('.safetensors'), (path) => path.replace(SHARD, '')))
+    models.push({ format: 'safetensors', paths: shards });
   return models;
 }
 
 /** For an error message: the first path of each. */
 export function listModels(models: FoundModel[]): string {
-  return models.map(({ format, paths }) => `${paths[0]} (${format}${paths.length > 1 ? `, ${paths.length} files` : ''})`).join(', ');
+  return models
+    .map(({ format, paths }) => `${paths[0]} (${format}${paths.length > 1 ? `, ${paths.length} files` : ''})`)
+    .join(', ');
 }
 
 function splitSet(path: string): string {

@@ -64,7 +64,12 @@ export interface RopeHint {
  * The rope that has these frequencies: the hint's when it agrees, else a round base without scaling, else factors on top of the hint's base.
  * `long`: used for sequences of more than `originalContext` tokens.
  */
-export function ropeFrom(file: string, short: Frequencies, long: { frequencies: Frequencies; originalContext: number } | null, hint: RopeHint): Rope {
+export function ropeFrom(
+  file: string,
+  short: Frequencies,
+  long: { frequencies: Frequencies; originalContext: number } | null,
+  hint: RopeHint,
+): Rope {
   const rotaryDim = 2 * short.values.length;
   if (long && Math.abs(long.frequencies.factor - short.factor) > 2e-3 * short.factor) {
     throw new PhiError(
@@ -76,13 +81,15 @@ export function ropeFrom(file: string, short: Frequencies, long: { frequencies: 
   const plain = !long && Math.abs(short.factor - 1) < 2e-3 ? roundBase(short) : null;
   if (plain !== null) return { ropeTheta: plain, rotaryDim, ropeScaling: null };
   const ropeTheta = hint.rope?.ropeTheta ?? 10000;
-  const factors = ({ values, tolerance }: Frequencies) => Float32Array.from(values, (f, i) => base(ropeTheta, i, rotaryDim) / Math.max(f, tolerance / 4));
+  const factors = ({ values, tolerance }: Frequencies) =>
+    Float32Array.from(values, (f, i) => base(ropeTheta, i, rotaryDim) / Math.max(f, tolerance / 4));
   const original = long?.originalContext ?? hint.context;
   const standard = longRopeFactor(hint.context / original, original);
   const ropeScaling: RopeScaling = {
     short: factors(short),
     long: factors(long?.frequencies ?? short),
-    attentionFactor: Math.abs(standard / short.factor - 1) < 1e-3 ? standard : Math.abs(short.factor - 1) < 1e-3 ? 1 : short.factor,
+    attentionFactor:
+      Math.abs(standard / short.factor - 1) < 1e-3 ? standard : Math.abs(short.factor - 1) < 1e-3 ? 1 : short.factor,
     originalContext: original,
   };
   return { ropeTheta, rotaryDim, ropeScaling };
@@ -99,12 +106,21 @@ function matches(frequencies: Frequencies, theta: number, factors: Float32Array 
   });
 }
 
-function agrees(rope: Rope, short: Frequencies, long: { frequencies: Frequencies; originalContext: number } | null): boolean {
+function agrees(
+  rope: Rope,
+  short: Frequencies,
+  long: { frequencies: Frequencies; originalContext: number } | null,
+): boolean {
   const scaling = rope.ropeScaling;
-  if (rope.rotaryDim !== 2 * short.values.length || Math.abs((scaling?.attentionFactor ?? 1) / short.factor - 1) > 1e-3) return false;
+  if (rope.rotaryDim !== 2 * short.values.length || Math.abs((scaling?.attentionFactor ?? 1) / short.factor - 1) > 1e-3)
+    return false;
   if (!matches(short, rope.ropeTheta, scaling?.short ?? null)) return false;
   if (!long) return !scaling;
-  return scaling !== null && scaling.originalContext === long.originalContext && matches(long.frequencies, rope.ropeTheta, scaling.long);
+  return (
+    scaling !== null &&
+    scaling.originalContext === long.originalContext &&
+    matches(long.frequencies, rope.ropeTheta, scaling.long)
+  );
 }
 
 /** The base whose powers the frequencies are, rounded to as few digits as fit; null when they are no powers of one base. */

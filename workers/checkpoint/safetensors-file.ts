@@ -24,7 +24,11 @@ const DTYPES = new Map<string, Dtype>(
 );
 
 const size = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const Entry = v.object({ dtype: v.string(), shape: v.pipe(v.array(size), v.maxLength(8)), data_offsets: v.tuple([size, size]) });
+const Entry = v.object({
+  dtype: v.string(),
+  shape: v.pipe(v.array(size), v.maxLength(8)),
+  data_offsets: v.tuple([size, size]),
+});
 const Header = v.record(v.string(), v.unknown());
 
 /** Tensors of one file by name. Throws `bad-model` when a tensor leaves the file or its size does not fit its shape. */
@@ -32,7 +36,10 @@ export async function readSafetensors(source: ByteSource): Promise<Map<string, S
   const head = new DataView((await source.read(0, 8)).buffer);
   const headerBytes = head.getUint32(0, true) + head.getUint32(4, true) * 2 ** 32;
   if (headerBytes > HEADER_LIMIT || headerBytes < 2) {
-    throw new PhiError('bad-model', `${source.name}: a header of ${headerBytes} bytes is announced. This is no safetensors file, or it is damaged.`);
+    throw new PhiError(
+      'bad-model',
+      `${source.name}: a header of ${headerBytes} bytes is announced. This is no safetensors file, or it is damaged.`,
+    );
   }
   const header = checked(Header, parseJson(source.name, await source.read(8, headerBytes)), source.name);
   const base = 8 + headerBytes;

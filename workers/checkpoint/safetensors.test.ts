@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { openSafetensors } from './safetensors.ts';
 import { relativeErrors, weightDifference } from './testing/compare.ts';
-import { compareLogits, folderBytes, folderFiles, memoryFiles, missingFixtures, readExpected } from './testing/fixtures.ts';
+import {
+  compareLogits,
+  folderBytes,
+  folderFiles,
+  memoryFiles,
+  missingFixtures,
+  readExpected,
+} from './testing/fixtures.ts';
 import { convertedFolder, llamaFolder, regroupedMlxFolder, shardedFolder } from './testing/safetensors-variants.ts';
 
 const FLOAT = ['phi3-mini-4k', 'phi3.5-mini', 'phi4-mini', 'phi4'];
@@ -22,7 +29,9 @@ describe.skipIf(missingFixtures())('openSafetensors', options, () => {
   it('reads shards by their index, and float32', async () => {
     const source = await openSafetensors(folderFiles('phi4-mini'));
     expect(await weightDifference(await openSafetensors(memoryFiles(shardedFolder('phi4-mini', 3))), source)).toBe(0);
-    expect(await weightDifference(await openSafetensors(memoryFiles(convertedFolder('phi4-mini', 'F32'))), source)).toBe(0);
+    expect(
+      await weightDifference(await openSafetensors(memoryFiles(convertedFolder('phi4-mini', 'F32'))), source),
+    ).toBe(0);
     const cut = await relativeErrors(await openSafetensors(memoryFiles(convertedFolder('phi4-mini', 'BF16'))), source);
     for (const error of Object.values(cut)) expect(error).toBeLessThan(0.008);
     const files = shardedFolder('phi4-mini', 3);
@@ -69,8 +78,14 @@ describe.skipIf(missingFixtures())('openSafetensors', options, () => {
       [{ attention_bias: true }, /biases/],
     ];
     for (const [change, message] of cases)
-      await expect(open(change)).rejects.toMatchObject({ code: 'unsupported-model', message: expect.stringMatching(message) as string });
-    await expect(open({ hidden_size: -1 })).rejects.toMatchObject({ code: 'bad-model', message: expect.stringContaining('hidden_size') as string });
+      await expect(open(change)).rejects.toMatchObject({
+        code: 'unsupported-model',
+        message: expect.stringMatching(message) as string,
+      });
+    await expect(open({ hidden_size: -1 })).rejects.toMatchObject({
+      code: 'bad-model',
+      message: expect.stringContaining('hidden_size') as string,
+    });
     await expect(open({ num_attention_heads: 3 })).rejects.toMatchObject({ code: 'bad-model' });
   });
 });

@@ -20,9 +20,17 @@ const Quantized = v.object({ quantization_config: v.nullish(v.looseObject({ quan
 export async function openSafetensors(files: ModelFiles): Promise<Checkpoint> {
   const folder = modelFolder(files);
   const configSource = fileIn(files, folder, 'config.json');
-  if (!configSource) throw new PhiError('bad-model', `${folder}config.json is missing. It belongs to the weights: take it from the same repository.`);
+  if (!configSource)
+    throw new PhiError(
+      'bad-model',
+      `${folder}config.json is missing. It belongs to the weights: take it from the same repository.`,
+    );
   const json = await readJson(configSource, CONFIG_BYTES);
-  const { config, tied } = readHfConfig(json, await optionalJson(files, folder, 'generation_config.json'), configSource.name);
+  const { config, tied } = readHfConfig(
+    json,
+    await optionalJson(files, folder, 'generation_config.json'),
+    configSource.name,
+  );
   const scheme = mlxScheme(json, configSource.name);
   const method = checked(Quantized, json, configSource.name).quantization_config?.quant_method;
   if (!scheme && method) {
@@ -36,17 +44,23 @@ export async function openSafetensors(files: ModelFiles): Promise<Checkpoint> {
   const find = (name: string): StoredTensor => {
     const tensor = tensors.get(name);
     if (!tensor)
-      throw new PhiError('bad-model', `${folder}*.safetensors: the tensor ${name} is missing. The download is incomplete, or it is another kind of model.`);
+      throw new PhiError(
+        'bad-model',
+        `${folder}*.safetensors: the tensor ${name} is missing. The download is incomplete, or it is another kind of model.`,
+      );
     return tensor;
   };
   const matrix = (module: string): Matrix => {
-    if (tensors.has(`${module}.bias`)) throw new PhiError('unsupported-model', `${module} has a bias; the models that this app runs have none.`);
+    if (tensors.has(`${module}.bias`))
+      throw new PhiError('unsupported-model', `${module} has a bias; the models that this app runs have none.`);
     const scales = tensors.get(`${module}.scales`);
-    if (scheme && scales) return mlxMatrix(module, scheme, find(`${module}.weight`), scales, tensors.get(`${module}.biases`));
+    if (scheme && scales)
+      return mlxMatrix(module, scheme, find(`${module}.weight`), scales, tensors.get(`${module}.biases`));
     return floatMatrix(find(`${module}.weight`));
   };
   /** One fused matrix, or its parts by rows. */
-  const fused = (whole: string, parts: string[]): Matrix => (tensors.has(`${whole}.weight`) ? matrix(whole) : concatRows(parts.map(matrix)));
+  const fused = (whole: string, parts: string[]): Matrix =>
+    tensors.has(`${whole}.weight`) ? matrix(whole) : concatRows(parts.map(matrix));
   const vector = (name: string): Promise<Float32Array> => readVector(find(name));
 
   const layers: Layer[] = [];
@@ -93,7 +107,9 @@ function modelFolder(files: ModelFiles): string {
 
 /** Every tensor of the folder, by the index where there is one. Throws `bad-model` naming a shard that is missing. */
 async function readShards(files: ModelFiles, folder: string): Promise<Map<string, StoredTensor>> {
-  const inFolder = [...files.keys()].filter((path) => path.endsWith('.safetensors') && folderOf(path) === folder).sort();
+  const inFolder = [...files.keys()]
+    .filter((path) => path.endsWith('.safetensors') && folderOf(path) === folder)
+    .sort();
   const indexSource = fileIn(files, folder, 'model.safetensors.index.json');
   const names = new Set<string>(inFolder);
   if (indexSource) {
@@ -107,7 +123,11 @@ async function readShards(files: ModelFiles, folder: string): Promise<Map<string
   const tensors = new Map<string, StoredTensor>();
   for (const name of names) {
     const source: ByteSource | undefined = files.get(name);
-    if (!source) throw new PhiError('bad-model', `${name} is missing: the index says that the model is in ${names.size} files. Add it and try again.`);
+    if (!source)
+      throw new PhiError(
+        'bad-model',
+        `${name} is missing: the index says that the model is in ${names.size} files. Add it and try again.`,
+      );
     for (const [key, tensor] of await readSafetensors(source)) {
       if (tensors.has(key))
         throw new PhiError(

@@ -6,7 +6,20 @@ import { bfloatToFloat, bytesToFloat, halfToFloat } from '../weights/half.ts';
 
 export type Dtype = 'f64' | 'f32' | 'f16' | 'bf16' | 'u8' | 'i8' | 'u4' | 'i4' | 'u32' | 'i32' | 'i64' | 'bool';
 
-const DTYPE_BITS: Record<Dtype, number> = { f64: 64, f32: 32, f16: 16, bf16: 16, u8: 8, i8: 8, u4: 4, i4: 4, u32: 32, i32: 32, i64: 64, bool: 8 };
+const DTYPE_BITS: Record<Dtype, number> = {
+  f64: 64,
+  f32: 32,
+  f16: 16,
+  bf16: 16,
+  u8: 8,
+  i8: 8,
+  u4: 4,
+  i4: 4,
+  u32: 32,
+  i32: 32,
+  i64: 64,
+  bool: 8,
+};
 
 export interface StoredTensor {
   readonly name: string;
@@ -35,7 +48,12 @@ export function byteLength(name: string, dtype: Dtype, dims: readonly number[]):
 
 /** Makes a StoredTensor, or throws `bad-model` when it does not lie inside its file. */
 export function storedTensor(tensor: StoredTensor): StoredTensor {
-  assertRange(`${tensor.source.name} (${tensor.name})`, tensor.source.size, tensor.offset, byteLength(tensor.name, tensor.dtype, tensor.dims));
+  assertRange(
+    `${tensor.source.name} (${tensor.name})`,
+    tensor.source.size,
+    tensor.offset,
+    byteLength(tensor.name, tensor.dtype, tensor.dims),
+  );
   return tensor;
 }
 
@@ -56,7 +74,11 @@ async function readBytes(tensor: StoredTensor, start: number, count: number): Pr
 
 /** Elements `[start, start + count)` of a float tensor. */
 export async function readFloats(tensor: StoredTensor, start: number, count: number): Promise<Float32Array> {
-  if (!isFloat(tensor.dtype)) throw new PhiError('unsupported-model', `${tensor.name} holds ${tensor.dtype} where float16, bfloat16 or float32 is expected.`);
+  if (!isFloat(tensor.dtype))
+    throw new PhiError(
+      'unsupported-model',
+      `${tensor.name} holds ${tensor.dtype} where float16, bfloat16 or float32 is expected.`,
+    );
   const bytes = await readBytes(tensor, start, count);
   if (tensor.dtype === 'f16') return halfToFloat(bytes);
   return tensor.dtype === 'bf16' ? bfloatToFloat(bytes) : bytesToFloat(bytes);
@@ -65,7 +87,11 @@ export async function readFloats(tensor: StoredTensor, start: number, count: num
 /** Elements `[start, start + count)` of a 4- or 8-bit tensor as unsigned codes: signed ones are moved up by 8 or 128. */
 export async function readCodes(tensor: StoredTensor, start: number, count: number): Promise<Uint8Array> {
   const bits = codeBits(tensor.dtype);
-  if (bits === null) throw new PhiError('unsupported-model', `${tensor.name} holds ${tensor.dtype} where 4- or 8-bit integers are expected.`);
+  if (bits === null)
+    throw new PhiError(
+      'unsupported-model',
+      `${tensor.name} holds ${tensor.dtype} where 4- or 8-bit integers are expected.`,
+    );
   if (bits === 8) {
     const bytes = await readBytes(tensor, start, count);
     if (tensor.dtype === 'i8') for (let i = 0; i < bytes.length; i++) bytes[i] = bytes[i]! ^ 128;
@@ -87,7 +113,8 @@ function unpackNibbles(packed: Uint8Array, skip: number, count: number, flip: nu
     }
     return out;
   }
-  for (let i = 0, nibble = skip; i < count; i++, nibble++) out[i] = ((packed[nibble >> 1]! >> ((nibble & 1) << 2)) & 15) ^ flip;
+  for (let i = 0, nibble = skip; i < count; i++, nibble++)
+    out[i] = ((packed[nibble >> 1]! >> ((nibble & 1) << 2)) & 15) ^ flip;
   return out;
 }
 
@@ -122,6 +149,7 @@ export async function readIntegers(tensor: StoredTensor): Promise<number[]> {
 
 function shortCount(tensor: StoredTensor): number {
   const count = elementCount(tensor.name, tensor.dims);
-  if (count > VECTOR_LIMIT) throw new PhiError('unsupported-model', `${tensor.name} has ${count} elements where a short vector is expected.`);
+  if (count > VECTOR_LIMIT)
+    throw new PhiError('unsupported-model', `${tensor.name} has ${count} elements where a short vector is expected.`);
   return count;
 }

@@ -26,7 +26,8 @@ async function readColumns<A extends Float32Array | Uint8Array>(
   out: A,
 ): Promise<A> {
   const place = (values: A, width: number, from: number, row: number, rows: number) => {
-    for (let r = 0; r < rows; r++) for (let c = 0, at = r * width + from, to = row + r; c < count; c++, at++, to += k) out[to] = values[at]!;
+    for (let r = 0; r < rows; r++)
+      for (let c = 0, at = r * width + from, to = row + r; c < count; c++, at++, to += k) out[to] = values[at]!;
   };
   if (n <= count * STRIPES_OF_WHOLE_ROWS) {
     const step = Math.max(1, Math.floor(READ_ELEMENTS / n));
@@ -50,7 +51,8 @@ function striped<S>(
   const stripeRows = Math.max(64, Math.floor(STRIPE_ELEMENTS / cols));
   let kept: { start: number; count: number; stripe: S } | null = null;
   return async (start, count) => {
-    if (kept && start >= kept.start && start + count <= kept.start + kept.count) return cut(kept.stripe, start - kept.start, count);
+    if (kept && start >= kept.start && start + count <= kept.start + kept.count)
+      return cut(kept.stripe, start - kept.start, count);
     const wanted = Math.min(Math.max(stripeRows, count), rows - start);
     const stripe = await load(start, wanted);
     kept = { start, count: wanted, stripe };
@@ -101,7 +103,10 @@ export function transposedAffine({ name, k, n, block, codes, scales, zeros }: Tr
   const symmetric = zeros === half;
   const load = async (start: number, count: number): Promise<BlockRows> => {
     const scale = await readColumns(scales, blocks, n, start, count, readFloats, new Float32Array(count * blocks));
-    const zero = typeof zeros === 'number' ? null : await readColumns(zeros, blocks, n, start, count, readCodes, new Uint8Array(count * blocks));
+    const zero =
+      typeof zeros === 'number'
+        ? null
+        : await readColumns(zeros, blocks, n, start, count, readCodes, new Uint8Array(count * blocks));
     const mins = symmetric ? null : scale.map((s, i) => s * (half - (zero ? zero[i]! : (zeros as number))));
     return {
       kind: 'blocks',

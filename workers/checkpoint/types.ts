@@ -81,7 +81,8 @@ export interface Layer {
 }
 
 /** Where the tokenizer comes from; read by workers/tokenizer. */
-export type TokenizerSource = { kind: 'tokenizer.json'; json: unknown; config: unknown } | { kind: 'gguf'; metadata: ReadonlyMap<string, unknown> };
+export type TokenizerSource =
+  { kind: 'tokenizer.json'; json: unknown; config: unknown } | { kind: 'gguf'; metadata: ReadonlyMap<string, unknown> };
 
 export interface Checkpoint {
   format: 'gguf' | 'onnx' | 'openvino' | 'safetensors' | 'mlx';

@@ -7,6 +7,10 @@ const EDGE_BYTES = 64 * 1024;
 export async function fingerprint(files: ModelFiles): Promise<string> {
   const main = [...files.values()].reduce((largest, file) => (file.size > largest.size ? file : largest));
   const edge = Math.min(EDGE_BYTES, main.size);
-  const parts = [new TextEncoder().encode(`${main.size}\n`), await main.read(0, edge), await main.read(main.size - edge, edge)];
+  const parts = [
+    new TextEncoder().encode(`${main.size}\n`),
+    await main.read(0, edge),
+    await main.read(main.size - edge, edge),
+  ];
   return sha256Hex(new Uint8Array(await new Blob(parts).arrayBuffer()));
 }

@@ -40,7 +40,9 @@ export function makePrompt(encode: Encode, tokens: number, mark: string): Prompt
   }
   let best: Prompt = prompt(encode, encode(text(0)).length <= tokens ? text(low) : mark);
   while (best.tokens < tokens) {
-    const longer = FILLERS.map((filler) => prompt(encode, best.content + filler)).filter((candidate) => candidate.tokens > best.tokens);
+    const longer = FILLERS.map((filler) => prompt(encode, best.content + filler)).filter(
+      (candidate) => candidate.tokens > best.tokens,
+    );
     const [next] = longer.sort((a, b) => a.tokens - b.tokens);
     if (!next) break;
     best = next;

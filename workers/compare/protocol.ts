@@ -59,7 +59,12 @@ export interface ScoreRequest {
 export interface CompareApi {
   /** Reads the model's header and makes the prompts; loads nothing. Each prompt begins with a mark of its own: no server's cache knows its head. */
   describe(model: string, lengths: number[], marks: string[][]): Promise<ModelFacts>;
-  open(model: string, target: Target, contextLength: number, onPrepare: (done: number, total: number) => void): Promise<OpenedRow>;
+  open(
+    model: string,
+    target: Target,
+    contextLength: number,
+    onPrepare: (done: number, total: number) => void,
+  ): Promise<OpenedRow>;
   /** Streams a greedy reply of exactly `tokens` tokens. */
   reply(prompt: Prompt, tokens: number, onPiece: (piece: Piece) => void): Promise<Timing>;
   score(request: ScoreRequest): Promise<StepScores>;

@@ -47,7 +47,13 @@ describe('timeStream', () => {
       [200, { tokens: 1, text: 'bcd' }],
       [900, { tokens: 0, text: '', usage: { promptTokens: 50, tokens: 5 } }],
     ]);
-    expect(timing).toMatchObject({ tokens: 5, promptTokens: 50, ttftMs: 100, prefillTokensPerSecond: 500, decodeTokensPerSecond: 40 });
+    expect(timing).toMatchObject({
+      tokens: 5,
+      promptTokens: 50,
+      ttftMs: 100,
+      prefillTokensPerSecond: 500,
+      decodeTokensPerSecond: 40,
+    });
   });
 
   it('leaves out the time of computing everything again', async () => {

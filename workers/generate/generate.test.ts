@@ -16,7 +16,12 @@ const decoder = {
 const config = { vocab: 8192, ropeScaling: null } as Partial<PhiConfig> as PhiConfig;
 const GREEDY = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 1 };
 
-async function collect(prompt: number[], maxTokens: number, signal?: AbortSignal, onFirst?: () => void): Promise<number[]> {
+async function collect(
+  prompt: number[],
+  maxTokens: number,
+  signal?: AbortSignal,
+  onFirst?: () => void,
+): Promise<number[]> {
   const ids: number[] = [];
   const add = (event: TokenEvent): void => {
     if (event.type === 'first') {
@@ -24,7 +29,13 @@ async function collect(prompt: number[], maxTokens: number, signal?: AbortSignal
       onFirst?.();
     } else if (event.type === 'tokens') ids.push(...event.ids);
   };
-  for await (const event of generateTokens(new Sequence(decoder, config), prompt, { sampling: GREEDY, maxTokens, eos: [12], signal })) add(event);
+  for await (const event of generateTokens(new Sequence(decoder, config), prompt, {
+    sampling: GREEDY,
+    maxTokens,
+    eos: [12],
+    signal,
+  }))
+    add(event);
   return ids;
 }
 
@@ -115,7 +126,10 @@ describe('generation under fire', () => {
     for (let at = 1; at <= TOKENS; at++) {
       const sequence = over(fresh());
       const controller = new AbortController();
-      const cut = await reply(sequence, PROMPT, { signal: controller.signal, onToken: (count) => count >= at && controller.abort() });
+      const cut = await reply(sequence, PROMPT, {
+        signal: controller.signal,
+        onToken: (count) => count >= at && controller.abort(),
+      });
       expect(cut).toEqual(whole.slice(0, cut.length));
       expect(cut.length).toBeLessThan(at + 3); // at most the run that was under way
       expect(await reply(sequence, next), `after an abort at token ${at}`).toEqual(right);

@@ -34,13 +34,22 @@ export interface TokenOptions {
  * Generates tokens after `prompt` until an end token, `maxTokens`, a full context (the last slot is used) or an abort between runs.
  * The consumer may stop early by leaving its loop; the cache stays valid for the next call.
  */
-export async function* generateTokens(sequence: Sequence, prompt: readonly number[], options: TokenOptions): AsyncGenerator<TokenEvent> {
+export async function* generateTokens(
+  sequence: Sequence,
+  prompt: readonly number[],
+  options: TokenOptions,
+): AsyncGenerator<TokenEvent> {
   const { sampling, maxTokens, eos, skip = 0, signal, onPrefill } = options;
   const random = uniforms(sampling.seed);
   for (let i = 0; i < skip; i++) random();
   const seen = new Float32Array(sequence.config.vocab);
   for (const id of prompt) seen[id] = 1;
-  const choice = (steps: number): Choice => ({ sampling, randoms: Float32Array.from({ length: steps }, random), seen, stop: eos });
+  const choice = (steps: number): Choice => ({
+    sampling,
+    randoms: Float32Array.from({ length: steps }, random),
+    seen,
+    stop: eos,
+  });
 
   const tokens = [...prompt];
   let started = performance.now();
@@ -73,7 +82,10 @@ export async function* generateTokens(sequence: Sequence, prompt: readonly numbe
       ids = await sequence.check(last, draft, eos);
       lookup!.checked(draft.length, ids.length - 1, performance.now() - started);
     } else {
-      const steps = Math.max(1, Math.min(most, sequence.decoder.maxSteps, Math.floor(RUN_MS / stepMs), lookup?.run ?? Infinity));
+      const steps = Math.max(
+        1,
+        Math.min(most, sequence.decoder.maxSteps, Math.floor(RUN_MS / stepMs), lookup?.run ?? Infinity),
+      );
       ids = await sequence.decode(last, choice(steps));
       lookup?.stepped(ids.length, performance.now() - started);
       stepMs = (performance.now() - started) / ids.length;

@@ -13,12 +13,19 @@ export const greedyChoice = (vocab: number, steps = 1): Choice => ({
 });
 
 /** The first `count` tokens after `prompt`, which is fed as one chunk to an empty cache with the short rope factors. */
-export async function continueGreedily(decoder: Decoder, vocab: number, prompt: readonly number[], count: number): Promise<number[]> {
+export async function continueGreedily(
+  decoder: Decoder,
+  vocab: number,
+  prompt: readonly number[],
+  count: number,
+): Promise<number[]> {
   const first = await decoder.chunk({ ids: prompt, past: 0, rope: 'short', choice: greedyChoice(vocab), rows: 'last' });
   const tokens = [first.id!];
   while (tokens.length < count) {
     const steps = Math.min(decoder.maxSteps, count - tokens.length);
-    tokens.push(...(await decoder.decode(tokens.at(-1)!, prompt.length + tokens.length - 1, 'short', greedyChoice(vocab, steps))));
+    tokens.push(
+      ...(await decoder.decode(tokens.at(-1)!, prompt.length + tokens.length - 1, 'short', greedyChoice(vocab, steps))),
+    );
   }
   return tokens;
 }

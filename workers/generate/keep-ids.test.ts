@@ -5,7 +5,8 @@ const TOKENS = ['<|end|>', 'a', 'b', 'ab', 'c', 'bc', '<', '|', 'end', '|>', 'ab
 const tokenizer = { idToken: (id: number) => TOKENS[id], isControl: (id: number) => id === 0 };
 const id = (token: string): number => TOKENS.indexOf(token);
 const ids = (...tokens: string[]): number[] => tokens.map(id);
-const keep = (known: number[], fresh: number[]): string[] => keepIds(tokenizer, known, fresh).map((one) => TOKENS[one]!);
+const keep = (known: number[], fresh: number[]): string[] =>
+  keepIds(tokenizer, known, fresh).map((one) => TOKENS[one]!);
 
 describe('keepIds', () => {
   it('keeps what the model wrote, and goes on with what is new', () => {

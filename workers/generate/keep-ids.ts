@@ -5,7 +5,13 @@ import type { Tokenizer } from '../tokenizer/types.ts';
 type Spelling = Pick<Tokenizer, 'idToken' | 'isControl'>;
 
 /** Two stretches that spell the same: how many ids each took. Null when they part ways or meet a control token. */
-function sameSpelling(tokenizer: Spelling, known: readonly number[], i: number, fresh: readonly number[], j: number): [number, number] | null {
+function sameSpelling(
+  tokenizer: Spelling,
+  known: readonly number[],
+  i: number,
+  fresh: readonly number[],
+  j: number,
+): [number, number] | null {
   const next = (ids: readonly number[], at: number): string | null => {
     const id = ids[at];
     // A control token equals nothing but itself: a message that spells one out must never become one.

@@ -74,7 +74,8 @@ describe('drafts in generateTokens', () => {
   function fakeDecoder(period: number) {
     const slots: number[] = [];
     const calls = { chunk: 0, decode: 0 };
-    const after = (at: number): number => (slots[at - 1] === undefined ? 1 : (slots[at]! * 3 + slots[at - 1]! + 1) % period);
+    const after = (at: number): number =>
+      slots[at - 1] === undefined ? 1 : (slots[at]! * 3 + slots[at - 1]! + 1) % period;
     const feed = (ids: readonly number[], past: number): number[] => {
       slots.length = past;
       return ids.map((id) => after(slots.push(id) - 1));
@@ -86,7 +87,10 @@ describe('drafts in generateTokens', () => {
       chunk({ ids, past, rows, choice }) {
         calls.chunk++;
         const next = feed(ids, past);
-        return Promise.resolve({ id: choice ? next.at(-1)! : null, argmax: Int32Array.from(rows === 'all' ? next : next.slice(-1)) } as ChunkResult);
+        return Promise.resolve({
+          id: choice ? next.at(-1)! : null,
+          argmax: Int32Array.from(rows === 'all' ? next : next.slice(-1)),
+        } as ChunkResult);
       },
       decode(id, past, _, { randoms, stop }) {
         calls.decode++;
@@ -103,11 +107,20 @@ describe('drafts in generateTokens', () => {
     return { decoder, calls };
   }
 
-  async function reply(period: number, costs: { tokenMs: number; rowMs: number } | null, temperature = 0, eos: number[] = []) {
+  async function reply(
+    period: number,
+    costs: { tokenMs: number; rowMs: number } | null,
+    temperature = 0,
+    eos: number[] = [],
+  ) {
     const { decoder, calls } = fakeDecoder(period);
     const sequence = new Sequence(decoder, config, costs);
     const ids: number[] = [];
-    for await (const event of generateTokens(sequence, [1, 2, 3], { sampling: { ...GREEDY, temperature }, maxTokens: 90, eos })) {
+    for await (const event of generateTokens(sequence, [1, 2, 3], {
+      sampling: { ...GREEDY, temperature },
+      maxTokens: 90,
+      eos,
+    })) {
       if (event.type === 'first') ids.push(event.id);
       else if (event.type === 'tokens') ids.push(...event.ids);
     }

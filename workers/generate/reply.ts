@@ -1,6 +1,13 @@
 /** A reply as the page sees it: tokens of the loop turned into text, stop strings, statistics. */
 import { PhiError } from '../errors.ts';
-import type { ChatMessage, ContextFit, GenerateEvent, GenerateRequest, GenerateStats, StopReason } from '../protocol.ts';
+import type {
+  ChatMessage,
+  ContextFit,
+  GenerateEvent,
+  GenerateRequest,
+  GenerateStats,
+  StopReason,
+} from '../protocol.ts';
 import type { Conversation } from '../tokenizer/conversation.ts';
 import { fitMessages, type Fitted } from '../tokenizer/context.ts';
 import { generateTokens } from './generate.ts';
@@ -22,7 +29,10 @@ export async function generateReply(
   const { messages, dropped, tokens, ids: encoded } = fitRequest(conversation, slots, request);
   onEvent({ type: 'context', fit: { tokens, dropped: dropped.length, over: 0 } });
   const prompt = [...keepIds(conversation.tokenizer, sequence.ids, encoded), ...resumed];
-  const text = new ReplyText(conversation.tokenizer, { stop: request.stop ?? [], continues: request.continueLast ?? false });
+  const text = new ReplyText(conversation.tokenizer, {
+    stop: request.stop ?? [],
+    continues: request.continueLast ?? false,
+  });
   const ends = [...new Set([...eos, ...conversation.tokenizer.ends])];
   const stats = new Stats(prompt.length - resumed.length, resumed.length);
   const wanted = request.maxTokens - resumed.length;

@@ -9,7 +9,11 @@ const SCORE_TOKENS = 64;
  * Argmax `[length]` at every position, and the log-probability `[length - 1]` of each next token, in nats.
  * Overwrites the decoder's cache from slot 0.
  */
-export async function scoreText(decoder: Decoder, ids: readonly number[], rope: RopeSet): Promise<{ argmax: Int32Array; logprobs: Float32Array }> {
+export async function scoreText(
+  decoder: Decoder,
+  ids: readonly number[],
+  rope: RopeSet,
+): Promise<{ argmax: Int32Array; logprobs: Float32Array }> {
   const argmax = new Int32Array(ids.length);
   const logprobs = new Float32Array(ids.length);
   await inChunks(decoder, ids, SCORE_TOKENS, async (chunk, past) => {
@@ -22,14 +26,27 @@ export async function scoreText(decoder: Decoder, ids: readonly number[], rope: 
 }
 
 /** Argmax and the difference of the two best logits at positions `from` and on (each an array of `length - from`). */
-export async function scoreGaps(decoder: Decoder, ids: readonly number[], rope: RopeSet, from = 0): Promise<{ argmax: Int32Array; gaps: Float32Array }> {
+export async function scoreGaps(
+  decoder: Decoder,
+  ids: readonly number[],
+  rope: RopeSet,
+  from = 0,
+): Promise<{ argmax: Int32Array; gaps: Float32Array }> {
   const argmax = new Int32Array(ids.length);
   const gaps = new Float32Array(ids.length);
   await inChunks(decoder, ids, SCORE_TOKENS, async (chunk, past) => {
-    const { logits, argmax: best } = await decoder.chunk({ ids: chunk, past, rope, choice: null, rows: 'all', logits: true });
+    const { logits, argmax: best } = await decoder.chunk({
+      ids: chunk,
+      past,
+      rope,
+      choice: null,
+      rows: 'all',
+      logits: true,
+    });
     argmax.set(best, past);
     const vocab = logits!.length / chunk.length;
-    for (let row = 0; row < chunk.length; row++) gaps[past + row] = topGap(logits!.subarray(row * vocab, (row + 1) * vocab));
+    for (let row = 0; row < chunk.length; row++)
+      gaps[past + row] = topGap(logits!.subarray(row * vocab, (row + 1) * vocab));
   });
   return { argmax: argmax.subarray(from), gaps: gaps.subarray(from) };
 }
@@ -50,18 +67,31 @@ export async function scoreSteps(
   { from, gaps }: { from: number; gaps: boolean },
 ): Promise<StepScores> {
   const steps = ids.length - from;
-  const scores: StepScores = { argmax: new Int32Array(steps), logprobs: new Float32Array(steps), gaps: new Float32Array(gaps ? steps : 0) };
+  const scores: StepScores = {
+    argmax: new Int32Array(steps),
+    logprobs: new Float32Array(steps),
+    gaps: new Float32Array(gaps ? steps : 0),
+  };
   await inChunks(decoder, ids.slice(0, from), decoder.chunkTokens, async (chunk, past) => {
     await decoder.chunk({ ids: chunk, past, rope, choice: null, rows: 'last' });
   });
   await inChunks(decoder, ids.slice(from), SCORE_TOKENS, async (chunk, at) => {
     const targets = chunk.map((_, i) => ids[from + at + i + 1] ?? 0);
-    const result = await decoder.chunk({ ids: chunk, past: from + at, rope, choice: null, rows: 'all', targets, logits: gaps });
+    const result = await decoder.chunk({
+      ids: chunk,
+      past: from + at,
+      rope,
+      choice: null,
+      rows: 'all',
+      targets,
+      logits: gaps,
+    });
     scores.argmax.set(result.argmax, at);
     scores.logprobs.set(result.logprobs, at);
     if (!result.logits) return;
     const vocab = result.logits.length / chunk.length;
-    for (let row = 0; row < chunk.length; row++) scores.gaps[at + row] = topGap(result.logits.subarray(row * vocab, (row + 1) * vocab));
+    for (let row = 0; row < chunk.length; row++)
+      scores.gaps[at + row] = topGap(result.logits.subarray(row * vocab, (row + 1) * vocab));
   });
   return { ...scores, logprobs: scores.logprobs.subarray(0, steps - 1) };
 }
@@ -76,7 +106,12 @@ export async function lastLogits(decoder: Decoder, ids: readonly number[], rope:
   return last!;
 }
 
-async function inChunks(decoder: Decoder, ids: readonly number[], size: number, run: (chunk: number[], past: number) => Promise<void>): Promise<void> {
+async function inChunks(
+  decoder: Decoder,
+  ids: readonly number[],
+  size: number,
+  run: (chunk: number[], past: number) => Promise<void>,
+): Promise<void> {
   const step = Math.min(size, decoder.chunkTokens);
   for (let past = 0; past < ids.length; past += step) await run(ids.slice(past, past + step), past);
 }

@@ -39,7 +39,8 @@ export class Sequence {
   /** Slots that a run may still fill before the cache is full or the rope factors change. */
   room(): number {
     const scaling = this.config.ropeScaling;
-    const limit = scaling && this.#rope === 'short' ? Math.min(this.decoder.slots, scaling.originalContext) : this.decoder.slots;
+    const limit =
+      scaling && this.#rope === 'short' ? Math.min(this.decoder.slots, scaling.originalContext) : this.decoder.slots;
     return limit - this.#cached.length;
   }
 
@@ -84,7 +85,13 @@ export class Sequence {
    * token after it, ending early after one of `stop`.
    */
   async check(id: number, draft: readonly number[], stop: readonly number[]): Promise<number[]> {
-    const { argmax } = await this.decoder.chunk({ ids: [id, ...draft], past: this.#cached.length, rope: this.#rope, choice: null, rows: 'all' });
+    const { argmax } = await this.decoder.chunk({
+      ids: [id, ...draft],
+      past: this.#cached.length,
+      rope: this.#rope,
+      choice: null,
+      rows: 'all',
+    });
     let right = 0;
     while (right < draft.length && argmax[right] === draft[right] && !stop.includes(draft[right]!)) right++;
     this.#cached.push(id, ...draft.slice(0, right));

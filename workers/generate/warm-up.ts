@@ -11,7 +11,10 @@ const WARM_TOKENS = 8;
  */
 export async function warmUp(decoder: Decoder, { vocab }: PhiConfig): Promise<{ ms: number; costs: ChunkCosts }> {
   const started = performance.now();
-  const ids = Array.from({ length: Math.max(1, Math.min(WARM_TOKENS, decoder.slots - 2, decoder.chunkTokens)) }, (_, i) => i % vocab);
+  const ids = Array.from(
+    { length: Math.max(1, Math.min(WARM_TOKENS, decoder.slots - 2, decoder.chunkTokens)) },
+    (_, i) => i % vocab,
+  );
   const steps = Math.min(2, decoder.maxSteps);
   const timed = async (run: () => Promise<unknown>): Promise<number> => {
     const start = performance.now();
@@ -22,5 +25,8 @@ export async function warmUp(decoder: Decoder, { vocab }: PhiConfig): Promise<{ 
   await decoder.decode(0, ids.length, 'short', greedyChoice(vocab, steps));
   const tokenMs = (await timed(() => decoder.decode(0, ids.length, 'short', greedyChoice(vocab, steps)))) / steps;
   const chunkMs = await timed(() => decoder.chunk({ ids, past: 0, rope: 'short', choice: null, rows: 'all' }));
-  return { ms: performance.now() - started, costs: { tokenMs, rowMs: Math.max(0, chunkMs - tokenMs) / Math.max(1, ids.length - 1) } };
+  return {
+    ms: performance.now() - started,
+    costs: { tokenMs, rowMs: Math.max(0, chunkMs - tokenMs) / Math.max(1, ids.length - 1) },
+  };
 }

@@ -31,13 +31,19 @@ export function decoder(g: Graph, config: PhiConfig, dialect: Dialect, ids: Valu
 }
 
 /** The same, with the hidden states before the norm, which is what a stage hands to the next. */
-export function decoderStates(g: Graph, config: PhiConfig, dialect: Dialect, ids: Value): { hidden: Value; normed: Value } {
+export function decoderStates(
+  g: Graph,
+  config: PhiConfig,
+  dialect: Dialect,
+  ids: Value,
+): { hidden: Value; normed: Value } {
   let hidden = dialect.embed(g, ids);
   let normed = dialect.norm(g, hidden, 'layers.0.attentionNorm');
   for (let layer = 0; layer < config.layers; layer++) {
     const attended = dialect.attention(g, layer, dialect.linear(g, normed, `layers.${layer}.qkv`));
     const projected = dialect.linear(g, attended, `layers.${layer}.output`);
-    const { sum, activated } = dialect.mlp?.(g, layer, hidden, projected) ?? stepByStep(g, dialect, layer, hidden, projected);
+    const { sum, activated } =
+      dialect.mlp?.(g, layer, hidden, projected) ?? stepByStep(g, dialect, layer, hidden, projected);
     const after: NormName = layer + 1 < config.layers ? `layers.${layer + 1}.attentionNorm` : 'norm';
     const next = dialect.addNorm(g, sum, dialect.linear(g, activated, `layers.${layer}.down`), after);
     hidden = next.sum;

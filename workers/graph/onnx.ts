@@ -6,13 +6,24 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 
 export type Dtype = 'float32' | 'float16' | 'uint8' | 'int8' | 'int32' | 'int64' | 'bool' | 'uint4' | 'int4';
 /** TensorProto.DataType */
-const DTYPE: Record<Dtype, number> = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10, uint4: 21, int4: 22 };
+const DTYPE: Record<Dtype, number> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  uint4: 21,
+  int4: 22,
+};
 /** A dimension: a number, or a name for one that is known at run time only. */
 export type Dim = number | string;
 /** Name of a tensor in the graph. `''` leaves an optional input out. */
 export type Value = string;
 /** Written as AttributeProto of the matching type. `int` marks whole numbers, bare numbers are floats. */
-export type Attribute = { int: number } | { ints: number[] } | { float: number } | { string: string } | { graph: Graph } | { tensor: Tensor };
+export type Attribute =
+  { int: number } | { ints: number[] } | { float: number } | { string: string } | { graph: Graph } | { tensor: Tensor };
 
 export interface Tensor {
   dtype: Dtype;
@@ -36,10 +47,17 @@ function message(writer: BinaryWriter, field: number, write: (writer: BinaryWrit
   write(writer);
   writer.join();
 }
-const text = (writer: BinaryWriter, field: number, value: string) => writer.tag(field, WireType.LengthDelimited).string(value);
+const text = (writer: BinaryWriter, field: number, value: string) =>
+  writer.tag(field, WireType.LengthDelimited).string(value);
 const int = (writer: BinaryWriter, field: number, value: number) => writer.tag(field, WireType.Varint).int64(value);
 
-function writeTensor(w: BinaryWriter, name: string, dtype: Dtype, dims: number[], body: ArrayBufferView | External): void {
+function writeTensor(
+  w: BinaryWriter,
+  name: string,
+  dtype: Dtype,
+  dims: number[],
+  body: ArrayBufferView | External,
+): void {
   message(w, 1, (packed) => dims.forEach((dim) => packed.int64(dim)));
   int(w, 2, DTYPE[dtype]);
   if (name) text(w, 8, name);
@@ -87,7 +105,9 @@ function writeAttribute(w: BinaryWriter, name: string, attribute: Attribute): vo
     message(w, 6, (sub) => attribute.graph.write(sub));
     int(w, 20, 5);
   } else {
-    message(w, 5, (tensor) => writeTensor(tensor, '', attribute.tensor.dtype, attribute.tensor.dims, attribute.tensor.data));
+    message(w, 5, (tensor) =>
+      writeTensor(tensor, '', attribute.tensor.dtype, attribute.tensor.dims, attribute.tensor.data),
+    );
     int(w, 20, 4);
   }
 }
@@ -147,14 +167,20 @@ export class Graph {
   /** int64 constant: a scalar for a number, a vector for an array. */
   int64(value: number | number[]): Value {
     const values = typeof value === 'number' ? [value] : value;
-    return this.#constant('i', JSON.stringify(value), 'int64', typeof value === 'number' ? [] : [value.length], () => BigInt64Array.from(values.map(BigInt)));
+    return this.#constant('i', JSON.stringify(value), 'int64', typeof value === 'number' ? [] : [value.length], () =>
+      BigInt64Array.from(values.map(BigInt)),
+    );
   }
 
   /** float32 constant: a scalar for a number, a vector for an array. */
   float(value: number | number[]): Value {
     const values = typeof value === 'number' ? [value] : value;
-    return this.#constant('f', values.map(String).join() + typeof value, 'float32', typeof value === 'number' ? [] : [value.length], () =>
-      Float32Array.from(values),
+    return this.#constant(
+      'f',
+      values.map(String).join() + typeof value,
+      'float32',
+      typeof value === 'number' ? [] : [value.length],
+      () => Float32Array.from(values),
     );
   }
 
@@ -197,7 +223,8 @@ export class Graph {
       names.forEach((name) => text(w, 2, called.get(name) ?? name));
       text(w, 3, nodeName);
       text(w, 4, opType);
-      for (const [name, attribute] of Object.entries(attributes)) message(w, 5, (a) => writeAttribute(a, name, attribute));
+      for (const [name, attribute] of Object.entries(attributes))
+        message(w, 5, (a) => writeAttribute(a, name, attribute));
       if (domain) text(w, 7, domain);
     };
     this.#nodes.push({ type: opType, inputs, outputs: names, write });

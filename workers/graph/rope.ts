@@ -9,7 +9,12 @@ export function ropeSetFor(config: PhiConfig, length: number): RopeSet {
 }
 
 /** cos and sin of positions `[start, start + count)`, each `[count, rotaryDim / 2]`, attention factor included. */
-export function ropeTable(config: PhiConfig, set: RopeSet, start: number, count: number): { cos: Float32Array; sin: Float32Array } {
+export function ropeTable(
+  config: PhiConfig,
+  set: RopeSet,
+  start: number,
+  count: number,
+): { cos: Float32Array; sin: Float32Array } {
   const half = config.rotaryDim / 2;
   const scaling = config.ropeScaling;
   const factors = scaling ? scaling[set] : null;

@@ -31,13 +31,27 @@ export function declareSelectInputs(g: Graph, vocab: number): SelectInputs {
  */
 export function select(g: Graph, inputs: SelectInputs, logits: Value, random: Value, seen = inputs.seen): Value {
   const penalised = g.subgraph('penalised');
-  const factor = penalised.op('Where', [penalised.op('Greater', [logits, g.float(0)]), penalised.op('Reciprocal', [inputs.penalty]), inputs.penalty]);
+  const factor = penalised.op('Where', [
+    penalised.op('Greater', [logits, g.float(0)]),
+    penalised.op('Reciprocal', [inputs.penalty]),
+    inputs.penalty,
+  ]);
   // seen is 0 or 1: logits * (1 + seen * (factor - 1))
-  const weight = penalised.op('Add', [penalised.op('Mul', [penalised.op('Sub', [factor, g.float(1)]), seen]), g.float(1)]);
-  penalised.output(penalised.rename(penalised.op('Mul', [logits, weight]), penalised.fresh('penalised')), 'float32', null);
+  const weight = penalised.op('Add', [
+    penalised.op('Mul', [penalised.op('Sub', [factor, g.float(1)]), seen]),
+    g.float(1),
+  ]);
+  penalised.output(
+    penalised.rename(penalised.op('Mul', [logits, weight]), penalised.fresh('penalised')),
+    'float32',
+    null,
+  );
   const plain = g.subgraph('plain');
   plain.output(plain.rename(logits, plain.fresh('plain')), 'float32', null);
-  const scores = g.op('If', [g.op('Equal', [inputs.penalty, g.float(1)])], { then_branch: { graph: plain }, else_branch: { graph: penalised } });
+  const scores = g.op('If', [g.op('Equal', [inputs.penalty, g.float(1)])], {
+    then_branch: { graph: plain },
+    else_branch: { graph: penalised },
+  });
 
   const [values, ids] = g.ops('TopK', [g.op('Reshape', [scores, g.int64([-1])]), inputs.k], 2) as [Value, Value]; // [k], sorted
   const probabilities = g.op('Softmax', [g.op('Mul', [values, inputs.inverseTemperature])], { axis: { int: 0 } });
@@ -52,6 +66,9 @@ export function select(g: Graph, inputs: SelectInputs, logits: Value, random: Va
   const passed = g.op('LessOrEqual', [g.op('CumSum', [mass, g.int64(0)]), target]);
   const index = g.op('ReduceSum', [g.op('Cast', [passed], { to: { int: 7 } }), g.int64([0])], { keepdims: { int: 1 } });
   // A candidate without mass must not be hit when rounding makes target equal to the total.
-  const last = g.op('Sub', [g.op('ReduceSum', [g.op('Cast', [kept], { to: { int: 7 } }), g.int64([0])], { keepdims: { int: 1 } }), g.int64([1])]);
+  const last = g.op('Sub', [
+    g.op('ReduceSum', [g.op('Cast', [kept], { to: { int: 7 } }), g.int64([0])], { keepdims: { int: 1 } }),
+    g.int64([1]),
+  ]);
   return g.op('Gather', [ids, g.op('Min', [index, last])]);
 }

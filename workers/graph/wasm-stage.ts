@@ -12,7 +12,9 @@ import { wasmWeights, type WasmForm } from './wasm-weights.ts';
 
 /** The weights of a stage. `checkpoint` has only its layers; the embedding is in no session. */
 export function stageWeights(checkpoint: Checkpoint, form: WasmForm, last: boolean): WeightGroup[] {
-  return wasmWeights(checkpoint, form).filter(({ location }) => location !== 'embedding' && (last || !/^head\b/.test(location)));
+  return wasmWeights(checkpoint, form).filter(
+    ({ location }) => location !== 'embedding' && (last || !/^head\b/.test(location)),
+  );
 }
 
 /** The model's protobuf. `config.layers` counts the layers of this stage, `groups` are its weights. */
@@ -36,7 +38,11 @@ export function wasmStageGraph(config: PhiConfig, form: WasmForm, groups: Weight
     const headRows = g.input('head_rows', 'int64', ['rows']);
     const targets = g.input('targets', 'int64', ['rows']);
     const randoms = g.input('randoms', 'float32', ['steps']);
-    const { id, argmax, logprobs, logits } = headOutputs(g, dialect, states.normed, declareSelectInputs(g, vocab), { headRows, targets, randoms });
+    const { id, argmax, logprobs, logits } = headOutputs(g, dialect, states.normed, declareSelectInputs(g, vocab), {
+      headRows,
+      targets,
+      randoms,
+    });
     g.call(id, 'out_ids');
     g.output('out_ids', 'int64', [1]);
     g.call(argmax, 'argmax');

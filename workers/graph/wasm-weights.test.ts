@@ -21,7 +21,9 @@ it('makes panels that hold the columns of the whole matrix', async () => {
   const { config, layers, ...rest } = tinyPhi({ ...TINY_SIZE, layers: 1, intermediate: 2048 });
   const { mlpNorm, gateUp } = layers[0]!;
   const whole = await int8Columns(gateUp, { inputFactors: mlpNorm, inputs: rotation(config.hidden) });
-  const groups = wasmWeights({ config, layers, ...rest }, 'int8').filter(({ location }) => location.startsWith('layers.0.gateUp'));
+  const groups = wasmWeights({ config, layers, ...rest }, 'int8').filter(({ location }) =>
+    location.startsWith('layers.0.gateUp'),
+  );
   expect(groups.map(({ tensors }) => tensors[0]!.dims)).toEqual([
     [256, 4032],
     [256, 64],
@@ -31,7 +33,10 @@ it('makes panels that hold the columns of the whole matrix', async () => {
     const [codes, scales] = (await group.make()) as [Int8Array, Float32Array];
     const rows = scales.length;
     expect(scales).toEqual(whole.scales.subarray(start, start + rows));
-    for (const k of [0, 17, 255]) expect(codes.subarray(k * rows, (k + 1) * rows)).toEqual(whole.codes.subarray(k * 4096 + start, k * 4096 + start + rows));
+    for (const k of [0, 17, 255])
+      expect(codes.subarray(k * rows, (k + 1) * rows)).toEqual(
+        whole.codes.subarray(k * 4096 + start, k * 4096 + start + rows),
+      );
     start += rows;
   }
   expect(start).toBe(4096);

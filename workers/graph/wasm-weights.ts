@@ -20,7 +20,10 @@ const PANEL_ROWS = 63 * 64;
  * with other widths, 0.31 with odd multiples of 2 KiB, 0.45 to 0.74 with multiples of 4 KiB (the gate and up of Phi-3 and Phi-4-mini, the starter's head).
  * Only those two: the outputs of the others are rotated, which mixes all rows, and have no such widths in any Phi.
  */
-export function panels<Name extends string>(name: Name, rows: number): { name: Name | `${Name}.${number}`; start: number; rows: number }[] {
+export function panels<Name extends string>(
+  name: Name,
+  rows: number,
+): { name: Name | `${Name}.${number}`; start: number; rows: number }[] {
   if (rows % 2048 !== 0 || !/^head$|\.gateUp$/.test(name)) return [{ name, start: 0, rows }];
   return Array.from({ length: Math.ceil(rows / PANEL_ROWS) }, (_, i) => {
     const start = i * PANEL_ROWS;
@@ -74,7 +77,11 @@ export function wasmWeights(checkpoint: Checkpoint, form: WasmForm): WeightGroup
 }
 
 function norm(name: string, weight: Float32Array): WeightGroup {
-  return { location: name, tensors: [{ name, dtype: 'float32', dims: [weight.length] }], make: () => Promise.resolve([weight]) };
+  return {
+    location: name,
+    tensors: [{ name, dtype: 'float32', dims: [weight.length] }],
+    make: () => Promise.resolve([weight]),
+  };
 }
 
 function floatGroup(name: string, matrix: Matrix, fold?: Fold): WeightGroup {
@@ -94,7 +101,9 @@ function floatEmbedding(matrix: Matrix): WeightGroup {
 }
 
 function int8Panels(name: string, matrix: Matrix, fold: Fold): WeightGroup[] {
-  return panels(name, matrix.rows).map((panel) => int8Group(panel.name, rowRange(matrix, panel.start, panel.rows), fold));
+  return panels(name, matrix.rows).map((panel) =>
+    int8Group(panel.name, rowRange(matrix, panel.start, panel.rows), fold),
+  );
 }
 
 function int8Group(name: string, matrix: Matrix, fold?: Fold): WeightGroup {

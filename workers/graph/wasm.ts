@@ -63,7 +63,14 @@ export function wasmGraph(config: PhiConfig, form: WasmForm, groups: WeightGroup
 
   const chunk = chunkGraph(g, config, form, inputs, { headRows, targets, randoms });
   const steps = loopGraph(g, config, form, inputs, { randoms, stop });
-  const names = ['out_ids', 'argmax', 'logprobs', 'logits', ...perLayer((l) => `new_key.${l}`), ...perLayer((l) => `new_value.${l}`)];
+  const names = [
+    'out_ids',
+    'argmax',
+    'logprobs',
+    'logits',
+    ...perLayer((l) => `new_key.${l}`),
+    ...perLayer((l) => `new_value.${l}`),
+  ];
   g.ops('If', [loop], names, { then_branch: { graph: steps }, else_branch: { graph: chunk } });
   g.output('out_ids', 'int64', ['chosen']);
   g.output('argmax', 'int64', ['rows']);
@@ -86,7 +93,11 @@ function chunkGraph(
   const g = outer.subgraph('chunk');
   const { dialect, added } = wasmDialect(g, config, form, inputs, inputs.ids, g.int64(0), null);
   const hidden = decoder(g, config, dialect, g.op('Unsqueeze', [inputs.ids, g.int64([1])])); // [tokens, 1, hidden]
-  const { id, argmax, logprobs, logits } = headOutputs(g, dialect, hidden, inputs.select, { headRows, targets, randoms });
+  const { id, argmax, logprobs, logits } = headOutputs(g, dialect, hidden, inputs.select, {
+    headRows,
+    targets,
+    randoms,
+  });
   const emit = (value: Value, dtype: 'int64' | 'float32') => g.output(value, dtype, null);
   emit(id, 'int64');
   emit(argmax, 'int64');
@@ -114,7 +125,13 @@ export function headOutputs(
   return { id, argmax, logprobs: g.op('Squeeze', [g.op('Sub', [target, total]), g.int64([1])]), logits };
 }
 
-function loopGraph(outer: Graph, config: PhiConfig, form: WasmForm, inputs: Inputs, { randoms, stop }: { randoms: Value; stop: Value }): Graph {
+function loopGraph(
+  outer: Graph,
+  config: PhiConfig,
+  form: WasmForm,
+  inputs: Inputs,
+  { randoms, stop }: { randoms: Value; stop: Value },
+): Graph {
   const { layers, kvHeads, headDim, vocab } = config;
   const g = outer.subgraph('loop');
   const body = g.subgraph('step');
@@ -122,15 +139,22 @@ function loopGraph(outer: Graph, config: PhiConfig, form: WasmForm, inputs: Inpu
   body.input('going', 'bool', []);
   const token = body.input('token', 'int64', [1]);
   const seen = body.input('seen_so_far', 'float32', [vocab]);
-  const carried = (name: string, dims: Dim[]) => Array.from({ length: layers }, (_, l) => body.input(`${name}.${l}`, 'float32', dims));
-  const before: Added = { keys: carried('added_key', [kvHeads, 1, headDim, 'added']), values: carried('added_value', [kvHeads, 1, 'added', headDim]) };
+  const carried = (name: string, dims: Dim[]) =>
+    Array.from({ length: layers }, (_, l) => body.input(`${name}.${l}`, 'float32', dims));
+  const before: Added = {
+    keys: carried('added_key', [kvHeads, 1, headDim, 'added']),
+    values: carried('added_value', [kvHeads, 1, 'added', headDim]),
+  };
 
   const { dialect, added } = wasmDialect(body, config, form, inputs, token, iteration, before);
   const logits = dialect.linear(body, decoder(body, config, dialect, token), 'head'); // [1, vocab]
   const random = body.op('Gather', [randoms, body.op('Reshape', [iteration, body.int64([1])])]);
   const id = select(body, inputs.select, logits, random, seen);
   const ended = body.op('Cast', [body.op('Equal', [id, stop])], { to: { int: 6 } });
-  const going = body.op('Equal', [body.op('ReduceSum', [ended], { keepdims: { int: 0 } }), body.op('Cast', [body.int64(0)], { to: { int: 6 } })]);
+  const going = body.op('Equal', [
+    body.op('ReduceSum', [ended], { keepdims: { int: 0 } }),
+    body.op('Cast', [body.int64(0)], { to: { int: 6 } }),
+  ]);
   const seenNext = body.op('ScatterElements', [seen, id, body.float([1])], { axis: { int: 0 } });
   body.output(going, 'bool', null);
   body.output(id, 'int64', null);
@@ -139,12 +163,18 @@ function loopGraph(outer: Graph, config: PhiConfig, form: WasmForm, inputs: Inpu
   added.values.forEach((value) => body.output(value, 'float32', null));
   body.output(body.rename(id, body.fresh('scan_id')), 'int64', null);
 
-  const empty = (name: string, dims: number[]) => Array.from({ length: layers }, () => g.tensor(g.fresh(name), 'float32', dims, new Float32Array(0)));
+  const empty = (name: string, dims: number[]) =>
+    Array.from({ length: layers }, () => g.tensor(g.fresh(name), 'float32', dims, new Float32Array(0)));
   const blanks = [...empty('no_keys', [kvHeads, 1, headDim, 0]), ...empty('no_values', [kvHeads, 1, 0, headDim])];
   const count = g.op('Shape', [randoms]); // [1]: as many steps as there are random numbers
-  const outputs = g.ops('Loop', [g.op('Squeeze', [count, g.int64([0])]), g.bool(true), inputs.ids, inputs.select.seen, ...blanks], 2 + 2 * layers + 1, {
-    body: { graph: body },
-  });
+  const outputs = g.ops(
+    'Loop',
+    [g.op('Squeeze', [count, g.int64([0])]), g.bool(true), inputs.ids, inputs.select.seen, ...blanks],
+    2 + 2 * layers + 1,
+    {
+      body: { graph: body },
+    },
+  );
   const ids = g.op('Reshape', [outputs[2 + 2 * layers]!, g.int64([-1])]);
   g.output(ids, 'int64', null);
   g.output(g.rename(ids, g.fresh('argmax')), 'int64', null);
@@ -181,49 +211,73 @@ export function wasmDialect(
       const codes = g.op('Cast', [g.op('Gather', ['embedding.codes', ids])], { to: { int: 1 } });
       return g.op('Mul', [codes, g.op('Gather', ['embedding.scales', ids])]); // [tokens, hidden] * [tokens, 1]
     },
-    norm: (g, x, weight) => g.op('SimplifiedLayerNormalization', [x, weight], { axis: { int: -1 }, epsilon: { float: normEps } }),
+    norm: (g, x, weight) =>
+      g.op('SimplifiedLayerNormalization', [x, weight], { axis: { int: -1 }, epsilon: { float: normEps } }),
     addNorm(g, x, y, weight) {
-      const [normed, , , sum] = g.ops('com.microsoft::SkipSimplifiedLayerNormalization', [x, y, weight], [g.fresh('normed'), '', '', g.fresh('sum')], {
-        epsilon: { float: normEps },
-      });
+      const [normed, , , sum] = g.ops(
+        'com.microsoft::SkipSimplifiedLayerNormalization',
+        [x, y, weight],
+        [g.fresh('normed'), '', '', g.fresh('sum')],
+        {
+          epsilon: { float: normEps },
+        },
+      );
       return { normed: normed!, sum: sum! };
     },
     linear: (g, x, weight) => {
       if (form === 'float32') return g.op('MatMul', [x, weight]);
       if (weight === 'head') return int8Head(g, x, config.vocab);
       // A normed row without norm weight has a root mean square of 1, so nothing in it exceeds sqrt(hidden).
-      if (weight.endsWith('.qkv')) return int8Linear(g, x, weight, config.hidden, (heads + 2 * kvHeads) * headDim, single);
+      if (weight.endsWith('.qkv'))
+        return int8Linear(g, x, weight, config.hidden, (heads + 2 * kvHeads) * headDim, single);
       if (weight.endsWith('.gateUp')) return int8Linear(g, x, weight, config.hidden, 2 * config.intermediate, single);
       const width = weight.endsWith('.down') ? config.intermediate : heads * headDim;
-      const [normed, inverse] = g.ops('SimplifiedLayerNormalization', [x, ones(width)], 2, { axis: { int: -1 }, epsilon: { float: 1e-30 } }) as [Value, Value];
+      const [normed, inverse] = g.ops('SimplifiedLayerNormalization', [x, ones(width)], 2, {
+        axis: { int: -1 },
+        epsilon: { float: 1e-30 },
+      }) as [Value, Value];
       return g.op('Div', [int8Linear(g, normed, weight, width, config.hidden, single), inverse]);
     },
     attention(g, layer, qkv) {
       const reshape = (x: Value, dims: number[]) => g.op('Reshape', [x, g.int64(dims)]);
       const transpose = (x: Value, perm: number[]) => g.op('Transpose', [x], { perm: { ints: perm } });
       const row = single && form === 'float32' ? g.op('Unsqueeze', [qkv, g.int64([0])]) : qkv; // [tokens, 1, ...]
-      const [qk, v] = g.ops('Split', [row, g.int64([(heads + kvHeads) * headDim, kvHeads * headDim])], 2, { axis: { int: -1 } }) as [Value, Value];
+      const [qk, v] = g.ops('Split', [row, g.int64([(heads + kvHeads) * headDim, kvHeads * headDim])], 2, {
+        axis: { int: -1 },
+      }) as [Value, Value];
       const rotated = g.op('com.microsoft::RotaryEmbedding', [qk, positions, inputs.cos, inputs.sin], {
         num_heads: { int: heads + kvHeads },
         rotary_embedding_dim: { int: rotaryDim === headDim ? 0 : rotaryDim },
         interleaved: { int: 0 },
       });
-      const [q, k] = g.ops('Split', [rotated, g.int64([heads * headDim, kvHeads * headDim])], 2, { axis: { int: -1 } }) as [Value, Value];
+      const [q, k] = g.ops('Split', [rotated, g.int64([heads * headDim, kvHeads * headDim])], 2, {
+        axis: { int: -1 },
+      }) as [Value, Value];
       // Queries, scaled by 1/sqrt(headDim) in the weights, as [kvHeads, group, tokens, headDim]. A step has one row a head: ONNX Runtime multiplies single rows
       // as they lie, and packs the whole cache for three (12 % of a step at 1,500 tokens of context).
-      const queries = single ? reshape(q, [kvHeads, group, 1, headDim]) : transpose(reshape(q, [0, kvHeads, group, headDim]), [1, 2, 0, 3]);
-      const ownKeys = single ? reshape(k, [kvHeads, 1, headDim, 1]) : transpose(reshape(k, [0, kvHeads, 1, headDim]), [1, 2, 3, 0]);
-      const ownValues = single ? reshape(v, [kvHeads, 1, 1, headDim]) : transpose(reshape(v, [0, kvHeads, 1, headDim]), [1, 2, 0, 3]);
+      const queries = single
+        ? reshape(q, [kvHeads, group, 1, headDim])
+        : transpose(reshape(q, [0, kvHeads, group, headDim]), [1, 2, 0, 3]);
+      const ownKeys = single
+        ? reshape(k, [kvHeads, 1, headDim, 1])
+        : transpose(reshape(k, [0, kvHeads, 1, headDim]), [1, 2, 3, 0]);
+      const ownValues = single
+        ? reshape(v, [kvHeads, 1, 1, headDim])
+        : transpose(reshape(v, [0, kvHeads, 1, headDim]), [1, 2, 0, 3]);
       const keys = before ? g.op('Concat', [before.keys[layer]!, ownKeys], { axis: { int: 3 } }) : ownKeys;
       const values = before ? g.op('Concat', [before.values[layer]!, ownValues], { axis: { int: 2 } }) : ownValues;
       added.keys.push(keys);
       added.values.push(values);
 
-      const scores = g.op('Concat', [g.op('MatMul', [queries, inputs.keys[layer]!]), g.op('MatMul', [queries, keys])], { axis: { int: -1 } });
+      const scores = g.op('Concat', [g.op('MatMul', [queries, inputs.keys[layer]!]), g.op('MatMul', [queries, keys])], {
+        axis: { int: -1 },
+      });
       const weights = g.op('Softmax', [g.op('Add', [scores, mask.bias])], { axis: { int: -1 } });
       const [pOld, pNew] = g.ops('Split', [weights, mask.widths], 2, { axis: { int: -1 } }) as [Value, Value];
       const mixed = g.op('Add', [g.op('MatMul', [pOld, inputs.values[layer]!]), g.op('MatMul', [pNew, values])]); // as queries
-      return single ? reshape(mixed, [1, heads * headDim]) : reshape(transpose(mixed, [2, 0, 1, 3]), [0, 1, heads * headDim]);
+      return single
+        ? reshape(mixed, [1, heads * headDim])
+        : reshape(transpose(mixed, [2, 0, 1, 3]), [0, 1, heads * headDim]);
     },
     activate(g, gateUp) {
       const [gate, up] = g.ops('Split', [gateUp], 2, { axis: { int: -1 }, num_outputs: { int: 2 } }) as [Value, Value];
@@ -236,7 +290,13 @@ export function wasmDialect(
 /**
  * Additive mask `[tokens, slots + added]` (causal, empty slots, sliding window), the two widths of its last axis, and the place of each token in the run.
  */
-function maskFor(g: Graph, config: PhiConfig, inputs: StepInputs, ids: Value, offset: Value): { bias: Value; widths: Value; order: Value } {
+function maskFor(
+  g: Graph,
+  config: PhiConfig,
+  inputs: StepInputs,
+  ids: Value,
+  offset: Value,
+): { bias: Value; widths: Value; order: Value } {
   const scalar = (vector: Value) => g.op('Squeeze', [vector, g.int64([0])]);
   const slots = g.op('Shape', [inputs.keys[0]!], { start: { int: 3 }, end: { int: 4 } }); // [1]
   const tokens = g.op('Shape', [ids]); // [1]
@@ -251,7 +311,11 @@ function maskFor(g: Graph, config: PhiConfig, inputs: StepInputs, ids: Value, of
   if (config.slidingWindow !== null && config.slidingWindow < config.context) {
     visible = g.op('And', [visible, g.op('Less', [g.op('Sub', [queries, keys]), g.int64(config.slidingWindow)])]);
   }
-  return { bias: g.op('Where', [visible, g.float(0), g.float(HIDDEN)]), widths: g.op('Concat', [slots, addedNow], { axis: { int: 0 } }), order };
+  return {
+    bias: g.op('Where', [visible, g.float(0), g.float(HIDDEN)]),
+    widths: g.op('Concat', [slots, addedNow], { axis: { int: 0 } }),
+    order,
+  };
 }
 
 /** Offset that makes codes positive before they are cut to whole numbers: both bytes' zero points, and a half of the fine one to round. */
@@ -291,7 +355,13 @@ function int8Head(g: Graph, x: Value, vocab: number): Value {
 /** uint8 `codes` with zero point 128, times `unit`, times a weight of `rows` outputs, in its panels. */
 function int8Product(g: Graph, codes: Value, unit: number, weight: LinearName, rows: number): Value {
   const parts = panels(weight, rows).map(({ name }) =>
-    g.op('com.microsoft::MatMulIntegerToFloat', [codes, `${name}.codes`, g.float(unit), `${name}.scales`, g.uint8(128)]),
+    g.op('com.microsoft::MatMulIntegerToFloat', [
+      codes,
+      `${name}.codes`,
+      g.float(unit),
+      `${name}.scales`,
+      g.uint8(128),
+    ]),
   );
   return parts.length === 1 ? parts[0]! : g.op('Concat', parts, { axis: { int: -1 } });
 }

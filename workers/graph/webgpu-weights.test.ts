@@ -14,7 +14,13 @@ const FLOAT: Matrix['form'] = { kind: 'float', bits: 16 };
 
 function matrix(rows: number, cols: number, form: Matrix['form']): Matrix {
   const read = (_: number, count: number): Rows => {
-    if (form.kind === 'float') return { kind: 'float', rows: count, cols, values: Float32Array.from({ length: count * cols }, (_, i) => Math.sin(i)) };
+    if (form.kind === 'float')
+      return {
+        kind: 'float',
+        rows: count,
+        cols,
+        values: Float32Array.from({ length: count * cols }, (_, i) => Math.sin(i)),
+      };
     const blocks = (count * cols) / form.block;
     return {
       kind: 'blocks',
@@ -45,7 +51,15 @@ interface Unlike {
 
 function checkpoint(
   form: Matrix['form'],
-  { down = form, head = form, embedding: table = head, tied = false, normEps = 1e-5, hidden = HIDDEN, vocab = 100 }: Unlike = {},
+  {
+    down = form,
+    head = form,
+    embedding: table = head,
+    tied = false,
+    normEps = 1e-5,
+    hidden = HIDDEN,
+    vocab = 100,
+  }: Unlike = {},
 ): Checkpoint {
   const embedding = matrix(vocab, hidden, table);
   const norm = new Float32Array(hidden).fill(1);
@@ -72,7 +86,9 @@ function checkpoint(
 
 const OPTIONS: PlanOptions = { form: 'int4', dtype: 'float32', bindingBytes: 2 ** 27 };
 const blocksOf = (source: Checkpoint, options: Partial<PlanOptions> = {}) =>
-  Object.fromEntries([...webgpuPlan(source, { ...OPTIONS, ...options }).matrices].map(([name, { blocks }]) => [name, blocks]));
+  Object.fromEntries(
+    [...webgpuPlan(source, { ...OPTIONS, ...options }).matrices].map(([name, { blocks }]) => [name, blocks]),
+  );
 
 describe('webgpuPlan', () => {
   it('keeps symmetric 4-bit blocks, gate and up apart for the kernel that takes both', () => {
@@ -98,12 +114,25 @@ describe('webgpuPlan', () => {
   it('rounds what shifts the blocks of a 4-bit file into 8 bits, but not of a file whose form of its own has 8', () => {
     const plain = { bits: 8, shift: 'none' };
     const ofFour = blocksOf(checkpoint(Q4_1, { down: Q6_K, head: ZEROS }), { form: 'int8-blocks' });
-    expect(ofFour).toMatchObject({ 'layers.0.qkv': plain, 'layers.0.gate': plain, 'layers.0.down': { ...plain, block: 16 }, head: plain });
-    expect(blocksOf(checkpoint({ ...Q4_1, bits: 8 }), { form: 'int8-blocks' })['layers.0.qkv']).toEqual({ bits: 8, block: 32, shift: 'mins' });
+    expect(ofFour).toMatchObject({
+      'layers.0.qkv': plain,
+      'layers.0.gate': plain,
+      'layers.0.down': { ...plain, block: 16 },
+      head: plain,
+    });
+    expect(blocksOf(checkpoint({ ...Q4_1, bits: 8 }), { form: 'int8-blocks' })['layers.0.qkv']).toEqual({
+      bits: 8,
+      block: 32,
+      shift: 'mins',
+    });
   });
 
   it('cuts blocks to a power of two', () => {
-    expect(blocksOf(checkpoint(PER_CHANNEL), { form: 'int8-blocks' })['layers.0.qkv']).toEqual({ bits: 8, block: 64, shift: 'none' });
+    expect(blocksOf(checkpoint(PER_CHANNEL), { form: 'int8-blocks' })['layers.0.qkv']).toEqual({
+      bits: 8,
+      block: 64,
+      shift: 'none',
+    });
   });
 
   it('cuts an 8-bit or float file to 4 bits, but not its embedding and head', () => {
@@ -116,12 +145,22 @@ describe('webgpuPlan', () => {
 
   it('leaves a float embedding of a quantised file as it is, unless it is large', () => {
     expect(blocksOf(checkpoint(Q4_0, { embedding: FLOAT }))).toMatchObject({ embedding: null, head: { bits: 4 } });
-    expect(blocksOf(checkpoint(Q4_0, { embedding: FLOAT, vocab: 400_000 }))).toMatchObject({ embedding: { bits: 8, shift: 'none' } });
+    expect(blocksOf(checkpoint(Q4_0, { embedding: FLOAT, vocab: 400_000 }))).toMatchObject({
+      embedding: { bits: 8, shift: 'none' },
+    });
   });
 
   it('cuts smaller blocks for columns that do not divide into 32, and leaves floats where none fit', () => {
-    expect(blocksOf(checkpoint(FLOAT, { hidden: 240 }))['layers.0.qkv']).toEqual({ bits: 4, block: 16, shift: 'zero-points' });
-    expect(blocksOf(checkpoint(FLOAT, { hidden: 200 }))).toMatchObject({ embedding: null, 'layers.0.gateUp': null, 'layers.0.down': { block: 32 } });
+    expect(blocksOf(checkpoint(FLOAT, { hidden: 240 }))['layers.0.qkv']).toEqual({
+      bits: 4,
+      block: 16,
+      shift: 'zero-points',
+    });
+    expect(blocksOf(checkpoint(FLOAT, { hidden: 200 }))).toMatchObject({
+      embedding: null,
+      'layers.0.gateUp': null,
+      'layers.0.down': { block: 32 },
+    });
   });
 
   it('leaves gate and up together where the kernel has another epsilon', () => {
@@ -167,7 +206,9 @@ describe('webgpuPlan', () => {
 describe('float16', () => {
   it('halves scales and mins, and leaves codes', async () => {
     const bytes = async (dtype: 'float16' | 'float32') => {
-      const group = webgpuPlan(checkpoint(Q4_1), { ...OPTIONS, dtype }).groups.find(({ location }) => location === 'layers.0.down')!;
+      const group = webgpuPlan(checkpoint(Q4_1), { ...OPTIONS, dtype }).groups.find(
+        ({ location }) => location === 'layers.0.down',
+      )!;
       return group.make();
     };
     const [codes, scales, mins] = await bytes('float16');

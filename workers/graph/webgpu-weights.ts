@@ -78,18 +78,32 @@ export function webgpuPlan(checkpoint: Checkpoint, { form, dtype, bindingBytes }
   const plain = form === 'int8-blocks' && mixed;
   const add = (name: MatrixName, matrix: Matrix, type: Float, bits: 4 | 8 | null) => {
     const blocks = inBlocks && bits ? blockSpec(matrix, bits, plain) : null;
-    const plan: MatrixPlan = { rows: matrix.rows, cols: matrix.cols, dtype: type, blocks, pieces: cut(name, matrix, blocks, type, bindingBytes) };
+    const plan: MatrixPlan = {
+      rows: matrix.rows,
+      cols: matrix.cols,
+      dtype: type,
+      blocks,
+      pieces: cut(name, matrix, blocks, type, bindingBytes),
+    };
     matrices.set(name, plan);
     for (const piece of plan.pieces) groups.push(pieceGroup(matrix, plan, piece, error));
   };
-  const bitsOf = (matrix: Matrix): 4 | 8 => (form === 'int8-blocks' || (matrix.form.kind === 'blocks' && matrix.form.bits === 8 && mixed) ? 8 : 4);
+  const bitsOf = (matrix: Matrix): 4 | 8 =>
+    form === 'int8-blocks' || (matrix.form.kind === 'blocks' && matrix.form.bits === 8 && mixed) ? 8 : 4;
   // Requantised embeddings and heads lose most: they keep 8 bits even when the rest is cut to 4.
-  const outerBits = (matrix: Matrix): 4 | 8 => (matrix.form.kind === 'blocks' && matrix.form.bits === 4 ? bitsOf(matrix) : 8);
+  const outerBits = (matrix: Matrix): 4 | 8 =>
+    matrix.form.kind === 'blocks' && matrix.form.bits === 4 ? bitsOf(matrix) : 8;
   const outer: Float = form === 'float16' ? 'float16' : 'float32';
 
   const { config } = checkpoint;
   const tied = checkpoint.head === checkpoint.embedding;
-  if (!tied) add('embedding', checkpoint.embedding, float, keepsFloats(checkpoint, float) ? null : outerBits(checkpoint.embedding));
+  if (!tied)
+    add(
+      'embedding',
+      checkpoint.embedding,
+      float,
+      keepsFloats(checkpoint, float) ? null : outerBits(checkpoint.embedding),
+    );
   checkpoint.layers.forEach((layer, l) => {
     norm(`layers.${l}.attentionNorm`, layer.attentionNorm);
     add(`layers.${l}.qkv`, layer.qkv, float, bitsOf(layer.qkv));
@@ -118,18 +132,26 @@ export function webgpuPlan(checkpoint: Checkpoint, { form, dtype, bindingBytes }
 
 /** The forms that make sense for a checkpoint, best first: one that holds it exactly, then smaller and larger ones. */
 export function webgpuForms(checkpoint: Checkpoint): WebgpuForm[] {
-  return hasFourBits(checkpoint) ? ['int4', 'int8-blocks', 'float16', 'float32'] : ['int8-blocks', 'int4', 'float16', 'float32'];
+  return hasFourBits(checkpoint)
+    ? ['int4', 'int8-blocks', 'float16', 'float32']
+    : ['int8-blocks', 'int4', 'float16', 'float32'];
 }
 
 /** A file that has 4-bit matrices has its 8-bit ones on purpose: they stay. One that has none is cut to 4 bits as a whole. */
 function hasFourBits({ layers }: Checkpoint): boolean {
-  return layers.some(({ qkv, output, gateUp, down }) => [qkv, output, gateUp, down].some(({ form }) => form.kind === 'blocks' && form.bits === 4));
+  return layers.some(({ qkv, output, gateUp, down }) =>
+    [qkv, output, gateUp, down].some(({ form }) => form.kind === 'blocks' && form.bits === 4),
+  );
 }
 
 /** A quantised file with an embedding of its own in floats means it (ONNX Runtime's model builder): it stays, unless it is large. */
 function keepsFloats({ embedding, layers }: Checkpoint, dtype: Float): boolean {
   const bytes = embedding.rows * embedding.cols * floatBytes(dtype);
-  return embedding.form.kind === 'float' && layers.some(({ qkv }) => qkv.form.kind === 'blocks') && bytes <= FLOAT_EMBEDDING_BYTES;
+  return (
+    embedding.form.kind === 'float' &&
+    layers.some(({ qkv }) => qkv.form.kind === 'blocks') &&
+    bytes <= FLOAT_EMBEDDING_BYTES
+  );
 }
 
 /**
@@ -146,21 +168,41 @@ function blockSpec({ cols, form }: Matrix, bits: 4 | 8, plain: boolean): BlockSp
   return block < SMALLEST_BLOCK ? null : { bits, block, shift: bits === 4 ? 'zero-points' : 'none' };
 }
 
-function cut(name: string, { rows, cols }: Matrix, blocks: BlockSpec | null, dtype: Float, bindingBytes: number): Piece[] {
+function cut(
+  name: string,
+  { rows, cols }: Matrix,
+  blocks: BlockSpec | null,
+  dtype: Float,
+  bindingBytes: number,
+): Piece[] {
   const rowBytes = blocks ? (cols * blocks.bits) / 8 : cols * floatBytes(dtype);
   const most = Math.max(8, Math.floor(bindingBytes / rowBytes / 8) * 8);
   if (rows <= most) return [{ name, start: 0, rows }];
-  return Array.from({ length: Math.ceil(rows / most) }, (_, i) => ({ name: `${name}.${i}`, start: i * most, rows: Math.min(most, rows - i * most) }));
+  return Array.from({ length: Math.ceil(rows / most) }, (_, i) => ({
+    name: `${name}.${i}`,
+    start: i * most,
+    rows: Math.min(most, rows - i * most),
+  }));
 }
 
 const floatBytes = (dtype: Float) => (dtype === 'float16' ? 2 : 4);
-const toDtype = (values: Float32Array, dtype: Float): ArrayBufferView => (dtype === 'float16' ? floatToHalf(values) : values);
+const toDtype = (values: Float32Array, dtype: Float): ArrayBufferView =>
+  dtype === 'float16' ? floatToHalf(values) : values;
 
 function normGroup(name: string, weight: Float32Array, dtype: Float): WeightGroup {
-  return { location: name, tensors: [{ name, dtype, dims: [weight.length] }], make: () => Promise.resolve([toDtype(weight, dtype)]) };
+  return {
+    location: name,
+    tensors: [{ name, dtype, dims: [weight.length] }],
+    make: () => Promise.resolve([toDtype(weight, dtype)]),
+  };
 }
 
-function pieceGroup(matrix: Matrix, { cols, dtype, blocks }: MatrixPlan, { name, start, rows }: Piece, error: ErrorSum): WeightGroup {
+function pieceGroup(
+  matrix: Matrix,
+  { cols, dtype, blocks }: MatrixPlan,
+  { name, start, rows }: Piece,
+  error: ErrorSum,
+): WeightGroup {
   if (!blocks) {
     return {
       location: name,
@@ -174,7 +216,8 @@ function pieceGroup(matrix: Matrix, { cols, dtype, blocks }: MatrixPlan, { name,
     { name: `${name}.codes`, dtype: 'uint8', dims: [rows, perRow, (block * bits) / 8] },
     { name: `${name}.scales`, dtype, dims: [rows, perRow] },
   ];
-  if (shift === 'zero-points') tensors.push({ name: `${name}.zeros`, dtype: 'uint8', dims: [rows, Math.ceil((perRow * bits) / 8)] });
+  if (shift === 'zero-points')
+    tensors.push({ name: `${name}.zeros`, dtype: 'uint8', dims: [rows, Math.ceil((perRow * bits) / 8)] });
   if (shift === 'mins') tensors.push({ name: `${name}.mins`, dtype, dims: [rows, perRow] });
   return {
     location: name,
@@ -183,7 +226,9 @@ function pieceGroup(matrix: Matrix, { cols, dtype, blocks }: MatrixPlan, { name,
       const room = roomFor({ tensors });
       const [codes, scales, shifts] = room as [Uint8Array, Uint8Array, Uint8Array?];
       const floats = ({ buffer, byteOffset, byteLength }: Uint8Array) =>
-        dtype === 'float16' ? new Uint16Array(buffer, byteOffset, byteLength / 2) : new Float32Array(buffer, byteOffset, byteLength / 4);
+        dtype === 'float16'
+          ? new Uint16Array(buffer, byteOffset, byteLength / 2)
+          : new Float32Array(buffer, byteOffset, byteLength / 4);
       const zeroPoints = shift === 'zero-points' ? shifts! : null;
       const mins = shift === 'mins' ? floats(shifts!) : null;
       await packInto({ codes, scales: floats(scales), zeroPoints, mins }, matrix, blocks, start, rows, error);

@@ -55,11 +55,17 @@ function webgpuDialect(config: PhiConfig, plan: WebgpuPlan): Dialect {
       const table = matrix(plan.tied ? 'head' : 'embedding')!;
       return convert(g, embed(g, ids, table), table.dtype, plan.dtype);
     },
-    norm: (g, x, weight) => g.op('SimplifiedLayerNormalization', [x, weight], { axis: { int: -1 }, epsilon: { float: normEps } }),
+    norm: (g, x, weight) =>
+      g.op('SimplifiedLayerNormalization', [x, weight], { axis: { int: -1 }, epsilon: { float: normEps } }),
     addNorm(g, x, y, weight) {
-      const [normed, , , sum] = g.ops('com.microsoft::SkipSimplifiedLayerNormalization', [x, y, weight], [g.fresh('normed'), '', '', g.fresh('sum')], {
-        epsilon: { float: normEps },
-      });
+      const [normed, , , sum] = g.ops(
+        'com.microsoft::SkipSimplifiedLayerNormalization',
+        [x, y, weight],
+        [g.fresh('normed'), '', '', g.fresh('sum')],
+        {
+          epsilon: { float: normEps },
+        },
+      );
       return { normed: normed!, sum: sum! };
     },
     linear: (g, x, name: LinearName) => linear(g, x, matrix(name)!),
@@ -116,12 +122,22 @@ function linear(g: Graph, x: Value, { cols, blocks, pieces }: MatrixPlan): Value
   if (!blocks) return joined(g, pieces, (piece) => g.op('Gemm', [x, piece.name], { transB: { int: 1 } }));
   let sums: Value | undefined;
   const blockSums = () =>
-    (sums ??= g.op('ReduceSum', [g.op('Reshape', [x, g.int64([-1, cols / blocks.block, blocks.block])]), g.int64([2])], { keepdims: { int: 0 } }));
+    (sums ??= g.op(
+      'ReduceSum',
+      [g.op('Reshape', [x, g.int64([-1, cols / blocks.block, blocks.block])]), g.int64([2])],
+      { keepdims: { int: 0 } },
+    ));
   return joined(g, pieces, (piece) => {
     const zeros = blocks.shift === 'zero-points' ? [`${piece.name}.zeros`] : [];
-    const product = g.op('com.microsoft::MatMulNBits', [x, ...weights(piece), ...zeros], sizes(cols, piece.rows, blocks));
+    const product = g.op(
+      'com.microsoft::MatMulNBits',
+      [x, ...weights(piece), ...zeros],
+      sizes(cols, piece.rows, blocks),
+    );
     // What every weight of a block has on top of scale * code, times the sum of the block's activations: exact, with 1/32 of the weights.
-    return blocks.shift === 'mins' ? g.op('Gemm', [blockSums(), `${piece.name}.mins`, product], { transB: { int: 1 } }) : product;
+    return blocks.shift === 'mins'
+      ? g.op('Gemm', [blockSums(), `${piece.name}.mins`, product], { transB: { int: 1 } })
+      : product;
   });
 }
 
@@ -147,7 +163,8 @@ function embed(g: Graph, ids: Value, table: MatrixPlan): Value {
 }
 
 const int32 = (g: Graph, value: number) => g.tensor(g.fresh('i32'), 'int32', [], Int32Array.of(value));
-const clampIds = (g: Graph, ids: Value, rows: number) => g.op('Min', [g.op('Max', [ids, int32(g, 0)]), int32(g, rows - 1)]);
+const clampIds = (g: Graph, ids: Value, rows: number) =>
+  g.op('Min', [g.op('Max', [ids, int32(g, 0)]), int32(g, rows - 1)]);
 
 function gatherRows(g: Graph, ids: Value, { cols, blocks }: MatrixPlan, { name, rows }: Piece): Value {
   if (!blocks) return g.op('Gather', [name, ids]);

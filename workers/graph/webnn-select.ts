@@ -37,7 +37,9 @@ export const SUMMARY = {
 
 /** The layout for a vocabulary: places for candidates and for blocks (0: there are no blocks, everything is a candidate). */
 export function summaryLayout(vocab: number): { places: number; mostBlocks: number } {
-  return vocab <= MOST ? { places: vocab, mostBlocks: 0 } : { places: MOST, mostBlocks: Math.min(MOST_BLOCKS, blocking(vocab).count) };
+  return vocab <= MOST
+    ? { places: vocab, mostBlocks: 0 }
+    : { places: MOST, mostBlocks: Math.min(MOST_BLOCKS, blocking(vocab).count) };
 }
 
 function blocking(vocab: number): { size: number; count: number } {
@@ -58,7 +60,9 @@ export function candidates(g: Graph, logits: Value, vocab: number): { value: Val
 
   const most = reduce('ReduceMax', logits, 1); // [1, 1]
   const logSum = g.op('Add', [most, g.op('Log', [reduce('ReduceSum', g.op('Exp', [g.op('Sub', [logits, most])]), 1)])]);
-  const argmax = g.op('Cast', [g.op('ArgMax', [logits], { axis: { int: 1 }, keepdims: { int: 0 } })], { to: { int: 1 } });
+  const argmax = g.op('Cast', [g.op('ArgMax', [logits], { axis: { int: 1 }, keepdims: { int: 0 } })], {
+    to: { int: 1 },
+  });
   const target = g.op('Gather', [flat(logits), g.input('target', 'int32', [1])]);
 
   // Positive logits of tokens that occurred are divided by the penalty, negative ones multiplied.
@@ -69,7 +73,10 @@ export function candidates(g: Graph, logits: Value, vocab: number): { value: Val
 
   const packed = vocab <= MOST ? everything(g, flat(scores), vocab) : pack(g, scores, vocab);
   const figures = [argmax, logSum, target, packed.count, packed.blocks].map(flat);
-  return { value: g.op('Concat', [...figures, packed.scores, packed.ids], { axis: { int: 0 } }), length: SUMMARY.candidates + 2 * places };
+  return {
+    value: g.op('Concat', [...figures, packed.scores, packed.ids], { axis: { int: 0 } }),
+    length: SUMMARY.candidates + 2 * places,
+  };
 }
 
 interface Packed {
@@ -89,7 +96,11 @@ function pack(g: Graph, scores: Value, vocab: number): Packed {
   const missing = size * count - vocab;
   const padded =
     missing > 0
-      ? g.op('Concat', [scores, g.tensor(g.fresh('lowest'), 'float32', [1, missing], new Float32Array(missing).fill(LOWEST))], { axis: { int: 1 } })
+      ? g.op(
+          'Concat',
+          [scores, g.tensor(g.fresh('lowest'), 'float32', [1, missing], new Float32Array(missing).fill(LOWEST))],
+          { axis: { int: 1 } },
+        )
       : scores;
   const blocks = g.op('Reshape', [padded, g.int64([count, size])]);
   const maxima = g.op('ReduceMax', [blocks, g.int64([1])], { keepdims: { int: 1 } }); // [count, 1]
@@ -98,16 +109,30 @@ function pack(g: Graph, scores: Value, vocab: number): Packed {
   const above = above1(g, maxima, threshold); // [count, 1]
   const blockIds = compact(g, g.op('Reshape', [above, g.int64([count])]), iota(g, count), mostBlocks); // [mostBlocks]
   const found = sum(g, above);
-  const real = g.op('Reshape', [step(g, g.op('Sub', [g.op('Sub', [found, g.float(0.5)]), iota(g, mostBlocks)])), g.int64([mostBlocks, 1])]);
+  const real = g.op('Reshape', [
+    step(g, g.op('Sub', [g.op('Sub', [found, g.float(0.5)]), iota(g, mostBlocks)])),
+    g.int64([mostBlocks, 1]),
+  ]);
   const values = g.op('Gather', [blocks, int32(g, blockIds)]); // [mostBlocks, size]
   // How far each lies above the threshold; 0 in places for blocks that hold none.
-  const excess = g.op('Reshape', [g.op('Mul', [g.op('Sub', [values, threshold]), real]), g.int64([mostBlocks * size, 1])]);
-  const raised = g.op('Max', [search(g, excess, WANTED_TOKENS, g.tensor(g.fresh('zero'), 'float32', [1, 1], Float32Array.of(0))), g.float([0])]);
+  const excess = g.op('Reshape', [
+    g.op('Mul', [g.op('Sub', [values, threshold]), real]),
+    g.int64([mostBlocks * size, 1]),
+  ]);
+  const raised = g.op('Max', [
+    search(g, excess, WANTED_TOKENS, g.tensor(g.fresh('zero'), 'float32', [1, 1], Float32Array.of(0))),
+    g.float([0]),
+  ]);
   const chosen = g.op('Reshape', [above1(g, excess, raised), g.int64([mostBlocks * size])]);
   const first = g.op('Reshape', [g.op('Mul', [blockIds, g.float(size)]), g.int64([mostBlocks, 1])]);
   const tokens = g.op('Reshape', [g.op('Add', [first, iota(g, size)]), g.int64([mostBlocks * size])]);
   const ids = compact(g, chosen, tokens, places);
-  return { count: sum(g, chosen), blocks: found, ids, scores: g.op('Gather', [g.op('Reshape', [padded, g.int64([-1])]), int32(g, ids)]) };
+  return {
+    count: sum(g, chosen),
+    blocks: found,
+    ids,
+    scores: g.op('Gather', [g.op('Reshape', [padded, g.int64([-1])]), int32(g, ids)]),
+  };
 }
 
 /**
@@ -128,7 +153,9 @@ function search(g: Graph, values: Value, wanted: number, least?: Value): Value {
     const range = g.op('Sub', [high, low]);
     const steps = g.op('Add', [low, g.op('Mul', [range, fractions])]); // [1, STEPS], ascending
     const counts = g.op('ReduceSum', [step(g, g.op('Sub', [values, steps])), g.int64([0])], { keepdims: { int: 1 } }); // [1, STEPS]
-    const enough = g.op('ReduceSum', [step(g, g.op('Sub', [counts, g.float(wanted - 0.5)])), g.int64([1])], { keepdims: { int: 1 } }); // of STEPS
+    const enough = g.op('ReduceSum', [step(g, g.op('Sub', [counts, g.float(wanted - 0.5)])), g.int64([1])], {
+      keepdims: { int: 1 },
+    }); // of STEPS
     const next = g.op('Add', [low, g.op('Mul', [range, scale(enough, 1 / STEPS)])]);
     low = g.op('Add', [low, g.op('Mul', [range, scale(g.op('Sub', [enough, g.float(1)]), 1 / STEPS)])]);
     high = next;
@@ -153,9 +180,11 @@ function compact(g: Graph, mask: Value, values: Value, places: number): Value {
   return slice(g, filled, 1, places + 1);
 }
 
-const slice = (g: Graph, x: Value, from: number, to: number) => g.op('Slice', [x, g.int64([from]), g.int64([to]), g.int64([0])]);
+const slice = (g: Graph, x: Value, from: number, to: number) =>
+  g.op('Slice', [x, g.int64([from]), g.int64([to]), g.int64([0])]);
 const int32 = (g: Graph, x: Value) => g.op('Cast', [x], { to: { int: 6 } });
-const sum = (g: Graph, x: Value) => g.op('ReduceSum', [g.op('Reshape', [x, g.int64([-1])]), g.int64([0])], { keepdims: { int: 1 } });
+const sum = (g: Graph, x: Value) =>
+  g.op('ReduceSum', [g.op('Reshape', [x, g.int64([-1])]), g.int64([0])], { keepdims: { int: 1 } });
 const iota = (g: Graph, n: number) =>
   g.tensor(
     g.fresh('iota'),

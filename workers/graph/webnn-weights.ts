@@ -53,11 +53,21 @@ export function webnnPlan(checkpoint: Checkpoint, form: WeightForm): WebnnPlan {
     const parts = cut(name, matrix, PIECE_BYTES / BYTES[form]);
     matrices.set(name, { rows: matrix.rows, cols: matrix.cols, blocks, pieces: parts.map(([piece]) => piece) });
     for (const [piece, part] of parts)
-      to.push(blocks ? blockGroup(piece, part, blocks, error) : form === 'int8' ? int8Group(piece, part) : floatGroup(piece, part, form === 'float16'));
+      to.push(
+        blocks
+          ? blockGroup(piece, part, blocks, error)
+          : form === 'int8'
+            ? int8Group(piece, part)
+            : floatGroup(piece, part, form === 'float16'),
+      );
   };
   checkpoint.layers.forEach((layer, l) => {
-    groups.norms.push(norm(`layers.${l}.attentionNorm`, layer.attentionNorm), norm(`layers.${l}.mlpNorm`, layer.mlpNorm));
-    for (const part of ['qkv', 'output', 'gateUp', 'down'] as const) add(groups.layers, `layers.${l}.${part}`, layer[part]);
+    groups.norms.push(
+      norm(`layers.${l}.attentionNorm`, layer.attentionNorm),
+      norm(`layers.${l}.mlpNorm`, layer.mlpNorm),
+    );
+    for (const part of ['qkv', 'output', 'gateUp', 'down'] as const)
+      add(groups.layers, `layers.${l}.${part}`, layer[part]);
   });
   groups.norms.push(norm('norm', checkpoint.norm));
   add(groups.head, 'head', checkpoint.head);
@@ -68,14 +78,20 @@ export function webnnPlan(checkpoint: Checkpoint, form: WeightForm): WebnnPlan {
 function cut(name: string, matrix: Matrix, most: number): [string, Matrix][] {
   const rows = Math.max(1, Math.floor(most / matrix.cols / TILE)) * TILE;
   if (matrix.rows <= rows) return [[name, matrix]];
-  return Array.from({ length: Math.ceil(matrix.rows / rows) }, (_, i) => [`${name}.${i}`, rowRange(matrix, i * rows, Math.min(rows, matrix.rows - i * rows))]);
+  return Array.from({ length: Math.ceil(matrix.rows / rows) }, (_, i) => [
+    `${name}.${i}`,
+    rowRange(matrix, i * rows, Math.min(rows, matrix.rows - i * rows)),
+  ]);
 }
 
 /** A file that has 4-bit matrices has its 8-bit ones on purpose; a head loses most by 4 bits that are not its own. */
 function keepsEight({ layers }: Checkpoint, name: LinearName, { form }: Matrix): boolean {
   const four = (matrix: Matrix) => matrix.form.kind === 'blocks' && matrix.form.bits === 4;
   if (form.kind === 'blocks' && form.bits === 4) return false;
-  return name === 'head' || (form.kind === 'blocks' && layers.some(({ qkv, output, gateUp, down }) => [qkv, output, gateUp, down].some(four)));
+  return (
+    name === 'head' ||
+    (form.kind === 'blocks' && layers.some(({ qkv, output, gateUp, down }) => [qkv, output, gateUp, down].some(four)))
+  );
 }
 
 /** Blocks that hold the matrix exactly where `bits` can, else those to requantise to. */
@@ -89,7 +105,11 @@ function blockSpec({ cols, form }: Matrix, bits: 4 | 8): BlockSpec {
 }
 
 function norm(name: string, weight: Float32Array): WeightGroup {
-  return { location: name, tensors: [{ name, dtype: 'float32', dims: [weight.length] }], make: () => Promise.resolve([weight]) };
+  return {
+    location: name,
+    tensors: [{ name, dtype: 'float32', dims: [weight.length] }],
+    make: () => Promise.resolve([weight]),
+  };
 }
 
 function floatGroup(name: string, matrix: Matrix, half: boolean): WeightGroup {

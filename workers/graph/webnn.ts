@@ -53,13 +53,23 @@ const FLOAT16 = 10;
  * output needs is dropped.
  * Outputs: `new_key`, `new_value` [layers, kvHeads, recent or width, headDim]; with a head `logits` [1, vocab] and `summary`.
  */
-export function webnnGraph(config: PhiConfig, plan: WebnnPlan, shape: WebnnShape): { model: Uint8Array; inputs: string[] } {
+export function webnnGraph(
+  config: PhiConfig,
+  plan: WebnnPlan,
+  shape: WebnnShape,
+): { model: Uint8Array; inputs: string[] } {
   const g = new Graph('phi_webnn');
   const { layers, kvHeads, headDim, hidden, vocab } = config;
   const { width, slots, recent } = shape;
-  for (const group of [...plan.groups.norms, ...(shape.head ? plan.groups.head : []), ...(shape.weights === 'constants' ? plan.groups.layers : [])])
+  for (const group of [
+    ...plan.groups.norms,
+    ...(shape.head ? plan.groups.head : []),
+    ...(shape.weights === 'constants' ? plan.groups.layers : []),
+  ])
     declare(g, group);
-  if (shape.weights === 'inputs') for (const { tensors } of plan.groups.layers) for (const { name, dtype, dims } of tensors) g.input(name, dtype, dims);
+  if (shape.weights === 'inputs')
+    for (const { tensors } of plan.groups.layers)
+      for (const { name, dtype, dims } of tensors) g.input(name, dtype, dims);
   const x = g.input('x', 'float32', [width, hidden]);
   const shapes = cacheShapes(config, slots, recent);
   for (let l = 0; l < layers; l++) {
@@ -123,13 +133,24 @@ function linear(g: Graph, x: Value, matrix: WebnnMatrix, form: WebnnPlan['form']
 function product(g: Graph, x: Value, name: string, { cols, blocks }: WebnnMatrix, form: WebnnPlan['form']): Value {
   const transposed = { transB: { int: 1 } };
   if (form === 'float32') return g.op('Gemm', [x, name], transposed);
-  if (form === 'float16') return g.op('Cast', [g.op('Gemm', [g.op('Cast', [x], { to: { int: FLOAT16 } }), name], transposed)], { to: { int: FLOAT } });
-  if (!blocks) return g.op('MatMul', [x, g.op('DequantizeLinear', [`${name}.codes`, `${name}.scales`], { axis: { int: 1 } })]);
-  const weights = g.op('DequantizeLinear', [`${name}.codes`, `${name}.scales`], { axis: { int: 1 }, block_size: { int: blocks.block } });
+  if (form === 'float16')
+    return g.op('Cast', [g.op('Gemm', [g.op('Cast', [x], { to: { int: FLOAT16 } }), name], transposed)], {
+      to: { int: FLOAT },
+    });
+  if (!blocks)
+    return g.op('MatMul', [x, g.op('DequantizeLinear', [`${name}.codes`, `${name}.scales`], { axis: { int: 1 } })]);
+  const weights = g.op('DequantizeLinear', [`${name}.codes`, `${name}.scales`], {
+    axis: { int: 1 },
+    block_size: { int: blocks.block },
+  });
   const scaled = g.op('Gemm', [x, weights], transposed);
   if (blocks.shift !== 'mins') return scaled;
   // What every weight of a block has on top of scale * code, times the sum of the block's activations.
-  const sums = g.op('ReduceSum', [g.op('Reshape', [x, g.int64([-1, cols / blocks.block, blocks.block])]), g.int64([2])], { keepdims: { int: 0 } });
+  const sums = g.op(
+    'ReduceSum',
+    [g.op('Reshape', [x, g.int64([-1, cols / blocks.block, blocks.block])]), g.int64([2])],
+    { keepdims: { int: 0 } },
+  );
   return g.op('Add', [scaled, g.op('Gemm', [sums, `${name}.mins`], transposed)]);
 }
 
@@ -146,14 +167,18 @@ function attentionPart(g: Graph, config: PhiConfig, { width, slots, visible, rec
   const panel = valuePanel(headDim);
   const reshape = (x: Value, dims: number[]) => g.op('Reshape', [x, g.int64(dims)]);
   const transpose = (x: Value, perm: number[]) => g.op('Transpose', [x], { perm: { ints: perm } });
-  const concat = (parts: Value[], axis: number) => (parts.length === 1 ? parts[0]! : g.op('Concat', parts, { axis: { int: axis } }));
+  const concat = (parts: Value[], axis: number) =>
+    parts.length === 1 ? parts[0]! : g.op('Concat', parts, { axis: { int: axis } });
   const cos = g.input('cos', 'float32', [width, 1, headDim]);
   const sin = g.input('sin', 'float32', [width, 1, headDim]);
   const keys = visible + recent + width;
   const seen = (cache: Value, axis: number) => (visible === slots ? cache : slices(g, cache, axis, [visible])[0]!);
   const given = g.input('mask', 'float32', [width, keys]);
   // [rows, keys]: the same for every head of a group
-  const mask = group === 1 || width === 1 ? given : reshape(g.op('Expand', [reshape(given, [1, width, keys]), g.int64([group, width, keys])]), [rows, keys]);
+  const mask =
+    group === 1 || width === 1
+      ? given
+      : reshape(g.op('Expand', [reshape(given, [1, width, keys]), g.int64([group, width, keys])]), [rows, keys]);
   const recentOf = (name: string) => {
     if (!recent) return null;
     const cache = g.input(name, 'float32', [layers, kvHeads, recent, headDim]);
@@ -173,14 +198,22 @@ function attentionPart(g: Graph, config: PhiConfig, { width, slots, visible, rec
   /** `[width, n, headDim]`; a pair is (i, i + rotaryDim / 2), its sign is in `sin`. */
   const rotate = (x: Value): Value => {
     const half = rotaryDim / 2;
-    const [first, second, rest] = slices(g, x, 2, [half, half, ...(rotaryDim < headDim ? [headDim - rotaryDim] : [])]) as [Value, Value, Value?];
+    const [first, second, rest] = slices(g, x, 2, [
+      half,
+      half,
+      ...(rotaryDim < headDim ? [headDim - rotaryDim] : []),
+    ]) as [Value, Value, Value?];
     const swapped = concat([second, first, ...(rest ? [rest] : [])], 2);
     return g.op('Add', [g.op('Mul', [x, cos]), g.op('Mul', [swapped, sin])]);
   };
   /** `[width, kvHeads * inner, headDim]` -> `[kvHeads, inner * width, headDim]` */
   const byHead = (x: Value, inner: number): Value => {
     if (width === 1) return reshape(x, [kvHeads, inner, headDim]);
-    return reshape(transpose(reshape(x, [width, kvHeads, inner, headDim]), [1, 2, 0, 3]), [kvHeads, inner * width, headDim]);
+    return reshape(transpose(reshape(x, [width, kvHeads, inner, headDim]), [1, 2, 0, 3]), [
+      kvHeads,
+      inner * width,
+      headDim,
+    ]);
   };
   /** Scores of queries `[kvHeads, rows, headDim]` with keys `[kvHeads, n, headDim]` of several caches: `[kvHeads, rows, all n]`. */
   const scores = (queries: Value, caches: Value[]): Value => {
@@ -202,20 +235,33 @@ function attentionPart(g: Graph, config: PhiConfig, { width, slots, visible, rec
   return {
     layer(layer, qkv) {
       const [qk, v] = slices(g, qkv, 1, [(heads + kvHeads) * headDim, kvHeads * headDim]) as [Value, Value];
-      const [q, k] = slices(g, rotate(reshape(qk, [width, heads + kvHeads, headDim])), 1, [heads, kvHeads]) as [Value, Value];
+      const [q, k] = slices(g, rotate(reshape(qk, [width, heads + kvHeads, headDim])), 1, [heads, kvHeads]) as [
+        Value,
+        Value,
+      ];
       const queries = byHead(g.op('Mul', [q, g.float(1 / Math.sqrt(headDim))]), group);
       const key = byHead(k, 1);
       const value = byHead(v, 1);
       ownKeys.push(key);
       ownValues.push(value);
-      const near = (cache: ReturnType<typeof recentOf>, own: Value) => (cache ? concat([cache.parts[layer]!, own], 1) : own);
+      const near = (cache: ReturnType<typeof recentOf>, own: Value) =>
+        cache ? concat([cache.parts[layer]!, own], 1) : own;
       const all = g.op('Add', [scores(queries, [seen(`key.${layer}`, 1), near(recentKeys, key)]), mask]);
-      const [far, close] = slices(g, g.op('Softmax', [all], { axis: { int: -1 } }), 2, [visible, recent + width]) as [Value, Value];
+      const [far, close] = slices(g, g.op('Softmax', [all], { axis: { int: -1 } }), 2, [visible, recent + width]) as [
+        Value,
+        Value,
+      ];
       const panels = g.op('MatMul', [reshape(far, [kvHeads, 1, rows, visible]), seen(`value.${layer}`, 2)]); // [kvHeads, headDim / panel, rows, panel]
       const settled = panel === headDim ? panels : transpose(panels, [0, 2, 1, 3]);
-      const mixed = g.op('Add', [reshape(settled, [kvHeads, rows, headDim]), g.op('MatMul', [close, near(recentValues, value)])]);
+      const mixed = g.op('Add', [
+        reshape(settled, [kvHeads, rows, headDim]),
+        g.op('MatMul', [close, near(recentValues, value)]),
+      ]);
       if (width === 1) return reshape(mixed, [1, heads * headDim]);
-      return reshape(transpose(reshape(mixed, [kvHeads, group, width, headDim]), [2, 0, 1, 3]), [width, heads * headDim]);
+      return reshape(transpose(reshape(mixed, [kvHeads, group, width, headDim]), [2, 0, 1, 3]), [
+        width,
+        heads * headDim,
+      ]);
     },
     added() {
       const stacked = (own: Value[]) =>
@@ -226,7 +272,8 @@ function attentionPart(g: Graph, config: PhiConfig, { width, slots, visible, rec
       if (!recentKeys || !recentValues) return { key: stacked(ownKeys), value: stacked(ownValues) };
       const keep = g.input('keep', 'float32', [recent, 1]);
       const place = g.input('place', 'float32', [recent, width]);
-      const added = (cache: Value, own: Value[]) => g.op('Add', [g.op('Mul', [cache, keep]), g.op(width === 1 ? 'Mul' : 'MatMul', [place, stacked(own)])]);
+      const added = (cache: Value, own: Value[]) =>
+        g.op('Add', [g.op('Mul', [cache, keep]), g.op(width === 1 ? 'Mul' : 'MatMul', [place, stacked(own)])]);
       return { key: added(recentKeys.cache, ownKeys), value: added(recentValues.cache, ownValues) };
     },
   };

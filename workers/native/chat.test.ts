@@ -73,7 +73,9 @@ describe('chat', () => {
 
   it('takes no zeros for a count, and the server’s word for what answers', async () => {
     const [arrival] = await collect(
-      answering(['data: {"model":"loaded","choices":[{"delta":{"content":"a"}}],"usage":{"prompt_tokens":0,"completion_tokens":0}}\n\n']),
+      answering([
+        'data: {"model":"loaded","choices":[{"delta":{"content":"a"}}],"usage":{"prompt_tokens":0,"completion_tokens":0}}\n\n',
+      ]),
     );
     expect(arrival).toEqual({ tokens: 1, text: 'a', model: 'loaded' });
     const last = await collect(answering([delta('a'), 'data: {"choices":null,"usage":{"completion_tokens":4}}']));
@@ -97,15 +99,35 @@ describe('chat', () => {
   });
 
   it.each<[string, typeof fetch, RegExp]>([
-    ['is not there', () => Promise.reject(new TypeError('Failed to fetch')), /could not be reached, or it does not allow this page/],
+    [
+      'is not there',
+      () => Promise.reject(new TypeError('Failed to fetch')),
+      /could not be reached, or it does not allow this page/,
+    ],
     ['knows no such model', answering(['{"error":"model not found"}'], 404), /answered 404: model not found$/],
-    ['answers in one piece', answering(['{"choices":[{"message":{"content":"Hi"}}]}'], 200, { 'Content-Type': 'application/json' }), /in one piece/],
-    ['wraps an error in a success', answering(['{"error":{"message":"busy"}}'], 200, { 'Content-Type': 'application/json; charset=utf-8' }), /error: busy$/],
+    [
+      'answers in one piece',
+      answering(['{"choices":[{"message":{"content":"Hi"}}]}'], 200, { 'Content-Type': 'application/json' }),
+      /in one piece/,
+    ],
+    [
+      'wraps an error in a success',
+      answering(['{"error":{"message":"busy"}}'], 200, { 'Content-Type': 'application/json; charset=utf-8' }),
+      /error: busy$/,
+    ],
     ['sends no JSON', answering(['data: hello\n\n']), /no JSON: hello/],
     ['sends something else', answering(['data: {"choices":"x"}\n\n']), /no chunk of a chat completion/],
-    ['fails in the middle', answering([delta('a'), 'data: {"error":{"message":"out of memory"}}\n\n']), /out of memory/],
+    [
+      'fails in the middle',
+      answering([delta('a'), 'data: {"error":{"message":"out of memory"}}\n\n']),
+      /out of memory/,
+    ],
     ['says nothing', answering(['data: [DONE]\n\n']), /without any text/],
-    ['sends a line without end', answering(['data: ', ...Array.from({ length: 40 }, () => 'x'.repeat(65_536))]), /more than/],
+    [
+      'sends a line without end',
+      answering(['data: ', ...Array.from({ length: 40 }, () => 'x'.repeat(65_536))]),
+      /more than/,
+    ],
   ])('says what is wrong with a server that %s', async (_what, fetcher, message) => {
     await expect(collect(fetcher)).rejects.toThrow(message);
   });

@@ -17,14 +17,17 @@ const TABLES: Readonly<Record<Purpose, Table<{ since: number }>>> = {
 /** The origin of an http(s) address, as a policy spells it. Throws `bad-request` for anything else. */
 export function originOf(address: string): string {
   const url = URL.canParse(address) ? new URL(address) : null;
-  if (url === null || !/^https?:$/.test(url.protocol)) throw new PhiError('bad-request', `"${address}" is no http or https address.`, { address });
+  if (url === null || !/^https?:$/.test(url.protocol))
+    throw new PhiError('bad-request', `"${address}" is no http or https address.`, { address });
   return url.origin;
 }
 
 /** Origins, in alphabetical order. What another program wrote there in a form that is no origin is left out. */
 export async function allowedHosts(purpose: Purpose): Promise<string[]> {
   const entries = await TABLES[purpose].entries();
-  return entries.map(([origin]) => origin).filter((origin) => URL.canParse(origin) && new URL(origin).origin === origin);
+  return entries
+    .map(([origin]) => origin)
+    .filter((origin) => URL.canParse(origin) && new URL(origin).origin === origin);
 }
 
 export async function addAllowedHost(purpose: Purpose, origin: string): Promise<void> {

@@ -61,16 +61,19 @@ beforeEach(() => {
 });
 afterEach(() => vi.unstubAllGlobals());
 
-const serve = async (cache: AppCache, path: string): Promise<Response> => cache.serve(cache.fileAt(`${SCOPE}${path}`)!, () => undefined);
+const serve = async (cache: AppCache, path: string): Promise<Response> =>
+  cache.serve(cache.fileAt(`${SCOPE}${path}`)!, () => undefined);
 
 describe('AppCache', () => {
   it('answers for the files of the app, and for nothing else', () => {
     const cache = new AppCache(V1, SCOPE);
-    for (const address of ['', 'index.html', '?text=shared', '#/models']) expect(cache.fileAt(`${SCOPE}${address}`)?.path).toBe('');
+    for (const address of ['', 'index.html', '?text=shared', '#/models'])
+      expect(cache.fileAt(`${SCOPE}${address}`)?.path).toBe('');
     for (const address of ['models/x/manifest.json', 'models/x/model.gguf.00', 'evaluate.html', 'assets/other.js']) {
       expect(cache.fileAt(`${SCOPE}${address}`)).toBeNull();
     }
-    for (const address of ['https://host.test/', 'https://host.test/ph', 'https://other.test/phi/']) expect(cache.fileAt(address)).toBeNull();
+    for (const address of ['https://host.test/', 'https://host.test/ph', 'https://other.test/phi/'])
+      expect(cache.fileAt(address)).toBeNull();
   });
 
   it('keeps the shell with the headers that it needs, and the runtime after its first use', async () => {
@@ -129,7 +132,11 @@ describe('withHeaders', () => {
   const host = () =>
     new Response('x', {
       status: 203,
-      headers: { 'Content-Security-Policy': "default-src 'self'", 'Cross-Origin-Opener-Policy': 'unsafe-none', 'X-Host': '1' },
+      headers: {
+        'Content-Security-Policy': "default-src 'self'",
+        'Cross-Origin-Opener-Policy': 'unsafe-none',
+        'X-Host': '1',
+      },
     });
 
   it('keeps what the host says of the page, but for isolation', () => {

@@ -13,7 +13,8 @@ export function withHeaders(response: Response, path: string, allowedHosts: read
   const headers = new Headers(response.headers);
   for (const name of OF_THE_WIRE) headers.delete(name);
   for (const [name, value] of Object.entries(securityHeaders(path, allowedHosts))) {
-    if (!headers.has(name) || name in ISOLATION_HEADERS || (name === CSP && isWorkerScript(path))) headers.set(name, value);
+    if (!headers.has(name) || name in ISOLATION_HEADERS || (name === CSP && isWorkerScript(path)))
+      headers.set(name, value);
   }
   const { status, statusText } = response;
   return new Response([204, 304].includes(status) ? null : response.body, { status, statusText, headers });
@@ -64,17 +65,24 @@ export class AppCache {
   async install(): Promise<void> {
     const runtime = await caches.open(this.#runtimeName);
     const used = new Set((await runtime.keys()).map(({ url }) => stem(url)));
-    await this.#keepMissing([...this.#files.shell, ...this.#files.runtime.filter((file) => used.has(stem(this.#url(file))))]);
+    await this.#keepMissing([
+      ...this.#files.shell,
+      ...this.#files.runtime.filter((file) => used.has(stem(this.#url(file)))),
+    ]);
   }
 
   /** Drops what other versions left. */
   async clean(): Promise<void> {
     const mine = new Set([this.#shellName, this.#runtimeName]);
     const names = await caches.keys();
-    await Promise.all(names.filter((name) => name.startsWith(this.#prefix) && !mine.has(name)).map((name) => caches.delete(name)));
+    await Promise.all(
+      names.filter((name) => name.startsWith(this.#prefix) && !mine.has(name)).map((name) => caches.delete(name)),
+    );
     const runtime = await caches.open(this.#runtimeName);
     const kept = new Set(this.#files.runtime.map((file) => this.#url(file)));
-    await Promise.all((await runtime.keys()).filter(({ url }) => !kept.has(url)).map((request) => runtime.delete(request)));
+    await Promise.all(
+      (await runtime.keys()).filter(({ url }) => !kept.has(url)).map((request) => runtime.delete(request)),
+    );
   }
 
   /** Keeps what is missing of the shell and of `runtime`. False when it cannot be had. */

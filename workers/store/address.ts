@@ -29,7 +29,8 @@ export function parseAddress(text: string, hub: string): Address {
   const hosts = [base, DEFAULT_HUB].filter((one) => trimmed.startsWith(`${one}/`));
   const [home] = hosts;
   if (home === undefined) return { kind: 'file', url: url.href };
-  const [, repo, revision = MAIN, path = ''] = HUB_PATH.exec(decodeURIComponent(url.pathname.slice(new URL(home).pathname.replace(/\/$/, '').length))) ?? [];
+  const [, repo, revision = MAIN, path = ''] =
+    HUB_PATH.exec(decodeURIComponent(url.pathname.slice(new URL(home).pathname.replace(/\/$/, '').length))) ?? [];
   if (repo === undefined) throw wrong(trimmed);
   return { kind: 'repo', base: home, repo, revision, path: path.replace(/\/+$/, '') };
 }

@@ -65,5 +65,6 @@ export async function* piecesOf(blob: Blob): AsyncGenerator<Uint8Array<ArrayBuff
 
 /** Its bytes, at most so many at a time, each in an array of its own; rejects when the browser can no longer read them. */
 export async function* slicesOf(blob: Blob, sliceBytes: number): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  for (let at = 0; at < blob.size; at += sliceBytes) yield new Uint8Array(await blob.slice(at, at + sliceBytes).arrayBuffer());
+  for (let at = 0; at < blob.size; at += sliceBytes)
+    yield new Uint8Array(await blob.slice(at, at + sliceBytes).arrayBuffer());
 }

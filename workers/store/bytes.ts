@@ -17,7 +17,12 @@ export type ModelFiles = ReadonlyMap<string, ByteSource>;
 
 /** Throws `bad-model` unless `[offset, offset + length)` lies inside a file of `size` bytes. */
 export function assertRange(name: string, size: number, offset: number, length: number): void {
-  const sound = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0 && offset + length <= size;
+  const sound =
+    Number.isSafeInteger(offset) &&
+    Number.isSafeInteger(length) &&
+    offset >= 0 &&
+    length >= 0 &&
+    offset + length <= size;
   if (!sound) {
     throw new PhiError(
       'bad-model',

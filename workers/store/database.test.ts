@@ -52,7 +52,10 @@ it('adds its object store to a database that something else made empty', async (
 
 it('names the database in its errors, and keeps quota apart', async () => {
   const table = new Table<unknown>('t');
-  await expect(table.set('a', () => undefined)).rejects.toMatchObject({ code: 'storage', message: expect.stringContaining('"t"') as string });
+  await expect(table.set('a', () => undefined)).rejects.toMatchObject({
+    code: 'storage',
+    message: expect.stringContaining('"t"') as string,
+  });
   vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementationOnce(() => {
     throw new DOMException('full', 'QuotaExceededError');
   });

@@ -7,7 +7,12 @@ function storageError(database: string, cause: unknown): PhiError {
   const { name, message } = cause instanceof Error ? cause : { name: 'Error', message: String(cause) };
   if (name === 'QuotaExceededError') return PhiError.from(cause);
   const what = `The browser's database "${database}" failed (${name}: ${message}).`;
-  return new PhiError('storage', `${what} Reload the page; if it stays so, clear this site's data.`, { database }, { cause });
+  return new PhiError(
+    'storage',
+    `${what} Reload the page; if it stays so, clear this site's data.`,
+    { database },
+    { cause },
+  );
 }
 
 function openDatabase(name: string, version?: number): Promise<IDBDatabase> {
@@ -92,7 +97,10 @@ export class Table<Value> {
   entries(prefix = ''): Promise<[string, Value][]> {
     const range = IDBKeyRange.bound(prefix, prefix + '\uffff');
     return this.#use('readonly', async (store) => {
-      const [keys, values] = await Promise.all([promisifyRequest(store.getAllKeys(range)), promisifyRequest(store.getAll(range) as IDBRequest<Value[]>)]);
+      const [keys, values] = await Promise.all([
+        promisifyRequest(store.getAllKeys(range)),
+        promisifyRequest(store.getAll(range) as IDBRequest<Value[]>),
+      ]);
       return keys.map((key, i): [string, Value] => [key as string, values[i]!]);
     });
   }

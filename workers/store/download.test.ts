@@ -58,7 +58,9 @@ describe('a download', () => {
 
   it('takes its manifest from a URL, with shards relative to it', async () => {
     const relative = structuredClone(sample.manifest);
-    relative.files.forEach(({ shards }) => shards.forEach((shard) => (shard.url = shard.url.replace(server.origin, '..'))));
+    relative.files.forEach(({ shards }) =>
+      shards.forEach((shard) => (shard.url = shard.url.replace(server.origin, '..'))),
+    );
     server.files.set('/models/manifest.json', { bytes: new TextEncoder().encode(JSON.stringify(relative)) });
     await store.install(`${server.origin}/models/manifest.json`);
     await expectWhole();
@@ -73,7 +75,10 @@ describe('a download', () => {
   });
 
   it('is written once by two at a time', async () => {
-    await Promise.all([store.install(sample.manifest), new ModelStore(impatient(server.origin)).install(sample.manifest)]);
+    await Promise.all([
+      store.install(sample.manifest),
+      new ModelStore(impatient(server.origin)).install(sample.manifest),
+    ]);
     expect(server.log.reduce((sum, { sent }) => sum + sent, 0)).toBe(sample.manifest.bytes);
     await expectWhole();
   });
@@ -100,7 +105,8 @@ function cancelAfter(shards: number) {
   const controller = new AbortController();
   let count = 0;
   const end = beforePut((database, _value, _key, transaction) => {
-    if (database === 'phi-shards' && ++count === shards) transaction.addEventListener('complete', () => controller.abort());
+    if (database === 'phi-shards' && ++count === shards)
+      transaction.addEventListener('complete', () => controller.abort());
   });
   return { signal: controller.signal, end };
 }
@@ -140,7 +146,10 @@ describe('a connection that fails', () => {
     ['ends early', { kind: 'short', bytes: 1000 }],
     ['answers 500', { kind: 'status', status: 500 }],
     ['answers 503 with Retry-After', { kind: 'status', status: 503, retryAfter: '0' }],
-    ['answers 503 with a Retry-After by a clock far behind', { kind: 'status', status: 503, retryAfter: 'Thu, 01 Jan 1970 00:00:00 GMT' }],
+    [
+      'answers 503 with a Retry-After by a clock far behind',
+      { kind: 'status', status: 503, retryAfter: 'Thu, 01 Jan 1970 00:00:00 GMT' },
+    ],
     ['answers 429', { kind: 'status', status: 429 }],
     ['announces too few bytes', { kind: 'wrong-length', difference: -100 }],
     ['announces too many bytes', { kind: 'wrong-length', difference: 100 }],
@@ -188,7 +197,11 @@ describe('a connection that fails', () => {
     server.files.set('/models/manifest.json', { bytes: text });
     failing('/models/manifest.json', { kind: 'status', status: 503 }, 2);
     await store.install(`${server.origin}/models/manifest.json`, { onProgress: (progress) => seen.push(progress) });
-    expect(seen.slice(0, 3)).toEqual([{ phase: 'retry' }, { phase: 'retry' }, expect.objectContaining({ phase: 'download' })]);
+    expect(seen.slice(0, 3)).toEqual([
+      { phase: 'retry' },
+      { phase: 'retry' },
+      expect.objectContaining({ phase: 'download' }),
+    ]);
   });
 
   it.each([
@@ -197,7 +210,10 @@ describe('a connection that fails', () => {
     [400, /refuses/],
   ])('is not tried again after %i', async (status, message) => {
     failing('/model.gguf.0', { kind: 'status', status }, Infinity);
-    await expect(store.install(sample.manifest)).rejects.toMatchObject({ code: 'network', message: expect.stringMatching(message) as string });
+    await expect(store.install(sample.manifest)).rejects.toMatchObject({
+      code: 'network',
+      message: expect.stringMatching(message) as string,
+    });
     expect(requests('/model.gguf.0')).toHaveLength(1);
   });
 });
@@ -210,7 +226,10 @@ describe('bytes that are not what they should be', () => {
     ['416', { kind: 'status', status: 416 }, /shorter/],
   ])('end in an error that names the part: %s', async (_, fault, message) => {
     failing('/model.gguf.0', fault, Infinity);
-    await expect(store.install(sample.manifest)).rejects.toMatchObject({ code: 'integrity', message: expect.stringMatching(message) as string });
+    await expect(store.install(sample.manifest)).rejects.toMatchObject({
+      code: 'integrity',
+      message: expect.stringMatching(message) as string,
+    });
     expect(await storedKeys()).not.toContain('sample/model.gguf/0');
     expect(await store.find('sample')).toBeNull();
   });

@@ -76,13 +76,18 @@ class Download {
   async #fetch(slot: Slot, signal: AbortSignal): Promise<void> {
     const { url } = slot.shard;
     if (url.startsWith(DISK)) {
-      throw new PhiError('integrity', `${slot.what} is missing or damaged, and it came from this disk. Import the model again.`, {
-        path: slot.file.path,
-        shard: slot.index,
-      });
+      throw new PhiError(
+        'integrity',
+        `${slot.what} is missing or damaged, and it came from this disk. Import the model again.`,
+        {
+          path: slot.file.path,
+          shard: slot.index,
+        },
+      );
     }
     try {
-      if (!this.#streams.has(url)) await this.#store(slot, await fetchShard(this.#context.net, this.#request(slot), signal), signal);
+      if (!this.#streams.has(url))
+        await this.#store(slot, await fetchShard(this.#context.net, this.#request(slot), signal), signal);
     } catch (cause) {
       if (!(cause instanceof Fault) || cause.kind !== 'no-range') throw cause;
       if (!this.#streams.has(url)) this.#streams.set(url, this.#stream(url, slot.file.path, signal));

@@ -12,7 +12,8 @@ async function fetchText(net: Net, url: string, what: string, signal: AbortSigna
     let bytes = 0;
     for await (const chunk of answer.chunks) {
       bytes += chunk.length;
-      if (bytes > MAX_BYTES) throw new PhiError('bad-model', `${what} is over ${MAX_BYTES} bytes: that cannot be right.`, { url });
+      if (bytes > MAX_BYTES)
+        throw new PhiError('bad-model', `${what} is over ${MAX_BYTES} bytes: that cannot be right.`, { url });
       pieces.push(new Uint8Array(chunk));
     }
     return await new Blob(pieces).text();
@@ -25,7 +26,13 @@ async function fetchText(net: Net, url: string, what: string, signal: AbortSigna
  * Fetches a small JSON document, with the patience of a download, and hands it to `read`.
  * @param what it is, in words, for messages
  */
-export async function fetchJson<T>(net: Net, url: string, what: string, read: (value: unknown) => T, signal: AbortSignal): Promise<T> {
+export async function fetchJson<T>(
+  net: Net,
+  url: string,
+  what: string,
+  read: (value: unknown) => T,
+  signal: AbortSignal,
+): Promise<T> {
   const patience = new Patience(net, what);
   for (;;) {
     try {

@@ -68,7 +68,10 @@ async function receive(net: Net, { shard, urlBytes }: ShardRequest, part: Part, 
   try {
     const sameFile = !part.etag || !answer.etag || part.etag === answer.etag;
     if (range && !answer.partial) {
-      if (!wholeUrl) throw sameFile ? new Fault('no-range', 'the server ignores Range') : new Fault('content', 'the file on the server changed in between');
+      if (!wholeUrl)
+        throw sameFile
+          ? new Fault('no-range', 'the server ignores Range')
+          : new Fault('content', 'the file on the server changed in between');
       part.restart();
       at = 0;
     } else if (!sameFile) {
@@ -83,7 +86,11 @@ async function receive(net: Net, { shard, urlBytes }: ShardRequest, part: Part, 
   } finally {
     answer.close();
   }
-  if (part.filled < bytes) throw new Fault(part.filled > had ? 'connection' : 'content', `the answer ended after ${part.filled} of ${bytes} bytes`);
+  if (part.filled < bytes)
+    throw new Fault(
+      part.filled > had ? 'connection' : 'content',
+      `the answer ended after ${part.filled} of ${bytes} bytes`,
+    );
 }
 
 /**
@@ -99,7 +106,8 @@ export async function fetchShard(net: Net, request: ShardRequest, signal: AbortS
     try {
       if (part.filled < shard.bytes) await receive(net, request, part, signal);
       const sha256 = await sha256Hex(part.bytes);
-      if (shard.sha256 && shard.sha256 !== sha256) throw new Fault('content', `its SHA-256 is ${sha256}, not ${shard.sha256}`);
+      if (shard.sha256 && shard.sha256 !== sha256)
+        throw new Fault('content', `its SHA-256 is ${sha256}, not ${shard.sha256}`);
       return { bytes: part.bytes, sha256, etag: part.etag };
     } catch (cause) {
       const progress = part.filled - before;

@@ -40,7 +40,8 @@ async function formKey(key: FormKey): Promise<string> {
 }
 
 const chunkKey = (key: string, index: number) => `${key}#${index}`;
-const isHeader = (value: FormEntry | undefined): value is FormHeader => value !== undefined && !(value instanceof Blob) && Array.isArray(value.chunks);
+const isHeader = (value: FormEntry | undefined): value is FormHeader =>
+  value !== undefined && !(value instanceof Blob) && Array.isArray(value.chunks);
 
 /**
  * A form, every chunk of it re-read and compared with its sum; null when there is none. A damaged form is dropped and null too: it is made again.
@@ -75,7 +76,12 @@ export async function mayKeepForm(bytes: number): Promise<boolean> {
  * enough room: then nothing of it is kept. Asking for more chunks stops as soon as that is known.
  * @param bytes of the whole form, for the decision beforehand
  */
-export async function saveForm({ tables }: StoreContext, form: FormKey, bytes: number, chunks: AsyncIterable<Uint8Array<ArrayBuffer>>): Promise<boolean> {
+export async function saveForm(
+  { tables }: StoreContext,
+  form: FormKey,
+  bytes: number,
+  chunks: AsyncIterable<Uint8Array<ArrayBuffer>>,
+): Promise<boolean> {
   await tables.forms.deleteAll(formsOf(form));
   if (!(await mayKeepForm(bytes))) return false;
   const key = await formKey(form);

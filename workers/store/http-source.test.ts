@@ -11,7 +11,11 @@ function server(answer?: (start: number, end: number) => Response): [number, num
   vi.stubGlobal('fetch', (_url: string, init: { headers: { Range: string } }) => {
     const [start, end] = /bytes=(\d+)-(\d+)/.exec(init.headers.Range)!.slice(1).map(Number) as [number, number];
     asked.push([start, end]);
-    const fallback = (): Response => new Response(bytes.slice(start, end + 1), { status: 206, headers: { 'Content-Range': `bytes ${start}-${end}/${SIZE}` } });
+    const fallback = (): Response =>
+      new Response(bytes.slice(start, end + 1), {
+        status: 206,
+        headers: { 'Content-Range': `bytes ${start}-${end}/${SIZE}` },
+      });
     return Promise.resolve(answer ? answer(start, end) : fallback());
   });
   return asked;
@@ -50,13 +54,21 @@ describe('httpSource', () => {
     await expect(httpSource('m', URL_, SIZE).read(0, 4)).rejects.toMatchObject({ code: 'network' });
     server(() => new Response('short', { status: 206 }));
     await expect(httpSource('m', URL_, SIZE).read(0, 4)).rejects.toMatchObject({ code: 'integrity' });
-    server((start, end) => new Response(bytes.slice(start, end + 1), { status: 206, headers: { 'Content-Range': `bytes ${start}-${end}/5` } }));
+    server(
+      (start, end) =>
+        new Response(bytes.slice(start, end + 1), {
+          status: 206,
+          headers: { 'Content-Range': `bytes ${start}-${end}/5` },
+        }),
+    );
     await expect(httpSource('m', URL_, SIZE).read(0, 4)).rejects.toMatchObject({ code: 'integrity' });
   });
 
   it('does not remember a failure', async () => {
     let broken = true;
-    server((start, end) => (broken ? new Response(null, { status: 503 }) : new Response(bytes.slice(start, end + 1), { status: 206 })));
+    server((start, end) =>
+      broken ? new Response(null, { status: 503 }) : new Response(bytes.slice(start, end + 1), { status: 206 }),
+    );
     const source = httpSource('m', URL_, SIZE);
     await expect(source.read(0, 4)).rejects.toMatchObject({ code: 'network', detail: { status: 503 } });
     broken = false;

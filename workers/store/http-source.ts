@@ -17,9 +17,13 @@ async function fetchRange(name: string, url: string, size: number, offset: numbe
   }
   if (response.status !== 206) {
     await response.body?.cancel();
-    throw new PhiError('network', `${name}: the server answered ${response.status} to a request for bytes ${offset} to ${last}; it must serve ranges (206).`, {
-      status: response.status,
-    });
+    throw new PhiError(
+      'network',
+      `${name}: the server answered ${response.status} to a request for bytes ${offset} to ${last}; it must serve ranges (206).`,
+      {
+        status: response.status,
+      },
+    );
   }
   const range = response.headers.get('Content-Range');
   const blob = await response.blob();
@@ -57,7 +61,8 @@ export function httpSource(name: string, url: string, size: number): ByteSource 
     size,
     async read(offset, length) {
       assertRange(name, size, offset, length);
-      if (length >= BLOCK_BYTES) return new Uint8Array(await (await fetchRange(name, url, size, offset, length)).arrayBuffer());
+      if (length >= BLOCK_BYTES)
+        return new Uint8Array(await (await fetchRange(name, url, size, offset, length)).arrayBuffer());
       const out = new Uint8Array(length);
       for (let done = 0; done < length;) {
         const index = Math.floor((offset + done) / BLOCK_BYTES);

@@ -37,7 +37,8 @@ function checkStatus({ status, headers }: Response, url: string): void {
   if (status === 200 || status === 206) return;
   if (status >= 500 || status === 429 || status === 408 || status === 425)
     throw new Fault('connection', `the server answered ${status}`, retryAfterMs(headers));
-  if (status === 416) throw new Fault('content', 'the server says that the file is shorter than the manifest does (416)');
+  if (status === 416)
+    throw new Fault('content', 'the server says that the file is shorter than the manifest does (416)');
   const { host } = new URL(url);
   const why =
     status === 401 || status === 403
@@ -49,10 +50,16 @@ function checkStatus({ status, headers }: Response, url: string): void {
 }
 
 /** Of an encoded body Content-Length counts the encoded bytes, and other origins hide Content-Encoding. */
-const isPlain = (url: string, headers: Headers, net: Net) => new URL(url).origin === net.origin && !headers.has('Content-Encoding');
+const isPlain = (url: string, headers: Headers, net: Net) =>
+  new URL(url).origin === net.origin && !headers.has('Content-Encoding');
 
 /** Headers that other origins hide are not missed; those that are there must fit. */
-function checkLength({ status, headers, url }: Response, range: Range | null, wholeBytes: number | null, net: Net): void {
+function checkLength(
+  { status, headers, url }: Response,
+  range: Range | null,
+  wholeBytes: number | null,
+  net: Net,
+): void {
   const length = headers.get('Content-Length');
   const plain = isPlain(url, headers, net);
   if (status === 200) {
@@ -63,12 +70,15 @@ function checkLength({ status, headers, url }: Response, range: Range | null, wh
   }
   if (!range) throw new Fault('content', 'the server sent a part (206), the whole was asked for');
   const { from, to, total } = range;
-  if (length !== null && Number(length) !== to - from + 1) throw new Fault('content', `the server announced ${length} bytes instead of ${to - from + 1}`);
+  if (length !== null && Number(length) !== to - from + 1)
+    throw new Fault('content', `the server announced ${length} bytes instead of ${to - from + 1}`);
   const sent = headers.get('Content-Range');
   if (sent === null) return;
   const [, first, last, size] = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(sent) ?? [];
-  if (Number(first) !== from || Number(last) !== to) throw new Fault('content', `the server sent "${sent}" instead of bytes ${from}-${to}`);
-  if (total !== null && size !== '*' && Number(size) !== total) throw new Fault('content', `the file there has ${size} bytes, the manifest says ${total}`);
+  if (Number(first) !== from || Number(last) !== to)
+    throw new Fault('content', `the server sent "${sent}" instead of bytes ${from}-${to}`);
+  if (total !== null && size !== '*' && Number(size) !== total)
+    throw new Fault('content', `the file there has ${size} bytes, the manifest says ${total}`);
 }
 
 function wholeSize({ status, headers, url }: Response, net: Net): number | null {
@@ -93,10 +103,18 @@ async function awaiting<T>(net: Net, hangUp: AbortController, promise: Promise<T
 }
 
 /** The clock runs only while we wait for the server, not while the caller is busy with a chunk. */
-async function* readChunks(net: Net, hangUp: AbortController, body: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array> {
+async function* readChunks(
+  net: Net,
+  hangUp: AbortController,
+  body: ReadableStream<Uint8Array> | null,
+): AsyncGenerator<Uint8Array> {
   const reader = body?.getReader();
   for (;;) {
-    const next = await awaiting(net, hangUp, reader ? reader.read() : Promise.resolve({ done: true as const, value: undefined }));
+    const next = await awaiting(
+      net,
+      hangUp,
+      reader ? reader.read() : Promise.resolve({ done: true as const, value: undefined }),
+    );
     if (next.done) return;
     yield next.value;
   }
@@ -115,14 +133,26 @@ function explain(cause: unknown, url: string, net: Net): never {
  * @param ifRange ETag that the range must belong to; the server sends the whole file when it has another one
  * @param wholeBytes size of what lies at the URL, if known
  */
-export async function ask(net: Net, url: string, range: Range | null, ifRange: string | null, wholeBytes: number | null, signal: AbortSignal): Promise<Answer> {
+export async function ask(
+  net: Net,
+  url: string,
+  range: Range | null,
+  ifRange: string | null,
+  wholeBytes: number | null,
+  signal: AbortSignal,
+): Promise<Answer> {
   const hangUp = new AbortController();
   const headers = new Headers();
   if (range) headers.set('Range', `bytes=${range.from}-${range.to}`);
   if (range && ifRange) headers.set('If-Range', ifRange);
   try {
     // no-store: the HTTP cache would hold a second copy of the model, and hand a damaged answer out again.
-    const init: RequestInit = { headers, cache: 'no-store', referrerPolicy: 'no-referrer', signal: AbortSignal.any([signal, hangUp.signal]) };
+    const init: RequestInit = {
+      headers,
+      cache: 'no-store',
+      referrerPolicy: 'no-referrer',
+      signal: AbortSignal.any([signal, hangUp.signal]),
+    };
     const response = await awaiting(
       net,
       hangUp,

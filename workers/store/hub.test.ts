@@ -34,7 +34,8 @@ function list(lfs: object | null = { sha256: sha256(weights), size: weights.leng
 }
 
 function serve(revision: string): void {
-  for (const [path, bytes] of Object.entries(contents)) server.files.set(`/phi/tiny/resolve/${revision}/${path}`, { bytes });
+  for (const [path, bytes] of Object.entries(contents))
+    server.files.set(`/phi/tiny/resolve/${revision}/${path}`, { bytes });
 }
 
 beforeEach(async () => {
@@ -50,7 +51,11 @@ beforeEach(async () => {
     repo: 'phi/tiny',
     revision: null,
     folder: 'gpu/int4/',
-    files: [{ path: 'gpu/int4/model.onnx.data' }, { path: 'gpu/int4/config.json' }, { path: 'gpu/int4/chat_template.jinja', optional: true }],
+    files: [
+      { path: 'gpu/int4/model.onnx.data' },
+      { path: 'gpu/int4/config.json' },
+      { path: 'gpu/int4/chat_template.jinja', optional: true },
+    ],
   };
 });
 afterEach(() => server.stop());
@@ -67,7 +72,9 @@ function expectTiny(manifest: ModelManifest, revision: string): void {
     ['model.onnx.data', weights.length],
     ['config.json', config.length],
   ]);
-  expect(manifest.files[0]!.shards[0]!.url).toBe(`${server.origin}/phi/tiny/resolve/${revision}/gpu/int4/model.onnx.data`);
+  expect(manifest.files[0]!.shards[0]!.url).toBe(
+    `${server.origin}/phi/tiny/resolve/${revision}/gpu/int4/model.onnx.data`,
+  );
 }
 
 describe('a hub', () => {
@@ -117,7 +124,9 @@ describe('a hub', () => {
   it('that cannot be reached is a network error', async () => {
     const gone = server.origin;
     await server.stop();
-    expect(await failure(resolveFiles({ ...context.net, retries: 1 }, { ...model, base: gone }, never))).toMatchObject({ code: 'network' });
+    expect(await failure(resolveFiles({ ...context.net, retries: 1 }, { ...model, base: gone }, never))).toMatchObject({
+      code: 'network',
+    });
     server = await new FaultServer().start();
   });
 
@@ -142,7 +151,9 @@ describe('a file server without the API', () => {
     serve('main');
     server.exposed = 'Content-Range';
     expectTiny(await resolve(), 'main');
-    expect(server.log.filter(({ path }) => path.includes('/resolve/')).every(({ range }) => range === 'bytes=0-0')).toBe(true);
+    expect(
+      server.log.filter(({ path }) => path.includes('/resolve/')).every(({ range }) => range === 'bytes=0-0'),
+    ).toBe(true);
   });
 
   it('that ignores ranges tells the size by Content-Length', async () => {
@@ -159,7 +170,9 @@ describe('a file server without the API', () => {
       const headers = new Headers(response.headers);
       headers.delete('Content-Range');
       headers.delete('Content-Length');
-      return Object.defineProperty(new Response(response.body, { status: response.status, headers }), 'url', { value: response.url });
+      return Object.defineProperty(new Response(response.body, { status: response.status, headers }), 'url', {
+        value: response.url,
+      });
     };
     const error = await failure(resolve());
     expect(error).toMatchObject({ code: 'network' });
@@ -249,7 +262,10 @@ describe('what the page hands over', () => {
     expect(validateHubModel(model)).toEqual(model);
   });
 
-  it.each(['https://huggingface.co', 'http://10.0.0.7:8080', 'https://intranet.test/mirrors/hf'])('may name %s', (base) => {
-    expect(isHubBase(base)).toBe(true);
-  });
+  it.each(['https://huggingface.co', 'http://10.0.0.7:8080', 'https://intranet.test/mirrors/hf'])(
+    'may name %s',
+    (base) => {
+      expect(isHubBase(base)).toBe(true);
+    },
+  );
 });

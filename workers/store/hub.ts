@@ -41,7 +41,11 @@ export interface HubModel {
   files: HubFile[];
 }
 
-const text = v.pipe(v.string('must be text'), v.nonEmpty('must not be empty'), v.maxLength(500, 'is longer than 500 characters'));
+const text = v.pipe(
+  v.string('must be text'),
+  v.nonEmpty('must not be empty'),
+  v.maxLength(500, 'is longer than 500 characters'),
+);
 const HubSchema = v.object({
   kind: v.literal('hub'),
   id: text,
@@ -77,7 +81,10 @@ export function validateHubModel(value: unknown): HubModel {
   const result = v.safeParse(HubSchema, value, { abortEarly: true });
   if (result.success) return result.output;
   const [issue] = result.issues;
-  throw new PhiError('bad-request', `The model to download is not described as it should be: ${v.getDotPath(issue) ?? 'it'} ${issue.message}.`);
+  throw new PhiError(
+    'bad-request',
+    `The model to download is not described as it should be: ${v.getDotPath(issue) ?? 'it'} ${issue.message}.`,
+  );
 }
 
 export function isHubModel(value: object | string): value is HubModel {
@@ -90,7 +97,11 @@ export function isComplete({ revision, files }: HubModel): boolean {
 }
 
 /** Address of a file at a commit (or at `main`). */
-export function fileUrl({ base, repo }: Pick<HubModel, 'base' | 'repo'>, revision: string | null, path: string): string {
+export function fileUrl(
+  { base, repo }: Pick<HubModel, 'base' | 'repo'>,
+  revision: string | null,
+  path: string,
+): string {
   return `${base}/${repo}/resolve/${revision ?? MAIN}/${path.split('/').map(encodeURIComponent).join('/')}`;
 }
 
@@ -103,10 +114,15 @@ export function insidePath({ folder }: Pick<HubModel, 'folder'>, path: string): 
 export function hubManifest(model: HubModel): ModelManifest {
   const unknown = model.files.filter(({ bytes }) => bytes === undefined).map(({ path }) => path);
   if (unknown.length > 0) {
-    throw new PhiError('bad-request', `The exact size of ${unknown.join(', ')} is not known before ${new URL(model.base).host} is asked for it.`);
+    throw new PhiError(
+      'bad-request',
+      `The exact size of ${unknown.join(', ')} is not known before ${new URL(model.base).host} is asked for it.`,
+    );
   }
   const { id, name, licence, base, repo, revision } = model;
-  const files = model.files.map(({ path, bytes, sha256 }) => cutFile(insidePath(model, path), fileUrl(model, revision, path), bytes!, sha256));
+  const files = model.files.map(({ path, bytes, sha256 }) =>
+    cutFile(insidePath(model, path), fileUrl(model, revision, path), bytes!, sha256),
+  );
   return validateManifest({
     format: 1,
     id,

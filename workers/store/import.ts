@@ -20,7 +20,11 @@ const SAMPLE_BYTES = 64 * 1024;
 
 /** The same files give the same id, so that an import that broke off or is repeated goes on in its old place. */
 async function idOf(name: string, files: DiskFile[]): Promise<string> {
-  const samples = files.flatMap(({ path, file }) => [`${path}\n${file.size}\n`, file.slice(0, SAMPLE_BYTES), file.slice(-SAMPLE_BYTES)]);
+  const samples = files.flatMap(({ path, file }) => [
+    `${path}\n${file.size}\n`,
+    file.slice(0, SAMPLE_BYTES),
+    file.slice(-SAMPLE_BYTES),
+  ]);
   const hash = await sha256Hex(new Uint8Array(await new Blob(samples).arrayBuffer()));
   const slug = name.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '');
   return `${slug.slice(0, 80) || 'model'}-${hash.slice(0, 12)}`;
@@ -34,11 +38,20 @@ function withoutCommonFolder(files: DiskFile[]): { folder: string | null; files:
 }
 
 /** What the import will store, without hashes. Throws `bad-request` where there is nothing to import. */
-export async function describeImport(chosen: DiskFile[], name?: string, what?: string): Promise<{ model: ModelManifest; files: Map<string, Blob> }> {
+export async function describeImport(
+  chosen: DiskFile[],
+  name?: string,
+  what?: string,
+): Promise<{ model: ModelManifest; files: Map<string, Blob> }> {
   const unsafe = chosen.find(({ path }) => !isSafePath(path));
-  if (unsafe) throw new PhiError('bad-request', `"${unsafe.path}" cannot be imported: its path must stay inside the chosen folder.`);
+  if (unsafe)
+    throw new PhiError(
+      'bad-request',
+      `"${unsafe.path}" cannot be imported: its path must stay inside the chosen folder.`,
+    );
   const { folder, files } = withoutCommonFolder(chosen);
-  if (!files.some(({ file }) => file.size > 0)) throw new PhiError('bad-request', 'There is nothing to import: no file was chosen, or all are empty.');
+  if (!files.some(({ file }) => file.size > 0))
+    throw new PhiError('bad-request', 'There is nothing to import: no file was chosen, or all are empty.');
   const largest = files.reduce((a, b) => (b.file.size > a.file.size ? b : a));
   const shown = name ?? folder ?? largest.path.replace(/\.[a-z]+$/i, '');
   const manifest: ModelManifest = {
@@ -59,7 +72,12 @@ async function readSlice(path: string, slice: Blob): Promise<Uint8Array<ArrayBuf
     return new Uint8Array(await slice.arrayBuffer());
   } catch (cause) {
     // Chromium: NotReadableError when the file changed or went away after it was chosen.
-    throw new PhiError('bad-request', `${path} cannot be read from the disk. It may have been changed or moved: choose it again.`, { path }, { cause });
+    throw new PhiError(
+      'bad-request',
+      `${path} cannot be read from the disk. It may have been changed or moved: choose it again.`,
+      { path },
+      { cause },
+    );
   }
 }
 
@@ -86,7 +104,10 @@ export async function importFiles(
     }
     const stored = await storedShards(context, slots);
     if (stored.size < slots.length)
-      throw new PhiError('storage', `${model.name}: the browser deleted stored parts during the import. Free space on the disk, then try again.`);
+      throw new PhiError(
+        'storage',
+        `${model.name}: the browser deleted stored parts during the import. Free space on the disk, then try again.`,
+      );
     return await complete(context, model, stored);
   } catch (cause) {
     throw await explainQuota(context, model, cause);

@@ -13,9 +13,18 @@ const HUB = 'https://hub.test/mirror';
 describe('parseAddress', () => {
   it.each<[string, object]>([
     ['microsoft/Phi-4', { kind: 'repo', base: HUB, repo: 'microsoft/Phi-4', revision: 'main', path: '' }],
-    ['https://huggingface.co/microsoft/Phi-4/', { kind: 'repo', base: 'https://huggingface.co', repo: 'microsoft/Phi-4', revision: 'main', path: '' }],
-    ['https://huggingface.co/a/b/tree/v1/gpu/int4?x=1', { kind: 'repo', base: 'https://huggingface.co', repo: 'a/b', revision: 'v1', path: 'gpu/int4' }],
-    ['https://huggingface.co/a/b/blob/main/a%20b.gguf', { kind: 'repo', base: 'https://huggingface.co', repo: 'a/b', revision: 'main', path: 'a b.gguf' }],
+    [
+      'https://huggingface.co/microsoft/Phi-4/',
+      { kind: 'repo', base: 'https://huggingface.co', repo: 'microsoft/Phi-4', revision: 'main', path: '' },
+    ],
+    [
+      'https://huggingface.co/a/b/tree/v1/gpu/int4?x=1',
+      { kind: 'repo', base: 'https://huggingface.co', repo: 'a/b', revision: 'v1', path: 'gpu/int4' },
+    ],
+    [
+      'https://huggingface.co/a/b/blob/main/a%20b.gguf',
+      { kind: 'repo', base: 'https://huggingface.co', repo: 'a/b', revision: 'main', path: 'a b.gguf' },
+    ],
     [`${HUB}/a/b/resolve/${COMMIT}/m.gguf`, { kind: 'repo', base: HUB, repo: 'a/b', revision: COMMIT, path: 'm.gguf' }],
     ['http://localhost:8000/m.gguf', { kind: 'file', url: 'http://localhost:8000/m.gguf' }],
   ])('%s', (text, expected) => {
@@ -56,12 +65,18 @@ describe('openAddress', () => {
       { rfilename: 'other/model.gguf', size: 9 },
       { rfilename: 'int4/model.onnx', size: weights.length, lfs: { sha256, size: weights.length } },
     ];
-    server.files.set('/api/models/phi/tiny/revision/main', { bytes: new TextEncoder().encode(JSON.stringify({ sha: COMMIT, siblings })) });
+    server.files.set('/api/models/phi/tiny/revision/main', {
+      bytes: new TextEncoder().encode(JSON.stringify({ sha: COMMIT, siblings })),
+    });
     server.files.set(`/phi/tiny/resolve/${COMMIT}/int4/model.onnx`, { bytes: weights });
     const remote = await openAddress(net(), `${server.origin}/phi/tiny/tree/main/int4`, server.origin, never);
     expect([...remote.files.keys()]).toEqual(['int4/model.onnx']);
     const manifest = await remote.manifest(['int4/model.onnx'], 'int4/', 'ONNX, int4, Phi');
-    expect(manifest).toMatchObject({ what: 'ONNX, int4, Phi', source: { revision: COMMIT }, files: [{ path: 'model.onnx', sha256 }] });
+    expect(manifest).toMatchObject({
+      what: 'ONNX, int4, Phi',
+      source: { revision: COMMIT },
+      files: [{ path: 'model.onnx', sha256 }],
+    });
     const store = new ModelStore(impatient('http://page.test'));
     expect((await store.install(manifest)).what).toBe('ONNX, int4, Phi');
     expect(await (await store.exportFile(manifest.id, 'model.onnx')).bytes?.()).toEqual(weights);
@@ -72,7 +87,9 @@ describe('openAddress', () => {
     const remote = await openAddress(net(), `${server.origin}/m.gguf`, HUB, never);
     expect(remote.files.get('m.gguf')?.size).toBe(weights.length);
     expect(await remote.files.get('m.gguf')?.read(10, 3)).toEqual(new Uint8Array([7, 7, 7]));
-    await expect(openAddress(net(), `${server.origin}/gone.gguf`, HUB, never)).rejects.toMatchObject({ code: 'network' });
+    await expect(openAddress(net(), `${server.origin}/gone.gguf`, HUB, never)).rejects.toMatchObject({
+      code: 'network',
+    });
     await expect(openAddress(net(), 'nobody/nothing', server.origin, never)).rejects.toMatchObject({
       code: 'network',
       message: expect.stringContaining('nobody/nothing') as string,

@@ -34,7 +34,17 @@ async function openFile(net: Net, url: string, signal: AbortSignal): Promise<Rem
   return {
     files: new Map([[path, httpSource(path, url, bytes)]]),
     manifest: async (_paths, _root, what) =>
-      named({ id: await idOf(path, url), name: path, licence: UNKNOWN, source: { name: host, url }, bytes, files: [cutFile(path, url, bytes)] }, what),
+      named(
+        {
+          id: await idOf(path, url),
+          name: path,
+          licence: UNKNOWN,
+          source: { name: host, url },
+          bytes,
+          files: [cutFile(path, url, bytes)],
+        },
+        what,
+      ),
   };
 }
 
@@ -42,23 +52,39 @@ async function openRepo(net: Net, { base, repo, revision, path }: Repo, signal: 
   const listing = await listRepository(net, { base, repo, revision }, signal);
   const host = new URL(base).host;
   if (!listing)
-    throw new PhiError('network', `${host} does not list the files of ${repo} at ${revision}. Check the name, or give the address of a file.`, { repo });
-  const inside = [...listing.files].filter(([name]) => (path === '' || name === path || name.startsWith(`${path}/`)) && !NO_MODEL.test(name));
-  if (inside.length === 0) throw new PhiError('bad-request', `${repo} at ${revision} has nothing at "${path}".`, { repo });
+    throw new PhiError(
+      'network',
+      `${host} does not list the files of ${repo} at ${revision}. Check the name, or give the address of a file.`,
+      { repo },
+    );
+  const inside = [...listing.files].filter(
+    ([name]) => (path === '' || name === path || name.startsWith(`${path}/`)) && !NO_MODEL.test(name),
+  );
+  if (inside.length === 0)
+    throw new PhiError('bad-request', `${repo} at ${revision} has nothing at "${path}".`, { repo });
   const files = inside.flatMap(([name, { bytes }]) => (bytes === null ? [] : [[name, bytes] as const]));
   return {
-    files: new Map(files.map(([name, bytes]) => [name, httpSource(name, fileUrl({ base, repo }, listing.commit, name), bytes)])),
+    files: new Map(
+      files.map(([name, bytes]) => [name, httpSource(name, fileUrl({ base, repo }, listing.commit, name), bytes)]),
+    ),
     async manifest(paths, root, what) {
       const model: HubModel = {
         kind: 'hub',
         id: await idOf(repo.slice(repo.indexOf('/') + 1), [base, repo, listing.commit, ...paths].join('\n')),
-        name: paths.length === 1 ? paths[0]!.slice(paths[0]!.lastIndexOf('/') + 1) : `${repo}${root ? `/${root.slice(0, -1)}` : ''}`,
+        name:
+          paths.length === 1
+            ? paths[0]!.slice(paths[0]!.lastIndexOf('/') + 1)
+            : `${repo}${root ? `/${root.slice(0, -1)}` : ''}`,
         licence: UNKNOWN,
         base,
         repo,
         revision: listing.commit,
         folder: root,
-        files: paths.map((name) => ({ path: name, bytes: listing.files.get(name)?.bytes ?? undefined, sha256: listing.files.get(name)?.sha256 ?? undefined })),
+        files: paths.map((name) => ({
+          path: name,
+          bytes: listing.files.get(name)?.bytes ?? undefined,
+          sha256: listing.files.get(name)?.sha256 ?? undefined,
+        })),
       };
       return named(hubManifest(model), what);
     },

@@ -34,7 +34,9 @@ async function findWhole(context: StoreContext, wanted: ModelManifest): Promise<
   if (!model || model.files.length !== wanted.files.length) return null;
   const described = new Map(slotsOf(model).map(({ key, shard }) => [key, shard]));
   const slots = slotsOf(wanted);
-  const same = slots.length === described.size && slots.every(({ key, shard }) => described.has(key) && sameShard(shard, described.get(key)!));
+  const same =
+    slots.length === described.size &&
+    slots.every(({ key, shard }) => described.has(key) && sameShard(shard, described.get(key)!));
   return same && (await storedShards(context, slots)).size === slots.length ? model : null;
 }
 
@@ -42,14 +44,22 @@ async function findWhole(context: StoreContext, wanted: ModelManifest): Promise<
  * Hashes, from the store, the files with a published hash of the whole but not of every shard. A file that is wrong loses its unproven
  * shards. Returns the first such file with what to say of it.
  */
-async function findWrongFile(context: StoreContext, model: ModelManifest, stored: Stored, signal: AbortSignal, onProgress?: OnProgress) {
+async function findWrongFile(
+  context: StoreContext,
+  model: ModelManifest,
+  stored: Stored,
+  signal: AbortSignal,
+  onProgress?: OnProgress,
+) {
   const unproven = model.files.filter(({ sha256, shards }) => sha256 && shards.some((shard) => !shard.sha256));
   const bytesTotal = unproven.reduce((sum, { bytes }) => sum + bytes, 0);
   let bytesDone = 0;
   for (const file of unproven) {
     const slots = slotsOf(model, [file]);
     const blobs = slots.map(({ key }) => stored.get(key)!.blob);
-    const sha256 = await sha256OfBlobs(blobs, signal, (bytes) => onProgress?.({ phase: 'verify', bytesDone: (bytesDone += bytes), bytesTotal }));
+    const sha256 = await sha256OfBlobs(blobs, signal, (bytes) =>
+      onProgress?.({ phase: 'verify', bytesDone: (bytesDone += bytes), bytesTotal }),
+    );
     if (sha256 === file.sha256) continue;
     const dropped = slots.filter(({ shard }) => !shard.sha256).map(({ key }) => key);
     await context.tables.shards.delete(dropped);
@@ -61,29 +71,47 @@ async function findWrongFile(context: StoreContext, model: ModelManifest, stored
 }
 
 /** Downloads what is missing and gives back all shards of the model. */
-async function fetchMissing(context: StoreContext, model: ModelManifest, before: Stored, signal: AbortSignal, onProgress?: OnProgress): Promise<Stored> {
+async function fetchMissing(
+  context: StoreContext,
+  model: ModelManifest,
+  before: Stored,
+  signal: AbortSignal,
+  onProgress?: OnProgress,
+): Promise<Stored> {
   const slots = slotsOf(model);
   const bytesStored = [...before.values()].reduce((sum, { bytes }) => sum + bytes, 0);
   const meter = new Meter('download', model.bytes, bytesStored, onProgress);
   try {
     const missing = slots.filter(({ key }) => !before.has(key));
-    await download(context, { model, slots: missing, etags: knownEtags(model, before), onBytes: (bytes) => meter.add(bytes) }, signal);
+    await download(
+      context,
+      { model, slots: missing, etags: knownEtags(model, before), onBytes: (bytes) => meter.add(bytes) },
+      signal,
+    );
   } finally {
     meter.stop();
   }
   const stored = await storedShards(context, slots);
   if (stored.size === slots.length) return stored;
-  throw new PhiError('storage', `${model.name}: the browser deleted stored parts during the download. Free space on the disk, then try again.`);
+  throw new PhiError(
+    'storage',
+    `${model.name}: the browser deleted stored parts during the download. Free space on the disk, then try again.`,
+  );
 }
 
 /** Writes the manifest, with every hash that was computed, and drops shards that an older version of the model left. */
 export async function complete(context: StoreContext, model: ModelManifest, stored: Stored): Promise<StoredModel> {
   const { tables } = context;
-  const hashed = (file: ModelFile) => ({ ...file, shards: slotsOf(model, [file]).map(({ key, shard }) => ({ ...shard, sha256: stored.get(key)!.sha256 })) });
+  const hashed = (file: ModelFile) => ({
+    ...file,
+    shards: slotsOf(model, [file]).map(({ key, shard }) => ({ ...shard, sha256: stored.get(key)!.sha256 })),
+  });
   const whole: StoredModel = { ...model, files: model.files.map(hashed), storedAt: Date.now(), formBytes: 0 };
   await tables.manifests.set(model.id, whole);
   await tables.partials.delete([model.id]);
-  const old = (await tables.shards.entries(modelPrefix(model.id))).map(([key]) => key).filter((key) => !stored.has(key));
+  const old = (await tables.shards.entries(modelPrefix(model.id)))
+    .map(([key]) => key)
+    .filter((key) => !stored.has(key));
   await tables.shards.delete(old);
   return whole;
 }
@@ -99,10 +127,18 @@ export async function begin({ tables }: StoreContext, model: ModelManifest): Pro
  * Brings a model into the store: what is there already stays, the rest is downloaded, the manifest is written last. The caller holds
  * the model's lock. Rejects with `network`, `integrity`, `quota`, `storage` or `cancelled`; what is verified stays for the next time.
  */
-export async function install(context: StoreContext, manifest: ModelManifest, signal: AbortSignal, onProgress?: OnProgress): Promise<StoredModel> {
+export async function install(
+  context: StoreContext,
+  manifest: ModelManifest,
+  signal: AbortSignal,
+  onProgress?: OnProgress,
+): Promise<StoredModel> {
   const whole = await findWhole(context, manifest);
   if (whole) return whole;
-  const model = withKnownHashes(manifest, (await findModel(context, manifest.id)) ?? (await findPartial(context, manifest.id)));
+  const model = withKnownHashes(
+    manifest,
+    (await findModel(context, manifest.id)) ?? (await findPartial(context, manifest.id)),
+  );
   try {
     await begin(context, model);
     await dropUnconfirmed(context, model, signal);

@@ -35,7 +35,9 @@ export function sameShard(a: Shard, b: Shard): boolean {
 
 /** The stored shard where it is there, whole in length, and what `shard` describes. */
 export function fits(shard: Shard, stored: StoredShard | undefined): stored is StoredShard {
-  return stored !== undefined && stored.blob instanceof Blob && stored.blob.size === shard.bytes && sameShard(shard, stored);
+  return (
+    stored !== undefined && stored.blob instanceof Blob && stored.blob.size === shard.bytes && sameShard(shard, stored)
+  );
 }
 
 /** Stored shards by key, those that fit only. Blobs are handles: nothing is read. */
@@ -93,7 +95,9 @@ export async function listPartials(context: StoreContext): Promise<PartialModel[
     bytesOf.set(id, (bytesOf.get(id) ?? 0) + blob.size);
   }
   const partial = [...bytesOf].filter(([id]) => !whole.has(id));
-  return Promise.all(partial.map(async ([id, bytesStored]) => ({ id, manifest: await findPartial(context, id), bytesStored })));
+  return Promise.all(
+    partial.map(async ([id, bytesStored]) => ({ id, manifest: await findPartial(context, id), bytesStored })),
+  );
 }
 
 /** Manifest first: should the browser die in the middle, what is left is listed as partial and can be removed again. */

@@ -23,7 +23,12 @@ function manifest(): ModelManifest {
           { url: 'b.bin', offset: 12, bytes: 8, wholeUrl: false },
         ],
       },
-      { path: 'c.json', bytes: 10, sha256: HASH, shards: [{ url: 'https://example.org/c.json', offset: 0, bytes: 10, wholeUrl: true }] },
+      {
+        path: 'c.json',
+        bytes: 10,
+        sha256: HASH,
+        shards: [{ url: 'https://example.org/c.json', offset: 0, bytes: 10, wholeUrl: true }],
+      },
     ],
   };
 }
@@ -65,7 +70,12 @@ describe('validateManifest', () => {
     ['shards that do not fill the file', ['files', 0, 'bytes'], 21, /its shards hold 20 bytes, the file 21/],
     ['files that do not fill the model', ['bytes'], 31, /the files hold 30 bytes/],
     ['a whole URL with an offset', ['files', 1, 'shards', 0, 'offset'], 5, /whole URL/],
-    ['a file and its shard with different hashes', ['files', 1, 'shards', 0, 'sha256'], 'cd'.repeat(32), /another SHA-256/],
+    [
+      'a file and its shard with different hashes',
+      ['files', 1, 'shards', 0, 'sha256'],
+      'cd'.repeat(32),
+      /another SHA-256/,
+    ],
     ['no files', ['files'], [], /files: is empty/],
     ['files that are no list', ['files'], 'x', /files: must be a list/],
     ['a missing licence', ['licence'], undefined, /licence/],
@@ -88,8 +98,14 @@ describe('validateManifest', () => {
 });
 
 it('resolves shard URLs against the manifest, and only where it knows to what', () => {
-  const urls = resolveUrls(manifest(), 'https://host/phi/models/m/manifest.json').files.flatMap(({ shards }) => shards.map(({ url }) => url));
-  expect(urls).toEqual(['https://host/phi/models/m/b.bin', 'https://host/phi/models/m/b.bin', 'https://example.org/c.json']);
+  const urls = resolveUrls(manifest(), 'https://host/phi/models/m/manifest.json').files.flatMap(({ shards }) =>
+    shards.map(({ url }) => url),
+  );
+  expect(urls).toEqual([
+    'https://host/phi/models/m/b.bin',
+    'https://host/phi/models/m/b.bin',
+    'https://example.org/c.json',
+  ]);
   expect(() => resolveUrls(manifest())).toThrow(/relative/);
 });
 

@@ -18,7 +18,12 @@ export class Meter {
   #at = performance.now();
 
   /** @param done bytes that are stored already */
-  constructor(phase: 'download' | 'import', total: number, done: number, emit: (progress: Progress) => void = () => undefined) {
+  constructor(
+    phase: 'download' | 'import',
+    total: number,
+    done: number,
+    emit: (progress: Progress) => void = () => undefined,
+  ) {
     this.#phase = phase;
     this.#total = total;
     this.#done = done;

@@ -34,12 +34,22 @@ export class Patience {
     if (cause.kind === 'no-range' && ++this.#wholeAnswers >= 2) throw cause;
     if (cause.kind === 'content' && ++this.#refetches > MAX_REFETCHES) {
       const message = `${this.#what} is not what it should be: ${cause.message}. Tried ${this.#refetches} times; it was not stored.`;
-      throw new PhiError('integrity', `${message} The server may hold another version of the model, or something on the way changes it.`, detail, { cause });
+      throw new PhiError(
+        'integrity',
+        `${message} The server may hold another version of the model, or something on the way changes it.`,
+        detail,
+        { cause },
+      );
     }
     this.#failures = progress >= NOTABLE_BYTES ? 1 : this.#failures + 1;
     if (this.#failures > this.#net.retries) {
       const message = `${this.#what} could not be fetched: ${cause.message} (${this.#failures} times in a row).`;
-      throw new PhiError('network', `${message} What is complete stays stored: try again, and the download goes on from there.`, detail, { cause });
+      throw new PhiError(
+        'network',
+        `${message} What is complete stays stored: try again, and the download goes on from there.`,
+        detail,
+        { cause },
+      );
     }
     this.#net.onRetry?.();
     const backoff = Math.min(this.#net.backoffMs * 2 ** (this.#failures - 1), MAX_BACKOFF_MS);

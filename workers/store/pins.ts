@@ -43,7 +43,11 @@ export async function pin({ tables }: StoreContext, model: HubModel, manifest: M
 }
 
 /** The manifest of a hub's model, by the catalogue, by what is recorded, by asking; what is learned is recorded at once. */
-export async function describePinned(context: StoreContext, model: HubModel, signal: AbortSignal): Promise<ModelManifest> {
+export async function describePinned(
+  context: StoreContext,
+  model: HubModel,
+  signal: AbortSignal,
+): Promise<ModelManifest> {
   const manifest = await resolveFiles(context.net, await withPins(context, model), signal);
   await pin(context, model, manifest);
   return manifest;

@@ -23,7 +23,12 @@ async function makesRoom(context: StoreContext): Promise<boolean> {
 }
 
 /** Writes a checked shard. When the browser refuses, made weight forms make room. Rejects with `quota`, `storage` or `cancelled`. */
-export async function putShard(context: StoreContext, slot: Slot, { bytes, sha256, etag }: CheckedShard, signal: AbortSignal): Promise<void> {
+export async function putShard(
+  context: StoreContext,
+  slot: Slot,
+  { bytes, sha256, etag }: CheckedShard,
+  signal: AbortSignal,
+): Promise<void> {
   const value = { ...slot.shard, sha256, etag, blob: new Blob([bytes]) };
   for (;;) {
     try {

@@ -22,7 +22,12 @@ const ListingSchema = v.object({
     v.object({
       rfilename: v.string(),
       size: v.nullish(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
-      lfs: v.nullish(v.object({ sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)), size: v.pipe(v.number(), v.safeInteger(), v.minValue(0)) })),
+      lfs: v.nullish(
+        v.object({
+          sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+          size: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+        }),
+      ),
     }),
   ),
 });
@@ -74,11 +79,20 @@ export async function listRepository(
 
 function readListing(value: unknown): Listing {
   const result = v.safeParse(ListingSchema, value, { abortEarly: true });
-  if (!result.success) throw new Fault('content', `it is not a list of files (${v.getDotPath(result.issues[0]) ?? 'it'}: ${result.issues[0].message})`);
+  if (!result.success)
+    throw new Fault(
+      'content',
+      `it is not a list of files (${v.getDotPath(result.issues[0]) ?? 'it'}: ${result.issues[0].message})`,
+    );
   const { sha, siblings } = result.output;
   return {
     commit: sha,
-    files: new Map(siblings.map(({ rfilename, size, lfs }) => [rfilename, { bytes: lfs?.size ?? size ?? null, sha256: lfs?.sha256 ?? null }])),
+    files: new Map(
+      siblings.map(({ rfilename, size, lfs }) => [
+        rfilename,
+        { bytes: lfs?.size ?? size ?? null, sha256: lfs?.sha256 ?? null },
+      ]),
+    ),
   };
 }
 
@@ -86,7 +100,8 @@ function fromListing(model: HubModel, { commit, files }: Listing, file: HubFile)
   const listed = files.get(file.path);
   if (!listed) return null;
   const { bytes, sha256 } = listed;
-  const differs = (mine: number | string | undefined, theirs: number | string | null) => mine !== undefined && theirs !== null && mine !== theirs;
+  const differs = (mine: number | string | undefined, theirs: number | string | null) =>
+    mine !== undefined && theirs !== null && mine !== theirs;
   if (differs(file.sha256, sha256) || differs(file.bytes, bytes)) {
     const message = `${file.path} of ${model.repo} is another file on ${host(model)} than the catalogue knows`;
     throw new PhiError(
@@ -100,7 +115,10 @@ function fromListing(model: HubModel, { commit, files }: Listing, file: HubFile)
     );
   }
   const size = file.bytes ?? bytes;
-  if (size === null) throw new PhiError('network', `${host(model)} lists ${file.path} of ${model.repo} without its size.`, { path: file.path });
+  if (size === null)
+    throw new PhiError('network', `${host(model)} lists ${file.path} of ${model.repo} without its size.`, {
+      path: file.path,
+    });
   return { path: file.path, bytes: size, sha256: file.sha256 ?? sha256 ?? undefined };
 }
 
@@ -108,7 +126,11 @@ function fromListing(model: HubModel, { commit, files }: Listing, file: HubFile)
 async function fromServer(net: Net, model: HubModel, file: HubFile, signal: AbortSignal): Promise<HubFile | null> {
   if (file.bytes !== undefined && !file.optional) return file;
   try {
-    return { ...file, bytes: await sizeOf(net, fileUrl(model, model.revision, file.path), file.path, signal), optional: undefined };
+    return {
+      ...file,
+      bytes: await sizeOf(net, fileUrl(model, model.revision, file.path), file.path, signal),
+      optional: undefined,
+    };
   } catch (cause) {
     if (cause instanceof PhiError && cause.detail?.['status'] === 404) return null;
     throw cause;
@@ -140,7 +162,12 @@ async function sizeByRange(net: Net, url: string, signal: AbortSignal): Promise<
 async function sizeByHead(net: Net, url: string, signal: AbortSignal): Promise<number | null> {
   const patient = AbortSignal.any([signal, AbortSignal.timeout(net.stallMs)]);
   try {
-    const response = await net.fetch(url, { method: 'HEAD', cache: 'no-store', referrerPolicy: 'no-referrer', signal: patient });
+    const response = await net.fetch(url, {
+      method: 'HEAD',
+      cache: 'no-store',
+      referrerPolicy: 'no-referrer',
+      signal: patient,
+    });
     const length = response.headers.get('Content-Length');
     return response.ok && length !== null && !response.headers.has('Content-Encoding') ? Number(length) : null;
   } catch (cause) {

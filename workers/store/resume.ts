@@ -8,17 +8,36 @@ import { Fault } from './net.ts';
 import type { StoredShard } from './tables.ts';
 
 /** Whether the server still has what the end of `stored` says: its last 64 KiB are fetched again and compared. */
-async function stillThere({ net }: StoreContext, slot: Slot, stored: StoredShard, signal: AbortSignal): Promise<boolean> {
+async function stillThere(
+  { net }: StoreContext,
+  slot: Slot,
+  stored: StoredShard,
+  signal: AbortSignal,
+): Promise<boolean> {
   const { url, offset, bytes } = stored;
   const length = Math.min(bytes, OVERLAP_BYTES);
   const tail = new Uint8Array(await stored.blob.slice(bytes - length).arrayBuffer());
-  const shard = { url, offset: offset + bytes - length, bytes: length, wholeUrl: stored.wholeUrl && length === bytes, sha256: await sha256Hex(tail) };
+  const shard = {
+    url,
+    offset: offset + bytes - length,
+    bytes: length,
+    wholeUrl: stored.wholeUrl && length === bytes,
+    sha256: await sha256Hex(tail),
+  };
   try {
-    const { etag } = await fetchShard(net, { shard, what: `the stored end of ${slot.what}`, urlBytes: null, onBytes: () => undefined }, signal);
+    const { etag } = await fetchShard(
+      net,
+      { shard, what: `the stored end of ${slot.what}`, urlBytes: null, onBytes: () => undefined },
+      signal,
+    );
     return etag === null || stored.etag === null || etag === stored.etag;
   } catch (cause) {
     // Other bytes there, or a server that cannot say: either way nothing confirms what is stored.
-    if ((cause instanceof PhiError && cause.code === 'integrity') || (cause instanceof Fault && cause.kind === 'no-range')) return false;
+    if (
+      (cause instanceof PhiError && cause.code === 'integrity') ||
+      (cause instanceof Fault && cause.kind === 'no-range')
+    )
+      return false;
     throw cause;
   }
 }
@@ -33,7 +52,8 @@ export async function dropUnconfirmed(context: StoreContext, model: ModelManifes
     const slots = unproven(file);
     const stored = await storedShards(context, slots);
     const last = slots.findLast(({ key }) => stored.has(key));
-    if (!last || stored.size === slots.length || (await stillThere(context, last, stored.get(last.key)!, signal))) continue;
+    if (!last || stored.size === slots.length || (await stillThere(context, last, stored.get(last.key)!, signal)))
+      continue;
     await context.tables.shards.delete([...stored.keys()]);
   }
 }
@@ -41,5 +61,7 @@ export async function dropUnconfirmed(context: StoreContext, model: ModelManifes
 /** ETags of stored shards that no published hash proves, by URL: what is fetched now must have the same. */
 export function knownEtags(model: ModelManifest, stored: Map<string, StoredShard>): Map<string, string> {
   const unproven = slotsOf(model).filter(({ shard }) => !shard.sha256);
-  return new Map(unproven.flatMap(({ key, shard }) => (stored.get(key)?.etag ? [[shard.url, stored.get(key)!.etag!]] : [])));
+  return new Map(
+    unproven.flatMap(({ key, shard }) => (stored.get(key)?.etag ? [[shard.url, stored.get(key)!.etag!]] : [])),
+  );
 }

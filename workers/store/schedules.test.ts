@@ -41,7 +41,10 @@ function randomFault(random: () => number, hashes: Hashes): ServerFault {
 const hidingFetch: typeof fetch = async (input, init) => {
   const response = await fetch(input, init);
   const length = response.headers.get('Content-Length');
-  const seen = new Response(response.body, { status: response.status, headers: length === null ? {} : { 'Content-Length': length } });
+  const seen = new Response(response.body, {
+    status: response.status,
+    headers: length === null ? {} : { 'Content-Length': length },
+  });
   return Object.defineProperty(seen, 'url', { value: response.url });
 };
 
@@ -50,7 +53,9 @@ function watchStored(sample: SampleModel): { stored: Map<string, number>; end: (
   const stored = new Map<string, number>();
   const end = beforePut((database, _value, key, transaction) => {
     if (database !== 'phi-shards') return;
-    transaction.addEventListener('complete', () => stored.set((key as string).slice(sample.manifest.id.length + 1), server.log.length));
+    transaction.addEventListener('complete', () =>
+      stored.set((key as string).slice(sample.manifest.id.length + 1), server.log.length),
+    );
   });
   return { stored, end };
 }
@@ -115,15 +120,19 @@ async function runSchedule(seed: number): Promise<string> {
   return error?.code ?? 'whole';
 }
 
-it(`${SCHEDULES} random fault schedules end whole or in a clear error, and the next visit mends them`, { timeout: 120_000 }, async () => {
-  const outcomes: Record<string, number> = {};
-  for (let seed = 1; seed <= SCHEDULES; seed++) {
-    const outcome = await runSchedule(seed).catch((cause: unknown) => {
-      throw new Error(`schedule ${seed}`, { cause });
-    });
-    outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
-  }
-  // Were all whole, the faults would be too tame; were none, too wild to say anything about mending.
-  expect(outcomes['whole']).toBeGreaterThan(SCHEDULES / 5);
-  expect(outcomes['whole']).toBeLessThan(SCHEDULES * 0.9);
-});
+it(
+  `${SCHEDULES} random fault schedules end whole or in a clear error, and the next visit mends them`,
+  { timeout: 120_000 },
+  async () => {
+    const outcomes: Record<string, number> = {};
+    for (let seed = 1; seed <= SCHEDULES; seed++) {
+      const outcome = await runSchedule(seed).catch((cause: unknown) => {
+        throw new Error(`schedule ${seed}`, { cause });
+      });
+      outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+    }
+    // Were all whole, the faults would be too tame; were none, too wild to say anything about mending.
+    expect(outcomes['whole']).toBeGreaterThan(SCHEDULES / 5);
+    expect(outcomes['whole']).toBeLessThan(SCHEDULES * 0.9);
+  },
+);

@@ -2,7 +2,15 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { serveSampleModel, type SampleModel } from '../../e2e/faults/model.ts';
 import { randomBytes, seeded } from '../../e2e/faults/random.ts';
 import { FaultServer } from '../../e2e/faults/server.ts';
-import { beforePut, digests, flipStoredByte, freshDatabases, impatient, readAll, shardTable } from '../../e2e/faults/store.ts';
+import {
+  beforePut,
+  digests,
+  flipStoredByte,
+  freshDatabases,
+  impatient,
+  readAll,
+  shardTable,
+} from '../../e2e/faults/store.ts';
 import type { ModelManifest } from '../protocol.ts';
 import { Table } from './database.ts';
 import { ModelStore } from './store.ts';
@@ -101,7 +109,10 @@ describe('a stored model', () => {
     ],
   ])('with a %s shard does not open, and only that is fetched again', async (_, damage) => {
     await damage();
-    await expect(store.openStored('sample')).rejects.toMatchObject({ code: 'integrity', message: expect.stringContaining('model.gguf, part 2') as string });
+    await expect(store.openStored('sample')).rejects.toMatchObject({
+      code: 'integrity',
+      message: expect.stringContaining('model.gguf, part 2') as string,
+    });
     server.log.length = 0;
     await store.install(sample.manifest);
     expect(server.log.map(({ path }) => path)).toEqual(['/model.gguf.1']);
@@ -112,7 +123,9 @@ describe('a stored model', () => {
     await flipStoredByte('sample/model.gguf/0', 1);
     await flipStoredByte('sample/config.json/0', 1);
     const seen: number[] = [];
-    const damaged = await store.verify('sample', { onProgress: (progress) => progress.phase === 'verify' && seen.push(progress.bytesDone) });
+    const damaged = await store.verify('sample', {
+      onProgress: (progress) => progress.phase === 'verify' && seen.push(progress.bytesDone),
+    });
     expect(damaged.damaged).toEqual([
       { path: 'config.json', shard: 0 },
       { path: 'model.gguf', shard: 0 },
@@ -124,7 +137,9 @@ describe('a stored model', () => {
 
   it('is exported byte for byte', async () => {
     const blob = await store.exportFile('sample', 'model.gguf');
-    expect(digests(new Map([['', new Uint8Array(await blob.arrayBuffer())]]))).toEqual(digests(new Map([['', sample.contents.get('model.gguf')!]])));
+    expect(digests(new Map([['', new Uint8Array(await blob.arrayBuffer())]]))).toEqual(
+      digests(new Map([['', sample.contents.get('model.gguf')!]])),
+    );
     await expect(store.exportFile('sample', 'other')).rejects.toMatchObject({ code: 'bad-request' });
   });
 
@@ -147,7 +162,9 @@ describe('a stored model', () => {
     }
     server.log.length = 0;
     await store.install(sample.manifest);
-    expect(server.log.reduce((sum, { sent }) => sum + sent, 0)).toBe(database === 'phi-shards' ? sample.manifest.bytes : 0);
+    expect(server.log.reduce((sum, { sent }) => sum + sent, 0)).toBe(
+      database === 'phi-shards' ? sample.manifest.bytes : 0,
+    );
     expect(digests(await readAll(await store.openStored('sample')))).toEqual(digests(sample.contents));
   });
 
@@ -164,8 +181,13 @@ describe('a stored model', () => {
 describe('without room', () => {
   it('a download stops, says how much is missing, and goes on when there is room', async () => {
     const end = limitRoom(50_000);
-    const error = await store.install(sample.manifest).catch((cause: unknown) => cause as { detail: Record<string, number> });
-    expect(error).toMatchObject({ code: 'quota', message: expect.stringMatching(/no room for Sample.*missing/) as string });
+    const error = await store
+      .install(sample.manifest)
+      .catch((cause: unknown) => cause as { detail: Record<string, number> });
+    expect(error).toMatchObject({
+      code: 'quota',
+      message: expect.stringMatching(/no room for Sample.*missing/) as string,
+    });
     const { detail } = error as { detail: Record<string, number> };
     expect(detail.missingBytes! + detail.storedBytes!).toBe(sample.manifest.bytes);
     expect(detail.storedBytes).toBeGreaterThan(0);
@@ -198,9 +220,15 @@ async function* chunksOf(...sizes: number[]): AsyncGenerator<Uint8Array<ArrayBuf
 }
 
 describe('made weight forms', () => {
-  const free = (bytes: number) => vi.stubGlobal('navigator', { storage: { estimate: () => Promise.resolve({ usage: 0, quota: bytes }) } });
+  const free = (bytes: number) =>
+    vi.stubGlobal('navigator', { storage: { estimate: () => Promise.resolve({ usage: 0, quota: bytes }) } });
   beforeEach(() => store.install(sample.manifest));
-  const key = (overrides = {}) => ({ model: { ...sample.manifest, storedAt: 0, formBytes: 0 }, form: 'int8', version: 1, ...overrides });
+  const key = (overrides = {}) => ({
+    model: { ...sample.manifest, storedAt: 0, formBytes: 0 },
+    form: 'int8',
+    version: 1,
+    ...overrides,
+  });
   afterEach(() => {
     vi.unstubAllGlobals();
   });
@@ -264,7 +292,9 @@ describe('made weight forms', () => {
   it('are dropped when a byte of them flips', async () => {
     free(1e6);
     await store.saveForm(key(), 700, chunksOf(500, 200));
-    const end = beforePut((_database, value) => (value instanceof Blob ? new Blob([new Uint8Array(value.size)]) : undefined));
+    const end = beforePut((_database, value) =>
+      value instanceof Blob ? new Blob([new Uint8Array(value.size)]) : undefined,
+    );
     await store.saveForm(key(), 700, chunksOf(500, 200));
     end();
     expect(await store.openForm(key())).toBeNull();
@@ -302,7 +332,10 @@ describe('an import from the disk', () => {
     const model = await store.importFiles(disk());
     await flipStoredByte(`${model.id}/config.json/0`, 3);
     expect((await store.verify(model.id)).damaged).toEqual([{ path: 'config.json', shard: 0 }]);
-    await expect(store.install(model)).rejects.toMatchObject({ code: 'integrity', message: expect.stringContaining('Import the model again') as string });
+    await expect(store.install(model)).rejects.toMatchObject({
+      code: 'integrity',
+      message: expect.stringContaining('Import the model again') as string,
+    });
     await store.importFiles(disk());
     await expect(store.verify(model.id)).resolves.toEqual({ damaged: [] });
   });
@@ -311,7 +344,10 @@ describe('an import from the disk', () => {
     const controller = new AbortController();
     const files = disk();
     const slow = { path: 'phi/slow.bin', file: new Blob([new Uint8Array(10)]) };
-    const job = store.importFiles([...files, slow], { signal: controller.signal, onProgress: () => controller.abort() });
+    const job = store.importFiles([...files, slow], {
+      signal: controller.signal,
+      onProgress: () => controller.abort(),
+    });
     await expect(job).rejects.toMatchObject({ code: 'cancelled' });
     expect((await store.report()).partial).toMatchObject([{ manifest: { name: 'phi' } }]);
   });
@@ -324,6 +360,8 @@ describe('an import from the disk', () => {
   });
 
   it('refuses a path that climbs', async () => {
-    await expect(store.importFiles([{ path: '../a', file: new Blob(['x']) }])).rejects.toMatchObject({ code: 'bad-request' });
+    await expect(store.importFiles([{ path: '../a', file: new Blob(['x']) }])).rejects.toMatchObject({
+      code: 'bad-request',
+    });
   });
 });

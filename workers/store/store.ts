@@ -42,7 +42,10 @@ export class ModelStore {
    * Downloads a model, goes on with what is there of it, or resolves at once when it is stored and whole.
    * @param model a manifest with absolute shard URLs, its absolute URL, or a model of a hub, whose sizes may have to be asked for first
    */
-  async install(model: ModelManifest | HubModel | string, { signal = never, onProgress }: Options = {}): Promise<StoredModel> {
+  async install(
+    model: ModelManifest | HubModel | string,
+    { signal = never, onProgress }: Options = {},
+  ): Promise<StoredModel> {
     return guarded(async () => {
       // While bytes arrive, or do not, the meter tells.
       const net = { ...this.#context.net, onRetry: () => onProgress?.({ phase: 'retry' }) };
@@ -56,7 +59,10 @@ export class ModelStore {
   }
 
   /** Copies files from the disk. `name` is shown for the model; else the folder's or the largest file's name is. */
-  async importFiles(files: DiskFile[], { name, what, signal = never, onProgress }: Options & { name?: string; what?: string } = {}): Promise<StoredModel> {
+  async importFiles(
+    files: DiskFile[],
+    { name, what, signal = never, onProgress }: Options & { name?: string; what?: string } = {},
+  ): Promise<StoredModel> {
     return guarded(async () => {
       const { model, files: byPath } = await describeImport(files, name, what);
       return withModelLock(model.id, signal, () => importFiles(this.#context, model, byPath, signal, onProgress));
@@ -74,9 +80,14 @@ export class ModelStore {
   }
 
   /** Re-hashes everything; damaged shards are dropped, and `install` fetches just these. */
-  async verify(id: string, { signal = never, onProgress }: Options = {}): Promise<{ damaged: { path: string; shard: number }[] }> {
+  async verify(
+    id: string,
+    { signal = never, onProgress }: Options = {},
+  ): Promise<{ damaged: { path: string; shard: number }[] }> {
     return guarded(async () => {
-      const damaged = await withModelLock(id, signal, async () => verify(this.#context, await this.#need(id), signal, onProgress));
+      const damaged = await withModelLock(id, signal, async () =>
+        verify(this.#context, await this.#need(id), signal, onProgress),
+      );
       return { damaged: damaged.map(({ file, index }) => ({ path: file.path, shard: index })) };
     });
   }
@@ -109,7 +120,13 @@ export class ModelStore {
       const forms = await listForms(this.#context);
       const formBytes = (id: string) => forms.reduce((sum, { model, bytes }) => sum + (model === id ? bytes : 0), 0);
       const models = (await listModels(this.#context)).map((model) => ({ ...model, formBytes: formBytes(model.id) }));
-      return { persisted: await isPersisted(), ...(await estimateRoom()), models, partial: await listPartials(this.#context), forms };
+      return {
+        persisted: await isPersisted(),
+        ...(await estimateRoom()),
+        models,
+        partial: await listPartials(this.#context),
+        forms,
+      };
     });
   }
 
@@ -131,13 +148,23 @@ export class ModelStore {
   async #need(id: string): Promise<StoredModel> {
     const model = await findModel(this.#context, id);
     if (model) return model;
-    throw new PhiError('no-model', `${id} is not stored in this browser, or not completely. Download or import it first.`, { model: id });
+    throw new PhiError(
+      'no-model',
+      `${id} is not stored in this browser, or not completely. Download or import it first.`,
+      { model: id },
+    );
   }
 }
 
-async function describe(context: StoreContext, model: ModelManifest | HubModel | string, signal: AbortSignal): Promise<ModelManifest> {
+async function describe(
+  context: StoreContext,
+  model: ModelManifest | HubModel | string,
+  signal: AbortSignal,
+): Promise<ModelManifest> {
   if (typeof model === 'string') return fetchManifest(context.net, model, signal);
-  return isHubModel(model) ? describePinned(context, validateHubModel(model), signal) : resolveUrls(validateManifest(model));
+  return isHubModel(model)
+    ? describePinned(context, validateHubModel(model), signal)
+    : resolveUrls(validateManifest(model));
 }
 
 async function guarded<T>(job: () => Promise<T>): Promise<T> {

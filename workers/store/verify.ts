@@ -9,7 +9,12 @@ import { demote, slotsOf, storedShards, type Slot } from './inventory.ts';
  * Re-reads and re-hashes every shard of a stored model. Damaged and missing ones are dropped and given back; then the model no longer
  * counts as whole, and `install` fetches just these.
  */
-export async function verify(context: StoreContext, model: StoredModel, signal: AbortSignal, onProgress?: (progress: Progress) => void): Promise<Slot[]> {
+export async function verify(
+  context: StoreContext,
+  model: StoredModel,
+  signal: AbortSignal,
+  onProgress?: (progress: Progress) => void,
+): Promise<Slot[]> {
   const slots = slotsOf(model);
   const stored = await storedShards(context, slots);
   const damaged: Slot[] = [];
@@ -31,5 +36,10 @@ export function damagedError(model: StoredModel, damaged: Slot[]): PhiError {
   const [first] = damaged;
   const names = damaged.map(({ what }) => what).join('; ');
   const message = `${model.name} is damaged in the browser's storage: ${names}. Only this is fetched again when the model is installed once more.`;
-  return new PhiError('integrity', message, { model: model.id, path: first?.file.path ?? null, shard: first?.index ?? null, damaged: damaged.length });
+  return new PhiError('integrity', message, {
+    model: model.id,
+    path: first?.file.path ?? null,
+    shard: first?.index ?? null,
+    damaged: damaged.length,
+  });
 }

@@ -26,13 +26,19 @@ const FAMILIES: Family[] = [
   {
     // Phi-4
     with: ['<|im_start|>', '<|im_sep|>', '<|im_end|>'],
-    template: turns(`'<|im_start|>' + message['role'] + '<|im_sep|>' + message['content'] + '<|im_end|>'`, `'<|im_start|>assistant<|im_sep|>'`),
+    template: turns(
+      `'<|im_start|>' + message['role'] + '<|im_sep|>' + message['content'] + '<|im_end|>'`,
+      `'<|im_start|>assistant<|im_sep|>'`,
+    ),
   },
   {
     // ChatML, as SmolLM2 speaks it
     with: ['<|im_start|>', '<|im_end|>'],
     without: ['<|im_sep|>'],
-    template: turns(`'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n'`, `'<|im_start|>assistant\\n'`),
+    template: turns(
+      `'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n'`,
+      `'<|im_start|>assistant\\n'`,
+    ),
   },
 ];
 

@@ -34,13 +34,20 @@ export class ChatTemplate {
     const { addGenerationPrompt = true, continueLast = false } = options;
     if (!continueLast) return this.#render(this.#foldSystem(messages), addGenerationPrompt);
     const last = messages.at(-1);
-    if (last?.role !== 'assistant') throw new PhiError('bad-request', 'There is no unfinished reply to go on with: the last message is not the assistant’s.');
+    if (last?.role !== 'assistant')
+      throw new PhiError(
+        'bad-request',
+        'There is no unfinished reply to go on with: the last message is not the assistant’s.',
+      );
     const [mark] = unusedCharacters(1, messages.map((message) => message.content).join(''));
     const marked = [...messages.slice(0, -1), { ...last, content: last.content + mark! }];
     const text = this.#render(this.#foldSystem(marked), false);
     const end = text.lastIndexOf(mark!);
     if (end < 0)
-      throw new PhiError('unsupported-model', 'The model’s chat template leaves out the last message, so that this reply cannot be continued. Regenerate it.');
+      throw new PhiError(
+        'unsupported-model',
+        'The model’s chat template leaves out the last message, so that this reply cannot be continued. Regenerate it.',
+      );
     return text.slice(0, end);
   }
 
@@ -74,7 +81,12 @@ export class ChatTemplate {
       return this.#run(messages, addGenerationPrompt);
     } catch (error) {
       if (!(error instanceof TemplateRefusal)) throw error;
-      throw new PhiError('bad-request', `The model's chat template refuses this conversation: ${error.message}`, undefined, { cause: error });
+      throw new PhiError(
+        'bad-request',
+        `The model's chat template refuses this conversation: ${error.message}`,
+        undefined,
+        { cause: error },
+      );
     }
   }
 

@@ -31,7 +31,11 @@ describe('fitMessages', () => {
   });
 
   it('says how much too long the last message is', () => {
-    const error = { code: 'context-full', detail: { tokens: 5, limit: 4 }, message: expect.stringContaining('1 more than fit') as string };
+    const error = {
+      code: 'context-full',
+      detail: { tokens: 5, limit: 4 },
+      message: expect.stringContaining('1 more than fit') as string,
+    };
     expect(() => fitMessages(TALK, count, 4)).toThrowError(expect.objectContaining(error) as Error);
   });
 
@@ -53,7 +57,8 @@ describe('fitMessages', () => {
   });
 
   it('cuts where it cut before while that is enough, and takes back what fits again', () => {
-    const cut = (limit: number, droppedBefore: number) => fitMessages(TALK, count, limit, { room: 1, droppedBefore }).dropped.length;
+    const cut = (limit: number, droppedBefore: number) =>
+      fitMessages(TALK, count, limit, { room: 1, droppedBefore }).dropped.length;
     expect(cut(12, 2)).toBe(2);
     expect(cut(12, 0)).toBe(5);
     expect(cut(11, 2)).toBe(5);

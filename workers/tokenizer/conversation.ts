@@ -32,7 +32,8 @@ export function conversation(tokenizer: Tokenizer, model: { chatTemplate: string
   return {
     tokenizer,
     render,
-    encode: (messages, options) => encodeGuarded(tokenizer, settled(messages, options), (guarded) => ready().render(guarded, options)),
+    encode: (messages, options) =>
+      encodeGuarded(tokenizer, settled(messages, options), (guarded) => ready().render(guarded, options)),
     opening: (messages) => openedThought(render(messages)),
   };
 }
@@ -53,7 +54,11 @@ function withoutThoughts(messages: readonly ChatMessage[], continueLast: boolean
  * control tokens, none came from a message. Otherwise the second text is taken, and the stand-ins are turned back once the control tokens
  * have been found: the message's `<|end|>` is then the plain text `<`, `|`, `end`, `|`, `>`.
  */
-function encodeGuarded(tokenizer: Tokenizer, messages: readonly ChatMessage[], render: (messages: readonly ChatMessage[]) => string): number[] {
+function encodeGuarded(
+  tokenizer: Tokenizer,
+  messages: readonly ChatMessage[],
+  render: (messages: readonly ChatMessage[]) => string,
+): number[] {
   const text = render(messages);
   const contents = messages.map((message) => message.content).join('');
   const starts = tokenizer.controlStarts.filter((character) => contents.includes(character));
@@ -69,7 +74,9 @@ function encodeGuarded(tokenizer: Tokenizer, messages: readonly ChatMessage[], r
       .join('');
   const guarded = render(messages.map((message) => ({ ...message, content: guard(message.content) })));
   const same = sameIds(tokenizer.controlTokens(text), tokenizer.controlTokens(guarded));
-  return same ? tokenizer.encode(text, { special: true }) : tokenizer.encode(guarded, { special: true, plain: (stretch) => swap(stretch, standIns, starts) });
+  return same
+    ? tokenizer.encode(text, { special: true })
+    : tokenizer.encode(guarded, { special: true, plain: (stretch) => swap(stretch, standIns, starts) });
 }
 
 function sameIds(a: readonly number[], b: readonly number[]): boolean {

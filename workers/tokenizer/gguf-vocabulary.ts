@@ -28,14 +28,16 @@ export function tokenizerJsonFromGguf(metadata: Metadata): { json: unknown; conf
   }
   const tokens = strings(metadata, 'tokenizer.ggml.tokens') ?? missing('tokenizer.ggml.tokens');
   const types = numbers(metadata, 'tokenizer.ggml.token_type');
-  if (types && types.length !== tokens.length) throw damaged(`${tokens.length} tokens, but ${types.length} types of tokens`);
+  if (types && types.length !== tokens.length)
+    throw damaged(`${tokens.length} tokens, but ${types.length} types of tokens`);
   const typeOf = (id: number) => (ALWAYS_CONTROL.test(tokens[id]!) ? CONTROL : (types?.[id] ?? NORMAL));
   const added: { id: number; content: string; special: boolean; lstrip: boolean; rstrip: boolean }[] = [];
   const plain: [string, number][] = [];
   const strips = stripRule(kind, tokens);
   tokens.forEach((content, id) => {
     const type = typeOf(id);
-    if (type === CONTROL || type === UNKNOWN || type === USER_DEFINED) added.push({ id, content, special: type !== USER_DEFINED, ...strips(content) });
+    if (type === CONTROL || type === UNKNOWN || type === USER_DEFINED)
+      added.push({ id, content, special: type !== USER_DEFINED, ...strips(content) });
     else if (type !== UNUSED) plain.push([content, id]);
   });
   const token = (key: string) => tokens[Number(metadata.get(`tokenizer.ggml.${key}`) ?? -1)];
@@ -49,7 +51,12 @@ export function tokenizerJsonFromGguf(metadata: Metadata): { json: unknown; conf
   return { json: { ...parts, added_tokens: added, post_processor: null }, config };
 }
 
-function sentencePiece(metadata: Metadata, tokens: readonly string[], plain: [string, number][], typeOf: (id: number) => number) {
+function sentencePiece(
+  metadata: Metadata,
+  tokens: readonly string[],
+  plain: [string, number][],
+  typeOf: (id: number) => number,
+) {
   const scores = numbers(metadata, 'tokenizer.ggml.scores') ?? missing('tokenizer.ggml.scores');
   if (scores.length !== tokens.length) throw damaged(`${tokens.length} tokens, but ${scores.length} scores`);
   const prefix = metadata.get('tokenizer.ggml.add_space_prefix') !== false;
@@ -59,7 +66,14 @@ function sentencePiece(metadata: Metadata, tokens: readonly string[], plain: [st
   return {
     normalizer: { type: 'Sequence', normalizers: prefix ? [{ type: 'Prepend', prepend: SPACE_MARK }, mark] : [mark] },
     pre_tokenizer: null,
-    decoder: { type: 'Sequence', decoders: [{ type: 'ByteFallback' }, { type: 'Fuse' }, { type: 'Strip', content: ' ', start: prefix ? 1 : 0, stop: 0 }] },
+    decoder: {
+      type: 'Sequence',
+      decoders: [
+        { type: 'ByteFallback' },
+        { type: 'Fuse' },
+        { type: 'Strip', content: ' ', start: prefix ? 1 : 0, stop: 0 },
+      ],
+    },
     model: {
       type: 'BPE',
       unk_token: tokens[unknown] ?? null,
@@ -94,7 +108,10 @@ function byteLevel(metadata: Metadata, plain: [string, number][]) {
  * White space that added tokens take along is not in a GGUF. The rules are those of the families' own tokenizer.json: Phi-3 and 3.5
  * (SentencePiece), Phi-4-mini (o200k) and Phi-4 (`<|im_sep|>`).
  */
-function stripRule(kind: 'llama' | 'gpt2', tokens: readonly string[]): (content: string) => { lstrip: boolean; rstrip: boolean } {
+function stripRule(
+  kind: 'llama' | 'gpt2',
+  tokens: readonly string[],
+): (content: string) => { lstrip: boolean; rstrip: boolean } {
   const has = (content: string) => tokens.includes(content);
   const never = { lstrip: false, rstrip: false };
   const right = { lstrip: false, rstrip: true };
@@ -107,7 +124,8 @@ function stripRule(kind: 'llama' | 'gpt2', tokens: readonly string[]): (content:
     const keep = ['<|endoftext|>', '<|endofprompt|>'];
     return (content) => (isMarker(content) && !keep.includes(content) ? right : never);
   }
-  if (kind === 'gpt2' && has('<|im_sep|>')) return (content) => (isMarker(content) ? { lstrip: true, rstrip: true } : never);
+  if (kind === 'gpt2' && has('<|im_sep|>'))
+    return (content) => (isMarker(content) ? { lstrip: true, rstrip: true } : never);
   return () => never;
 }
 

@@ -33,7 +33,10 @@ function measure(value: Value, outermost: boolean): Measure {
   const changes = value.type === 'NamespaceValue';
   if (changes && !outermost) throw new TemplateLimit('it keeps a namespace in another value');
   const known_ = changes ? undefined : known.get(value);
-  return known_ ?? total(value, (content as Map<string, Value>).values(), !changes, keyLengths(content as Map<string, Value>));
+  return (
+    known_ ??
+    total(value, (content as Map<string, Value>).values(), !changes, keyLengths(content as Map<string, Value>))
+  );
 }
 
 function total(container: object, values: Iterable<Value>, keep: boolean, size = 1): Measure {

@@ -27,11 +27,16 @@ describe('templates as files have them', () => {
   });
 
   it('refuse with their own words', () => {
-    expect(() => render('{{ raise_exception("roles must alternate") }}')).toThrow(new TemplateRefusal('roles must alternate'));
+    expect(() => render('{{ raise_exception("roles must alternate") }}')).toThrow(
+      new TemplateRefusal('roles must alternate'),
+    );
   });
 
   it('render long conversations', () => {
-    const long = Array.from({ length: 2000 }, (_, i) => ({ role: i % 2 ? 'assistant' : 'user', content: 'text '.repeat(100) }));
+    const long = Array.from({ length: 2000 }, (_, i) => ({
+      role: i % 2 ? 'assistant' : 'user',
+      content: 'text '.repeat(100),
+    }));
     const source = '{% for m in messages %}{{ "<|" + m.role + "|>" + m.content.strip() + "<|end|>" }}{% endfor %}';
     expect(render(source, { messages: long }).length).toBeGreaterThan(1_000_000);
   });
@@ -58,7 +63,9 @@ describe('nothing of JavaScript is in reach', () => {
   });
 
   it('a namespace named __proto__ pollutes nothing', () => {
-    render('{% set ns = namespace() %}{% set ns.__proto__ = 1 %}{% set ns.polluted = 1 %}{{ {"__proto__": {"polluted": 1}} | tojson }}');
+    render(
+      '{% set ns = namespace() %}{% set ns.__proto__ = 1 %}{% set ns.polluted = 1 %}{{ {"__proto__": {"polluted": 1}} | tojson }}',
+    );
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
   });
 });
@@ -68,10 +75,16 @@ describe('hostile templates end', () => {
     `{% set ns = namespace(x=${start}) %}{% for i in range(${times}) %}{% set ns.x = ns.x + ns.x %}{% endfor %}`;
   it.each<[string, string]>([
     ['a giant range', '{% for i in range(10**9) %}{{ i }}{% endfor %}'],
-    ['nested loops', '{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}{% endfor %}{% endfor %}{% endfor %}'],
+    [
+      'nested loops',
+      '{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}{% endfor %}{% endfor %}{% endfor %}',
+    ],
     ['doubled text', `${doubling('"ab"', 60)}{{ ns.x }}`],
     ['doubled lists', `${doubling('[1]', 60)}{{ ns.x }}`],
-    ['lists of lists', '{% set ns = namespace(x=[1]) %}{% for i in range(60) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x }}'],
+    [
+      'lists of lists',
+      '{% set ns = namespace(x=[1]) %}{% for i in range(60) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x }}',
+    ],
     ['namespaces of namespaces', '{% set a = namespace() %}{% set a.b = [a, a] %}{{ a }}'],
     ['a namespace inside itself', '{% set a = namespace() %}{% set a.a = a %}{{ a }}'],
     [

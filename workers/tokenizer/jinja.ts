@@ -38,7 +38,8 @@ export interface JinjaTemplate {
 /** Throws `bad-model` for a source that is no Jinja template or too large. */
 export function parseJinja(source: string): JinjaTemplate {
   if (source.length > MAX_SOURCE) throw damaged(`it has ${source.length} characters, more than ${MAX_SOURCE}`);
-  if (new RegExp(`\\s{${MAX_BLANK_RUN}}`).test(source)) throw damaged(`it has more than ${MAX_BLANK_RUN} blanks in a row`);
+  if (new RegExp(`\\s{${MAX_BLANK_RUN}}`).test(source))
+    throw damaged(`it has more than ${MAX_BLANK_RUN} blanks in a row`);
   let program: Template['parsed'];
   try {
     program = new Template(source).parsed;
@@ -50,13 +51,19 @@ export function parseJinja(source: string): JinjaTemplate {
       const environment = globals();
       for (const [name, value] of Object.entries(variables)) environment.set(name, value);
       try {
-        const interpreter = new BoundedInterpreter(environment, BASE_SIZE + SIZE_FACTOR * JSON.stringify(variables).length, maxMs);
+        const interpreter = new BoundedInterpreter(
+          environment,
+          BASE_SIZE + SIZE_FACTOR * JSON.stringify(variables).length,
+          maxMs,
+        );
         return interpreter.run(program).toString();
       } catch (cause) {
         if (cause instanceof TemplateRefusal || cause instanceof PhiError) throw cause;
         if (cause instanceof TemplateLimit) throw damaged(cause.message, cause);
         const why = cause instanceof Error ? cause.message : String(cause);
-        throw new PhiError('unsupported-model', `The model's chat template cannot be rendered: ${why}`, undefined, { cause });
+        throw new PhiError('unsupported-model', `The model's chat template cannot be rendered: ${why}`, undefined, {
+          cause,
+        });
       }
     },
   };
@@ -111,14 +118,16 @@ class BoundedInterpreter extends Interpreter {
     } else if (size > parent.second) {
       parent.second = size;
     }
-    if (parent.multiplies && parent.largest * parent.second > MAX_PRODUCT) throw new TemplateLimit('it multiplies long texts');
+    if (parent.multiplies && parent.largest * parent.second > MAX_PRODUCT)
+      throw new TemplateLimit('it multiplies long texts');
   }
 }
 
 /** A method kept for later would hide how large its text is: functions are called where they are named, or tested. */
 function assertCalled(parent: Node, node: Node): void {
   const { type, callee, call } = (parent ?? { type: 'none' }) as NamedNode;
-  const isArgument = (type === 'CallExpression' && callee !== node) || (type === 'CallStatement' && call?.callee !== node);
+  const isArgument =
+    (type === 'CallExpression' && callee !== node) || (type === 'CallStatement' && call?.callee !== node);
   if (type === 'Set' || isArgument) throw new TemplateLimit('it hands functions about as values');
 }
 
@@ -167,7 +176,8 @@ function globals(): Environment {
 
 function range(...args: unknown[]): number[] {
   const numbers = args.filter((value): value is number => Number.isSafeInteger(value));
-  if (numbers.length !== args.length || args.length < 1 || args.length > 3) throw new Error('range() takes one to three whole numbers');
+  if (numbers.length !== args.length || args.length < 1 || args.length > 3)
+    throw new Error('range() takes one to three whole numbers');
   const [start, stop, step] = numbers.length === 1 ? [0, numbers[0]!, 1] : [numbers[0]!, numbers[1]!, numbers[2] ?? 1];
   if (step === 0) throw new Error('range() with a step of 0');
   const length = Math.max(0, Math.ceil((stop - start) / step));

@@ -3,7 +3,12 @@ import { PhiError } from '../errors.ts';
 
 export type PreTokenizer = { type: string } & Record<string, unknown>;
 
-const split = (regex: string): PreTokenizer => ({ type: 'Split', pattern: { Regex: foldLongS(regex) }, behavior: 'Isolated', invert: false });
+const split = (regex: string): PreTokenizer => ({
+  type: 'Split',
+  pattern: { Regex: foldLongS(regex) },
+  behavior: 'Isolated',
+  invert: false,
+});
 
 /** Oniguruma's `(?i:s)` also matches the long s; the library folds ASCII letters only. */
 function foldLongS(regex: string): string {
@@ -18,7 +23,8 @@ const MAX_REGEX = 4096;
 const GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 const SUFFIX = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
 /** cl100k and its kin: they differ in how many digits stay together. */
-const gpt4 = (digits: string) => `${SUFFIX}|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`;
+const gpt4 = (digits: string) =>
+  `${SUFFIX}|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`;
 const UPPER = '[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]';
 const LOWER = '[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]';
 const BEFORE_WORD = '[^\\r\\n\\p{L}\\p{N}]?';
@@ -72,7 +78,10 @@ export function namedPreTokenizer(name: string): { preTokenizer: PreTokenizer; i
       `The tokenizer names the pre-tokeniser "${name}", which is not known here. Known: ${Object.keys(RULES).join(', ')}.`,
     );
   }
-  return { preTokenizer: { type: 'Sequence', pretokenizers: [...rule.splits.map(split), BYTES] }, ignoreMerges: rule.ignoreMerges ?? false };
+  return {
+    preTokenizer: { type: 'Sequence', pretokenizers: [...rule.splits.map(split), BYTES] },
+    ignoreMerges: rule.ignoreMerges ?? false,
+  };
 }
 
 /**
@@ -84,19 +93,29 @@ export function repairPreTokenizer(node: unknown): PreTokenizer[] {
   const step = node as PreTokenizer;
   switch (step.type) {
     case 'Sequence':
-      return (Array.isArray(step['pretokenizers']) ? (step['pretokenizers'] as unknown[]) : []).flatMap(repairPreTokenizer);
+      return (Array.isArray(step['pretokenizers']) ? (step['pretokenizers'] as unknown[]) : []).flatMap(
+        repairPreTokenizer,
+      );
     case 'Digits':
       return [split(step['individual_digits'] ? '\\p{N}' : '\\p{N}+')];
     case 'ByteLevel':
-      return [...(step['add_prefix_space'] === true ? [LEADING_SPACE] : []), ...(step['use_regex'] === false ? [] : [split(GPT2)]), BYTES];
+      return [
+        ...(step['add_prefix_space'] === true ? [LEADING_SPACE] : []),
+        ...(step['use_regex'] === false ? [] : [split(GPT2)]),
+        BYTES,
+      ];
     case 'Split': {
       const behaviour = String(step['behavior']).toLowerCase();
-      if (behaviour !== 'isolated' && behaviour !== 'removed') throw unsupported(`Split with the behaviour "${behaviour}"`);
+      if (behaviour !== 'isolated' && behaviour !== 'removed')
+        throw unsupported(`Split with the behaviour "${behaviour}"`);
       const pattern = step['pattern'] as { String?: unknown; Regex?: unknown } | undefined;
-      const regex = typeof pattern?.String === 'string' ? pattern.String.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&') : pattern?.Regex;
+      const regex =
+        typeof pattern?.String === 'string' ? pattern.String.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&') : pattern?.Regex;
       if (typeof regex !== 'string' || regex.length > MAX_REGEX) throw unsupported('Split without a usable pattern');
       // Isolated keeps matches and what lies between them apart; inverted or not is then the same.
-      return [{ ...step, pattern: { Regex: foldLongS(regex) }, invert: behaviour === 'removed' && step['invert'] === true }];
+      return [
+        { ...step, pattern: { Regex: foldLongS(regex) }, invert: behaviour === 'removed' && step['invert'] === true },
+      ];
     }
     default:
       throw unsupported(`"${String(step.type)}"`);

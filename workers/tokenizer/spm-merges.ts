@@ -9,11 +9,16 @@ const MAX_PIECE = 256;
  * that were made from such vocabularies.
  */
 export function mergesFromScores(pieces: ReadonlyMap<string, number>, scores: ArrayLike<number>): [string, string][] {
-  const joined = [...pieces].filter(([piece]) => piece.length > 1).sort(([, a], [, b]) => scores[b]! - scores[a]! || a - b);
+  const joined = [...pieces]
+    .filter(([piece]) => piece.length > 1)
+    .sort(([, a], [, b]) => scores[b]! - scores[a]! || a - b);
   const merges: [string, string][] = [];
   for (const [piece, id] of joined) {
     if (piece.length > MAX_PIECE)
-      throw new PhiError('bad-model', `The tokenizer's piece ${id} has ${piece.length} characters; SentencePiece makes none that long.`);
+      throw new PhiError(
+        'bad-model',
+        `The tokenizer's piece ${id} has ${piece.length} characters; SentencePiece makes none that long.`,
+      );
     const cuts: { pair: [string, string]; left: number; right: number }[] = [];
     for (let at = 1; at < piece.length; at++) {
       const pair: [string, string] = [piece.slice(0, at), piece.slice(at)];

@@ -13,7 +13,8 @@ export interface SplitReply {
 
 /** Length of the longest end of `text` that `mark` begins with, shorter than `mark`. */
 function overlap(text: string, mark: string): number {
-  for (let length = Math.min(text.length, mark.length - 1); length > 0; length--) if (text.endsWith(mark.slice(0, length))) return length;
+  for (let length = Math.min(text.length, mark.length - 1); length > 0; length--)
+    if (text.endsWith(mark.slice(0, length))) return length;
   return 0;
 }
 
@@ -26,8 +27,13 @@ export function splitThought(text: string): SplitReply {
   }
   const inner = start.slice(THINK_OPEN.length);
   const end = inner.indexOf(THINK_CLOSE);
-  if (end < 0) return { thought: inner.slice(0, inner.length - overlap(inner, THINK_CLOSE)).trim(), answer: '', open: true };
-  return { thought: inner.slice(0, end).trim(), answer: inner.slice(end + THINK_CLOSE.length).trimStart(), open: false };
+  if (end < 0)
+    return { thought: inner.slice(0, inner.length - overlap(inner, THINK_CLOSE)).trim(), answer: '', open: true };
+  return {
+    thought: inner.slice(0, end).trim(),
+    answer: inner.slice(end + THINK_CLOSE.length).trimStart(),
+    open: false,
+  };
 }
 
 /** The reply as later turns see it. */

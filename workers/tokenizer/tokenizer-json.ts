@@ -41,7 +41,8 @@ export function readTokenizerJson(json: unknown, config: unknown): TokenizerPart
   const steps = metaspace ? metaspace.steps : repairPreTokenizer(json['pre_tokenizer']);
   if (bytes === 'byte-fallback' && marksSpaces && steps.length === 0 && marksOnlyStartPieces(tokens)) steps.push(WORDS);
   if (bytes === 'byte-level') steps.push(...dropBytesWithoutToken(model));
-  const idOf = (text: string | null) => (text === null ? null : (added.find((token) => token.content === text)?.id ?? vocabId(model, text)));
+  const idOf = (text: string | null) =>
+    text === null ? null : (added.find((token) => token.content === text)?.id ?? vocabId(model, text));
   const ends = readTemplateEnds(json['post_processor']);
   return {
     json: {
@@ -68,7 +69,12 @@ export function readTokenizerJson(json: unknown, config: unknown): TokenizerPart
  * Cuts at word starts. Where no piece of the vocabulary has a mark after another character, no merge crosses such a cut, and the ids
  * are those of the whole text: 100 KB become many short, cached words instead of one of 100,000 characters.
  */
-const WORDS: PreTokenizer = { type: 'Split', pattern: { Regex: `${SPACE_MARK}*[^${SPACE_MARK}]+|${SPACE_MARK}+` }, behavior: 'Isolated', invert: false };
+const WORDS: PreTokenizer = {
+  type: 'Split',
+  pattern: { Regex: `${SPACE_MARK}*[^${SPACE_MARK}]+|${SPACE_MARK}+` },
+  behavior: 'Isolated',
+  invert: false,
+};
 
 function marksOnlyStartPieces(tokens: readonly (string | undefined)[]): boolean {
   return !tokens.some((token) => token !== undefined && /[^▁]▁/.test(token));
@@ -95,13 +101,19 @@ function readModel(value: unknown): Json {
   const { type, merges, vocab } = value;
   const kind = type ?? (Array.isArray(merges) ? 'BPE' : 'unnamed');
   if (kind !== 'BPE') throw unsupported(`the model ${JSON.stringify(kind)}; Phi's tokenizers are BPE`);
-  for (const key of ['continuing_subword_prefix', 'end_of_word_suffix']) if (value[key]) throw unsupported(`a BPE model with "${key}"`);
+  for (const key of ['continuing_subword_prefix', 'end_of_word_suffix'])
+    if (value[key]) throw unsupported(`a BPE model with "${key}"`);
   if (!isObject(vocab) || !Array.isArray(merges)) throw damaged('"vocab" or "merges" is missing');
   const pairs = (merges as unknown[]).map((merge, i): [string, string] => {
     if (typeof merge === 'string') {
       const space = merge.indexOf(' ', 1);
       if (space > 0) return [merge.slice(0, space), merge.slice(space + 1)];
-    } else if (Array.isArray(merge) && merge.length === 2 && typeof merge[0] === 'string' && typeof merge[1] === 'string') {
+    } else if (
+      Array.isArray(merge) &&
+      merge.length === 2 &&
+      typeof merge[0] === 'string' &&
+      typeof merge[1] === 'string'
+    ) {
       return merge as [string, string];
     }
     throw damaged(`merge ${i} is no pair of tokens`);
@@ -160,24 +172,31 @@ function checkNormalizer(node: unknown): void {
 /** Metaspace is done by the caller: the library's does not know which stretch is the text's first. */
 function readMetaspace(node: unknown): { scheme: 'always' | 'first' | 'never'; steps: PreTokenizer[] } | null {
   if (!isObject(node)) return null;
-  const list = node['type'] === 'Sequence' && Array.isArray(node['pretokenizers']) ? (node['pretokenizers'] as unknown[]) : [node];
+  const list =
+    node['type'] === 'Sequence' && Array.isArray(node['pretokenizers']) ? (node['pretokenizers'] as unknown[]) : [node];
   const step = list.find((each) => isObject(each) && each['type'] === 'Metaspace') as Json | undefined;
   if (!step) return null;
   if (list.length > 1) throw unsupported('Metaspace together with other pre-tokenisers');
-  if ((step['replacement'] ?? SPACE_MARK) !== SPACE_MARK) throw unsupported(`Metaspace with the mark ${JSON.stringify(step['replacement'])}`);
+  if ((step['replacement'] ?? SPACE_MARK) !== SPACE_MARK)
+    throw unsupported(`Metaspace with the mark ${JSON.stringify(step['replacement'])}`);
   const scheme = step['prepend_scheme'] ?? (step['add_prefix_space'] === false ? 'never' : 'always');
-  if (scheme !== 'always' && scheme !== 'first' && scheme !== 'never') throw unsupported(`Metaspace with the scheme ${JSON.stringify(scheme)}`);
+  if (scheme !== 'always' && scheme !== 'first' && scheme !== 'never')
+    throw unsupported(`Metaspace with the scheme ${JSON.stringify(scheme)}`);
   const words = { ...WORDS, pattern: { Regex: `${SPACE_MARK}[^${SPACE_MARK}]*|[^${SPACE_MARK}]+` } };
   return { scheme, steps: step['split'] === false ? [] : [words] };
 }
 
 function readDecoder(node: unknown): { bytes: TokenizerParts['bytes']; stripsSpace: boolean } {
-  const list = (isObject(node) && Array.isArray(node['decoders']) ? (node['decoders'] as unknown[]) : [node]).filter(isObject);
+  const list = (isObject(node) && Array.isArray(node['decoders']) ? (node['decoders'] as unknown[]) : [node]).filter(
+    isObject,
+  );
   const find = (type: string) => list.find((step) => step['type'] === type);
   if (find('ByteLevel')) return { bytes: 'byte-level', stripsSpace: false };
   const strip = find('Strip');
   const metaspace = find('Metaspace');
-  const stripsSpace = metaspace ? metaspace['prepend_scheme'] !== 'never' && metaspace['add_prefix_space'] !== false : Number(strip?.['start'] ?? 0) > 0;
+  const stripsSpace = metaspace
+    ? metaspace['prepend_scheme'] !== 'never' && metaspace['add_prefix_space'] !== false
+    : Number(strip?.['start'] ?? 0) > 0;
   if (find('ByteFallback') || metaspace) return { bytes: 'byte-fallback', stripsSpace };
   throw unsupported(`the decoder ${JSON.stringify(list.map((step) => step['type']))}; Phi's decode bytes`);
 }
@@ -187,7 +206,8 @@ function readTemplateEnds(node: unknown): { first: string | null; last: string |
   const list = isObject(node) && Array.isArray(node['processors']) ? (node['processors'] as unknown[]) : [node];
   const template = list.find((step) => isObject(step) && step['type'] === 'TemplateProcessing') as Json | undefined;
   const single = Array.isArray(template?.['single']) ? (template['single'] as unknown[]) : [];
-  const special = (item: unknown) => tokenText(isObject(item) && isObject(item['SpecialToken']) ? item['SpecialToken']['id'] : null);
+  const special = (item: unknown) =>
+    tokenText(isObject(item) && isObject(item['SpecialToken']) ? item['SpecialToken']['id'] : null);
   return single.length < 2 ? { first: null, last: null } : { first: special(single[0]), last: special(single.at(-1)) };
 }
 
@@ -206,7 +226,10 @@ function isObject(value: unknown): value is Json {
 }
 
 function damaged(what: string): PhiError {
-  return new PhiError('bad-model', `The tokenizer is damaged: ${what}. Take tokenizer.json anew from where the model comes from.`);
+  return new PhiError(
+    'bad-model',
+    `The tokenizer is damaged: ${what}. Take tokenizer.json anew from where the model comes from.`,
+  );
 }
 
 function unsupported(what: string): PhiError {

@@ -53,7 +53,8 @@ describe.skipIf(missingTokenizers())('real tokenizers', { timeout: REAL_TIMEOUT_
     const { tokenizer, cases, buildMs } = await real(name);
     expect(buildMs).toBeLessThan(4000);
     expect(cases.length).toBeGreaterThan(5);
-    for (const { text, ids } of cases) expect({ text, ids: tokenizer.encode(text, { special: true }) }).toEqual({ text, ids });
+    for (const { text, ids } of cases)
+      expect({ text, ids: tokenizer.encode(text, { special: true }) }).toEqual({ text, ids });
 
     for (const text of TEXTS) {
       const ids = tokenizer.encode(text);
@@ -78,10 +79,15 @@ describe.skipIf(missingTokenizers())('real tokenizers', { timeout: REAL_TIMEOUT_
     const { tokenizer: fromGguf } = await real(`${name} from GGUF`);
     expect(fromGguf.vocabSize).toBe(fromJson.vocabSize);
     for (let id = 0; id < fromJson.vocabSize; id++) {
-      if (fromGguf.idToken(id) !== fromJson.idToken(id)) expect([id, fromGguf.idToken(id)]).toEqual([id, fromJson.idToken(id)]);
-      if (fromGguf.isControl(id) !== fromJson.isControl(id)) expect([id, fromGguf.isControl(id)]).toEqual([id, fromJson.isControl(id)]);
+      if (fromGguf.idToken(id) !== fromJson.idToken(id))
+        expect([id, fromGguf.idToken(id)]).toEqual([id, fromJson.idToken(id)]);
+      if (fromGguf.isControl(id) !== fromJson.isControl(id))
+        expect([id, fromGguf.isControl(id)]).toEqual([id, fromJson.isControl(id)]);
     }
-    for (const text of ['<|user|>\n x<|end|>\n\n<|assistant|>\n', '<|tool|> <|endoftext|>\n<|system|>\t\u0085y</s> z']) {
+    for (const text of [
+      '<|user|>\n x<|end|>\n\n<|assistant|>\n',
+      '<|tool|> <|endoftext|>\n<|system|>\t\u0085y</s> z',
+    ]) {
       expect(fromGguf.encode(text, { special: true })).toEqual(fromJson.encode(text, { special: true }));
     }
     expect([fromGguf.eos, fromGguf.bos]).toEqual([fromJson.eos, fromJson.bos]);
@@ -187,7 +193,9 @@ describe('byte-level BPE', () => {
     [' a', ['Ġ', 'a']],
     ['𝟘', ['Ġ', 'ð', 'Ŀ', 'Ł', 'ĺ']],
   ])('puts a space before %j where the file says so', (text, expected) => {
-    const tokenizer = createTokenizer(tinyByteLevel([], [], { pre_tokenizer: { type: 'ByteLevel', add_prefix_space: true } }));
+    const tokenizer = createTokenizer(
+      tinyByteLevel([], [], { pre_tokenizer: { type: 'ByteLevel', add_prefix_space: true } }),
+    );
     expect(tokenizer.encode(text).map((id) => tokenizer.idToken(id))).toEqual(expected);
   });
 
@@ -219,14 +227,17 @@ describe('byte-level BPE', () => {
     };
     const merges: [string, string][] = [['1', '2']];
     expect(createTokenizer(tinyByteLevel(merges)).encode('12')).toHaveLength(1);
-    expect(createTokenizer(tinyByteLevel(merges, [], { pre_tokenizer: pre, decoder: { type: 'ByteLevel' } })).encode('12')).toHaveLength(2);
+    expect(
+      createTokenizer(tinyByteLevel(merges, [], { pre_tokenizer: pre, decoder: { type: 'ByteLevel' } })).encode('12'),
+    ).toHaveLength(2);
   });
 });
 
 describe('SentencePiece', () => {
   const metadata = tinySentencePiece(['▁a', 'ab', '▁ab', '▁', 'a', 'b', 'c', '▁▁', '日']);
   const tokenizer = createTokenizer({ kind: 'gguf', metadata });
-  const tokens = (text: string, special = false) => tokenizer.encode(text, { special }).map((id) => tokenizer.idToken(id));
+  const tokens = (text: string, special = false) =>
+    tokenizer.encode(text, { special }).map((id) => tokenizer.idToken(id));
 
   it.each<[string, string[]]>([
     ['', []],
@@ -254,7 +265,10 @@ describe('SentencePiece', () => {
   });
 
   it('does without the space where the file says so', () => {
-    const bare = createTokenizer({ kind: 'gguf', metadata: new Map(metadata).set('tokenizer.ggml.add_space_prefix', false) });
+    const bare = createTokenizer({
+      kind: 'gguf',
+      metadata: new Map(metadata).set('tokenizer.ggml.add_space_prefix', false),
+    });
     expect(bare.encode('a').map((id) => bare.idToken(id))).toEqual(['a']);
     expect(bare.decode(bare.encode(' a'))).toBe(' a');
   });
@@ -268,7 +282,15 @@ describe('SentencePiece', () => {
           added_tokens: [{ id: 9, content: '<|x|>', special: true }],
           normalizer: null,
           pre_tokenizer: { type: 'Metaspace', replacement: '▁', prepend_scheme: scheme, split: false },
-          decoder: { type: 'Sequence', decoders: [{ type: 'Replace' }, { type: 'ByteFallback' }, { type: 'Fuse' }, { type: 'Strip', content: ' ', start: 1 }] },
+          decoder: {
+            type: 'Sequence',
+            decoders: [
+              { type: 'Replace' },
+              { type: 'ByteFallback' },
+              { type: 'Fuse' },
+              { type: 'Strip', content: ' ', start: 1 },
+            ],
+          },
           model: { type: 'BPE', byte_fallback: true, vocab: { '▁': 0, a: 1, '▁a': 2 }, merges: ['▁ a'] },
         },
       }).encode('a<|x|>a', { special: true });
@@ -279,7 +301,8 @@ describe('SentencePiece', () => {
 });
 
 describe('what is refused', () => {
-  const gguf = (changes: [string, unknown][]) => createTokenizer({ kind: 'gguf', metadata: new Map([...tinySentencePiece(['▁', 'a']), ...changes]) });
+  const gguf = (changes: [string, unknown][]) =>
+    createTokenizer({ kind: 'gguf', metadata: new Map([...tinySentencePiece(['▁', 'a']), ...changes]) });
   const json = (more: Record<string, unknown>) => createTokenizer(tinyByteLevel([], CHATML_CONTROLS, more));
 
   it.each<[string, () => unknown, string, RegExp]>([
@@ -289,18 +312,35 @@ describe('what is refused', () => {
     ['scores that do not match', () => gguf([['tokenizer.ggml.scores', new Float32Array(3)]]), 'bad-model', /3 scores/],
     ['types that do not match', () => gguf([['tokenizer.ggml.token_type', new Int32Array(1)]]), 'bad-model', /1 types/],
     ['tokens that are numbers', () => gguf([['tokenizer.ggml.tokens', [1, 2]]]), 'bad-model', /no list of texts/],
-    ['a text for a tokenizer', () => createTokenizer({ kind: 'tokenizer.json', json: 'x', config: null }), 'bad-model', /no JSON object/],
+    [
+      'a text for a tokenizer',
+      () => createTokenizer({ kind: 'tokenizer.json', json: 'x', config: null }),
+      'bad-model',
+      /no JSON object/,
+    ],
     ['no model', () => json({ model: undefined }), 'bad-model', /"model"/],
     ['a Unigram model', () => json({ model: { type: 'Unigram', vocab: [] } }), 'unsupported-model', /Unigram/],
-    ['an id out of range', () => json({ model: { type: 'BPE', vocab: { a: 4e9 }, merges: [] } }), 'bad-model', /4000000000/],
+    [
+      'an id out of range',
+      () => json({ model: { type: 'BPE', vocab: { a: 4e9 }, merges: [] } }),
+      'bad-model',
+      /4000000000/,
+    ],
     ['a merge of one', () => json({ model: { type: 'BPE', vocab: { a: 0 }, merges: ['a'] } }), 'bad-model', /merge 0/],
-    ['an unknown pre-tokeniser in JSON', () => json({ pre_tokenizer: { type: 'UnicodeScripts' } }), 'unsupported-model', /UnicodeScripts/],
+    [
+      'an unknown pre-tokeniser in JSON',
+      () => json({ pre_tokenizer: { type: 'UnicodeScripts' } }),
+      'unsupported-model',
+      /UnicodeScripts/,
+    ],
     ['a split that the library lacks', () => json({ pre_tokenizer: { type: 'Split', pattern: { String: 'a' }, behavior: 'MergedWithNext' } }), 'unsupported-model', /mergedwithnext/], // prettier-ignore
     ['a pattern that is no pattern', () => json({ pre_tokenizer: { type: 'Split', pattern: { Regex: '(' }, behavior: 'Isolated' } }), 'unsupported-model', /cannot be built/], // prettier-ignore
     ['an unknown normaliser', () => json({ normalizer: { type: 'Precompiled' } }), 'unsupported-model', /Precompiled/],
     ['no decoder', () => json({ decoder: null }), 'unsupported-model', /decoder/],
   ])('%s', (_, build, code, message) => {
-    expect(build).toThrowError(expect.objectContaining({ code, message: expect.stringMatching(message) as string }) as Error);
+    expect(build).toThrowError(
+      expect.objectContaining({ code, message: expect.stringMatching(message) as string }) as Error,
+    );
   });
 
   it('takes __proto__ and constructor for tokens like any other', () => {

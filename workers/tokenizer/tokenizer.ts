@@ -25,7 +25,12 @@ export function createTokenizer(source: TokenizerSource): Tokenizer {
   try {
     return new BpeTokenizer(parts, new Library(parts.json, {}));
   } catch (cause) {
-    throw new PhiError('unsupported-model', `The tokenizer cannot be built: ${cause instanceof Error ? cause.message : String(cause)}`, undefined, { cause });
+    throw new PhiError(
+      'unsupported-model',
+      `The tokenizer cannot be built: ${cause instanceof Error ? cause.message : String(cause)}`,
+      undefined,
+      { cause },
+    );
   }
 }
 
@@ -56,7 +61,9 @@ class BpeTokenizer implements Tokenizer {
     this.addBos = parts.addBos && this.bos !== null;
     this.addEos = parts.addEos && this.eos !== null;
     this.ends = [...new Set(this.eos === null ? ends : [this.eos, ...ends])];
-    const starts = parts.added.filter((token) => token.control).map((token) => String.fromCodePoint(token.content.codePointAt(0)!));
+    const starts = parts.added
+      .filter((token) => token.control)
+      .map((token) => String.fromCodePoint(token.content.codePointAt(0)!));
     this.controlStarts = [...new Set(starts)];
   }
 
@@ -116,6 +123,8 @@ class BpeTokenizer implements Tokenizer {
   }
 
   controlTokens(text: string): number[] {
-    return this.#splitter.split(text, true).flatMap((part) => (typeof part !== 'string' && part.control ? [part.id] : []));
+    return this.#splitter
+      .split(text, true)
+      .flatMap((part) => (typeof part !== 'string' && part.control ? [part.id] : []));
   }
 }

@@ -16,6 +16,10 @@ export function unusedCharacters(count: number, text: string): string[] {
       if (!used.has(character)) found.push(character);
     }
   }
-  if (found.length < count) throw new PhiError('bad-request', 'The conversation contains every character of the private use area: it is no text.');
+  if (found.length < count)
+    throw new PhiError(
+      'bad-request',
+      'The conversation contains every character of the private use area: it is no text.',
+    );
   return found;
 }

@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { BlockForm, Matrix } from '../checkpoint/types.ts';
-import { holdsExactly, packBlocks, quantiseBlocks, type BlockSpec, type ErrorSum, type PackedBlocks } from './blocks.ts';
+import {
+  holdsExactly,
+  packBlocks,
+  quantiseBlocks,
+  type BlockSpec,
+  type ErrorSum,
+  type PackedBlocks,
+} from './blocks.ts';
 import vectors from './blocks.vectors.json' with { type: 'json' };
 import { dequantise, type BlockRows, type Rows } from './rows.ts';
 
@@ -9,12 +16,26 @@ const VALUES = Float32Array.from(vectors.values);
 
 function matrixOf(rows: Rows, form: Matrix['form']): Matrix {
   const take = (start: number, count: number): Rows => {
-    const cut = <T extends Float32Array | Uint8Array>(values: T, perRow: number) => values.slice(start * perRow, (start + count) * perRow) as T;
+    const cut = <T extends Float32Array | Uint8Array>(values: T, perRow: number) =>
+      values.slice(start * perRow, (start + count) * perRow) as T;
     if (rows.kind === 'float') return { ...rows, rows: count, values: cut(rows.values, rows.cols) };
     const blocks = rows.cols / rows.block;
-    return { ...rows, rows: count, codes: cut(rows.codes, rows.cols), scales: cut(rows.scales, blocks), mins: rows.mins && cut(rows.mins, blocks) };
+    return {
+      ...rows,
+      rows: count,
+      codes: cut(rows.codes, rows.cols),
+      scales: cut(rows.scales, blocks),
+      mins: rows.mins && cut(rows.mins, blocks),
+    };
   };
-  return { name: 'test', rows: rows.rows, cols: rows.cols, type: 'test', form, read: (start, count) => Promise.resolve(take(start, count)) };
+  return {
+    name: 'test',
+    rows: rows.rows,
+    cols: rows.cols,
+    type: 'test',
+    form,
+    read: (start, count) => Promise.resolve(take(start, count)),
+  };
 }
 
 /** What MatMulNBits makes of it: scale * (code - zero point) + min. */
@@ -32,7 +53,12 @@ function unpack(packed: PackedBlocks, rows: number, cols: number, { bits, block 
   });
 }
 
-async function pack(matrix: Matrix, spec: BlockSpec, start = 0, count = matrix.rows): Promise<PackedBlocks & { sum: ErrorSum }> {
+async function pack(
+  matrix: Matrix,
+  spec: BlockSpec,
+  start = 0,
+  count = matrix.rows,
+): Promise<PackedBlocks & { sum: ErrorSum }> {
   const sum = { error: 0, weights: 0 };
   return { ...(await packBlocks(matrix, spec, start, count, sum)), sum };
 }
@@ -43,7 +69,16 @@ const randomBlocks = (bits: 4 | 8, block: number, mins: 'none' | 'float' | 'inte
   const scales = Float32Array.from({ length: (3 * 128) / block }, () => random() - 0.5);
   const codes = Uint8Array.from({ length: 3 * 128 }, () => Math.floor(random() * 2 ** bits));
   const shift = (scale: number) => (mins === 'float' ? random() : scale * (8 - Math.floor(random() * 16)));
-  return { kind: 'blocks', rows: 3, cols: 128, bits, block, codes, scales, mins: mins === 'none' ? null : scales.map(shift) };
+  return {
+    kind: 'blocks',
+    rows: 3,
+    cols: 128,
+    bits,
+    block,
+    codes,
+    scales,
+    mins: mins === 'none' ? null : scales.map(shift),
+  };
 };
 
 describe('quantiseBlocks', () => {
@@ -53,12 +88,15 @@ describe('quantiseBlocks', () => {
     const spec: BlockSpec = { bits, block, shift: symmetric ? 'none' : 'zero-points' };
     const matrix = matrixOf({ kind: 'float', rows: ROWS, cols: COLS, values: VALUES }, { kind: 'float', bits: 32 });
     const { sum, ...packed } = await pack(matrix, spec);
-    expect(Float32Array.from(packed.scales, (scale) => scale + 0)).toEqual(Float32Array.from(expected.scales, (scale) => scale + 0)); // -0 is 0
+    expect(Float32Array.from(packed.scales, (scale) => scale + 0)).toEqual(
+      Float32Array.from(expected.scales, (scale) => scale + 0),
+    ); // -0 is 0
     expect([...packed.codes]).toEqual(expected.codes);
     // A block of zeros has any zero point.
     const scaled = expected.scales.map((scale) => scale !== 0);
     if (expected.zeroPoints) {
-      const zero = (bytes: ArrayLike<number>) => scaled.map((is, i) => is && (bits === 8 ? bytes[i]! : (bytes[zeroByte(i, block)]! >> (4 * (i & 1))) & 15));
+      const zero = (bytes: ArrayLike<number>) =>
+        scaled.map((is, i) => is && (bits === 8 ? bytes[i]! : (bytes[zeroByte(i, block)]! >> (4 * (i & 1))) & 15));
       if (COLS / block > 1 || bits === 8) expect(zero(packed.zeroPoints!)).toEqual(zero(expected.zeroPoints));
     }
     const restored = unpack(packed, ROWS, COLS, spec);
@@ -98,7 +136,13 @@ describe('packBlocks', () => {
   ];
 
   it.each(cases)('is exact: %s', async (_, rows, spec) => {
-    const form: BlockForm = { kind: 'blocks', bits: rows.bits, block: rows.block, symmetric: !rows.mins, integral: spec.shift === 'zero-points' };
+    const form: BlockForm = {
+      kind: 'blocks',
+      bits: rows.bits,
+      block: rows.block,
+      symmetric: !rows.mins,
+      integral: spec.shift === 'zero-points',
+    };
     expect(holdsExactly(form, spec)).toBe(true);
     const { sum, ...packed } = await pack(matrixOf(rows, form), spec);
     expect(sum).toEqual({ error: 0, weights: 0 });

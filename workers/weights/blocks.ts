@@ -35,7 +35,13 @@ export interface ErrorSum {
 const TILE = 64;
 
 /** Rows `[start, start + count)` of `matrix`, packed. Exact when the matrix's own form fits `spec`; else quantised, and `sum` grows by the error. */
-export async function packBlocks(matrix: Matrix, spec: BlockSpec, start: number, count: number, sum: ErrorSum): Promise<PackedBlocks> {
+export async function packBlocks(
+  matrix: Matrix,
+  spec: BlockSpec,
+  start: number,
+  count: number,
+  sum: ErrorSum,
+): Promise<PackedBlocks> {
   const blocks = matrix.cols / spec.block;
   const out: PackedBlocks = {
     codes: new Uint8Array((count * matrix.cols * spec.bits) / 8),
@@ -125,7 +131,8 @@ export function quantiseBlocks(
     const zero = symmetric ? half : clamp(roundHalfAway(scale === 0 ? 0 : Math.fround(-low / scale)), most);
     scales[b] = scale;
     if (mins) mins[b] = scale * (half - zero);
-    for (; at < end; at++) codes[at] = clamp(roundHalfAway(Math.fround(Math.fround(values[at]! * inverse) + zero)), most);
+    for (; at < end; at++)
+      codes[at] = clamp(roundHalfAway(Math.fround(Math.fround(values[at]! * inverse) + zero)), most);
   }
   return { kind: 'blocks', rows, cols, bits, block, codes, scales, mins };
 }

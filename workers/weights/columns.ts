@@ -22,7 +22,12 @@ export interface Fold {
 }
 
 /** Float32 rows `[start, start + count)` with everything but the rotation of the outputs folded in. */
-async function foldedRows(matrix: Matrix, start: number, count: number, { rowFactor, inputFactors, inputs }: Fold): Promise<Float32Array> {
+async function foldedRows(
+  matrix: Matrix,
+  start: number,
+  count: number,
+  { rowFactor, inputFactors, inputs }: Fold,
+): Promise<Float32Array> {
   const { cols: k } = matrix;
   const values = dequantise(await matrix.read(start, count)); // [count, K]
   for (let r = 0; r < count; r++) {
@@ -56,7 +61,9 @@ export interface Int8Columns {
 
 /** Symmetric int8 for each output channel: scale = max |w| / 127. */
 export async function int8Columns(matrix: Matrix, fold: Fold = {}): Promise<Int8Columns> {
-  return fold.outputs ? quantiseColumns(await floatColumns(matrix, fold), matrix.cols, matrix.rows) : quantiseRows(matrix, fold);
+  return fold.outputs
+    ? quantiseColumns(await floatColumns(matrix, fold), matrix.cols, matrix.rows)
+    : quantiseRows(matrix, fold);
 }
 
 async function quantiseRows(matrix: Matrix, fold: Fold): Promise<Int8Columns> {
@@ -76,7 +83,8 @@ async function quantiseRows(matrix: Matrix, fold: Fold): Promise<Int8Columns> {
 /** The same from a float matrix that already lies as `[K, N]`. */
 function quantiseColumns(values: Float32Array, k: number, n: number): Int8Columns {
   const largest = new Float32Array(n);
-  for (let at = 0; at < values.length;) for (let c = 0; c < n; c++, at++) largest[c] = Math.max(largest[c]!, Math.abs(values[at]!));
+  for (let at = 0; at < values.length;)
+    for (let c = 0; c < n; c++, at++) largest[c] = Math.max(largest[c]!, Math.abs(values[at]!));
   const inverse = largest.map((max) => (max > 0 ? 127 / max : 0));
   const codes = new Int8Array(n * k);
   for (let at = 0; at < values.length;) {
@@ -114,7 +122,14 @@ function quantiseRow(values: Float32Array, from: number, k: number, out: Int8Arr
 }
 
 /** Writes `tile [count, k]` as columns `[start, start + count)` of `out [k, n]`. */
-function transposeTile<T extends Int8Array | Float32Array>(tile: T, count: number, k: number, out: T, start: number, n: number): void {
+function transposeTile<T extends Int8Array | Float32Array>(
+  tile: T,
+  count: number,
+  k: number,
+  out: T,
+  start: number,
+  n: number,
+): void {
   for (let c = 0; c < k; c++) {
     const to = c * n + start;
     for (let r = 0, from = c; r < count; r++, from += k) out[to + r] = tile[from]!;

@@ -15,7 +15,9 @@ export function errorGroup(sum: ErrorSum): WeightGroup {
 }
 
 /** Root mean square of the error of requantised weights over that of the weights; 0: all is exact. `file`: of the error's group. */
-export async function weightError(file: { slice(start: number, end: number): { arrayBuffer(): Promise<ArrayBuffer> } }): Promise<number> {
+export async function weightError(file: {
+  slice(start: number, end: number): { arrayBuffer(): Promise<ArrayBuffer> };
+}): Promise<number> {
   const [error = 0, weights = 0] = new Float32Array(await file.slice(0, 8).arrayBuffer());
   return weights === 0 ? 0 : Math.sqrt(error / weights);
 }

@@ -3,7 +3,9 @@ import type { Unpack } from './ggml-legacy.ts';
 import { halfTable } from './half.ts';
 
 /** The codebook plus 128: the unsigned 8-bit codes of rows.ts. */
-const CODES = Uint8Array.of(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113).map((value) => value + 128);
+const CODES = Uint8Array.of(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113).map(
+  (value) => value + 128,
+);
 /** Codes of the low nibbles of two bytes; shifted by 4, of the high ones. */
 const LOW = Uint16Array.from({ length: 65536 }, (_, pair) => CODES[pair & 15]! | (CODES[(pair >> 8) & 15]! << 8));
 

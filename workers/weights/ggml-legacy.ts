@@ -50,7 +50,10 @@ export const unpackQ4_1: Unpack = ({ count, halves, codes, scales, mins }) => {
 };
 
 /** Bit 4 of each of four bytes from four bits. */
-const FIFTH = Uint32Array.from({ length: 16 }, (_, bits) => ((bits & 1) << 4) | ((bits & 2) << 11) | ((bits & 4) << 18) | ((bits & 8) << 25));
+const FIFTH = Uint32Array.from(
+  { length: 16 },
+  (_, bits) => ((bits & 1) << 4) | ((bits & 2) << 11) | ((bits & 4) << 18) | ((bits & 8) << 25),
+);
 
 /** d | 32 fifth bits | 16 bytes of nibbles. w = d * (q - 16), held as code = q + 112. */
 export const unpackQ5_0: Unpack = ({ count, halves, codes, scales }) => {

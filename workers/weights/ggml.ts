@@ -79,7 +79,15 @@ function floatType(name: string, bytes: 2 | 4, convert: (bytes: Uint8Array<Array
   };
 }
 
-function blockType(name: string, elements: number, bytes: number, bits: 4 | 8, block: number, symmetric: boolean, unpack: Unpack): GgmlType {
+function blockType(
+  name: string,
+  elements: number,
+  bytes: number,
+  bits: 4 | 8,
+  block: number,
+  symmetric: boolean,
+  unpack: Unpack,
+): GgmlType {
   return {
     name,
     elements,

@@ -10,7 +10,11 @@ export function concatRows(parts: Matrix[]): Matrix {
   if (parts.length === 1) return first;
   const cols = first.cols;
   for (const part of parts)
-    if (part.cols !== cols) throw new PhiError('bad-model', `${part.name} has ${part.cols} columns, ${first.name} has ${cols}. The file is damaged.`);
+    if (part.cols !== cols)
+      throw new PhiError(
+        'bad-model',
+        `${part.name} has ${part.cols} columns, ${first.name} has ${cols}. The file is damaged.`,
+      );
   const form = commonForm(parts.map((part) => part.form));
   const types = [...new Set(parts.map((part) => part.type))];
   return {
@@ -35,7 +39,14 @@ export function concatRows(parts: Matrix[]): Matrix {
 
 /** Rows `[start, start + rows)` of a matrix as a matrix. */
 export function rowRange(matrix: Matrix, start: number, rows: number): Matrix {
-  return { name: matrix.name, rows, cols: matrix.cols, type: matrix.type, form: matrix.form, read: (from, count) => matrix.read(start + from, count) };
+  return {
+    name: matrix.name,
+    rows,
+    cols: matrix.cols,
+    type: matrix.type,
+    form: matrix.form,
+    read: (from, count) => matrix.read(start + from, count),
+  };
 }
 
 type Form = Matrix['form'];
@@ -45,7 +56,10 @@ export function commonForm(forms: Form[]): Form {
   let common = forms[0]!;
   for (const form of forms.slice(1)) {
     if (common.kind === 'float' || form.kind === 'float') {
-      common = { kind: 'float', bits: common.kind === 'float' && form.kind === 'float' && common.bits === 16 && form.bits === 16 ? 16 : 32 };
+      common = {
+        kind: 'float',
+        bits: common.kind === 'float' && form.kind === 'float' && common.bits === 16 && form.bits === 16 ? 16 : 32,
+      };
     } else {
       common = {
         kind: 'blocks',
@@ -99,7 +113,12 @@ function joinRows(pieces: Rows[]): Rows {
   if (pieces.length === 1) return first;
   const rows = pieces.reduce((sum, piece) => sum + piece.rows, 0);
   if (first.kind === 'float') {
-    return { kind: 'float', rows, cols: first.cols, values: join32(pieces.map((piece) => (piece as typeof first).values)) };
+    return {
+      kind: 'float',
+      rows,
+      cols: first.cols,
+      values: join32(pieces.map((piece) => (piece as typeof first).values)),
+    };
   }
   const blocks = pieces as BlockRows[];
   const codes = new Uint8Array(rows * first.cols);
@@ -108,7 +127,13 @@ function joinRows(pieces: Rows[]): Rows {
     codes.set(piece.codes, at);
     at += piece.codes.length;
   }
-  return { ...first, rows, codes, scales: join32(blocks.map((piece) => piece.scales)), mins: first.mins ? join32(blocks.map((piece) => piece.mins!)) : null };
+  return {
+    ...first,
+    rows,
+    codes,
+    scales: join32(blocks.map((piece) => piece.scales)),
+    mins: first.mins ? join32(blocks.map((piece) => piece.mins!)) : null,
+  };
 }
 
 function join32(arrays: Float32Array[]): Float32Array {

@@ -18,7 +18,17 @@ export interface WeightGroup {
   make(): Promise<ArrayBufferView[]>;
 }
 
-const BITS: Record<Dtype, number> = { float32: 32, float16: 16, uint8: 8, int8: 8, int32: 32, int64: 64, bool: 8, uint4: 4, int4: 4 };
+const BITS: Record<Dtype, number> = {
+  float32: 32,
+  float16: 16,
+  uint8: 8,
+  int8: 8,
+  int32: 32,
+  int64: 64,
+  bool: 8,
+  uint4: 4,
+  int4: 4,
+};
 
 export function tensorBytes(tensor: WeightTensor): number {
   const elements = tensor.dims.reduce((product, dim) => product * dim, 1);
@@ -66,12 +76,17 @@ export async function materialise(group: WeightGroup): Promise<Uint8Array<ArrayB
   const parts = await group.make();
   parts.forEach((part, i) => {
     if (part.byteLength !== tensorBytes(group.tensors[i]!)) {
-      throw new RangeError(`${group.tensors[i]!.name}: made ${part.byteLength} bytes, planned ${tensorBytes(group.tensors[i]!)}`);
+      throw new RangeError(
+        `${group.tensors[i]!.name}: made ${part.byteLength} bytes, planned ${tensorBytes(group.tensors[i]!)}`,
+      );
     }
   });
   const file = parts[0]?.buffer;
   const base = parts[0]?.byteOffset ?? 0;
-  if (file instanceof ArrayBuffer && parts.every((part, i) => part.buffer === file && part.byteOffset === base + offsets[i]!)) {
+  if (
+    file instanceof ArrayBuffer &&
+    parts.every((part, i) => part.buffer === file && part.byteOffset === base + offsets[i]!)
+  ) {
     return new Uint8Array(file, base, bytes);
   }
   const out = new Uint8Array(bytes);

@@ -27,7 +27,12 @@ export function row(change: Partial<Measured> = {}, decode: number[] = [20, 21, 
     decodeTokensPerSecond: f(...decode),
     decodeAtEndTokensPerSecond: f(...decode.map((rate) => rate * 0.9)),
     lengths: [
-      { promptTokens: 32, ttftMs: f(200, 210, 220), prefillTokensPerSecond: f(150, 152, 160), decodeTokensPerSecond: f(...decode) },
+      {
+        promptTokens: 32,
+        ttftMs: f(200, 210, 220),
+        prefillTokensPerSecond: f(150, 152, 160),
+        decodeTokensPerSecond: f(...decode),
+      },
       {
         promptTokens: 512,
         ttftMs: f(2000, 2050, 2100),
@@ -36,7 +41,11 @@ export function row(change: Partial<Measured> = {}, decode: number[] = [20, 21, 
       },
     ],
     memory: { engineBytes: 180e6, pageBytes: null },
-    agreement: { atGap07: { equal: 150, steps: 150, share: 1 }, all: { equal: 240, steps: 243, share: 240 / 243 }, meanNll: 3.6 },
+    agreement: {
+      atGap07: { equal: 150, steps: 150, share: 1 },
+      all: { equal: 240, steps: 243, share: 240 / 243 },
+      meanNll: 3.6,
+    },
     reply: [
       [210, 'The'],
       [260, ' lamp went'],
@@ -48,7 +57,13 @@ export function row(change: Partial<Measured> = {}, decode: number[] = [20, 21, 
 
 export const npuRow = (decode?: number[]) =>
   row(
-    { label: 'WebNN NPU', backend: 'webnn', asked: { backend: 'webnn', device: 'npu', threads: null, form: 'auto' }, device: 'WebNN on NPU', kind: 'npu' },
+    {
+      label: 'WebNN NPU',
+      backend: 'webnn',
+      asked: { backend: 'webnn', device: 'npu', threads: null, form: 'auto' },
+      device: 'WebNN on NPU',
+      kind: 'npu',
+    },
     decode,
   );
 export const gpuRow = (decode?: number[]) =>
@@ -70,7 +85,14 @@ export function result(rows: CompareResult['rows'] = [row()]): CompareResult {
     version: 1,
     date: '2026-11-24T10:00Z',
     model: { name: 'SmolLM2 135M Instruct (Q4_1)', bytes: 98_362_432, fingerprint: 'ab'.repeat(32), context: 8192 },
-    machine: { browser: 'Chrome 156', system: 'Windows', adapter: 'intel xe-2lpg', cores: 8, memoryGigabytes: 8, isolated: true },
+    machine: {
+      browser: 'Chrome 156',
+      system: 'Windows',
+      adapter: 'intel xe-2lpg',
+      cores: 8,
+      memoryGigabytes: 8,
+      isolated: true,
+    },
     settings: {
       setting: 'quick',
       promptTokens: [32, 512],

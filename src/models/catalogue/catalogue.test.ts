@@ -22,7 +22,8 @@ describe('the catalogue', () => {
       'phi-3-mini-128k-instruct',
       'phi-4',
     ]);
-    for (const { id, variants } of MODELS) expect(new Set(variants.map(({ format }) => format)).size, id).toBeGreaterThan(2);
+    for (const { id, variants } of MODELS)
+      expect(new Set(variants.map(({ format }) => format)).size, id).toBeGreaterThan(2);
   });
 
   it('has ids that are unique, paths that are safe and names that tell what it is', () => {
@@ -37,7 +38,12 @@ describe('the catalogue', () => {
   it('has with every form the files that its reader needs', () => {
     for (const { id, format, files } of VARIANTS) {
       const names = files.filter(({ optional }) => !optional).map(({ path }) => path.split('/').at(-1)!);
-      const weights = { gguf: /\.gguf$/, 'onnx-genai': /\.onnx\.data$/, 'onnx-web': /\.onnx_data$/, safetensors: /\.safetensors$/ }[format];
+      const weights = {
+        gguf: /\.gguf$/,
+        'onnx-genai': /\.onnx\.data$/,
+        'onnx-web': /\.onnx_data$/,
+        safetensors: /\.safetensors$/,
+      }[format];
       expect(
         names.some((name) => weights.test(name)),
         id,
@@ -68,8 +74,12 @@ describe('the catalogue', () => {
       },
     ]);
     // A fake hash with the same beginning is about.
-    expect(variant('phi-3.5-mini-instruct.gguf-q4_k_m').files[0]!.sha256).toBe('e4165e3a71af97f1b4820da61079826d8752a2088e313af0c7d346796c38eff5');
-    expect(variant('phi-3-mini-4k-instruct.onnx-cpu').files.map(({ bytes }) => bytes)).toEqual([231_335, 2_722_861_056, 1576, 1_937_869, 919, 3441]);
+    expect(variant('phi-3.5-mini-instruct.gguf-q4_k_m').files[0]!.sha256).toBe(
+      'e4165e3a71af97f1b4820da61079826d8752a2088e313af0c7d346796c38eff5',
+    );
+    expect(variant('phi-3-mini-4k-instruct.onnx-cpu').files.map(({ bytes }) => bytes)).toEqual([
+      231_335, 2_722_861_056, 1576, 1_937_869, 919, 3441,
+    ]);
   });
 
   it('invents nothing: no hash or exact size of what is not known, no commit but a whole one', () => {
@@ -94,7 +104,12 @@ describe('toManifest', () => {
   it('cuts a model of which everything is known into shards at its commit', () => {
     const manifest = toManifest(variant(MINI));
     expect(validateManifest(manifest)).toEqual(manifest);
-    expect(manifest).toMatchObject({ id: MINI, bytes: 2_491_874_688, licence: { spdx: 'MIT' }, source: { revision: variant(MINI).revision } });
+    expect(manifest).toMatchObject({
+      id: MINI,
+      bytes: 2_491_874_688,
+      licence: { spdx: 'MIT' },
+      source: { revision: variant(MINI).revision },
+    });
     const [file] = manifest.files;
     expect(file!.shards[0]!.url).toBe(
       'https://huggingface.co/bartowski/microsoft_Phi-4-mini-instruct-GGUF/resolve/7ff82c2aaa4dde30121698a973765f39be5288c0/microsoft_Phi-4-mini-instruct-Q4_K_M.gguf',
@@ -146,7 +161,9 @@ describe('toHubModel', () => {
 
   it('does not hand rounded sizes over as exact ones', () => {
     const files = toHubModel(variant('phi-4.gguf-unsloth-q4_k_m')).files;
-    expect(files).toEqual([{ path: 'phi-4-Q4_K_M.gguf', bytes: undefined, sha256: expect.stringMatching(/^01e1f25b/) as string }]);
+    expect(files).toEqual([
+      { path: 'phi-4-Q4_K_M.gguf', bytes: undefined, sha256: expect.stringMatching(/^01e1f25b/) as string },
+    ]);
   });
 });
 
@@ -168,16 +185,30 @@ describe('what is recommended', () => {
   });
 
   it('is a smaller file where the store is short of room, and nothing on an iPhone', () => {
-    expect(recommend(VARIANTS, { ...device, freeStorageBytes: 3.5e9 }, 'code', 4096)?.candidate.id).toBe('phi-4-mini-instruct.gguf-q6_k');
+    expect(recommend(VARIANTS, { ...device, freeStorageBytes: 3.5e9 }, 'code', 4096)?.candidate.id).toBe(
+      'phi-4-mini-instruct.gguf-q6_k',
+    );
     expect(recommend(VARIANTS, { ...device, memoryGiB: null, phone: true, ios: true }, 'chat', 2048)).toBeNull();
   });
 });
 
 describe('mixOf', () => {
   it('knows what of a quantisation stays in 4 bits on a GPU', () => {
-    expect(mixOf('gguf', 'Q4_K_M', 4, true)).toMatchObject({ qkv: 8, gateUp: 4, down8: 0.5, head: 8, embedding: 'tied', shift: 'mins' });
+    expect(mixOf('gguf', 'Q4_K_M', 4, true)).toMatchObject({
+      qkv: 8,
+      gateUp: 4,
+      down8: 0.5,
+      head: 8,
+      embedding: 'tied',
+      shift: 'mins',
+    });
     expect(mixOf('gguf', 'Q4_0', 4, false)).toMatchObject({ qkv: 4, down8: 0, head: 8, embedding: 4, shift: 'none' });
     expect(mixOf('gguf', 'Q6_K', 6, true)).toMatchObject({ qkv: 8, down8: 1, block: 16 });
-    expect(mixOf('onnx-genai', 'int4 AWQ, block 128', 4, true)).toMatchObject({ head: 4, embedding: 'float', block: 128, shift: 'zero-points' });
+    expect(mixOf('onnx-genai', 'int4 AWQ, block 128', 4, true)).toMatchObject({
+      head: 4,
+      embedding: 'float',
+      block: 128,
+      shift: 'zero-points',
+    });
   });
 });

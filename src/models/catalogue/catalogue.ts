@@ -91,7 +91,9 @@ export function readCatalogue(value: unknown): CatalogueModel[] {
 
 export const MODELS = readCatalogue(data);
 
-export const VARIANTS: Variant[] = MODELS.flatMap((model) => model.variants.map((variant) => withFacts(model, variant)));
+export const VARIANTS: Variant[] = MODELS.flatMap((model) =>
+  model.variants.map((variant) => withFacts(model, variant)),
+);
 
 function withFacts(model: CatalogueModel, variant: CatalogueModel['variants'][number]): Variant {
   const weights = variant.files.filter(({ path }) => WEIGHTS.test(path));
@@ -127,7 +129,10 @@ function totalBytes(model: CatalogueModel, { files, about, bits }: CatalogueMode
 }
 
 /** What the engine is given to download a variant from `baseUrl`: huggingface.co, a mirror, or a file server with the same paths. */
-export function toHubModel({ id, name, model, repo, revision, folder, files }: Variant, { baseUrl = DEFAULT_HUB }: { baseUrl?: string } = {}): HubModel {
+export function toHubModel(
+  { id, name, model, repo, revision, folder, files }: Variant,
+  { baseUrl = DEFAULT_HUB }: { baseUrl?: string } = {},
+): HubModel {
   return {
     kind: 'hub',
     id,
@@ -137,7 +142,12 @@ export function toHubModel({ id, name, model, repo, revision, folder, files }: V
     repo,
     revision,
     folder,
-    files: files.map(({ path, bytes, sha256, optional }): HubFile => ({ path, bytes, sha256, ...(optional ? { optional } : {}) })),
+    files: files.map(({ path, bytes, sha256, optional }): HubFile => ({
+      path,
+      bytes,
+      sha256,
+      ...(optional ? { optional } : {}),
+    })),
   };
 }
 

@@ -21,14 +21,32 @@ export function mixOf(format: Format, quant: string, bits: number, tied: boolean
   // Codebooks, 2 and 3 bits: read as 8-bit blocks, cut to 4 bits as a whole.
   if (bits <= 4) return { ...four, head: 8, embedding: tied ? 'tied' : 8, shift: 'zero-points' };
   const eight = { qkv: 8, output: 8, gateUp: 8, down8: 1, head: 8, embedding: tied ? 'tied' : 8 } as const;
-  return { ...eight, block: quant.startsWith('Q6_K') ? 16 : 32, shift: quant.startsWith('Q5_K') || quant === 'Q5_1' ? 'mins' : 'none' };
+  return {
+    ...eight,
+    block: quant.startsWith('Q6_K') ? 16 : 32,
+    shift: quant.startsWith('Q5_K') || quant === 'Q5_1' ? 'mins' : 'none',
+  };
 }
 
 /**
  * Quantisations of about the same size, the one that keeps most of the model first. Those that a GPU computes with exactly (Q4_K, Q4_1, Q8_0)
  * stand before codebooks, which become other blocks there.
  */
-const ORDER = ['Q8_0', 'Q6_K', 'Q4_K_M', 'Q4_K', 'Q4_K_L', 'Q5_K_M', 'Q6_K_L', 'Q4_K_S', 'Q4_1', 'Q4_0', 'int4', 'q4f16', 'q4'];
+const ORDER = [
+  'Q8_0',
+  'Q6_K',
+  'Q4_K_M',
+  'Q4_K',
+  'Q4_K_L',
+  'Q5_K_M',
+  'Q6_K_L',
+  'Q4_K_S',
+  'Q4_1',
+  'Q4_0',
+  'int4',
+  'q4f16',
+  'q4',
+];
 
 /** Place of a quantisation in the order of recommendation; those that are not named come last. */
 export function orderOf(quant: string): number {

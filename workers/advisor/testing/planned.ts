@@ -2,16 +2,79 @@
 import type { Checkpoint, Matrix, PhiConfig } from '../../checkpoint/types.ts';
 import type { ModelShape, SourceMix } from '../weights.ts';
 
-export const STARTER: ModelShape = { layers: 30, hidden: 576, heads: 9, kvHeads: 3, headDim: 64, intermediate: 1536, vocab: 49_152, context: 8192 };
-export const PHI_4_MINI: ModelShape = { layers: 32, hidden: 3072, heads: 24, kvHeads: 8, headDim: 128, intermediate: 8192, vocab: 200_064, context: 131_072 };
-export const PHI_3_MINI: ModelShape = { layers: 32, hidden: 3072, heads: 32, kvHeads: 32, headDim: 96, intermediate: 8192, vocab: 32_064, context: 4096 };
-export const PHI_4: ModelShape = { layers: 40, hidden: 5120, heads: 40, kvHeads: 10, headDim: 128, intermediate: 17_920, vocab: 100_352, context: 16_384 };
+export const STARTER: ModelShape = {
+  layers: 30,
+  hidden: 576,
+  heads: 9,
+  kvHeads: 3,
+  headDim: 64,
+  intermediate: 1536,
+  vocab: 49_152,
+  context: 8192,
+};
+export const PHI_4_MINI: ModelShape = {
+  layers: 32,
+  hidden: 3072,
+  heads: 24,
+  kvHeads: 8,
+  headDim: 128,
+  intermediate: 8192,
+  vocab: 200_064,
+  context: 131_072,
+};
+export const PHI_3_MINI: ModelShape = {
+  layers: 32,
+  hidden: 3072,
+  heads: 32,
+  kvHeads: 32,
+  headDim: 96,
+  intermediate: 8192,
+  vocab: 32_064,
+  context: 4096,
+};
+export const PHI_4: ModelShape = {
+  layers: 40,
+  hidden: 5120,
+  heads: 40,
+  kvHeads: 10,
+  headDim: 128,
+  intermediate: 17_920,
+  vocab: 100_352,
+  context: 16_384,
+};
 
 /** llama.cpp's Q4_K_M of a tied model. */
-export const Q4_K_M: SourceMix = { qkv: 8, output: 4, gateUp: 4, down8: 1 / 2, head: 8, embedding: 'tied', block: 32, shift: 'mins' };
+export const Q4_K_M: SourceMix = {
+  qkv: 8,
+  output: 4,
+  gateUp: 4,
+  down8: 1 / 2,
+  head: 8,
+  embedding: 'tied',
+  block: 32,
+  shift: 'mins',
+};
 /** ONNX Runtime GenAI's int4. */
-export const INT4: SourceMix = { qkv: 4, output: 4, gateUp: 4, down8: 0, head: 4, embedding: 'float', block: 32, shift: 'zero-points' };
-export const Q8_0: SourceMix = { qkv: 8, output: 8, gateUp: 8, down8: 1, head: 8, embedding: 8, block: 32, shift: 'none' };
+export const INT4: SourceMix = {
+  qkv: 4,
+  output: 4,
+  gateUp: 4,
+  down8: 0,
+  head: 4,
+  embedding: 'float',
+  block: 32,
+  shift: 'zero-points',
+};
+export const Q8_0: SourceMix = {
+  qkv: 8,
+  output: 8,
+  gateUp: 8,
+  down8: 1,
+  head: 8,
+  embedding: 8,
+  block: 32,
+  shift: 'none',
+};
 
 export function emptyCheckpoint(shape: ModelShape, mix: SourceMix): Checkpoint {
   const { layers, hidden, heads, kvHeads, headDim, intermediate, vocab } = shape;
@@ -23,7 +86,13 @@ export function emptyCheckpoint(shape: ModelShape, mix: SourceMix): Checkpoint {
     form:
       bits === 'float'
         ? { kind: 'float', bits: 16 }
-        : { kind: 'blocks', bits, block: mix.block, symmetric: mix.shift === 'none', integral: mix.shift === 'zero-points' },
+        : {
+            kind: 'blocks',
+            bits,
+            block: mix.block,
+            symmetric: mix.shift === 'none',
+            integral: mix.shift === 'zero-points',
+          },
     read: () => Promise.reject(new Error('an empty checkpoint was read')),
   });
   const config: PhiConfig = {

@@ -61,7 +61,9 @@ export async function referencePhi(checkpoint: Checkpoint): Promise<() => (id: n
         for (let h = 0; h < heads; h++) {
           const query = rotate(part(h), position);
           const group = Math.floor((h * kvHeads) / heads);
-          const scores = keys.map((key) => key[group]!.reduce((sum, value, i) => sum + value * query[i]!, 0) / Math.sqrt(headDim));
+          const scores = keys.map(
+            (key) => key[group]!.reduce((sum, value, i) => sum + value * query[i]!, 0) / Math.sqrt(headDim),
+          );
           const best = Math.max(...scores);
           const weights = scores.map((score) => Math.exp(score - best));
           const total = weights.reduce((sum, weight) => sum + weight, 0);
@@ -71,7 +73,10 @@ export async function referencePhi(checkpoint: Checkpoint): Promise<() => (id: n
         }
         x = add(x, layer.output(attended));
         const gateUp = layer.gateUp(rmsNorm(x, layer.mlpNorm));
-        const inner = Float64Array.from({ length: intermediate }, (_, i) => (gateUp[i]! / (1 + Math.exp(-gateUp[i]!))) * gateUp[intermediate + i]!);
+        const inner = Float64Array.from(
+          { length: intermediate },
+          (_, i) => (gateUp[i]! / (1 + Math.exp(-gateUp[i]!))) * gateUp[intermediate + i]!,
+        );
         x = add(x, layer.down(inner));
       });
       return head(rmsNorm(x, norm));
@@ -86,7 +91,12 @@ export interface ReferenceGreedy {
 }
 
 /** Greedy continuation of `prompt`; stops early at a lead below `least`. */
-export function referenceGreedy(start: () => (id: number) => Vector, prompt: readonly number[], count: number, least = 0): ReferenceGreedy {
+export function referenceGreedy(
+  start: () => (id: number) => Vector,
+  prompt: readonly number[],
+  count: number,
+  least = 0,
+): ReferenceGreedy {
   const feed = start();
   let logits: Vector = new Float64Array(0);
   for (const id of prompt) logits = feed(id);

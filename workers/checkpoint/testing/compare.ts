@@ -11,7 +11,8 @@ export async function weightDifference(a: Checkpoint, b: Checkpoint): Promise<nu
   };
   for (const [i, layer] of a.layers.entries()) {
     const other = b.layers[i]!;
-    for (const role of ['qkv', 'output', 'gateUp', 'down'] as const) compare(`${role} ${i}`, await dense(layer[role]), await dense(other[role]));
+    for (const role of ['qkv', 'output', 'gateUp', 'down'] as const)
+      compare(`${role} ${i}`, await dense(layer[role]), await dense(other[role]));
     compare(`attention norm ${i}`, layer.attentionNorm, other.attentionNorm);
     compare(`MLP norm ${i}`, layer.mlpNorm, other.mlpNorm);
   }
@@ -25,8 +26,14 @@ export async function weightDifference(a: Checkpoint, b: Checkpoint): Promise<nu
 export async function relativeErrors(a: Checkpoint, b: Checkpoint): Promise<Record<string, number>> {
   const errors: Record<string, number> = {};
   const roles = ['qkv', 'output', 'gateUp', 'down'] as const;
-  const pairs = a.layers.flatMap((layer, i) => roles.map((role) => [`${role} ${i}`, layer[role], b.layers[i]![role]] as const));
-  for (const [role, x, y] of [...pairs, ['embedding', a.embedding, b.embedding] as const, ['head', a.head, b.head] as const]) {
+  const pairs = a.layers.flatMap((layer, i) =>
+    roles.map((role) => [`${role} ${i}`, layer[role], b.layers[i]![role]] as const),
+  );
+  for (const [role, x, y] of [
+    ...pairs,
+    ['embedding', a.embedding, b.embedding] as const,
+    ['head', a.head, b.head] as const,
+  ]) {
     const [p, q] = [await dense(x), await dense(y)];
     let [difference, size] = [0, 0];
     p.forEach((value, i) => {

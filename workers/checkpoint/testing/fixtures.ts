@@ -12,7 +12,8 @@ export const haveFixtures = existsSync(PHI_FIXTURES);
 /** For `describe.skipIf`: says once why nothing ran. */
 export function missingFixtures(): boolean {
   // eslint-disable-next-line no-console -- a skipped test must say why
-  if (!haveFixtures) console.warn('skipped: the reference fixtures are absent (../shared/fixtures beside the repository)');
+  if (!haveFixtures)
+    console.warn('skipped: the reference fixtures are absent (../shared/fixtures beside the repository)');
   return !haveFixtures;
 }
 
@@ -71,7 +72,12 @@ export function folderFiles(folder: string): Map<string, DiskSource> {
 
 /** The same files in memory, to be changed by a test. */
 export function folderBytes(folder: string): Map<string, Uint8Array> {
-  return new Map([...folderFiles(folder).keys()].map((name) => [name, new Uint8Array(readFileSync(join(PHI_FIXTURES, folder, name)))]));
+  return new Map(
+    [...folderFiles(folder).keys()].map((name) => [
+      name,
+      new Uint8Array(readFileSync(join(PHI_FIXTURES, folder, name))),
+    ]),
+  );
 }
 
 export function memoryFiles(bytes: ReadonlyMap<string, Uint8Array>): ModelFiles {
@@ -87,7 +93,10 @@ export function readExpected(path: string): Expected {
 }
 
 /** Largest difference from the reference logits over all cases, and whether each case's best token is the reference's. */
-export async function compareLogits(checkpoint: Checkpoint, expected: Expected): Promise<{ error: number; greedyEqual: boolean }> {
+export async function compareLogits(
+  checkpoint: Checkpoint,
+  expected: Expected,
+): Promise<{ error: number; greedyEqual: boolean }> {
   const model = await loadDense(checkpoint);
   let error = 0;
   let greedyEqual = true;

@@ -26,9 +26,11 @@ export interface FuzzTarget {
 }
 
 const whole = (content: Uint8Array) => content.length;
-const safetensorsHeader = (content: Uint8Array) => 8 + Number(new DataView(content.buffer, content.byteOffset).getBigUint64(0, true));
+const safetensorsHeader = (content: Uint8Array) =>
+  8 + Number(new DataView(content.buffer, content.byteOffset).getBigUint64(0, true));
 const tiny = () => new Map([['model.gguf', writeGguf(tinyGguf())]]);
-const quantised = () => new Map([['model.gguf', new Uint8Array(readFileSync(join(PHI_FIXTURES, 'phi4-mini/gguf/q4_0.gguf')))]]);
+const quantised = () =>
+  new Map([['model.gguf', new Uint8Array(readFileSync(join(PHI_FIXTURES, 'phi4-mini/gguf/q4_0.gguf')))]]);
 /** Metadata and the list of tensors end before the first padding of this size. */
 const ggufHeader = (content: Uint8Array) => content.length >> 4;
 const gguf: FuzzTarget['open'] = (files) => openGguf([...files.values()]);
@@ -45,20 +47,112 @@ const withTokenizer = (open: FuzzTarget['open']): FuzzTarget['open'] => {
 /** One for each format, and the JSON files beside them. Those but GGUF start from fixtures. */
 export const FUZZ_TARGETS: FuzzTarget[] = [
   { name: 'gguf', open: gguf, files: tiny, path: 'model.gguf', structure: whole, text: false },
-  { name: 'gguf header', open: withTokenizer(gguf), files: quantised, path: 'model.gguf', structure: ggufHeader, text: false },
-  { name: 'onnx', open: openOnnx, files: () => folderBytes('phi4/onnx-cpu-int4'), path: 'model.onnx', structure: whole, text: false },
-  { name: 'onnx data', open: openOnnx, files: () => folderBytes('phi4/onnx-cpu-int4'), path: 'model.onnx.data', structure: whole, text: false },
-  { name: 'openvino xml', open: openOpenVino, files: () => folderBytes('phi4/openvino-int4-sym'), path: 'openvino_model.xml', structure: whole, text: true },
-  { name: 'openvino bin', open: openOpenVino, files: () => folderBytes('phi4/openvino-int4-sym'), path: 'openvino_model.bin', structure: whole, text: false },
-  { name: 'safetensors', open: openSafetensors, files: () => folderBytes('phi4'), path: 'model.safetensors', structure: safetensorsHeader, text: false },
-  { name: 'config.json', open: openSafetensors, files: () => folderBytes('phi4'), path: 'config.json', structure: whole, text: true },
-  { name: 'genai_config.json', open: openOnnx, files: () => folderBytes('phi4/onnx-cpu-int4'), path: 'genai_config.json', structure: whole, text: true },
-  { name: 'tokenizer.json', open: withTokenizer(openSafetensors), files: () => folderBytes('phi4'), path: 'tokenizer.json', structure: whole, text: true },
+  {
+    name: 'gguf header',
+    open: withTokenizer(gguf),
+    files: quantised,
+    path: 'model.gguf',
+    structure: ggufHeader,
+    text: false,
+  },
+  {
+    name: 'onnx',
+    open: openOnnx,
+    files: () => folderBytes('phi4/onnx-cpu-int4'),
+    path: 'model.onnx',
+    structure: whole,
+    text: false,
+  },
+  {
+    name: 'onnx data',
+    open: openOnnx,
+    files: () => folderBytes('phi4/onnx-cpu-int4'),
+    path: 'model.onnx.data',
+    structure: whole,
+    text: false,
+  },
+  {
+    name: 'openvino xml',
+    open: openOpenVino,
+    files: () => folderBytes('phi4/openvino-int4-sym'),
+    path: 'openvino_model.xml',
+    structure: whole,
+    text: true,
+  },
+  {
+    name: 'openvino bin',
+    open: openOpenVino,
+    files: () => folderBytes('phi4/openvino-int4-sym'),
+    path: 'openvino_model.bin',
+    structure: whole,
+    text: false,
+  },
+  {
+    name: 'safetensors',
+    open: openSafetensors,
+    files: () => folderBytes('phi4'),
+    path: 'model.safetensors',
+    structure: safetensorsHeader,
+    text: false,
+  },
+  {
+    name: 'config.json',
+    open: openSafetensors,
+    files: () => folderBytes('phi4'),
+    path: 'config.json',
+    structure: whole,
+    text: true,
+  },
+  {
+    name: 'genai_config.json',
+    open: openOnnx,
+    files: () => folderBytes('phi4/onnx-cpu-int4'),
+    path: 'genai_config.json',
+    structure: whole,
+    text: true,
+  },
+  {
+    name: 'tokenizer.json',
+    open: withTokenizer(openSafetensors),
+    files: () => folderBytes('phi4'),
+    path: 'tokenizer.json',
+    structure: whole,
+    text: true,
+  },
 ];
 
 /** Lengths, counts and offsets that break arithmetic. */
-const NUMBERS = [0n, 1n, 0x7fn, 0xffn, 0x7fffn, 0xffffn, 0x7fff_ffffn, 0x8000_0000n, 0xffff_ffffn, 1n << 40n, (1n << 53n) - 1n, 1n << 63n, (1n << 64n) - 1n];
-const WORDS = ['-1', '0', '1e99', '99999999999999999999', '0.5', 'null', 'true', '[]', '{}', '""', '"__proto__"', '"constructor"', '"\\u0000"', 'NaN'];
+const NUMBERS = [
+  0n,
+  1n,
+  0x7fn,
+  0xffn,
+  0x7fffn,
+  0xffffn,
+  0x7fff_ffffn,
+  0x8000_0000n,
+  0xffff_ffffn,
+  1n << 40n,
+  (1n << 53n) - 1n,
+  1n << 63n,
+  (1n << 64n) - 1n,
+];
+const WORDS = [
+  '-1',
+  '0',
+  '1e99',
+  '99999999999999999999',
+  '0.5',
+  'null',
+  'true',
+  '[]',
+  '{}',
+  '""',
+  '"__proto__"',
+  '"constructor"',
+  '"\\u0000"',
+  'NaN',
+];
 
 const at = <T>(list: readonly T[], random: Random): T => list[random(list.length)]!;
 
@@ -73,11 +167,14 @@ function concat(...parts: Uint8Array[]): Uint8Array {
 }
 
 /** Bytes `[from, to)` replaced. */
-const splice = (content: Uint8Array, from: number, to: number, piece: Uint8Array) => concat(content.subarray(0, from), piece, content.subarray(to));
+const splice = (content: Uint8Array, from: number, to: number, piece: Uint8Array) =>
+  concat(content.subarray(0, from), piece, content.subarray(to));
 
 /** Where a number or a quoted text begins after `from`, and its end. */
 function token(content: Uint8Array, from: number): [number, number] | null {
-  const window = Buffer.from(content.buffer, content.byteOffset + from, Math.min(4096, content.length - from)).toString('latin1');
+  const window = Buffer.from(content.buffer, content.byteOffset + from, Math.min(4096, content.length - from)).toString(
+    'latin1',
+  );
   const found = /-?\d+(\.\d+)?|"[^"\n]{0,60}"/.exec(window);
   return found && [from + found.index, from + found.index + found[0].length];
 }
@@ -92,11 +189,15 @@ export function damage(content: Uint8Array, limit: number, text: boolean, random
       return content.slice(0, place);
     case 1: {
       const copy = content.slice();
-      for (let flips = 1 + random(6); flips > 0; flips--) copy[random(Math.min(limit, content.length))]! ^= 1 << random(8);
+      for (let flips = 1 + random(6); flips > 0; flips--)
+        copy[random(Math.min(limit, content.length))]! ^= 1 << random(8);
       return copy;
     }
     case 2: {
-      const number = new Uint8Array(BigUint64Array.of(at(NUMBERS, random)).buffer).subarray(0, at([1, 2, 4, 8], random));
+      const number = new Uint8Array(BigUint64Array.of(at(NUMBERS, random)).buffer).subarray(
+        0,
+        at([1, 2, 4, 8], random),
+      );
       return splice(content, place, Math.min(content.length, place + number.length), number);
     }
     case 3: // a piece missing
@@ -114,7 +215,12 @@ export function damage(content: Uint8Array, limit: number, text: boolean, random
       return found ? splice(content, ...found, new TextEncoder().encode(at(WORDS, random))) : content.slice(0, place);
     }
     default: // nested without end
-      return splice(content, place, place, new TextEncoder().encode(at(['[', '{"a":', '<a>', '"'], random).repeat(1 << random(16))));
+      return splice(
+        content,
+        place,
+        place,
+        new TextEncoder().encode(at(['[', '{"a":', '<a>', '"'], random).repeat(1 << random(16))),
+      );
   }
 }
 

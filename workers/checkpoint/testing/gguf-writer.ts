@@ -37,7 +37,14 @@ export function u64Bytes(value: number | bigint): number[] {
   return [...new Uint8Array(BigUint64Array.of(BigInt(value)).buffer)];
 }
 
-export function writeGguf({ version = 3, magic = 'GGUF', metadata, tensors, counts = {}, alignment = 32 }: GgufContent): Uint8Array<ArrayBuffer> {
+export function writeGguf({
+  version = 3,
+  magic = 'GGUF',
+  metadata,
+  tensors,
+  counts = {},
+  alignment = 32,
+}: GgufContent): Uint8Array<ArrayBuffer> {
   const keys = [...metadata];
   const parts: Uint8Array[] = [];
   const put = (...bytes: number[]) => parts.push(Uint8Array.from(bytes));
@@ -102,7 +109,12 @@ export function splitGguf({ metadata, tensors }: GgufContent, count: number): Ui
   const size = Math.ceil(tensors.length / count);
   return Array.from({ length: count }, (_, part) =>
     writeGguf({
-      metadata: [...(part === 0 ? metadata : []), ['split.no', part], ['split.count', count], ['split.tensors.count', tensors.length]],
+      metadata: [
+        ...(part === 0 ? metadata : []),
+        ['split.no', part],
+        ['split.count', count],
+        ['split.tensors.count', tensors.length],
+      ],
       tensors: tensors.slice(part * size, (part + 1) * size),
     }),
   );
@@ -142,7 +154,12 @@ export function tinyGguf(): { metadata: Map<string, GgufValue>; tensors: Written
   return {
     metadata,
     tensors: [
-      { name: 'token_embd.weight', dims: [32, 8], type: 1, data: Uint8Array.from({ length: 512 }, (_, i) => (i % 2 ? 0x38 : i)) },
+      {
+        name: 'token_embd.weight',
+        dims: [32, 8],
+        type: 1,
+        data: Uint8Array.from({ length: 512 }, (_, i) => (i % 2 ? 0x38 : i)),
+      },
       f32('output_norm.weight', 32),
       f32('blk.0.attn_norm.weight', 32),
       f32('blk.0.ffn_norm.weight', 32),

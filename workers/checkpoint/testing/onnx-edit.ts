@@ -68,10 +68,16 @@ function readTensor(bytes: Uint8Array, files: ReadonlyMap<string, Uint8Array>): 
     if (field.wire === WireType.Varint) dims.push(varint(field.content));
     else while (reader.pos < reader.len) dims.push(Number(reader.int64()));
   }
-  const external = new Map(fields.filter(({ no }) => no === 13).map(({ content }) => split(content).map((entry) => utf8(entry.content)) as [string, string]));
+  const external = new Map(
+    fields
+      .filter(({ no }) => no === 13)
+      .map(({ content }) => split(content).map((entry) => utf8(entry.content)) as [string, string]),
+  );
   const location = external.get('location');
   const data = location
-    ? files.get(location)!.subarray(Number(external.get('offset')), Number(external.get('offset')) + Number(external.get('length')))
+    ? files
+        .get(location)!
+        .subarray(Number(external.get('offset')), Number(external.get('offset')) + Number(external.get('length')))
     : (one(9) ?? new Uint8Array(0));
   return { name: utf8(one(8) ?? new Uint8Array(0)), type: varint(one(2)!), dims, data };
 }
@@ -106,7 +112,8 @@ function message(writer: BinaryWriter, no: number, write: (writer: BinaryWriter)
   write(writer);
   writer.join();
 }
-const text = (writer: BinaryWriter, no: number, value: string) => writer.tag(no, WireType.LengthDelimited).string(value);
+const text = (writer: BinaryWriter, no: number, value: string) =>
+  writer.tag(no, WireType.LengthDelimited).string(value);
 const int = (writer: BinaryWriter, no: number, value: number) => writer.tag(no, WireType.Varint).int64(value);
 
 /** An AttributeProto of a whole number. */
@@ -131,12 +138,17 @@ export function intsAttribute(name: string, values: number[]): Uint8Array {
 export function intOf(node: EditNode, name: string): number {
   for (const attribute of node.attributes) {
     const fields = split(attribute);
-    if (utf8(fields.find(({ no }) => no === 1)!.content) === name) return varint(fields.find(({ no }) => no === 3)?.content ?? Uint8Array.of(0));
+    if (utf8(fields.find(({ no }) => no === 1)!.content) === name)
+      return varint(fields.find(({ no }) => no === 3)?.content ?? Uint8Array.of(0));
   }
   throw new Error(`${node.name} has no attribute ${name}`);
 }
 
-function writeTensor(writer: BinaryWriter, tensor: EditTensor, external: { location: string; offset: number } | null): void {
+function writeTensor(
+  writer: BinaryWriter,
+  tensor: EditTensor,
+  external: { location: string; offset: number } | null,
+): void {
   message(writer, 1, (packed) => tensor.dims.forEach((dim) => packed.int64(dim)));
   int(writer, 2, tensor.type);
   text(writer, 8, tensor.name);
@@ -154,7 +166,10 @@ function writeTensor(writer: BinaryWriter, tensor: EditTensor, external: { locat
 }
 
 /** Puts a model together. `parts`: external-data files, filled one after the other; none: the weights are in the model itself. */
-export function putTogether(model: EditModel, parts: readonly string[]): { model: Uint8Array; data: Map<string, Uint8Array> } {
+export function putTogether(
+  model: EditModel,
+  parts: readonly string[],
+): { model: Uint8Array; data: Map<string, Uint8Array> } {
   const offsets = new Map(parts.map((part) => [part, 0]));
   const chunks = new Map<string, Uint8Array[]>(parts.map((part) => [part, []]));
   const writer = new BinaryWriter();
@@ -172,7 +187,8 @@ export function putTogether(model: EditModel, parts: readonly string[]): { model
     }
     model.tensors.forEach((tensor, i) => {
       const part = parts[Math.floor((i * parts.length) / model.tensors.length)];
-      const external = part === undefined || tensor.data.length < 256 ? null : { location: part, offset: offsets.get(part)! };
+      const external =
+        part === undefined || tensor.data.length < 256 ? null : { location: part, offset: offsets.get(part)! };
       message(graph, 5, (w) => writeTensor(w, tensor, external));
       if (!external) return;
       chunks.get(external.location)!.push(tensor.data);

@@ -6,7 +6,16 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { halfToFloat } from '../../weights/half.ts';
 import { PHI_FIXTURES, folderBytes } from './fixtures.ts';
-import { intAttribute, intOf, intsAttribute, putTogether, takeApart, type EditModel, type EditNode, type EditTensor } from './onnx-edit.ts';
+import {
+  intAttribute,
+  intOf,
+  intsAttribute,
+  putTogether,
+  takeApart,
+  type EditModel,
+  type EditNode,
+  type EditTensor,
+} from './onnx-edit.ts';
 
 type Files = Map<string, Uint8Array>;
 const FLOAT = 1;
@@ -40,17 +49,26 @@ function unpack(data: Uint8Array): Uint8Array {
 }
 
 function pack(codes: ArrayLike<number>): Uint8Array {
-  return Uint8Array.from({ length: Math.ceil(codes.length / 2) }, (_, i) => codes[2 * i]! | ((codes[2 * i + 1] ?? 0) << 4));
+  return Uint8Array.from(
+    { length: Math.ceil(codes.length / 2) },
+    (_, i) => codes[2 * i]! | ((codes[2 * i + 1] ?? 0) << 4),
+  );
 }
 
 /** `[rows, cols]` to `[cols, rows]`. */
-function transpose<A extends Uint8Array | Uint16Array | Float32Array>(values: A, rows: number, cols: number, out: A): A {
+function transpose<A extends Uint8Array | Uint16Array | Float32Array>(
+  values: A,
+  rows: number,
+  cols: number,
+  out: A,
+): A {
   for (let r = 0; r < rows; r++) for (let c = 0; c < cols; c++) out[c * rows + r] = values[r * cols + c]!;
   return out;
 }
 
 const tensorOf = (model: EditModel, name: string): EditTensor => model.tensors.find((tensor) => tensor.name === name)!;
-const without = (model: EditModel, names: string[]): EditTensor[] => model.tensors.filter(({ name }) => !names.includes(name));
+const without = (model: EditModel, names: string[]): EditTensor[] =>
+  model.tensors.filter(({ name }) => !names.includes(name));
 
 function productOf(model: EditModel, node: EditNode): Product {
   const [n, k, block] = ['N', 'K', 'block_size'].map((name) => intOf(node, name)) as [number, number, number];
@@ -99,7 +117,11 @@ export const REWRITES: Record<string, Rewrite> = {
     const { inputs } = product.node;
     return {
       nodes: [{ ...product.node, inputs: [...inputs.slice(0, 3), '', `${name}_g`] }],
-      tensors: [product.weights, product.scales, { name: `${name}_g`, type: INT32, dims: [product.k], data: new Uint8Array(groups.buffer) }],
+      tensors: [
+        product.weights,
+        product.scales,
+        { name: `${name}_g`, type: INT32, dims: [product.k], data: new Uint8Array(groups.buffer) },
+      ],
     };
   },
   /** uint8 zero points, packed in nibbles, in blocks half as long. */
@@ -108,9 +130,16 @@ export const REWRITES: Record<string, Rewrite> = {
     const { moved, zeros } = movedCodes(product);
     const wide = whole.scales.data.length / ((whole.n * whole.k) / whole.block);
     const scales = new Uint8Array((zeros.length * wide) | 0);
-    for (let b = 0; b < zeros.length; b++) scales.set(whole.scales.data.subarray((b >> 1) * wide, ((b >> 1) + 1) * wide), b * wide);
+    for (let b = 0; b < zeros.length; b++)
+      scales.set(whole.scales.data.subarray((b >> 1) * wide, ((b >> 1) + 1) * wide), b * wide);
     return {
-      nodes: [{ ...whole.node, inputs: [whole.node.inputs[0]!, name, `${name}_s`, `${name}_z`], attributes: attributes(product, 4) }],
+      nodes: [
+        {
+          ...whole.node,
+          inputs: [whole.node.inputs[0]!, name, `${name}_s`, `${name}_z`],
+          attributes: attributes(product, 4),
+        },
+      ],
       tensors: [
         { name, type: UINT8, dims: [whole.n, whole.k / 16, 8], data: pack(moved) },
         { name: `${name}_s`, type: whole.scales.type, dims: [whole.n, whole.k / 16], data: scales },
@@ -121,9 +150,18 @@ export const REWRITES: Record<string, Rewrite> = {
   /** Zero points in the scales' float type. */
   'float zero points': (product, name) => {
     const { moved, zeros } = movedCodes(product);
-    const floats = product.scales.type === FLOAT ? new Uint8Array(Float32Array.from(zeros).buffer) : new Uint8Array(Uint16Array.from(zeros, smallHalf).buffer);
+    const floats =
+      product.scales.type === FLOAT
+        ? new Uint8Array(Float32Array.from(zeros).buffer)
+        : new Uint8Array(Uint16Array.from(zeros, smallHalf).buffer);
     return {
-      nodes: [{ ...product.node, inputs: [product.node.inputs[0]!, name, product.scales.name, `${name}_z`], attributes: attributes(product, 4) }],
+      nodes: [
+        {
+          ...product.node,
+          inputs: [product.node.inputs[0]!, name, product.scales.name, `${name}_z`],
+          attributes: attributes(product, 4),
+        },
+      ],
       tensors: [
         { name, type: UINT8, dims: [product.n, product.k / product.block, product.block / 2], data: pack(moved) },
         product.scales,
@@ -135,7 +173,12 @@ export const REWRITES: Record<string, Rewrite> = {
   '8 bits': (product, name) => ({
     nodes: [{ ...product.node, attributes: attributes(product, 8) }],
     tensors: [
-      { name, type: UINT8, dims: [product.n, product.k / product.block, product.block], data: product.codes.map((code) => code + 120) },
+      {
+        name,
+        type: UINT8,
+        dims: [product.n, product.k / product.block, product.block],
+        data: product.codes.map((code) => code + 120),
+      },
       product.scales,
     ],
   }),
@@ -168,7 +211,11 @@ export const REWRITES: Record<string, Rewrite> = {
         },
         matMul(product, `${name}_t`),
       ],
-      tensors: [{ name, type: UINT4, dims: [n, k], data: pack(moved) }, scales, { name: `${name}_z`, type: UINT4, dims: [n, k / block], data: pack(zeros) }],
+      tensors: [
+        { name, type: UINT4, dims: [n, k], data: pack(moved) },
+        scales,
+        { name: `${name}_z`, type: UINT4, dims: [n, k / block], data: pack(zeros) },
+      ],
     };
   },
   /** Plain MatMul with weights `[K, N]` in the scales' type. Exact in float32; rounded in float16, as in published float16 models. */
@@ -178,7 +225,14 @@ export const REWRITES: Record<string, Rewrite> = {
     const weights = Float32Array.from(codes, (code, i) => scale[Math.floor(i / block)]! * (code - 8));
     return {
       nodes: [matMul(product, name)],
-      tensors: [{ name, type: FLOAT, dims: [k, n], data: new Uint8Array(transpose(weights, n, k, new Float32Array(weights.length)).buffer) }],
+      tensors: [
+        {
+          name,
+          type: FLOAT,
+          dims: [k, n],
+          data: new Uint8Array(transpose(weights, n, k, new Float32Array(weights.length)).buffer),
+        },
+      ],
     };
   },
 };
@@ -253,7 +307,11 @@ export function fuseGateUp(model: EditModel, upFirst: boolean): void {
 }
 
 /** The fixture `folder` with its model changed by `edit`; weights in `parts`, or in the model itself. */
-export function editedFolder(folder: string, edit: (model: EditModel) => void, parts: readonly string[] = ['model.onnx.data']): Files {
+export function editedFolder(
+  folder: string,
+  edit: (model: EditModel) => void,
+  parts: readonly string[] = ['model.onnx.data'],
+): Files {
   const files = folderBytes(folder);
   const model = takeApart(files.get('model.onnx')!, files);
   edit(model);
@@ -270,7 +328,9 @@ export function rewrittenFolder(folder: string, rewrite: keyof typeof REWRITES):
 /** The layout of transformers.js: onnx/model_q4f16.onnx with its data in two parts, config.json instead of genai_config.json. */
 export function transformersJsFolder(folder: string, variant = 'model_q4f16'): Files {
   const edited = editedFolder(folder, () => undefined, [`${variant}.onnx_data`, `${variant}.onnx_data_1`]);
-  const out: Files = new Map([['config.json', new Uint8Array(readFileSync(join(PHI_FIXTURES, folder, '../config.json')))]]);
+  const out: Files = new Map([
+    ['config.json', new Uint8Array(readFileSync(join(PHI_FIXTURES, folder, '../config.json')))],
+  ]);
   for (const [name, bytes] of edited) {
     if (name === 'model.onnx') out.set(`onnx/${variant}.onnx`, bytes);
     else if (name.includes('.onnx_data')) out.set(`onnx/${name}`, bytes);

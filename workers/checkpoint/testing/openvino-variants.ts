@@ -45,7 +45,10 @@ class Writer {
     const id = this.#next++;
     const ports = inputs.map((_, i) => `<port id="${i}" precision="FP32"/>`).join('');
     this.xml += `<layer id="${id}" name="o${id}" type="${type}" version="opset1"><data ${OP_DATA[type]}/><input>${ports}</input><output><port id="${inputs.length}" precision="FP32"/></output></layer>`;
-    inputs.forEach((from, i) => (this.edges += `<edge from-layer="${from}" from-port="${this.portOf(from)}" to-layer="${id}" to-port="${i}"/>`));
+    inputs.forEach(
+      (from, i) =>
+        (this.edges += `<edge from-layer="${from}" from-port="${this.portOf(from)}" to-layer="${id}" to-port="${i}"/>`),
+    );
     this.#ports.set(id, inputs.length);
     return id;
   }
@@ -59,9 +62,12 @@ class Writer {
 /** Writes the matrix and returns the layer that gives it, and whether its rows are the inputs. */
 type Store = (writer: Writer, matrix: Matrix) => Promise<{ layer: number; transposed: boolean }>;
 
-const floatBytes = (values: Float32Array) => new Uint8Array(values.buffer.slice(values.byteOffset, values.byteOffset + values.byteLength));
-const packed = (codes: Uint8Array) => Uint8Array.from({ length: codes.length >> 1 }, (_, i) => codes[2 * i]! | (codes[2 * i + 1]! << 4));
-const shapeOf = (writer: Writer, dims: number[]) => writer.constant('i64', [dims.length], new Uint8Array(BigInt64Array.from(dims, BigInt).buffer));
+const floatBytes = (values: Float32Array) =>
+  new Uint8Array(values.buffer.slice(values.byteOffset, values.byteOffset + values.byteLength));
+const packed = (codes: Uint8Array) =>
+  Uint8Array.from({ length: codes.length >> 1 }, (_, i) => codes[2 * i]! | (codes[2 * i + 1]! << 4));
+const shapeOf = (writer: Writer, dims: number[]) =>
+  writer.constant('i64', [dims.length], new Uint8Array(BigInt64Array.from(dims, BigInt).buffer));
 
 /** `[rows, k]` to `[k, rows]`. */
 function turned<A extends Uint8Array | Float32Array>(values: A, rows: number, k: number, out: A): A {
@@ -71,7 +77,8 @@ function turned<A extends Uint8Array | Float32Array>(values: A, rows: number, k:
 
 async function symmetricBlocks(matrix: Matrix): Promise<BlockRows> {
   const rows = await matrix.read(0, matrix.rows);
-  if (rows.kind !== 'blocks' || rows.mins || rows.bits !== 4) throw new Error(`${matrix.name} is not int4 without zero points`);
+  if (rows.kind !== 'blocks' || rows.mins || rows.bits !== 4)
+    throw new Error(`${matrix.name} is not int4 without zero points`);
   return rows;
 }
 
@@ -90,7 +97,9 @@ const STORES: Record<string, Store> = {
     const dims = [matrix.rows, matrix.cols / block, block];
     const weights = writer.op('Convert', [writer.constant('u4', dims, packed(codes))]);
     const zero = writer.op('Convert', [writer.constant('u4', [1, 1, 1], Uint8Array.of(8))]);
-    const scale = writer.op('Convert', [writer.constant('f32', [matrix.rows, matrix.cols / block, 1], floatBytes(scales))]);
+    const scale = writer.op('Convert', [
+      writer.constant('f32', [matrix.rows, matrix.cols / block, 1], floatBytes(scales)),
+    ]);
     const product = writer.op('Multiply', [writer.op('Subtract', [weights, zero]), scale]);
     return { layer: writer.op('Reshape', [product, shapeOf(writer, [matrix.rows, matrix.cols])]), transposed: false };
   },
@@ -100,7 +109,11 @@ const STORES: Record<string, Store> = {
     const groups = matrix.cols / block;
     const flipped = turned(codes, matrix.rows, matrix.cols, new Uint8Array(codes.length)).map((code) => code ^ 8);
     const weights = writer.op('Convert', [writer.constant('i4', [groups, block, matrix.rows], packed(flipped))]);
-    const scale = writer.constant('f32', [groups, 1, matrix.rows], floatBytes(turned(scales, matrix.rows, groups, new Float32Array(scales.length))));
+    const scale = writer.constant(
+      'f32',
+      [groups, 1, matrix.rows],
+      floatBytes(turned(scales, matrix.rows, groups, new Float32Array(scales.length))),
+    );
     const product = writer.op('Multiply', [weights, scale]);
     return { layer: writer.op('Reshape', [product, shapeOf(writer, [matrix.cols, matrix.rows])]), transposed: true };
   },
@@ -127,10 +140,16 @@ export async function restoredFolder(folder: string, store: string): Promise<Map
     if (linear && (store.startsWith('float32') || isPlainInt4(linear.matrix))) {
       const { layer: to, transposed } = await STORES[store]!(writer, linear.matrix);
       redirect(layer, 1, to);
-      if (transposed) xml = xml.replace(new RegExp(`(<layer id="${layer}" [^>]*>\\s*<data [^>]*transpose_b=)"true"`), '$1"false"');
+      if (transposed)
+        xml = xml.replace(new RegExp(`(<layer id="${layer}" [^>]*>\\s*<data [^>]*transpose_b=)"true"`), '$1"false"');
     }
     const table = store.startsWith('float32') ? await weights.embedding(op) : null;
-    if (table) redirect(layer, 0, writer.constant('f32', [table.rows, table.cols], floatBytes(dequantise(await table.read(0, table.rows)))));
+    if (table)
+      redirect(
+        layer,
+        0,
+        writer.constant('f32', [table.rows, table.cols], floatBytes(dequantise(await table.read(0, table.rows)))),
+      );
   }
   xml = xml.replace('</layers>', `${writer.xml}</layers>`).replace('</edges>', `${writer.edges}</edges>`);
   files.set(XML, new TextEncoder().encode(xml));

@@ -16,10 +16,14 @@ const utf8 = (value: unknown) => new TextEncoder().encode(JSON.stringify(value))
 
 export function takeTensors(file: Uint8Array): Tensors {
   const headerBytes = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
-  const header = json(file.subarray(8, 8 + headerBytes)) as Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
+  const header = json(file.subarray(8, 8 + headerBytes)) as Record<
+    string,
+    { dtype: string; shape: number[]; data_offsets: [number, number] }
+  >;
   const tensors: Tensors = new Map();
   for (const [name, { dtype, shape, data_offsets: at }] of Object.entries(header)) {
-    if (name !== '__metadata__') tensors.set(name, { dtype, shape, data: file.slice(8 + headerBytes + at[0], 8 + headerBytes + at[1]) });
+    if (name !== '__metadata__')
+      tensors.set(name, { dtype, shape, data: file.slice(8 + headerBytes + at[0], 8 + headerBytes + at[1]) });
   }
   return tensors;
 }
@@ -61,7 +65,11 @@ export function convertedFolder(folder: string, dtype: 'F32' | 'BF16'): Files {
   for (const [name, { shape, data }] of tensors) {
     const floats = halfToFloat(data);
     const bits = new Uint32Array(floats.buffer);
-    tensors.set(name, { dtype, shape, data: new Uint8Array(dtype === 'F32' ? floats.buffer : Uint16Array.from(bits, (value) => value >>> 16).buffer) });
+    tensors.set(name, {
+      dtype,
+      shape,
+      data: new Uint8Array(dtype === 'F32' ? floats.buffer : Uint16Array.from(bits, (value) => value >>> 16).buffer),
+    });
   }
   files.set('model.safetensors', putTensors(tensors));
   return files;
@@ -79,7 +87,11 @@ export function llamaFolder(folder: string): Files {
     const { dtype, data } = tensors.get(name)!;
     let row = 0;
     for (const [part, rows] of parts) {
-      tensors.set(part, { dtype, shape: [rows, hidden], data: data.slice(row * hidden * 2, (row + rows) * hidden * 2) });
+      tensors.set(part, {
+        dtype,
+        shape: [rows, hidden],
+        data: data.slice(row * hidden * 2, (row + rows) * hidden * 2),
+      });
       row += rows;
     }
     tensors.delete(name);
@@ -121,6 +133,9 @@ export function regroupedMlxFolder(folder: string): Files {
   tensors.set(`${wide}.weight`, { dtype: 'U32', shape: [shape[0]!, shape[1]! * 2], data: bytes });
   files.set('model.safetensors', putTensors(tensors));
   const group = quantization.group_size / 2;
-  files.set('config.json', utf8({ ...config, quantization: { ...quantization, group_size: group, [wide]: { group_size: group, bits: 8 } } }));
+  files.set(
+    'config.json',
+    utf8({ ...config, quantization: { ...quantization, group_size: group, [wide]: { group_size: group, bits: 8 } } }),
+  );
   return files;
 }

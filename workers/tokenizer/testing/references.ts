@@ -25,12 +25,19 @@ function json(path: string): unknown {
 }
 
 /** `tokenizers/phi-3` or `tokenizers/phi-4-mini`, in either form. */
-export async function phiReference(name: 'phi-3' | 'phi-4-mini', form: 'tokenizer.json' | 'vocab.gguf'): Promise<Reference> {
+export async function phiReference(
+  name: 'phi-3' | 'phi-4-mini',
+  form: 'tokenizer.json' | 'vocab.gguf',
+): Promise<Reference> {
   const folder = join(FIXTURES, 'tokenizers', name);
   const { cases } = json(join(folder, 'expected.json')) as { cases: ReferenceCase[] };
   const config = json(join(folder, 'tokenizer_config.json')) as { chat_template: string };
   if (form === 'tokenizer.json') {
-    return { source: { kind: form, json: json(join(folder, form)), config }, chatTemplate: config.chat_template, cases };
+    return {
+      source: { kind: form, json: json(join(folder, form)), config },
+      chatTemplate: config.chat_template,
+      cases,
+    };
   }
   const { metadata } = await parseGguf(diskSource(join(folder, form), form));
   return { source: ggufTokenizer(metadata), chatTemplate: String(metadata.get('tokenizer.chat_template')), cases };
@@ -38,12 +45,17 @@ export async function phiReference(name: 'phi-3' | 'phi-4-mini', form: 'tokenize
 
 /** The starter: the GGUF that is shipped, or the tokenizer.json made from it. */
 export async function starterReference(form: 'tokenizer.json' | 'gguf'): Promise<Reference> {
-  const { cases } = json(join(FIXTURES, 'starter/expected.json')) as { cases: { prompt: string; input_ids: number[] }[] };
+  const { cases } = json(join(FIXTURES, 'starter/expected.json')) as {
+    cases: { prompt: string; input_ids: number[] }[];
+  };
   const parts = readdirSync(STARTER).filter((name) => /\.gguf\.\d+$/.test(name));
   const whole = new Blob(parts.sort().map((name) => readFileSync(join(STARTER, name))));
   const { metadata } = await parseGguf(blobSource('starter.gguf', whole));
   return {
-    source: form === 'gguf' ? ggufTokenizer(metadata) : { kind: form, json: json(join(FIXTURES, 'starter/tokenizer.json')), config: null },
+    source:
+      form === 'gguf'
+        ? ggufTokenizer(metadata)
+        : { kind: form, json: json(join(FIXTURES, 'starter/tokenizer.json')), config: null },
     chatTemplate: String(metadata.get('tokenizer.chat_template')),
     cases: cases.map(({ prompt, input_ids }) => ({ text: prompt, ids: input_ids })),
   };

@@ -6,9 +6,20 @@ export const PHI_CONTROLS = ['<|endoftext|>', '<|assistant|>', '<|end|>', '<|use
 export const CHATML_CONTROLS = ['<|endoftext|>', '<|im_start|>', '<|im_end|>'];
 
 /** Byte-level BPE: 256 bytes, one token a merge, then the control tokens. */
-export function tinyByteLevel(merges: [string, string][] = [], controls: string[] = PHI_CONTROLS, more: Record<string, unknown> = {}): TokenizerSource {
+export function tinyByteLevel(
+  merges: [string, string][] = [],
+  controls: string[] = PHI_CONTROLS,
+  more: Record<string, unknown> = {},
+): TokenizerSource {
   const tokens = [...BYTE_OF_CHARACTER.keys(), ...merges.map((pair) => pair.join(''))];
-  const added = controls.map((content, i) => ({ id: tokens.length + i, content, special: true, rstrip: false, lstrip: false, normalized: false }));
+  const added = controls.map((content, i) => ({
+    id: tokens.length + i,
+    content,
+    special: true,
+    rstrip: false,
+    lstrip: false,
+    normalized: false,
+  }));
   return {
     kind: 'tokenizer.json',
     json: {
@@ -25,10 +36,15 @@ export function tinyByteLevel(merges: [string, string][] = [], controls: string[
 }
 
 /** SentencePiece in GGUF metadata: unknown, bos, eos, 256 bytes, the pieces by falling score, then the control tokens. */
-export function tinySentencePiece(pieces: string[], controls: string[] = PHI_CONTROLS, more: [string, unknown][] = []): Map<string, unknown> {
+export function tinySentencePiece(
+  pieces: string[],
+  controls: string[] = PHI_CONTROLS,
+  more: [string, unknown][] = [],
+): Map<string, unknown> {
   const bytes = Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
   const tokens = ['<unk>', '<s>', '</s>', ...bytes, ...pieces, ...controls];
-  const type = (token: string, id: number) => (id === 0 ? 2 : id < 3 || controls.includes(token) ? 3 : id < 259 ? 6 : 1);
+  const type = (token: string, id: number) =>
+    id === 0 ? 2 : id < 3 || controls.includes(token) ? 3 : id < 259 ? 6 : 1;
   return new Map<string, unknown>([
     ['tokenizer.ggml.model', 'llama'],
     ['tokenizer.ggml.pre', 'default'],
