@@ -3,7 +3,7 @@ import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defaultClientConditions, defineConfig, type Plugin } from 'vite';
 import { serviceWorker } from './scripts/service-worker.ts';
 import { supplyChain } from './scripts/supply-chain.ts';
-import { ISOLATION_HEADERS } from './workers/headers.ts';
+import { ISOLATION_HEADERS } from './workers/shared/headers.ts';
 
 /** Entries of the app; `evaluate.html` is the headless door of `npm run evaluate`. */
 const pages = ['index.html', 'evaluate.html'].filter((page) => existsSync(page));
@@ -24,7 +24,7 @@ export default defineConfig({
   base: './',
   plugins: [svelte(), originTrial, supplyChain(import.meta.dirname), serviceWorker(import.meta.dirname)],
   resolve: {
-    // ONNX Runtime with its glue and WebAssembly as files of their own; see workers/backends/ort-files.ts.
+    // ONNX Runtime with its glue and WebAssembly as files of their own; see workers/engine/runtime/ort-files.ts.
     conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions],
   },
   worker: { format: 'es', rolldownOptions: { checks: QUIET } },

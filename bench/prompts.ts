@@ -1,9 +1,9 @@
 /** Prompts of an exact number of tokens in the starter's own tokenizer and chat template. */
 import { readFileSync } from 'node:fs';
-import type { Checkpoint } from '../workers/checkpoint/types.ts';
-import type { ChatMessage } from '../workers/protocol.ts';
-import { conversation } from '../workers/tokenizer/conversation.ts';
-import { createTokenizer } from '../workers/tokenizer/tokenizer.ts';
+import type { Checkpoint } from '../workers/engine/checkpoint/types.ts';
+import type { ChatMessage } from '../workers/shared/protocol.ts';
+import { conversation } from '../workers/engine/tokenizer/conversation.ts';
+import { createTokenizer } from '../workers/engine/tokenizer/tokenizer.ts';
 import type { Prompt } from './peers/peer.ts';
 
 const OPENING = 'Write a long story.';

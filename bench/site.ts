@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { launch, type Session } from '../e2e/browser.ts';
 import { ROOT } from '../scripts/build.ts';
 import { serve } from '../scripts/server.ts';
-import { ISOLATION_HEADERS } from '../workers/headers.ts';
+import { ISOLATION_HEADERS } from '../workers/shared/headers.ts';
 import { buildPage } from './build.ts';
 import type { BackendName } from './peers/peer.ts';
 import type { Starter } from './starter.ts';

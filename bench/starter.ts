@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ROOT } from '../scripts/build.ts';
-import { openGguf } from '../workers/checkpoint/gguf.ts';
-import type { Checkpoint } from '../workers/checkpoint/types.ts';
-import type { ModelManifest } from '../workers/protocol.ts';
+import { openGguf } from '../workers/engine/checkpoint/gguf/gguf.ts';
+import type { Checkpoint } from '../workers/engine/checkpoint/types.ts';
+import type { ModelManifest } from '../workers/shared/protocol.ts';
 import { blobSource } from '../workers/store/bytes.ts';
 import { makeOnnxModel, type GraphName } from './onnx/make.ts';
 

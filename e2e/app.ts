@@ -10,7 +10,7 @@ import { DIST } from '../scripts/build.ts';
 import { serve, type RunningServer, type ServeOptions } from '../scripts/server.ts';
 import { STARTER_ID } from '../src/models/starter.ts';
 import type { SettingsValues } from '../src/settings/settings.svelte.ts';
-import type { ModelManifest, Shard } from '../workers/protocol.ts';
+import type { ModelManifest, Shard } from '../workers/shared/protocol.ts';
 import { launch, type LaunchOptions, type Session } from './browser.ts';
 import { needFixture } from './fixtures.ts';
 

@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import { compareLogits } from '../scripts/evaluate/compare.ts';
 import type { Engine } from '../scripts/evaluate/engine.ts';
-import type { WeightForm } from '../workers/protocol.ts';
+import type { WeightForm } from '../workers/shared/protocol.ts';
 import { ALL, readExpected, type Model } from './fixtures.ts';
 import { SAMPLING } from './sampling.ts';
 

@@ -5,7 +5,7 @@ import { checkCase } from '../scripts/evaluate/check.ts';
 import { argmax } from '../scripts/evaluate/compare.ts';
 import { startEngineHost, type Engine, type EngineHost } from '../scripts/evaluate/engine.ts';
 import { selectModel } from '../scripts/evaluate/model-files.ts';
-import type { WeightForm } from '../workers/protocol.ts';
+import type { WeightForm } from '../workers/shared/protocol.ts';
 import { fixture, needFixture, readExpected, reportAbsent } from './fixtures.ts';
 
 const TOLERANCE = 0.02;

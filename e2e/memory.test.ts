@@ -5,7 +5,7 @@ import { ROOT } from '../scripts/build.ts';
 import { startEngineHost } from '../scripts/evaluate/engine.ts';
 import { selectModel } from '../scripts/evaluate/model-files.ts';
 import { STARTER_ID } from '../src/models/starter.ts';
-import type { BackendId, DeviceWish, WeightForm } from '../workers/protocol.ts';
+import type { BackendId, DeviceWish, WeightForm } from '../workers/shared/protocol.ts';
 import { ask, GREEDY, launchApp, serveApp } from './app.ts';
 import { inspect } from './faults/inspect.ts';
 import { ALL } from './fixtures.ts';

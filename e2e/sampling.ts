@@ -1,4 +1,4 @@
-import type { Sampling } from '../workers/protocol.ts';
+import type { Sampling } from '../workers/shared/protocol.ts';
 
 const GREEDY: Sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 1 };
 

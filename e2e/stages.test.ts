@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEngineHost, type Engine, type EngineHost } from '../scripts/evaluate/engine.ts';
 import { selectModel } from '../scripts/evaluate/model-files.ts';
-import type { WeightForm } from '../workers/protocol.ts';
+import type { WeightForm } from '../workers/shared/protocol.ts';
 import { needFixture, readExpected } from './fixtures.ts';
 
 let host: EngineHost;
@@ -55,7 +55,7 @@ describe('stages', () => {
     const two = await logitsOf(engine, prompts);
     two.forEach((values, i) => expect(largest(values, three[i]!), `${prompts[i]!.length} tokens`).toBeLessThan(0.02));
 
-    const [, second] = host.session.page.workers().filter((worker) => worker.url().includes('wasm-stage.worker'));
+    const [, second] = host.session.page.workers().filter((worker) => worker.url().includes('stage.worker'));
     await second!.evaluate(() => self.close()).catch(() => undefined); // its answer is lost with it
     await expect(engine.call('lastLogits', prompts[0]!)).rejects.toMatchObject({
       code: 'worker-died',
@@ -64,7 +64,7 @@ describe('stages', () => {
   });
 
   it('that die while they load are told', async () => {
-    const born = host.session.page.waitForEvent('worker', (worker) => worker.url().includes('wasm-stage.worker'));
+    const born = host.session.page.waitForEvent('worker', (worker) => worker.url().includes('stage.worker'));
     const opening = open('phi/phi4-mini/gguf/q8_0.gguf', 'int8', 2);
     const told = expect(opening).rejects.toMatchObject({
       code: 'worker-died',

@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEngineHost, type Engine, type EngineHost } from '../scripts/evaluate/engine.ts';
 import { selectModel } from '../scripts/evaluate/model-files.ts';
-import type { WeightForm } from '../workers/protocol.ts';
+import type { WeightForm } from '../workers/shared/protocol.ts';
 import { fixture, folder, gguf, matrix, needFixture, reportAbsent, type Model } from './fixtures.ts';
 import { destroyDevice, takeReads, watchGpu } from './gpu-witness.ts';
 import { exactCases, expectExact } from './exact.ts';

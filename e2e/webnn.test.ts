@@ -6,7 +6,7 @@ import { checkTeacherForced } from '../scripts/evaluate/check.ts';
 import { startEngineHost, type Engine, type EngineHost } from '../scripts/evaluate/engine.ts';
 import { selectModel } from '../scripts/evaluate/model-files.ts';
 import { STARTER_ID } from '../src/models/starter.ts';
-import type { WeightForm } from '../workers/protocol.ts';
+import type { WeightForm } from '../workers/shared/protocol.ts';
 import {
   ALL,
   fixture,

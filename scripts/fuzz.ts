@@ -4,11 +4,11 @@ import { addMessage, newConversation, type Conversation } from '../src/chat/conv
 import { parseConversation } from '../src/chat/schema.ts';
 import { checkResult } from '../src/compare/result.ts';
 import { laptop } from '../src/compare/testing/example.ts';
-import { PhiError } from '../workers/errors.ts';
-import { haveFixtures } from '../workers/checkpoint/testing/fixtures.ts';
+import { PhiError } from '../workers/shared/errors.ts';
+import { haveFixtures } from '../workers/engine/checkpoint/testing/fixtures.ts';
 import { whole } from './whole.ts';
-import { damage, fuzz, FUZZ_TARGETS } from '../workers/checkpoint/testing/fuzz.ts';
-import { seeded } from '../workers/checkpoint/testing/hostile.ts';
+import { damage, fuzz, FUZZ_TARGETS } from '../workers/engine/checkpoint/testing/fuzz.ts';
+import { seeded } from '../workers/engine/checkpoint/testing/hostile.ts';
 
 const SECOND_MS = 1000;
 

@@ -1,4 +1,4 @@
-"""Writes workers/weights/blocks.vectors.json: what ONNX Runtime's own MatMulNBits quantiser makes of a few rows.
+"""Writes workers/engine/weights/blocks.vectors.json: what ONNX Runtime's own MatMulNBits quantiser makes of a few rows.
 
 Needs numpy and onnxruntime. Values are sums of a few small whole fractions, so that float32 holds them exactly in JSON.
 """

@@ -1,4 +1,4 @@
-"""Writes workers/weights/ggml.vectors.json: random blocks of every ggml type that is read, with the values that the Python package `gguf`
+"""Writes workers/engine/weights/ggml.vectors.json: random blocks of every ggml type that is read, with the values that the Python package `gguf`
 (by the authors of llama.cpp) gives for them. Needed only when a type is added:
 
     pip install gguf && python3 scripts/make-ggml-vectors.py
@@ -47,6 +47,6 @@ for name in TYPES:
     encode = lambda array: base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()  # noqa: E731
     vectors.append({"name": name, "id": int(kind), "rows": ROWS, "cols": cols, "bytes": encode(data), "float32": encode(values)})
 
-out = Path(__file__).parent.parent / "workers/weights/ggml.vectors.json"
+out = Path(__file__).parent.parent / "workers/engine/weights/ggml.vectors.json"
 out.write_text(json.dumps({"reference": f"gguf {version('gguf')} (Python)", "vectors": vectors}, indent=1) + "\n")
 print(out, out.stat().st_size, "bytes")

@@ -9,7 +9,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ModelManifest, Shard } from '../workers/protocol.ts';
+import type { ModelManifest, Shard } from '../workers/shared/protocol.ts';
 
 const SHARD_BYTES = 16 * 1024 * 1024;
 const FILE = 'SmolLM2-135M-Instruct.Q4_1.gguf';

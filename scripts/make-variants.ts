@@ -9,21 +9,21 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { PHI_FIXTURES } from '../workers/checkpoint/testing/fixtures.ts';
+import { PHI_FIXTURES } from '../workers/engine/checkpoint/testing/fixtures.ts';
 import {
   editedFolder,
   fuseGateUp,
   REWRITES,
   rewrittenFolder,
   transformersJsFolder,
-} from '../workers/checkpoint/testing/onnx-variants.ts';
-import { OPENVINO_STORES, restoredFolder } from '../workers/checkpoint/testing/openvino-variants.ts';
+} from '../workers/engine/checkpoint/testing/onnx-variants.ts';
+import { OPENVINO_STORES, restoredFolder } from '../workers/engine/checkpoint/testing/openvino-variants.ts';
 import {
   convertedFolder,
   llamaFolder,
   regroupedMlxFolder,
   shardedFolder,
-} from '../workers/checkpoint/testing/safetensors-variants.ts';
+} from '../workers/engine/checkpoint/testing/safetensors-variants.ts';
 
 const out = process.argv[2];
 if (!out) throw new Error('usage: tsx scripts/make-variants.ts OUT_FOLDER');

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile, mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { contentSecurityPolicy } from '../workers/headers.ts';
+import { contentSecurityPolicy } from '../workers/shared/headers.ts';
 import { serve, type RunningServer } from './server.ts';
 
 let folder: string;
@@ -45,7 +45,7 @@ describe('serve', () => {
   });
 
   it('lets one worker reach this machine, and that one nothing else', () => {
-    const policy = contentSecurityPolicy('/assets/native.worker-1.js');
+    const policy = contentSecurityPolicy('/assets/server.worker-1.js');
     expect(policy).toContain('connect-src http://127.0.0.1:* http://localhost:*;');
     expect(policy).toContain("script-src 'self';");
   });

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { stat } from 'node:fs/promises';
 import { join, normalize } from 'node:path';
 import send from 'send';
-import { securityHeaders } from '../workers/headers.ts';
+import { securityHeaders } from '../workers/shared/headers.ts';
 
 export interface ServeOptions {
   /** Folder that holds the built app. */

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
 import { build, type Plugin } from 'vite';
-import { metaPolicy } from '../workers/headers.ts';
-import type { AppFile, AppFiles } from '../workers/offline/protocol.ts';
+import { metaPolicy } from '../workers/shared/headers.ts';
+import type { AppFile, AppFiles } from '../workers/shared/offline-protocol.ts';
 
 export const SERVICE_WORKER = 'service-worker.js';
 const PAGE = 'index.html';

@@ -7,9 +7,9 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { parseGguf } from '../workers/checkpoint/gguf-parse.ts';
-import { locateTensors } from '../workers/checkpoint/gguf-tensors.ts';
-import { splitGguf, type WrittenTensor } from '../workers/checkpoint/testing/gguf-writer.ts';
+import { parseGguf } from '../workers/engine/checkpoint/gguf/parse.ts';
+import { locateTensors } from '../workers/engine/checkpoint/gguf/tensors.ts';
+import { splitGguf, type WrittenTensor } from '../workers/engine/checkpoint/testing/gguf-writer.ts';
 import { blobSource } from '../workers/store/bytes.ts';
 
 async function splitFile(path: string, count: number, folder: string): Promise<void> {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Plugin } from 'vite';
 import type { Licence } from '../src/settings/licences.ts';
-import type { ModelManifest } from '../workers/protocol.ts';
+import type { ModelManifest } from '../workers/shared/protocol.ts';
 
 const LICENCES = 'licences.json';
 const SBOM = 'sbom.cdx.json';

@@ -1,6 +1,6 @@
-/** `npx tsx scripts/tiny-phi-seed.ts [seeds]`: the seed for workers/backends/tiny-phi.ts whose greedy tokens are the surest, and those tokens. */
-import { referenceGreedy, referencePhi } from '../workers/backends/testing/reference-phi.ts';
-import { TINY_PROMPT, TINY_SIZE, tinyPhi } from '../workers/backends/tiny-phi.ts';
+/** `npx tsx scripts/tiny-phi-seed.ts [seeds]`: the seed for workers/engine/choose/tiny-phi.ts whose greedy tokens are the surest, and those tokens. */
+import { referenceGreedy, referencePhi } from '../workers/engine/choose/testing/reference-phi.ts';
+import { TINY_PROMPT, TINY_SIZE, tinyPhi } from '../workers/engine/choose/tiny-phi.ts';
 
 const COUNT = 8;
 const seeds = Number(process.argv[2] ?? 300);

@@ -1,8 +1,8 @@
 /** The headless door to the engine: `npm run evaluate` calls `window.evaluate` through the DevTools protocol, so all is plain JSON. */
 import { wrap, type Remote } from 'comlink';
-import { installErrorTransfer } from '../workers/comlink-errors.ts';
-import { PhiError, type ErrorShape } from '../workers/errors.ts';
-import type { EvaluateApi } from '../workers/evaluate-protocol.ts';
+import { installErrorTransfer } from '../workers/shared/comlink-errors.ts';
+import { PhiError, type ErrorShape } from '../workers/shared/errors.ts';
+import type { EvaluateApi } from '../workers/shared/evaluate-protocol.ts';
 import evaluateUrl from '../workers/evaluate.worker.ts?worker&url';
 import { scriptUrl } from './script-url.ts';
 

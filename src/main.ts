@@ -1,7 +1,7 @@
 import { mount } from 'svelte';
 import App from './app/App.svelte';
 import { AppState } from './app/app.svelte.ts';
-import { Engine } from './engine.ts';
+import { Engine } from './engine/engine.ts';
 import { i18n, preferredLanguage } from './i18n/i18n.svelte.ts';
 import { watchKeyboard } from './ui/keyboard.ts';
 import './ui/tokens.css';

@@ -15,7 +15,7 @@ const sameOrigin: Policy = {
   },
 };
 
-/** The only policy of this app that lets a string become the address of a script; its name is in workers/headers.ts. */
+/** The only policy of this app that lets a string become the address of a script; its name is in workers/shared/headers.ts. */
 const policy =
   (globalThis as { trustedTypes?: TrustedTypes }).trustedTypes?.createPolicy('phi-script-url', sameOrigin) ??
   sameOrigin;

@@ -1,30 +1,38 @@
 /** Entry of the worker that measures one row of the compare page. See compare/protocol.ts. */
 import { expose } from 'comlink';
-import { pinnedDecoder } from './backends/choose.ts';
-import { storeShelf } from './backends/store-shelf.ts';
-import type { Decoder } from './backends/types.ts';
-import { openCheckpoint } from './checkpoint/open.ts';
-import type { Checkpoint } from './checkpoint/types.ts';
-import { installErrorTransfer } from './comlink-errors.ts';
+import { pinnedDecoder } from './engine/choose/choose.ts';
+import { storeShelf } from './engine/weight-cache.ts';
+import type { Decoder } from './engine/decoder.ts';
+import { openCheckpoint } from './engine/checkpoint/open.ts';
+import type { Checkpoint } from './engine/checkpoint/types.ts';
+import { installErrorTransfer } from './shared/comlink-errors.ts';
 import { fingerprint } from './compare/fingerprint.ts';
 import { encoder, makePrompt, type Encode } from './compare/prompts.ts';
-import type { CompareApi, ModelFacts, OpenedRow, Piece, Prompt, ScoreRequest, Target } from './compare/protocol.ts';
+import type {
+  CompareApi,
+  ModelFacts,
+  OpenedRow,
+  Piece,
+  Prompt,
+  ScoreRequest,
+  Target,
+} from './shared/compare-protocol.ts';
 import { timeStream, type Arrival, type Timing } from './compare/stopwatch.ts';
 import { TEXT } from './compare/text.ts';
-import { PhiError } from './errors.ts';
-import { generateTokens } from './generate/generate.ts';
-import { GREEDY } from './generate/greedy.ts';
-import { scoreSteps, type StepScores } from './generate/score.ts';
-import { Sequence } from './generate/sequence.ts';
-import { ReplyText } from './generate/text.ts';
-import { warmUp } from './generate/warm-up.ts';
-import { ropeSetFor } from './graph/rope.ts';
-import { webgpuForms } from './graph/webgpu-weights.ts';
-import { holdLifeline } from './lifeline.ts';
-import type { StoredModel } from './protocol.ts';
-import { engineReport } from './report.ts';
+import { PhiError } from './shared/errors.ts';
+import { generateTokens } from './engine/generate/generate.ts';
+import { GREEDY } from './engine/generate/greedy.ts';
+import { scoreSteps, type StepScores } from './engine/generate/score.ts';
+import { Sequence } from './engine/generate/sequence.ts';
+import { ReplyText } from './engine/generate/text.ts';
+import { warmUp } from './engine/generate/warm-up.ts';
+import { ropeSetFor } from './engine/graph/rope.ts';
+import { webgpuForms } from './engine/webgpu/weights.ts';
+import { holdLifeline } from './shared/lifeline.ts';
+import type { StoredModel } from './shared/protocol.ts';
+import { engineReport } from './engine/report.ts';
 import { ModelStore } from './store/store.ts';
-import type { Conversation } from './tokenizer/conversation.ts';
+import type { Conversation } from './engine/tokenizer/conversation.ts';
 
 /** Tokens of the built-in text that agreement is measured on. */
 const TEXT_TOKENS = 192;

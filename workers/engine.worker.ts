@@ -1,8 +1,8 @@
 /** Entry of the engine worker. */
 import { expose } from 'comlink';
-import { installErrorTransfer } from './comlink-errors.ts';
-import { Engine } from './engine.ts';
-import { holdLifeline } from './lifeline.ts';
+import { installErrorTransfer } from './shared/comlink-errors.ts';
+import { Engine } from './engine/service.ts';
+import { holdLifeline } from './shared/lifeline.ts';
 
 holdLifeline();
 installErrorTransfer();

@@ -1,14 +1,14 @@
 /** Entry of the evaluation worker: the app's own engine, driven by token ids (see evaluate-protocol.ts). */
 import { expose } from 'comlink';
-import { walkChain, type ChainRequest } from './backends/chain.ts';
-import { pinnedDecoder } from './backends/choose.ts';
-import { ProbeMemory } from './backends/probe-memory.ts';
-import { SELF_TEST_TEXT } from './backends/self-test.ts';
-import type { Decoder } from './backends/types.ts';
-import { openCheckpoint } from './checkpoint/open.ts';
-import type { Checkpoint } from './checkpoint/types.ts';
-import { installErrorTransfer } from './comlink-errors.ts';
-import { PhiError } from './errors.ts';
+import { walkChain, type ChainRequest } from './engine/choose/chain.ts';
+import { pinnedDecoder } from './engine/choose/choose.ts';
+import { ProbeMemory } from './engine/choose/probe-memory.ts';
+import { SELF_TEST_TEXT } from './engine/choose/self-test.ts';
+import type { Decoder } from './engine/decoder.ts';
+import { openCheckpoint } from './engine/checkpoint/open.ts';
+import type { Checkpoint } from './engine/checkpoint/types.ts';
+import { installErrorTransfer } from './shared/comlink-errors.ts';
+import { PhiError } from './shared/errors.ts';
 import type {
   ArgmaxResult,
   EvaluateApi,
@@ -16,16 +16,16 @@ import type {
   GreedyResult,
   NllResult,
   RemoteFile,
-} from './evaluate-protocol.ts';
-import { generateTokens } from './generate/generate.ts';
-import { GREEDY } from './generate/greedy.ts';
-import { lastLogits, scoreGaps, scoreText } from './generate/score.ts';
-import { Sequence } from './generate/sequence.ts';
-import { ropeSetFor } from './graph/rope.ts';
-import type { Sampling } from './protocol.ts';
-import { engineReport } from './report.ts';
+} from './shared/evaluate-protocol.ts';
+import { generateTokens } from './engine/generate/generate.ts';
+import { GREEDY } from './engine/generate/greedy.ts';
+import { lastLogits, scoreGaps, scoreText } from './engine/generate/score.ts';
+import { Sequence } from './engine/generate/sequence.ts';
+import { ropeSetFor } from './engine/graph/rope.ts';
+import type { Sampling } from './shared/protocol.ts';
+import { engineReport } from './engine/report.ts';
 import { httpSource } from './store/http-source.ts';
-import { createTokenizer, type Tokenizer } from './tokenizer/tokenizer.ts';
+import { createTokenizer, type Tokenizer } from './engine/tokenizer/tokenizer.ts';
 
 class Evaluator implements EvaluateApi {
   #open: { checkpoint: Checkpoint; decoder: Decoder; tokenizer?: Tokenizer } | undefined;

@@ -2,10 +2,10 @@
  * Entry of the service worker: the app offline, with the headers that it needs on any host, one version at a time. It answers for the
  * app's own files only; models and other origins pass by.
  */
-import { isCompareWorker, isWorkerScript } from './headers.ts';
-import { allowedHosts } from './offline/allowed-hosts.ts';
+import { isServerWorker, isWorkerScript } from './shared/headers.ts';
+import { allowedHosts } from './shared/allowed-hosts.ts';
 import { AppCache, withHeaders } from './offline/app-cache.ts';
-import type { AppFile, AppFiles, OfflineState, ToServiceWorker } from './offline/protocol.ts';
+import type { AppFile, AppFiles, OfflineState, ToServiceWorker } from './shared/offline-protocol.ts';
 
 declare const self: ServiceWorkerGlobalScope & { PHI_FILES: AppFiles };
 
@@ -52,7 +52,7 @@ async function answer(event: FetchEvent, file: AppFile): Promise<Response> {
 async function withAllowedHosts(response: Response, path: string): Promise<Response> {
   if (!isWorkerScript(path)) return response;
   // A database that fails allows nothing.
-  const hosts = await allowedHosts(isCompareWorker(path) ? 'compare' : 'models').catch(() => []);
+  const hosts = await allowedHosts(isServerWorker(path) ? 'compare' : 'models').catch(() => []);
   return hosts.length === 0 ? response : withHeaders(response, path, hosts);
 }
 

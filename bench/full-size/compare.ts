@@ -4,7 +4,7 @@
  */
 import type { Page } from 'playwright-core';
 import type { TimingRequest, TimingResult } from './timing.worker.ts';
-import type { PhiConfig } from '../../workers/checkpoint/types.ts';
+import type { PhiConfig } from '../../workers/engine/checkpoint/types.ts';
 import { makeInt4Part } from './make.ts';
 
 export interface Int4Times {

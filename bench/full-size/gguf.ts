@@ -1,7 +1,7 @@
 /** The random model as llama.cpp writes it: Q4_0, embedding and head tied. */
-import type { GgufValue } from '../../workers/checkpoint/gguf-parse.ts';
-import { writeGguf } from '../../workers/checkpoint/testing/gguf-writer.ts';
-import type { PhiConfig } from '../../workers/checkpoint/types.ts';
+import type { GgufValue } from '../../workers/engine/checkpoint/gguf/parse.ts';
+import { writeGguf } from '../../workers/engine/checkpoint/testing/gguf-writer.ts';
+import type { PhiConfig } from '../../workers/engine/checkpoint/types.ts';
 import { BLOCK, q40, RandomBytes } from './random.ts';
 import { randomMatrices, type RandomMatrix } from './shape.ts';
 

@@ -2,9 +2,9 @@
  * The random model as ONNX Runtime GenAI's model builder writes it for the CPU: MatMulNBits, GroupQueryAttention with rotary inside, two sets of rotary tables
  * behind an If, embedding and head in one tensor, all weights in a .data file.
  */
-import type { PhiConfig } from '../../workers/checkpoint/types.ts';
-import { Graph, type Attribute, type Value } from '../../workers/graph/onnx.ts';
-import { ropeTable, type RopeSet } from '../../workers/graph/rope.ts';
+import type { PhiConfig } from '../../workers/engine/checkpoint/types.ts';
+import { Graph, type Attribute, type Value } from '../../workers/engine/graph/onnx.ts';
+import { ropeTable, type RopeSet } from '../../workers/engine/graph/rope.ts';
 import { BLOCK, nibbles, RandomBytes, scales } from './random.ts';
 import { randomMatrices, type RandomMatrix } from './shape.ts';
 

@@ -1,10 +1,10 @@
 /** The page's side of `npm run test:full-size`: the app's own engine, over `window.fullSize`. */
-import { GREEDY } from '../../workers/generate/greedy.ts';
+import { GREEDY } from '../../workers/engine/generate/greedy.ts';
 import { wrap } from 'comlink';
-import { Engine } from '../../src/engine.ts';
+import { Engine } from '../../src/engine/engine.ts';
 import { scriptUrl } from '../../src/script-url.ts';
-import { PhiError, type ErrorShape } from '../../workers/errors.ts';
-import type { EngineReport, GenerateStats, LoadRequest } from '../../workers/protocol.ts';
+import { PhiError, type ErrorShape } from '../../workers/shared/errors.ts';
+import type { EngineReport, GenerateStats, LoadRequest } from '../../workers/shared/protocol.ts';
 import type { StageTimes, TimingRequest, TimingResult } from './timing.worker.ts';
 import timingUrl from './timing.worker.ts?worker&url';
 

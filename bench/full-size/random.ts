@@ -1,6 +1,6 @@
 /** Random blocks of 4-bit weights, the same at every run, as fast as the disk takes them. */
 import { createCipheriv } from 'node:crypto';
-import { floatToHalf } from '../../workers/weights/half.ts';
+import { floatToHalf } from '../../workers/engine/weights/half.ts';
 import type { RandomMatrix } from './shape.ts';
 
 /** Weights that share a scale. */

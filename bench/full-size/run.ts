@@ -5,9 +5,9 @@
 import { parseArgs } from 'node:util';
 import { writeFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
-import type { ErrorShape } from '../../workers/errors.ts';
-import { cutLayers } from '../../workers/advisor/stages.ts';
-import { wasmWeightBytes } from '../../workers/advisor/weights.ts';
+import type { ErrorShape } from '../../workers/shared/errors.ts';
+import { cutLayers } from '../../workers/shared/advisor/stages.ts';
+import { wasmWeightBytes } from '../../workers/shared/advisor/weights.ts';
 import { int4Mounts, timeInt4 } from './compare.ts';
 import { makeFullSize, type Format } from './make.ts';
 import { MemoryWatch } from './memory.ts';

@@ -1,6 +1,6 @@
 /** A model with the measures of Phi-4-mini and random weights. */
-import { longRopeFactor } from '../../workers/checkpoint/hf-config.ts';
-import type { PhiConfig } from '../../workers/checkpoint/types.ts';
+import { longRopeFactor } from '../../workers/engine/checkpoint/hf-config.ts';
+import type { PhiConfig } from '../../workers/engine/checkpoint/types.ts';
 
 const ROTARY = 96;
 const ORIGINAL_CONTEXT = 4096;

@@ -1,9 +1,9 @@
 /** Times a graph with onnxruntime-web as it is: load, then single tokens. The worker is thrown away afterwards, whatever became of it. */
 import { expose } from 'comlink';
 import type { Tensor } from 'onnxruntime-web';
-import { installErrorTransfer } from '../../workers/comlink-errors.ts';
-import { loadOrt, makeSession, preferredBuild } from '../../workers/backends/ort.ts';
-import { PhiError } from '../../workers/errors.ts';
+import { installErrorTransfer } from '../../workers/shared/comlink-errors.ts';
+import { loadOrt, makeSession, preferredBuild } from '../../workers/engine/runtime/ort.ts';
+import { PhiError } from '../../workers/shared/errors.ts';
 
 export interface TimingRequest {
   threads: number;

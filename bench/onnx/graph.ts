@@ -2,10 +2,10 @@
  * The decoder as ONNX Runtime GenAI's model builder and transformers.js' hub publish it: `MatMulNBits` with packed q, k, v,
  * `GroupQueryAttention` with rotary inside, cache in and out at every run. One file, weights inside.
  */
-import type { Checkpoint, Matrix } from '../../workers/checkpoint/types.ts';
-import { Graph, type Attribute, type Value } from '../../workers/graph/onnx.ts';
-import { ropeTable } from '../../workers/graph/rope.ts';
-import { dequantise } from '../../workers/weights/rows.ts';
+import type { Checkpoint, Matrix } from '../../workers/engine/checkpoint/types.ts';
+import { Graph, type Attribute, type Value } from '../../workers/engine/graph/onnx.ts';
+import { ropeTable } from '../../workers/engine/graph/rope.ts';
+import { dequantise } from '../../workers/engine/weights/rows.ts';
 import { packBlocks } from './pack.ts';
 
 export interface Int4Options {

@@ -1,8 +1,8 @@
 /** Makes from the starter GGUF what transformers.js loads: an int4 ONNX graph with the same weights, config and tokenizer. */
 import { access, mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Checkpoint } from '../../workers/checkpoint/types.ts';
-import { tokenizerJsonFromGguf } from '../../workers/tokenizer/gguf-vocabulary.ts';
+import type { Checkpoint } from '../../workers/engine/checkpoint/types.ts';
+import { tokenizerJsonFromGguf } from '../../workers/engine/tokenizer/gguf-vocabulary.ts';
 import { writeInt4Graph } from './graph.ts';
 
 const POSITIONS = 8192;

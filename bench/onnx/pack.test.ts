@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { dequantise, type BlockRows } from '../../workers/weights/rows.ts';
+import { dequantise, type BlockRows } from '../../workers/engine/weights/rows.ts';
 import { packBlocks } from './pack.ts';
 
 /** Two rows of two blocks, as Q4_1 gives them. */

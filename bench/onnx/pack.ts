@@ -1,5 +1,5 @@
 /** Rows of affine blocks as `MatMulNBits` wants them. */
-import type { BlockRows } from '../../workers/weights/rows.ts';
+import type { BlockRows } from '../../workers/engine/weights/rows.ts';
 
 export interface PackedBlocks {
   bits: 4 | 8;

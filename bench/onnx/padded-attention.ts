@@ -1,7 +1,7 @@
 /** Attention of the padded graph over a cache `[1, kvHeads, length, headDim]` that goes in as `past_key_values.l.*` and out as `present.l.*`. */
-import type { PhiConfig } from '../../workers/checkpoint/types.ts';
-import type { Graph, Value } from '../../workers/graph/onnx.ts';
-import { ropeTable } from '../../workers/graph/rope.ts';
+import type { PhiConfig } from '../../workers/engine/checkpoint/types.ts';
+import type { Graph, Value } from '../../workers/engine/graph/onnx.ts';
+import { ropeTable } from '../../workers/engine/graph/rope.ts';
 
 interface Shape {
   width: number;

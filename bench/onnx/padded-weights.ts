@@ -1,7 +1,7 @@
 /** Float32 weights of the padded graph: rows as in the source, `[rows, cols]`; norms as vectors. */
-import type { Checkpoint, Matrix } from '../../workers/checkpoint/types.ts';
-import type { WeightGroup } from '../../workers/weights/plan.ts';
-import { dequantise } from '../../workers/weights/rows.ts';
+import type { Checkpoint, Matrix } from '../../workers/engine/checkpoint/types.ts';
+import type { WeightGroup } from '../../workers/engine/weights/plan.ts';
+import { dequantise } from '../../workers/engine/weights/rows.ts';
 
 function matrix(name: string, source: Matrix): WeightGroup {
   const { rows, cols } = source;

@@ -3,10 +3,10 @@
  * cache is as long as the context and goes in and out at every run; logits of all positions are an output. Float32 weights, the form in
  * which LiteRT is fast.
  */
-import type { PhiConfig } from '../../workers/checkpoint/types.ts';
-import { decoder, type Dialect } from '../../workers/graph/decoder.ts';
-import { Graph, type Value } from '../../workers/graph/onnx.ts';
-import { declare, type WeightGroup } from '../../workers/weights/plan.ts';
+import type { PhiConfig } from '../../workers/engine/checkpoint/types.ts';
+import { decoder, type Dialect } from '../../workers/engine/graph/decoder-network.ts';
+import { Graph, type Value } from '../../workers/engine/graph/onnx.ts';
+import { declare, type WeightGroup } from '../../workers/engine/weights/plan.ts';
 import { groupQueryAttention, plainAttention } from './padded-attention.ts';
 
 export interface PaddedShape {

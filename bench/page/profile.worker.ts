@@ -1,12 +1,12 @@
 /** Decodes with ONNX Runtime's profiler on or off: the engine's own decoder, its sessions wrapped so that each run is timed. */
-import { GREEDY } from '../../workers/generate/greedy.ts';
+import { GREEDY } from '../../workers/engine/generate/greedy.ts';
 import { expose } from 'comlink';
 import type { InferenceSession } from 'onnxruntime-web';
-import { pinnedDecoder } from '../../workers/backends/choose.ts';
-import { loadOrt, preferredBuild, type Ort } from '../../workers/backends/ort.ts';
-import type { Choice, Decoder } from '../../workers/backends/types.ts';
-import { openCheckpoint } from '../../workers/checkpoint/open.ts';
-import type { BackendId, WeightForm } from '../../workers/protocol.ts';
+import { pinnedDecoder } from '../../workers/engine/choose/choose.ts';
+import { loadOrt, preferredBuild, type Ort } from '../../workers/engine/runtime/ort.ts';
+import type { Choice, Decoder } from '../../workers/engine/decoder.ts';
+import { openCheckpoint } from '../../workers/engine/checkpoint/open.ts';
+import type { BackendId, WeightForm } from '../../workers/shared/protocol.ts';
 import { blobSource } from '../../workers/store/bytes.ts';
 import { sumEvents, type OpTotals } from '../trace.ts';
 

@@ -6,11 +6,11 @@ import {
   type MLGraph,
   type MLOperand,
   type MLTensor,
-} from '../../workers/backends/webnn-api.ts';
-import { openCheckpoint } from '../../workers/checkpoint/open.ts';
-import type { Matrix } from '../../workers/checkpoint/types.ts';
+} from '../../workers/engine/webnn/api.ts';
+import { openCheckpoint } from '../../workers/engine/checkpoint/open.ts';
+import type { Matrix } from '../../workers/engine/checkpoint/types.ts';
 import { blobSource } from '../../workers/store/bytes.ts';
-import { dequantise } from '../../workers/weights/rows.ts';
+import { dequantise } from '../../workers/engine/weights/rows.ts';
 
 /** Rows of the output that are read: enough to wait for the run. */
 const READ = 1;

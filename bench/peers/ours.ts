@@ -1,7 +1,7 @@
 /** This project's engine, by the handle that the page has. */
-import { GREEDY } from '../../workers/generate/greedy.ts';
-import { Engine } from '../../src/engine.ts';
-import type { EngineReport, GenerateRequest, LoadRequest } from '../../workers/protocol.ts';
+import { GREEDY } from '../../workers/engine/generate/greedy.ts';
+import { Engine } from '../../src/engine/engine.ts';
+import type { EngineReport, GenerateRequest, LoadRequest } from '../../workers/shared/protocol.ts';
 import { Stopwatch, type Peer, type PeerOptions, type Prompt, type Reply } from './peer.ts';
 
 const MANIFEST_URL = new URL('models/smollm2-135m-instruct-q4_1/manifest.json', location.href).href;

@@ -1,13 +1,13 @@
 /** See padded-webnn.ts. */
 import { expose } from 'comlink';
 import type { InferenceSession, Tensor } from 'onnxruntime-web';
-import { loadOrt, makeSession, type Ort } from '../../workers/backends/ort.ts';
-import { openCheckpoint } from '../../workers/checkpoint/open.ts';
-import type { PhiConfig } from '../../workers/checkpoint/types.ts';
-import { ropeTable } from '../../workers/graph/rope.ts';
+import { loadOrt, makeSession, type Ort } from '../../workers/engine/runtime/ort.ts';
+import { openCheckpoint } from '../../workers/engine/checkpoint/open.ts';
+import type { PhiConfig } from '../../workers/engine/checkpoint/types.ts';
+import { ropeTable } from '../../workers/engine/graph/rope.ts';
 import { blobSource } from '../../workers/store/bytes.ts';
-import { createTokenizer, type Tokenizer } from '../../workers/tokenizer/tokenizer.ts';
-import { materialise } from '../../workers/weights/plan.ts';
+import { createTokenizer, type Tokenizer } from '../../workers/engine/tokenizer/tokenizer.ts';
+import { materialise } from '../../workers/engine/weights/plan.ts';
 import { paddedWeights } from '../onnx/padded-weights.ts';
 import { paddedGraph, type PaddedShape } from '../onnx/padded.ts';
 

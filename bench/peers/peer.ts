@@ -1,5 +1,5 @@
 /** What every engine in the comparison can do, seen from the page. */
-import type { ChatMessage } from '../../workers/protocol.ts';
+import type { ChatMessage } from '../../workers/shared/protocol.ts';
 
 export const PEER_NAMES = ['ours', 'wllama', 'transformers.js', 'padded-webnn', 'matmuls-webnn'] as const;
 export type PeerName = (typeof PEER_NAMES)[number];

@@ -5,8 +5,8 @@
 import { describe, expect, it } from 'vitest';
 import { ask, GREEDY, launchApp, serveTinyApp, type AppServer } from '../app.ts';
 import type { Session } from '../browser.ts';
-import type { ErrorShape } from '../../workers/errors.ts';
-import type { BackendId } from '../../workers/protocol.ts';
+import type { ErrorShape } from '../../workers/shared/errors.ts';
+import type { BackendId } from '../../workers/shared/protocol.ts';
 import type { Message } from '../../src/chat/conversation.ts';
 import { fixture } from '../fixtures.ts';
 import { watchEngineMemory, type EngineMemory } from '../memory-witness.ts';

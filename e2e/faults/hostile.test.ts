@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addMessage, newConversation, type Conversation } from '../../src/chat/conversation.ts';
 import { exportJson } from '../../src/chat/transfer.ts';
 import { result, row } from '../../src/compare/testing/results.ts';
-import { tinyGguf, writeGguf } from '../../workers/checkpoint/testing/gguf-writer.ts';
+import { tinyGguf, writeGguf } from '../../workers/engine/checkpoint/testing/gguf-writer.ts';
 import {
   expectClean,
   launchApp,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { ModelFile, ModelManifest, Shard } from '../../workers/protocol.ts';
+import type { ModelFile, ModelManifest, Shard } from '../../workers/shared/protocol.ts';
 import { integer, randomBytes } from './random.ts';
 import type { FaultServer } from './server.ts';
 

@@ -1,5 +1,5 @@
 /** Seeded randomness for fault schedules: the same seed, the same run. Uniform in [0, 1). */
-export { uniforms as seeded } from '../../workers/generate/random.ts';
+export { uniforms as seeded } from '../../workers/engine/generate/random.ts';
 
 export const pick = <T>(random: () => number, items: readonly T[]): T => items[Math.floor(random() * items.length)]!;
 export const integer = (random: () => number, below: number): number => Math.floor(random() * below);

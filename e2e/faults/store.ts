@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import 'fake-indexeddb/auto';
 import { IDBFactory } from 'fake-indexeddb';
-import { Table } from '../../workers/store/database.ts';
+import { Table } from '../../workers/shared/database.ts';
 import type { Net } from '../../workers/store/net.ts';
 import type { StoredShard } from '../../workers/store/tables.ts';
 import type { ModelFiles } from '../../workers/store/bytes.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from '../../scripts/build.ts';
 import { STARTER_ID } from '../../src/models/starter.ts';
-import type { ModelManifest } from '../../workers/protocol.ts';
+import type { ModelManifest } from '../../workers/shared/protocol.ts';
 
 export interface StarterFile {
   path: string;

@@ -20,13 +20,11 @@ const chart = () => page.getByRole('img', { name: /^Writing/ });
 async function showResults(): Promise<void> {
   await openFake(page, server, 'plain', `#${await toFragment(laptop())}`);
   await page.getByRole('button', { name: 'Show it' }).click();
-  await page
-    .locator('input[type=file]')
-    .setInputFiles({
-      name: 'desktop.json',
-      mimeType: 'application/json',
-      buffer: Buffer.from(JSON.stringify(desktop())),
-    });
+  await page.locator('input[type=file]').setInputFiles({
+    name: 'desktop.json',
+    mimeType: 'application/json',
+    buffer: Buffer.from(JSON.stringify(desktop())),
+  });
   await page.getByRole('button', { name: 'Show it' }).click();
   await expect.poll(async () => (await chart().boundingBox())?.height ?? 0).toBeGreaterThan(100);
 }

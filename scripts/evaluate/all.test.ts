@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { EngineReport } from '../../workers/protocol.ts';
+import type { EngineReport } from '../../workers/shared/protocol.ts';
 import { findReferences, judgeModel, modelLine, modelOf } from './all.ts';
 import type { EngineHost } from './engine.ts';
 import { parseAllOptions } from './options.ts';

@@ -1,7 +1,7 @@
 /** One model of many against the reference beside it, by the bar of the form that it ran in; see scripts/evaluate-all.ts. */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { EngineReport } from '../../workers/protocol.ts';
+import type { EngineReport } from '../../workers/shared/protocol.ts';
 import { checkCase, type CaseReport } from './check.ts';
 import type { EngineHost } from './engine.ts';
 import { parseExpected, type ExpectedCase } from './expected.ts';

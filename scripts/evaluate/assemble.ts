@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { validateManifest } from '../../workers/store/manifest.ts';
+import { validateManifest } from '../../workers/shared/manifest.ts';
 import { ROOT } from '../build.ts';
 
 const CACHE = join(ROOT, 'node_modules', '.cache', 'assembled');

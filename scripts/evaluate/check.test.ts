@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { EngineReport } from '../../workers/protocol.ts';
+import type { EngineReport } from '../../workers/shared/protocol.ts';
 import { checkCase, checkTeacherForced, type EvaluateReport } from './check.ts';
 import type { Engine } from './engine.ts';
 import { hasChecks, parseExpected } from './expected.ts';

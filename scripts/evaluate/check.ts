@@ -1,5 +1,5 @@
 /** Asks the engine for what a reference holds and judges it. */
-import type { EngineReport } from '../../workers/protocol.ts';
+import type { EngineReport } from '../../workers/shared/protocol.ts';
 import {
   compareArgmax,
   compareGreedy,

@@ -2,9 +2,9 @@
 import type { Page } from 'playwright-core';
 import { launch, type LaunchOptions, type Session } from '../../e2e/browser.ts';
 import type { EvaluateAnswer } from '../../src/evaluate.ts';
-import { PhiError } from '../../workers/errors.ts';
-import type { EvaluateApi, EvaluateOptions, RemoteFile } from '../../workers/evaluate-protocol.ts';
-import type { EngineReport } from '../../workers/protocol.ts';
+import { PhiError } from '../../workers/shared/errors.ts';
+import type { EvaluateApi, EvaluateOptions, RemoteFile } from '../../workers/shared/evaluate-protocol.ts';
+import type { EngineReport } from '../../workers/shared/protocol.ts';
 import { DIST, ensureBuilt } from '../build.ts';
 import { serve } from '../server.ts';
 import type { ModelFile } from './model-files.ts';

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import type { BackendId, DeviceWish, WeightForm } from '../../workers/protocol.ts';
+import type { BackendId, DeviceWish, WeightForm } from '../../workers/shared/protocol.ts';
 
 const BACKENDS = ['auto', 'wasm', 'webgpu', 'webnn'] as const satisfies readonly (BackendId | 'auto')[];
 const FORMS = ['auto', 'float32', 'float16', 'int8', 'int8-blocks', 'int4'] as const satisfies readonly (

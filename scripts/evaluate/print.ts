@@ -1,4 +1,4 @@
-import type { EngineReport } from '../../workers/protocol.ts';
+import type { EngineReport } from '../../workers/shared/protocol.ts';
 import type { CaseReport, EvaluateReport, TextReport } from './check.ts';
 
 const percent = (equal: number, of: number): string => `${((100 * equal) / of).toFixed(1)} %`;

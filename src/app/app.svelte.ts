@@ -3,7 +3,7 @@ import { Chat } from '../chat/chat.svelte.ts';
 import { Conversations } from '../chat/conversations.svelte.ts';
 import { ConversationDatabase } from '../chat/database.ts';
 import { ReplyLocks } from '../chat/reply-locks.ts';
-import type { Engine } from '../engine.ts';
+import type { Engine } from '../engine/engine.ts';
 import { i18n, preferredLanguage } from '../i18n/i18n.svelte.ts';
 import { watchLaunches } from '../pwa/launch.ts';
 import { Pwa } from '../pwa/pwa.svelte.ts';

@@ -1,6 +1,6 @@
-import { PhiError } from '../../workers/errors.ts';
-import type { ContextFit, GenerateStats, Notice, StopReason } from '../../workers/protocol.ts';
-import type { Engine } from '../engine.ts';
+import { PhiError } from '../../workers/shared/errors.ts';
+import type { ContextFit, GenerateStats, Notice, StopReason } from '../../workers/shared/protocol.ts';
+import type { Engine } from '../engine/engine.ts';
 import type { ModelSession } from '../models/model-session.svelte.ts';
 import { holdBusy } from '../pwa/busy.ts';
 import type { Settings } from '../settings/settings.svelte.ts';

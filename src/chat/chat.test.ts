@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Engine } from '../engine.ts';
+import { Engine } from '../engine/engine.ts';
 import { ModelSession } from '../models/model-session.svelte.ts';
 import { Settings } from '../settings/settings.svelte.ts';
 import type { FakeScript } from '../testing/fake-engine.ts';

@@ -2,8 +2,8 @@
  * A conversation is a tree of messages: an edit or a regenerated reply is a sibling, and `tip` says which leaf is shown. Pure
  * functions; every change gives a new object.
  */
-import type { ErrorShape } from '../../workers/errors.ts';
-import type { ChatMessage, GenerateStats, Moved, StopReason } from '../../workers/protocol.ts';
+import type { ErrorShape } from '../../workers/shared/errors.ts';
+import type { ChatMessage, GenerateStats, Moved, StopReason } from '../../workers/shared/protocol.ts';
 
 export interface ReplyInfo {
   /** `streaming` in storage means that the page went away in the middle. */

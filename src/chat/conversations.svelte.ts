@@ -1,5 +1,5 @@
-import type { ErrorShape } from '../../workers/errors.ts';
-import { PhiError } from '../../workers/errors.ts';
+import type { ErrorShape } from '../../workers/shared/errors.ts';
+import { PhiError } from '../../workers/shared/errors.ts';
 import type { Conversation, Summary } from './conversation.ts';
 import { bySummaryOrder, newId, recover, streamingIn, summaryOf } from './conversation.ts';
 import type { ConversationDatabase } from './database.ts';

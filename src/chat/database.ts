@@ -4,7 +4,7 @@
  */
 import { createStore, delMany, get, promisifyRequest, set, setMany } from 'idb-keyval';
 import type { UseStore } from 'idb-keyval';
-import { PhiError } from '../../workers/errors.ts';
+import { PhiError } from '../../workers/shared/errors.ts';
 import type { Conversation, Summary } from './conversation.ts';
 import { summaryOf } from './conversation.ts';
 import { parseConversation, parseSummary } from './schema.ts';

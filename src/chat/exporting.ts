@@ -1,4 +1,4 @@
-import { PhiError } from '../../workers/errors.ts';
+import { PhiError } from '../../workers/shared/errors.ts';
 import type { AppState } from '../app/app.svelte.ts';
 import { errorLine } from '../i18n/errors.ts';
 import { i18n, t } from '../i18n/i18n.svelte.ts';

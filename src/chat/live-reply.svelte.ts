@@ -1,4 +1,4 @@
-import { splitThought } from '../../workers/tokenizer/thoughts.ts';
+import { splitThought } from '../../workers/shared/thoughts.ts';
 
 /** Shortest time between two renderings of a growing reply. */
 const RENDER_MS = 40;

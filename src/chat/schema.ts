@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { PhiError } from '../../workers/errors.ts';
+import { PhiError } from '../../workers/shared/errors.ts';
 import type { Conversation, Summary } from './conversation.ts';
 
 const count = v.pipe(v.number(), v.finite());

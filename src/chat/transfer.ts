@@ -1,7 +1,7 @@
 /** Conversations as files: JSON that can be imported again, Markdown for people. Pure. */
 import * as v from 'valibot';
-import { PhiError } from '../../workers/errors.ts';
-import { splitThought } from '../../workers/tokenizer/thoughts.ts';
+import { PhiError } from '../../workers/shared/errors.ts';
+import { splitThought } from '../../workers/shared/thoughts.ts';
 import type { Conversation } from './conversation.ts';
 import { pathTo } from './conversation.ts';
 import { parseConversation } from './schema.ts';

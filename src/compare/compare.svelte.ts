@@ -1,5 +1,5 @@
 /** State of the compare screen. It lives as long as the page, so that results survive a look at another screen. */
-import { PhiError, type ErrorShape } from '../../workers/errors.ts';
+import { PhiError, type ErrorShape } from '../../workers/shared/errors.ts';
 import type { ModelSession } from '../models/model-session.svelte.ts';
 import { allowHost } from '../pwa/hosts.ts';
 import type { RowProgress } from './measure.ts';

@@ -1,9 +1,9 @@
 /** One row, from an empty worker to its figures. */
 import type { Remote } from 'comlink';
-import type { CompareApi, ModelFacts, OpenedRow, Piece, Prompt } from '../../workers/compare/protocol.ts';
+import type { CompareApi, ModelFacts, OpenedRow, Piece, Prompt } from '../../workers/shared/compare-protocol.ts';
 import type { Timing } from '../../workers/compare/stopwatch.ts';
-import type { EngineReport } from '../../workers/protocol.ts';
-import { PhiError } from '../../workers/errors.ts';
+import type { EngineReport } from '../../workers/shared/protocol.ts';
+import { PhiError } from '../../workers/shared/errors.ts';
 import type { ReferenceSequence, RowScores } from './agreement.ts';
 import { figure } from './figure.ts';
 import { pageBytes } from './machine.ts';

@@ -1,7 +1,7 @@
 /** What is run, in which order, and about how long it takes. */
-import type { Target } from '../../workers/compare/protocol.ts';
-import { PhiError } from '../../workers/errors.ts';
-import type { WeightForm } from '../../workers/protocol.ts';
+import type { Target } from '../../workers/shared/compare-protocol.ts';
+import { PhiError } from '../../workers/shared/errors.ts';
+import type { WeightForm } from '../../workers/shared/protocol.ts';
 
 /** `custom` comes with the address: `?prompts=32,128&tokens=16&rounds=3&loads=1`, for labs and for slow machines. */
 export type Setting = 'quick' | 'full' | 'custom';

@@ -1,6 +1,6 @@
 /** What a comparison found out, as it is kept, downloaded, shared and read back. Documented in docs/compare-schema.md. */
 import * as v from 'valibot';
-import { PhiError } from '../../workers/errors.ts';
+import { PhiError } from '../../workers/shared/errors.ts';
 
 export const FORMAT = 'phi-in-a-tab/compare';
 export const VERSION = 1;

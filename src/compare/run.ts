@@ -1,6 +1,6 @@
 /** A whole comparison: one row after the other, and what they say of each other. */
-import type { ModelFacts, NativeServer, Prompt } from '../../workers/compare/protocol.ts';
-import { PhiError } from '../../workers/errors.ts';
+import type { ModelFacts, NativeServer, Prompt } from '../../workers/shared/compare-protocol.ts';
+import { PhiError } from '../../workers/shared/errors.ts';
 import { agreementWith, mostPrecise, referenceOf, type Reference } from './agreement.ts';
 import { describeMachine } from './machine.ts';
 import {

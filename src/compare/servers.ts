@@ -1,6 +1,6 @@
 /** Servers on this machine that speak the OpenAI chat API: where they usually are, and what makes them answer a page. */
 import * as v from 'valibot';
-import { PhiError } from '../../workers/errors.ts';
+import { PhiError } from '../../workers/shared/errors.ts';
 
 export const SERVER_KINDS = ['llamacpp', 'ollama', 'lmstudio', 'lemonade', 'ovms', 'foundry', 'other'] as const;
 export type ServerKind = (typeof SERVER_KINDS)[number];

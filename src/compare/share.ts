@@ -1,5 +1,5 @@
 /** A result inside a link: behind the `#`, where no server sees it. */
-import { PhiError } from '../../workers/errors.ts';
+import { PhiError } from '../../workers/shared/errors.ts';
 import { LARGEST_BYTES, parseResult, type CompareResult } from './result.ts';
 
 /** Longer addresses are cut by some mail programs and messengers. */

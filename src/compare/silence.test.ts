@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { PhiError } from '../../workers/errors.ts';
+import { PhiError } from '../../workers/shared/errors.ts';
 import { unlessSilent } from './silence.ts';
 
 beforeEach(() => vi.useFakeTimers());

@@ -1,6 +1,6 @@
 /** Rows that hang: a driver that never answers would keep a comparison waiting for ever. */
-import { PhiError } from '../../workers/errors.ts';
-import { watchSilence } from '../../workers/silence.ts';
+import { PhiError } from '../../workers/shared/errors.ts';
+import { watchSilence } from '../../workers/shared/silence.ts';
 
 /** No row is given up sooner, however small the model. */
 const LEAST_SILENCE_MS = 180_000;

@@ -1,11 +1,11 @@
 /** Workers that live for one row: made, used, and ended in every case, so that their memory is given back. */
 import { proxy, releaseProxy, wrap, type Remote } from 'comlink';
-import type { CompareApi, NativeApi } from '../../workers/compare/protocol.ts';
-import { installErrorTransfer } from '../../workers/comlink-errors.ts';
-import { PhiError } from '../../workers/errors.ts';
-import { lifelineName, watchLifeline } from '../../workers/lifeline.ts';
+import type { CompareApi, NativeApi } from '../../workers/shared/compare-protocol.ts';
+import { installErrorTransfer } from '../../workers/shared/comlink-errors.ts';
+import { PhiError } from '../../workers/shared/errors.ts';
+import { lifelineName, watchLifeline } from '../../workers/shared/lifeline.ts';
 import compareUrl from '../../workers/compare.worker.ts?worker&url';
-import nativeUrl from '../../workers/native.worker.ts?worker&url';
+import nativeUrl from '../../workers/server.worker.ts?worker&url';
 import { holdBusy } from '../pwa/busy.ts';
 import { scriptUrl } from '../script-url.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { EngineReport } from '../../workers/protocol.ts';
+import type { EngineReport } from '../../workers/shared/protocol.ts';
 import { advise, type Surroundings } from './advice.ts';
 
 const fine: Surroundings = { webnn: true, webgpu: true, isolated: true, chromium: true, windows: null, expired: false };

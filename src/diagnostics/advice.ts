@@ -1,6 +1,6 @@
 /** What a person can do about the common troubles, from what the engine reports and the browser tells. Keys: the page puts them into words. */
-import type { ErrorShape } from '../../workers/errors.ts';
-import type { EngineReport } from '../../workers/protocol.ts';
+import type { ErrorShape } from '../../workers/shared/errors.ts';
+import type { EngineReport } from '../../workers/shared/protocol.ts';
 
 export type Advice =
   'webnn-flag' | 'token-expired' | 'npu' | 'windows' | 'driver' | 'software-gpu' | 'memory' | 'isolation' | 'not-back';

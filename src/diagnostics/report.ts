@@ -1,4 +1,4 @@
-import type { EngineReport } from '../../workers/protocol.ts';
+import type { EngineReport } from '../../workers/shared/protocol.ts';
 import { i18n, t } from '../i18n/i18n.svelte.ts';
 import { BACKENDS } from '../models/backends.ts';
 import type { ModelPhase } from '../models/model-session.svelte.ts';

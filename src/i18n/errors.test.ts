@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { PhiError, type ErrorCode } from '../../workers/errors.ts';
+import { PhiError, type ErrorCode } from '../../workers/shared/errors.ts';
 import { errorsJa } from './errors-ja.ts';
 import { errorLine, explainError } from './errors.ts';
 import { i18n } from './i18n.svelte.ts';

@@ -2,7 +2,7 @@
  * Errors in the language of the page. Messages come from the worker in English, exact to the file, the figure and the byte; another language has
  * words for the code (what happened and what to do), and shows the message beside them.
  */
-import type { ErrorShape } from '../../workers/errors.ts';
+import type { ErrorShape } from '../../workers/shared/errors.ts';
 import { i18n, t } from './i18n.svelte.ts';
 
 export interface ErrorWords {

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../../workers/errors.ts';
+import type { ErrorCode } from '../../workers/shared/errors.ts';
 import type { Catalogue } from './en.ts';
 import { en } from './en.ts';
 

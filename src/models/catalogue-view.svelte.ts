@@ -1,8 +1,8 @@
-import type { DeviceFacts } from '../../workers/advisor/device.ts';
-import type { Assessment } from '../../workers/advisor/fit.ts';
-import type { Use } from '../../workers/advisor/recommend.ts';
-import { rankAll } from '../../workers/advisor/recommend.ts';
-import { isHubBase } from '../../workers/store/hub.ts';
+import type { DeviceFacts } from '../../workers/shared/advisor/device.ts';
+import type { Assessment } from '../../workers/shared/advisor/fit.ts';
+import type { Use } from '../../workers/shared/advisor/recommend.ts';
+import { rankAll } from '../../workers/shared/advisor/recommend.ts';
+import { isHubBase } from '../../workers/shared/hub.ts';
 import type { Settings } from '../settings/settings.svelte.ts';
 import { CONTEXTS } from '../settings/settings.svelte.ts';
 import type { Variant } from './catalogue/catalogue.ts';
@@ -10,7 +10,7 @@ import { MODELS, VARIANTS } from './catalogue/catalogue.ts';
 
 export type Judged = Assessment & { candidate: Variant };
 
-/** What is loaded when nothing is set (workers/backends/choose.ts). */
+/** What is loaded when nothing is set (workers/engine/choose/choose.ts). */
 const DEFAULT_CONTEXT = 4096;
 
 /** `https://hub.test/` without the slash at its end; null when it is no address of a hub. Empty stays empty: the default. */

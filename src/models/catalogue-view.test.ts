@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { DeviceFacts } from '../../workers/advisor/device.ts';
-import type { Reason } from '../../workers/advisor/fit.ts';
-import { Engine } from '../engine.ts';
+import type { DeviceFacts } from '../../workers/shared/advisor/device.ts';
+import type { Reason } from '../../workers/shared/advisor/fit.ts';
+import { Engine } from '../engine/engine.ts';
 import { parseSettings, Settings } from '../settings/settings.svelte.ts';
 import { fakeThread } from '../testing/fake-engine.ts';
 import { CatalogueView, readBase } from './catalogue-view.svelte.ts';

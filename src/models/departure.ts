@@ -1,6 +1,6 @@
 /**
  * Whether the page was left in order the last time. A crash of its process leaves no word behind; then what was being tried is not tried again (see
- * workers/backends/probe-memory.ts). A page that was reloaded or closed in the middle of a load must not cost a backend that works.
+ * workers/engine/choose/probe-memory.ts). A page that was reloaded or closed in the middle of a load must not cost a backend that works.
  */
 const KEY = 'phi-left';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { StorageReport } from '../../workers/protocol.ts';
+import type { StorageReport } from '../../workers/shared/protocol.ts';
 import { askGpu, describeDevice, isIos, isPhone, type Surroundings } from './device.ts';
 
 const UA = {

@@ -1,6 +1,6 @@
 /** What this page can find out about the device, for the advisor. */
-import type { DeviceFacts, GpuFacts } from '../../workers/advisor/device.ts';
-import type { StorageReport } from '../../workers/protocol.ts';
+import type { DeviceFacts, GpuFacts } from '../../workers/shared/advisor/device.ts';
+import type { StorageReport } from '../../workers/shared/protocol.ts';
 
 /** Of `navigator`, what not every browser has. */
 export interface Surroundings {

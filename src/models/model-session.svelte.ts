@@ -1,5 +1,5 @@
-import type { ErrorShape } from '../../workers/errors.ts';
-import { PhiError } from '../../workers/errors.ts';
+import type { ErrorShape } from '../../workers/shared/errors.ts';
+import { PhiError } from '../../workers/shared/errors.ts';
 import type {
   EngineReport,
   FoundModel,
@@ -9,9 +9,9 @@ import type {
   Progress,
   StorageReport,
   StoredModel,
-} from '../../workers/protocol.ts';
-import type { HubModel } from '../../workers/store/hub.ts';
-import type { Engine, JobOptions } from '../engine.ts';
+} from '../../workers/shared/protocol.ts';
+import type { HubModel } from '../../workers/shared/hub.ts';
+import type { Engine, JobOptions } from '../engine/engine.ts';
 import type { Settings } from '../settings/settings.svelte.ts';
 import { wasLeftInOrder } from './departure.ts';
 import type { ModelInfo } from './starter.ts';

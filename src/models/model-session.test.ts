@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { PhiError } from '../../workers/errors.ts';
-import { Engine } from '../engine.ts';
+import { PhiError } from '../../workers/shared/errors.ts';
+import { Engine } from '../engine/engine.ts';
 import { Settings } from '../settings/settings.svelte.ts';
 import type { FakeDisk, FakeScript } from '../testing/fake-engine.ts';
 import { FAKE_MANIFEST, FAKE_MODEL, fakeThread } from '../testing/fake-engine.ts';

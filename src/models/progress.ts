@@ -1,5 +1,5 @@
 import { online } from 'svelte/reactivity/window';
-import type { Progress } from '../../workers/protocol.ts';
+import type { Progress } from '../../workers/shared/protocol.ts';
 import { i18n, t } from '../i18n/i18n.svelte.ts';
 import { formatBytes, formatTimeLeft } from '../ui/format.ts';
 

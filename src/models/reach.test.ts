@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
-import { PhiError } from '../../workers/errors.ts';
-import type { ModelManifest } from '../../workers/protocol.ts';
-import { Engine } from '../engine.ts';
+import { PhiError } from '../../workers/shared/errors.ts';
+import type { ModelManifest } from '../../workers/shared/protocol.ts';
+import { Engine } from '../engine/engine.ts';
 import { fakeThread } from '../testing/fake-engine.ts';
 import { Reach } from './reach.ts';
 

@@ -1,8 +1,8 @@
 /** Servers that a person named, let through by the policy of the workers that are to ask them (pwa/hosts.ts). */
-import type { FoundModel, ModelManifest, Place } from '../../workers/protocol.ts';
-import { parseAddress } from '../../workers/store/address.ts';
-import type { HubModel } from '../../workers/store/hub.ts';
-import type { Engine, JobOptions } from '../engine.ts';
+import type { FoundModel, ModelManifest, Place } from '../../workers/shared/protocol.ts';
+import { parseAddress } from '../../workers/shared/address.ts';
+import type { HubModel } from '../../workers/shared/hub.ts';
+import type { Engine, JobOptions } from '../engine/engine.ts';
 
 /** Rejects with what keeps a server out of reach; resolves with whether a worker that runs does not know yet that it may. */
 type Allow = (address: string) => Promise<boolean>;

@@ -1,5 +1,5 @@
-import type { Reason, Verdict } from '../../workers/advisor/fit.ts';
-import type { BackendId } from '../../workers/protocol.ts';
+import type { Reason, Verdict } from '../../workers/shared/advisor/fit.ts';
+import type { BackendId } from '../../workers/shared/protocol.ts';
 import { i18n, t } from '../i18n/i18n.svelte.ts';
 import { formatBytes, formatNumber, formatRate } from '../ui/format.ts';
 import { BACKENDS } from './backends.ts';

@@ -1,6 +1,6 @@
 /** A stored model as files on the disk again. */
-import type { StoredModel } from '../../workers/protocol.ts';
-import { streamOf } from '../../workers/store/blob-stream.ts';
+import type { StoredModel } from '../../workers/shared/protocol.ts';
+import { streamOf } from '../../workers/shared/blob-stream.ts';
 import { saveFile } from '../ui/save-file.ts';
 
 /** The File System Access API, where the browser has it; TypeScript's library does not know its pickers. */

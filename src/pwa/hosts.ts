@@ -1,9 +1,9 @@
-/** Servers that a worker may reach because the person named them; see workers/offline/allowed-hosts.ts. */
-import { PhiError } from '../../workers/errors.ts';
-import { CSP, MODEL_HOSTS } from '../../workers/headers.ts';
-import { addAllowedHost, originOf, type Purpose } from '../../workers/offline/allowed-hosts.ts';
+/** Servers that a worker may reach because the person named them; see workers/shared/allowed-hosts.ts. */
+import { PhiError } from '../../workers/shared/errors.ts';
+import { CSP, MODEL_HOSTS } from '../../workers/shared/headers.ts';
+import { addAllowedHost, originOf, type Purpose } from '../../workers/shared/allowed-hosts.ts';
 import engineUrl from '../../workers/engine.worker.ts?worker&url';
-import compareUrl from '../../workers/native.worker.ts?worker&url';
+import compareUrl from '../../workers/server.worker.ts?worker&url';
 
 const WORKERS: Readonly<Record<Purpose, string>> = { models: engineUrl, compare: compareUrl };
 

@@ -1,5 +1,5 @@
 /** What other programs hand over: shared text, files opened with the app, shortcuts. Names of parameters: public/manifest.webmanifest. */
-import { PhiError } from '../../workers/errors.ts';
+import { PhiError } from '../../workers/shared/errors.ts';
 import type { AppState } from '../app/app.svelte.ts';
 import { chatHref } from '../app/router.svelte.ts';
 import { errorLine } from '../i18n/errors.ts';

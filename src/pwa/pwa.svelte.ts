@@ -1,4 +1,4 @@
-import type { OfflineState, ToServiceWorker } from '../../workers/offline/protocol.ts';
+import type { OfflineState, ToServiceWorker } from '../../workers/shared/offline-protocol.ts';
 import { scriptUrl } from '../script-url.ts';
 import { idleHere, tryWhenIdle, whenIdle } from './busy.ts';
 

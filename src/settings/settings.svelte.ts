@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { Sampling } from '../../workers/protocol.ts';
+import type { Sampling } from '../../workers/shared/protocol.ts';
 
 const STORAGE_KEY = 'phi-settings';
 

@@ -3,8 +3,8 @@
  * real `Engine`. Only development and test builds reach this file (see src/main.ts).
  */
 import { expose } from 'comlink';
-import { installErrorTransfer } from '../../workers/comlink-errors.ts';
-import { PhiError } from '../../workers/errors.ts';
+import { installErrorTransfer } from '../../workers/shared/comlink-errors.ts';
+import { PhiError } from '../../workers/shared/errors.ts';
 import type {
   ChatMessage,
   ContextFit,
@@ -18,10 +18,10 @@ import type {
   Place,
   Progress,
   StoredModel,
-} from '../../workers/protocol.ts';
-import { isHubModel, type HubModel } from '../../workers/store/hub.ts';
-import { fitMessages } from '../../workers/tokenizer/context.ts';
-import type { EngineThread } from '../engine-thread.ts';
+} from '../../workers/shared/protocol.ts';
+import { isHubModel, type HubModel } from '../../workers/shared/hub.ts';
+import { fitMessages } from '../../workers/shared/context-fit.ts';
+import type { EngineThread } from '../engine/engine-thread.ts';
 import { HOSTILE, LONG, REASONED, SHORT, SHOWCASE } from './fake-replies.ts';
 
 /** What `?fake=first,slow` switches on. */

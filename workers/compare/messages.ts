@@ -1,4 +1,4 @@
-import type { ChatMessage } from '../protocol.ts';
+import type { ChatMessage } from '../shared/protocol.ts';
 
 /** What is sent to the model, in this tab or behind a server. With a system message of our own, templates do not add their long ones. */
 export const messagesOf = (content: string): ChatMessage[] => [

@@ -1,9 +1,9 @@
 /** Prompts of an exact number of tokens. */
-import type { Checkpoint } from '../checkpoint/types.ts';
-import { conversation, type Conversation } from '../tokenizer/conversation.ts';
-import { createTokenizer } from '../tokenizer/tokenizer.ts';
+import type { Checkpoint } from '../engine/checkpoint/types.ts';
+import { conversation, type Conversation } from '../engine/tokenizer/conversation.ts';
+import { createTokenizer } from '../engine/tokenizer/tokenizer.ts';
 import { messagesOf } from './messages.ts';
-import type { Prompt } from './protocol.ts';
+import type { Prompt } from '../shared/compare-protocol.ts';
 import { INSTRUCTION, TEXT } from './text.ts';
 
 /** Fills up to the token: each is one token or two in every vocabulary we know, and makes no sense to merge with the next. */

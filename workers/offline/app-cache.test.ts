@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { contentSecurityPolicy } from '../headers.ts';
+import { contentSecurityPolicy } from '../shared/headers.ts';
 import { AppCache, withHeaders } from './app-cache.ts';
-import type { AppFiles } from './protocol.ts';
+import type { AppFiles } from '../shared/offline-protocol.ts';
 
 const SCOPE = 'https://host.test/phi/';
 const integrityOf = (text: string): string => `sha384-${Buffer.from(text).toString('base64')}`;

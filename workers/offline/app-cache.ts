@@ -1,5 +1,5 @@
-import { CSP, isWorkerScript, ISOLATION_HEADERS, securityHeaders } from '../headers.ts';
-import type { AppFile, AppFiles } from './protocol.ts';
+import { CSP, isWorkerScript, ISOLATION_HEADERS, securityHeaders } from '../shared/headers.ts';
+import type { AppFile, AppFiles } from '../shared/offline-protocol.ts';
 
 /** Says of a body that it is encoded, or how long it was when it was: no longer true of what `fetch` gave. */
 const OF_THE_WIRE = ['Content-Encoding', 'Content-Length', 'Transfer-Encoding'];

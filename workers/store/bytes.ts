@@ -1,4 +1,4 @@
-import { PhiError } from '../errors.ts';
+import { PhiError } from '../shared/errors.ts';
 
 /** Random access to the bytes of one file, wherever they lie: shards in IndexedDB, a File from the disk, memory. */
 export interface ByteSource {

@@ -1,4 +1,4 @@
-import { PhiError } from '../errors.ts';
+import { PhiError } from '../shared/errors.ts';
 
 const cancelled = () => new PhiError('cancelled', 'Cancelled. What is complete stays stored.');
 

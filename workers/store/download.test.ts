@@ -3,7 +3,7 @@ import { serveSampleModel, type Hashes, type SampleModel } from '../../e2e/fault
 import { seeded } from '../../e2e/faults/random.ts';
 import { FaultServer, type ServerFault } from '../../e2e/faults/server.ts';
 import { beforePut, digests, freshDatabases, impatient, readAll, shardTable } from '../../e2e/faults/store.ts';
-import type { Progress } from '../protocol.ts';
+import type { Progress } from '../shared/protocol.ts';
 import { ModelStore } from './store.ts';
 
 let server: FaultServer;

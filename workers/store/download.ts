@@ -1,10 +1,10 @@
-import { PhiError } from '../errors.ts';
-import type { ModelFile, ModelManifest } from '../protocol.ts';
+import { PhiError } from '../shared/errors.ts';
+import type { ModelFile, ModelManifest } from '../shared/protocol.ts';
 import type { StoreContext } from './context.ts';
 import { fetchInOrder } from './fetch-in-order.ts';
 import { fetchShard, type FetchedShard, type ShardRequest } from './fetch-shard.ts';
 import { slotsOf, type Slot } from './inventory.ts';
-import { DISK } from './manifest.ts';
+import { DISK } from '../shared/manifest.ts';
 import { Fault } from './net.ts';
 import { throwIfCancelled } from './cancel.ts';
 import { putShard } from './put.ts';

@@ -1,4 +1,4 @@
-import { PhiError } from '../errors.ts';
+import { PhiError } from '../shared/errors.ts';
 import { ask } from './http.ts';
 import { Fault, type Net } from './net.ts';
 import { Patience } from './patience.ts';

@@ -1,7 +1,7 @@
-import { PhiError } from '../errors.ts';
-import type { ModelManifest } from '../protocol.ts';
+import { PhiError } from '../shared/errors.ts';
+import type { ModelManifest } from '../shared/protocol.ts';
 import { fetchJson } from './fetch-json.ts';
-import { resolveUrls, validateManifest } from './manifest.ts';
+import { resolveUrls, validateManifest } from '../shared/manifest.ts';
 import type { Net } from './net.ts';
 
 /** Fetches and validates a manifest; relative shard URLs are resolved against `url`, which must be absolute. */

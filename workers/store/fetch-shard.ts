@@ -1,4 +1,4 @@
-import type { Shard } from '../protocol.ts';
+import type { Shard } from '../shared/protocol.ts';
 import { sha256Hex } from './hash.ts';
 import { ask, type Range } from './http.ts';
 import { Fault, type Net } from './net.ts';

@@ -1,4 +1,4 @@
-import type { StoredModel } from '../protocol.ts';
+import type { StoredModel } from '../shared/protocol.ts';
 import type { ModelFiles } from './bytes.ts';
 import type { StoreContext } from './context.ts';
 import { demote, slotsOf, storedShards } from './inventory.ts';

@@ -5,9 +5,9 @@
  *   `${form key}#${index}`   the chunks
  *   `${form key}`            FormHeader, written last; without it the form does not exist
  */
-import { PhiError } from '../errors.ts';
-import type { StoredForm, StoredModel } from '../protocol.ts';
-import { slicesOf } from './blob-stream.ts';
+import { PhiError } from '../shared/errors.ts';
+import type { StoredForm, StoredModel } from '../shared/protocol.ts';
+import { slicesOf } from '../shared/blob-stream.ts';
 import { throwIfCancelled } from './cancel.ts';
 import type { StoreContext } from './context.ts';
 import { createChecksum, sha256Hex } from './hash.ts';

@@ -1,5 +1,5 @@
 import { createSHA256, createXXHash64, sha256 } from 'hash-wasm';
-import { piecesOf } from './blob-stream.ts';
+import { piecesOf } from '../shared/blob-stream.ts';
 import { throwIfCancelled } from './cancel.ts';
 
 /** SHA-256 in lower-case hex. WebCrypto is off the thread and uses the CPU's instructions, but exists in secure contexts only. */

@@ -1,5 +1,5 @@
 /** A file read over HTTP by ranges, for the evaluation command: nothing is stored, so a model of gigabytes opens at once. */
-import { PhiError } from '../errors.ts';
+import { PhiError } from '../shared/errors.ts';
 import { assertRange, type ByteSource } from './bytes.ts';
 
 /** Small reads (headers, tensor tables) are rounded to blocks of this size and kept. */

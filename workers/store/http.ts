@@ -1,5 +1,5 @@
 /** One exchange with a server: status, ranges and lengths checked, a silent connection dropped. Retrying is the caller's. */
-import { PhiError } from '../errors.ts';
+import { PhiError } from '../shared/errors.ts';
 import { Fault, type Net } from './net.ts';
 
 export interface Range {

@@ -1,10 +1,10 @@
-import { PhiError } from '../errors.ts';
-import type { ModelManifest, Progress, StoredModel } from '../protocol.ts';
+import { PhiError } from '../shared/errors.ts';
+import type { ModelManifest, Progress, StoredModel } from '../shared/protocol.ts';
 import type { StoreContext } from './context.ts';
 import { sha256Hex } from './hash.ts';
 import { slotsOf, storedShards } from './inventory.ts';
 import { begin, complete } from './install.ts';
-import { cutFile, DISK, isSafePath, validateManifest } from './manifest.ts';
+import { cutFile, DISK, isSafePath, validateManifest } from '../shared/manifest.ts';
 import { Meter } from './meter.ts';
 import { throwIfCancelled } from './cancel.ts';
 import { explainQuota, putShard } from './put.ts';

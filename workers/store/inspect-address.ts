@@ -1,12 +1,12 @@
 /** A model behind an address, as files that are read by ranges and as what `install` takes. */
-import { PhiError } from '../errors.ts';
-import type { ModelManifest } from '../protocol.ts';
-import { parseAddress, type Address } from './address.ts';
+import { PhiError } from '../shared/errors.ts';
+import type { ModelManifest } from '../shared/protocol.ts';
+import { parseAddress, type Address } from '../shared/address.ts';
 import type { ModelFiles } from './bytes.ts';
 import { sha256Hex } from './hash.ts';
-import { hubManifest, fileUrl, type HubModel } from './hub.ts';
+import { hubManifest, fileUrl, type HubModel } from '../shared/hub.ts';
 import { httpSource } from './http-source.ts';
-import { cutFile, validateManifest } from './manifest.ts';
+import { cutFile, validateManifest } from '../shared/manifest.ts';
 import type { Net } from './net.ts';
 import { listRepository, sizeOf } from './resolve-files.ts';
 

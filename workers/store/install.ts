@@ -1,5 +1,5 @@
-import { PhiError } from '../errors.ts';
-import type { ModelFile, ModelManifest, Progress, Shard, StoredModel } from '../protocol.ts';
+import { PhiError } from '../shared/errors.ts';
+import type { ModelFile, ModelManifest, Progress, Shard, StoredModel } from '../shared/protocol.ts';
 import type { StoreContext } from './context.ts';
 import { download } from './download.ts';
 import { sha256OfBlobs } from './hash.ts';

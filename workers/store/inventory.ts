@@ -1,8 +1,8 @@
 /** What of a model is stored: the questions that download, import, open and verify all ask. */
-import { PhiError } from '../errors.ts';
-import type { ModelFile, ModelManifest, PartialModel, Shard, StoredModel } from '../protocol.ts';
+import { PhiError } from '../shared/errors.ts';
+import type { ModelFile, ModelManifest, PartialModel, Shard, StoredModel } from '../shared/protocol.ts';
 import type { StoreContext } from './context.ts';
-import { validateManifest, validateStored } from './manifest.ts';
+import { validateManifest, validateStored } from '../shared/manifest.ts';
 import { modelPrefix, shardKey, type StoredShard } from './tables.ts';
 
 /** A shard in its place. */

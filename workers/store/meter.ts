@@ -1,4 +1,4 @@
-import type { Progress } from '../protocol.ts';
+import type { Progress } from '../shared/protocol.ts';
 
 const TICK_MS = 250;
 /** Of the speed shown, how much the last tick counts: smooth over about two seconds. */

@@ -1,4 +1,4 @@
-import { PhiError } from '../errors.ts';
+import { PhiError } from '../shared/errors.ts';
 import { pause, throwIfCancelled } from './cancel.ts';
 import { Fault, type Net } from './net.ts';
 

@@ -3,10 +3,10 @@
  * the model was removed in between.
  */
 import * as v from 'valibot';
-import type { ModelManifest } from '../protocol.ts';
+import type { ModelManifest } from '../shared/protocol.ts';
 import type { StoreContext } from './context.ts';
 import { resolveFiles } from './resolve-files.ts';
-import { insidePath, MAIN, type HubFile, type HubModel } from './hub.ts';
+import { insidePath, MAIN, type HubFile, type HubModel } from '../shared/hub.ts';
 
 const PinSchema = v.object({
   /** `${repo}@${revision asked for}` */

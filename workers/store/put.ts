@@ -1,5 +1,5 @@
-import { PhiError } from '../errors.ts';
-import type { ModelManifest } from '../protocol.ts';
+import { PhiError } from '../shared/errors.ts';
+import type { ModelManifest } from '../shared/protocol.ts';
 import { pause } from './cancel.ts';
 import type { StoreContext } from './context.ts';
 import { evictForms } from './forms.ts';

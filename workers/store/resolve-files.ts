@@ -8,10 +8,10 @@
  * content alone: of these the SHA-256 is recorded when they first arrive. A file server without that API is asked file by file.
  */
 import * as v from 'valibot';
-import { PhiError } from '../errors.ts';
-import type { ModelManifest } from '../protocol.ts';
+import { PhiError } from '../shared/errors.ts';
+import type { ModelManifest } from '../shared/protocol.ts';
 import { fetchJson } from './fetch-json.ts';
-import { fileUrl, hubManifest, isComplete, MAIN, type HubFile, type HubModel } from './hub.ts';
+import { fileUrl, hubManifest, isComplete, MAIN, type HubFile, type HubModel } from '../shared/hub.ts';
 import { ask } from './http.ts';
 import { Fault, type Net } from './net.ts';
 import { Patience } from './patience.ts';

@@ -1,5 +1,5 @@
-import { PhiError } from '../errors.ts';
-import type { ModelFile, ModelManifest } from '../protocol.ts';
+import { PhiError } from '../shared/errors.ts';
+import type { ModelFile, ModelManifest } from '../shared/protocol.ts';
 import type { StoreContext } from './context.ts';
 import { fetchShard, OVERLAP_BYTES } from './fetch-shard.ts';
 import { sha256Hex } from './hash.ts';

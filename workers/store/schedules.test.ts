@@ -7,7 +7,7 @@ import { serveSampleModel, type Hashes, type SampleModel } from '../../e2e/fault
 import { integer, pick, seeded } from '../../e2e/faults/random.ts';
 import { FaultServer, type LoggedRequest, type ServerFault } from '../../e2e/faults/server.ts';
 import { beforePut, digests, freshDatabases, impatient, readAll } from '../../e2e/faults/store.ts';
-import { PhiError } from '../errors.ts';
+import { PhiError } from '../shared/errors.ts';
 import type { Net } from './net.ts';
 import { ModelStore } from './store.ts';
 

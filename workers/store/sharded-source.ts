@@ -1,5 +1,5 @@
-import { PhiError } from '../errors.ts';
-import type { ModelFile, StoredModel } from '../protocol.ts';
+import { PhiError } from '../shared/errors.ts';
+import type { ModelFile, StoredModel } from '../shared/protocol.ts';
 import { assertRange, type ByteSource } from './bytes.ts';
 import type { StoreContext } from './context.ts';
 import { readBlob, sha256Hex } from './hash.ts';

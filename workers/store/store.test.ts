@@ -11,8 +11,8 @@ import {
   readAll,
   shardTable,
 } from '../../e2e/faults/store.ts';
-import type { ModelManifest } from '../protocol.ts';
-import { Table } from './database.ts';
+import type { ModelManifest } from '../shared/protocol.ts';
+import { Table } from '../shared/database.ts';
 import { ModelStore } from './store.ts';
 
 let server: FaultServer;

@@ -7,8 +7,8 @@
  *   phi-pins       `${model}`                    see pins.ts: stays when the model is removed
  *   phi-forms      see forms.ts                  made weight forms, the first to go when room is short
  */
-import type { Shard } from '../protocol.ts';
-import { Table } from './database.ts';
+import type { Shard } from '../shared/protocol.ts';
+import { Table } from '../shared/database.ts';
 import type { FormEntry } from './forms.ts';
 
 /** A shard whose size and hash were checked before it was written. `sha256` is of `blob`, published or not. */

@@ -1,5 +1,5 @@
-import { PhiError } from '../errors.ts';
-import type { Progress, StoredModel } from '../protocol.ts';
+import { PhiError } from '../shared/errors.ts';
+import type { Progress, StoredModel } from '../shared/protocol.ts';
 import { throwIfCancelled } from './cancel.ts';
 import type { StoreContext } from './context.ts';
 import { hashBlob } from './hash.ts';

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { recommend } from '../../../workers/advisor/recommend.ts';
-import type { DeviceFacts } from '../../../workers/advisor/device.ts';
-import { parameterCount } from '../../../workers/advisor/weights.ts';
-import { PhiError } from '../../../workers/errors.ts';
-import { isComplete, validateHubModel } from '../../../workers/store/hub.ts';
-import { isSafePath, MAX_SHARD_BYTES, validateManifest } from '../../../workers/store/manifest.ts';
+import { recommend } from '../../../workers/shared/advisor/recommend.ts';
+import type { DeviceFacts } from '../../../workers/shared/advisor/device.ts';
+import { parameterCount } from '../../../workers/shared/advisor/weights.ts';
+import { PhiError } from '../../../workers/shared/errors.ts';
+import { isComplete, validateHubModel } from '../../../workers/shared/hub.ts';
+import { isSafePath, MAX_SHARD_BYTES, validateManifest } from '../../../workers/shared/manifest.ts';
 import data from './catalogue.json';
 import { MODELS, readCatalogue, toHubModel, toManifest, VARIANTS } from './catalogue.ts';
 import { mixOf } from './mix.ts';

@@ -3,12 +3,12 @@
  * a size or hash that nobody published is absent there and asked for, and recorded, at the first download (workers/store/resolve-files.ts).
  */
 import * as v from 'valibot';
-import type { Choosable } from '../../../workers/advisor/recommend.ts';
-import { suitsOf } from '../../../workers/advisor/recommend.ts';
-import { parameterCount } from '../../../workers/advisor/weights.ts';
-import type { ModelManifest } from '../../../workers/protocol.ts';
-import type { HubFile, HubModel } from '../../../workers/store/hub.ts';
-import { DEFAULT_HUB, hubManifest } from '../../../workers/store/hub.ts';
+import type { Choosable } from '../../../workers/shared/advisor/recommend.ts';
+import { suitsOf } from '../../../workers/shared/advisor/recommend.ts';
+import { parameterCount } from '../../../workers/shared/advisor/weights.ts';
+import type { ModelManifest } from '../../../workers/shared/protocol.ts';
+import type { HubFile, HubModel } from '../../../workers/shared/hub.ts';
+import { DEFAULT_HUB, hubManifest } from '../../../workers/shared/hub.ts';
 import data from './catalogue.json';
 import { mixOf, orderOf } from './mix.ts';
 

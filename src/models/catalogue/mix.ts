@@ -1,4 +1,4 @@
-import type { SourceMix } from '../../../workers/advisor/weights.ts';
+import type { SourceMix } from '../../../workers/shared/advisor/weights.ts';
 
 type Format = 'gguf' | 'onnx-genai' | 'onnx-web' | 'safetensors';
 

@@ -1,0 +1,175 @@
+/** Matrices over stored tensors whose rows are output features, as most files have them: floats, and codes with scales and zero points. */
+import { PhiError } from '../../shared/errors.ts';
+import { blobSource } from '../../store/bytes.ts';
+import type { Rows } from '../weights/rows.ts';
+import { codeBits, elementCount, isFloat, readCodes, readFloats, readVector, type StoredTensor } from './tensor.ts';
+import type { Matrix } from './types.ts';
+
+/** Weights of one row that share a scale when rows are not cut into blocks evenly: `cols` is no multiple of `block`. */
+function commonBlock(cols: number, block: number): number {
+  let [a, b] = [cols, block];
+  while (b) [a, b] = [b, a % b];
+  return a;
+}
+
+/** `[rows, cols]` floats as they lie. */
+export function floatMatrix(tensor: StoredTensor): Matrix {
+  const [rows, cols] = tensor.dims;
+  if (tensor.dims.length !== 2 || !rows || !cols || !isFloat(tensor.dtype)) {
+    throw new PhiError(
+      'bad-model',
+      `${tensor.name}: a float matrix was expected, the file has ${tensor.dtype} [${tensor.dims.join(', ')}].`,
+    );
+  }
+  return {
+    name: tensor.name,
+    rows,
+    cols,
+    type: tensor.dtype.toUpperCase(),
+    form: { kind: 'float', bits: tensor.dtype === 'f32' ? 32 : 16 },
+    async read(start, count) {
+      return { kind: 'float', rows: count, cols, values: await readFloats(tensor, start * cols, count * cols) };
+    },
+  };
+}
+
+/** A tensor of one float written out once for each row. */
+export async function repeated(tensor: StoredTensor, rows: number): Promise<StoredTensor> {
+  const values = new Float32Array(rows).fill((await readVector(tensor))[0] ?? Number.NaN);
+  return {
+    name: tensor.name,
+    dtype: 'f32',
+    dims: [rows],
+    source: blobSource(tensor.name, new Blob([values])),
+    offset: 0,
+  };
+}
+
+/** What shifts the codes. `codes` and `floats` are zero points: weight = scale * (code - zero point). `biases`: weight = scale * code + bias. */
+export type Shift =
+  | { kind: 'none' }
+  /** One zero point for all, as an unsigned code. */
+  | { kind: 'constant'; zero: number }
+  /** `perRow` elements a row, `stride` apart (rows of packed nibbles may be padded); 1 a row: shared by its blocks. */
+  | { kind: 'codes'; tensor: StoredTensor; perRow: number; stride: number }
+  | { kind: 'floats'; tensor: StoredTensor; perRow: number }
+  | { kind: 'biases'; tensor: StoredTensor };
+
+export interface Affine {
+  name: string;
+  /** For people; "int4 block 32". */
+  type?: string;
+  rows: number;
+  cols: number;
+  /** Weights that share a scale; the last block of a row may be short. */
+  block: number;
+  /** Row-major, `[rows, rowCodes]`; columns past `cols` are padding. */
+  codes: StoredTensor;
+  /** `[rows, ceil(cols / block)]`, or one a row shared by its blocks. */
+  scales: StoredTensor;
+  shift: Shift;
+}
+
+/**
+ * A matrix of affine blocks. Whatever the file calls its offsets, `read` gives `scale * (code - 2^(bits - 1)) + min`.
+ * Throws `bad-model` when the tensors' sizes do not fit each other.
+ */
+export function affineMatrix(spec: Affine): Matrix {
+  const { name, rows, cols, codes, scales, shift } = spec;
+  const bits = codeBits(codes.dtype);
+  const blocks = Math.ceil(cols / spec.block);
+  const codeCount = elementCount(name, codes.dims);
+  const scaleCount = elementCount(name, scales.dims);
+  const rowCodes = codeCount / rows;
+  const rowScales = scaleCount / rows;
+  if (
+    !bits ||
+    !rows ||
+    !cols ||
+    !blocks ||
+    !(rowCodes >= cols) ||
+    rowCodes >= cols + spec.block ||
+    rowCodes % 1 ||
+    (rowScales !== blocks && rowScales !== 1)
+  ) {
+    throw new PhiError(
+      'bad-model',
+      `${name}: [${rows}, ${cols}] in blocks of ${spec.block} does not fit the stored ${codes.dtype} [${codes.dims.join(', ')}] with scales [${scales.dims.join(', ')}].`,
+    );
+  }
+  const perChannel = rowScales === 1 && !('perRow' in shift && shift.perRow > 1);
+  const block = perChannel ? cols : commonBlock(cols, spec.block);
+  const half = bits === 4 ? 8 : 128;
+  const fixed = shift.kind === 'none' ? half : shift.kind === 'constant' ? shift.zero : null;
+  const symmetric = fixed === half;
+  const perRow = cols / block;
+  /** `[count, n]` of the file spread over `[count, cols / block]`. */
+  const spread = (values: Float32Array, count: number): Float32Array => {
+    const n = values.length / count;
+    if (n === perRow) return values;
+    const out = new Float32Array(count * perRow);
+    for (let r = 0, at = 0; r < count; r++)
+      for (let b = 0; b < perRow; b++)
+        out[at++] = values[r * n + (n === 1 ? 0 : Math.floor((b * block) / spec.block))]!;
+    return out;
+  };
+  const readMins = async (start: number, count: number, scale: Float32Array): Promise<Float32Array> => {
+    if (shift.kind === 'none' || shift.kind === 'constant') return scale.map((s) => s * (half - (fixed ?? half)));
+    if (shift.kind === 'biases') {
+      const bias = spread(await readFloats(shift.tensor, start * rowScales, count * rowScales), count);
+      return bias.map((value, i) => value + scale[i]! * half);
+    }
+    const zeros = spread(await readZeros(shift, start, count), count);
+    return scale.map((s, i) => s * (half - zeros[i]!));
+  };
+  return {
+    name,
+    rows,
+    cols,
+    type: spec.type ?? `int${bits} ${block === cols ? 'per channel' : `block ${spec.block}`}`,
+    form: {
+      kind: 'blocks',
+      bits,
+      block,
+      symmetric,
+      ...((shift.kind === 'codes' || shift.kind === 'constant') && { integral: true }),
+    },
+    async read(start, count): Promise<Rows> {
+      const [stored, rawScales] = await Promise.all([
+        readCodes(codes, start * rowCodes, count * rowCodes),
+        readFloats(scales, start * rowScales, count * rowScales),
+      ]);
+      const scale = spread(rawScales, count);
+      const mins = symmetric ? null : await readMins(start, count, scale);
+      return {
+        kind: 'blocks',
+        rows: count,
+        cols,
+        bits,
+        block,
+        codes: trim(stored, count, rowCodes, cols),
+        scales: scale,
+        mins,
+      };
+    },
+  };
+}
+
+/** Zero points of rows as unsigned codes in float32, `[count, perRow]`. */
+async function readZeros(
+  shift: Extract<Shift, { perRow: number }>,
+  start: number,
+  count: number,
+): Promise<Float32Array> {
+  if (shift.kind === 'floats') return readFloats(shift.tensor, start * shift.perRow, count * shift.perRow);
+  const codes = await readCodes(shift.tensor, start * shift.stride, count * shift.stride);
+  return Float32Array.from(trim(codes, count, shift.stride, shift.perRow));
+}
+
+/** Drops padding: `[count, stride]` to `[count, width]`. */
+function trim(values: Uint8Array, count: number, stride: number, width: number): Uint8Array {
+  if (stride === width) return values;
+  const out = new Uint8Array(count * width);
+  for (let r = 0; r < count; r++) out.set(values.subarray(r * stride, r * stride + width), r * width);
+  return out;
+}

@@ -1,0 +1,93 @@
+/** What people call a model of these dimensions, and whether the dimensions make sense. For every source format. */
+import { PhiError } from '../../shared/errors.ts';
+import type { Checkpoint, Matrix, PhiConfig } from './types.ts';
+
+type Shape = Pick<PhiConfig, 'layers' | 'hidden' | 'kvHeads' | 'vocab' | 'ropeTheta'> & { ropeScaling: unknown };
+
+/** Published dimensions. Phi-3-mini-128k and Phi-3.5-mini differ only in weights and LongRoPE factors, Phi-4 and its reasoning kin in theta. */
+export function familyName(config: Shape, fallback: string): string {
+  const { layers, hidden, kvHeads, vocab } = config;
+  if (layers === 32 && hidden === 3072 && kvHeads === 32)
+    return config.ropeScaling ? 'Phi-3.5-mini or Phi-3-mini-128k' : 'Phi-3-mini-4k';
+  if (layers === 32 && hidden === 3072 && vocab > 200_000) return 'Phi-4-mini';
+  if (layers === 40 && hidden === 5120)
+    return vocab < 40_000 ? 'Phi-3-medium' : config.ropeTheta > 400_000 ? 'Phi-4-reasoning' : 'Phi-4';
+  return fallback;
+}
+
+const LIMITS = {
+  layers: 512,
+  hidden: 32768,
+  heads: 512,
+  kvHeads: 512,
+  headDim: 1024,
+  intermediate: 262144,
+  vocab: 1 << 20,
+  context: 1 << 24,
+} as const;
+
+/** Throws `bad-model` unless the numbers are sizes that fit each other. `file` names their source. */
+export function checkConfig(config: PhiConfig, file: string): PhiConfig {
+  const bad = (what: string): never => {
+    throw new PhiError('bad-model', `${file}: ${what}. The file is damaged or not of a Phi model.`);
+  };
+  for (const [key, limit] of Object.entries(LIMITS) as [keyof typeof LIMITS, number][]) {
+    const value = config[key];
+    if (!Number.isInteger(value) || value < 1 || value > limit) bad(`${key} is ${value}, expected 1 to ${limit}`);
+  }
+  if (config.heads % config.kvHeads) bad(`${config.heads} heads cannot share ${config.kvHeads} key heads`);
+  if (config.rotaryDim % 2 || config.rotaryDim < 2 || config.rotaryDim > config.headDim)
+    bad(`${config.rotaryDim} rotated dimensions in heads of ${config.headDim}`);
+  if (!(config.ropeTheta > 1) || !Number.isFinite(config.ropeTheta)) bad(`rotary base ${config.ropeTheta}`);
+  if (!(config.normEps > 0 && config.normEps < 0.1)) bad(`norm epsilon ${config.normEps}`);
+  const scaling = config.ropeScaling;
+  if (scaling) {
+    for (const [name, set] of [
+      ['short', scaling.short],
+      ['long', scaling.long],
+    ] as const) {
+      if (set.length !== config.rotaryDim / 2)
+        bad(`${set.length} ${name} LongRoPE factors for ${config.rotaryDim} rotated dimensions`);
+      if (!set.every((factor) => factor > 0 && Number.isFinite(factor)))
+        bad(`a ${name} LongRoPE factor is not positive`);
+    }
+    if (!(scaling.attentionFactor > 0 && scaling.attentionFactor < 100))
+      bad(`attention factor ${scaling.attentionFactor}`);
+    if (!(scaling.originalContext >= 1)) bad(`original context ${scaling.originalContext}`);
+  }
+  return config;
+}
+
+/** Throws `bad-model` unless every weight has the shape that the config asks for. Returns the checkpoint. */
+export function checkShapes(checkpoint: Checkpoint, file: string): Checkpoint {
+  const { config, layers } = checkpoint;
+  const attention = config.heads * config.headDim;
+  const expect = (matrix: Matrix, rows: number, cols: number): void => {
+    if (matrix.rows === rows && matrix.cols === cols) return;
+    throw new PhiError(
+      'bad-model',
+      `${file}: ${matrix.name} is [${matrix.rows}, ${matrix.cols}], the model needs [${rows}, ${cols}].`,
+    );
+  };
+  const expectNorm = (norm: Float32Array, name: string): void => {
+    if (norm.length !== config.hidden)
+      throw new PhiError(
+        'bad-model',
+        `${file}: the ${name} has ${norm.length} weights, the model needs ${config.hidden}.`,
+      );
+  };
+  if (layers.length !== config.layers)
+    throw new PhiError('bad-model', `${file}: ${layers.length} layers were found, ${config.layers} are announced.`);
+  layers.forEach((layer, i) => {
+    expectNorm(layer.attentionNorm, `attention norm of layer ${i}`);
+    expectNorm(layer.mlpNorm, `MLP norm of layer ${i}`);
+    expect(layer.qkv, attention + 2 * config.kvHeads * config.headDim, config.hidden);
+    expect(layer.output, config.hidden, attention);
+    expect(layer.gateUp, 2 * config.intermediate, config.hidden);
+    expect(layer.down, config.hidden, config.intermediate);
+  });
+  expectNorm(checkpoint.norm, 'final norm');
+  expect(checkpoint.embedding, config.vocab, config.hidden);
+  expect(checkpoint.head, config.vocab, config.hidden);
+  return checkpoint;
+}

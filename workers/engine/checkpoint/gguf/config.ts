@@ -1,0 +1,108 @@
+/** Hyperparameters and end tokens out of GGUF metadata. */
+import { PhiError } from '../../../shared/errors.ts';
+import { checkConfig } from '../family.ts';
+import { Keys, type Metadata } from './metadata.ts';
+import type { GgufValue } from './parse.ts';
+import { normalWindow, WHAT_RUNS } from '../hf-config.ts';
+import type { PhiConfig } from '../types.ts';
+
+export type Architecture = 'phi3' | 'llama';
+
+/** What people call the kinds that are most likely to be tried. */
+const OTHER_KINDS = new Map([
+  ['phi2', 'Phi-1, Phi-1.5 or Phi-2'],
+  ['phimoe', 'Phi-3.5-MoE, a mixture of experts'],
+  ['clip', 'a vision or audio projector (mmproj), one part of a multimodal model'],
+  ['gpt2', 'GPT-2'],
+]);
+
+/** The architecture, or `unsupported-model` that names what the file is. */
+export function readArchitecture(file: string, metadata: Metadata): Architecture {
+  const architecture = metadata.get('general.architecture');
+  if (typeof architecture !== 'string')
+    throw new PhiError('bad-model', `${file}: no "general.architecture" in the metadata: not a model, or damaged.`);
+  const reject = (kind: string) =>
+    new PhiError('unsupported-model', `${file}: this is ${kind}. ${WHAT_RUNS}`, { kind: architecture });
+  const type = metadata.get('general.type');
+  if (architecture !== 'phi3' && architecture !== 'llama') {
+    const known = OTHER_KINDS.get(architecture);
+    throw reject(known ? `${known} ("${architecture}")` : `a model of the kind "${architecture}"`);
+  }
+  if (typeof type === 'string' && type !== 'model') throw reject(`a GGUF of the type "${type}", not a whole model`);
+  if (Number(metadata.get(`${architecture}.expert_count`) ?? 0) > 0)
+    throw reject(`a mixture of experts ("${architecture}" with experts)`);
+  return architecture;
+}
+
+/** Hyperparameters, checked for sense; `ropeScaling` is null yet (see gguf-rope.ts). `vocab` is the number of embedding rows. */
+export function readConfig(file: string, architecture: Architecture, metadata: Metadata, vocab: number): PhiConfig {
+  const keys = new Keys(file, metadata, `${architecture}.`);
+  const hidden = keys.count('embedding_length');
+  const heads = keys.count('attention.head_count');
+  const headDim = keys.whole('attention.key_length') ?? hidden / heads;
+  const valueDim = keys.whole('attention.value_length') ?? headDim;
+  if (!Number.isInteger(headDim))
+    throw keys.damaged('attention.head_count', `${heads} heads do not divide ${hidden} features`);
+  if (valueDim !== headDim) {
+    throw new PhiError(
+      'unsupported-model',
+      `${file}: heads have keys of ${headDim} and values of ${valueDim} dimensions; Phi has equal ones.`,
+    );
+  }
+  const normEps = keys.positive('attention.layer_norm_rms_epsilon');
+  if (normEps === null) throw keys.damaged('attention.layer_norm_rms_epsilon', 'missing');
+  const layers = keys.count('block_count');
+  const context = keys.count('context_length');
+  const config: PhiConfig = {
+    name: metadata.get('general.name')?.toString() || architecture,
+    layers,
+    hidden,
+    heads,
+    kvHeads: keys.whole('attention.head_count_kv') ?? heads,
+    headDim,
+    intermediate: keys.count('feed_forward_length'),
+    vocab,
+    normEps,
+    ropeTheta: keys.positive('rope.freq_base') ?? 10_000,
+    rotaryDim: keys.whole('rope.dimension_count') ?? headDim,
+    ropeScaling: null,
+    context,
+    slidingWindow: normalWindow(
+      keys.whole('attention.sliding_window') ?? unwrittenWindow(architecture, layers, context),
+      context,
+    ),
+    bos: tokenId(metadata.get('tokenizer.ggml.bos_token_id'), vocab),
+    eos: readEndTokens(architecture, metadata, vocab),
+  };
+  return checkConfig(config, file);
+}
+
+/** Files from before llama.cpp wrote the window (pull request 8627, July 2024): Phi-3-mini-4k and -medium-4k have 2,047 in their config.json. */
+function unwrittenWindow(architecture: Architecture, layers: number, context: number): number | null {
+  return architecture === 'phi3' && context === 4096 && (layers === 32 || layers === 40) ? 2047 : null;
+}
+
+/** Names that end a reply wherever they are special tokens: those that Phi and Llama use of llama.cpp's end-of-generation list. */
+const END_TOKENS = ['<|end|>', '<|im_end|>', '<|endoftext|>', '<|eot_id|>'];
+const CONTROL = 3;
+const USER_DEFINED = 4;
+
+function readEndTokens(architecture: Architecture, metadata: Metadata, vocab: number): number[] {
+  const named = ['eos', 'eot', 'eom'].map((kind) => tokenId(metadata.get(`tokenizer.ggml.${kind}_token_id`), vocab));
+  const ids = new Set(named.filter((id) => id !== null));
+  const tokens = metadata.get('tokenizer.ggml.tokens');
+  const types = metadata.get('tokenizer.ggml.token_type');
+  if (!Array.isArray(tokens)) return [...ids];
+  // Phi-3's generation_config.json also stops at <|assistant|>; of the phi3 files, only Phi-3's have a SentencePiece vocabulary.
+  const phi3 = architecture === 'phi3' && metadata.get('tokenizer.ggml.model') === 'llama';
+  for (const name of phi3 ? [...END_TOKENS, '<|assistant|>'] : END_TOKENS) {
+    const id = (tokens as unknown[]).indexOf(name);
+    const type = types instanceof Int32Array || types instanceof Uint32Array ? types[id] : CONTROL;
+    if (id >= 0 && id < vocab && (type === CONTROL || type === USER_DEFINED)) ids.add(id);
+  }
+  return [...ids];
+}
+
+function tokenId(value: GgufValue | undefined, vocab: number): number | null {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < vocab ? value : null;
+}

@@ -1,0 +1,64 @@
+import { PhiError } from '../../../shared/errors.ts';
+import type { GgufTensor } from './tensors.ts';
+import { tensorMatrix, tensorVector } from './tensors.ts';
+import type { Matrix } from '../types.ts';
+
+/** Inverse frequencies that old converters stored; llama.cpp computes them too. */
+const IGNORED = /^blk\.\d+\.attn_rot_embd(\.|$)/;
+
+/** Hands out tensors by name and checks shapes; remembers which were asked for, because one that nobody asks for means another network. */
+export class Weights {
+  readonly #file: string;
+  readonly #tensors: Map<string, GgufTensor>;
+  readonly #used = new Set<string>();
+
+  constructor(file: string, tensors: Map<string, GgufTensor>) {
+    this.#file = file;
+    this.#tensors = tensors;
+  }
+
+  has(name: string): boolean {
+    return this.#tensors.has(name);
+  }
+
+  any(name: string): GgufTensor {
+    const tensor = this.#tensors.get(name);
+    if (tensor) {
+      this.#used.add(name);
+      return tensor;
+    }
+    const why = this.#tensors.size === 0 ? 'the file has a vocabulary but no weights' : `tensor "${name}" is missing`;
+    throw new PhiError('bad-model', `${this.#file}: ${why}.`, { tensor: name });
+  }
+
+  matrix(name: string, rows: number, cols: number): Matrix {
+    const tensor = this.any(name);
+    if (tensor.rows !== rows || tensor.cols !== cols) {
+      throw this.damaged(
+        name,
+        `has ${tensor.rows} rows of ${tensor.cols}, but the metadata asks for ${rows} rows of ${cols}`,
+      );
+    }
+    return tensorMatrix(tensor);
+  }
+
+  vector(name: string, length: number): Promise<Float32Array> {
+    this.matrix(name, 1, length);
+    return tensorVector(this.any(name));
+  }
+
+  damaged(name: string, why: string): PhiError {
+    return new PhiError('bad-model', `${this.#file}: tensor "${name}" ${why}.`, { tensor: name });
+  }
+
+  /** Throws `unsupported-model` when a tensor was not asked for: a bias, an expert, a layer too many. */
+  assertAllUsed(): void {
+    const unused = [...this.#tensors.keys()].filter((name) => !this.#used.has(name) && !IGNORED.test(name));
+    if (unused.length === 0) return;
+    const some = unused.slice(0, 3).map((name) => `"${name}"`);
+    throw new PhiError(
+      'unsupported-model',
+      `${this.#file}: ${unused.length} tensors have no place in a Phi decoder: ${some.join(', ')}. It is another kind of model.`,
+    );
+  }
+}

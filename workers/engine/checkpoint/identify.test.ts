@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import type { ByteSource } from '../../store/bytes.ts';
+import { identify } from './identify.ts';
+import { folderFiles, memorySource, missingFixtures } from './testing/fixtures.ts';
+
+const text = (name: string, content: string): [string, ByteSource] => [
+  name,
+  memorySource(name, new TextEncoder().encode(content)),
+];
+const under = (root: string, files: Map<string, ByteSource>): [string, ByteSource][] =>
+  [...files].map(([path, source]) => [root + path, source]);
+
+describe.skipIf(missingFixtures())('identify', () => {
+  it('opens every model, in folders too, and says what it is', async () => {
+    const files = new Map<string, ByteSource>([
+      ...under('phi/', folderFiles('phi4-mini/onnx-cpu-int4')),
+      ...under('mlx/', folderFiles('phi4-mini/mlx-4bit')),
+      ...under('ov/', folderFiles('phi4-mini/openvino-int4')),
+      ...under('', folderFiles('phi4-mini/gguf')),
+      text('README.md', '# Hello'),
+    ]);
+    const found = await identify(files, 20);
+    expect(found.map(({ error }) => error)).toEqual(found.map(() => null));
+    const byName = new Map(found.map((model) => [model.name, model]));
+    expect(byName.get('q4_k_m.gguf')).toMatchObject({ format: 'gguf', root: '', paths: ['q4_k_m.gguf'] });
+    expect(byName.get('q4_k_m.gguf')?.what).toMatch(/^GGUF, .*Q4_K.*, /);
+    expect(byName.get('phi/')?.what).toMatch(/^ONNX, /);
+    expect(byName.get('phi/')?.paths).toContain('phi/tokenizer.json');
+    expect(byName.get('ov/openvino_model.xml')?.what).toMatch(/^OpenVINO, /);
+    expect([...byName.values()].find(({ root }) => root === 'mlx/')?.what).toMatch(/^MLX, /);
+    expect(found.every(({ paths }) => !paths.includes('README.md'))).toBe(true);
+  }, 60_000);
+
+  it('leaves the rest of a large folder unopened', async () => {
+    const found = await identify(folderFiles('phi4-mini/gguf'), 1);
+    expect(found.filter(({ what }) => what !== null)).toHaveLength(1);
+  });
+});
+
+describe('identify', () => {
+  it.each([
+    ['Phi-3-small', { architectures: ['Phi3SmallForCausalLM'] }],
+    ['MoE', { architectures: ['PhiMoEForCausalLM'] }],
+    ['vision', { architectures: ['Phi3VForCausalLM'] }],
+    ['multimodal', { architectures: ['Phi4MMForCausalLM'] }],
+    ['Phi-2', { architectures: ['PhiForCausalLM'] }],
+  ])('names a kind that does not run: %s', async (kind, config) => {
+    const files = new Map([
+      text('m/config.json', JSON.stringify(config)),
+      text('m/model.safetensors', '\u0002\0\0\0\0\0\0\0{}'),
+      text('m/tokenizer.json', '{}'),
+    ]);
+    const [model] = await identify(files);
+    expect(model).toMatchObject({
+      root: 'm/',
+      what: null,
+      error: { code: 'unsupported-model', message: expect.stringContaining(kind) as string },
+    });
+  });
+
+  it('says what was found where there is no model', async () => {
+    await expect(identify(new Map([text('notes.txt', 'x')]))).rejects.toMatchObject({
+      code: 'unsupported-model',
+      message: expect.stringContaining('notes.txt') as string,
+    });
+    await expect(identify(new Map())).rejects.toMatchObject({ code: 'bad-request' });
+  });
+});

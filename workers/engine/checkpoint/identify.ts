@@ -1,0 +1,94 @@
+/** What models lie among files, each opened as far as its headers: kind, form, size, or why it does not run. Nothing is copied. */
+import { PhiError } from '../../shared/errors.ts';
+import type { FoundModel } from '../../shared/protocol.ts';
+import type { ModelFiles } from '../../store/bytes.ts';
+import { inFolder, nothingKnown, openCheckpoint } from './open.ts';
+import { findModels, type FoundModel as Recognised } from './recognise.ts';
+import type { Checkpoint } from './types.ts';
+
+/** Opening reads a tokenizer each; of a folder with more models the rest is listed unopened. */
+const MOST_OPENED = 8;
+const WEIGHTS = /\.(gguf|onnx|safetensors|bin|data|xml|pth?|onnx_data(_\d+)?)$/i;
+const FORMATS: Record<Checkpoint['format'], string> = {
+  gguf: 'GGUF',
+  onnx: 'ONNX',
+  openvino: 'OpenVINO',
+  safetensors: 'safetensors',
+  mlx: 'MLX',
+};
+
+/** A model and the folder that it lies in: '' or ending in '/'. */
+interface Candidate {
+  root: string;
+  model: Recognised;
+  /** Of its folder, without the folder's name. */
+  files: ModelFiles;
+}
+
+/** Models at the top level and in folders below. Throws `bad-request` or `unsupported-model` when there is none. */
+function candidates(files: ModelFiles): Candidate[] {
+  const folders = [...new Set([...files.keys()].map((path) => path.slice(0, path.lastIndexOf('/') + 1)))].sort(
+    (a, b) => a.length - b.length,
+  );
+  const found: Candidate[] = [];
+  for (const root of new Set(['', ...folders])) {
+    // `onnx/` belongs to the folder above it, which holds its config and tokenizer.
+    if (/(^|\/)onnx\/$/i.test(root) && found.some((other) => root === `${other.root}onnx/`)) continue;
+    const inside = root === '' ? files : inFolder(files, root.slice(0, -1));
+    for (const model of findModels(inside)) found.push({ root, model, files: membersOf(inside, model) });
+  }
+  if (found.length === 0) throw nothingKnown(files);
+  return found;
+}
+
+/** The files of one model: its own weights and what is no weights. With a single model in the folder, the folder. */
+function membersOf(folder: ModelFiles, model: Recognised): ModelFiles {
+  if (model.format === 'gguf') return pick(folder, (path) => model.paths.includes(path));
+  if (findModels(folder).length === 1) return pick(folder, (path) => !path.includes('/') || /^onnx\//i.test(path));
+  const data = (path: string) =>
+    model.format === 'openvino'
+      ? /^openvino_[^/]*\.(bin|xml)$/i.test(path)
+      : model.paths.some((own) => own !== path && path.startsWith(own));
+  return pick(
+    folder,
+    (path) => model.paths.includes(path) || data(path) || (!WEIGHTS.test(path) && !path.includes('/')),
+  );
+}
+
+function pick(files: ModelFiles, keep: (path: string) => boolean): ModelFiles {
+  return new Map([...files].filter(([path]) => keep(path)));
+}
+
+/** "GGUF, Q4_K + Q6_K, Phi-4-mini" */
+export function describeCheckpoint({ format, config, embedding, layers, head }: Checkpoint): string {
+  const types = layers.flatMap(({ qkv, output, gateUp, down }) => [qkv, output, gateUp, down]).concat(embedding, head);
+  const names = [...new Set(types.flatMap(({ type }) => type.split('+').map((one) => one.trim())))].sort();
+  return `${FORMATS[format]}, ${names.join(' + ')}, ${config.name}`;
+}
+
+async function look({ root, model, files }: Candidate, open: boolean): Promise<FoundModel> {
+  const paths = [...files.keys()].map((path) => root + path);
+  const bytes = [...files.values()].reduce((sum, { size }) => sum + size, 0);
+  const [first = ''] = model.paths;
+  const name = model.format === 'gguf' || model.paths.length === 1 ? root + first : root || first;
+  const found = { format: model.format, name, root, paths, bytes, what: null, error: null };
+  if (!open) return found;
+  try {
+    const checkpoint = await openCheckpoint(files);
+    const { layers, hidden, heads, kvHeads, headDim, intermediate, vocab, context } = checkpoint.config;
+    return {
+      ...found,
+      what: describeCheckpoint(checkpoint),
+      shape: { layers, hidden, heads, kvHeads, headDim, intermediate, vocab, context },
+    };
+  } catch (cause) {
+    return { ...found, error: PhiError.from(cause, 'bad-model').toShape() };
+  }
+}
+
+/** Every model among `files`, the smallest folders first. */
+export async function identify(files: ModelFiles, open = MOST_OPENED): Promise<FoundModel[]> {
+  const found: FoundModel[] = [];
+  for (const [i, candidate] of candidates(files).entries()) found.push(await look(candidate, i < open));
+  return found;
+}

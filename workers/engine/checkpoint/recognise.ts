@@ -1,0 +1,52 @@
+/** Tells by the names of files which models a folder holds. Nothing is read. */
+import { splitName } from './gguf/split.ts';
+
+export interface FoundModel {
+  format: 'gguf' | 'onnx' | 'openvino' | 'safetensors';
+  /** Paths that tell it: the GGUF or its parts in order, the ONNX graph or genai_config.json, the XML, the safetensors. */
+  paths: string[];
+}
+
+/** Shards of Hugging Face: `model-00001-of-00002.safetensors`. */
+const SHARD = /-\d{5}-of-\d{5}(?=\.safetensors$)/i;
+
+/** Models at the top level of a folder, given the paths in it; the folder `onnx/` of the transformers.js layout counts as top level. */
+export function findModels(files: ReadonlyMap<string, unknown>): FoundModel[] {
+  const paths = [...files.keys()].sort();
+  const top = paths.filter((path) => !path.includes('/'));
+  const ending = (end: string) => top.filter((path) => path.toLowerCase().endsWith(end));
+  const models: FoundModel[] = [];
+  for (const parts of groupBy(ending('.gguf'), splitSet)) models.push({ format: 'gguf', paths: parts });
+
+  const graphs = ending('.onnx');
+  if (top.includes('genai_config.json')) models.push({ format: 'onnx', paths: ['genai_config.json', ...graphs] });
+  else for (const graph of graphs) models.push({ format: 'onnx', paths: [graph] });
+  const inOnnx = paths.filter((path) => /^onnx\/[^/]*\.onnx$/i.test(path));
+  // GenAI's genai_config.json may name a graph of that folder; then it is one model.
+  const [config] = models.filter((model) => model.paths[0] === 'genai_config.json');
+  if (config?.paths.length === 1 && inOnnx.length === 1) config.paths.push(...inOnnx);
+  else for (const graph of inOnnx) models.push({ format: 'onnx', paths: [graph] });
+
+  if (top.includes('openvino_model.xml')) models.push({ format: 'openvino', paths: ['openvino_model.xml'] });
+  for (const shards of groupBy(ending('.safetensors'), (path) => path.replace(SHARD, '')))
+    models.push({ format: 'safetensors', paths: shards });
+  return models;
+}
+
+/** For an error message: the first path of each. */
+export function listModels(models: FoundModel[]): string {
+  return models
+    .map(({ format, paths }) => `${paths[0]} (${format}${paths.length > 1 ? `, ${paths.length} files` : ''})`)
+    .join(', ');
+}
+
+function splitSet(path: string): string {
+  const split = splitName(path);
+  return split ? `${split.prefix}/${split.count}` : path;
+}
+
+function groupBy(paths: string[], key: (path: string) => string): string[][] {
+  const groups = new Map<string, string[]>();
+  for (const path of paths) groups.set(key(path), [...(groups.get(key(path)) ?? []), path]);
+  return [...groups.values()];
+}

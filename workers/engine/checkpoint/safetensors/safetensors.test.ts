@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import { openSafetensors } from './safetensors.ts';
+import { relativeErrors, weightDifference } from '../testing/compare.ts';
+import {
+  compareLogits,
+  folderBytes,
+  folderFiles,
+  memoryFiles,
+  missingFixtures,
+  readExpected,
+} from '../testing/fixtures.ts';
+import { convertedFolder, llamaFolder, regroupedMlxFolder, shardedFolder } from '../testing/safetensors-variants.ts';
+
+const FLOAT = ['phi3-mini-4k', 'phi3.5-mini', 'phi4-mini', 'phi4'];
+const MLX = ['phi3.5-mini/mlx-4bit', 'phi3.5-mini/mlx-8bit', 'phi4-mini/mlx-4bit', 'phi4-mini/mlx-8bit'];
+
+/** Each takes a fraction of a second; the limit is for machines that are busy with other things. */
+const options = { timeout: 120_000 };
+
+describe.skipIf(missingFixtures())('openSafetensors', options, () => {
+  it.each([...FLOAT, ...MLX])('reads %s: logits within 0.01 of its reference', async (folder) => {
+    const checkpoint = await openSafetensors(folderFiles(folder));
+    expect(checkpoint.format).toBe(folder.includes('mlx') ? 'mlx' : 'safetensors');
+    const { error, greedyEqual } = await compareLogits(checkpoint, readExpected(`${folder}/expected.json`));
+    expect(error).toBeLessThan(0.01);
+    expect(greedyEqual).toBe(true);
+  });
+
+  it('reads shards by their index, and float32', async () => {
+    const source = await openSafetensors(folderFiles('phi4-mini'));
+    expect(await weightDifference(await openSafetensors(memoryFiles(shardedFolder('phi4-mini', 3))), source)).toBe(0);
+    expect(
+      await weightDifference(await openSafetensors(memoryFiles(convertedFolder('phi4-mini', 'F32'))), source),
+    ).toBe(0);
+    const cut = await relativeErrors(await openSafetensors(memoryFiles(convertedFolder('phi4-mini', 'BF16'))), source);
+    for (const error of Object.values(cut)) expect(error).toBeLessThan(0.008);
+    const files = shardedFolder('phi4-mini', 3);
+    files.delete('model-00002-of-00003.safetensors');
+    await expect(openSafetensors(memoryFiles(files))).rejects.toThrow('model-00002-of-00003.safetensors is missing');
+  });
+
+  it('stacks the split weights of a Llama checkpoint', async () => {
+    const source = await openSafetensors(folderFiles('phi4'));
+    expect(await weightDifference(await openSafetensors(memoryFiles(llamaFolder('phi4'))), source)).toBe(0);
+  });
+
+  it('reads MLX groups of 32 and a module in other bits than the rest', async () => {
+    const source = await openSafetensors(folderFiles('phi4-mini/mlx-4bit'));
+    const read = await openSafetensors(memoryFiles(regroupedMlxFolder('phi4-mini/mlx-4bit')));
+    expect(read.layers[1]!.down.form).toMatchObject({ bits: 8, block: 32 });
+    expect(await weightDifference(read, source)).toBe(0);
+  });
+
+  it('reads the norms and a few rows, not the file', async () => {
+    const files = folderFiles('phi3.5-mini');
+    const checkpoint = await openSafetensors(files);
+    await checkpoint.embedding.read(100, 2);
+    expect(files.get('model.safetensors')!.bytesRead).toBeLessThan(20_000);
+  });
+
+  it('names the kind that it does not run', async () => {
+    const open = (change: Record<string, unknown>) => {
+      const files = folderBytes('phi4');
+      const config = JSON.parse(new TextDecoder().decode(files.get('config.json'))) as Record<string, unknown>;
+      files.set('config.json', new TextEncoder().encode(JSON.stringify({ ...config, ...change })));
+      return openSafetensors(memoryFiles(files));
+    };
+    const cases: [Record<string, unknown>, RegExp][] = [
+      [{ architectures: ['PhiForCausalLM'] }, /Phi-2 \(PhiForCausalLM\)/],
+      [{ architectures: ['PhiMoEForCausalLM'] }, /Phi-3.5-MoE/],
+      [{ architectures: ['Phi3VForCausalLM'] }, /Phi-3-vision/],
+      [{ architectures: ['Phi3SmallForCausalLM'] }, /Phi-3-small/],
+      [{ architectures: ['Phi4MMForCausalLM'] }, /Phi-4-multimodal/],
+      [{ architectures: ['Qwen2ForCausalLM'] }, /Qwen2ForCausalLM/],
+      [{ architectures: null, model_type: 'phi' }, /Phi-2/],
+      [{ quantization_config: { quant_method: 'gptq' } }, /gptq/],
+      [{ rope_scaling: { rope_type: 'llama3', factor: 8 } }, /llama3/],
+      [{ attention_bias: true }, /biases/],
+    ];
+    for (const [change, message] of cases)
+      await expect(open(change)).rejects.toMatchObject({
+        code: 'unsupported-model',
+        message: expect.stringMatching(message) as string,
+      });
+    await expect(open({ hidden_size: -1 })).rejects.toMatchObject({
+      code: 'bad-model',
+      message: expect.stringContaining('hidden_size') as string,
+    });
+    await expect(open({ num_attention_heads: 3 })).rejects.toMatchObject({ code: 'bad-model' });
+  });
+});

@@ -1,0 +1,141 @@
+/** Hugging Face safetensors (F16, BF16, F32) and MLX's quantised ones, in one file or many. */
+import * as v from 'valibot';
+import { PhiError } from '../../../shared/errors.ts';
+import type { ByteSource, ModelFiles } from '../../../store/bytes.ts';
+import { concatRows } from '../../weights/matrix.ts';
+import { floatMatrix } from '../affine.ts';
+import { checkShapes } from '../family.ts';
+import { readHfConfig } from '../hf-config.ts';
+import { readTextFiles } from '../hf-files.ts';
+import { checked, CONFIG_BYTES, fileIn, folderOf, optionalJson, readJson } from '../json.ts';
+import { mlxMatrix, mlxScheme } from './mlx.ts';
+import { readSafetensors } from './file.ts';
+import { readVector, type StoredTensor } from '../tensor.ts';
+import type { Checkpoint, Layer, Matrix } from '../types.ts';
+
+const Index = v.object({ weight_map: v.record(v.string(), v.string()) });
+const Quantized = v.object({ quantization_config: v.nullish(v.looseObject({ quant_method: v.nullish(v.string()) })) });
+
+/** Opens the safetensors model of the folder that holds `config.json` beside `*.safetensors`. */
+export async function openSafetensors(files: ModelFiles): Promise<Checkpoint> {
+  const folder = modelFolder(files);
+  const configSource = fileIn(files, folder, 'config.json');
+  if (!configSource)
+    throw new PhiError(
+      'bad-model',
+      `${folder}config.json is missing. It belongs to the weights: take it from the same repository.`,
+    );
+  const json = await readJson(configSource, CONFIG_BYTES);
+  const { config, tied } = readHfConfig(
+    json,
+    await optionalJson(files, folder, 'generation_config.json'),
+    configSource.name,
+  );
+  const scheme = mlxScheme(json, configSource.name);
+  const method = checked(Quantized, json, configSource.name).quantization_config?.quant_method;
+  if (!scheme && method) {
+    throw new PhiError(
+      'unsupported-model',
+      `${configSource.name}: weights quantised with ${method} are not supported. Take the GGUF, ONNX or MLX form of the model.`,
+      { kind: method },
+    );
+  }
+  const tensors = await readShards(files, folder);
+  const find = (name: string): StoredTensor => {
+    const tensor = tensors.get(name);
+    if (!tensor)
+      throw new PhiError(
+        'bad-model',
+        `${folder}*.safetensors: the tensor ${name} is missing. The download is incomplete, or it is another kind of model.`,
+      );
+    return tensor;
+  };
+  const matrix = (module: string): Matrix => {
+    if (tensors.has(`${module}.bias`))
+      throw new PhiError('unsupported-model', `${module} has a bias; the models that this app runs have none.`);
+    const scales = tensors.get(`${module}.scales`);
+    if (scheme && scales)
+      return mlxMatrix(module, scheme, find(`${module}.weight`), scales, tensors.get(`${module}.biases`));
+    return floatMatrix(find(`${module}.weight`));
+  };
+  /** One fused matrix, or its parts by rows. */
+  const fused = (whole: string, parts: string[]): Matrix =>
+    tensors.has(`${whole}.weight`) ? matrix(whole) : concatRows(parts.map(matrix));
+  const vector = (name: string): Promise<Float32Array> => readVector(find(name));
+
+  const layers: Layer[] = [];
+  for (let i = 0; i < config.layers; i++) {
+    const at = `model.layers.${i}`;
+    layers.push({
+      attentionNorm: await vector(`${at}.input_layernorm.weight`),
+      qkv: fused(
+        `${at}.self_attn.qkv_proj`,
+        ['q', 'k', 'v'].map((part) => `${at}.self_attn.${part}_proj`),
+      ),
+      output: matrix(`${at}.self_attn.o_proj`),
+      mlpNorm: await vector(`${at}.post_attention_layernorm.weight`),
+      gateUp: fused(
+        `${at}.mlp.gate_up_proj`,
+        ['gate', 'up'].map((part) => `${at}.mlp.${part}_proj`),
+      ),
+      down: matrix(`${at}.mlp.down_proj`),
+    });
+  }
+  const embedding = matrix('model.embed_tokens');
+  return checkShapes(
+    {
+      format: scheme ? 'mlx' : 'safetensors',
+      config,
+      ...(await readTextFiles(files, folder)),
+      embedding,
+      layers,
+      norm: await vector('model.norm.weight'),
+      head: tied ? embedding : matrix('lm_head'),
+      notes: [],
+    },
+    configSource.name,
+  );
+}
+
+/** Folder of the only set of weights; the shallowest when there are several. */
+function modelFolder(files: ModelFiles): string {
+  const folders = [...files.keys()].filter((path) => path.endsWith('.safetensors')).map(folderOf);
+  const [first] = folders.sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
+  if (first === undefined) throw new PhiError('bad-model', 'There is no .safetensors file among these files.');
+  return first;
+}
+
+/** Every tensor of the folder, by the index where there is one. Throws `bad-model` naming a shard that is missing. */
+async function readShards(files: ModelFiles, folder: string): Promise<Map<string, StoredTensor>> {
+  const inFolder = [...files.keys()]
+    .filter((path) => path.endsWith('.safetensors') && folderOf(path) === folder)
+    .sort();
+  const indexSource = fileIn(files, folder, 'model.safetensors.index.json');
+  const names = new Set<string>(inFolder);
+  if (indexSource) {
+    const index = checked(Index, await readJson(indexSource, 8 * CONFIG_BYTES), indexSource.name);
+    names.clear();
+    for (const name of Object.values(index.weight_map)) names.add(folder + name);
+  } else if (files.has(`${folder}model.safetensors`)) {
+    names.clear();
+    names.add(`${folder}model.safetensors`);
+  }
+  const tensors = new Map<string, StoredTensor>();
+  for (const name of names) {
+    const source: ByteSource | undefined = files.get(name);
+    if (!source)
+      throw new PhiError(
+        'bad-model',
+        `${name} is missing: the index says that the model is in ${names.size} files. Add it and try again.`,
+      );
+    for (const [key, tensor] of await readSafetensors(source)) {
+      if (tensors.has(key))
+        throw new PhiError(
+          'bad-model',
+          `${key} is in two files, ${tensors.get(key)!.source.name} and ${name}. Keep only the files of one model in the folder.`,
+        );
+      tensors.set(key, tensor);
+    }
+  }
+  return tensors;
+}

@@ -1,0 +1,111 @@
+/** Reads the reference models and their expected logits from `../shared/fixtures` beside the repository. Node only, for tests. */
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { assertRange, type ByteSource, type ModelFiles } from '../../../store/bytes.ts';
+import type { Checkpoint } from '../types.ts';
+import { lastLogits, loadDense } from './forward.ts';
+
+export const FIXTURES = join(import.meta.dirname, '../../../../../shared/fixtures');
+export const PHI_FIXTURES = join(FIXTURES, 'phi');
+export const haveFixtures = existsSync(PHI_FIXTURES);
+/** For `describe.skipIf`: says once why nothing ran. */
+export function missingFixtures(): boolean {
+  if (!haveFixtures) {
+    // eslint-disable-next-line no-console -- a skipped test must say why
+    console.warn('skipped: the reference fixtures are absent (../shared/fixtures beside the repository)');
+  }
+  return !haveFixtures;
+}
+
+/** Counts what is read, to prove that big files are read by range. */
+export interface DiskSource extends ByteSource {
+  bytesRead: number;
+}
+
+export function diskSource(path: string, name: string): DiskSource {
+  const size = statSync(path).size;
+  const source: DiskSource = {
+    name,
+    size,
+    bytesRead: 0,
+    async read(offset, length) {
+      assertRange(name, size, offset, length);
+      source.bytesRead += length;
+      const bytes = new Uint8Array(length);
+      const file = await open(path);
+      try {
+        await file.read(bytes, 0, length, offset);
+      } finally {
+        await file.close();
+      }
+      return bytes;
+    },
+    async blob(offset, length) {
+      return new Blob([await source.read(offset, length)]);
+    },
+  };
+  return source;
+}
+
+/** A source over bytes in memory. */
+export function memorySource(name: string, bytes: Uint8Array): ByteSource {
+  return {
+    name,
+    size: bytes.length,
+    // eslint-disable-next-line @typescript-eslint/require-await -- the interface is asynchronous, and a range error must reject
+    async read(offset, length) {
+      assertRange(name, bytes.length, offset, length);
+      return new Uint8Array(bytes.subarray(offset, offset + length));
+    },
+    async blob(offset, length) {
+      return new Blob([await this.read(offset, length)]);
+    },
+  };
+}
+
+/** The files directly in `folder` of `fixtures/phi`. */
+export function folderFiles(folder: string): Map<string, DiskSource> {
+  const root = join(PHI_FIXTURES, folder);
+  const names = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isFile());
+  return new Map(names.map(({ name }) => [name, diskSource(join(root, name), name)]));
+}
+
+/** The same files in memory, to be changed by a test. */
+export function folderBytes(folder: string): Map<string, Uint8Array> {
+  return new Map(
+    [...folderFiles(folder).keys()].map((name) => [
+      name,
+      new Uint8Array(readFileSync(join(PHI_FIXTURES, folder, name))),
+    ]),
+  );
+}
+
+export function memoryFiles(bytes: ReadonlyMap<string, Uint8Array>): ModelFiles {
+  return new Map([...bytes].map(([name, content]) => [name, memorySource(name, content)]));
+}
+
+interface Expected {
+  cases: { input_ids: number[]; last_logits: number[]; greedy: number[] }[];
+}
+
+export function readExpected(path: string): Expected {
+  return JSON.parse(readFileSync(join(PHI_FIXTURES, path), 'utf8')) as Expected;
+}
+
+/** Largest difference from the reference logits over all cases, and whether each case's best token is the reference's. */
+export async function compareLogits(
+  checkpoint: Checkpoint,
+  expected: Expected,
+): Promise<{ error: number; greedyEqual: boolean }> {
+  const model = await loadDense(checkpoint);
+  let error = 0;
+  let greedyEqual = true;
+  for (const { input_ids: ids, last_logits: reference, greedy } of expected.cases) {
+    const logits = lastLogits(model, ids);
+    // NaN must not pass: Math.max would carry it to the comparison, where it fails.
+    logits.forEach((value, i) => (error = Math.max(error, Math.abs(value - reference[i]!))));
+    greedyEqual &&= logits.indexOf(Math.max(...logits)) === greedy[0];
+  }
+  return { error, greedyEqual };
+}

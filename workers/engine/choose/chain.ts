@@ -1,0 +1,292 @@
+/**
+ * The chain of backends: WebNN on the NPU, WebNN on the GPU, WebGPU, WASM. Each is tried for real and trusted after its self-tests; whatever turns
+ * out to compute on the CPU is ranked by measured speed against WASM. Every rejection keeps its reason, in words.
+ */
+import type { Checkpoint } from '../checkpoint/types.ts';
+import { isBackendFailure, PhiError } from '../../shared/errors.ts';
+import type { BackendId, DeviceWish, EngineReport, WeightForm } from '../../shared/protocol.ts';
+import { candidateName, placeName, type Candidate } from './candidate.ts';
+import { createDecoder, type DecoderOptions } from './choose.ts';
+import { BITS, weightCount, whyTooLarge } from './memory-fit.ts';
+import type { PrepareProgress } from '../runtime/ort.ts';
+import { measurePace, PACE_SLOTS, paceModel } from './pace.ts';
+import { SMALL_STEP_MS, unlessSilent } from './patience.ts';
+import { CHAIN, examine, type Place, type PlaceWish } from './places.ts';
+import type { Finding, ProbeMemory } from './probe-memory.ts';
+import { scoreSelfTest, testModel, testTiny, type Scored } from './self-test.ts';
+import { tinyPhi } from './tiny-phi.ts';
+import type { Decoder } from '../decoder.ts';
+
+export interface ChainRequest extends DecoderOptions {
+  /** Anything but 'auto' goes first; when it fails, the chain follows. */
+  backend: BackendId | 'auto';
+  form: WeightForm | 'auto';
+  device?: DeviceWish;
+  /** Candidates that failed in an earlier worker of this visit, by name. */
+  avoid?: readonly { candidate: string; why: string }[];
+  memory: ProbeMemory;
+  /** Tells one model from another, by content. */
+  model: string;
+  /** SELF_TEST_TEXT in the model's tokens. */
+  selfTestIds: readonly number[];
+  /** Before anything is tried that may end this worker. */
+  onTry?: (candidate: string) => void;
+}
+
+export interface ChainResult {
+  decoder: Decoder;
+  scored: Scored;
+  rejected: EngineReport['rejected'];
+  notes: string[];
+}
+
+/** Faster forms win; within this factor the one that comes first does. */
+const SAME_PACE = 1.25;
+/**
+ * What computes on the CPU must be so many times as fast as WASM to take its place: it is measured while others compute too, and the made-up model
+ * lies in the processor's cache, where float32's four times the bytes of int8 cost nothing. Those of a real one do.
+ */
+const worth = (form: WeightForm): number => Math.max(2, BITS[form] / BITS.int8);
+/** Weights that may be made once more, in float32 on WASM, for a second opinion. */
+const OPINION_WEIGHTS = 100e6;
+
+/**
+ * Walks the chain to the first candidate that loads and passes. A candidate that fails once ONNX Runtime has touched it may have left the runtime
+ * unusable, so the walk rejects with its error, whose `detail.candidate` names it: the caller goes on in a fresh worker with it in `avoid`.
+ */
+export async function walkChain(
+  checkpoint: Checkpoint,
+  request: ChainRequest,
+  onProgress?: PrepareProgress,
+): Promise<ChainResult> {
+  return new Walk(checkpoint, request, onProgress).run();
+}
+
+class Walk {
+  readonly #checkpoint: Checkpoint;
+  readonly #request: ChainRequest;
+  readonly #onProgress: PrepareProgress | undefined;
+  readonly #rejected: EngineReport['rejected'] = [];
+  readonly #notes: string[] = [];
+
+  constructor(checkpoint: Checkpoint, request: ChainRequest, onProgress?: PrepareProgress) {
+    this.#checkpoint = checkpoint;
+    this.#request = request;
+    this.#onProgress = onProgress;
+  }
+
+  async run(): Promise<ChainResult> {
+    for await (const [place, candidate] of this.#candidates()) {
+      const found = await this.#load(place, candidate);
+      if (found) return { ...found, rejected: this.#rejected, notes: this.#notes };
+    }
+    throw new PhiError(
+      'backend',
+      `No backend runs this model here. ${this.#rejected.map(({ what, why }) => `${what}: ${why}`).join(' ')}`,
+    );
+  }
+
+  /** Best first. What comes later is only looked at when it is needed. */
+  async *#candidates(): AsyncGenerator<[Place, Candidate]> {
+    const { backend, device } = this.#request;
+    const pinned: PlaceWish | null =
+      backend === 'auto' ? null : { backend, device: backend === 'webnn' ? (device ?? 'npu') : null };
+    if (pinned) {
+      const place = await this.#examine(pinned);
+      if (place) yield* this.#formsOf(place, true);
+    }
+    const slow: Place[] = [];
+    for (const wish of CHAIN) {
+      if (pinned && wish.backend === pinned.backend && (wish.device === pinned.device || wish.backend !== 'webnn'))
+        continue;
+      const place = await this.#examine(wish);
+      if (!place) continue;
+      if (wish.backend !== 'wasm' && place.onCpu === null) yield* this.#formsOf(place);
+      else slow.push(place);
+    }
+    yield* this.#ranked(slow);
+  }
+
+  async #examine(wish: PlaceWish): Promise<Place | null> {
+    try {
+      const look = () => examine(wish, this.#checkpoint, this.#request.power);
+      const place = await unlessSilent(`${placeName(wish)}: the device`, SMALL_STEP_MS, look);
+      this.#rejected.push(...place.notes);
+      if (place.onCpu !== null) this.#rejected.push({ what: placeName(wish), why: place.onCpu });
+      return place;
+    } catch (cause) {
+      this.#reject(placeName(wish), PhiError.from(cause, 'backend'));
+      return null;
+    }
+  }
+
+  /** Forms of one place, the pinned one first, then the fastest. */
+  async *#formsOf(place: Place, pinned = false): AsyncGenerator<[Place, Candidate]> {
+    const { form } = this.#request;
+    const first = pinned && form !== 'auto' ? form : null;
+    if (first) yield [place, { ...place, form: first }];
+    const others = place.forms.filter((other) => other !== first);
+    const timed: { form: WeightForm; ms: number }[] = [];
+    for (const other of others) {
+      // A CPU that a person pinned is not measured, which would take long: its forms come in the order that LiteRT showed.
+      if (place.backend === 'wasm' || place.onCpu !== null) yield [place, { ...place, form: other }];
+      else {
+        const ms = await this.#pace(place, other, Math.min(...timed.map((one) => one.ms)));
+        if (ms !== null) timed.push({ form: other, ms });
+      }
+    }
+    while (timed.length > 0) {
+      const fastest = Math.min(...timed.map(({ ms }) => ms));
+      const index = timed.findIndex(({ ms }) => ms <= SAME_PACE * fastest);
+      yield [place, { ...place, form: timed.splice(index, 1)[0]!.form }];
+    }
+  }
+
+  /** Places that compute on the CPU, by measured speed; WASM unless another is faster by far. */
+  async *#ranked(places: Place[]): AsyncGenerator<[Place, Candidate]> {
+    const wasm = places.find(({ backend }) => backend === 'wasm');
+    const wasmMs = wasm && places.length > 1 ? ((await this.#pace(wasm, 'int8', Infinity)) ?? Infinity) : Infinity;
+    const faster: { place: Place; form: WeightForm; ms: number }[] = [];
+    const seen = new Set<string>();
+    for (const place of places) {
+      if (place === wasm || seen.has(place.signature)) continue;
+      seen.add(place.signature);
+      for (const form of place.forms.slice(0, place.backend === 'webnn' ? 2 : 1)) {
+        const ms = await this.#pace(place, form, wasmMs);
+        if (ms === null) continue;
+        if (ms * worth(form) < wasmMs) faster.push({ place, form, ms });
+        else this.#rejected.push({ what: candidateName({ ...place, form }), why: notWorthIt(ms, wasmMs, form) });
+      }
+    }
+    faster.sort((a, b) => a.ms - b.ms);
+    for (const { place, form } of faster) yield [place, { ...place, form }];
+    for (const form of wasm?.forms ?? []) yield [wasm!, { ...wasm!, form }];
+  }
+
+  /** Tries a form on the tiny Phi and times it on the made-up one. null: it does not work here; the reason is noted. */
+  async #pace(place: Place, form: WeightForm, best: number): Promise<number | null> {
+    const candidate = { ...place, form };
+    const name = candidateName(candidate);
+    const refused = this.#refused(candidate);
+    const key = `${place.signature}|${form}`;
+    const known = await this.#request.memory.recall(key);
+    if (refused !== null || known?.state === 'bad') {
+      this.#rejected.push({ what: name, why: refused ?? (known as { why: string }).why });
+      return null;
+    }
+    if (known?.ms !== undefined) return known.ms;
+    return this.#attempt(candidate, key, async () => {
+      const tinyMs = await this.#withDecoder(tinyPhi(), candidate, (decoder, { config }) => testTiny(decoder, config));
+      // A software adapter compiles its shaders for seconds; when even the tiny model takes longer than the larger one does elsewhere, that is all.
+      const ms =
+        tinyMs > best
+          ? tinyMs
+          : await this.#withDecoder(paceModel(), candidate, (decoder) => measurePace(decoder, best));
+      return { value: ms, finding: { state: 'good', ms } };
+    });
+  }
+
+  /** Loads the model itself, when neither this visit nor an earlier one speaks against it. */
+  async #load(place: Place, candidate: Candidate): Promise<{ decoder: Decoder; scored: Scored } | null> {
+    const { memory, model, selfTestIds } = this.#request;
+    const name = candidateName(candidate);
+    const key = `${place.signature}|${candidate.form}`;
+    const [known, tested] = await Promise.all([memory.recall(`${key}|${model}`), memory.recall(key)]);
+    const why = this.#refused(candidate) ?? [known, tested].find((finding) => finding?.state === 'bad')?.why;
+    if (why !== undefined) {
+      this.#rejected.push({ what: name, why });
+      return null;
+    }
+    if (tested === null) {
+      await this.#attempt(candidate, key, async () => {
+        await this.#withDecoder(tinyPhi(), candidate, (decoder, { config }) => testTiny(decoder, config));
+        return { value: null, finding: { state: 'good' } };
+      });
+    }
+    const recorded = known?.state === 'good' ? known.logprobs : undefined;
+    const lastResort = candidate.backend === 'wasm' && weightCount(this.#checkpoint) > OPINION_WEIGHTS;
+    return this.#attempt(candidate, `${key}|${model}`, async () => {
+      const decoder = await createDecoder(this.#checkpoint, candidate, this.#request, this.#onProgress);
+      try {
+        const test = await testModel(
+          decoder,
+          this.#checkpoint.config,
+          selfTestIds,
+          recorded,
+          lastResort ? 'none' : () => this.#opinion(),
+        );
+        if (test.note) this.#notes.push(test.note);
+        return { value: { decoder, scored: test.scored }, finding: { state: 'good', logprobs: test.logprobs } };
+      } catch (error) {
+        await decoder.dispose();
+        throw error;
+      }
+    });
+  }
+
+  /** Why a candidate is out of the question before anything is made for it. */
+  #refused(candidate: Candidate): string | null {
+    const failed = this.#request.avoid?.find((one) => one.candidate === candidateName(candidate));
+    return failed?.why ?? whyTooLarge(this.#checkpoint, candidate);
+  }
+
+  async #attempt<T>(
+    candidate: Candidate,
+    key: string,
+    work: () => Promise<{ value: T; finding: Finding }>,
+  ): Promise<T> {
+    const name = candidateName(candidate);
+    this.#request.onTry?.(name);
+    try {
+      // WASM is where everything else ends: a tab that was closed for want of memory must not cost it.
+      const risky = candidate.backend !== 'wasm';
+      return await this.#request.memory.attempt(key, { risky, isFinal: ({ code }) => code === 'backend' }, work);
+    } catch (cause) {
+      const error = PhiError.from(cause, 'backend');
+      if (!isBackendFailure(error)) throw error; // damaged weights, a missing file, a cancelled load
+      throw new PhiError(error.code, error.message, { ...error.detail, candidate: name }, { cause });
+    }
+  }
+
+  async #withDecoder<T>(
+    checkpoint: Checkpoint,
+    candidate: Candidate,
+    work: (decoder: Decoder, checkpoint: Checkpoint) => Promise<T>,
+  ): Promise<T> {
+    const { threads, power, signal } = this.#request;
+    const decoder = await createDecoder(checkpoint, candidate, { contextLength: PACE_SLOTS, threads, power, signal });
+    try {
+      return await work(decoder, checkpoint);
+    } finally {
+      await decoder.dispose();
+    }
+  }
+
+  /** Log-probabilities of the model in float32 on WASM; null where that costs too much. */
+  async #opinion(): Promise<readonly number[] | null> {
+    const { config } = this.#checkpoint;
+    const { selfTestIds, threads, signal } = this.#request;
+    const plain: Candidate = { backend: 'wasm', device: null, form: 'float32' };
+    if (weightCount(this.#checkpoint) > OPINION_WEIGHTS) return null;
+    const decoder = await createDecoder(this.#checkpoint, plain, {
+      contextLength: selfTestIds.length + 1,
+      threads,
+      signal,
+    });
+    try {
+      return (await scoreSelfTest(decoder, config, selfTestIds)).logprobs;
+    } finally {
+      await decoder.dispose();
+    }
+  }
+
+  #reject(what: string, error: PhiError): void {
+    if (!isBackendFailure(error)) throw error; // damaged weights, a missing file, a cancelled load
+    this.#rejected.push({ what, why: error.message });
+  }
+}
+
+function notWorthIt(ms: number, wasmMs: number, form: WeightForm): string {
+  const times = `a short turn of a made-up model took ${ms.toFixed(0)} ms, against ${wasmMs.toFixed(0)} ms on WASM`;
+  return `${times}: it computes on the CPU too, and would have to be ${worth(form).toFixed(1)} times as fast to be worth its memory.`;
+}

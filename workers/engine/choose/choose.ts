@@ -1,0 +1,137 @@
+/** Making the decoder of one candidate: the options that each backend takes, and what an unnamed form means there. */
+import { estimateWasm, MAX_WASM_STAGES } from '../../shared/advisor/estimate.ts';
+import type { Checkpoint } from '../checkpoint/types.ts';
+import { PhiError } from '../../shared/errors.ts';
+import type { BackendId, DeviceWish, WeightForm } from '../../shared/protocol.ts';
+import { WASM_FORM_VERSION } from '../wasm/weights.ts';
+import { webgpuForms } from '../webgpu/weights.ts';
+import { candidateName, type Candidate } from './candidate.ts';
+import { BITS, weightCount } from './memory-fit.ts';
+import { defaultThreads, type FormShelf, type PrepareProgress } from '../runtime/ort.ts';
+import { buildPatienceMs, unlessSilent } from './patience.ts';
+import { PatientDecoder } from './patient-decoder.ts';
+import type { Decoder } from '../decoder.ts';
+import type { ModelFiles } from '../../store/bytes.ts';
+import { createWasmDecoder } from '../wasm/decoder.ts';
+import { createWasmStages } from '../wasm/stages.ts';
+import { createWebgpuDecoder } from '../webgpu/decoder.ts';
+import { createWebnnDecoder, WEBNN_FORM_VERSION } from '../webnn/decoder.ts';
+
+export interface DecoderOptions {
+  /** KV slots wished for; 0 or absent: what the model allows, within reason. */
+  contextLength?: number;
+  threads?: number;
+  power?: 'low-power' | 'high-performance';
+  /** Where a form made for a dialect is kept: `dialect` and its version are part of the key. */
+  shelf?: (form: string, version: number) => FormShelf;
+  /** Whether made weights of so many bytes, kept piece by piece, would leave room enough; see store/forms.ts. */
+  mayKeep?: (bytes: number) => Promise<boolean>;
+  /** The checkpoint's files: where a model is cut into stages, each reads its own weights. */
+  files?: ModelFiles;
+  /** WASM: consecutive workers; absent: as few as hold the model. */
+  stages?: number;
+  signal?: AbortSignal;
+}
+
+/** What a test or a measurement asks for: exactly this, or an error. */
+export interface PinnedRequest extends DecoderOptions {
+  backend: BackendId;
+  form: WeightForm | 'auto';
+  device?: DeviceWish;
+}
+
+/** Context when nobody asks for another: long enough for a conversation, small enough for every device's memory. */
+const DEFAULT_CONTEXT = 4096;
+
+/** Without a named form: int8 on WASM, what holds the file best on WebGPU, and float32, which every implementation takes, on WebNN on the NPU. */
+export function pinnedCandidate(checkpoint: Checkpoint, { backend, form, device }: PinnedRequest): Candidate {
+  const unnamed = { wasm: 'int8', webgpu: webgpuForms(checkpoint)[0]!, webnn: 'float32' } as const;
+  return {
+    backend,
+    device: backend === 'webnn' ? (device ?? 'npu') : null,
+    form: form === 'auto' ? unnamed[backend] : form,
+  };
+}
+
+/** Creates what was pinned. Rejects with the reason when it does not work; nothing else is tried. */
+export function pinnedDecoder(
+  checkpoint: Checkpoint,
+  request: PinnedRequest,
+  onProgress?: PrepareProgress,
+): Promise<Decoder> {
+  return createDecoder(checkpoint, pinnedCandidate(checkpoint, request), request, onProgress);
+}
+
+/** Rejects with `device-lost` when a device falls silent while it builds; what is created rejects so when it falls silent later. */
+export async function createDecoder(
+  checkpoint: Checkpoint,
+  candidate: Candidate,
+  options: DecoderOptions,
+  onProgress?: PrepareProgress,
+): Promise<Decoder> {
+  // WASM computes in this very thread, or in stages that tell of themselves: the page watches over it.
+  if (candidate.backend === 'wasm') return makeDecoder(checkpoint, candidate, options, onProgress);
+  const name = candidateName(candidate);
+  const bytes = (weightCount(checkpoint) * BITS[candidate.form]) / 8;
+  const decoder = await unlessSilent(`${name}: building the graph`, buildPatienceMs(bytes), (heard) =>
+    makeDecoder(checkpoint, candidate, options, (done, total) => {
+      heard();
+      onProgress?.(done, total);
+    }),
+  );
+  return new PatientDecoder(decoder, name);
+}
+
+async function makeDecoder(
+  checkpoint: Checkpoint,
+  { backend, device, form }: Candidate,
+  options: DecoderOptions,
+  onProgress?: PrepareProgress,
+): Promise<Decoder> {
+  const { contextLength, threads = defaultThreads(), power, shelf, mayKeep, files, signal } = options;
+  const slots = contextSlots(checkpoint, contextLength);
+  if (backend === 'webnn') {
+    const made = shelf?.(`webnn-${form}`, WEBNN_FORM_VERSION);
+    return createWebnnDecoder(
+      checkpoint,
+      { wish: device ?? 'npu', form, slots, threads, shelf: made, signal },
+      onProgress,
+    );
+  }
+  if (backend === 'webgpu') {
+    if (form === 'int8')
+      throw new PhiError(
+        'bad-request',
+        'WebGPU computes with int4, int8-blocks, float16 or float32, not int8 per channel.',
+      );
+    return createWebgpuDecoder(checkpoint, { form, slots, threads, power, shelf, signal }, onProgress);
+  }
+  if (form !== 'int8' && form !== 'float32')
+    throw new PhiError('bad-request', `WASM computes with int8 or float32, not ${form}.`);
+  const { stages, weightsBytes: weightBytes } = estimateWasm(
+    { shape: checkpoint.config, slots, form },
+    MAX_WASM_STAGES,
+  );
+  const count = options.stages ?? stages;
+  if (count > 1) {
+    if (!files) throw new PhiError('bad-request', `${count} stages read the model's files, and none were given.`);
+    return createWasmStages(
+      checkpoint,
+      { stages: count, form, slots, threads, files, shelf, mayKeep, weightBytes, signal },
+      onProgress,
+    );
+  }
+  return createWasmDecoder(
+    checkpoint,
+    { form, slots, threads, shelf: shelf?.(`wasm-${form}`, WASM_FORM_VERSION), signal },
+    onProgress,
+  );
+}
+
+/** KV slots: the wish within the model's context, else a default within it. */
+function contextSlots({ config }: Checkpoint, wish: number | undefined): number {
+  if (wish !== undefined && wish !== 0 && !(Number.isInteger(wish) && wish > 0)) {
+    throw new PhiError('bad-request', `Context length ${wish}: a whole number of tokens above 0 is needed.`);
+  }
+  return Math.min(config.context, wish || DEFAULT_CONTEXT);
+}

@@ -1,0 +1,41 @@
+/** Whether a form of a model has room at all, as far as the browser tells: what certainly does not fit is not even tried. */
+import { memoryBudget } from '../../shared/advisor/device.ts';
+import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
+import type { WeightForm } from '../../shared/protocol.ts';
+import type { Candidate } from './candidate.ts';
+
+/** Scales and sums included. */
+export const BITS: Readonly<Record<WeightForm, number>> = {
+  int4: 5,
+  'int8-blocks': 9,
+  int8: 8.1,
+  float16: 16,
+  float32: 32,
+};
+/** A WebNN build peaks at three times the model (LiteRT); the others hold it once, and the Blob that it is read from lies on the disk. */
+const PEAK = { webnn: 3, webgpu: 1, wasm: 1 } as const;
+
+const matrices = ({ layers, embedding, head }: Checkpoint): Set<Matrix> =>
+  new Set([embedding, head, ...layers.flatMap(({ qkv, output, gateUp, down }) => [qkv, output, gateUp, down])]);
+
+export const weightCount = (checkpoint: Checkpoint): number =>
+  [...matrices(checkpoint)].reduce((sum, { rows, cols }) => sum + rows * cols, 0);
+
+/** null: it fits, or nobody knows. WASM is cut into stages where one memory does not hold a model, and has its own say. */
+export function whyTooLarge(
+  checkpoint: Checkpoint,
+  { backend, form }: Pick<Candidate, 'backend' | 'form'>,
+): string | null {
+  if (backend === 'wasm') return null;
+  const needs = (weightCount(checkpoint) * BITS[form] * PEAK[backend]) / 8;
+  const { deviceMemory, userAgentData } = navigator as WorkerNavigator & {
+    deviceMemory?: number;
+    userAgentData?: { mobile: boolean };
+  };
+  const phone = userAgentData?.mobile ?? false;
+  const { bytes, certainty } = memoryBudget({ memoryGiB: deviceMemory ?? null, phone, ios: false });
+  if (certainty !== 'exact' || needs <= bytes) return null;
+  return `needs ${gigabytes(needs)} while it loads; on this device a tab can count on ${gigabytes(bytes)}.`;
+}
+
+const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;

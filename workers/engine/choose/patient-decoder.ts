@@ -1,0 +1,61 @@
+/** A decoder whose device may fall silent in the middle of a run: then the call rejects instead of hanging for ever. */
+import type { RopeSet } from '../graph/rope.ts';
+import { unlessSilent } from './patience.ts';
+import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from '../decoder.ts';
+
+/** No call is given up sooner. Below the page's own patience with a worker (src/engine/engine.ts): what is known here names the device. */
+export const LEAST_CALL_MS = 45_000;
+/** So many times the time that a call is expected to take are waited for it. */
+const PATIENCE = 8;
+/** Before the first call a token is expected to take so long: SwiftShader's first runs compile. */
+const FIRST_MS_PER_TOKEN = 500;
+
+export class PatientDecoder implements Decoder {
+  readonly facts: DecoderFacts;
+  readonly slots: number;
+  readonly chunkTokens: number;
+  readonly maxSteps: number;
+  readonly #decoder: Decoder;
+  readonly #name: string;
+  /** Of the slowest call so far. */
+  #msPerToken: number | null = null;
+  #silent = false;
+
+  constructor(decoder: Decoder, name: string) {
+    this.#decoder = decoder;
+    this.#name = name;
+    this.facts = decoder.facts;
+    this.slots = decoder.slots;
+    this.chunkTokens = decoder.chunkTokens;
+    this.maxSteps = decoder.maxSteps;
+  }
+
+  chunk(request: ChunkRequest): Promise<ChunkResult> {
+    return this.#bounded(request.ids.length, () => this.#decoder.chunk(request));
+  }
+
+  decode(id: number, past: number, rope: RopeSet, choice: Choice): Promise<number[]> {
+    return this.#bounded(choice.randoms.length, () => this.#decoder.decode(id, past, rope, choice));
+  }
+
+  async dispose(): Promise<void> {
+    const disposed = this.#decoder.dispose();
+    if (!this.#silent) return disposed;
+    disposed.catch(() => undefined); // what hangs may hang here too, and the error that led here is the one to tell
+  }
+
+  async #bounded<T>(tokens: number, call: () => Promise<T>): Promise<T> {
+    const started = performance.now();
+    const limit = Math.max(LEAST_CALL_MS, PATIENCE * tokens * (this.#msPerToken ?? FIRST_MS_PER_TOKEN));
+    let answered = false;
+    try {
+      const result = await unlessSilent(`${this.#name}: the device`, limit, () =>
+        call().finally(() => (answered = true)),
+      );
+      this.#msPerToken = Math.max(this.#msPerToken ?? 0, (performance.now() - started) / Math.max(1, tokens));
+      return result;
+    } finally {
+      this.#silent ||= !answered;
+    }
+  }
+}

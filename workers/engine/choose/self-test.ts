@@ -1,0 +1,131 @@
+/** Whether a backend computes rightly on this device: drivers that overflow or miscompile give fluent nonsense, not errors. */
+import type { PhiConfig } from '../checkpoint/types.ts';
+import { PhiError } from '../../shared/errors.ts';
+import { continueGreedily } from '../generate/greedy.ts';
+import { scoreText } from '../generate/score.ts';
+import { TINY_PROMPT, TINY_TOKENS } from './tiny-phi.ts';
+import type { Decoder } from '../decoder.ts';
+
+/** Ordinary English, our own: every language model finds it far likelier than chance. */
+export const SELF_TEST_TEXT =
+  'When the rain stopped, the children ran out of the house and looked at the river. It had risen during the night, and the small bridge near the mill was under water.';
+
+/** Of ln(vocabulary), the loss of a model that knows nothing. */
+const MOST_OF_CHANCE = 0.6;
+/** Tokens that are scored again at later loads. */
+const AGAIN_TOKENS = 12;
+/**
+ * Mean difference of log-probabilities, in nats a token, that the same weights may show at another load. Sums in another order (another driver, a
+ * chunk of another length) move them by about 0.02 and float16 by less; a device that computes wrongly is off by whole nats.
+ */
+const DRIFT = 0.15;
+/** The same against another form of the weights: int8 for each channel moves single tokens of a random model by up to 0.2. */
+const OTHER_FORM = 0.3;
+
+/**
+ * Lets a decoder of the tiny Phi continue its prompt, twice: prompt in one chunk, then token by token. Rejects with `backend` when it says something
+ * else; resolves with the time of the second round, in ms, when all is compiled.
+ */
+export async function testTiny(decoder: Decoder, config: PhiConfig): Promise<number> {
+  await sayTiny(decoder, config);
+  const started = performance.now();
+  await sayTiny(decoder, config);
+  return performance.now() - started;
+}
+
+async function sayTiny(decoder: Decoder, { vocab }: PhiConfig): Promise<void> {
+  const tokens = await continueGreedily(decoder, vocab, TINY_PROMPT, TINY_TOKENS.length);
+  if (tokens.join() === TINY_TOKENS.join()) return;
+  throw new PhiError(
+    'backend',
+    `Self-test: the built-in tiny Phi said ${tokens.join(' ')} where ${TINY_TOKENS.join(' ')} is right: the device computes wrongly.`,
+  );
+}
+
+export interface Scored {
+  /** Mean negative log-likelihood, in nats a token. */
+  nll: number;
+  /** What is below it knows the language. */
+  limit: number;
+  logprobs: number[];
+  /** Time for each token, in ms. */
+  msPerToken: number;
+}
+
+/** Scores SELF_TEST_TEXT, given in the model's tokens. Leaves the cache overwritten. */
+export async function scoreSelfTest(decoder: Decoder, { vocab }: PhiConfig, ids: readonly number[]): Promise<Scored> {
+  const started = performance.now();
+  const { logprobs } = await scoreText(decoder, ids, 'short');
+  const nll = -logprobs.reduce((sum, value) => sum + value, 0) / logprobs.length;
+  return {
+    nll,
+    limit: MOST_OF_CHANCE * Math.log(vocab),
+    logprobs: [...logprobs],
+    msPerToken: (performance.now() - started) / ids.length,
+  };
+}
+
+export interface ModelTest {
+  scored: Scored;
+  /** Log-probabilities to compare with at later loads. */
+  logprobs: number[];
+  /** Something to tell about the model. */
+  note?: string;
+}
+
+/**
+ * The model's own test. At the first load the text must be likelier than chance by far. Where it is not, the model may know no English (random
+ * weights): then `opinion`, log-probabilities of a decoder in plain float32, must be the same ('none': there is nothing left to turn to). Later loads score the beginning of it only, and
+ * compare with `recorded`. Rejects with `backend` when the device computes wrongly.
+ */
+export async function testModel(
+  decoder: Decoder,
+  config: PhiConfig,
+  ids: readonly number[],
+  recorded: readonly number[] | undefined,
+  opinion: 'none' | (() => Promise<readonly number[] | null>),
+): Promise<ModelTest> {
+  if (recorded) {
+    const scored = await scoreSelfTest(decoder, config, ids.slice(0, AGAIN_TOKENS));
+    const drift = difference(scored.logprobs, recorded);
+    if (drift <= DRIFT) return { scored, logprobs: [...recorded] };
+    throw wrong(
+      `the text's first tokens score ${drift.toFixed(2)} nats from what was recorded at the first load, where at most ${DRIFT} is rounding`,
+      scored,
+    );
+  }
+  const scored = await scoreSelfTest(decoder, config, ids);
+  const { nll, limit, logprobs } = scored;
+  const figures = `a plain English text scored ${nll.toFixed(2)} nats a token where below ${limit.toFixed(2)} is expected`;
+  if (!Number.isFinite(nll)) throw wrong(figures, scored);
+  if (nll < limit) return { scored, logprobs };
+  if (opinion === 'none')
+    return {
+      scored,
+      logprobs,
+      note: `${figures}. The model knows no English, or its file is damaged in a way that nobody noticed.`,
+    };
+  const other = await opinion();
+  if (!other) throw wrong(figures, scored);
+  if (difference(logprobs, other) > OTHER_FORM)
+    throw wrong(`${figures}, and float32 on the CPU scores otherwise`, scored);
+  return {
+    scored,
+    logprobs,
+    note: `${figures}; float32 on the CPU says the same, so it is the model that knows no English.`,
+  };
+}
+
+/** Mean absolute difference over what both have; NaN and infinity count as infinity. */
+function difference(a: readonly number[], b: readonly number[]): number {
+  const count = Math.min(a.length, b.length);
+  let sum = 0;
+  for (let i = 0; i < count; i++) sum += Math.abs(a[i]! - b[i]!);
+  return Number.isFinite(sum) ? sum / count : Infinity;
+}
+
+const wrong = (what: string, { nll, limit }: Scored) =>
+  new PhiError('backend', `Self-test: ${what}: the device computes wrongly.`, {
+    nll: Number.isFinite(nll) ? nll : null,
+    limit,
+  });

@@ -1,0 +1,83 @@
+/** What a backend offers to the generation loop: a decoder with a KV cache of numbered slots. */
+import type { RopeSet } from './graph/rope.ts';
+import type { BackendId, DeviceWish, Sampling, WeightForm } from '../shared/protocol.ts';
+
+/** How the next tokens are chosen. */
+export interface Choice {
+  sampling: Sampling;
+  /** Uniform numbers in [0, 1), one for each token to choose; the same seed gives the same numbers whatever the run lengths. */
+  randoms: Float32Array;
+  /** `[vocab]`: 1 where the token occurred in the sequence, else 0; read only when a repetition penalty is set. */
+  seen: Float32Array;
+  /** Tokens after which decoding ends. */
+  stop: readonly number[];
+}
+
+export interface ChunkRequest {
+  /** At most `Decoder.chunkTokens` tokens, written to slots `past` and on. */
+  ids: readonly number[];
+  /** Slots before that hold this sequence's keys and values; whatever lies behind is overwritten or ignored. */
+  past: number;
+  rope: RopeSet;
+  /** Chooses a token after the last position; null: none wanted. */
+  choice: Choice | null;
+  /** Positions on which the head is computed. Generation needs the last one only. */
+  rows: 'last' | 'all';
+  /** For each row, the token whose log-probability is asked. */
+  targets?: readonly number[];
+  /** Also return the raw logits of the rows (evaluation only: they are large). */
+  logits?: boolean;
+}
+
+export interface ChunkResult {
+  /** The chosen token, or null. */
+  id: number | null;
+  /** Best token of each row; may be empty where neither all rows nor targets were asked for. */
+  argmax: Int32Array;
+  /** Natural log-probability of each row's target; empty without targets. */
+  logprobs: Float32Array;
+  /** `[rows, vocab]`, or null. */
+  logits: Float32Array | null;
+}
+
+export interface DecoderFacts {
+  backend: BackendId;
+  /** What was wished for, where that means something (WebNN). */
+  wish: DeviceWish | null;
+  /** What really runs, in words. */
+  device: string;
+  /** The device is the CPU in disguise (SwiftShader, WARP): ranked by measured speed. */
+  software?: boolean;
+  form: WeightForm;
+  /** Graphs that one pass through the network is cut into. */
+  graphs: number;
+  /** Tokens that a pass of each graph takes, where they are of fixed width. */
+  widths?: readonly number[];
+  /** Nodes that a WebNN or WebGPU session left on the CPU. */
+  nodesOnWasm: number;
+  threads: number;
+  /** Relative error (root mean square) of weights that had to be requantised for this form; 0 or absent: it holds the source exactly. */
+  weightError?: number;
+  /** Bytes of weights and cache held by the backend. */
+  bytesHeld: number;
+  prepareMs: number;
+  compileMs: number;
+}
+
+export interface Decoder {
+  readonly facts: DecoderFacts;
+  /** KV slots: the longest sequence. */
+  readonly slots: number;
+  /** Most tokens in one `chunk`. */
+  readonly chunkTokens: number;
+  /** Most tokens that one `decode` may choose; 1 where a run gives one token. */
+  readonly maxSteps: number;
+  chunk(request: ChunkRequest): Promise<ChunkResult>;
+  /**
+   * Feeds `id` at slot `past`, chooses a token, feeds it, and so on: up to `choice.randoms.length` tokens, ending early after a stop token.
+   * Resolves with the chosen tokens; all but the last are in the cache afterwards.
+   */
+  decode(id: number, past: number, rope: RopeSet, choice: Choice): Promise<number[]>;
+  /** Frees sessions, tensors and contexts. The decoder must not be used afterwards. */
+  dispose(): Promise<void>;
+}

@@ -1,0 +1,170 @@
+/** A reply as the page sees it: tokens of the loop turned into text, stop strings, statistics. */
+import { PhiError } from '../../shared/errors.ts';
+import type {
+  ChatMessage,
+  ContextFit,
+  GenerateEvent,
+  GenerateRequest,
+  GenerateStats,
+  StopReason,
+} from '../../shared/protocol.ts';
+import type { Conversation } from '../tokenizer/conversation.ts';
+import { fitMessages, type Fitted } from '../../shared/context-fit.ts';
+import { generateTokens } from './generate.ts';
+import { keepIds } from './keep-ids.ts';
+import type { Sequence } from './sequence.ts';
+import { ReplyText } from './text.ts';
+
+/** Sends a reply to `request` as events; the last is `end`. Throws `context-full` when the prompt alone does not fit. */
+export async function generateReply(
+  sequence: Sequence,
+  conversation: Conversation,
+  eos: readonly number[],
+  request: GenerateRequest,
+  signal: AbortSignal,
+  onEvent: (event: GenerateEvent) => void,
+): Promise<void> {
+  const resumed = request.resume ?? [];
+  const { slots } = sequence.decoder;
+  const { messages, dropped, tokens, ids: encoded } = fitRequest(conversation, slots, request);
+  onEvent({ type: 'context', fit: { tokens, dropped: dropped.length, over: 0 } });
+  const prompt = [...keepIds(conversation.tokenizer, sequence.ids, encoded), ...resumed];
+  const text = new ReplyText(conversation.tokenizer, {
+    stop: request.stop ?? [],
+    continues: request.continueLast ?? false,
+  });
+  const ends = [...new Set([...eos, ...conversation.tokenizer.ends])];
+  const stats = new Stats(prompt.length - resumed.length, resumed.length);
+  const wanted = request.maxTokens - resumed.length;
+  const maxTokens = Math.min(wanted, slots - prompt.length);
+  let reason: StopReason = maxTokens < wanted ? 'context-full' : 'max-tokens';
+  for (const id of resumed) text.push(id); // shown already, but for what is held back
+  const options = {
+    sampling: request.sampling,
+    maxTokens,
+    eos: ends,
+    skip: resumed.length,
+    drafts: request.drafts,
+    signal,
+    onPrefill: (done: number, total: number) => onEvent({ type: 'prefill', done, total }),
+  };
+  /** What the template has written of the reply: comes with its first token. */
+  let opening = request.continueLast || resumed.length > 0 ? '' : conversation.opening(messages);
+  try {
+    // A backend with a shorter context may leave no room for a reply that was under way.
+    const events = maxTokens > 0 ? generateTokens(sequence, prompt, options) : [];
+    for await (const event of events) {
+      if (event.type === 'rope-switch') {
+        onEvent({ type: 'notice', notice: 'rope-switch' });
+        continue;
+      }
+      const ids = event.type === 'first' ? [event.id] : event.ids;
+      stats.add(event);
+      let out = opening;
+      opening = '';
+      let stopped = false;
+      for (const id of ids) {
+        if (ends.includes(id)) {
+          reason = 'end';
+          stopped = true;
+          break;
+        }
+        const pushed = text.push(id);
+        out += pushed.text;
+        if (pushed.stop) {
+          reason = 'stop-string';
+          stopped = true;
+          break;
+        }
+      }
+      onEvent({ type: 'text', text: out, tokens: stats.generated, ids });
+      if (stopped) break;
+      if (signal.aborted) {
+        reason = 'cancelled';
+        break;
+      }
+    }
+    // The loop ends by itself at the last token allowed, or between two runs because of an abort.
+    if (signal.aborted && (reason === 'max-tokens' || reason === 'context-full')) reason = 'cancelled';
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    reason = 'cancelled';
+  }
+  const rest = reason === 'stop-string' ? '' : text.flush();
+  if (rest) onEvent({ type: 'text', text: rest, tokens: stats.generated, ids: [] });
+  onEvent({ type: 'end', reason, stats: stats.report(sequence.length) });
+}
+
+/** Parts of the context that are kept free for a reply: at most this one in so many. */
+const REPLY_SHARE = 4;
+
+type FitRequest = Pick<GenerateRequest, 'messages' | 'maxTokens' | 'continueLast' | 'droppedBefore'>;
+
+/** The messages that the prompt is made of, and its tokens. Throws `context-full` when the last turn alone leaves no slot for a reply. */
+function fitRequest(
+  conversation: Conversation,
+  slots: number,
+  { messages, maxTokens, continueLast, droppedBefore }: FitRequest,
+): Fitted & { ids: readonly number[] } {
+  const room = Math.min(maxTokens, Math.floor(slots / REPLY_SHARE)) - 1;
+  const encoded = new Map<ChatMessage[], number[]>(); // what was counted need not be encoded again
+  const count = (some: ChatMessage[]): number => {
+    const ids = conversation.encode(some, { continueLast });
+    encoded.set(some, ids);
+    return ids.length;
+  };
+  const fitted = fitMessages(messages, count, slots - 1, { room, droppedBefore });
+  return { ...fitted, ids: encoded.get(fitted.messages)! };
+}
+
+/** The same, counted only. */
+export function measureRequest(conversation: Conversation, slots: number, request: FitRequest): ContextFit {
+  try {
+    const { tokens, dropped } = fitRequest(conversation, slots, request);
+    return { tokens, dropped: dropped.length, over: 0 };
+  } catch (error) {
+    if (!(error instanceof PhiError) || error.code !== 'context-full') throw error;
+    const tokens = Number(error.detail?.['tokens']);
+    return { tokens, dropped: 0, over: tokens - Number(error.detail?.['limit']) };
+  }
+}
+
+class Stats {
+  readonly #promptTokens: number;
+  readonly #resumed: number;
+  #prefilled = 0;
+  #firstMs = 0;
+  #decodeMs = 0;
+  /** Of the whole reply. */
+  generated: number;
+
+  constructor(promptTokens: number, resumed: number) {
+    this.#promptTokens = promptTokens;
+    this.#resumed = resumed;
+    this.generated = resumed;
+  }
+
+  add(event: { type: 'first'; computed: number; ms: number } | { type: 'tokens'; ids: number[]; ms: number }): void {
+    if (event.type === 'first') {
+      this.#prefilled = event.computed;
+      this.#firstMs = event.ms;
+      this.generated++;
+    } else {
+      this.generated += event.ids.length;
+      this.#decodeMs += event.ms;
+    }
+  }
+
+  report(contextTokens: number): GenerateStats {
+    const perSecond = (tokens: number, ms: number) => (ms > 0 ? (1000 * tokens) / ms : 0);
+    return {
+      promptTokens: this.#promptTokens,
+      prefilledTokens: this.#prefilled,
+      generatedTokens: this.generated,
+      contextTokens,
+      timeToFirstTokenMs: this.#firstMs,
+      prefillTokensPerSecond: perSecond(this.#prefilled, this.#firstMs),
+      decodeTokensPerSecond: perSecond(this.generated - this.#resumed - 1, this.#decodeMs),
+    };
+  }
+}

@@ -1,0 +1,129 @@
+/** Teacher forcing: what the model says at every position of a given text. For evaluation, self-tests and the compare page. */
+import type { Decoder } from '../decoder.ts';
+import type { RopeSet } from '../graph/rope.ts';
+
+/** Positions on which the head is computed in one run: logits of 200,000 tokens are large. */
+const SCORE_TOKENS = 64;
+
+/**
+ * Argmax `[length]` at every position, and the log-probability `[length - 1]` of each next token, in nats.
+ * Overwrites the decoder's cache from slot 0.
+ */
+export async function scoreText(
+  decoder: Decoder,
+  ids: readonly number[],
+  rope: RopeSet,
+): Promise<{ argmax: Int32Array; logprobs: Float32Array }> {
+  const argmax = new Int32Array(ids.length);
+  const logprobs = new Float32Array(ids.length);
+  await inChunks(decoder, ids, SCORE_TOKENS, async (chunk, past) => {
+    const targets = chunk.map((_, i) => ids[past + i + 1] ?? 0);
+    const result = await decoder.chunk({ ids: chunk, past, rope, choice: null, rows: 'all', targets });
+    argmax.set(result.argmax, past);
+    logprobs.set(result.logprobs, past);
+  });
+  return { argmax, logprobs: logprobs.subarray(0, ids.length - 1) };
+}
+
+/** Argmax and the difference of the two best logits at positions `from` and on (each an array of `length - from`). */
+export async function scoreGaps(
+  decoder: Decoder,
+  ids: readonly number[],
+  rope: RopeSet,
+  from = 0,
+): Promise<{ argmax: Int32Array; gaps: Float32Array }> {
+  const argmax = new Int32Array(ids.length);
+  const gaps = new Float32Array(ids.length);
+  await inChunks(decoder, ids, SCORE_TOKENS, async (chunk, past) => {
+    const { logits, argmax: best } = await decoder.chunk({
+      ids: chunk,
+      past,
+      rope,
+      choice: null,
+      rows: 'all',
+      logits: true,
+    });
+    argmax.set(best, past);
+    const vocab = logits!.length / chunk.length;
+    for (let row = 0; row < chunk.length; row++)
+      gaps[past + row] = topGap(logits!.subarray(row * vocab, (row + 1) * vocab));
+  });
+  return { argmax: argmax.subarray(from), gaps: gaps.subarray(from) };
+}
+
+/** Of positions `from` to the last: best token, log-probability of the true next token (one fewer), gap of the two best logits. */
+export interface StepScores {
+  argmax: Int32Array;
+  logprobs: Float32Array;
+  /** Empty unless asked for. */
+  gaps: Float32Array;
+}
+
+/** Like `scoreText`, from position `from` on: what lies before is read without its head. */
+export async function scoreSteps(
+  decoder: Decoder,
+  ids: readonly number[],
+  rope: RopeSet,
+  { from, gaps }: { from: number; gaps: boolean },
+): Promise<StepScores> {
+  const steps = ids.length - from;
+  const scores: StepScores = {
+    argmax: new Int32Array(steps),
+    logprobs: new Float32Array(steps),
+    gaps: new Float32Array(gaps ? steps : 0),
+  };
+  await inChunks(decoder, ids.slice(0, from), decoder.chunkTokens, async (chunk, past) => {
+    await decoder.chunk({ ids: chunk, past, rope, choice: null, rows: 'last' });
+  });
+  await inChunks(decoder, ids.slice(from), SCORE_TOKENS, async (chunk, at) => {
+    const targets = chunk.map((_, i) => ids[from + at + i + 1] ?? 0);
+    const result = await decoder.chunk({
+      ids: chunk,
+      past: from + at,
+      rope,
+      choice: null,
+      rows: 'all',
+      targets,
+      logits: gaps,
+    });
+    scores.argmax.set(result.argmax, at);
+    scores.logprobs.set(result.logprobs, at);
+    if (!result.logits) return;
+    const vocab = result.logits.length / chunk.length;
+    for (let row = 0; row < chunk.length; row++)
+      scores.gaps[at + row] = topGap(result.logits.subarray(row * vocab, (row + 1) * vocab));
+  });
+  return { ...scores, logprobs: scores.logprobs.subarray(0, steps - 1) };
+}
+
+/** Logits `[vocab]` after the last of `ids`, the decoder's cache overwritten from slot 0. */
+export async function lastLogits(decoder: Decoder, ids: readonly number[], rope: RopeSet): Promise<Float32Array> {
+  let last: Float32Array | null = null;
+  await inChunks(decoder, ids, decoder.chunkTokens, async (chunk, past) => {
+    const end = past + chunk.length === ids.length;
+    ({ logits: last } = await decoder.chunk({ ids: chunk, past, rope, choice: null, rows: 'last', logits: end }));
+  });
+  return last!;
+}
+
+async function inChunks(
+  decoder: Decoder,
+  ids: readonly number[],
+  size: number,
+  run: (chunk: number[], past: number) => Promise<void>,
+): Promise<void> {
+  const step = Math.min(size, decoder.chunkTokens);
+  for (let past = 0; past < ids.length; past += step) await run(ids.slice(past, past + step), past);
+}
+
+function topGap(logits: Float32Array): number {
+  let best = -Infinity;
+  let second = -Infinity;
+  for (const value of logits) {
+    if (value > best) {
+      second = best;
+      best = value;
+    } else if (value > second) second = value;
+  }
+  return best - second;
+}

@@ -1,0 +1,73 @@
+import { candidateName } from './choose/candidate.ts';
+import type { Scored } from './choose/self-test.ts';
+import type { Decoder } from './decoder.ts';
+import type { Checkpoint } from './checkpoint/types.ts';
+import type { EngineReport } from '../shared/protocol.ts';
+
+/** The honest report of a loaded model, from what the backend found out itself. */
+export function engineReport({
+  model,
+  name,
+  checkpoint,
+  decoder,
+  asked,
+  rejected,
+  loadMs,
+  warmUpMs,
+  scored,
+  notes = [],
+}: {
+  model: string;
+  /** As the page shows it; files' own names read badly ("Smollm2 135M 8k Lc100K Mix1 Ep2"). */
+  name: string;
+  checkpoint: Checkpoint;
+  decoder: Decoder;
+  asked: EngineReport['asked'];
+  rejected: EngineReport['rejected'];
+  loadMs: number;
+  warmUpMs: number;
+  scored?: Scored;
+  notes?: string[];
+}): EngineReport {
+  const {
+    backend,
+    wish,
+    device,
+    form,
+    weightError,
+    graphs,
+    widths,
+    nodesOnWasm,
+    threads,
+    bytesHeld,
+    prepareMs,
+    compileMs,
+  } = decoder.facts;
+  return {
+    model,
+    name,
+    candidate: candidateName({ backend, device: wish, form }),
+    backend,
+    asked,
+    device,
+    form,
+    weightError,
+    graphs,
+    ...(widths && { widths }),
+    nodesOnWasm,
+    contextLength: decoder.slots,
+    modelContext: checkpoint.config.context,
+    bytesHeld,
+    loadMs,
+    prepareMs,
+    compileMs,
+    warmUpMs,
+    threads,
+    rejected,
+    ...(scored && {
+      selfTest: { nll: scored.nll, limit: scored.limit },
+      runMs: scored.msPerToken * decoder.chunkTokens,
+    }),
+    ...(notes.length > 0 && { notes }),
+  };
+}

@@ -1,0 +1,123 @@
+/**
+ * External data as ONNX Runtime's JSPI build reads it: `file.slice(start, end).stream()` for each tensor, one after another in no order that could be known
+ * (a hash table's, another at every load), of a `file instanceof Blob`. These are Blobs in name only: the browser's process has to hear of each real one and of
+ * each slice and stream, and for the 329 tensors of the starter that took 0.8 s of the 1.4 in which a session was made.
+ */
+import { streamOf } from '../../shared/blob-stream.ts';
+import { layout, tensorRanges, type WeightGroup } from '../weights/plan.ts';
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+export interface DataPart {
+  stream(): ReadableStream<Bytes>;
+  arrayBuffer(): Promise<ArrayBuffer>;
+}
+
+export abstract class DataFile {
+  abstract get size(): number;
+
+  /** The bytes from `start` to `end`, which are a tensor. Throws where none lies there and the file holds nothing but tensors. */
+  abstract slice(start: number, end: number): DataPart;
+}
+Object.setPrototypeOf(DataFile.prototype, Blob.prototype);
+
+const partOf = (blob: Blob): DataPart => ({ stream: () => streamOf(blob), arrayBuffer: () => blob.arrayBuffer() });
+
+/** Bytes that are there, or will be when they are asked for. */
+export const partOfBytes = (bytes: () => Bytes | Promise<Bytes>): DataPart => ({
+  stream: () =>
+    new ReadableStream({
+      async pull(controller) {
+        controller.enqueue(await bytes());
+        controller.close();
+      },
+    }),
+  arrayBuffer: async () => new Uint8Array(await bytes()).buffer,
+});
+
+/** A Blob, any range of which can be read. */
+export class BlobFile extends DataFile {
+  readonly #blob: Blob;
+
+  constructor(blob: Blob) {
+    super();
+    this.#blob = blob;
+  }
+
+  get size(): number {
+    return this.#blob.size;
+  }
+
+  slice(start: number, end: number): DataPart {
+    return partOf(this.#blob.slice(start, end));
+  }
+}
+
+/** A group's file, of which only whole tensors can be read. */
+export class GroupFile extends DataFile {
+  readonly #group: WeightGroup;
+  readonly #tensor: (index: number) => DataPart;
+
+  constructor(group: WeightGroup, tensor: (index: number) => DataPart) {
+    super();
+    this.#group = group;
+    this.#tensor = tensor;
+  }
+
+  get size(): number {
+    return layout(this.#group).bytes;
+  }
+
+  slice(start: number, end: number): DataPart {
+    const index = tensorRanges(this.#group).findIndex((range) => range.start === start && range.end === end);
+    if (index < 0) throw new RangeError(`${this.#group.location}: bytes ${start} to ${end} are no tensor`);
+    return this.#tensor(index);
+  }
+}
+
+/** Tensors below this size are read together. */
+const SMALL = 64 * 1024;
+
+interface KeptTensor {
+  /** Place of its group in the plan, and of the tensor in the group. */
+  group: number;
+  index: number;
+  /** In the group's file. */
+  start: number;
+  end: number;
+}
+
+const isSmall = ({ start, end }: KeptTensor): boolean => end - start < SMALL;
+
+/** Every tensor of a plan as it lies in a kept form: the small ones first, so that one stream brings them all. */
+function keptOrder(groups: readonly WeightGroup[]): KeptTensor[] {
+  const all = groups.flatMap((one, group) =>
+    tensorRanges(one).map(({ start, end }, index) => ({ group, index, start, end })),
+  );
+  return [...all.filter(isSmall), ...all.filter((tensor) => !isSmall(tensor))];
+}
+
+const bytesOf = (tensors: readonly KeptTensor[]): number =>
+  tensors.reduce((sum, { start, end }) => sum + end - start, 0);
+
+/** What to keep of the groups' files. */
+export function formOf(groups: readonly WeightGroup[], files: readonly Blob[]): Blob {
+  return new Blob(keptOrder(groups).map(({ group, start, end }) => files[group]!.slice(start, end)));
+}
+
+/** The groups' files out of what was kept of them; null where it is not of these groups. */
+export async function filesOf(groups: readonly WeightGroup[], form: Blob): Promise<GroupFile[] | null> {
+  const order = keptOrder(groups);
+  if (form.size !== bytesOf(order)) return null;
+  const small = new Uint8Array(await form.slice(0, bytesOf(order.filter(isSmall))).arrayBuffer());
+  const parts: (() => DataPart)[][] = groups.map(() => []);
+  let at = 0;
+  for (const tensor of order) {
+    const from = at;
+    const to = (at += tensor.end - tensor.start);
+    parts[tensor.group]![tensor.index] = isSmall(tensor)
+      ? () => partOfBytes(() => small.subarray(from, to))
+      : () => partOf(form.slice(from, to));
+  }
+  return groups.map((group, g) => new GroupFile(group, (index) => parts[g]![index]!()));
+}

@@ -1,0 +1,149 @@
+/** ONNX Runtime Web: which build is loaded, and sessions whose weights are external data. */
+import type * as OrtModule from 'onnxruntime-web';
+import type { InferenceSession } from 'onnxruntime-web';
+import { PhiError } from '../../shared/errors.ts';
+import { Graph } from '../graph/onnx.ts';
+import { layout, materialise, tensorRanges, type WeightGroup } from '../weights/plan.ts';
+import { BlobFile, DataFile, filesOf, formOf } from './data-file.ts';
+
+export type Ort = typeof OrtModule;
+/** `jspi` has WASM, WebGPU and WebNN and streams Blobs into a session; `plain` is the CPU alone, for browsers without JSPI. */
+export type OrtBuild = 'jspi' | 'plain';
+
+/** The build that this browser can run. WebAssembly.Suspending is JSPI's mark (Chromium 137+, Firefox behind a flag, no Safari). */
+export const preferredBuild = (): OrtBuild => ('Suspending' in WebAssembly ? 'jspi' : 'plain');
+
+/** Threads that a WASM session gets: SharedArrayBuffer needs a cross-origin isolated page. */
+export function defaultThreads(): number {
+  if (!globalThis.crossOriginIsolated) return 1;
+  return Math.max(1, Math.min(8, navigator.hardwareConcurrency || 1));
+}
+
+let loaded: { build: OrtBuild; threads: number; ort: Promise<Ort> } | undefined;
+
+/** Loads ONNX Runtime once for this worker. Another build or thread count afterwards needs a fresh worker. */
+export async function loadOrt(build: OrtBuild, threads: number): Promise<Ort> {
+  if (loaded) {
+    if (loaded.build === build && loaded.threads === threads) return loaded.ort;
+    throw new PhiError(
+      'backend',
+      `This worker runs ONNX Runtime ${loaded.build} with ${loaded.threads} threads; ${build} with ${threads} needs a fresh one.`,
+    );
+  }
+  const ort = importOrt(build, threads);
+  loaded = { build, threads, ort };
+  try {
+    return await ort;
+  } catch (error) {
+    loaded = undefined; // a failed download must not be remembered
+    throw new PhiError('network', `ONNX Runtime could not be loaded: ${PhiError.from(error).message}`, undefined, {
+      cause: error,
+    });
+  }
+}
+
+export interface ExternalData {
+  path: string;
+  data: DataFile | Blob | Uint8Array;
+}
+
+export type SessionOptions = Omit<InferenceSession.SessionOptions, 'externalData'> & { externalData?: ExternalData[] };
+
+let creating: Promise<unknown> = Promise.resolve();
+
+/**
+ * A session, once those asked for before are made: ONNX Runtime keeps the external data of the one that is being made in one place, and the end of one
+ * takes it from another (1.31: "Module.MountedFiles is not available"). It reads Blobs of external data by streams that end (store/blob-stream.ts).
+ */
+export function makeSession(ort: Ort, model: Uint8Array, options: SessionOptions): Promise<InferenceSession> {
+  // In the object itself: an option may be a getter (see webgpu.ts).
+  options.externalData = options.externalData?.map(({ path, data }) => ({
+    path,
+    data: data instanceof Blob && !(data instanceof DataFile) ? new BlobFile(data) : data,
+  }));
+  const make = () => ort.InferenceSession.create(model, options as InferenceSession.SessionOptions);
+  const made = creating.then(make, make);
+  creating = made;
+  return made;
+}
+
+/** Has ONNX Runtime compiled and its threads started, which else the first session waits for: while a model is read there is time for it. */
+export async function startOrt(build: OrtBuild, threads: number): Promise<void> {
+  const ort = await loadOrt(build, threads);
+  const g = new Graph('start');
+  g.input('x', 'float32', [1]);
+  g.call(g.op('Neg', ['x']), 'y');
+  g.output('y', 'float32', [1]);
+  const session = await makeSession(ort, g.toModel(), { executionProviders: ['wasm'] });
+  await session.release();
+}
+
+async function importOrt(build: OrtBuild, threads: number): Promise<Ort> {
+  const { ORT_JSPI_FILES, ORT_WASM_FILES } = await import('./ort-files.ts');
+  const ort =
+    build === 'jspi'
+      ? ((await import('onnxruntime-web/jspi')) as unknown as Ort)
+      : ((await import('onnxruntime-web/wasm')) as unknown as Ort);
+  ort.env.wasm.wasmPaths = build === 'jspi' ? ORT_JSPI_FILES : ORT_WASM_FILES;
+  ort.env.wasm.numThreads = threads;
+  ort.env.logLevel = 'error';
+  return ort;
+}
+
+/** Called after each group of weights is made. */
+export type PrepareProgress = (done: number, total: number) => void;
+
+/** A place where a made weight form is kept between visits; see store/forms.ts. */
+export interface FormShelf {
+  /** The kept form, checked, or null. */
+  open(): Promise<Blob | null>;
+  /** Keeps them, if there is room. Not awaited by a load. */
+  keep(form: Blob): void;
+}
+
+export interface SessionWeights {
+  groups: WeightGroup[];
+  /** Absent: the form is made at every load. */
+  shelf?: FormShelf;
+  onProgress?: PrepareProgress;
+  signal?: AbortSignal;
+}
+
+export interface WeightFiles {
+  /** Of the groups, in their order. */
+  files: DataFile[];
+  /** Of all files together. */
+  bytes: number;
+  /** Puts weights that were made on the shelf. */
+  keep(): void;
+}
+
+/** Takes the weights from the shelf, or makes them: each group a Blob, outside this worker's heap. */
+export async function weightFiles({ groups, shelf, onProgress, signal }: SessionWeights): Promise<WeightFiles> {
+  const bytes = groups.reduce((sum, group) => sum + layout(group).bytes, 0);
+  const form = await shelf?.open();
+  const kept = form && (await filesOf(groups, form));
+  if (kept) return { files: kept, bytes, keep: () => undefined };
+  const made: Blob[] = [];
+  for (const [i, group] of groups.entries()) {
+    signal?.throwIfAborted();
+    made.push(new Blob([await materialise(group)]));
+    onProgress?.(i + 1, groups.length);
+  }
+  return { files: made.map((blob) => new BlobFile(blob)), bytes, keep: () => shelf?.keep(formOf(groups, made)) };
+}
+
+/** External data for `build`: the plain one takes arrays. */
+export async function externalData(build: OrtBuild, groups: WeightGroup[], files: DataFile[]): Promise<ExternalData[]> {
+  const data: ExternalData[] = [];
+  for (const [i, group] of groups.entries())
+    data.push({ path: group.location, data: build === 'jspi' ? files[i]! : await arrayOf(group, files[i]!) });
+  return data;
+}
+
+async function arrayOf(group: WeightGroup, file: DataFile): Promise<Uint8Array> {
+  const out = new Uint8Array(file.size);
+  for (const { start, end } of tensorRanges(group))
+    out.set(new Uint8Array(await file.slice(start, end).arrayBuffer()), start);
+  return out;
+}

@@ -1,0 +1,269 @@
+/** The engine: one loaded model, its store, and the jobs that the page asks for. Exposed by engine.worker.ts. */
+import { walkChain } from './choose/chain.ts';
+import { startEarly } from './choose/start-early.ts';
+import { SELF_TEST_TEXT } from './choose/self-test.ts';
+import { storeShelf } from './weight-cache.ts';
+import { ProbeMemory } from './choose/probe-memory.ts';
+import type { Decoder } from './decoder.ts';
+import { identify } from './checkpoint/identify.ts';
+import { openCheckpoint } from './checkpoint/open.ts';
+import type { Checkpoint } from './checkpoint/types.ts';
+import { PhiError } from '../shared/errors.ts';
+import { generateReply, measureRequest } from './generate/reply.ts';
+import { Sequence } from './generate/sequence.ts';
+import { warmUp } from './generate/warm-up.ts';
+import type {
+  ChatMessage,
+  ContextFit,
+  EngineApi,
+  EngineReport,
+  FoundModel,
+  GenerateEvent,
+  GenerateRequest,
+  JobId,
+  LoadRequest,
+  ModelManifest,
+  Place,
+  Progress,
+  StorageReport,
+  StoredModel,
+} from '../shared/protocol.ts';
+import { engineReport } from './report.ts';
+import { blobSource, type ModelFiles } from '../store/bytes.ts';
+import type { HubModel } from '../shared/hub.ts';
+import { ModelStore } from '../store/store.ts';
+import { conversation, type Conversation } from './tokenizer/conversation.ts';
+import { createTokenizer } from './tokenizer/tokenizer.ts';
+
+interface Loaded {
+  report: EngineReport;
+  checkpoint: Checkpoint;
+  decoder: Decoder;
+  sequence: Sequence;
+  conversation: Conversation;
+}
+
+type OnProgress = (progress: Progress) => void;
+
+export class Engine implements EngineApi {
+  readonly #store = new ModelStore();
+  readonly #jobs = new Map<JobId, AbortController>();
+  #loaded: Loaded | null = null;
+  /** Loads, replies and unloads run one after another; a failed one does not keep the next from running. */
+  #queue: Promise<unknown> = Promise.resolve();
+
+  storage(): Promise<StorageReport> {
+    return this.#store.report();
+  }
+
+  install(job: JobId, model: ModelManifest | HubModel | string, onProgress: OnProgress): Promise<StoredModel> {
+    return this.#job(job, (signal) => this.#store.install(model, { signal, onProgress }));
+  }
+
+  importFiles(job: JobId, files: { path: string; file: Blob }[], onProgress: OnProgress): Promise<StoredModel> {
+    return this.#job(job, async (signal) => {
+      const [found, ...more] = await identify(sourcesOf(files));
+      if (found?.error) throw PhiError.fromShape(found.error);
+      // Of several the person chooses; see `inspect`.
+      if (!found || more.length > 0)
+        throw new PhiError(
+          'bad-request',
+          `There are ${more.length + 1} models among these files. Choose the files of one.`,
+        );
+      return this.#store.importFiles(files, {
+        signal,
+        onProgress,
+        ...(found.what === null ? {} : { what: found.what }),
+      });
+    });
+  }
+
+  inspect(job: JobId, place: Place): Promise<FoundModel[]> {
+    return this.#job(job, async (signal) => {
+      if ('files' in place) return identify(sourcesOf(place.files));
+      const remote = await this.#store.openAddress(place.address, place.hub, { signal });
+      const { only } = place;
+      const files = only ? new Map([...remote.files].filter(([path]) => only.includes(path))) : remote.files;
+      const found = await identify(files, 0);
+      // Opening costs a download of headers and tokenizer: only what was chosen, or where there is no choice.
+      const looked = found.length === 1 ? await identify(files) : found;
+      return Promise.all(
+        looked.map(async (model) => ({ ...model, remote: await remote.manifest(model.paths, model.root, model.what) })),
+      );
+    });
+  }
+
+  exportFile(model: string, path: string): Promise<Blob> {
+    return this.#store.exportFile(model, path);
+  }
+
+  removeForms(model: string): Promise<void> {
+    return this.#store.removeForms(model);
+  }
+
+  verify(job: JobId, model: string, onProgress: OnProgress): Promise<{ damaged: { path: string; shard: number }[] }> {
+    return this.#job(job, (signal) => this.#store.verify(model, { signal, onProgress }));
+  }
+
+  async remove(model: string): Promise<void> {
+    if (this.#loaded?.report.model === model) await this.unload();
+    await this.#store.remove(model);
+  }
+
+  load(job: JobId, request: LoadRequest, onProgress: OnProgress): Promise<EngineReport> {
+    return this.#job(job, (signal) =>
+      this.#inTurn(async () => {
+        await this.#unload();
+        const stored = await this.#store.find(request.model);
+        if (!stored)
+          throw new PhiError('no-model', `${request.model} is not stored in this browser. Download it first.`, {
+            model: request.model,
+          });
+        try {
+          return await this.#load(stored, request, signal, onProgress);
+        } catch (error) {
+          if (!(error instanceof PhiError) || error.code !== 'integrity') throw error;
+          // The store has dropped what was damaged: fetch just that, and try once more.
+          await this.#store.install(stored, { signal, onProgress });
+          return this.#load(stored, request, signal, onProgress);
+        }
+      }),
+    );
+  }
+
+  async #load(
+    stored: StoredModel,
+    request: LoadRequest,
+    signal: AbortSignal,
+    onProgress: OnProgress,
+  ): Promise<EngineReport> {
+    const started = performance.now();
+    const files = await this.#store.openStored(stored.id);
+    // A form that could not be kept is made again next time.
+    const forms = storeShelf(this.#store, stored, (form, kept) => {
+      kept.catch((error: unknown) => {
+        this.#loaded?.report.rejected.push({
+          what: `Keeping the ${form} weights for the next visit`,
+          why: PhiError.from(error).message,
+        });
+      });
+    });
+    const shelf = startEarly(request, files, forms);
+    const checkpoint = await openCheckpoint(files);
+    const talk = conversation(createTokenizer(checkpoint.tokenizer), checkpoint);
+    const onPrepare = (done: number, total: number) => onProgress({ phase: 'prepare', done, total, what: 'weights' });
+    const wish = {
+      ...request,
+      form: request.form ?? ('auto' as const),
+      shelf,
+      mayKeep: (bytes: number) => this.#store.mayKeepForm(bytes),
+      files,
+      signal,
+      model: `${stored.id}@${stored.storedAt}`,
+      selfTestIds: talk.tokenizer.encode(SELF_TEST_TEXT),
+      memory: await ProbeMemory.open(request.forgive ?? false),
+      onTry: (what: string) => onProgress({ phase: 'compile', what }),
+    };
+    const { decoder, rejected, scored, notes } = await walkChain(checkpoint, wish, onPrepare);
+    try {
+      signal.throwIfAborted();
+      onProgress({ phase: 'warm-up' });
+      const { ms: warmUpMs, costs } = await warmUp(decoder, checkpoint.config);
+      const report = engineReport({
+        model: stored.id,
+        name: stored.name,
+        checkpoint,
+        decoder,
+        asked: { backend: request.backend, device: request.device ?? null, form: wish.form, power: request.power },
+        rejected,
+        scored,
+        notes: [...checkpoint.notes, ...notes],
+        loadMs: performance.now() - started,
+        warmUpMs,
+      });
+      this.#loaded = {
+        report,
+        checkpoint,
+        decoder,
+        sequence: new Sequence(decoder, checkpoint.config, costs),
+        conversation: talk,
+      };
+      return report;
+    } catch (error) {
+      await decoder.dispose();
+      throw error;
+    }
+  }
+
+  unload(): Promise<void> {
+    return this.#inTurn(() => this.#unload());
+  }
+
+  async #unload(): Promise<void> {
+    const loaded = this.#loaded;
+    this.#loaded = null;
+    await loaded?.decoder.dispose();
+  }
+
+  report(): Promise<EngineReport | null> {
+    return Promise.resolve(this.#loaded?.report ?? null);
+  }
+
+  generate(job: JobId, request: GenerateRequest, onEvent: (event: GenerateEvent) => void): Promise<void> {
+    return this.#job(job, (signal) =>
+      this.#inTurn(async () => {
+        try {
+          const { sequence, conversation, checkpoint } = this.#need();
+          await generateReply(sequence, conversation, checkpoint.config.eos, request, signal, onEvent);
+        } catch (error) {
+          onEvent({ type: 'error', error: PhiError.from(error).toShape() });
+        }
+      }),
+    );
+  }
+
+  async countTokens(messages: ChatMessage[]): Promise<number> {
+    await Promise.resolve();
+    return this.#need().conversation.encode(messages, {}).length;
+  }
+
+  async fit(request: Pick<GenerateRequest, 'messages' | 'maxTokens' | 'droppedBefore'>): Promise<ContextFit> {
+    await Promise.resolve();
+    const { conversation, decoder } = this.#need();
+    return measureRequest(conversation, decoder.slots, request);
+  }
+
+  abort(job: JobId): Promise<void> {
+    this.#jobs.get(job)?.abort();
+    return Promise.resolve();
+  }
+
+  async forgetProbes(): Promise<void> {
+    await (await ProbeMemory.open(false)).forgetAll();
+  }
+
+  #need(): Loaded {
+    if (!this.#loaded) throw new PhiError('no-model', 'No model is loaded. Load one first.');
+    return this.#loaded;
+  }
+
+  async #job<T>(job: JobId, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const controller = new AbortController();
+    this.#jobs.set(job, controller);
+    try {
+      return await run(controller.signal);
+    } finally {
+      this.#jobs.delete(job);
+    }
+  }
+
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const turn = this.#queue.then(run, run);
+    this.#queue = turn.catch(() => undefined); // the caller has the rejection
+    return turn;
+  }
+}
+
+function sourcesOf(files: { path: string; file: Blob }[]): ModelFiles {
+  return new Map(files.map(({ path, file }) => [path, blobSource(path, file)]));
+}

@@ -1,0 +1,98 @@
+/** A conversation as the text that the model was trained on. */
+import { PhiError } from '../../shared/errors.ts';
+import type { ChatMessage } from '../../shared/protocol.ts';
+import type { JinjaTemplate } from './jinja.ts';
+import { parseJinja, TemplateRefusal } from './jinja.ts';
+import { THINK_CLOSE } from '../../shared/thoughts.ts';
+import { unusedCharacters } from './unused-characters.ts';
+
+export interface RenderOptions {
+  /** End after the opening of the assistant's turn. On by default. */
+  addGenerationPrompt?: boolean;
+  /** End inside the last message, an unfinished reply that is to go on. */
+  continueLast?: boolean;
+}
+
+const PROBE = 'system-text-probe';
+
+export class ChatTemplate {
+  readonly #template: JinjaTemplate;
+  readonly #tokens: { bos_token: string; eos_token: string };
+  #takesSystem: boolean | undefined;
+  /** The template itself cuts thoughts out of earlier replies, or keeps them: it is given all. */
+  readonly handlesThoughts: boolean;
+
+  /** Throws `bad-model` for a source that is no template. `bos`, `eos`: as text, '' where the model has none. */
+  constructor(source: string, bos: string, eos: string) {
+    this.#template = parseJinja(source);
+    this.handlesThoughts = source.includes(THINK_CLOSE);
+    this.#tokens = { bos_token: bos, eos_token: eos };
+  }
+
+  /** Throws `bad-request` with the template's own words where it refuses the conversation. */
+  render(messages: readonly ChatMessage[], options: RenderOptions = {}): string {
+    const { addGenerationPrompt = true, continueLast = false } = options;
+    if (!continueLast) return this.#render(this.#foldSystem(messages), addGenerationPrompt);
+    const last = messages.at(-1);
+    if (last?.role !== 'assistant')
+      throw new PhiError(
+        'bad-request',
+        'There is no unfinished reply to go on with: the last message is not the assistant’s.',
+      );
+    const [mark] = unusedCharacters(1, messages.map((message) => message.content).join(''));
+    const marked = [...messages.slice(0, -1), { ...last, content: last.content + mark! }];
+    const text = this.#render(this.#foldSystem(marked), false);
+    const end = text.lastIndexOf(mark!);
+    if (end < 0)
+      throw new PhiError(
+        'unsupported-model',
+        'The model’s chat template leaves out the last message, so that this reply cannot be continued. Regenerate it.',
+      );
+    return text.slice(0, end);
+  }
+
+  /** Where the template has no place for a system message, its text opens the first of the user's. */
+  #foldSystem(messages: readonly ChatMessage[]): readonly ChatMessage[] {
+    const [system, ...rest] = messages;
+    if (system?.role !== 'system') return messages;
+    this.#takesSystem ??= this.#probeSystem();
+    if (this.#takesSystem) return messages;
+    const first = rest.findIndex((message) => message.role === 'user');
+    if (first < 0) return [{ role: 'user', content: system.content }, ...rest];
+    const content = [system.content, rest[first]!.content].filter((text) => text !== '').join('\n\n');
+    return rest.with(first, { role: 'user', content });
+  }
+
+  #probeSystem(): boolean {
+    const messages: ChatMessage[] = [
+      { role: 'system', content: PROBE },
+      { role: 'user', content: 'hello' },
+    ];
+    try {
+      return this.#run(messages, true).includes(PROBE);
+    } catch (error) {
+      if (error instanceof TemplateRefusal) return false;
+      throw error;
+    }
+  }
+
+  #render(messages: readonly ChatMessage[], addGenerationPrompt: boolean): string {
+    try {
+      return this.#run(messages, addGenerationPrompt);
+    } catch (error) {
+      if (!(error instanceof TemplateRefusal)) throw error;
+      throw new PhiError(
+        'bad-request',
+        `The model's chat template refuses this conversation: ${error.message}`,
+        undefined,
+        { cause: error },
+      );
+    }
+  }
+
+  #run(messages: readonly ChatMessage[], addGenerationPrompt: boolean): string {
+    // `tools` and `documents` are none, not undefined: templates written for transformers ask `is not none`.
+    const variables = { ...this.#tokens, tools: null, documents: null, add_generation_prompt: addGenerationPrompt };
+    return this.#template.render({ ...variables, messages: messages.map(({ role, content }) => ({ role, content })) });
+  }
+}

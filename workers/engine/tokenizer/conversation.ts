@@ -1,0 +1,84 @@
+/** Conversations as token ids, with the structure that the template gives them and nobody else's. */
+import type { ChatMessage } from '../../shared/protocol.ts';
+import type { RenderOptions } from './chat-template.ts';
+import { ChatTemplate } from './chat-template.ts';
+import { familyTemplate } from './chat-families.ts';
+import { openedThought, withoutThought } from '../../shared/thoughts.ts';
+import type { Tokenizer } from './types.ts';
+import { unusedCharacters } from './unused-characters.ts';
+
+export interface Conversation {
+  readonly tokenizer: Tokenizer;
+  /** The rendered text, as the template writes it. */
+  render(messages: readonly ChatMessage[], options?: RenderOptions): string;
+  /** The prompt. */
+  encode(messages: readonly ChatMessage[], options?: RenderOptions): number[];
+  /** What the template has written of the reply already: `<think>` and white space where it opens the thought, else ''. */
+  opening(messages: readonly ChatMessage[]): string;
+}
+
+/**
+ * The file's own template, or a built-in one where it has none. Throws `bad-model` for a template that cannot be read; a model without
+ * template and without known marks of turns fails when it is first asked to chat.
+ */
+export function conversation(tokenizer: Tokenizer, model: { chatTemplate: string | null }): Conversation {
+  const text = (id: number | null) => (id === null ? '' : (tokenizer.idToken(id) ?? ''));
+  const create = (source: string) => new ChatTemplate(source, text(tokenizer.bos), text(tokenizer.eos));
+  let template = model.chatTemplate === null ? null : create(model.chatTemplate);
+  const ready = () => (template ??= create(familyTemplate(tokenizer)));
+  const settled = (messages: readonly ChatMessage[], options?: RenderOptions) =>
+    ready().handlesThoughts ? messages : withoutThoughts(messages, options?.continueLast ?? false);
+  const render: Conversation['render'] = (messages, options) => ready().render(settled(messages, options), options);
+  return {
+    tokenizer,
+    render,
+    encode: (messages, options) =>
+      encodeGuarded(tokenizer, settled(messages, options), (guarded) => ready().render(guarded, options)),
+    opening: (messages) => openedThought(render(messages)),
+  };
+}
+
+/** Reasoning models are made to see their earlier answers, not their earlier thoughts. The reply that goes on keeps its own. */
+function withoutThoughts(messages: readonly ChatMessage[], continueLast: boolean): ChatMessage[] {
+  return messages.map((message, i) => {
+    const goesOn = continueLast && i === messages.length - 1;
+    return message.role === 'assistant' && !goesOn ? { ...message, content: withoutThought(message.content) } : message;
+  });
+}
+
+/**
+ * Encodes what `render` makes of the messages such that only the template's control tokens count. Somebody's `<|end|>` in a message must
+ * not close a turn, yet a text without one must be encoded as the reference would, and merges must cross the border between template and
+ * message freely. So the text is rendered twice: as it is, and with a stand-in for every `<` (the first character of each control token)
+ * inside messages, where no control token can come from a message, whatever the template cuts, joins or replaces. If both have the same
+ * control tokens, none came from a message. Otherwise the second text is taken, and the stand-ins are turned back once the control tokens
+ * have been found: the message's `<|end|>` is then the plain text `<`, `|`, `end`, `|`, `>`.
+ */
+function encodeGuarded(
+  tokenizer: Tokenizer,
+  messages: readonly ChatMessage[],
+  render: (messages: readonly ChatMessage[]) => string,
+): number[] {
+  const text = render(messages);
+  const contents = messages.map((message) => message.content).join('');
+  const starts = tokenizer.controlStarts.filter((character) => contents.includes(character));
+  if (starts.length === 0) return tokenizer.encode(text, { special: true });
+  const standIns = unusedCharacters(starts.length, contents + text);
+  const swap = (value: string, from: readonly string[], to: readonly string[]) =>
+    from.reduce((done, character, i) => done.replaceAll(character, to[i]!), value);
+  // Marks of thoughts are no control tokens, and the template may look for them.
+  const guard = (content: string) =>
+    content
+      .split(/(<\/?think>)/)
+      .map((part, i) => (i % 2 ? part : swap(part, starts, standIns)))
+      .join('');
+  const guarded = render(messages.map((message) => ({ ...message, content: guard(message.content) })));
+  const same = sameIds(tokenizer.controlTokens(text), tokenizer.controlTokens(guarded));
+  return same
+    ? tokenizer.encode(text, { special: true })
+    : tokenizer.encode(guarded, { special: true, plain: (stretch) => swap(stretch, standIns, starts) });
+}
+
+function sameIds(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((id, i) => id === b[i]);
+}

@@ -1,0 +1,114 @@
+import type { Tensor } from 'onnxruntime-web';
+import type { PhiConfig } from '../checkpoint/types.ts';
+import type { Ort } from '../runtime/ort.ts';
+
+/** Slots are added in steps of this many: a session's input has exactly the current number, so that short sequences copy little. */
+const GRANULE = 128;
+
+/**
+ * Keys and values of a sequence in JavaScript memory, for the WASM backend, laid out as its graph reads them:
+ * keys `[kvHeads, 1, headDim, slots]`, values `[kvHeads, 1, slots, headDim]`, one pair for each layer.
+ */
+export class KvCache {
+  readonly #kvHeads: number;
+  readonly #headDim: number;
+  readonly #most: number;
+  readonly keys: Float32Array[];
+  readonly values: Float32Array[];
+  #slots = 0;
+
+  /** `most`: the longest sequence. */
+  constructor(config: PhiConfig, most: number) {
+    this.#kvHeads = config.kvHeads;
+    this.#headDim = config.headDim;
+    this.#most = most;
+    this.keys = Array.from({ length: config.layers }, () => new Float32Array(0));
+    this.values = Array.from({ length: config.layers }, () => new Float32Array(0));
+  }
+
+  /** Slots allocated at present. */
+  get slots(): number {
+    return this.#slots;
+  }
+
+  get bytes(): number {
+    return 2 * this.keys.length * this.#kvHeads * this.#headDim * this.#slots * Float32Array.BYTES_PER_ELEMENT;
+  }
+
+  /** Makes room for `count` slots; what is stored stays. Gives memory back when far fewer are needed. */
+  reserve(count: number): void {
+    const wanted = Math.min(this.#most, Math.max(GRANULE, Math.ceil(count / GRANULE) * GRANULE));
+    if (wanted === this.#slots) return;
+    const kept = Math.min(wanted, this.#slots);
+    for (let layer = 0; layer < this.keys.length; layer++) {
+      this.keys[layer] = this.#resized(this.keys[layer]!, this.#kvHeads * this.#headDim, this.#slots, wanted, kept, 1);
+      this.values[layer] = this.#resized(this.values[layer]!, this.#kvHeads, this.#slots, wanted, kept, this.#headDim);
+    }
+    this.#slots = wanted;
+  }
+
+  #resized(old: Float32Array, rows: number, from: number, to: number, kept: number, width: number): Float32Array {
+    const out = new Float32Array(rows * to * width);
+    for (let row = 0; row < rows; row++)
+      out.set(old.subarray(row * from * width, (row * from + kept) * width), row * to * width);
+    return out;
+  }
+
+  /** The cache as a run's inputs: `past_key.l` and `past_value.l` of every layer. */
+  feeds(OrtTensor: Ort['Tensor']): Record<string, Tensor> {
+    const feeds: Record<string, Tensor> = {};
+    for (let layer = 0; layer < this.keys.length; layer++) {
+      feeds[`past_key.${layer}`] = new OrtTensor('float32', this.keys[layer]!, [
+        this.#kvHeads,
+        1,
+        this.#headDim,
+        this.#slots,
+      ]);
+      feeds[`past_value.${layer}`] = new OrtTensor('float32', this.values[layer]!, [
+        this.#kvHeads,
+        1,
+        this.#slots,
+        this.#headDim,
+      ]);
+    }
+    return feeds;
+  }
+
+  /** Names of the outputs that `keep` wants. */
+  get fetches(): string[] {
+    return this.keys.flatMap((_, layer) => [`new_key.${layer}`, `new_value.${layer}`]);
+  }
+
+  /** Stores what a run has added at slots `past` and on, making room for it. */
+  keep(past: number, result: Readonly<Record<string, Tensor>>): void {
+    const added = result['new_value.0']!.dims[2]!;
+    this.reserve(past + added);
+    for (let layer = 0; layer < this.keys.length; layer++) {
+      this.write(
+        layer,
+        past,
+        added,
+        result[`new_key.${layer}`]!.data as Float32Array,
+        result[`new_value.${layer}`]!.data as Float32Array,
+      );
+    }
+  }
+
+  /** Stores a run's keys `[kvHeads, 1, headDim, count]` and values `[kvHeads, 1, count, headDim]` of one layer at `slot`. */
+  write(layer: number, slot: number, count: number, keys: Float32Array, values: Float32Array): void {
+    const keyCache = this.keys[layer]!;
+    const rows = this.#kvHeads * this.#headDim;
+    for (let row = 0; row < rows; row++) {
+      const to = row * this.#slots + slot;
+      if (count === 1) keyCache[to] = keys[row]!;
+      else keyCache.set(keys.subarray(row * count, (row + 1) * count), to);
+    }
+    const width = this.#headDim;
+    for (let head = 0; head < this.#kvHeads; head++) {
+      this.values[layer]!.set(
+        values.subarray(head * count * width, (head + 1) * count * width),
+        (head * this.#slots + slot) * width,
+      );
+    }
+  }
+}

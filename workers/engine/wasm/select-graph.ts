@@ -1,0 +1,74 @@
+/** Choosing a token inside the graph, so that only ids leave it. */
+import type { Graph, Value } from '../graph/onnx.ts';
+
+/** Graph inputs that say how to choose. Scalars unless noted. */
+export interface SelectInputs {
+  /** 1 / temperature; with k = 1 it does not matter (greedy). */
+  inverseTemperature: Value;
+  /** int64 `[1]`: candidates, 1 = greedy. */
+  k: Value;
+  topP: Value;
+  minP: Value;
+  penalty: Value;
+  /** float32 `[vocab]`: 1 where the token occurred, else 0. */
+  seen: Value;
+}
+
+export function declareSelectInputs(g: Graph, vocab: number): SelectInputs {
+  return {
+    inverseTemperature: g.input('inverse_temperature', 'float32', []),
+    k: g.input('k', 'int64', [1]),
+    topP: g.input('top_p', 'float32', []),
+    minP: g.input('min_p', 'float32', []),
+    penalty: g.input('penalty', 'float32', []),
+    seen: g.input('seen', 'float32', [vocab]),
+  };
+}
+
+/**
+ * Logits `[1, vocab]` and a uniform number in [0, 1) -> the chosen id, int64 `[1]`.
+ * Order as in transformers: repetition penalty, temperature, top-k, then min-p and top-p on the candidates' probabilities.
+ */
+export function select(g: Graph, inputs: SelectInputs, logits: Value, random: Value, seen = inputs.seen): Value {
+  const penalised = g.subgraph('penalised');
+  const factor = penalised.op('Where', [
+    penalised.op('Greater', [logits, g.float(0)]),
+    penalised.op('Reciprocal', [inputs.penalty]),
+    inputs.penalty,
+  ]);
+  // seen is 0 or 1: logits * (1 + seen * (factor - 1))
+  const weight = penalised.op('Add', [
+    penalised.op('Mul', [penalised.op('Sub', [factor, g.float(1)]), seen]),
+    g.float(1),
+  ]);
+  penalised.output(
+    penalised.rename(penalised.op('Mul', [logits, weight]), penalised.fresh('penalised')),
+    'float32',
+    null,
+  );
+  const plain = g.subgraph('plain');
+  plain.output(plain.rename(logits, plain.fresh('plain')), 'float32', null);
+  const scores = g.op('If', [g.op('Equal', [inputs.penalty, g.float(1)])], {
+    then_branch: { graph: plain },
+    else_branch: { graph: penalised },
+  });
+
+  const [values, ids] = g.ops('TopK', [g.op('Reshape', [scores, g.int64([-1])]), inputs.k], 2) as [Value, Value]; // [k], sorted
+  const probabilities = g.op('Softmax', [g.op('Mul', [values, inputs.inverseTemperature])], { axis: { int: 0 } });
+  const before = g.op('CumSum', [probabilities, g.int64(0)], { exclusive: { int: 1 } });
+  const best = g.op('ReduceMax', [probabilities], { keepdims: { int: 1 } });
+  const kept = g.op('And', [
+    g.op('Less', [before, inputs.topP]), // the first is always kept: nothing lies before it
+    g.op('GreaterOrEqual', [probabilities, g.op('Mul', [best, inputs.minP])]),
+  ]);
+  const mass = g.op('Mul', [probabilities, g.op('Cast', [kept], { to: { int: 1 } })]);
+  const target = g.op('Mul', [g.op('ReduceSum', [mass], { keepdims: { int: 1 } }), random]);
+  const passed = g.op('LessOrEqual', [g.op('CumSum', [mass, g.int64(0)]), target]);
+  const index = g.op('ReduceSum', [g.op('Cast', [passed], { to: { int: 7 } }), g.int64([0])], { keepdims: { int: 1 } });
+  // A candidate without mass must not be hit when rounding makes target equal to the total.
+  const last = g.op('Sub', [
+    g.op('ReduceSum', [g.op('Cast', [kept], { to: { int: 7 } }), g.int64([0])], { keepdims: { int: 1 } }),
+    g.int64([1]),
+  ]);
+  return g.op('Gather', [ids, g.op('Min', [index, last])]);
+}

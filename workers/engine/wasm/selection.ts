@@ -1,0 +1,45 @@
+/** The head of the WASM dialect, seen from outside: how a token is to be chosen, as the inputs that `declareSelectInputs` has put into a graph, and what comes out. */
+import type { Tensor } from 'onnxruntime-web';
+import type { Ort } from '../runtime/ort.ts';
+import type { ChunkRequest, ChunkResult, Choice } from '../decoder.ts';
+
+/** Candidates kept when top-k is off: the mass behind the first thousand is below float32's rounding at usual temperatures. */
+const MOST_CANDIDATES = 1024;
+
+/** `choice` null: none is wanted, but the graph has its inputs. */
+export function selectionFeeds(OrtTensor: Ort['Tensor'], vocab: number, choice: Choice | null): Record<string, Tensor> {
+  const scalar = (value: number) => new OrtTensor('float32', [value], []);
+  const s = choice?.sampling;
+  const greedy = !s || s.temperature <= 0;
+  const k = greedy ? 1 : Math.min(vocab, s.topK > 0 ? s.topK : MOST_CANDIDATES);
+  return {
+    inverse_temperature: scalar(greedy ? 1 : 1 / s.temperature),
+    k: new OrtTensor('int64', BigInt64Array.of(BigInt(k)), [1]),
+    top_p: scalar(greedy ? 1 : s.topP),
+    min_p: scalar(greedy ? 0 : s.minP),
+    penalty: scalar(s?.repetitionPenalty ?? 1),
+    seen: new OrtTensor('float32', choice?.seen ?? new Float32Array(vocab), [vocab]),
+  };
+}
+
+/** What a chunk is asked for. */
+export interface Asked {
+  choice: Choice | null;
+  targets?: ChunkRequest['targets'] | null;
+  logits?: boolean;
+}
+
+/** Names of the head's outputs that are wanted. */
+export function headFetches({ targets, logits }: Asked): string[] {
+  return ['out_ids', 'argmax', ...(targets ? ['logprobs'] : []), ...(logits ? ['logits'] : [])];
+}
+
+/** These outputs as a chunk's result. */
+export function readChunk(result: Readonly<Record<string, Tensor>>, { choice, targets, logits }: Asked): ChunkResult {
+  return {
+    id: choice ? Number((result['out_ids']!.data as BigInt64Array)[0]) : null,
+    argmax: Int32Array.from(result['argmax']!.data as BigInt64Array, Number),
+    logprobs: targets ? (result['logprobs']!.data as Float32Array) : new Float32Array(0),
+    logits: logits ? (result['logits']!.data as Float32Array) : null,
+  };
+}

@@ -1,0 +1,58 @@
+/** What crosses between the engine worker and a stage worker. Types only. */
+import type { RopeSet } from '../graph/rope.ts';
+import type { WasmForm } from './weights.ts';
+import type { LayerRange } from '../../shared/advisor/stages.ts';
+import type { ChunkResult, Choice } from '../decoder.ts';
+
+export interface StageSetup {
+  files: { path: string; bytes: number }[];
+  form: WasmForm;
+  layers: LayerRange;
+  /** It has the head, and gives results in place of hidden states. */
+  last: boolean;
+  slots: number;
+  threads: number;
+  /** Made weights are to be kept: there is room for those of all stages. */
+  keep: boolean;
+}
+
+/** What a stage asks of the engine worker: the model's bytes, whose store that worker has, and the shelf. */
+export interface StageHost {
+  /** The array is handed over, not copied. */
+  read(path: string, offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
+  openForm(group: string): Promise<Blob | null>;
+  keepForm(group: string, form: Blob): void;
+  /** A group of weights has been made or taken from the shelf. */
+  onGroup(): void;
+}
+
+export interface StageFacts {
+  weightBytes: number;
+  /** Making weights, and everything else of the session's creation. */
+  prepareMs: number;
+  compileMs: number;
+}
+
+export interface StageStep {
+  /** `[tokens, hidden]`, handed over. */
+  hidden: Float32Array;
+  tokens: number;
+  past: number;
+  rope: RopeSet;
+  /** Of the last stage: see ChunkRequest. */
+  choice: Choice | null;
+  headRows: number[];
+  targets: number[] | null;
+  logits: boolean;
+}
+
+/** Hidden states `[tokens, hidden]`, handed over; or of the last stage the chunk's result. */
+export interface StageResult {
+  hidden: Float32Array | null;
+  chunk: ChunkResult | null;
+}
+
+export interface StageApi {
+  load(setup: StageSetup, host: StageHost): Promise<StageFacts>;
+  run(step: StageStep): Promise<StageResult>;
+}

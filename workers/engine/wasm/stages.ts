@@ -1,0 +1,149 @@
+/**
+ * A model larger than one WASM memory: consecutive stages, each in a worker and a memory of its own, hidden states handed from one to the next. The embedding is
+ * in none of them; its rows are read from the store. One token a run: every stage has to see it before the next can be chosen.
+ */
+import { transfer } from 'comlink';
+import { cutLayers } from '../../shared/advisor/stages.ts';
+import type { Checkpoint } from '../checkpoint/types.ts';
+import { PhiError } from '../../shared/errors.ts';
+import type { RopeSet } from '../graph/rope.ts';
+import { stageWeights } from './stage-graph.ts';
+import { WASM_FORM_VERSION, type WasmForm } from './weights.ts';
+import type { ModelFiles } from '../../store/bytes.ts';
+import { rotation } from '../weights/rotate.ts';
+import { EmbeddingRows } from '../weights/embedding-rows.ts';
+import type { FormShelf, PrepareProgress } from '../runtime/ort.ts';
+import type { StageHost } from './stage-protocol.ts';
+import { StageThread } from './stage-thread.ts';
+import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from '../decoder.ts';
+
+/** Tokens in one prefill run, as in wasm.ts. */
+const CHUNK_TOKENS = 256;
+
+export interface StagesOptions {
+  stages: number;
+  form: WasmForm;
+  slots: number;
+  threads: number;
+  /** The checkpoint's files: every stage reads its own weights. */
+  files: ModelFiles;
+  shelf?: (form: string, version: number) => FormShelf;
+  /** Whether so many bytes of made weights may be kept. */
+  mayKeep?: (bytes: number) => Promise<boolean>;
+  /** Bytes of all made weights, for that question. */
+  weightBytes: number;
+  signal?: AbortSignal;
+}
+
+/** Loads the stages side by side. Rejects with what the first of them fails with; then none is left. */
+export async function createWasmStages(
+  checkpoint: Checkpoint,
+  options: StagesOptions,
+  onProgress?: PrepareProgress,
+): Promise<Decoder> {
+  const { stages, form, slots, threads, files, shelf, mayKeep, weightBytes, signal } = options;
+  const { config } = checkpoint;
+  if (stages > config.layers)
+    throw new PhiError('bad-request', `${stages} stages were asked for; the model has ${config.layers} layers.`);
+  signal?.throwIfAborted();
+  const ranges = cutLayers(config, form, stages);
+  const keep = shelf !== undefined && mayKeep !== undefined && (await mayKeep(weightBytes));
+  const groups = stageWeights(checkpoint, form, true).length + (stages - 1); // every stage has a last norm
+  let done = 0;
+  const host: StageHost = {
+    async read(path, offset, length) {
+      const bytes = await files.get(path)!.read(offset, length);
+      return transfer(bytes, [bytes.buffer]);
+    },
+    openForm: async (group) => (await shelf?.(`wasm-${form}-${group}`, WASM_FORM_VERSION).open()) ?? null,
+    keepForm: (group, blob) => shelf?.(`wasm-${form}-${group}`, WASM_FORM_VERSION).keep(blob),
+    onGroup: () => onProgress?.(Math.min(++done, groups), groups),
+  };
+  const started = performance.now();
+  const threadsOf = ranges.map(({ from, to }) => new StageThread(`layers ${from + 1} to ${to}`));
+  const end = (error: PhiError) => threadsOf.forEach((thread) => thread.end(error));
+  const abort = () => end(new PhiError('cancelled', 'Cancelled.'));
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    const paths = [...files].map(([path, { size }]) => ({ path, bytes: size }));
+    const loaded = await Promise.all(
+      ranges.map((layers, i) =>
+        threadsOf[i]!.load({ files: paths, form, layers, last: i === stages - 1, slots, threads, keep }, host),
+      ),
+    );
+    const prepareMs = Math.max(...loaded.map((facts) => facts.prepareMs));
+    const facts: DecoderFacts = {
+      backend: 'wasm',
+      wish: null,
+      device: `CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${stages} stages`,
+      form,
+      graphs: stages,
+      nodesOnWasm: 0,
+      threads,
+      bytesHeld: loaded.reduce((sum, facts) => sum + facts.weightBytes, 0),
+      prepareMs,
+      compileMs: performance.now() - started - prepareMs,
+    };
+    return new StagedDecoder(checkpoint, threadsOf, slots, form, facts);
+  } catch (error) {
+    end(new PhiError('backend', 'Another stage could not be loaded.'));
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
+}
+
+class StagedDecoder implements Decoder {
+  readonly facts: DecoderFacts;
+  readonly slots: number;
+  readonly chunkTokens = CHUNK_TOKENS;
+  readonly maxSteps = 1;
+  readonly #stages: StageThread[];
+  readonly #embedding: EmbeddingRows;
+
+  constructor(
+    { embedding, config }: Checkpoint,
+    stages: StageThread[],
+    slots: number,
+    form: WasmForm,
+    facts: DecoderFacts,
+  ) {
+    this.#stages = stages;
+    this.#embedding = new EmbeddingRows(embedding, form === 'int8' ? rotation(config.hidden) : null);
+    this.slots = slots;
+    this.facts = facts;
+  }
+
+  async chunk({ ids, past, rope, choice, rows, targets, logits }: ChunkRequest): Promise<ChunkResult> {
+    const head = {
+      choice,
+      headRows: rows === 'all' ? ids.map((_, i) => i) : [ids.length - 1],
+      targets: targets ? [...targets] : null,
+      logits: logits ?? false,
+    };
+    const none = { choice: null, headRows: [], targets: null, logits: false };
+    let hidden: Float32Array = await this.#embedding.read(ids, ids.length);
+    for (const [i, stage] of this.#stages.entries()) {
+      const result = await stage.run({
+        hidden,
+        tokens: ids.length,
+        past,
+        rope,
+        ...(i === this.#stages.length - 1 ? head : none),
+      });
+      if (result.chunk) return result.chunk;
+      hidden = result.hidden!;
+    }
+    throw new PhiError('internal', 'The last stage gave hidden states.');
+  }
+
+  async decode(id: number, past: number, rope: RopeSet, choice: Choice): Promise<number[]> {
+    const { id: next } = await this.chunk({ ids: [id], past, rope, choice, rows: 'last' });
+    return [next!];
+  }
+
+  dispose(): Promise<void> {
+    for (const stage of this.#stages) stage.end(new PhiError('no-model', 'The model was unloaded.'));
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,402 @@
+/** The WebGPU backend: weights, cache, logits and the choice of tokens on the GPU; only ids cross to this worker. */
+import type { InferenceSession, Tensor } from 'onnxruntime-web';
+import type { Checkpoint, PhiConfig } from '../checkpoint/types.ts';
+import { PhiError } from '../../shared/errors.ts';
+import { ropeTable, type RopeSet } from '../graph/rope.ts';
+import { webgpuGraph } from './graph.ts';
+import { WEBGPU_FORM_VERSION, webgpuPlan, type Float, type WebgpuForm, type WebgpuPlan } from './weights.ts';
+import { weightError } from '../weights/error.ts';
+import { floatToHalf } from '../weights/half.ts';
+import {
+  externalData,
+  loadOrt,
+  makeSession,
+  preferredBuild,
+  weightFiles,
+  type ExternalData,
+  type FormShelf,
+  type Ort,
+  type PrepareProgress,
+  type SessionOptions,
+} from '../runtime/ort.ts';
+import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from '../decoder.ts';
+import { openGpu, reasonOf, type Gpu } from './device.ts';
+import { readBuffer, Selector, STORAGE } from './selection.ts';
+
+/** Tokens in one prefill run. */
+const CHUNK_TOKENS = 256;
+/** Tokens chosen before the ids are read back: each read waits for the GPU to fall idle. */
+const MAX_STEPS = 16;
+/** Marks of runs for graph capture: the one that is captured and replayed, and those that are not. */
+const CAPTURED = '1';
+const NOT_CAPTURED = '-1';
+
+export interface WebgpuOptions {
+  form: WebgpuForm;
+  /** KV slots: the longest sequence in tokens. */
+  slots: number;
+  threads: number;
+  power?: GPUPowerPreference;
+  /** Type of activations and cache; absent: float16 where the device has it. */
+  activations?: Float;
+  shelf?: (form: string, version: number) => FormShelf;
+  signal?: AbortSignal;
+  /** For tests: another maxStorageBufferBindingSize than the device's, in bytes. */
+  bindingBytes?: number;
+}
+
+/** Loads the model on the GPU. */
+export async function createWebgpuDecoder(
+  checkpoint: Checkpoint,
+  options: WebgpuOptions,
+  onProgress?: PrepareProgress,
+): Promise<Decoder> {
+  if (preferredBuild() !== 'jspi')
+    throw new PhiError(
+      'backend',
+      'WebGPU: this browser has no WebAssembly.Suspending (JSPI), which ONNX Runtime needs.',
+    );
+  const ort = await loadOrt('jspi', options.threads);
+  const gpu = await openGpu(options.power);
+  try {
+    return await onDevice(ort, gpu, checkpoint, options, onProgress);
+  } catch (error) {
+    const reason = await reasonOf(gpu, error);
+    gpu.device.destroy();
+    throw reason;
+  }
+}
+
+async function onDevice(
+  ort: Ort,
+  gpu: Gpu,
+  checkpoint: Checkpoint,
+  options: WebgpuOptions,
+  onProgress?: PrepareProgress,
+): Promise<Decoder> {
+  const { config } = checkpoint;
+  const { form, slots } = options;
+  if (form === 'float16' && !gpu.float16)
+    throw new PhiError('backend', `WebGPU: ${gpu.name} has no shader-f16; use float32.`);
+  check(config);
+  const bindingBytes = options.bindingBytes ?? gpu.bindingBytes;
+  const plan = webgpuPlan(checkpoint, {
+    form,
+    dtype: options.activations ?? (gpu.float16 ? 'float16' : 'float32'),
+    bindingBytes,
+  });
+  const cacheBytes = config.kvHeads * slots * config.headDim * (plan.dtype === 'float16' ? 2 : 4);
+  if (cacheBytes > gpu.bindingBytes) {
+    throw new PhiError(
+      'out-of-memory',
+      `WebGPU: ${slots} tokens of context need a buffer of ${cacheBytes} bytes, ${gpu.name} binds ${gpu.bindingBytes}: choose less.`,
+    );
+  }
+  const capture = config.slidingWindow === null || config.slidingWindow >= slots; // a captured graph does not apply the window
+  const errors = listen(gpu.device);
+  const selecting = Selector.create(gpu.device, config.vocab, MAX_STEPS); // compiled while the weights are made
+  selecting.catch(() => undefined); // heard below
+  const started = performance.now();
+  const shelf = options.shelf?.(shelfName(plan, bindingBytes), WEBGPU_FORM_VERSION);
+  const weights = await weightFiles({ groups: plan.groups, shelf, onProgress, signal: options.signal });
+  const prepared = performance.now();
+  const data = await externalData('jspi', plan.groups, weights.files);
+  const model = webgpuGraph(config, plan, slots);
+  const session = await Promise.race([
+    makeSession(ort, model, sessionOptions(gpu.device, config, capture, data)),
+    gpu.lost,
+  ]);
+  const selector = await Promise.race([selecting, gpu.lost]);
+  errors.check();
+  weights.keep();
+  const facts: DecoderFacts = {
+    backend: 'webgpu',
+    wish: null,
+    device: `WebGPU on ${gpu.name}`,
+    software: gpu.software,
+    form,
+    graphs: 1,
+    nodesOnWasm: 0, // disable_cpu_ep_fallback: else there were no session
+    threads: 1,
+    weightError: await weightError(weights.files.at(-1)!),
+    bytesHeld: weights.bytes + 2 * config.layers * cacheBytes + selector.bytes,
+    prepareMs: prepared - started,
+    compileMs: performance.now() - prepared,
+  };
+  return new WebgpuDecoder(ort, gpu, session, selector, config, { slots, dtype: plan.dtype, capture, facts, errors });
+}
+
+/** Forms that differ in their bytes differ in their names. */
+function shelfName({ form, dtype, matrices }: WebgpuPlan, bindingBytes: number): string {
+  const cut = [...matrices.values()].some(({ pieces }) => pieces.length > 1);
+  return `webgpu-${form}-${dtype}${cut ? `-${bindingBytes}` : ''}`;
+}
+
+/** What GroupQueryAttention's kernels ask for. */
+function check({ rotaryDim, headDim }: PhiConfig): void {
+  if (rotaryDim % 16 !== 0 || headDim % 4 !== 0) {
+    throw new PhiError(
+      'backend',
+      `WebGPU: attention heads of ${headDim} with ${rotaryDim} rotated dimensions do not fit ONNX Runtime's kernel.`,
+    );
+  }
+}
+
+/** Reads of `enableGraphCapture` by setSessionOptions; the next is the session's own. */
+const PROVIDER_READS = 4;
+
+/**
+ * Graph capture is wanted of the WebGPU provider alone. ONNX Runtime Web 1.31, told of it too, binds a session's tensors at the first run for
+ * good, and a run of another shape (prefill) then uses buffers that are gone. So the option is true while the provider's options are read,
+ * and false when the session's own are; `gpu_graph_id` says of each run whether it is captured.
+ */
+function sessionOptions(
+  device: GPUDevice,
+  { layers }: PhiConfig,
+  capture: boolean,
+  externalData: ExternalData[],
+): SessionOptions {
+  const location: Record<string, 'gpu-buffer'> = { logits: 'gpu-buffer' };
+  for (let l = 0; l < layers; l++) location[`present_key.${l}`] = location[`present_value.${l}`] = 'gpu-buffer';
+  let reads = 0;
+  return {
+    executionProviders: [{ name: 'webgpu', device, enableMatmulFp32Accumulation: true }],
+    graphOptimizationLevel: 'disabled', // the graph is written fused
+    preferredOutputLocation: location,
+    extra: { session: { disable_cpu_ep_fallback: '1' } },
+    externalData,
+    get enableGraphCapture() {
+      reads++;
+      return capture && reads <= PROVIDER_READS;
+    },
+  };
+}
+
+interface Errors {
+  /** Throws the first error that the device reported outside of any call. */
+  check(): void;
+}
+
+function listen(device: GPUDevice): Errors {
+  let first: PhiError | null = null;
+  device.addEventListener('uncapturederror', (event) => {
+    const { error } = event;
+    const code = error instanceof GPUOutOfMemoryError ? 'out-of-memory' : 'backend';
+    first ??= new PhiError(code, `WebGPU: ${error.message || 'out of GPU memory'}`);
+  });
+  return {
+    check() {
+      if (first) throw first;
+    },
+  };
+}
+
+class WebgpuDecoder implements Decoder {
+  readonly facts: DecoderFacts;
+  readonly slots: number;
+  readonly chunkTokens: number;
+  readonly maxSteps = MAX_STEPS;
+  readonly #ort: Ort;
+  readonly #gpu: Gpu;
+  readonly #session: InferenceSession;
+  readonly #selector: Selector;
+  readonly #config: PhiConfig;
+  readonly #dtype: Float;
+  readonly #capture: boolean;
+  readonly #errors: Errors;
+  readonly #buffers: GPUBuffer[] = [];
+  readonly #ids: GPUBuffer; // int32 [chunkTokens]
+  readonly #seqlens: GPUBuffer; // int32 [1]
+  readonly #total: GPUBuffer; // int32 scalar
+  readonly #rows: GPUBuffer; // int32 [chunkTokens]
+  readonly #logits: GPUBuffer; // float32 [1, vocab]
+  readonly #cos: GPUBuffer; // [slots, rotaryDim / 2]
+  readonly #sin: GPUBuffer;
+  readonly #feeds: Record<string, Tensor> = {};
+  readonly #fetches: Record<string, Tensor> = {};
+  #rope: RopeSet | null = null;
+
+  constructor(
+    ort: Ort,
+    gpu: Gpu,
+    session: InferenceSession,
+    selector: Selector,
+    config: PhiConfig,
+    {
+      slots,
+      dtype,
+      capture,
+      facts,
+      errors,
+    }: { slots: number; dtype: Float; capture: boolean; facts: DecoderFacts; errors: Errors },
+  ) {
+    this.#ort = ort;
+    this.#gpu = gpu;
+    this.#session = session;
+    this.#selector = selector;
+    this.#config = config;
+    this.#dtype = dtype;
+    this.#capture = capture;
+    this.#errors = errors;
+    this.slots = slots;
+    this.chunkTokens = Math.min(CHUNK_TOKENS, slots);
+    this.facts = facts;
+    const { layers, kvHeads, headDim, rotaryDim, vocab } = config;
+    const width = dtype === 'float16' ? 2 : 4;
+    this.#ids = this.#buffer(4 * this.chunkTokens);
+    this.#seqlens = this.#buffer(4);
+    this.#total = this.#buffer(4);
+    this.#rows = this.#buffer(4 * this.chunkTokens);
+    this.#logits = this.#buffer(4 * vocab);
+    this.#cos = this.#buffer((width * slots * rotaryDim) / 2);
+    this.#sin = this.#buffer((width * slots * rotaryDim) / 2);
+    this.#feeds['seqlens_k'] = this.#tensor(this.#seqlens, 'int32', [1]);
+    this.#feeds['cos'] = this.#tensor(this.#cos, dtype, [slots, rotaryDim / 2]);
+    this.#feeds['sin'] = this.#tensor(this.#sin, dtype, [slots, rotaryDim / 2]);
+    for (let l = 0; l < layers; l++) {
+      for (const part of ['key', 'value']) {
+        const cache = this.#tensor(this.#buffer(width * kvHeads * slots * headDim), dtype, [
+          1,
+          kvHeads,
+          slots,
+          headDim,
+        ]);
+        this.#feeds[`past_${part}.${l}`] = cache;
+        this.#fetches[`present_${part}.${l}`] = cache;
+      }
+    }
+  }
+
+  #buffer(size: number): GPUBuffer {
+    const buffer = this.#gpu.device.createBuffer({ size: Math.ceil(size / 16) * 16, usage: STORAGE });
+    this.#buffers.push(buffer);
+    return buffer;
+  }
+
+  #tensor(buffer: GPUBuffer, dataType: Float | 'int32', dims: number[]): Tensor {
+    return this.#ort.Tensor.fromGpuBuffer(buffer, { dataType, dims });
+  }
+
+  async chunk({ ids, past, rope, choice, rows, targets, logits }: ChunkRequest): Promise<ChunkResult> {
+    return this.#watched(async () => {
+      const { vocab } = this.#config;
+      const headRows = rows === 'all' ? ids.map((_, i) => i) : [ids.length - 1];
+      const { queue } = this.#gpu.device;
+      queue.writeBuffer(this.#ids, 0, Int32Array.from(ids));
+      queue.writeBuffer(this.#rows, 0, Int32Array.from(headRows));
+      const own =
+        headRows.length > 1
+          ? this.#gpu.device.createBuffer({ size: 4 * headRows.length * vocab, usage: STORAGE })
+          : null;
+      try {
+        const out = own ?? this.#logits;
+        await this.#run(ids.length, past, rope, headRows.length, out);
+        if (choice) {
+          this.#selector.begin(choice.sampling, choice.seen);
+          this.#selector.choose(
+            { logits: out, next: this.#ids },
+            (headRows.length - 1) * vocab,
+            0,
+            choice.sampling,
+            choice.randoms[0]!,
+          );
+        }
+        const scored =
+          rows === 'all' || targets ? await this.#selector.score(out, targets ?? headRows.map(() => 0)) : null;
+        if (!scored && !choice) await queue.onSubmittedWorkDone(); // else a long prompt would all be queued before anybody could stop it
+        return {
+          id: choice ? (await this.#selector.read(1))[0]! : null,
+          argmax: scored?.argmax ?? new Int32Array(0),
+          logprobs: targets ? scored!.logprobs : new Float32Array(0),
+          logits: logits
+            ? new Float32Array(await readBuffer(this.#gpu.device, out, 4 * headRows.length * vocab))
+            : null,
+        };
+      } finally {
+        own?.destroy();
+      }
+    });
+  }
+
+  async decode(id: number, past: number, rope: RopeSet, choice: Choice): Promise<number[]> {
+    return this.#watched(async () => {
+      const { queue } = this.#gpu.device;
+      const steps = choice.randoms.length;
+      queue.writeBuffer(this.#ids, 0, Int32Array.of(id));
+      queue.writeBuffer(this.#rows, 0, Int32Array.of(0));
+      this.#selector.begin(choice.sampling, choice.seen);
+      for (let step = 0; step < steps; step++) {
+        await this.#run(1, past + step, rope, 1, this.#logits);
+        // The id goes straight into the next run's input; nobody waits for it.
+        this.#selector.choose(
+          { logits: this.#logits, next: this.#ids },
+          0,
+          step,
+          choice.sampling,
+          choice.randoms[step]!,
+        );
+      }
+      const chosen = [...(await this.#selector.read(steps))];
+      const end = chosen.findIndex((token) => choice.stop.includes(token));
+      return end < 0 ? chosen : chosen.slice(0, end + 1); // what was computed behind it lies in slots that count as empty
+    });
+  }
+
+  async dispose(): Promise<void> {
+    try {
+      await this.#session.release();
+    } finally {
+      this.#selector.destroy();
+      for (const buffer of this.#buffers) buffer.destroy();
+      this.#gpu.device.destroy();
+    }
+  }
+
+  /** Runs `tokens` of `ids` at slot `past`; `logits [rows, vocab]` are written. Resolves when all is queued, not when it is done. */
+  async #run(tokens: number, past: number, rope: RopeSet, rows: number, logits: GPUBuffer): Promise<void> {
+    const total = past + tokens;
+    const { queue } = this.#gpu.device;
+    this.#useRope(rope);
+    queue.writeBuffer(this.#seqlens, 0, Int32Array.of(total - 1));
+    if (this.#capture) queue.writeBuffer(this.#total, 0, Int32Array.of(total));
+    const feeds = {
+      ...this.#feeds,
+      ids: this.#tensor(this.#ids, 'int32', [tokens]),
+      head_rows: this.#tensor(this.#rows, 'int32', [rows]),
+      // With capture the kernel reads it on the GPU, without on the CPU.
+      total: this.#capture
+        ? this.#tensor(this.#total, 'int32', [])
+        : new this.#ort.Tensor('int32', Int32Array.of(total), []),
+    };
+    const fetches = { ...this.#fetches, logits: this.#tensor(logits, 'float32', [rows, this.#config.vocab]) };
+    const single = tokens === 1 && logits === this.#logits;
+    await this.#session.run(feeds, fetches, {
+      extra: { gpu_graph_id: this.#capture && single ? CAPTURED : NOT_CAPTURED },
+    });
+  }
+
+  /** Puts the cosines and sines of a set of factors where the graph reads them. */
+  #useRope(set: RopeSet): void {
+    if (set === this.#rope) return;
+    const { cos, sin } = ropeTable(this.#config, set, 0, this.slots);
+    const { queue } = this.#gpu.device;
+    const bytes = (values: Float32Array) =>
+      (this.#dtype === 'float16' ? floatToHalf(values) : values) as Float32Array<ArrayBuffer>;
+    queue.writeBuffer(this.#cos, 0, bytes(cos));
+    queue.writeBuffer(this.#sin, 0, bytes(sin));
+    this.#rope = set;
+  }
+
+  /** `work`, ended by the loss of the device; errors that the device reported aside are thrown. */
+  async #watched<T>(work: () => Promise<T>): Promise<T> {
+    const lost = this.#gpu.lostError();
+    if (lost) throw lost;
+    try {
+      const result = await Promise.race([work(), this.#gpu.lost]);
+      this.#errors.check();
+      return result;
+    } catch (error) {
+      throw await reasonOf(this.#gpu, error);
+    }
+  }
+}

@@ -1,0 +1,109 @@
+/** A GPU device of our own for each decoder: its loss is ours to see, and a fresh one can follow it in the same worker. */
+import { PhiError } from '../../shared/errors.ts';
+
+export interface Gpu {
+  device: GPUDevice;
+  /** "NVIDIA Ada Lovelace", "SwiftShader (software)". */
+  name: string;
+  /** Runs on the CPU: ranked by measured speed like one. */
+  software: boolean;
+  float16: boolean;
+  /** maxStorageBufferBindingSize, in bytes. */
+  bindingBytes: number;
+  /** Rejects with `device-lost` when the device goes away; never resolves. */
+  lost: Promise<never>;
+  /** The error of the loss; null while the device is there. */
+  lostError(): PhiError | null;
+}
+
+/** ONNX Runtime 1.31's prefill attention takes at least 8 keys at a time from a subgroup: in smaller ones (SwiftShader: 4) its results are wrong. */
+const SMALLEST_SUBGROUP = 8;
+/** Limits raised to what the adapter has. */
+const LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupSizeY',
+  'maxComputeWorkgroupSizeZ',
+  'maxComputeWorkgroupsPerDimension',
+] as const;
+
+const LOSS_WAIT_MS = 100;
+
+/** Opens the adapter that `power` wishes for. Rejects with `backend` in words when there is none. */
+export async function openGpu(power: GPUPowerPreference | undefined): Promise<Gpu> {
+  const gpu = (navigator as Partial<Navigator>).gpu;
+  if (!gpu) throw new PhiError('backend', 'WebGPU: this browser has no navigator.gpu.');
+  const adapter = await gpu.requestAdapter({ powerPreference: power });
+  if (!adapter)
+    throw new PhiError(
+      'backend',
+      'WebGPU: the browser offers no adapter (no usable GPU, its driver is blocked, or hardware acceleration is off).',
+    );
+  const wanted: GPUFeatureName[] =
+    adapter.info.subgroupMinSize >= SMALLEST_SUBGROUP ? ['shader-f16', 'subgroups'] : ['shader-f16'];
+  const requiredFeatures = wanted.filter((feature) => adapter.features.has(feature));
+  const requiredLimits = Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit]]));
+  let device: GPUDevice;
+  try {
+    device = await adapter.requestDevice({ requiredFeatures, requiredLimits });
+  } catch (cause) {
+    throw new PhiError('backend', `WebGPU: the adapter gives no device: ${PhiError.from(cause).message}`, undefined, {
+      cause,
+    });
+  }
+  let error: PhiError | null = null;
+  const lost = device.lost.then((info): never => {
+    error = new PhiError('device-lost', `WebGPU: the GPU device was lost (${info.message || info.reason}).`, {
+      reason: info.reason,
+    });
+    throw error;
+  });
+  lost.catch(() => undefined); // heard by whoever waits for a run
+  const software = isSoftware(adapter.info);
+  return {
+    device,
+    name: adapterName(adapter.info) + (software ? ' (software)' : ''),
+    software,
+    float16: device.features.has('shader-f16'),
+    bindingBytes: device.limits.maxStorageBufferBindingSize,
+    lost,
+    lostError: () => error,
+  };
+}
+
+/** What a failed call means. The loss of the device is told a little later than the calls that it breaks. */
+export async function reasonOf(gpu: Gpu, error: unknown): Promise<PhiError> {
+  if (error instanceof PhiError) return error;
+  await Promise.race([gpu.lost.catch(() => undefined), new Promise((resolve) => setTimeout(resolve, LOSS_WAIT_MS))]);
+  return gpu.lostError() ?? PhiError.from(error, 'backend');
+}
+
+/** Names of vendors as they write themselves; `vendor` is lower case. */
+const VENDORS: Record<string, string> = {
+  amd: 'AMD',
+  apple: 'Apple',
+  arm: 'Arm',
+  intel: 'Intel',
+  nvidia: 'NVIDIA',
+  qualcomm: 'Qualcomm',
+  microsoft: 'Microsoft',
+};
+
+function adapterName({ vendor, architecture, device, description }: GPUAdapterInfo): string {
+  if (architecture === 'swiftshader') return 'SwiftShader';
+  if (description) return description;
+  const kind = device || architecture.split('-').map(capital).join(' ');
+  return [VENDORS[vendor] ?? capital(vendor), kind].filter(Boolean).join(' ') || 'an adapter that gives no name';
+}
+
+const capital = (word: string) => word.charAt(0).toUpperCase() + word.slice(1);
+
+/** Chromium says so since 138; SwiftShader, llvmpipe and WARP are known by name besides. */
+function isSoftware(info: GPUAdapterInfo): boolean {
+  const words = `${info.architecture} ${info.description} ${info.device}`;
+  return info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render|warp/i.test(words);
+}

@@ -1,0 +1,238 @@
+/** The weights of the WebGPU dialect: what each matrix is computed with, and the groups that hold it. */
+import { FLOAT_EMBEDDING_BYTES } from '../../shared/advisor/weights.ts';
+import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
+import { holdsExactly, packInto, type BlockSpec, type ErrorSum } from '../weights/blocks.ts';
+import { floatToHalf } from '../weights/half.ts';
+import { errorGroup } from '../weights/error.ts';
+import { rowRange } from '../weights/matrix.ts';
+import { roomFor, type WeightGroup, type WeightTensor } from '../weights/plan.ts';
+import { dequantise } from '../weights/rows.ts';
+import type { LinearName } from '../graph/decoder-network.ts';
+
+export type WebgpuForm = 'int4' | 'int8-blocks' | 'float16' | 'float32';
+export type Float = 'float16' | 'float32';
+
+/** Rows of one matrix that lie in one buffer: an adapter binds only so many bytes at once. */
+export interface Piece {
+  /** Prefix of the tensors' names. */
+  name: string;
+  start: number;
+  rows: number;
+}
+
+/** How one matrix `[rows, cols]` is held and computed with. */
+export interface MatrixPlan {
+  rows: number;
+  cols: number;
+  /** Type of the activations, scales and mins, or of the weights themselves. */
+  dtype: Float;
+  /** null: floats `[rows, cols]` named by the piece; else `.codes`, `.scales` and, by the shift, `.zeros` or `.mins`. */
+  blocks: BlockSpec | null;
+  pieces: Piece[];
+}
+
+export type MatrixName = LinearName | `layers.${number}.${'gate' | 'up'}` | 'embedding';
+
+export interface WebgpuPlan {
+  form: WebgpuForm;
+  /** Type of the activations between the matrices, and of the KV cache. */
+  dtype: Float;
+  /** `gate` and `up` where one kernel takes both, else `gateUp`. */
+  matrices: ReadonlyMap<MatrixName, MatrixPlan>;
+  groups: WeightGroup[];
+  /** The embedding is the head's own tensor. */
+  tied: boolean;
+}
+
+/** Raised whenever what `webgpuPlan` makes changes: kept forms of another version are of no use. */
+export const WEBGPU_FORM_VERSION = 3;
+
+export interface PlanOptions {
+  form: WebgpuForm;
+  /** Type of the activations: float16 where the device has `shader-f16`. */
+  dtype: Float;
+  /** The device's maxStorageBufferBindingSize, in bytes. */
+  bindingBytes: number;
+}
+
+/** Block of requantised weights. */
+const BLOCK = 32;
+/** Larger blocks save no bytes worth having. */
+const LARGEST_BLOCK = 256;
+const SMALLEST_BLOCK = 16;
+
+/** The epsilon that MatMulNBitsMlp's RMSNorm is compiled with. */
+const FUSED_NORM_EPS = 1e-5;
+
+/** Every group that `webgpuGraph` refers to, in the order in which the graph needs them. */
+export function webgpuPlan(checkpoint: Checkpoint, { form, dtype, bindingBytes }: PlanOptions): WebgpuPlan {
+  const matrices = new Map<MatrixName, MatrixPlan>();
+  const groups: WeightGroup[] = [];
+  const error: ErrorSum = { error: 0, weights: 0 };
+  const mixed = hasFourBits(checkpoint);
+  const float: Float = form === 'float16' ? 'float16' : form === 'float32' ? 'float32' : dtype;
+  const norm = (name: string, weight: Float32Array) => groups.push(normGroup(name, weight, float));
+  /** Activations of the head and what is computed from them stay in float32: logits in float16 tie. */
+  const inBlocks = form === 'int4' || form === 'int8-blocks';
+  // int4 holds such a file exactly, at two dispatches for the mins of each matrix and a fused kernel less; 8 bits that kept mins would have no use.
+  const plain = form === 'int8-blocks' && mixed;
+  const add = (name: MatrixName, matrix: Matrix, type: Float, bits: 4 | 8 | null) => {
+    const blocks = inBlocks && bits ? blockSpec(matrix, bits, plain) : null;
+    const plan: MatrixPlan = {
+      rows: matrix.rows,
+      cols: matrix.cols,
+      dtype: type,
+      blocks,
+      pieces: cut(name, matrix, blocks, type, bindingBytes),
+    };
+    matrices.set(name, plan);
+    for (const piece of plan.pieces) groups.push(pieceGroup(matrix, plan, piece, error));
+  };
+  const bitsOf = (matrix: Matrix): 4 | 8 =>
+    form === 'int8-blocks' || (matrix.form.kind === 'blocks' && matrix.form.bits === 8 && mixed) ? 8 : 4;
+  // Requantised embeddings and heads lose most: they keep 8 bits even when the rest is cut to 4.
+  const outerBits = (matrix: Matrix): 4 | 8 =>
+    matrix.form.kind === 'blocks' && matrix.form.bits === 4 ? bitsOf(matrix) : 8;
+  const outer: Float = form === 'float16' ? 'float16' : 'float32';
+
+  const { config } = checkpoint;
+  const tied = checkpoint.head === checkpoint.embedding;
+  if (!tied)
+    add(
+      'embedding',
+      checkpoint.embedding,
+      float,
+      keepsFloats(checkpoint, float) ? null : outerBits(checkpoint.embedding),
+    );
+  checkpoint.layers.forEach((layer, l) => {
+    norm(`layers.${l}.attentionNorm`, layer.attentionNorm);
+    add(`layers.${l}.qkv`, layer.qkv, float, bitsOf(layer.qkv));
+    add(`layers.${l}.output`, layer.output, float, bitsOf(layer.output));
+    norm(`layers.${l}.mlpNorm`, layer.mlpNorm);
+    const { gateUp } = layer;
+    const bits = bitsOf(gateUp);
+    const half = gateUp.rows / 2;
+    const spec = inBlocks ? blockSpec(gateUp, bits, plain) : null;
+    // MatMulNBitsMlp takes gate and up apart, each whole, without zero points, and has its own epsilon.
+    const fused =
+      spec?.shift === 'none' &&
+      cut('', rowRange(gateUp, 0, half), spec, float, bindingBytes).length === 1 &&
+      Math.fround(config.normEps) === Math.fround(FUSED_NORM_EPS);
+    if (fused) {
+      add(`layers.${l}.gate`, rowRange(gateUp, 0, half), float, bits);
+      add(`layers.${l}.up`, rowRange(gateUp, half, half), float, bits);
+    } else add(`layers.${l}.gateUp`, gateUp, float, bits);
+    add(`layers.${l}.down`, layer.down, float, bitsOf(layer.down));
+  });
+  norm('norm', checkpoint.norm);
+  add('head', checkpoint.head, outer, outerBits(checkpoint.head));
+  groups.push(errorGroup(error));
+  return { form, dtype: float, matrices, groups, tied };
+}
+
+/** The forms that make sense for a checkpoint, best first: one that holds it exactly, then smaller and larger ones. */
+export function webgpuForms(checkpoint: Checkpoint): WebgpuForm[] {
+  return hasFourBits(checkpoint)
+    ? ['int4', 'int8-blocks', 'float16', 'float32']
+    : ['int8-blocks', 'int4', 'float16', 'float32'];
+}
+
+/** A file that has 4-bit matrices has its 8-bit ones on purpose: they stay. One that has none is cut to 4 bits as a whole. */
+function hasFourBits({ layers }: Checkpoint): boolean {
+  return layers.some(({ qkv, output, gateUp, down }) =>
+    [qkv, output, gateUp, down].some(({ form }) => form.kind === 'blocks' && form.bits === 4),
+  );
+}
+
+/** A quantised file with an embedding of its own in floats means it (ONNX Runtime's model builder): it stays, unless it is large. */
+function keepsFloats({ embedding, layers }: Checkpoint, dtype: Float): boolean {
+  const bytes = embedding.rows * embedding.cols * floatBytes(dtype);
+  return (
+    embedding.form.kind === 'float' &&
+    layers.some(({ qkv }) => qkv.form.kind === 'blocks') &&
+    bytes <= FLOAT_EMBEDDING_BYTES
+  );
+}
+
+/**
+ * Blocks that hold the matrix exactly where `bits` can, `plain` only without anything that shifts them; else those to requantise to.
+ * null: its columns do not divide into blocks, it stays in floats.
+ */
+function blockSpec({ cols, form }: Matrix, bits: 4 | 8, plain: boolean): BlockSpec | null {
+  if (form.kind === 'blocks' && (form.symmetric || !plain)) {
+    const block = Math.min(LARGEST_BLOCK, form.block & -form.block); // the largest power of two in it
+    const spec: BlockSpec = { bits, block, shift: form.symmetric ? 'none' : form.integral ? 'zero-points' : 'mins' };
+    if (block >= SMALLEST_BLOCK && holdsExactly(form, spec)) return spec;
+  }
+  const block = Math.min(BLOCK, cols & -cols);
+  return block < SMALLEST_BLOCK ? null : { bits, block, shift: bits === 4 ? 'zero-points' : 'none' };
+}
+
+function cut(
+  name: string,
+  { rows, cols }: Matrix,
+  blocks: BlockSpec | null,
+  dtype: Float,
+  bindingBytes: number,
+): Piece[] {
+  const rowBytes = blocks ? (cols * blocks.bits) / 8 : cols * floatBytes(dtype);
+  const most = Math.max(8, Math.floor(bindingBytes / rowBytes / 8) * 8);
+  if (rows <= most) return [{ name, start: 0, rows }];
+  return Array.from({ length: Math.ceil(rows / most) }, (_, i) => ({
+    name: `${name}.${i}`,
+    start: i * most,
+    rows: Math.min(most, rows - i * most),
+  }));
+}
+
+const floatBytes = (dtype: Float) => (dtype === 'float16' ? 2 : 4);
+const toDtype = (values: Float32Array, dtype: Float): ArrayBufferView =>
+  dtype === 'float16' ? floatToHalf(values) : values;
+
+function normGroup(name: string, weight: Float32Array, dtype: Float): WeightGroup {
+  return {
+    location: name,
+    tensors: [{ name, dtype, dims: [weight.length] }],
+    make: () => Promise.resolve([toDtype(weight, dtype)]),
+  };
+}
+
+function pieceGroup(
+  matrix: Matrix,
+  { cols, dtype, blocks }: MatrixPlan,
+  { name, start, rows }: Piece,
+  error: ErrorSum,
+): WeightGroup {
+  if (!blocks) {
+    return {
+      location: name,
+      tensors: [{ name, dtype, dims: [rows, cols] }],
+      make: async () => [toDtype(dequantise(await matrix.read(start, rows)), dtype)],
+    };
+  }
+  const { bits, block, shift } = blocks;
+  const perRow = cols / block;
+  const tensors: WeightTensor[] = [
+    { name: `${name}.codes`, dtype: 'uint8', dims: [rows, perRow, (block * bits) / 8] },
+    { name: `${name}.scales`, dtype, dims: [rows, perRow] },
+  ];
+  if (shift === 'zero-points')
+    tensors.push({ name: `${name}.zeros`, dtype: 'uint8', dims: [rows, Math.ceil((perRow * bits) / 8)] });
+  if (shift === 'mins') tensors.push({ name: `${name}.mins`, dtype, dims: [rows, perRow] });
+  return {
+    location: name,
+    tensors,
+    make: async () => {
+      const room = roomFor({ tensors });
+      const [codes, scales, shifts] = room as [Uint8Array, Uint8Array, Uint8Array?];
+      const floats = ({ buffer, byteOffset, byteLength }: Uint8Array) =>
+        dtype === 'float16'
+          ? new Uint16Array(buffer, byteOffset, byteLength / 2)
+          : new Float32Array(buffer, byteOffset, byteLength / 4);
+      const zeroPoints = shift === 'zero-points' ? shifts! : null;
+      const mins = shift === 'mins' ? floats(shifts!) : null;
+      await packInto({ codes, scales: floats(scales), zeroPoints, mins }, matrix, blocks, start, rows, error);
+      return room;
+    },
+  };
+}

@@ -1,0 +1,229 @@
+/**
+ * The WebNN backend: the network as one MLGraph, the cache in MLTensors, candidates chosen in the graph. On the CPU (LiteRT) further graphs
+ * of the same network take wide chunks of a prompt; see webnn/plan.ts.
+ */
+import type { Checkpoint, PhiConfig } from '../checkpoint/types.ts';
+import { PhiError } from '../../shared/errors.ts';
+import type { RopeSet } from '../graph/rope.ts';
+import { SUMMARY } from './select-graph.ts';
+import { webnnPlan, type WebnnPlan } from './weights.ts';
+import type { DeviceWish, WeightForm } from '../../shared/protocol.ts';
+import { weightError } from '../weights/error.ts';
+import {
+  loadOrt,
+  preferredBuild,
+  weightFiles,
+  type FormShelf,
+  type Ort,
+  type PrepareProgress,
+} from '../runtime/ort.ts';
+import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from '../decoder.ts';
+import { WebnnCache } from './kv-cache.ts';
+import { allCandidates, choose, readCandidates } from './selection.ts';
+import { WebnnDevice } from './device.ts';
+import { EmbeddingRows } from '../weights/embedding-rows.ts';
+import { buildRunner, PrefillGraphs, type Network } from './network.ts';
+import { cutIntoRuns, graphsFor, refuseFatalBuild, runCost, type WebnnGraphs } from './plan.ts';
+import type { Runner } from './runner.ts';
+
+export { WEBNN_FORM_VERSION } from './weights.ts';
+
+export interface WebnnOptions {
+  wish: DeviceWish;
+  form: WeightForm;
+  /** KV slots: the longest sequence in tokens. */
+  slots: number;
+  threads: number;
+  shelf?: FormShelf;
+  signal?: AbortSignal;
+  /** For tests and measurements: other graphs than those that the device gets. */
+  graphs?: WebnnGraphs;
+}
+
+/** Tokens in one chunk: Stop acts between two. */
+const CHUNK_TOKENS = 128;
+
+/** Loads the model on the device that WebNN gives. */
+export async function createWebnnDecoder(
+  checkpoint: Checkpoint,
+  options: WebnnOptions,
+  onProgress?: PrepareProgress,
+): Promise<Decoder> {
+  if (preferredBuild() !== 'jspi')
+    throw new PhiError(
+      'backend',
+      'WebNN: this browser has no WebAssembly.Suspending (JSPI), which ONNX Runtime needs.',
+    );
+  const ort = await loadOrt('jspi', options.threads);
+  const device = await WebnnDevice.open(options.wish);
+  try {
+    return await device.watched(() => onDevice(ort, device, checkpoint, options, onProgress));
+  } catch (error) {
+    device.destroy();
+    throw error;
+  }
+}
+
+async function onDevice(
+  ort: Ort,
+  device: WebnnDevice,
+  checkpoint: Checkpoint,
+  options: WebnnOptions,
+  onProgress?: PrepareProgress,
+): Promise<Decoder> {
+  const { config } = checkpoint;
+  const { form, slots, signal } = options;
+  const graphs = options.graphs ?? graphsFor(device.probe.widthRatio, form);
+  const started = performance.now();
+  const plan = webnnPlan(checkpoint, form);
+  refuseFatalBuild(device.probe.devices, plan);
+  const groups = [...plan.groups.norms, ...plan.groups.head, ...plan.groups.layers, ...plan.groups.error];
+  const weights = await weightFiles({ groups, shelf: options.shelf, onProgress, signal });
+  const files = new Map(groups.map((group, i) => [group, weights.files[i]!]));
+  const prepared = performance.now();
+  const network: Network = { ort, device, config, plan, slots, embedding: new EmbeddingRows(checkpoint.embedding) };
+  // The graph of constants first: its build takes three times the weights for a moment, and the tensors come on top of what stays of it.
+  const main = await buildRunner(
+    network,
+    { width: graphs.main, slots, visible: slots, recent: graphs.recent, head: true, weights: 'constants' },
+    files,
+  );
+  signal?.throwIfAborted();
+  const prefill = await PrefillGraphs.create(network, graphs.prefill, files);
+  const cache = await WebnnCache.create(device, config, slots, graphs.recent, prefill?.widths ?? []);
+  await network.embedding.hold();
+  weights.keep();
+  const facts: DecoderFacts = {
+    backend: 'webnn',
+    wish: options.wish,
+    device: device.describe(main.devices),
+    form,
+    graphs: 1,
+    widths: [graphs.main, ...(prefill?.widths ?? [])],
+    nodesOnWasm: 0, // compile() rejects a network that is not whole
+    threads: 1,
+    weightError: await weightError(weights.files.at(-1)!),
+    bytesHeld: weights.bytes + device.tensorBytes,
+    prepareMs: prepared - started,
+    compileMs: performance.now() - prepared,
+  };
+  return new WebnnDecoder(device, plan, config, cache, main, prefill, facts);
+}
+
+class WebnnDecoder implements Decoder {
+  readonly facts: DecoderFacts;
+  readonly slots: number;
+  readonly chunkTokens: number;
+  readonly maxSteps = 1; // every token is read back: its candidates are few
+  readonly #device: WebnnDevice;
+  readonly #plan: WebnnPlan;
+  readonly #vocab: number;
+  readonly #cache: WebnnCache;
+  readonly #main: Runner;
+  readonly #prefill: PrefillGraphs | null;
+
+  constructor(
+    device: WebnnDevice,
+    plan: WebnnPlan,
+    config: PhiConfig,
+    cache: WebnnCache,
+    main: Runner,
+    prefill: PrefillGraphs | null,
+    facts: DecoderFacts,
+  ) {
+    this.#device = device;
+    this.#plan = plan;
+    this.#vocab = config.vocab;
+    this.#cache = cache;
+    this.#main = main;
+    this.#prefill = prefill;
+    this.facts = facts;
+    this.slots = cache.slots;
+    this.chunkTokens = Math.min(CHUNK_TOKENS, cache.slots);
+  }
+
+  async chunk({ ids, past, rope, choice, rows, targets, logits }: ChunkRequest): Promise<ChunkResult> {
+    return this.#device.watched(async () => {
+      const asked = choice !== null || targets !== undefined || logits === true || rows === 'all';
+      // Tokens of the last run, the one with the head.
+      const last = !asked ? 0 : rows === 'all' ? ids.length : ((ids.length - 1) % this.#main.width) + 1;
+      const body = ids.length - last;
+      await this.#fill(ids.slice(0, body), past, rope);
+      const result: ChunkResult = { id: null, argmax: new Int32Array(0), logprobs: new Float32Array(0), logits: null };
+      if (!asked) return result;
+      const found: { summary: Float32Array; logits: Float32Array | null }[] = [];
+      for (let at = body; at < ids.length; at += this.#main.width) {
+        const run = ids.slice(at, at + this.#main.width);
+        // The head is computed on one row of a run: for every row the same run once more.
+        for (let row = rows === 'all' ? 0 : run.length - 1; row < run.length; row++) {
+          const target = targets?.[rows === 'all' ? at + row : 0] ?? 0;
+          await this.#main.run(this.#cache, run, past + at, rope, {
+            row,
+            target,
+            choice,
+            keep: row === run.length - 1,
+          });
+          found.push({ summary: await this.#summary(), logits: logits ? await this.#main.logits() : null });
+        }
+      }
+      result.argmax = Int32Array.from(found, ({ summary }) => summary[SUMMARY.argmax]!);
+      if (targets)
+        result.logprobs = Float32Array.from(
+          found,
+          ({ summary }) => summary[SUMMARY.target]! - summary[SUMMARY.logSum]!,
+        );
+      if (logits) {
+        result.logits = new Float32Array(found.length * this.#vocab);
+        found.forEach((row, i) => result.logits!.set(row.logits!, i * this.#vocab));
+      }
+      if (choice) result.id = await this.#choose(found.at(-1)!.summary, choice);
+      return result;
+    });
+  }
+
+  async decode(id: number, past: number, rope: RopeSet, choice: Choice): Promise<number[]> {
+    return this.#device.watched(async () => {
+      await this.#main.run(this.#cache, [id], past, rope, { row: 0, target: 0, choice, keep: true });
+      return [await this.#choose(await this.#summary(), choice)];
+    });
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- the interface is asynchronous
+  async dispose(): Promise<void> {
+    this.#main.destroy();
+    this.#prefill?.destroy();
+    this.#cache.destroy();
+    this.#device.destroy();
+  }
+
+  /** Puts tokens into the cache; nothing is asked of them. */
+  async #fill(ids: readonly number[], past: number, rope: RopeSet): Promise<void> {
+    const costs = this.#prefill?.costs(past) ?? new Map<number, number>();
+    costs.set(this.#main.width, runCost(this.#main.width, false, this.slots));
+    let at = 0;
+    for (const width of cutIntoRuns(ids.length, costs)) {
+      const run = ids.slice(at, at + width);
+      const runner = width === this.#main.width ? this.#main : await this.#prefill!.runner(width, past + at);
+      await runner.run(this.#cache, run, past + at, rope);
+      at += run.length;
+    }
+  }
+
+  /** The figures of the last run of the main graph. */
+  async #summary(): Promise<Float32Array> {
+    const summary = await this.#main.summary();
+    if (!Number.isFinite(summary[SUMMARY.logSum])) {
+      throw new PhiError(
+        'backend',
+        `WebNN: ${this.facts.device} computed logits that are not numbers, with ${this.#plan.form} weights.`,
+      );
+    }
+    return summary;
+  }
+
+  async #choose(summary: Float32Array, { sampling, randoms, seen }: Choice): Promise<number> {
+    const few = readCandidates(summary, this.#vocab);
+    // Only where hundreds of logits are equal: then all of them are read.
+    return choose(few ?? allCandidates(await this.#main.logits(), seen, sampling), sampling, randoms[0]!);
+  }
+}

@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+import type { WebnnPlan } from './weights.ts';
+import { cutIntoRuns, graphsFor, refuseFatalBuild, runCost, visibleSlots } from './plan.ts';
+
+describe('the graphs of a device', () => {
+  it('are one where width costs nothing, and one of single tokens with wide ones over tensors where every token costs', () => {
+    expect(graphsFor(1.1, 'float32')).toEqual({ main: 16, prefill: [], recent: 64 });
+    expect(graphsFor(3, 'float32').main).toBe(1);
+    expect(graphsFor(3, 'float32').prefill.length).toBeGreaterThan(0);
+    expect(graphsFor(3, 'int4').prefill).toEqual([]);
+  });
+
+  it('refuses blocks that would kill the page, on the CPU alone', () => {
+    const plan = (rows: number): WebnnPlan => ({
+      form: 'int4',
+      matrices: new Map([
+        ['head', { rows, cols: 576, blocks: { bits: 4, block: 32, shift: 'none' }, pieces: ['head'] }],
+      ]),
+      groups: { norms: [], head: [], layers: [], error: [] },
+    });
+    expect(() => refuseFatalBuild(['cpu'], plan(200_000))).toThrow(/float32/);
+    expect(() => refuseFatalBuild(['cpu'], plan(1_000))).not.toThrow();
+    expect(() => refuseFatalBuild(['gpu'], plan(200_000))).not.toThrow();
+    expect(() => refuseFatalBuild(null, plan(200_000))).not.toThrow();
+  });
+});
+
+describe('prefill', () => {
+  it('looks at the least step of slots that covers what is settled', () => {
+    expect([0, 256, 257, 1024, 1025, 5000].map((settled) => visibleSlots(settled, 4096))).toEqual([
+      256, 256, 1024, 1024, 4096, 4096,
+    ]);
+    expect(visibleSlots(0, 128)).toBe(128);
+    expect(visibleSlots(600, 700)).toBe(700);
+  });
+
+  it('cuts a chunk into the runs that cost least and hold it', () => {
+    const costs = new Map([
+      [1, runCost(1, false, 1024)],
+      [32, runCost(32, true, 256)],
+      [64, runCost(64, true, 256)],
+    ]);
+    expect(cutIntoRuns(0, costs)).toEqual([]);
+    expect(cutIntoRuns(1, costs)).toEqual([1]);
+    expect(cutIntoRuns(64, costs)).toEqual([64]);
+    for (const tokens of [3, 17, 40, 100, 128]) {
+      const runs = cutIntoRuns(tokens, costs);
+      expect(runs.reduce((sum, width) => sum + width, 0)).toBeGreaterThanOrEqual(tokens);
+      expect(runs.slice(0, -1).reduce((sum, width) => sum + width, 0)).toBeLessThan(tokens);
+    }
+  });
+});

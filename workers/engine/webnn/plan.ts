@@ -1,0 +1,81 @@
+/** Which graphs a device gets, and how a chunk of tokens is cut into runs of them. */
+import { PhiError } from '../../shared/errors.ts';
+import type { WebnnPlan } from './weights.ts';
+import type { WeightForm } from '../../shared/protocol.ts';
+
+export interface WebnnGraphs {
+  /** Tokens a run of the graph with the head. */
+  main: number;
+  /** Tokens a run of graphs for prefill. They hold no weights: they take them as tensors, one copy for all. */
+  prefill: readonly number[];
+  /** Positions of the recent cache. */
+  recent: number;
+}
+
+/** Above it a device counts as a CPU, whatever it is called. */
+export const CPU_RATIO = 1.7;
+
+/**
+ * On a CPU every token of a run costs (16 take three times as long as one), so tokens are decoded one at a time. LiteRT repacks a matrix that is
+ * not a constant at every run (60 ms of the starter's 86 for 16 tokens) and holds a constant twice. So it has one graph of constants for single
+ * tokens (22 ms in matmuls), and wide ones over tensors, whose build takes a moment. Other forms than float32 it would expand in every graph anew
+ * (1.4 GB more for int8): they get one graph of a few tokens. Where 16 tokens cost as much as one, a single graph of 16 serves all.
+ *
+ * @param widthRatio see Probe
+ */
+export function graphsFor(widthRatio: number, form: WeightForm): WebnnGraphs {
+  if (widthRatio <= CPU_RATIO) return { main: 16, prefill: [], recent: 64 };
+  return form === 'float32' ? { main: 1, prefill: [32, 64], recent: 64 } : { main: 4, prefill: [], recent: 64 };
+}
+
+/** LiteRT plans so many bytes for a weight in blocks, in one piece of memory that must stay below 2 GiB, or its process dies (Chromium 153). */
+const BLOCK_WEIGHT_BYTES = 32;
+const LARGEST_PIECE_BYTES = 2 ** 31;
+
+/**
+ * Throws `out-of-memory` where building the graph would kill this very process: Chromium runs WebNN on the CPU inside the page's own. Elsewhere
+ * a crash costs a context, which can be made again.
+ */
+export function refuseFatalBuild(devices: readonly string[] | null, { matrices }: WebnnPlan): void {
+  if (!devices?.every((device) => device === 'cpu')) return;
+  let bytes = 0;
+  for (const { rows, cols, blocks } of matrices.values()) if (blocks) bytes += rows * cols * BLOCK_WEIGHT_BYTES;
+  if (bytes < LARGEST_PIECE_BYTES) return;
+  const gigabytes = (bytes / 1e9).toFixed(1);
+  throw new PhiError(
+    'out-of-memory',
+    `WebNN on CPU: weights in blocks would be expanded to ${gigabytes} GB in one piece, at which the page's process dies. Use float32.`,
+    { bytes },
+  );
+}
+
+/** Settled positions that a prefill graph looks at: the least step that covers them. Attention over empty slots costs as much as over full ones. */
+export function visibleSlots(settled: number, slots: number): number {
+  let visible = 256;
+  while (visible < settled) visible *= 4;
+  return Math.min(visible, slots);
+}
+
+/**
+ * Cost of a run in the time that one more token takes in a wide run. Measured on LiteRT with the starter (2.3 ms): repacking the weights 22 tokens,
+ * a run of a single token with constant weights 10, attention of a token over 1,000 slots 0.6.
+ */
+export function runCost(width: number, wide: boolean, visible: number): number {
+  return (wide ? 22 + width : 9 + width) + (width * visible * 0.6) / 1000;
+}
+
+/** Widths of the runs that take `tokens`, largest first, at the least cost. `costs`: of a run of each width, however much of it is filled. */
+export function cutIntoRuns(tokens: number, costs: ReadonlyMap<number, number>): number[] {
+  const best = [{ cost: 0, width: 0 }];
+  for (let n = 1; n <= tokens; n++) {
+    let least = { cost: Infinity, width: 1 };
+    for (const [width, cost] of costs) {
+      const total = cost + best[Math.max(0, n - width)]!.cost;
+      if (total < least.cost) least = { cost: total, width };
+    }
+    best.push(least);
+  }
+  const runs: number[] = [];
+  for (let n = tokens; n > 0; n -= runs.at(-1)!) runs.push(best[n]!.width);
+  return runs.sort((a, b) => b - a);
+}

@@ -1,0 +1,55 @@
+/**
+ * Choosing a token from the candidates that leave the device: the same order as in graph/select.ts. Top-k off, or a k beyond them, means the
+ * candidates (256 and more), as it means the best 1,024 on the other backends.
+ */
+import { SUMMARY, summaryLayout } from './select-graph.ts';
+import type { Sampling } from '../../shared/protocol.ts';
+
+export interface Candidates {
+  /** Logits after the repetition penalty. */
+  scores: Float32Array;
+  /** Ascending. */
+  ids: Int32Array;
+}
+
+/** The candidates in a summary; null: so many equal logits that there are no places for them. */
+export function readCandidates(summary: Float32Array, vocab: number): Candidates | null {
+  const { places, mostBlocks } = summaryLayout(vocab);
+  const count = summary[SUMMARY.count]!;
+  if (!(count >= 1 && count <= places && summary[SUMMARY.blocks]! <= mostBlocks)) return null;
+  const at = SUMMARY.candidates;
+  return {
+    scores: summary.subarray(at, at + count),
+    ids: Int32Array.from(summary.subarray(at + places, at + places + count)),
+  };
+}
+
+/** Every token as a candidate. */
+export function allCandidates(logits: Float32Array, seen: Float32Array, { repetitionPenalty }: Sampling): Candidates {
+  const scores = logits.map((logit, id) =>
+    seen[id] ? (logit > 0 ? logit / repetitionPenalty : logit * repetitionPenalty) : logit,
+  );
+  return { scores, ids: Int32Array.from(scores.keys()) };
+}
+
+/** Temperature, top-k, then min-p and top-p on the probabilities of what is left; `random` in [0, 1) picks. */
+export function choose(
+  { scores, ids }: Candidates,
+  { temperature, topK, topP, minP }: Sampling,
+  random: number,
+): number {
+  if (temperature === 0 || topK === 1)
+    return ids[scores.reduce((best, score, i) => (score > scores[best]! ? i : best), 0)]!;
+  const order = Array.from(ids.keys()).sort((a, b) => scores[b]! - scores[a]! || a - b);
+  const best = scores[order[0]!]!;
+  const weights = order.slice(0, topK || order.length).map((i) => Math.exp((scores[i]! - best) / temperature));
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  let kept = 0;
+  let sum = 0;
+  while (kept < weights.length && (kept === 0 || (sum < topP * total && weights[kept]! >= minP)))
+    sum += weights[kept++]!;
+  let passed = 0;
+  let chosen = 0;
+  while (chosen + 1 < kept && (passed += weights[chosen]!) <= random * sum) chosen++;
+  return ids[order[chosen]!]!;
+}

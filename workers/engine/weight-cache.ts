@@ -1,0 +1,20 @@
+/** Weight forms in the store, as a backend keeps and finds them. */
+import type { StoredModel } from '../shared/protocol.ts';
+import { chunksOf } from '../store/forms.ts';
+import type { ModelStore } from '../store/store.ts';
+import type { FormShelf } from './runtime/ort.ts';
+
+/** `onKeep`: hears of a form that is being kept, behind the first replies; it settles with whether there was room, or rejects. */
+export function storeShelf(
+  store: ModelStore,
+  model: StoredModel,
+  onKeep: (form: string, kept: Promise<boolean>) => void,
+): (form: string, version: number) => FormShelf {
+  return (form, version) => {
+    const key = { model, form, version };
+    return {
+      open: () => store.openForm(key),
+      keep: (blob) => onKeep(form, store.saveForm(key, blob.size, chunksOf(blob))),
+    };
+  };
+}

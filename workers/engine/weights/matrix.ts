@@ -1,0 +1,147 @@
+import type { Matrix } from '../checkpoint/types.ts';
+import { PhiError } from '../../shared/errors.ts';
+import type { BlockRows, Rows } from './rows.ts';
+import { dequantise } from './rows.ts';
+
+/** Matrices stacked by rows (q, k, v -> qkv). Blocks stay exact: 4-bit codes become 8-bit ones and blocks are cut finer where the parts differ. */
+export function concatRows(parts: Matrix[]): Matrix {
+  const [first] = parts;
+  if (!first) throw new RangeError('concatRows: no parts');
+  if (parts.length === 1) return first;
+  const cols = first.cols;
+  for (const part of parts)
+    if (part.cols !== cols)
+      throw new PhiError(
+        'bad-model',
+        `${part.name} has ${part.cols} columns, ${first.name} has ${cols}. The file is damaged.`,
+      );
+  const form = commonForm(parts.map((part) => part.form));
+  const types = [...new Set(parts.map((part) => part.type))];
+  return {
+    name: parts.map((part) => part.name).join(' + '),
+    rows: parts.reduce((sum, part) => sum + part.rows, 0),
+    cols,
+    type: types.join('+'),
+    form,
+    async read(start, count) {
+      const pieces: Rows[] = [];
+      let base = 0;
+      for (const part of parts) {
+        const from = Math.max(start, base);
+        const to = Math.min(start + count, base + part.rows);
+        if (from < to) pieces.push(toForm(await part.read(from - base, to - from), form));
+        base += part.rows;
+      }
+      return joinRows(pieces);
+    },
+  };
+}
+
+/** Rows `[start, start + rows)` of a matrix as a matrix. */
+export function rowRange(matrix: Matrix, start: number, rows: number): Matrix {
+  return {
+    name: matrix.name,
+    rows,
+    cols: matrix.cols,
+    type: matrix.type,
+    form: matrix.form,
+    read: (from, count) => matrix.read(start + from, count),
+  };
+}
+
+type Form = Matrix['form'];
+
+/** The coarsest form that holds all of `forms` exactly. */
+export function commonForm(forms: Form[]): Form {
+  let common = forms[0]!;
+  for (const form of forms.slice(1)) {
+    if (common.kind === 'float' || form.kind === 'float') {
+      common = {
+        kind: 'float',
+        bits: common.kind === 'float' && form.kind === 'float' && common.bits === 16 && form.bits === 16 ? 16 : 32,
+      };
+    } else {
+      common = {
+        kind: 'blocks',
+        bits: common.bits === 8 || form.bits === 8 ? 8 : 4,
+        block: gcd(common.block, form.block),
+        symmetric: common.symmetric && form.symmetric,
+        ...((common.symmetric || common.integral) && (form.symmetric || form.integral) && { integral: true }),
+      };
+    }
+  }
+  return common;
+}
+
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b);
+}
+
+/** `rows` written in `form`, which must be able to hold them exactly (see commonForm). */
+export function toForm(rows: Rows, form: Form): Rows {
+  if (form.kind === 'float') return { kind: 'float', rows: rows.rows, cols: rows.cols, values: dequantise(rows) };
+  if (rows.kind === 'float') throw new RangeError('floats do not fit blocks exactly');
+  return refineBlocks(rows, form.bits, form.block, form.symmetric);
+}
+
+function refineBlocks(rows: BlockRows, bits: 4 | 8, block: number, symmetric: boolean): BlockRows {
+  const shift = bits === 8 && rows.bits === 4 ? 120 : 0; // code - 8 = (code + 120) - 128
+  const repeat = rows.block / block;
+  const spread = (values: Float32Array) => {
+    if (repeat === 1) return values;
+    const out = new Float32Array(values.length * repeat);
+    for (let i = 0; i < values.length; i++) out.fill(values[i]!, i * repeat, (i + 1) * repeat);
+    return out;
+  };
+  const scales = spread(rows.scales);
+  return {
+    kind: 'blocks',
+    rows: rows.rows,
+    cols: rows.cols,
+    bits,
+    block,
+    codes: shift ? rows.codes.map((code) => code + shift) : rows.codes,
+    scales,
+    mins: rows.mins ? spread(rows.mins) : symmetric ? null : new Float32Array(scales.length),
+  };
+}
+
+/** Pieces of one form, stacked. */
+function joinRows(pieces: Rows[]): Rows {
+  const [first] = pieces;
+  if (!first) throw new RangeError('joinRows: no rows');
+  if (pieces.length === 1) return first;
+  const rows = pieces.reduce((sum, piece) => sum + piece.rows, 0);
+  if (first.kind === 'float') {
+    return {
+      kind: 'float',
+      rows,
+      cols: first.cols,
+      values: join32(pieces.map((piece) => (piece as typeof first).values)),
+    };
+  }
+  const blocks = pieces as BlockRows[];
+  const codes = new Uint8Array(rows * first.cols);
+  let at = 0;
+  for (const piece of blocks) {
+    codes.set(piece.codes, at);
+    at += piece.codes.length;
+  }
+  return {
+    ...first,
+    rows,
+    codes,
+    scales: join32(blocks.map((piece) => piece.scales)),
+    mins: first.mins ? join32(blocks.map((piece) => piece.mins!)) : null,
+  };
+}
+
+function join32(arrays: Float32Array[]): Float32Array {
+  const out = new Float32Array(arrays.reduce((sum, array) => sum + array.length, 0));
+  let at = 0;
+  for (const array of arrays) {
+    out.set(array, at);
+    at += array.length;
+  }
+  return out;
+}

@@ -1,0 +1,129 @@
+/** Checkpoints without weights, to lay out the real plans of a model of any size. */
+import type { Checkpoint, Matrix, PhiConfig } from '../../../engine/checkpoint/types.ts';
+import type { ModelShape, SourceMix } from '../weights.ts';
+
+export const STARTER: ModelShape = {
+  layers: 30,
+  hidden: 576,
+  heads: 9,
+  kvHeads: 3,
+  headDim: 64,
+  intermediate: 1536,
+  vocab: 49_152,
+  context: 8192,
+};
+export const PHI_4_MINI: ModelShape = {
+  layers: 32,
+  hidden: 3072,
+  heads: 24,
+  kvHeads: 8,
+  headDim: 128,
+  intermediate: 8192,
+  vocab: 200_064,
+  context: 131_072,
+};
+export const PHI_3_MINI: ModelShape = {
+  layers: 32,
+  hidden: 3072,
+  heads: 32,
+  kvHeads: 32,
+  headDim: 96,
+  intermediate: 8192,
+  vocab: 32_064,
+  context: 4096,
+};
+export const PHI_4: ModelShape = {
+  layers: 40,
+  hidden: 5120,
+  heads: 40,
+  kvHeads: 10,
+  headDim: 128,
+  intermediate: 17_920,
+  vocab: 100_352,
+  context: 16_384,
+};
+
+/** llama.cpp's Q4_K_M of a tied model. */
+export const Q4_K_M: SourceMix = {
+  qkv: 8,
+  output: 4,
+  gateUp: 4,
+  down8: 1 / 2,
+  head: 8,
+  embedding: 'tied',
+  block: 32,
+  shift: 'mins',
+};
+/** ONNX Runtime GenAI's int4. */
+export const INT4: SourceMix = {
+  qkv: 4,
+  output: 4,
+  gateUp: 4,
+  down8: 0,
+  head: 4,
+  embedding: 'float',
+  block: 32,
+  shift: 'zero-points',
+};
+export const Q8_0: SourceMix = {
+  qkv: 8,
+  output: 8,
+  gateUp: 8,
+  down8: 1,
+  head: 8,
+  embedding: 8,
+  block: 32,
+  shift: 'none',
+};
+
+export function emptyCheckpoint(shape: ModelShape, mix: SourceMix): Checkpoint {
+  const { layers, hidden, heads, kvHeads, headDim, intermediate, vocab } = shape;
+  const matrix = (rows: number, cols: number, bits: 4 | 8 | 'float'): Matrix => ({
+    name: 'empty',
+    rows,
+    cols,
+    type: 'none',
+    form:
+      bits === 'float'
+        ? { kind: 'float', bits: 16 }
+        : {
+            kind: 'blocks',
+            bits,
+            block: mix.block,
+            symmetric: mix.shift === 'none',
+            integral: mix.shift === 'zero-points',
+          },
+    read: () => Promise.reject(new Error('an empty checkpoint was read')),
+  });
+  const config: PhiConfig = {
+    ...shape,
+    name: 'empty',
+    normEps: 1e-5,
+    ropeTheta: 1e4,
+    rotaryDim: headDim,
+    ropeScaling: null,
+    slidingWindow: null,
+    bos: null,
+    eos: [],
+  };
+  const norm = new Float32Array(hidden);
+  const head = matrix(vocab, hidden, mix.head);
+  return {
+    format: 'gguf',
+    config,
+    tokenizer: { kind: 'gguf', metadata: new Map() },
+    chatTemplate: null,
+    embedding: mix.embedding === 'tied' ? head : matrix(vocab, hidden, mix.embedding),
+    layers: Array.from({ length: layers }, (_, l) => ({
+      attentionNorm: norm,
+      qkv: matrix((heads + 2 * kvHeads) * headDim, hidden, mix.qkv),
+      output: matrix(hidden, heads * headDim, mix.output),
+      mlpNorm: norm,
+      gateUp: matrix(2 * intermediate, hidden, mix.gateUp),
+      down: matrix(hidden, intermediate, l < layers * mix.down8 ? 8 : 4),
+    })),
+    norm,
+    head,
+    notes: [],
+  };
+}

@@ -1,0 +1,151 @@
+/**
+ * Bytes of a model's weights in the form that each backend computes with, from its hyperparameters alone: the sums of what
+ * wasm/weights.ts and webgpu/weights.ts lay out, without a checkpoint.
+ */
+
+/** What of `PhiConfig` decides about sizes. */
+export interface ModelShape {
+  layers: number;
+  hidden: number;
+  heads: number;
+  kvHeads: number;
+  headDim: number;
+  intermediate: number;
+  vocab: number;
+  /** Longest sequence that the model was made for, in tokens. */
+  context: number;
+}
+
+export type Bits = 4 | 8;
+
+/** How a source's matrices are quantised, as far as a GPU keeps it: 4-bit blocks stay, everything finer becomes 8-bit blocks. */
+export interface SourceMix {
+  qkv: Bits;
+  output: Bits;
+  gateUp: Bits;
+  /** Share of the layers whose `down` has 8 bits. */
+  down8: number;
+  head: Bits;
+  /** `tied`: the head's own tensor. `float`: left as it is up to FLOAT_EMBEDDING_BYTES, else 8. */
+  embedding: Bits | 'float' | 'tied';
+  /** Weights that share a scale. */
+  block: number;
+  /** What is kept beside the scales: zero points of `bits` bits, minimums as floats, or nothing. */
+  shift: 'none' | 'zero-points' | 'mins';
+}
+
+/** An embedding that a quantised file leaves in floats stays so on a GPU up to this size (Phi-3.5-mini's in 16 bits), being exact; larger ones become 8-bit rows. */
+export const FLOAT_EMBEDDING_BYTES = 2 ** 28;
+
+export interface WeightBytes {
+  /** Everything that the backend holds. */
+  all: number;
+  /** The embedding, counted in `all`; 0 when it is the head's tensor. */
+  embedding: number;
+  head: number;
+  /** The largest of the layers. */
+  layer: number;
+}
+
+/** webgpu/weights.ts: weights that share a scale where the source does not say otherwise. */
+const BLOCK = 32;
+
+/** weights/plan.ts: tensors of a group begin on multiples of this. */
+const ALIGNMENT = 64;
+
+function groupBytes(...tensors: number[]): number {
+  return tensors.reduce((at, bytes) => Math.ceil(at / ALIGNMENT) * ALIGNMENT + bytes, 0);
+}
+
+interface Dims {
+  rows: number;
+  cols: number;
+}
+
+function matrices({ hidden, heads, kvHeads, headDim, intermediate, vocab }: ModelShape) {
+  const dims = (rows: number, cols: number): Dims => ({ rows, cols });
+  return {
+    qkv: dims((heads + 2 * kvHeads) * headDim, hidden),
+    output: dims(hidden, heads * headDim),
+    gateUp: dims(2 * intermediate, hidden),
+    down: dims(hidden, intermediate),
+    outer: dims(vocab, hidden),
+  };
+}
+
+/** The WASM dialect: int8 for each output channel (codes and scales), or float32. */
+export function wasmWeightBytes(shape: ModelShape, form: 'int8' | 'float32'): WeightBytes {
+  const { qkv, output, gateUp, down, outer } = matrices(shape);
+  const linear = ({ rows, cols }: Dims) => (form === 'int8' ? groupBytes(rows * cols, 4 * rows) : 4 * rows * cols);
+  const norm = 4 * shape.hidden;
+  const parts = [qkv, output, gateUp, down].map(linear);
+  const layer = 2 * norm + sum(parts);
+  const head = linear(outer);
+  // The embedding is its own tensor, as rows, also where the source ties it to the head: int8 columns cannot be gathered.
+  return { all: 2 * head + shape.layers * layer + norm, embedding: head, head, layer };
+}
+
+export type GpuForm = 'int4' | 'int8-blocks' | 'float16' | 'float32';
+
+/**
+ * The WebGPU dialect. `float16`: whether scales and activations have 16 bits (`shader-f16`); the head's stay in float32.
+ * Within one part in a thousand of the real plan: zero points and splits by the binding limit are rounded there for each piece.
+ */
+export function gpuWeightBytes(shape: ModelShape, form: GpuForm, mix: SourceMix, float16: boolean): WeightBytes {
+  const { qkv, output, gateUp, down, outer } = matrices(shape);
+  const width = float16 ? 2 : 4;
+  // A source with 4 bits in 8-bit blocks: what shifts its blocks is rounded into them.
+  const plain = form === 'int8-blocks' && (mix.down8 < 1 || [mix.qkv, mix.output, mix.gateUp].includes(4));
+  const size = ({ rows, cols }: Dims, bits: Bits, scale: number) => {
+    if (form === 'float16' || form === 'float32') return rows * cols * (form === 'float16' ? 2 : 4);
+    const held = form === 'int8-blocks' ? 8 : bits;
+    const rounded = plain && mix.shift !== 'none';
+    const perRow = Math.ceil(cols / (rounded ? BLOCK : mix.block));
+    const codes = (rows * cols * held) / 8;
+    const shift = rounded
+      ? 0
+      : mix.shift === 'mins'
+        ? rows * perRow * scale
+        : mix.shift === 'zero-points'
+          ? rows * Math.ceil((perRow * held) / 8)
+          : 0;
+    return groupBytes(codes, rows * perRow * scale, ...(shift > 0 ? [shift] : []));
+  };
+  const head = size(outer, mix.head, form === 'float16' ? 2 : 4);
+  const floats = form === 'float16' ? 2 : form === 'float32' ? 4 : width;
+  const inBlocks = form === 'int4' || form === 'int8-blocks';
+  const ownEmbedding = (bits: Bits | 'float') =>
+    bits !== 'float' ? size(outer, bits, width) : inBlocks ? floatEmbedding(outer, width) : size(outer, 8, width);
+  const embedding = mix.embedding === 'tied' ? 0 : ownEmbedding(mix.embedding);
+  const norm = floats * shape.hidden;
+  const fixed = [size(qkv, mix.qkv, width), size(output, mix.output, width), size(gateUp, mix.gateUp, width)];
+  const down4 = size(down, 4, width);
+  const down8 = size(down, 8, width);
+  const layer = 2 * norm + sum(fixed) + Math.max(mix.down8 > 0 ? down8 : 0, down4);
+  const layers = shape.layers * (2 * norm + sum(fixed) + mix.down8 * down8 + (1 - mix.down8) * down4);
+  return { all: embedding + layers + norm + head, embedding, head, layer };
+}
+
+/** Floats of `width` bytes where that is small enough, else 8-bit blocks of 32 with such a scale. */
+function floatEmbedding({ rows, cols }: Dims, width: number): number {
+  const weights = rows * cols;
+  return weights * width <= FLOAT_EMBEDDING_BYTES ? weights * width : groupBytes(weights, (weights / 32) * width);
+}
+
+/** Keys and values of one token in all layers; `width` is 4 bytes on WASM and 2 or 4 on a GPU. */
+export function cacheBytesPerToken({ layers, kvHeads, headDim }: ModelShape, width: 2 | 4): number {
+  return 2 * layers * kvHeads * headDim * width;
+}
+
+/** Weights of the network: embedding, layers, norms, and the head where it is a matrix of its own. */
+export function parameterCount(shape: ModelShape, tied: boolean): number {
+  const { qkv, output, gateUp, down, outer } = matrices(shape);
+  const count = ({ rows, cols }: Dims) => rows * cols;
+  return (
+    count(outer) * (tied ? 1 : 2) +
+    shape.layers * (sum([qkv, output, gateUp, down].map(count)) + 2 * shape.hidden) +
+    shape.hidden
+  );
+}
+
+const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);

@@ -1,0 +1,82 @@
+/** Between the compare page and its workers (compare.worker.ts, server.worker.ts). Types only; rejections are `PhiError`s. */
+import type { BackendId, DeviceWish, EngineReport, WeightForm } from './protocol.ts';
+import type { StepScores } from '../engine/generate/score.ts';
+import type { Timing } from '../compare/stopwatch.ts';
+
+/** One way to run the model, pinned: what does not work is an error, not a reason to take another. */
+export interface Target {
+  backend: BackendId;
+  device: DeviceWish | null;
+  form: WeightForm | 'auto';
+  /** Of WebAssembly; null: all that there are. */
+  threads: number | null;
+}
+
+/** A prompt that is the same for every row: `content` is one user message. */
+export interface Prompt {
+  /** Tokens of the whole prompt in the model's own tokenizer and template. */
+  tokens: number;
+  content: string;
+}
+
+/** What is known of a model before anything runs it. */
+export interface ModelFacts {
+  name: string;
+  /** Of the largest file: the same bytes give the same, however they were cut and wherever they came from. */
+  fingerprint: string;
+  context: number;
+  vocab: number;
+  /** Every form that WebGPU would take for it, the fastest first. */
+  webgpuForms: WeightForm[];
+  /** `[lengths][rounds]` */
+  prompts: Prompt[][];
+  /** The built-in text (text.ts), for agreement. */
+  textIds: number[];
+}
+
+/** Sent as the text comes, so that the page shows that something happens and anyone can time it from outside. */
+export interface Piece {
+  /** Tokens so far. */
+  tokens: number;
+  text: string;
+}
+
+export interface OpenedRow {
+  report: EngineReport;
+  /** Weights were made at this load; a later one finds them. */
+  madeForm: boolean;
+}
+
+/** A sequence to be scored: positions `from` and on. */
+export interface ScoreRequest {
+  ids: number[];
+  from: number;
+  /** Also the gap between the two best logits (a reference is being made). */
+  gaps: boolean;
+}
+
+/** The worker that holds one model. It is made for one row and ended with it. */
+export interface CompareApi {
+  /** Reads the model's header and makes the prompts; loads nothing. Each prompt begins with a mark of its own: no server's cache knows its head. */
+  describe(model: string, lengths: number[], marks: string[][]): Promise<ModelFacts>;
+  open(
+    model: string,
+    target: Target,
+    contextLength: number,
+    onPrepare: (done: number, total: number) => void,
+  ): Promise<OpenedRow>;
+  /** Streams a greedy reply of exactly `tokens` tokens. */
+  reply(prompt: Prompt, tokens: number, onPiece: (piece: Piece) => void): Promise<Timing>;
+  score(request: ScoreRequest): Promise<StepScores>;
+}
+
+export interface NativeServer {
+  /** With the path of the API, without a slash at the end: "http://127.0.0.1:8080/v1". */
+  address: string;
+  model: string;
+}
+
+/** The worker that talks to a server on this machine. */
+export interface NativeApi {
+  reply(server: NativeServer, prompt: Prompt, tokens: number, onPiece: (piece: Piece) => void): Promise<Timing>;
+}

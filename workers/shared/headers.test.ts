@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import { contentSecurityPolicy, isServerWorker, metaPolicy, securityHeaders } from './headers.ts';
+
+const WORKERS = [
+  '/assets/engine.worker-D8xJObzn.js',
+  'assets/evaluate.worker-1.js',
+  '/phi/assets/ort-wasm-simd-threaded.jspi-BoEwGRw5.mjs',
+];
+const OTHERS = [
+  '/',
+  '/index.html',
+  '/assets/index-1.js',
+  '/service-worker.js',
+  '/phi/',
+  '/engine.worker/page.html',
+  '/assets/ort-files-1.css',
+];
+
+function directive(policy: string, name: string): string[] {
+  const found = policy.split('; ').filter((part) => part.startsWith(`${name} `));
+  expect(found).toHaveLength(1);
+  return found[0]!.split(' ').slice(1);
+}
+
+describe('contentSecurityPolicy', () => {
+  it.each(OTHERS)('gives %s neither eval, nor inline script, nor another host', (path) => {
+    const policy = contentSecurityPolicy(path, ['http://127.0.0.1:8080']);
+    expect(policy).not.toMatch(/unsafe|http/);
+    expect(directive(policy, 'script-src')).toEqual(["'self'"]);
+    expect(directive(policy, 'connect-src')).toEqual(["'self'"]);
+    expect(directive(policy, 'require-trusted-types-for')).toEqual(["'script'"]);
+  });
+
+  it.each(WORKERS)('gives %s what ONNX Runtime and downloads need, and no inline script', (path) => {
+    const policy = contentSecurityPolicy(path);
+    expect(directive(policy, 'script-src')).toEqual(["'self'", "'wasm-unsafe-eval'", "'unsafe-eval'"]);
+    expect(directive(policy, 'connect-src')).toEqual([
+      "'self'",
+      'https://huggingface.co',
+      'https://*.huggingface.co',
+      'https://*.hf.co',
+    ]);
+    expect(directive(contentSecurityPolicy(path, ['http://127.0.0.1:8080']), 'connect-src')).toContain(
+      'http://127.0.0.1:8080',
+    );
+  });
+
+  it('lets only the worker of comparisons reach this machine, and what was allowed to it', () => {
+    const sources = (...hosts: string[]) =>
+      directive(contentSecurityPolicy('/assets/server.worker-1.js', hosts), 'connect-src');
+    expect(sources()).toEqual(['http://127.0.0.1:*', 'http://localhost:*']);
+    expect(sources('https://lab.example')).toEqual(['http://127.0.0.1:*', 'http://localhost:*', 'https://lab.example']);
+    expect([isServerWorker('/assets/server.worker-1.js'), isServerWorker('/assets/engine.worker-1.js')]).toEqual([
+      true,
+      false,
+    ]);
+  });
+
+  it('allows by default nothing, and no frame', () => {
+    expect(directive(contentSecurityPolicy('/'), 'default-src')).toEqual(["'none'"]);
+    expect(directive(contentSecurityPolicy('/'), 'frame-ancestors')).toEqual(["'none'"]);
+  });
+
+  it('comes in a <meta> without what browsers refuse there', () => {
+    expect(metaPolicy()).not.toContain('frame-ancestors');
+    expect(contentSecurityPolicy('/')).toBe(`${metaPolicy()}; frame-ancestors 'none'`);
+  });
+});
+
+describe('securityHeaders', () => {
+  it('isolate, and switch off what is not used', () => {
+    const headers = securityHeaders('/');
+    expect(headers).toMatchObject({
+      'Cross-Origin-Opener-Policy': 'same-origin',
+      'Cross-Origin-Embedder-Policy': 'require-corp',
+    });
+    expect(headers['Permissions-Policy']).toMatch(/^\w[\w-]*=\(\)(, \w[\w-]*=\(\))*$/);
+    expect(headers['Permissions-Policy']).toContain('camera=()');
+  });
+});

@@ -1,0 +1,295 @@
+/** What crosses between page and engine worker. Types only. */
+import type { ModelShape } from './advisor/weights.ts';
+import type { ErrorShape } from './errors.ts';
+import type { HubModel } from './hub.ts';
+
+export type BackendId = 'wasm' | 'webgpu' | 'webnn';
+export type DeviceWish = 'npu' | 'gpu' | 'cpu';
+/** How weights are held for computing; see docs/design.md. */
+export type WeightForm = 'int4' | 'int8-blocks' | 'int8' | 'float16' | 'float32';
+
+/** One range of a file as it is downloaded and stored. */
+export interface Shard {
+  url: string;
+  /** First byte inside `url`; 0 with `wholeUrl` when the URL is just this shard. */
+  offset: number;
+  bytes: number;
+  /** True when `url` holds exactly this shard, so that no Range header is needed. */
+  wholeUrl: boolean;
+  /** Lower-case hex; absent when nobody published it, then recorded at the first download. */
+  sha256?: string;
+}
+
+export interface ModelFile {
+  path: string;
+  bytes: number;
+  /** Of the whole file, where published. */
+  sha256?: string;
+  shards: Shard[];
+}
+
+/** What a model consists of and where it comes from. The same type describes a model to fetch and one that is stored. */
+export interface ModelManifest {
+  format: 1;
+  id: string;
+  name: string;
+  licence: { spdx: string; url: string };
+  source: { name: string; url: string; revision?: string };
+  bytes: number;
+  files: ModelFile[];
+  /** What it was found to be, of a model that a person brought: see `FoundModel`. */
+  what?: string;
+}
+
+/** A model among files or behind an address, before anything of it is copied. */
+export interface FoundModel {
+  format: 'gguf' | 'onnx' | 'openvino' | 'safetensors';
+  name: string;
+  /** Folder that it lies in: '' or ending in '/'. */
+  root: string;
+  /** All of its files. */
+  paths: string[];
+  bytes: number;
+  /** "GGUF, Q4_K + Q6_K, Phi-4-mini"; null: not opened. */
+  what: string | null;
+  /** Its measures, where it was opened and runs: for an estimate before it is downloaded. */
+  shape?: ModelShape;
+  /** Why it does not run here, which names its kind. */
+  error: ErrorShape | null;
+  /** What `install` takes, where it was found behind an address. */
+  remote?: ModelManifest | HubModel;
+}
+
+/** Where to look: on the disk, or at a hub's "owner/name", its URL, or a file's. `only`: paths of the one to open. */
+export type Place = { files: { path: string; file: Blob }[] } | { address: string; hub: string; only?: string[] };
+
+export interface StoredModel extends ModelManifest {
+  storedAt: number;
+  /** Bytes of forms made from it (int8, float32), kept in a database of their own. */
+  formBytes: number;
+}
+
+export type Progress =
+  /** Before the first byte of a download: the server gave no usable answer, and is asked again after a pause. */
+  | { phase: 'retry' }
+  | {
+      phase: 'download' | 'import';
+      bytesDone: number;
+      bytesTotal: number;
+      bytesPerSecond: number;
+      secondsLeft: number | null;
+    }
+  | { phase: 'verify'; bytesDone: number; bytesTotal: number }
+  | { phase: 'prepare'; done: number; total: number; what: string }
+  /** `what`: the candidate that is being tried ("WebGPU, int4"). */
+  | { phase: 'compile'; what: string }
+  | { phase: 'warm-up' };
+
+export interface LoadRequest {
+  model: string;
+  /** 'auto' walks the chain of backends; anything else goes first, and the chain follows when it fails. */
+  backend: BackendId | 'auto';
+  device?: DeviceWish;
+  form?: WeightForm | 'auto';
+  /** KV slots; 0 = what the device and model allow. */
+  contextLength: number;
+  threads?: number;
+  /** WASM: consecutive workers that the model is cut into; absent: as few as hold it. */
+  stages?: number;
+  power?: 'low-power' | 'high-performance';
+  /** Candidates that failed in an earlier worker of this visit, by name, and why. */
+  avoid?: { candidate: string; why: string }[];
+  /** The last load was ended in order (a cancel, a closed tab): what it was trying then is not held against it. */
+  forgive?: boolean;
+}
+
+/** What really runs. Nothing here is assumed from what was asked. */
+export interface EngineReport {
+  model: string;
+  name: string;
+  /** What runs, as `rejected` and `LoadRequest.avoid` name it: "WebNN (NPU), int4". */
+  candidate: string;
+  backend: BackendId;
+  asked: {
+    backend: BackendId | 'auto';
+    device: DeviceWish | null;
+    form?: WeightForm | 'auto';
+    power?: LoadRequest['power'];
+  };
+  /** "CPU, 2 threads", "NVIDIA ...", `MLGraph.devices`. */
+  device: string;
+  form: WeightForm;
+  /** Relative error of weights requantised for the form; 0 or absent: it holds the source exactly. */
+  weightError?: number;
+  /** Graphs that one pass through the network is cut into; more than one on WebNN would mean that nodes run on WASM in between. */
+  graphs: number;
+  /** Tokens that a pass of each graph takes, where they are of fixed width (WebNN). */
+  widths?: readonly number[];
+  nodesOnWasm: number;
+  contextLength: number;
+  modelContext: number;
+  bytesHeld: number;
+  loadMs: number;
+  prepareMs: number;
+  compileMs: number;
+  warmUpMs: number;
+  threads: number;
+  /** Every backend, device and form passed over, with the reason in words. */
+  rejected: { what: string; why: string }[];
+  /** Loss of the built-in sentence in nats a token, and what a model that knows the language stays below. */
+  selfTest?: { nll: number; limit: number };
+  /** Things worth telling a person about the model. */
+  notes?: string[];
+  /** A run (a chunk of a prompt, a few tokens of a reply) is expected to take at most so long: the watchdog's measure. */
+  runMs?: number;
+}
+
+export interface Sampling {
+  /** 0 = greedy. */
+  temperature: number;
+  /** 0 = off. */
+  topK: number;
+  /** 1 = off. */
+  topP: number;
+  /** 0 = off. */
+  minP: number;
+  /** 1 = off. */
+  repetitionPenalty: number;
+  seed: number;
+}
+
+export interface ChatMessage {
+  role: 'system' | 'user' | 'assistant';
+  content: string;
+}
+
+export interface GenerateRequest {
+  messages: ChatMessage[];
+  sampling: Sampling;
+  maxTokens: number;
+  stop?: string[];
+  /** The last message is an unfinished reply to go on with. */
+  continueLast?: boolean;
+  /** What the reply before left out of its context, see `ContextFit.dropped`. */
+  droppedBefore?: number;
+  /**
+   * Tokens of this very reply that were generated before its backend was lost, in order: it goes on behind them as if nothing had happened. Their
+   * text is not sent again.
+   */
+  resume?: number[];
+  /** false: no prompt lookup (generate/lookup.ts), which changes the speed only. */
+  drafts?: boolean;
+}
+
+/** How a conversation lies in the context of the loaded model. */
+export interface ContextFit {
+  /** Of the prompt that is (or would be) sent; of the last turn alone where even that is too long. */
+  tokens: number;
+  /** Oldest messages left out of it, a system message not counted. */
+  dropped: number;
+  /** Tokens of the last turn beyond what fits: a reply is refused. 0 otherwise. */
+  over: number;
+}
+
+export type StopReason = 'end' | 'stop-string' | 'max-tokens' | 'context-full' | 'cancelled';
+
+export interface GenerateStats {
+  /** Tokens of the whole prompt, and those that the kept cache did not already hold. */
+  promptTokens: number;
+  prefilledTokens: number;
+  generatedTokens: number;
+  contextTokens: number;
+  timeToFirstTokenMs: number;
+  prefillTokensPerSecond: number;
+  /** First token excluded. */
+  decodeTokensPerSecond: number;
+}
+
+/** The reply goes on with this candidate after the error. */
+export interface Moved {
+  movedTo: string;
+  error: ErrorShape;
+}
+
+/** 'rope-switch': LongRoPE took its long factors and read everything again. */
+export type Notice = 'rope-switch' | Moved;
+
+export type GenerateEvent =
+  /** First: what of the conversation the reply is made from. */
+  | { type: 'context'; fit: ContextFit }
+  | { type: 'prefill'; done: number; total: number }
+  /** `tokens`: how many the reply has by now. `ids`: those since the last event; the text of the last of them may still be held back. */
+  | { type: 'text'; text: string; tokens: number; ids: number[] }
+  | { type: 'notice'; notice: Notice }
+  | { type: 'end'; reason: StopReason; stats: GenerateStats }
+  | { type: 'error'; error: ErrorShape };
+
+/** A model of which something is stored but not all of it: `install` goes on with it, `remove` drops it. */
+export interface PartialModel {
+  id: string;
+  /** What is to be had and from where; null when only its shards are left (a manifest lost to eviction). */
+  manifest: ModelManifest | null;
+  bytesStored: number;
+}
+
+/** Weights in another form, made from a stored model. */
+export interface StoredForm {
+  model: string;
+  form: string;
+  bytes: number;
+}
+
+export interface StorageReport {
+  persisted: boolean;
+  /** The browser's own estimates, in bytes: hints only. */
+  usage: number | null;
+  quota: number | null;
+  models: StoredModel[];
+  partial: PartialModel[];
+  forms: StoredForm[];
+}
+
+/** A job that may be cancelled carries an id chosen by the page; `abort(id)` stops it softly. */
+export type JobId = string;
+
+/** The engine worker's surface, exposed with comlink. Callbacks are comlink proxies; rejections are `PhiError`s. */
+export interface EngineApi {
+  storage(): Promise<StorageReport>;
+  /** Downloads (or resumes) a model: by its manifest, the manifest's URL, or out of a hub's repository. Resolves at once when it is stored and whole. */
+  install(
+    job: JobId,
+    model: ModelManifest | HubModel | string,
+    onProgress: (progress: Progress) => void,
+  ): Promise<StoredModel>;
+  /** Finds models, and opens their headers to see what they are. */
+  inspect(job: JobId, place: Place): Promise<FoundModel[]>;
+  /** Copies files from the disk into the store. `path` is relative to the chosen folder. */
+  importFiles(
+    job: JobId,
+    files: { path: string; file: Blob }[],
+    onProgress: (progress: Progress) => void,
+  ): Promise<StoredModel>;
+  /** Re-reads and re-hashes every shard; resolves with the paths and indexes of damaged ones, which are dropped from the store. */
+  verify(
+    job: JobId,
+    model: string,
+    onProgress: (progress: Progress) => void,
+  ): Promise<{ damaged: { path: string; shard: number }[] }>;
+  remove(model: string): Promise<void>;
+  /** A file of a stored model, checked, for saving to the disk. */
+  exportFile(model: string, path: string): Promise<Blob>;
+  /** Deletes what was made of a model's weights; it is made again at the next load. */
+  removeForms(model: string): Promise<void>;
+  load(job: JobId, request: LoadRequest, onProgress: (progress: Progress) => void): Promise<EngineReport>;
+  unload(): Promise<void>;
+  report(): Promise<EngineReport | null>;
+  /** Streams events; resolves after `end` or `error`. */
+  generate(job: JobId, request: GenerateRequest, onEvent: (event: GenerateEvent) => void): Promise<void>;
+  /** Tokens of the rendered conversation, generation prompt included. */
+  countTokens(messages: ChatMessage[]): Promise<number>;
+  /** What `generate` would make of the request. */
+  fit(request: Pick<GenerateRequest, 'messages' | 'maxTokens' | 'droppedBefore'>): Promise<ContextFit>;
+  abort(job: JobId): Promise<void>;
+  /** Forgets what was found out about backends and forms on this device: the next load tries everything anew. */
+  forgetProbes(): Promise<void>;
+}
