@@ -2,7 +2,7 @@
  * Entry of the service worker: the app offline, with the headers that it needs on any host, one version at a time. It answers for the
  * app's own files only; models and other origins pass by.
  */
-import { isServerWorker, isWorkerScript } from './shared/headers.ts';
+import { isDownloadWorker, isServerWorker } from './shared/headers.ts';
 import { allowedHosts } from './shared/allowed-hosts.ts';
 import { AppCache, withHeaders } from './offline/app-cache.ts';
 import type { AppFile, AppFiles, OfflineState, ToServiceWorker } from './shared/offline-protocol.ts';
@@ -14,7 +14,7 @@ const cache = new AppCache(self.PHI_FILES, self.registration.scope);
 /** What runs or frames code: these need the headers even where the file is not ours to keep. */
 const NEED_HEADERS: readonly RequestDestination[] = ['document', 'worker', 'sharedworker', 'script', 'style'];
 
-/** The build of ONNX Runtime that this browser takes; see preferredBuild in backends/ort.ts. */
+/** The build of ONNX Runtime that this browser takes; see preferredBuild in engine/runtime/ort.ts. */
 const usesRuntime = (path: string): boolean => path.includes('.jspi') === 'Suspending' in WebAssembly;
 
 self.addEventListener('install', (event) => event.waitUntil(cache.install()));
@@ -48,11 +48,12 @@ async function answer(event: FetchEvent, file: AppFile): Promise<Response> {
   }
 }
 
-/** What people allow changes while the file stays: it is added when a worker starts. */
+/** Adds the servers that a person has allowed. They change while the file stays the same, so this happens whenever a worker starts. */
 async function withAllowedHosts(response: Response, path: string): Promise<Response> {
-  if (!isWorkerScript(path)) return response;
+  const purpose = isServerWorker(path) ? 'compare' : isDownloadWorker(path) ? 'models' : null;
+  if (purpose === null) return response;
   // A database that fails allows nothing.
-  const hosts = await allowedHosts(isServerWorker(path) ? 'compare' : 'models').catch(() => []);
+  const hosts = await allowedHosts(purpose).catch(() => []);
   return hosts.length === 0 ? response : withHeaders(response, path, hosts);
 }
 

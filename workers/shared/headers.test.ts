@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { contentSecurityPolicy, isServerWorker, metaPolicy, securityHeaders } from './headers.ts';
+import { contentSecurityPolicy, isDownloadWorker, isServerWorker, metaPolicy, securityHeaders } from './headers.ts';
 
-const WORKERS = [
-  '/assets/engine.worker-D8xJObzn.js',
+const ENGINES = ['/assets/engine.worker-D8xJObzn.js', 'assets/engine.worker-1.js', '/workers/engine.worker.mjs'];
+/** They run ONNX Runtime over models that are stored already. */
+const RUNTIMES = [
+  '/assets/stage.worker-1.js',
+  '/assets/compare.worker-1.js',
   'assets/evaluate.worker-1.js',
   '/phi/assets/ort-wasm-simd-threaded.jspi-BoEwGRw5.mjs',
 ];
@@ -31,7 +34,7 @@ describe('contentSecurityPolicy', () => {
     expect(directive(policy, 'require-trusted-types-for')).toEqual(["'script'"]);
   });
 
-  it.each(WORKERS)('gives %s what ONNX Runtime and downloads need, and no inline script', (path) => {
+  it.each(ENGINES)('gives %s what ONNX Runtime and downloads need, and no inline script', (path) => {
     const policy = contentSecurityPolicy(path);
     expect(directive(policy, 'script-src')).toEqual(["'self'", "'wasm-unsafe-eval'", "'unsafe-eval'"]);
     expect(directive(policy, 'connect-src')).toEqual([
@@ -45,7 +48,23 @@ describe('contentSecurityPolicy', () => {
     );
   });
 
-  it('lets only the worker of comparisons reach this machine, and what was allowed to it', () => {
+  it.each(RUNTIMES)('lets %s run ONNX Runtime, and reach no other host whatever a person allowed', (path) => {
+    const policy = contentSecurityPolicy(path, ['http://127.0.0.1:8080']);
+    expect(directive(policy, 'script-src')).toEqual(["'self'", "'wasm-unsafe-eval'", "'unsafe-eval'"]);
+    expect(directive(policy, 'connect-src')).toEqual(["'self'"]);
+  });
+
+  it.each(['/assets/unknown.worker-1.js', '/assets/pdf.worker.min-2.mjs', '/phi/assets/my-engine.worker-3.js'])(
+    'lets a worker that is not listed, %s, connect to nothing and evaluate nothing',
+    (path) => {
+      const policy = contentSecurityPolicy(path, ['http://127.0.0.1:8080']);
+      expect(directive(policy, 'connect-src')).toEqual(["'none'"]);
+      expect(directive(policy, 'script-src')).toEqual(["'self'"]);
+      expect([isServerWorker(path), isDownloadWorker(path)]).toEqual([false, false]);
+    },
+  );
+
+  it('lets only the worker that talks to servers reach this machine, and what was allowed to it', () => {
     const sources = (...hosts: string[]) =>
       directive(contentSecurityPolicy('/assets/server.worker-1.js', hosts), 'connect-src');
     expect(sources()).toEqual(['http://127.0.0.1:*', 'http://localhost:*']);

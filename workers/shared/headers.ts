@@ -12,11 +12,41 @@ export const ISOLATION_HEADERS: Readonly<Record<string, string>> = {
 
 export const CSP = 'Content-Security-Policy';
 
-/** Worker entries and ONNX Runtime's own glue, which runs as a worker for each thread. */
-const WORKER_SCRIPT = /(?:^|\/)(?:[^/]*\.worker[^/]*|ort-[^/]*)\.m?js$/;
+/**
+ * What each worker of the app may do. A worker that is not listed here (a new entry, a library's own) may connect to nothing and makes no code
+ * from strings. `runtime`: it runs ONNX Runtime, which compiles WebAssembly and calls `new Function` (the jspi build's glue does).
+ * `network`: `models` = this origin, the model hub and the servers a person allowed; `own` = this origin; `servers` = loopback and the servers
+ * a person allowed for conversations and comparisons; `none` = nothing.
+ */
+interface WorkerRights {
+  runtime: boolean;
+  network: 'models' | 'own' | 'servers' | 'none';
+}
+const WORKER_RIGHTS: Readonly<Record<string, WorkerRights>> = {
+  'engine.worker': { runtime: true, network: 'models' },
+  // These read models that are stored already: they need ONNX Runtime's own files and nothing else.
+  'stage.worker': { runtime: true, network: 'own' },
+  'compare.worker': { runtime: true, network: 'own' },
+  'evaluate.worker': { runtime: true, network: 'own' },
+  'server.worker': { runtime: false, network: 'servers' },
+};
+/** ONNX Runtime's glue runs as a worker for each of its threads. It gets its WebAssembly module from the worker that started it. */
+const RUNTIME_THREAD: WorkerRights = { runtime: true, network: 'own' };
+const UNLISTED: WorkerRights = { runtime: false, network: 'none' };
+
+/** `engine.worker-D3adB33f.js` -> `engine.worker`: the bundler adds a hash. */
+const WORKER_NAME = /(?:^|\/)([^/]*\.worker)[^/]*\.m?js$/;
+const RUNTIME_GLUE = /(?:^|\/)ort-[^/]*\.m?js$/;
+
+/** Rights of the script at `path` where it runs as a worker; null: it is not a worker's script. */
+function workerRights(path: string): WorkerRights | null {
+  if (RUNTIME_GLUE.test(path)) return RUNTIME_THREAD;
+  const name = WORKER_NAME.exec(path)?.[1];
+  return name === undefined ? null : (WORKER_RIGHTS[name] ?? UNLISTED);
+}
 
 /** Whether the script at `path` runs as a worker, under a policy of its own. */
-export const isWorkerScript = (path: string): boolean => WORKER_SCRIPT.test(path);
+export const isWorkerScript = (path: string): boolean => workerRights(path) !== null;
 
 /**
  * Where the catalogue's models come from: the hub, and what it redirects large files to (`cdn.hf.co`, `xethub.hf.co`, `cdn-lfs...`; they
@@ -44,17 +74,17 @@ const PERMISSIONS = [
   'publickey-credentials-get',
 ];
 
-/** The worker that times servers on this machine (compare page): it reaches loopback and what a person allowed it besides, and nothing else reaches loopback. */
-const NATIVE_WORKER = /(?:^|\/)server\.worker[^/]*\.m?js$/;
+/** Whether the script at `path` talks to servers of the person's own: it reaches what they allowed for that, and no other worker does. */
+export const isServerWorker = (path: string): boolean => workerRights(path)?.network === 'servers';
+/** Whether the script at `path` downloads models: it reaches what a person allowed for downloads, and no other worker does. */
+export const isDownloadWorker = (path: string): boolean => workerRights(path)?.network === 'models';
 
-/** Whether the script at `path` is that worker: what is allowed to it is allowed to no other, and the other way round. */
-export const isServerWorker = (path: string): boolean => NATIVE_WORKER.test(path);
 /** Any port: each server has its own, and people change them. A source list cannot name `[::1]` (CSP3, host-part). */
 const LOOPBACK: readonly string[] = ['http://127.0.0.1:*', 'http://localhost:*'];
 
 /**
- * Content-Security-Policy for one path of the app. A worker obeys the policy of its own response: only workers may compile
- * WebAssembly, call `new Function` (the jspi glue does) and reach the hub; the page may none of it.
+ * Content-Security-Policy for one path of the app. A worker obeys the policy of its own response.
+ * @param path of the URL, with or without what the app is served under
  * @param allowedHosts origins that a person has allowed this path besides; for workers only
  */
 export function contentSecurityPolicy(path: string, allowedHosts: readonly string[] = []): string {
@@ -64,17 +94,27 @@ export function contentSecurityPolicy(path: string, allowedHosts: readonly strin
 /** The page's policy for a `<meta>`: all of it but the framing, which only a header may forbid. For hosts without headers. */
 export const metaPolicy = (): string => directives('', []).join('; ');
 
+function connectSources(rights: WorkerRights | null, allowedHosts: readonly string[]): readonly string[] {
+  switch (rights?.network) {
+    case 'models':
+      return ["'self'", ...MODEL_HOSTS, ...allowedHosts];
+    case 'servers':
+      return [...LOOPBACK, ...allowedHosts];
+    case 'none':
+      return ["'none'"];
+    default: // the page, and workers that load nothing but the app's own files
+      return ["'self'"];
+  }
+}
+
 function directives(path: string, allowedHosts: readonly string[]): string[] {
-  const native = isServerWorker(path);
-  const worker = isWorkerScript(path) && !native;
-  const connect = native
-    ? [...LOOPBACK, ...allowedHosts]
-    : ["'self'", ...(worker ? [...MODEL_HOSTS, ...allowedHosts] : [])];
+  const rights = workerRights(path);
+  const runtime = rights?.runtime ?? false;
   return [
     "default-src 'none'",
-    `script-src 'self'${worker ? " 'wasm-unsafe-eval' 'unsafe-eval'" : ''}`,
+    `script-src 'self'${runtime ? " 'wasm-unsafe-eval' 'unsafe-eval'" : ''}`,
     "worker-src 'self'",
-    `connect-src ${connect.join(' ')}`,
+    `connect-src ${connectSources(rights, allowedHosts).join(' ')}`,
     "style-src 'self'",
     "img-src 'self' data: blob:",
     "font-src 'self'",
@@ -82,7 +122,7 @@ function directives(path: string, allowedHosts: readonly string[]): string[] {
     "base-uri 'none'",
     "form-action 'none'",
     // ONNX Runtime starts its threads and makes functions from strings: its worker cannot be held to this.
-    ...(worker ? [] : TRUSTED_TYPES),
+    ...(runtime ? [] : TRUSTED_TYPES),
   ];
 }
 
