@@ -1,5 +1,6 @@
 /** A GPU device of our own for each decoder: its loss is ours to see, and a fresh one can follow it in the same worker. */
 import { PhiError } from '../../shared/errors.ts';
+import { initialiseVariablesOn } from './shaders.ts';
 
 export interface Gpu {
   device: GPUDevice;
@@ -55,6 +56,7 @@ export async function openGpu(power: GPUPowerPreference | undefined): Promise<Gp
       cause,
     });
   }
+  initialiseVariablesOn(device);
   let error: PhiError | null = null;
   const lost = device.lost.then((info): never => {
     error = new PhiError('device-lost', `WebGPU: the GPU device was lost (${info.message || info.reason}).`, {
