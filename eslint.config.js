@@ -38,7 +38,7 @@ export default defineConfig(
   },
   {
     // Command-line tools talk on the console.
-    files: ['*.ts', 'scripts/**/*.ts', 'e2e/**/*.ts', 'bench/**/*.ts'],
+    files: ['*.ts', 'scripts/**/*.ts', 'docs/*.ts', 'e2e/**/*.ts', 'bench/**/*.ts'],
     languageOptions: { globals: globals.node },
     rules: { 'no-console': 'off' },
   },

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defaultClientConditions, defineConfig, type Plugin } from 'vite';
-import { serviceWorker } from './scripts/service-worker.ts';
-import { supplyChain } from './scripts/supply-chain.ts';
+import { serviceWorker } from './scripts/build/service-worker.ts';
+import { supplyChain } from './scripts/build/supply-chain.ts';
 import { ISOLATION_HEADERS } from './workers/shared/headers.ts';
 
 /** Entries of the app; `evaluate.html` is the headless door of `npm run evaluate`. */
@@ -36,7 +36,7 @@ export default defineConfig({
     manifest: true,
     assetsInlineLimit: 0,
     reportCompressedSize: false,
-    // The runtime's WebAssembly is not JavaScript and loads in the worker only; the budget of scripts is checked in scripts/size-budget.ts.
+    // The runtime's WebAssembly is not JavaScript and loads in the worker only; the budget of scripts is checked in scripts/build/size-budget.ts.
     chunkSizeWarningLimit: 1024,
   },
   server: { headers: ISOLATION_HEADERS },

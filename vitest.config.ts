@@ -1,20 +1,46 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 
-/** Unit tests: beside what they test, in Node. A test that needs a document says so with `// @vitest-environment`. */
+/** Minutes are for a processor that other programs use too; a test that hangs is still ended. */
+const BROWSER = {
+  environment: 'node',
+  globalSetup: 'e2e/support/setup.ts',
+  // One file after another, because each wants all cores.
+  fileParallelism: false,
+  maxWorkers: 1,
+  sequence: { groupOrder: 1 },
+  testTimeout: 600_000,
+  hookTimeout: 600_000,
+  // A browser needs a moment to come to rest: an ended worker is gone after 0.5 to 0.8 s on an idle machine.
+  expect: { poll: { timeout: 15_000 } },
+  // A browser on a busy machine misses a moment now and then. A test that fails twice is broken.
+  retry: 1,
+} as const;
+
+/** One project for each kind of test: `vitest run --project unit`. */
 export default defineConfig({
-  plugins: [svelte()],
   test: {
-    include: [
-      'src/**/*.test.ts',
-      'workers/**/*.test.ts',
-      'scripts/**/*.test.ts',
-      'bench/**/*.test.ts',
-      'e2e/**/*.unit.test.ts',
+    projects: [
+      {
+        // Beside what they test, in Node. A test that needs a document says so with `// @vitest-environment`.
+        plugins: [svelte()],
+        test: {
+          name: 'unit',
+          include: ['{src,workers,scripts,bench,docs}/**/*.test.ts'],
+          environment: 'node',
+          testTimeout: 30_000,
+          // CI has two cores; more workers only compete for them.
+          maxWorkers: 2,
+        },
+      },
+      {
+        // The built app in a real browser.
+        test: { ...BROWSER, name: 'browser', include: ['e2e/**/*.test.ts'], exclude: ['e2e/native/**'] },
+      },
+      {
+        // Against a native server, which has to be built first: `npm run test:native`.
+        test: { ...BROWSER, name: 'native', include: ['e2e/native/**/*.test.ts'] },
+      },
     ],
-    environment: 'node',
-    testTimeout: 30_000,
-    // Two cores are what CI has; more workers only fight for them.
-    maxWorkers: 2,
   },
 });

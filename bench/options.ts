@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { whole } from '../scripts/whole.ts';
+import { whole } from '../scripts/cli/whole.ts';
 import { PEER_NAMES, type BackendName, type PeerName } from './peers/peer.ts';
 
 export const TASKS = ['40', '100', '512', '1500', 'second-turn', 'load', 'rewrite'] as const;

@@ -1,7 +1,7 @@
 /** `npm run bench`: this engine beside others, in one browser, on the same weights. See bench/options.ts for its usage. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ROOT } from '../scripts/build.ts';
+import { ROOT } from '../scripts/build/app.ts';
 import { install, measureRound } from './measure.ts';
 import { GRAPHS, type GraphName } from './onnx/make.ts';
 import { parseOptions, USAGE, type Options } from './options.ts';

@@ -2,9 +2,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { launch, type Session } from '../e2e/browser.ts';
-import { ROOT } from '../scripts/build.ts';
-import { serve } from '../scripts/server.ts';
+import { launch, type Session } from '../scripts/cli/browser/launch.ts';
+import { ROOT } from '../scripts/build/app.ts';
+import { serve } from '../scripts/build/server.ts';
 import { ISOLATION_HEADERS } from '../workers/shared/headers.ts';
 import { buildPage } from './build.ts';
 import type { BackendName } from './peers/peer.ts';

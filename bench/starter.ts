@@ -4,7 +4,7 @@ import { mkdir, readFile, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { ROOT } from '../scripts/build.ts';
+import { ROOT } from '../scripts/build/app.ts';
 import { openGguf } from '../workers/engine/checkpoint/gguf/gguf.ts';
 import type { Checkpoint } from '../workers/engine/checkpoint/types.ts';
 import type { ModelManifest } from '../workers/shared/protocol.ts';

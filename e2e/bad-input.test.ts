@@ -11,9 +11,9 @@ import {
   serveApp,
   type AppServer,
   type TinyStarter,
-} from './app.ts';
-import type { Session } from './browser.ts';
-import { needFixture } from './fixtures.ts';
+} from './support/app.ts';
+import type { Session } from '../scripts/cli/browser/launch.ts';
+import { needFixture } from './support/fixtures.ts';
 
 const GOOD = await readFile(needFixture('phi/phi4-mini/gguf/q8_0.gguf'));
 /** Of copying, reading and refusing; generous because the machine may be busy. */

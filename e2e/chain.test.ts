@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { SettingsValues } from '../src/settings/settings.svelte.ts';
-import { ask, GREEDY, launchApp, serveTinyApp, type AppServer } from './app.ts';
-import type { LaunchOptions, Session } from './browser.ts';
-import { fixture } from './fixtures.ts';
+import { ask, GREEDY, launchApp, serveTinyApp, type AppServer } from './support/app.ts';
+import type { LaunchOptions, Session } from '../scripts/cli/browser/launch.ts';
+import { fixture } from './support/fixtures.ts';
 
 /** Debian's: WebNN is compiled out of it. */
 const DEBIAN = '/usr/bin/chromium';

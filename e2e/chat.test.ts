@@ -13,8 +13,8 @@ import {
   stopButton,
   type Answer,
   type AppServer,
-} from './app.ts';
-import type { Session } from './browser.ts';
+} from './support/app.ts';
+import type { Session } from '../scripts/cli/browser/launch.ts';
 
 const STARTER_SHARDS = 6;
 /** A soft stop acts at the end of a run of tokens; busy machines are slow. */

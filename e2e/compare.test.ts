@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { figure } from '../src/compare/figure.ts';
 import { toFragment } from '../src/compare/share.ts';
 import { result as exampleResult, row } from '../src/compare/testing/results.ts';
-import { expectClean, launchApp, makeTinyStarter, serveApp, type AppServer, type TinyStarter } from './app.ts';
-import type { Session } from './browser.ts';
+import { expectClean, launchApp, makeTinyStarter, serveApp, type AppServer, type TinyStarter } from './support/app.ts';
+import type { Session } from '../scripts/cli/browser/launch.ts';
 import {
   chooseBackends,
   measured,
@@ -13,9 +13,9 @@ import {
   openCompare,
   runAndCancel,
   runComparison,
-} from './compare-page.ts';
-import { outsideTimings, watchReplies } from './outside-stopwatch.ts';
-import { startRecordedServer, type RecordedServer } from './recorded-server.ts';
+} from './support/compare-page.ts';
+import { outsideTimings, watchReplies } from './support/outside-stopwatch.ts';
+import { startRecordedServer, type RecordedServer } from './support/recorded-server.ts';
 
 const STOPWATCH_TOLERANCE = 0.05;
 /** A message from thread to thread takes so long, whatever it tells of. */

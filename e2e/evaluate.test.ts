@@ -4,9 +4,9 @@ import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ROOT } from '../scripts/build.ts';
-import type { EvaluateReport } from '../scripts/evaluate/check.ts';
-import { needFixture, readExpected } from './fixtures.ts';
+import { ROOT } from '../scripts/build/app.ts';
+import type { EvaluateReport } from '../scripts/cli/evaluate/check.ts';
+import { needFixture, readExpected } from './support/fixtures.ts';
 
 const MODEL = needFixture('phi/phi4-mini/gguf/q8_0.gguf');
 const CASES = 'phi/phi4-mini/gguf/q8_0.expected.json';
@@ -23,7 +23,7 @@ async function evaluate(...args: string[]): Promise<{ status: number; output: st
   const { status, output } = await new Promise<{ status: number; output: string }>((resolve) => {
     execFile(
       process.execPath,
-      ['--import', 'tsx', 'scripts/evaluate.ts', ...args, '--json', json],
+      ['--import', 'tsx', 'scripts/cli/evaluate.ts', ...args, '--json', json],
       { cwd: ROOT },
       (error, stdout, stderr) => {
         resolve({ status: error ? Number(error.code) : 0, output: stdout + stderr });

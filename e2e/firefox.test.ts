@@ -1,9 +1,9 @@
 /** Firefox ESR, which has neither WebNN nor WebGPU: chat on WASM, offline, reload, and what it lacks is named. */
 import type { Browser, Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { GREEDY, makeTinyStarter, PATIENCE_MS, serveApp, type AppServer, type TinyStarter } from './app.ts';
-import { findFirefox, launchFirefox } from './firefox.ts';
-import { startWitness, type Witness } from './witness.ts';
+import { GREEDY, makeTinyStarter, PATIENCE_MS, serveApp, type AppServer, type TinyStarter } from './support/app.ts';
+import { findFirefox, launchFirefox } from './support/firefox.ts';
+import { startWitness, type Witness } from '../scripts/cli/browser/witness.ts';
 
 const firefox = await findFirefox();
 const asked = process.env.PHI_BROWSERS === 'all';

@@ -1,12 +1,12 @@
 /** Tiny models against independent references: the whole engine in a real browser, float32 on WASM, one browser for all. */
 import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { checkCase } from '../scripts/evaluate/check.ts';
-import { argmax } from '../scripts/evaluate/compare.ts';
-import { startEngineHost, type Engine, type EngineHost } from '../scripts/evaluate/engine.ts';
-import { selectModel } from '../scripts/evaluate/model-files.ts';
+import { checkCase } from '../scripts/cli/evaluate/check.ts';
+import { argmax } from '../scripts/cli/evaluate/compare.ts';
+import { startEngineHost, type Engine, type EngineHost } from '../scripts/cli/evaluate/engine.ts';
+import { selectModel } from '../scripts/cli/evaluate/model-files.ts';
 import type { WeightForm } from '../workers/shared/protocol.ts';
-import { fixture, needFixture, readExpected, reportAbsent } from './fixtures.ts';
+import { fixture, needFixture, readExpected, reportAbsent } from './support/fixtures.ts';
 
 const TOLERANCE = 0.02;
 /** Graphs that were published in float16 computed their own reference with other roundings. */

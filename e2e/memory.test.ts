@@ -1,16 +1,16 @@
 /** What loading the starter takes: the worker's heap and WebAssembly memory, and the peak of the processes as the system tells it. */
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { ROOT } from '../scripts/build.ts';
-import { startEngineHost } from '../scripts/evaluate/engine.ts';
-import { selectModel } from '../scripts/evaluate/model-files.ts';
+import { ROOT } from '../scripts/build/app.ts';
+import { startEngineHost } from '../scripts/cli/evaluate/engine.ts';
+import { selectModel } from '../scripts/cli/evaluate/model-files.ts';
 import { STARTER_ID } from '../src/models/starter.ts';
 import type { BackendId, DeviceWish, WeightForm } from '../workers/shared/protocol.ts';
-import { ask, GREEDY, launchApp, serveApp } from './app.ts';
-import { inspect } from './faults/inspect.ts';
-import { ALL } from './fixtures.ts';
-import { ENGINE, EVALUATION } from './inject.ts';
-import { processPeaks, sampleMemory, watchMemory, type MemoryPeak } from './memory-witness.ts';
+import { ask, GREEDY, launchApp, serveApp } from './support/app.ts';
+import { inspect } from './support/inspect.ts';
+import { ALL } from './support/fixtures.ts';
+import { ENGINE, EVALUATION } from './support/inject.ts';
+import { processPeaks, sampleMemory, watchMemory, type MemoryPeak } from './support/memory-witness.ts';
 
 const MIB = 2 ** 20;
 /** SmolLM2-135M: weights in all, and of the largest matrix, which is embedding and head. */

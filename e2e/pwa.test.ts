@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { DIST } from '../scripts/build.ts';
-import { SERVICE_WORKER, writeServiceWorker } from '../scripts/service-worker.ts';
+import { DIST } from '../scripts/build/app.ts';
+import { SERVICE_WORKER, writeServiceWorker } from '../scripts/build/service-worker.ts';
 import { STARTER_ID } from '../src/models/starter.ts';
 import {
   ask,
@@ -21,12 +21,12 @@ import {
   serveApp,
   type AppServer,
   type TinyStarter,
-} from './app.ts';
-import type { Session } from './browser.ts';
-import { chooseBackends, measured, openCompare, runComparison } from './compare-page.ts';
-import { FaultServer } from './faults/server.ts';
-import { needFixture } from './fixtures.ts';
-import { fullChromium } from './full-chromium.ts';
+} from './support/app.ts';
+import type { Session } from '../scripts/cli/browser/launch.ts';
+import { chooseBackends, measured, openCompare, runComparison } from './support/compare-page.ts';
+import { FaultServer } from '../workers/store/testing/fault-server.ts';
+import { needFixture } from './support/fixtures.ts';
+import { fullChromium } from './support/full-chromium.ts';
 
 /** So many that they last for seconds on any machine. */
 const STORY_TOKENS = 250;

@@ -12,11 +12,11 @@ import {
   serveApp,
   serveTinyApp,
   type AppServer,
-} from './app.ts';
-import type { Session } from './browser.ts';
-import { ALL, fixture } from './fixtures.ts';
-import { ENGINE, inject, keepDevices, type WithDevices } from './inject.ts';
-import { processTree } from './processes.ts';
+} from './support/app.ts';
+import type { Session } from '../scripts/cli/browser/launch.ts';
+import { ALL, fixture } from './support/fixtures.ts';
+import { ENGINE, inject, keepDevices, type WithDevices } from './support/inject.ts';
+import { processTree } from '../scripts/cli/browser/processes.ts';
 
 const TOKENS = 160;
 /** An end is noticed at once; by its silence only after a minute. */

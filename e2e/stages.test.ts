@@ -1,9 +1,9 @@
 /** Layer stages on WASM: tiny models cut into two and three workers give what one session gives, and a stage that dies is told. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startEngineHost, type Engine, type EngineHost } from '../scripts/evaluate/engine.ts';
-import { selectModel } from '../scripts/evaluate/model-files.ts';
+import { startEngineHost, type Engine, type EngineHost } from '../scripts/cli/evaluate/engine.ts';
+import { selectModel } from '../scripts/cli/evaluate/model-files.ts';
 import type { WeightForm } from '../workers/shared/protocol.ts';
-import { needFixture, readExpected } from './fixtures.ts';
+import { needFixture, readExpected } from './support/fixtures.ts';
 
 let host: EngineHost;
 const open = async (path: string, form: WeightForm, stages: number): Promise<Engine> =>

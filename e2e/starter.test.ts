@@ -1,13 +1,13 @@
 /** The starter in its int8 dialect against the float32 reference: quality, and that cache and no cache agree. */
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ROOT } from '../scripts/build.ts';
-import { checkTeacherForced } from '../scripts/evaluate/check.ts';
-import { compareArgmax, shareAtGap, type GapShare } from '../scripts/evaluate/compare.ts';
-import { startEngineHost, type Engine, type EngineHost } from '../scripts/evaluate/engine.ts';
-import { selectModel } from '../scripts/evaluate/model-files.ts';
+import { ROOT } from '../scripts/build/app.ts';
+import { checkTeacherForced } from '../scripts/cli/evaluate/check.ts';
+import { compareArgmax, shareAtGap, type GapShare } from '../scripts/cli/evaluate/compare.ts';
+import { startEngineHost, type Engine, type EngineHost } from '../scripts/cli/evaluate/engine.ts';
+import { selectModel } from '../scripts/cli/evaluate/model-files.ts';
 import { STARTER_ID } from '../src/models/starter.ts';
-import { fixture, readExpected, reportAbsent } from './fixtures.ts';
+import { fixture, readExpected, reportAbsent } from './support/fixtures.ts';
 
 const REFERENCE = 'starter/expected.json';
 const absent = fixture(REFERENCE) === null;

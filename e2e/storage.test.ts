@@ -11,9 +11,9 @@ import {
   serveApp,
   type AppServer,
   type TinyStarter,
-} from './app.ts';
-import type { Session } from './browser.ts';
-import { corruptShard, storedShards } from './store-access.ts';
+} from './support/app.ts';
+import type { Session } from '../scripts/cli/browser/launch.ts';
+import { corruptShard, storedShards } from './support/store-access.ts';
 
 let tiny: TinyStarter;
 let server: AppServer;

@@ -3,14 +3,14 @@
  * for each way of computing; `npm run test:backends` takes the whole matrix.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startEngineHost, type Engine, type EngineHost } from '../scripts/evaluate/engine.ts';
-import { selectModel } from '../scripts/evaluate/model-files.ts';
+import { startEngineHost, type Engine, type EngineHost } from '../scripts/cli/evaluate/engine.ts';
+import { selectModel } from '../scripts/cli/evaluate/model-files.ts';
 import type { WeightForm } from '../workers/shared/protocol.ts';
-import { fixture, folder, gguf, matrix, needFixture, reportAbsent, type Model } from './fixtures.ts';
-import { destroyDevice, takeReads, watchGpu } from './gpu-witness.ts';
-import { exactCases, expectExact } from './exact.ts';
-import { ejectAll } from './inject.ts';
-import { SAMPLING } from './sampling.ts';
+import { fixture, folder, gguf, matrix, needFixture, reportAbsent, type Model } from './support/fixtures.ts';
+import { destroyDevice, takeReads, watchGpu } from './support/gpu-witness.ts';
+import { exactCases, expectExact } from './support/exact.ts';
+import { ejectAll } from './support/inject.ts';
+import { SAMPLING } from './support/sampling.ts';
 
 const LAYERS = 3;
 const CONTEXT = 128;

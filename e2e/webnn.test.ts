@@ -1,10 +1,10 @@
 /** The WebNN backend in the shell, where LiteRT runs it on the CPU: right tokens, one graph, an honest report, and what crosses. */
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ROOT } from '../scripts/build.ts';
-import { checkTeacherForced } from '../scripts/evaluate/check.ts';
-import { startEngineHost, type Engine, type EngineHost } from '../scripts/evaluate/engine.ts';
-import { selectModel } from '../scripts/evaluate/model-files.ts';
+import { ROOT } from '../scripts/build/app.ts';
+import { checkTeacherForced } from '../scripts/cli/evaluate/check.ts';
+import { startEngineHost, type Engine, type EngineHost } from '../scripts/cli/evaluate/engine.ts';
+import { selectModel } from '../scripts/cli/evaluate/model-files.ts';
 import { STARTER_ID } from '../src/models/starter.ts';
 import type { WeightForm } from '../workers/shared/protocol.ts';
 import {
@@ -17,10 +17,10 @@ import {
   reportAbsent,
   safetensors,
   type Model,
-} from './fixtures.ts';
-import { exactCases, expectExact } from './exact.ts';
-import { SAMPLING } from './sampling.ts';
-import { takeWebnnReads, watchWebnn, webnnFacts } from './webnn-witness.ts';
+} from './support/fixtures.ts';
+import { exactCases, expectExact } from './support/exact.ts';
+import { SAMPLING } from './support/sampling.ts';
+import { takeWebnnReads, watchWebnn, webnnFacts } from './support/webnn-witness.ts';
 
 /** Room for 60 tokens of prompt: prefill graphs, and the recent cache settled once and more. */
 const CONTEXT = 192;

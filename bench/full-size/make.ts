@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ROOT } from '../../scripts/build.ts';
+import { ROOT } from '../../scripts/build/app.ts';
 import { parseGguf, type GgufValue } from '../../workers/engine/checkpoint/gguf/parse.ts';
 import { diskSource, FIXTURES } from '../../workers/engine/checkpoint/testing/fixtures.ts';
 import type { ModelFile, ModelManifest, Shard } from '../../workers/shared/protocol.ts';

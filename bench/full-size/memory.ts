@@ -1,5 +1,5 @@
 /** Memory of a browser's processes, from the system: what they hold between them, shared pages counted once (PSS). Linux. */
-import { processBytes, processTree } from '../../e2e/processes.ts';
+import { processBytes, processTree } from '../../scripts/cli/browser/processes.ts';
 
 export interface Usage {
   /** Renderer processes: tabs with their workers. */

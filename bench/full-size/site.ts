@@ -3,9 +3,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
-import { launch, type Session } from '../../e2e/browser.ts';
-import { ROOT } from '../../scripts/build.ts';
-import { serve } from '../../scripts/server.ts';
+import { launch, type Session } from '../../scripts/cli/browser/launch.ts';
+import { ROOT } from '../../scripts/build/app.ts';
+import { serve } from '../../scripts/build/server.ts';
 import { buildPage } from '../build.ts';
 import { CACHE } from './make.ts';
 
@@ -19,7 +19,7 @@ export interface FullSizeSite {
   close(): Promise<void>;
 }
 
-/** `mounts`: folders by URL path; `intercept` sees every request first, as in scripts/server.ts. */
+/** `mounts`: folders by URL path; `intercept` sees every request first, as in scripts/build/server.ts. */
 export async function openFullSizeSite(
   mounts: Record<string, string>,
   intercept: (request: IncomingMessage, response: ServerResponse) => boolean = () => false,

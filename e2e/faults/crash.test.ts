@@ -16,10 +16,10 @@ import {
   serveApp,
   type AppServer,
   type TinyStarter,
-} from '../app.ts';
-import type { Session } from '../browser.ts';
-import { inspect } from './inspect.ts';
-import { seeded } from './random.ts';
+} from '../support/app.ts';
+import type { Session } from '../../scripts/cli/browser/launch.ts';
+import { inspect } from '../support/inspect.ts';
+import { seeded } from '../../workers/store/testing/random.ts';
 
 /** `npm test` kills a few times, `npm run test:faults` thirty. */
 const KILLS = Number(process.env.PHI_KILLS ?? 5);

@@ -3,17 +3,17 @@
  * settles within two seconds, the reply and the next one are right, and memory comes back to its level.
  */
 import { describe, expect, it } from 'vitest';
-import { ask, GREEDY, launchApp, serveTinyApp, type AppServer } from '../app.ts';
-import type { Session } from '../browser.ts';
+import { ask, GREEDY, launchApp, serveTinyApp, type AppServer } from '../support/app.ts';
+import type { Session } from '../../scripts/cli/browser/launch.ts';
 import type { ErrorShape } from '../../workers/shared/errors.ts';
 import type { BackendId } from '../../workers/shared/protocol.ts';
 import type { Message } from '../../src/chat/conversation.ts';
-import { fixture } from '../fixtures.ts';
-import { watchEngineMemory, type EngineMemory } from '../memory-witness.ts';
-import { processBytes, processTree } from '../processes.ts';
-import { arm, installFaults, settledMs, type Fault } from './hooks.ts';
-import { inspect } from './inspect.ts';
-import { integer, seeded } from './random.ts';
+import { fixture } from '../support/fixtures.ts';
+import { watchEngineMemory, type EngineMemory } from '../support/memory-witness.ts';
+import { processBytes, processTree } from '../../scripts/cli/browser/processes.ts';
+import { arm, installFaults, settledMs, type Fault } from '../support/engine-faults.ts';
+import { inspect } from '../support/inspect.ts';
+import { integer, seeded } from '../../workers/store/testing/random.ts';
 
 /** `npm test` goes through each once, `npm run test:faults` twenty times. */
 const CYCLES = Number(process.env.PHI_CYCLES ?? 1);

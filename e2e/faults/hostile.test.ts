@@ -18,11 +18,11 @@ import {
   serveApp,
   type AppServer,
   type TinyStarter,
-} from '../app.ts';
-import type { Session } from '../browser.ts';
-import { needFixture } from '../fixtures.ts';
-import { ENGINE } from '../inject.ts';
-import { NAMES, OUTPUTS } from './corpus.ts';
+} from '../support/app.ts';
+import type { Session } from '../../scripts/cli/browser/launch.ts';
+import { needFixture } from '../support/fixtures.ts';
+import { ENGINE } from '../support/inject.ts';
+import { NAMES, OUTPUTS } from '../support/corpus.ts';
 
 /** `npm run test:faults`. */
 const ASKED = process.env.PHI_HOSTILE === '1';

@@ -13,10 +13,10 @@ import {
   serveApp,
   type AppServer,
   type TinyStarter,
-} from '../app.ts';
-import type { Session } from '../browser.ts';
-import { watchEngineMemory, type EngineMemory } from '../memory-witness.ts';
-import { inspect } from './inspect.ts';
+} from '../support/app.ts';
+import type { Session } from '../../scripts/cli/browser/launch.ts';
+import { watchEngineMemory, type EngineMemory } from '../support/memory-witness.ts';
+import { inspect } from '../support/inspect.ts';
 
 /** `npm test` takes a minute; `npm run soak` goes on for at least 500 turns and until 150,000 tokens are decoded: many replies end before their limit. */
 const TURNS = Number(process.env.PHI_TURNS ?? 40);

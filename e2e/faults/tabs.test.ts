@@ -11,11 +11,11 @@ import {
   serveTinyApp,
   stopButton,
   type AppServer,
-} from '../app.ts';
-import type { Session } from '../browser.ts';
-import { ENGINE } from '../inject.ts';
-import { inspect } from './inspect.ts';
-import { integer, pick, seeded } from './random.ts';
+} from '../support/app.ts';
+import type { Session } from '../../scripts/cli/browser/launch.ts';
+import { ENGINE } from '../support/inject.ts';
+import { inspect } from '../support/inspect.ts';
+import { integer, pick, seeded } from '../../workers/store/testing/random.ts';
 
 /** `npm run test:faults`; `npm test` has the short way through two tabs in e2e/ui/tabs.test.ts. */
 const STEPS = Number(process.env.PHI_TAB_STEPS ?? 0);

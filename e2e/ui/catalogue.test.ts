@@ -1,8 +1,8 @@
 import { devices, type Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import type { RunningServer } from '../../scripts/server.ts';
-import type { Session } from '../browser.ts';
-import { eachVisitor, newVisitor, openFake } from './fake-app.ts';
+import type { RunningServer } from '../../scripts/build/server.ts';
+import type { Session } from '../../scripts/cli/browser/launch.ts';
+import { eachVisitor, newVisitor, openFake } from '../support/fake-app.ts';
 
 /** A laptop with a GPU, whatever the browser of the tests has. */
 const LAPTOP = `

@@ -1,8 +1,8 @@
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import type { RunningServer } from '../../scripts/server.ts';
-import { messageBox, sendButton, stopButton } from '../app.ts';
-import { eachVisitor, openFake } from './fake-app.ts';
+import type { RunningServer } from '../../scripts/build/server.ts';
+import { messageBox, sendButton, stopButton } from '../support/app.ts';
+import { eachVisitor, openFake } from '../support/fake-app.ts';
 
 let server: RunningServer;
 let page: Page;

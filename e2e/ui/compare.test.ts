@@ -3,11 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import type { RunningServer } from '../../scripts/server.ts';
+import type { RunningServer } from '../../scripts/build/server.ts';
 import { toFragment } from '../../src/compare/share.ts';
 import { desktop, laptop } from '../../src/compare/testing/example.ts';
-import { accessibilityViolations } from '../axe.ts';
-import { eachVisitor, openFake } from './fake-app.ts';
+import { accessibilityViolations } from '../support/axe.ts';
+import { eachVisitor, openFake } from '../support/fake-app.ts';
 
 let server: RunningServer;
 let page: Page;

@@ -2,11 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import type { RunningServer } from '../../scripts/server.ts';
-import { messageBox, sendButton } from '../app.ts';
-import { accessibilityViolations } from '../axe.ts';
-import type { Session } from '../browser.ts';
-import { eachVisitor, newVisitor, openFake } from './fake-app.ts';
+import type { RunningServer } from '../../scripts/build/server.ts';
+import { messageBox, sendButton } from '../support/app.ts';
+import { accessibilityViolations } from '../support/axe.ts';
+import type { Session } from '../../scripts/cli/browser/launch.ts';
+import { eachVisitor, newVisitor, openFake } from '../support/fake-app.ts';
 
 let server: RunningServer;
 let session: Session;

@@ -1,9 +1,9 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RunningServer } from '../../scripts/server.ts';
-import { expectClean, messageBox, sendButton } from '../app.ts';
-import { launch, type Session } from '../browser.ts';
-import { newVisitor, openFake, serveFakeApp } from './fake-app.ts';
+import type { RunningServer } from '../../scripts/build/server.ts';
+import { expectClean, messageBox, sendButton } from '../support/app.ts';
+import { launch, type Session } from '../../scripts/cli/browser/launch.ts';
+import { newVisitor, openFake, serveFakeApp } from '../support/fake-app.ts';
 
 let server: RunningServer;
 let session: Session;

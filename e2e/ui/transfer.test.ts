@@ -2,9 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import type { Page } from 'playwright-core';
-import type { RunningServer } from '../../scripts/server.ts';
-import { messageBox } from '../app.ts';
-import { eachVisitor, openFake } from './fake-app.ts';
+import type { RunningServer } from '../../scripts/build/server.ts';
+import { messageBox } from '../support/app.ts';
+import { eachVisitor, openFake } from '../support/fake-app.ts';
 
 let server: RunningServer;
 let page: Page;

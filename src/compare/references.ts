@@ -1,4 +1,4 @@
-/** References that ship with the app: independent implementations in float32, recorded by scripts/make-compare-references.ts. */
+/** References that ship with the app: independent implementations in float32, recorded by scripts/make/compare-references.ts. */
 import type { Reference } from './agreement.ts';
 
 /** The reference of the model with that fingerprint; null when none was recorded. */

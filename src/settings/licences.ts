@@ -1,4 +1,4 @@
-/** Whose work the app is made of: `licences.json`, written by the build (scripts/supply-chain.ts). */
+/** Whose work the app is made of: `licences.json`, written by the build (scripts/build/supply-chain.ts). */
 export interface Licence {
   name: string;
   /** Of a package; a model has none. */

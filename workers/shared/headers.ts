@@ -1,5 +1,5 @@
 /**
- * The response headers that the app needs, one place for every server of it (scripts/server.ts, Vite, the service worker, the page's own
+ * The response headers that the app needs, one place for every server of it (scripts/build/server.ts, Vite, the service worker, the page's own
  * `<meta>`). Pure, so that each side can use it.
  */
 

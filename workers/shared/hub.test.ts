@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FaultServer } from '../../e2e/faults/server.ts';
-import { freshDatabases, impatient } from '../../e2e/faults/store.ts';
+import { FaultServer } from '../store/testing/fault-server.ts';
+import { freshDatabases, impatient } from '../store/testing/databases.ts';
 import { PhiError } from './errors.ts';
 import type { ModelManifest } from './protocol.ts';
 import { createContext, type StoreContext } from '../store/context.ts';

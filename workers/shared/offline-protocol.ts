@@ -8,7 +8,7 @@ export interface AppFile {
   integrity: string;
 }
 
-/** Written by scripts/service-worker.ts as the first line of the service worker. */
+/** Written by scripts/build/service-worker.ts as the first line of the service worker. */
 export interface AppFiles {
   version: string;
   /** Kept from the start: page, scripts, styles, icons. */

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { serveSampleModel, type Hashes, type SampleModel } from '../../e2e/faults/model.ts';
-import { seeded } from '../../e2e/faults/random.ts';
-import { FaultServer, type ServerFault } from '../../e2e/faults/server.ts';
-import { beforePut, digests, freshDatabases, impatient, readAll, shardTable } from '../../e2e/faults/store.ts';
+import { serveSampleModel, type Hashes, type SampleModel } from './testing/sample-model.ts';
+import { seeded } from './testing/random.ts';
+import { FaultServer, type ServerFault } from './testing/fault-server.ts';
+import { beforePut, digests, freshDatabases, impatient, readAll, shardTable } from './testing/databases.ts';
 import type { Progress } from '../shared/protocol.ts';
 import { ModelStore } from './store.ts';
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FaultServer } from '../../e2e/faults/server.ts';
-import { freshDatabases, impatient } from '../../e2e/faults/store.ts';
+import { FaultServer } from './testing/fault-server.ts';
+import { freshDatabases, impatient } from './testing/databases.ts';
 import { parseAddress } from '../shared/address.ts';
 import { openAddress } from './inspect-address.ts';
 import { defaultNet } from './net.ts';

@@ -3,10 +3,10 @@
  * with a model of wrong bytes, and the next visit mends it. A shard that is stored is not asked for again.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { serveSampleModel, type Hashes, type SampleModel } from '../../e2e/faults/model.ts';
-import { integer, pick, seeded } from '../../e2e/faults/random.ts';
-import { FaultServer, type LoggedRequest, type ServerFault } from '../../e2e/faults/server.ts';
-import { beforePut, digests, freshDatabases, impatient, readAll } from '../../e2e/faults/store.ts';
+import { serveSampleModel, type Hashes, type SampleModel } from './testing/sample-model.ts';
+import { integer, pick, seeded } from './testing/random.ts';
+import { FaultServer, type LoggedRequest, type ServerFault } from './testing/fault-server.ts';
+import { beforePut, digests, freshDatabases, impatient, readAll } from './testing/databases.ts';
 import { PhiError } from '../shared/errors.ts';
 import type { Net } from './net.ts';
 import { ModelStore } from './store.ts';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { serveSampleModel, type SampleModel } from '../../e2e/faults/model.ts';
-import { randomBytes, seeded } from '../../e2e/faults/random.ts';
-import { FaultServer } from '../../e2e/faults/server.ts';
+import { serveSampleModel, type SampleModel } from './testing/sample-model.ts';
+import { randomBytes, seeded } from './testing/random.ts';
+import { FaultServer } from './testing/fault-server.ts';
 import {
   beforePut,
   digests,
@@ -10,7 +10,7 @@ import {
   impatient,
   readAll,
   shardTable,
-} from '../../e2e/faults/store.ts';
+} from './testing/databases.ts';
 import type { ModelManifest } from '../shared/protocol.ts';
 import { Table } from '../shared/database.ts';
 import { ModelStore } from './store.ts';

@@ -1,5 +1,5 @@
 /**
- * The Phi models that can be downloaded, in every published form that this app reads. catalogue.json is made by scripts/make-catalogue.ts;
+ * The Phi models that can be downloaded, in every published form that this app reads. catalogue.json is made by scripts/make/catalogue.ts;
  * a size or hash that nobody published is absent there and asked for, and recorded, at the first download (workers/store/resolve-files.ts).
  */
 import * as v from 'valibot';

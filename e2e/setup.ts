@@ -1,8 +1,0 @@
-import { ensureBuilt } from '../scripts/build.ts';
-import { npmChromium } from './chromium.ts';
-
-/** Once before all browser tests: the app is built, the browser unpacked. */
-export async function setup(): Promise<void> {
-  await ensureBuilt();
-  if (!process.env.PHI_BROWSER) await npmChromium();
-}

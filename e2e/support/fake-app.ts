@@ -1,0 +1,88 @@
+/** The page with a scripted engine in place of the worker: a build of its own, because the production build does not contain it. */
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import { build } from 'vite';
+import { ROOT } from '../../scripts/build/app.ts';
+import { serve, type RunningServer } from '../../scripts/build/server.ts';
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
+import { expectClean } from './app.ts';
+import { launch, type Session } from '../../scripts/cli/browser/launch.ts';
+
+/** Builds the page in mode `test` and serves it with the headers of the real server. */
+export async function serveFakeApp(): Promise<RunningServer> {
+  const publicFolder = join(ROOT, 'public');
+  const root = await mkdtemp(join(tmpdir(), 'phi-ui-'));
+  await build({
+    root: ROOT,
+    mode: 'test',
+    logLevel: 'warn',
+    build: { outDir: root, emptyOutDir: true, copyPublicDir: false },
+  });
+  const server = await serve({
+    root,
+    // All of public/ without a copy of the models: names at its top are files, or folders.
+    mounts: Object.fromEntries((await readdir(publicFolder)).map((name) => [`/${name}`, join(publicFolder, name)])),
+  });
+  return {
+    ...server,
+    async close() {
+      await server.close();
+      await rm(root, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A page of a visitor who was never here, in the session's browser; errors go to the session's. Close its context afterwards. */
+export async function newVisitor(session: Session, options: BrowserContextOptions = {}): Promise<Page> {
+  const browser = session.context.browser();
+  if (!browser) throw new Error('The session has a persistent profile; it cannot have more visitors.');
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 800 },
+    locale: 'en-US',
+    colorScheme: 'light',
+    ...options,
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(60_000);
+  page.on('pageerror', (error) => session.errors.push(error.message));
+  page.on('console', (message) => {
+    if (message.type() === 'error') session.errors.push(message.text());
+  });
+  return page;
+}
+
+/** Opens the page with a script for the fake engine, e.g. `first,slow`. */
+export async function openFake(page: Page, server: RunningServer, script: string, hash = ''): Promise<void> {
+  await page.goto(`${server.url}?fake=${script}${hash}`);
+}
+
+export interface Visitor {
+  server: RunningServer;
+  session: Session;
+  page: Page;
+}
+
+/** One server and browser for the tests of a file, and for each of them a visitor who was never here; it must leave no error behind. */
+export function eachVisitor(use: (visitor: Visitor) => void): void {
+  let server: RunningServer;
+  let session: Session;
+  let page: Page;
+  beforeAll(async () => {
+    server = await serveFakeApp();
+    session = await launch({ gpu: false });
+  });
+  afterAll(async () => {
+    await session.close();
+    await server.close();
+  });
+  beforeEach(async () => {
+    page = await newVisitor(session);
+    use({ server, session, page });
+  });
+  afterEach(async () => {
+    await page.context().close();
+    expectClean(session);
+  });
+}

@@ -1,4 +1,0 @@
-/** `npm run build`: makes `dist/`, which any static server can serve. */
-import { buildApp } from './build.ts';
-
-await buildApp();

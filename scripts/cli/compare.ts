@@ -1,0 +1,176 @@
+/** `npm run compare`: the compare page in a headless browser, its result as JSON. See USAGE below. */
+import { writeFile, readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Page } from 'playwright-core';
+import { launch } from './browser/launch.ts';
+import { toMarkdown } from '../../src/compare/exports.ts';
+import { KINDS } from '../../src/compare/plan.ts';
+import { parseResult, type CompareResult } from '../../src/compare/result.ts';
+import { DIST, ensureBuilt } from '../build/app.ts';
+import { selectModel } from './evaluate/model-files.ts';
+import { serve } from '../build/server.ts';
+
+const IDS = KINDS.map(({ id }) => id);
+
+const USAGE = `npm run compare -- --json OUT.json
+Runs the compare page in a headless browser and writes its result (docs/compare-schema.md).
+  --json OUT.json     where the result goes; without it, a table is printed only
+  --model PATH        a model from the disk (a file or a folder); the starter
+  --backends A,B      ${IDS.join(', ')}; all
+  --every-form        every weight form of each backend
+  --full              thorough measures; else the quick ones
+  --prompts 32,512    prompt lengths in tokens    --tokens 32   length of a reply
+  --rounds 3          rounds that count           --loads 1     loads
+  --shuffle           rows in random order
+  --server URL --server-model NAME   a server on this machine that speaks the OpenAI chat API
+  --browser PATH      another browser than the one from npm, with the machine's own GPU
+  --browser-arg X     a flag for the browser; may be repeated
+  --timeout MINUTES   60
+Exit status: 0 when every row was measured or is absent with its reason, 2 when it could not run.`;
+
+const MINUTE_MS = 60_000;
+
+function readOptions(args: string[]) {
+  const { values } = parseArgs({
+    args,
+    options: {
+      json: { type: 'string' },
+      model: { type: 'string' },
+      backends: { type: 'string' },
+      'every-form': { type: 'boolean', default: false },
+      full: { type: 'boolean', default: false },
+      quick: { type: 'boolean', default: false },
+      prompts: { type: 'string' },
+      tokens: { type: 'string' },
+      rounds: { type: 'string' },
+      loads: { type: 'string' },
+      shuffle: { type: 'boolean', default: false },
+      server: { type: 'string' },
+      'server-model': { type: 'string' },
+      browser: { type: 'string' },
+      'browser-arg': { type: 'string', multiple: true, default: [] },
+      timeout: { type: 'string', default: '60' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  const backends = (values.backends?.split(',') ?? IDS).map((name) => {
+    const id = IDS.find((known) => known === name);
+    if (id === undefined) throw new Error(`--backends ${name}: it must be one of ${IDS.join(', ')}.`);
+    return id;
+  });
+  if ((values.server === undefined) !== (values['server-model'] === undefined))
+    throw new Error('--server and --server-model belong together.');
+  const minutes = Number(values.timeout);
+  if (!(minutes > 0)) throw new Error(`--timeout ${values.timeout}: minutes above 0 are needed.`);
+  return { ...values, backends, minutes };
+}
+
+type Options = ReturnType<typeof readOptions>;
+
+/** The model in the store: the starter by its button, anything else as a person adds it. */
+async function storeModel(page: Page, url: string, model: string | undefined): Promise<void> {
+  if (model === undefined) {
+    await page.goto(url);
+    await page.getByRole('button', { name: 'Download the starter model' }).click();
+  } else {
+    const files = await selectModel(model);
+    await page.goto(url.replace('#/compare', '#/models'));
+    await page.locator('input[type=file]:not([webkitdirectory])').setInputFiles(files.map(({ absolute }) => absolute));
+    const failed = page.getByRole('alert').or(page.getByRole('article').locator('.wrong'));
+    const found = page.getByRole('button', { name: 'Copy into the browser' });
+    const loaded = page.getByText('Loaded', { exact: true });
+    for (const next of [found, loaded]) {
+      await failed.or(next).first().waitFor();
+      if (await failed.first().isVisible())
+        throw new Error(`${basename(model)}: ${(await failed.first().innerText()).replace(/\s+/g, ' ')}`);
+      if (next === found) await found.click();
+    }
+    await page.evaluate(() => (location.hash = '#/compare'));
+  }
+  await page.getByRole('button', { name: 'Run', exact: true }).waitFor();
+}
+
+async function setUp(page: Page, options: Options): Promise<void> {
+  for (const { id, label } of KINDS) {
+    const wanted = options.backends.includes(id);
+    await page.getByRole('checkbox', { name: label, exact: true }).setChecked(wanted);
+  }
+  await page.getByRole('checkbox', { name: 'Every weight form of each backend' }).setChecked(options['every-form']);
+  await page.getByRole('checkbox', { name: 'In random order' }).setChecked(options.shuffle);
+  if (options.full) await page.getByText('Full', { exact: true }).click();
+  if (options.server !== undefined) {
+    await page.getByRole('button', { name: 'Add a server' }).click();
+    await page.getByRole('combobox', { name: 'Server' }).selectOption('other');
+    await page.getByRole('textbox', { name: 'Address' }).fill(options.server);
+    await page.getByRole('textbox', { name: 'Model, as the server names it' }).fill(options['server-model']!);
+  }
+}
+
+async function run(page: Page): Promise<CompareResult> {
+  await page.getByRole('button', { name: 'Run', exact: true }).click();
+  const again = page.getByRole('button', { name: 'Run again' });
+  const failed = page.getByRole('alert');
+  const progress = setInterval(() => {
+    page
+      .getByRole('progressbar')
+      .first()
+      .evaluate(
+        (bar) => `${bar.getAttribute('aria-label')}: ${Math.round(100 * (bar as HTMLProgressElement).value)} %`,
+        undefined,
+        { timeout: 1_000 },
+      )
+      .then(console.error, () => undefined); // between two screens there is no bar
+  }, 15_000);
+  try {
+    await again.or(failed).first().waitFor();
+  } finally {
+    clearInterval(progress);
+  }
+  if (!(await again.isVisible())) throw new Error((await failed.innerText()).replace(/\s+/g, ' '));
+  const [file] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'JSON', exact: true }).click(),
+  ]);
+  return parseResult(await readFile(await file.path(), 'utf8'));
+}
+
+async function compare(options: Options): Promise<void> {
+  await ensureBuilt();
+  const server = await serve({ root: DIST });
+  const session = await launch({
+    gpu: true,
+    realGpu: options.browser !== undefined,
+    executable: options.browser,
+    args: options['browser-arg'],
+  });
+  try {
+    const { page } = session;
+    page.setDefaultTimeout(options.minutes * MINUTE_MS);
+    await page.addInitScript(() =>
+      localStorage.setItem('phi-settings', JSON.stringify({ language: 'en', backend: 'wasm' })),
+    );
+    const asked = new URLSearchParams();
+    for (const name of ['prompts', 'tokens', 'rounds', 'loads'] as const)
+      if (options[name] !== undefined) asked.set(name, options[name]);
+    await storeModel(page, `${server.url}${asked.size > 0 ? `?${asked}` : ''}#/compare`, options.model);
+    await setUp(page, options);
+    const result = await run(page);
+    console.log(toMarkdown(result));
+    if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(result, null, 2)}\n`);
+  } finally {
+    await session.close();
+    await server.close();
+  }
+}
+
+let options: Options | null = null;
+try {
+  options = readOptions(process.argv.slice(2));
+  if (options.help) console.log(USAGE);
+  else await compare(options);
+} catch (error) {
+  const message = error instanceof Error ? error.message : String(error);
+  console.error(options ? message : `${message}\n\n${USAGE}`);
+  process.exitCode = 2;
+}

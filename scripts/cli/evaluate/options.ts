@@ -1,0 +1,134 @@
+import { parseArgs } from 'node:util';
+import type { BackendId, DeviceWish, WeightForm } from '../../../workers/shared/protocol.ts';
+
+const BACKENDS = ['auto', 'wasm', 'webgpu', 'webnn'] as const satisfies readonly (BackendId | 'auto')[];
+const FORMS = ['auto', 'float32', 'float16', 'int8', 'int8-blocks', 'int4'] as const satisfies readonly (
+  WeightForm | 'auto'
+)[];
+const DEVICES = ['npu', 'gpu', 'cpu'] as const satisfies readonly DeviceWish[];
+
+/** Float rounding through a whole network; quantised activations need more. */
+export const DEFAULT_TOLERANCE = 0.05;
+
+/** How a model is run and judged. */
+export interface RunOptions {
+  backend: BackendId | 'auto';
+  form: WeightForm | 'auto';
+  device?: DeviceWish;
+  tolerance: number;
+  contextLength?: number;
+  threads?: number;
+  stages?: number;
+  browser?: string;
+  browserArgs: string[];
+  json?: string;
+}
+
+export interface Options extends RunOptions {
+  model: string;
+  cases?: string;
+  text?: string;
+}
+
+export interface AllOptions extends RunOptions {
+  /** Folders, or references themselves. */
+  folders: string[];
+  /** Lengths of the prompts that are taken; null: all. */
+  prompts: number[] | null;
+  /** Most that one model may take. */
+  seconds: number;
+}
+
+/** Options that `npm run evaluate` and `npm run evaluate:all` share. */
+export const OPTIONS_USAGE = `  --backend NAME    ${BACKENDS.join(' | ')}; wasm
+  --form NAME       ${FORMS.join(' | ')}; auto
+  --device NAME     ${DEVICES.join(' | ')}; what WebNN is asked for
+  --tolerance X     largest difference of a logit; ${DEFAULT_TOLERANCE}
+  --context N       KV slots; what model and device allow
+  --threads N       of WebAssembly; all cores
+  --stages N        cuts the model into N workers on WASM; as few as hold it
+  --browser PATH    another browser than the one from npm (with the machine's own GPU)
+  --browser-arg X   a flag for the browser; may be repeated
+  --json OUT.json   writes all figures there`;
+
+export const USAGE = `npm run evaluate -- --model PATH [--cases EXPECTED.json] [--text FILE] --json OUT.json
+Runs the built app's own engine in a headless browser on a model from the disk.
+  --model PATH      a model's file, or a folder with one model at its top level
+  --cases FILE      reference numbers: {cases: [{input_ids, last_logits, argmax_all, greedy}]}; what is missing is not checked
+  --text FILE       reports the teacher-forced negative log-likelihood of a text
+${OPTIONS_USAGE}
+Exit status: 0 within the tolerance, 1 past it, 2 could not run or nothing to check.`;
+
+function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
+  const found = allowed.find((one) => one === value);
+  if (found === undefined) throw new Error(`--${name} ${value}: it must be one of ${allowed.join(', ')}.`);
+  return found;
+}
+
+function positive(name: string, value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 1)
+    throw new Error(`--${name} ${value}: it must be a whole number above 0.`);
+  return number;
+}
+
+const RUN_OPTIONS = {
+  backend: { type: 'string', default: 'wasm' },
+  form: { type: 'string', default: 'auto' },
+  device: { type: 'string' },
+  tolerance: { type: 'string', default: String(DEFAULT_TOLERANCE) },
+  context: { type: 'string' },
+  threads: { type: 'string' },
+  stages: { type: 'string' },
+  browser: { type: 'string' },
+  'browser-arg': { type: 'string', multiple: true },
+  json: { type: 'string' },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
+
+type RunValues = ReturnType<typeof parseArgs<{ options: typeof RUN_OPTIONS }>>['values'];
+
+function runOptions(values: RunValues): RunOptions {
+  const tolerance = Number(values.tolerance);
+  if (values.tolerance.trim() === '' || !(tolerance >= 0) || !Number.isFinite(tolerance))
+    throw new Error(`--tolerance ${values.tolerance}: it must be a number, 0 or more.`);
+  return {
+    backend: oneOf('backend', values.backend, BACKENDS),
+    form: oneOf('form', values.form, FORMS),
+    device: values.device === undefined ? undefined : oneOf('device', values.device, DEVICES),
+    tolerance,
+    contextLength: positive('context', values.context),
+    threads: positive('threads', values.threads),
+    stages: positive('stages', values.stages),
+    browser: values.browser,
+    browserArgs: values['browser-arg'] ?? [],
+    json: values.json,
+  };
+}
+
+/** Reads the command line of `npm run evaluate`; null when help was asked for. Throws one line that names what is wrong. */
+export function parseOptions(args: string[]): Options | null {
+  const { values } = parseArgs({
+    args,
+    options: { ...RUN_OPTIONS, model: { type: 'string' }, cases: { type: 'string' }, text: { type: 'string' } },
+  });
+  if (values.help) return null;
+  const { model, cases, text } = values;
+  if (model === undefined) throw new Error('--model PATH is missing.');
+  if (cases === undefined && text === undefined) throw new Error('There is nothing to check: give --cases or --text.');
+  return { model, cases, text, ...runOptions(values) };
+}
+
+/** The same for `npm run evaluate:all`. */
+export function parseAllOptions(args: string[]): AllOptions | null {
+  const { values, positionals: folders } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { ...RUN_OPTIONS, prompts: { type: 'string' }, seconds: { type: 'string', default: '300' } },
+  });
+  if (values.help) return null;
+  if (folders.length === 0) throw new Error('FOLDER is missing: what holds the models.');
+  const prompts = values.prompts?.split(',').map((length) => positive('prompts', length)!) ?? null;
+  return { folders, prompts, seconds: positive('seconds', values.seconds)!, ...runOptions(values) };
+}

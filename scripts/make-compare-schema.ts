@@ -1,7 +1,0 @@
-/** Writes docs/compare.schema.json from the schema that imports are checked against: `tsx scripts/make-compare-schema.ts`. */
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { ROOT } from './build.ts';
-import { compareJsonSchema } from './compare-schema.ts';
-
-await writeFile(join(ROOT, 'docs/compare.schema.json'), `${JSON.stringify(compareJsonSchema(), null, 2)}\n`);
