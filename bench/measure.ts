@@ -1,5 +1,5 @@
 /** One engine on one page: its tasks, each repeated when other programs disturbed it. */
-import type { BrowserContext } from 'playwright-core';
+import type { BrowserContext } from 'playwright';
 import { cpuTimes, othersShare, untilQuiet } from './contention.ts';
 import type { Options, Task } from './options.ts';
 import { PeerPage } from './peer-page.ts';

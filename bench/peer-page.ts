@@ -1,5 +1,5 @@
 /** One engine on a page of its own, called from Node. A page that crashed or says nothing ends the bench instead of hanging it. */
-import type { BrowserContext, Page } from 'playwright-core';
+import type { BrowserContext, Page } from 'playwright';
 import type { BenchApi } from './page/main.ts';
 import type { PeerName, PeerOptions } from './peers/peer.ts';
 

@@ -1,7 +1,7 @@
 /** Model files that are damaged, hostile or of another kind: said in words, and the app goes on. */
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Page } from 'playwright-core';
+import type { Page } from 'playwright';
 import {
   ask,
   expectClean,

@@ -1,6 +1,6 @@
 /** A first visit and what follows, with the starter: one story, each test goes on where the one before ended. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Page } from 'playwright-core';
+import type { Page } from 'playwright';
 import {
   ask,
   expectClean,

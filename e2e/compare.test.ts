@@ -1,5 +1,5 @@
 /** The compare page on a tiny model: every backend of the shell, an outside stopwatch, cancelling, a server of our own, other people's results. */
-import type { Page } from 'playwright-core';
+import type { Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { figure } from '../src/compare/figure.ts';
 import { toFragment } from '../src/compare/share.ts';

@@ -1,5 +1,5 @@
 /** A backend or a worker is lost in the middle of a reply: the reply still arrives, and the page says what happened. */
-import type { Page, Worker as PageWorker } from 'playwright-core';
+import type { Page, Worker as PageWorker } from 'playwright';
 import { describe, expect, it } from 'vitest';
 import {
   ask,

@@ -1,6 +1,6 @@
 /** The store under bad luck, with a tiny model in the starter's place. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Page } from 'playwright-core';
+import type { Page } from 'playwright';
 import {
   ask,
   expectClean,

@@ -2,7 +2,7 @@
  * What onnxruntime-web makes of the int4 graph that a hub publishes: the whole of it, and one layer and the head in sessions of their own, as it computes them on
  * WASM. On the same page, cores and threads as this engine before.
  */
-import type { Page } from 'playwright-core';
+import type { Page } from 'playwright';
 import type { TimingRequest, TimingResult } from './timing.worker.ts';
 import type { PhiConfig } from '../../workers/engine/checkpoint/types.ts';
 import { makeInt4Part } from './make.ts';

@@ -4,7 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { writeFile } from 'node:fs/promises';
-import type { Page } from 'playwright-core';
+import type { Page } from 'playwright';
 import type { ErrorShape } from '../../workers/shared/errors.ts';
 import { cutLayers } from '../../workers/shared/advisor/stages.ts';
 import { wasmWeightBytes } from '../../workers/shared/advisor/weights.ts';

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Page } from 'playwright-core';
+import type { Page } from 'playwright';
 import { launch, type Session } from '../../scripts/cli/browser/launch.ts';
 import { ROOT } from '../../scripts/build/app.ts';
 import { serve } from '../../scripts/build/server.ts';

@@ -3,7 +3,7 @@
  * and nothing gets as far as the Content-Security-Policy, which would have stopped it.
  */
 import { readFile } from 'node:fs/promises';
-import type { Page } from 'playwright-core';
+import type { Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addMessage, newConversation, type Conversation } from '../../src/chat/conversation.ts';
 import { exportJson } from '../../src/chat/transfer.ts';

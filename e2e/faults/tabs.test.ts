@@ -1,5 +1,5 @@
 /** Two to five tabs at once, opened, reloaded and closed at random: one download, one engine, no deadlock, no lost message. */
-import type { Page } from 'playwright-core';
+import type { Page } from 'playwright';
 import { expect, it } from 'vitest';
 import {
   ask,

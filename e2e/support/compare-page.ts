@@ -1,6 +1,6 @@
 /** The compare screen as tests use it. */
 import { readFile } from 'node:fs/promises';
-import type { Page } from 'playwright-core';
+import type { Page } from 'playwright';
 import { expect } from 'vitest';
 import { isMeasured, parseResult, type CompareResult, type Measured } from '../../src/compare/result.ts';
 import { PATIENCE_MS } from './app.ts';

@@ -1,5 +1,5 @@
 /** Faults that strike inside the page, at a given token of a reply, and how long the calls under way take to settle after them. */
-import type { Page } from 'playwright-core';
+import type { Page } from 'playwright';
 import { ENGINE, inject, keepDevices, type WithDevices } from './inject.ts';
 
 /** What the page can do to itself in the middle of a reply. `device` loses the GPU device or WebNN context, `call` leaves it to the test. */

@@ -2,7 +2,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { BrowserContextOptions, Page } from 'playwright-core';
+import type { BrowserContextOptions, Page } from 'playwright';
 import { build } from 'vite';
 import { ROOT } from '../../scripts/build/app.ts';
 import { serve, type RunningServer } from '../../scripts/build/server.ts';

@@ -1,5 +1,5 @@
 /** Counts what the evaluation worker asks of the GPU, by wrapping the API before the worker's own code runs. */
-import type { Page } from 'playwright-core';
+import type { Page } from 'playwright';
 import { EVALUATION, evaluationWorker, inject } from './inject.ts';
 
 /** Work between two reads, and the read that ended it. */

@@ -1,5 +1,5 @@
 /** Code of a test's own in the app's workers, run before the worker's. */
-import type { Page, Worker } from 'playwright-core';
+import type { Page, Worker } from 'playwright';
 
 /** By page and pattern: of several routes for one request only the newest is asked. */
 const injected = new WeakMap<Page, Map<string, string[]>>();

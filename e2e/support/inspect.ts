@@ -1,5 +1,5 @@
 /** What lies in the browser's databases, read past all of the app's code. Layout: workers/store/tables.ts, src/chat/database.ts. */
-import type { Page } from 'playwright-core';
+import type { Page } from 'playwright';
 import type { Conversation } from '../../src/chat/conversation.ts';
 import type { StoredModel } from '../../workers/shared/protocol.ts';
 import type { StoredShard } from '../../workers/store/tables.ts';

@@ -1,5 +1,5 @@
 /** How much memory page, workers and processes take: WebAssembly by wrapping its constructor, heaps by asking each isolate, processes by asking the system. */
-import type { CDPSession, Page } from 'playwright-core';
+import type { CDPSession, Page } from 'playwright';
 import { ENGINE, inject } from './inject.ts';
 import { processBytes, processTree } from '../../scripts/cli/browser/processes.ts';
 

@@ -1,5 +1,5 @@
 /** A stopwatch of the tests' own around the compare page: it sees requests leave and tokens arrive, and knows nothing of the page's figures. */
-import type { Page } from 'playwright-core';
+import type { Page } from 'playwright';
 
 interface Seen {
   at: number;

@@ -1,5 +1,5 @@
 /** Looks into the page's shard store from outside, past all of the app's code. Database and layout: workers/store/tables.ts. */
-import type { Page } from 'playwright-core';
+import type { Page } from 'playwright';
 import type { StoredShard } from '../../workers/store/tables.ts';
 
 interface Query {

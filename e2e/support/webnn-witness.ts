@@ -1,5 +1,5 @@
 /** Counts what crosses between the evaluation worker and the WebNN device, by wrapping the API before the worker's own code runs. */
-import type { Page } from 'playwright-core';
+import type { Page } from 'playwright';
 import type { MLContext, MLGraphBuilder, MLTensor } from '../../workers/engine/webnn/api.ts';
 import { EVALUATION, evaluationWorker, inject } from './inject.ts';
 

@@ -1,4 +1,4 @@
-import { devices, type Page } from 'playwright-core';
+import { devices, type Page } from 'playwright';
 import { describe, expect, it } from 'vitest';
 import type { RunningServer } from '../../scripts/build/server.ts';
 import type { Session } from '../../scripts/cli/browser/launch.ts';

@@ -1,4 +1,4 @@
-import type { Page } from 'playwright-core';
+import type { Page } from 'playwright';
 import { describe, expect, it } from 'vitest';
 import type { RunningServer } from '../../scripts/build/server.ts';
 import { messageBox, sendButton, stopButton } from '../support/app.ts';

@@ -1,7 +1,7 @@
 /** How results look: readable by all, at every width, as picture, table and text. */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import type { Page } from 'playwright-core';
+import type { Page } from 'playwright';
 import { describe, expect, it } from 'vitest';
 import type { RunningServer } from '../../scripts/build/server.ts';
 import { toFragment } from '../../src/compare/share.ts';

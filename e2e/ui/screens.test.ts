@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import type { Page } from 'playwright-core';
+import type { Page } from 'playwright';
 import { describe, expect, it } from 'vitest';
 import type { RunningServer } from '../../scripts/build/server.ts';
 import { messageBox, sendButton } from '../support/app.ts';

@@ -1,7 +1,7 @@
 /** Chats as files. */
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import type { Page } from 'playwright-core';
+import type { Page } from 'playwright';
 import type { RunningServer } from '../../scripts/build/server.ts';
 import { messageBox } from '../support/app.ts';
 import { eachVisitor, openFake } from '../support/fake-app.ts';

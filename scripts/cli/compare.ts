@@ -2,7 +2,7 @@
 import { writeFile, readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Page } from 'playwright-core';
+import type { Page } from 'playwright';
 import { launch } from './browser/launch.ts';
 import { toMarkdown } from '../../src/compare/exports.ts';
 import { KINDS } from '../../src/compare/plan.ts';

@@ -1,6 +1,6 @@
 /** One way to start a browser, for tests, the evaluation command and the benchmarks. */
 import { access } from 'node:fs/promises';
-import { chromium, type BrowserContext, type Page } from 'playwright-core';
+import { chromium, type BrowserContext, type Page } from 'playwright';
 import { npmChromium, type Browser } from './chromium.ts';
 import { startWitness } from './witness.ts';
 

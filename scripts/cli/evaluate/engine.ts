@@ -1,5 +1,5 @@
 /** The built app's engine in a browser, its model served from the disk by range. */
-import type { Page } from 'playwright-core';
+import type { Page } from 'playwright';
 import { launch, type LaunchOptions, type Session } from '../browser/launch.ts';
 import type { EvaluateAnswer } from '../../../src/evaluate.ts';
 import { PhiError } from '../../../workers/shared/errors.ts';
