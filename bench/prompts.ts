@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Checkpoint } from '../workers/engine/checkpoint/types.ts';
 import type { ChatMessage } from '../workers/shared/protocol.ts';
-import { conversation } from '../workers/engine/tokenizer/conversation.ts';
+import { createConversation } from '../workers/engine/tokenizer/conversation.ts';
 import { createTokenizer } from '../workers/engine/tokenizer/tokenizer.ts';
 import type { Prompt } from './peers/peer.ts';
 
@@ -33,7 +33,7 @@ export interface Prompts {
 }
 
 export function makePrompts(checkpoint: Checkpoint, lengths: number[], passagePath: string): Prompts {
-  const talk = conversation(createTokenizer(checkpoint.tokenizer), checkpoint);
+  const talk = createConversation(createTokenizer(checkpoint.tokenizer), checkpoint);
   const render = (messages: ChatMessage[]): Prompt => ({
     messages,
     text: talk.render(messages),

@@ -5,7 +5,7 @@ import { checkCase } from '../scripts/cli/evaluate/check.ts';
 import { argmax } from '../scripts/cli/evaluate/compare.ts';
 import { startEngineHost, type Engine, type EngineHost } from '../scripts/cli/evaluate/engine.ts';
 import { selectModel } from '../scripts/cli/evaluate/model-files.ts';
-import type { WeightForm } from '../workers/shared/protocol.ts';
+import type { WeightFormat } from '../workers/shared/protocol.ts';
 import { fixture, needFixture, readExpected, reportAbsent } from './support/fixtures.ts';
 
 const TOLERANCE = 0.02;
@@ -45,7 +45,7 @@ let host: EngineHost;
 /** A folder is found by its reference, because part of it may lie elsewhere. */
 const pathOf = (model: string, reference: string): string =>
   model.endsWith('.gguf') ? needFixture(model) : dirname(needFixture(reference));
-const open = async (path: string, form: WeightForm): Promise<Engine> =>
+const open = async (path: string, form: WeightFormat): Promise<Engine> =>
   host.open(await selectModel(path), { backend: 'wasm', form });
 
 beforeAll(async () => {

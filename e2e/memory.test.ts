@@ -5,7 +5,7 @@ import { ROOT } from '../scripts/build/app.ts';
 import { startEngineHost } from '../scripts/cli/evaluate/engine.ts';
 import { selectModel } from '../scripts/cli/evaluate/model-files.ts';
 import { STARTER_ID } from '../src/models/starter.ts';
-import type { BackendId, DeviceWish, WeightForm } from '../workers/shared/protocol.ts';
+import type { BackendId, DeviceType, WeightFormat } from '../workers/shared/protocol.ts';
 import { ask, GREEDY, launchApp, serveApp } from './support/app.ts';
 import { inspect } from './support/inspect.ts';
 import { ALL } from './support/fixtures.ts';
@@ -27,9 +27,9 @@ const FIRST_RUNS = 40 * MIB;
 
 interface Case {
   backend: BackendId;
-  form: WeightForm;
+  form: WeightFormat;
   /** WebNN: where LiteRT computes. For `gpu` it is the GPU process, for `npu` (and `cpu`) the page's own. */
-  device?: DeviceWish;
+  device?: DeviceType;
   /** Bytes a weight. */
   width: number;
   /** Most bytes of heap and WebAssembly memory in all workers. */

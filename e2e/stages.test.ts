@@ -2,11 +2,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEngineHost, type Engine, type EngineHost } from '../scripts/cli/evaluate/engine.ts';
 import { selectModel } from '../scripts/cli/evaluate/model-files.ts';
-import type { WeightForm } from '../workers/shared/protocol.ts';
+import type { WeightFormat } from '../workers/shared/protocol.ts';
 import { needFixture, readExpected } from './support/fixtures.ts';
 
 let host: EngineHost;
-const open = async (path: string, form: WeightForm, stages: number): Promise<Engine> =>
+const open = async (path: string, form: WeightFormat, stages: number): Promise<Engine> =>
   host.open(await selectModel(needFixture(path)), { backend: 'wasm', form, stages, contextLength: 256 });
 
 beforeAll(async () => {

@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEngineHost, type Engine, type EngineHost } from '../scripts/cli/evaluate/engine.ts';
 import { selectModel } from '../scripts/cli/evaluate/model-files.ts';
-import type { WeightForm } from '../workers/shared/protocol.ts';
+import type { WeightFormat } from '../workers/shared/protocol.ts';
 import { fixture, folder, gguf, matrix, needFixture, reportAbsent, type Model } from './support/fixtures.ts';
 import { destroyDevice, takeReads, watchGpu } from './support/gpu-witness.ts';
 import { exactCases, expectExact } from './support/exact.ts';
@@ -18,7 +18,7 @@ const CANDIDATE_BYTES = 4096;
 
 /** Model, the form that holds it exactly, and the prompts (by their tokens) that are checked by `npm test`. */
 const EXACT = exactCases(
-  matrix<[Model, WeightForm, number[]]>(
+  matrix<[Model, WeightFormat, number[]]>(
     [
       [gguf('phi3-mini-4k', 'q8_0'), 'int8-blocks', [60]], // the window is crossed: attention without graph capture
       [gguf('phi4-mini', 'q8_0'), 'float32', [5]],
@@ -34,7 +34,7 @@ const EXACT = exactCases(
 );
 
 let host: EngineHost;
-const open = async ({ path }: Model, form: WeightForm): Promise<Engine> =>
+const open = async ({ path }: Model, form: WeightFormat): Promise<Engine> =>
   host.open(await selectModel(needFixture(path)), { backend: 'webgpu', form, contextLength: CONTEXT });
 
 beforeAll(async () => {

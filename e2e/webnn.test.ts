@@ -6,7 +6,7 @@ import { checkTeacherForced } from '../scripts/cli/evaluate/check.ts';
 import { startEngineHost, type Engine, type EngineHost } from '../scripts/cli/evaluate/engine.ts';
 import { selectModel } from '../scripts/cli/evaluate/model-files.ts';
 import { STARTER_ID } from '../src/models/starter.ts';
-import type { WeightForm } from '../workers/shared/protocol.ts';
+import type { WeightFormat } from '../workers/shared/protocol.ts';
 import {
   ALL,
   fixture,
@@ -28,7 +28,7 @@ const CANDIDATE_BYTES = 4096;
 
 /** Model, form, and the prompts (by their tokens) that are checked by `npm test`: blocks are slow on LiteRT. */
 const EXACT = exactCases(
-  matrix<[Model, WeightForm, number[]]>(
+  matrix<[Model, WeightFormat, number[]]>(
     [
       [gguf('phi3-mini-4k', 'q8_0'), 'float32', [5, 40, 60, 100]],
       [gguf('phi3.5-mini', 'q4_k_m'), 'float32', [5, 40, 60, 100]],
@@ -51,7 +51,7 @@ const STARTER = 'starter/expected.json';
 const NLL_TOLERANCE = 0.001;
 
 let host: EngineHost;
-const open = async (path: string, form: WeightForm, contextLength: number): Promise<Engine> =>
+const open = async (path: string, form: WeightFormat, contextLength: number): Promise<Engine> =>
   host.open(await selectModel(path), { backend: 'webnn', device: 'npu', form, contextLength });
 
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 /** Entry of the worker that measures one row of the compare page. See compare/protocol.ts. */
 import { expose } from 'comlink';
 import { pinnedDecoder } from './engine/choose/choose.ts';
-import { storeShelf } from './engine/weight-cache.ts';
+import { storedWeightCache } from './engine/weight-cache.ts';
 import type { Decoder } from './engine/decoder.ts';
 import { openCheckpoint } from './engine/checkpoint/open.ts';
 import type { Checkpoint } from './engine/checkpoint/types.ts';
@@ -41,18 +41,18 @@ interface Loaded {
   checkpoint: Checkpoint;
   decoder: Decoder;
   encode: Encode;
-  talk: Conversation;
+  conversation: Conversation;
 }
 
 class Measurer implements CompareApi {
   readonly #store = new ModelStore();
   #loaded: Loaded | null = null;
 
-  async describe(model: string, lengths: number[], marks: string[][]): Promise<ModelFacts> {
+  async describe(model: string, lengths: number[], nonces: string[][]): Promise<ModelFacts> {
     const stored = await this.#find(model);
     const files = await this.#store.openStored(model);
     const checkpoint = await openCheckpoint(files);
-    const { encode, talk } = encoder(checkpoint);
+    const { encode, conversation } = encoder(checkpoint);
     const { context, vocab } = checkpoint.config;
     return {
       name: stored.name,
@@ -60,8 +60,8 @@ class Measurer implements CompareApi {
       context,
       vocab,
       webgpuForms: webgpuForms(checkpoint),
-      prompts: lengths.map((tokens, i) => marks[i]!.map((mark) => makePrompt(encode, tokens, mark))),
-      textIds: talk.tokenizer.encode(TEXT).slice(0, TEXT_TOKENS),
+      prompts: lengths.map((tokens, i) => nonces[i]!.map((nonce) => makePrompt(encode, tokens, nonce))),
+      textIds: conversation.tokenizer.encode(TEXT).slice(0, TEXT_TOKENS),
     };
   }
 
@@ -74,7 +74,7 @@ class Measurer implements CompareApi {
     const started = performance.now();
     const stored = await this.#find(model);
     const checkpoint = await openCheckpoint(await this.#store.openStored(model));
-    const { encode, talk } = encoder(checkpoint);
+    const { encode, conversation } = encoder(checkpoint);
     const kept: Promise<unknown>[] = [];
     const decoder = await pinnedDecoder(
       checkpoint,
@@ -85,11 +85,11 @@ class Measurer implements CompareApi {
         ...(target.device && { device: target.device }),
         ...(target.threads !== null && { threads: target.threads }),
         // A form that cannot be kept is made again at the next load; the figures say when one was made.
-        shelf: storeShelf(this.#store, stored, (_form, done) => void kept.push(done.catch(() => false))),
+        weightCache: storedWeightCache(this.#store, stored, (_form, done) => void kept.push(done.catch(() => false))),
       },
       onPrepare,
     );
-    this.#loaded = { checkpoint, decoder, encode, talk };
+    this.#loaded = { checkpoint, decoder, encode, conversation };
     const loadMs = performance.now() - started;
     const { ms: warmUpMs } = await warmUp(decoder, checkpoint.config);
     await Promise.all(kept); // nothing may be written while something is measured
@@ -128,11 +128,11 @@ class Measurer implements CompareApi {
 
 /** The engine's own loop, with an empty cache and without an end token, as text. */
 async function* arrivals(
-  { checkpoint, decoder, encode, talk }: Loaded,
+  { checkpoint, decoder, encode, conversation }: Loaded,
   prompt: Prompt,
   tokens: number,
 ): AsyncGenerator<Arrival> {
-  const text = new ReplyText(talk.tokenizer);
+  const text = new ReplyText(conversation.tokenizer);
   const sequence = new Sequence(decoder, checkpoint.config);
   let recomputed = false;
   for await (const event of generateTokens(sequence, encode(prompt.content), {

@@ -6,7 +6,7 @@ import { pinnedDecoder } from '../../workers/engine/choose/choose.ts';
 import { loadOrt, preferredBuild, type Ort } from '../../workers/engine/runtime/ort.ts';
 import type { Choice, Decoder } from '../../workers/engine/decoder.ts';
 import { openCheckpoint } from '../../workers/engine/checkpoint/open.ts';
-import type { BackendId, WeightForm } from '../../workers/shared/protocol.ts';
+import type { BackendId, WeightFormat } from '../../workers/shared/protocol.ts';
 import { blobSource } from '../../workers/store/bytes.ts';
 import { sumEvents, type OpTotals } from '../trace.ts';
 
@@ -21,7 +21,7 @@ export interface ProfileRequest {
   /** Tokens in the cache before decoding begins. */
   context: number;
   runs: number;
-  form: WeightForm | 'auto';
+  form: WeightFormat | 'auto';
   /** Tokens chosen in one run; fewer where the backend allows fewer, and one where a token takes long: it must give a sign of life. */
   steps: number;
   modelUrl: string;

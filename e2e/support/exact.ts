@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import { compareLogits } from '../../scripts/cli/evaluate/compare.ts';
 import type { Engine } from '../../scripts/cli/evaluate/engine.ts';
-import type { WeightForm } from '../../workers/shared/protocol.ts';
+import type { WeightFormat } from '../../workers/shared/protocol.ts';
 import { ALL, readExpected, type Model } from './fixtures.ts';
 import { SAMPLING } from './sampling.ts';
 
@@ -10,13 +10,13 @@ const TOLERANCE = 0.05;
 
 export interface ExactCase {
   model: Model;
-  form: WeightForm;
+  form: WeightFormat;
   /** Lengths of the prompts that `npm test` checks. */
   prompts: number[];
 }
 
 /** `[model, form, prompts of npm test]`, with a name for each. */
-export const exactCases = (cases: [Model, WeightForm, number[]][]): (ExactCase & { name: string })[] =>
+export const exactCases = (cases: [Model, WeightFormat, number[]][]): (ExactCase & { name: string })[] =>
   cases.map(([model, form, prompts]) => ({ model, form, prompts, name: `${model.path} as ${form}` }));
 
 /** The logits of every prompt (`all`; else of the case's own), and the tokens that follow it, token for token. */

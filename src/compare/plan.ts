@@ -1,7 +1,7 @@
 /** What is run, in which order, and about how long it takes. */
 import type { Target } from '../../workers/shared/compare-protocol.ts';
 import { PhiError } from '../../workers/shared/errors.ts';
-import type { WeightForm } from '../../workers/shared/protocol.ts';
+import type { WeightFormat } from '../../workers/shared/protocol.ts';
 
 /** `custom` comes with the address: `?prompts=32,128&tokens=16&rounds=3&loads=1`, for labs and for slow machines. */
 export type Setting = 'quick' | 'full' | 'custom';
@@ -56,7 +56,7 @@ interface Kind {
   label: string;
   target: Omit<Target, 'form'>;
   /** Besides 'auto', where every form is asked for. */
-  forms: readonly WeightForm[];
+  forms: readonly WeightFormat[];
 }
 
 const WEBNN_FORMS = ['float32', 'float16', 'int8', 'int8-blocks', 'int4'] as const;

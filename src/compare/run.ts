@@ -15,7 +15,7 @@ import {
 import { estimateRow, fitLengths, headlineLength, shuffle, type Entry, type Measures, type Setting } from './plan.ts';
 import { recordedReference } from './references.ts';
 import { FORMAT, VERSION, type Absent, type CompareResult, type Measured, type Row } from './result.ts';
-import { unlessSilent } from './silence.ts';
+import { withDeadline } from './silence.ts';
 import { callback, withCompareWorker, withNativeWorker } from './threads.ts';
 
 export interface ServerEntry extends NativeServer {
@@ -118,7 +118,7 @@ export async function compare(request: CompareRequest, observer: Observer): Prom
     const estimateSeconds = estimateRow('entry' in step ? step.entry.id : 'native', request.model.bytes, measures);
     const advice = 'entry' in step ? BACKEND_ADVICE : SERVER_ADVICE;
     try {
-      await unlessSilent({ estimateSeconds, advice }, signal, async (rowSignal, heard) => {
+      await withDeadline({ estimateSeconds, advice }, signal, async (rowSignal, heard) => {
         const onProgress = (progress: RowProgress) => {
           heard();
           show(progress);
@@ -140,7 +140,7 @@ export async function compare(request: CompareRequest, observer: Observer): Prom
 const longest = (prompts: Prompt[][]) => Math.max(...prompts.flat().map(({ tokens }) => tokens));
 
 /** Four digits at the head of each prompt, of no prompt twice: neither an earlier round nor an earlier run has left its beginning in a server's cache. */
-function marks(lengths: number, rounds: number): string[][] {
+function nonces(lengths: number, rounds: number): string[][] {
   const first = 1000 + Math.floor(Math.random() * 8000);
   return Array.from({ length: lengths }, (_, l) =>
     Array.from({ length: rounds }, (_, r) => String(first + l * rounds + r)),
@@ -158,7 +158,7 @@ function describeModel({ model, measures }: CompareRequest, signal: AbortSignal)
         `${facts.name} has a context of ${facts.context} tokens: too short to measure a reply of ${decodeTokens}.`,
       );
     }
-    return api.describe(model.id, fitting, marks(fitting.length, rounds + 1));
+    return api.describe(model.id, fitting, nonces(fitting.length, rounds + 1));
   });
 }
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PhiError } from '../../workers/shared/errors.ts';
-import { unlessSilent } from './silence.ts';
+import { withDeadline } from './silence.ts';
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
@@ -17,7 +17,7 @@ describe('a row', () => {
       [10, 180],
       [600, 600],
     ] as const) {
-      const row = unlessSilent({ estimateSeconds: estimate, advice: 'Advice.' }, new AbortController().signal, hanging);
+      const row = withDeadline({ estimateSeconds: estimate, advice: 'Advice.' }, new AbortController().signal, hanging);
       const settled = vi.fn();
       row.catch(settled);
       await vi.advanceTimersByTimeAsync(seconds * 1000 - 1);
@@ -31,7 +31,7 @@ describe('a row', () => {
   });
 
   it('that is heard of goes on, and leaves no timer behind', async () => {
-    const row = unlessSilent(
+    const row = withDeadline(
       { estimateSeconds: 10, advice: 'Advice.' },
       new AbortController().signal,
       async (_signal, heard) => {
@@ -49,7 +49,7 @@ describe('a row', () => {
 
   it('that a person cancels is cancelled, not silent', async () => {
     const stop = new AbortController();
-    const row = unlessSilent({ estimateSeconds: 10, advice: 'Advice.' }, stop.signal, hanging);
+    const row = withDeadline({ estimateSeconds: 10, advice: 'Advice.' }, stop.signal, hanging);
     stop.abort();
     await expect(row).rejects.toMatchObject({ code: 'cancelled' });
   });

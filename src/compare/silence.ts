@@ -9,7 +9,7 @@ const LEAST_SILENCE_MS = 180_000;
  * Runs `work` with a signal that aborts when `signal` does, or when `heard` was not called for as long as the whole of it was thought to take.
  * Rejects with `backend` in that case; `advice` is what a person can do then.
  */
-export async function unlessSilent<T>(
+export async function withDeadline<T>(
   { estimateSeconds, advice }: { estimateSeconds: number; advice: string },
   signal: AbortSignal,
   work: (signal: AbortSignal, heard: () => void) => Promise<T>,

@@ -1,6 +1,6 @@
 /** Prompts of an exact number of tokens. */
 import type { Checkpoint } from '../engine/checkpoint/types.ts';
-import { conversation, type Conversation } from '../engine/tokenizer/conversation.ts';
+import { createConversation, type Conversation } from '../engine/tokenizer/conversation.ts';
 import { createTokenizer } from '../engine/tokenizer/tokenizer.ts';
 import { messagesOf } from './messages.ts';
 import type { Prompt } from '../shared/compare-protocol.ts';
@@ -12,25 +12,25 @@ const FILLERS = [' and', ' so', '.', '!'];
 export type Encode = (content: string) => number[];
 
 /** How a prompt becomes tokens; a model that has no chat template reads the plain text. */
-export function encoder(checkpoint: Checkpoint): { encode: Encode; talk: Conversation } {
-  const talk = conversation(createTokenizer(checkpoint.tokenizer), checkpoint);
-  const chat: Encode = (content) => talk.encode(messagesOf(content));
+export function encoder(checkpoint: Checkpoint): { encode: Encode; conversation: Conversation } {
+  const conversation = createConversation(createTokenizer(checkpoint.tokenizer), checkpoint);
+  const chat: Encode = (content) => conversation.encode(messagesOf(content));
   try {
     chat('.');
-    return { encode: chat, talk };
+    return { encode: chat, conversation };
   } catch {
     // Without a template there is nothing to converse with; speed needs tokens only.
-    return { encode: (content) => talk.tokenizer.encode(content), talk };
+    return { encode: (content) => conversation.tokenizer.encode(content), conversation };
   }
 }
 
 /**
- * A prompt of `tokens` tokens that begins with `mark`, or of the fewest above it that can be made (a template alone may take more than is
+ * A prompt of `tokens` tokens that begins with `nonce`, or of the fewest above it that can be made (a template alone may take more than is
  * wished for; a vocabulary may have no filler of one token).
  */
-export function makePrompt(encode: Encode, tokens: number, mark: string): Prompt {
+export function makePrompt(encode: Encode, tokens: number, nonce: string): Prompt {
   const words = wordsFor(tokens);
-  const text = (count: number) => `${mark}. ${INSTRUCTION}${words.slice(0, count).join('')}`;
+  const text = (count: number) => `${nonce}. ${INSTRUCTION}${words.slice(0, count).join('')}`;
   let low = 0;
   let high = words.length;
   while (low < high) {
@@ -38,7 +38,7 @@ export function makePrompt(encode: Encode, tokens: number, mark: string): Prompt
     if (encode(text(middle)).length <= tokens) low = middle;
     else high = middle - 1;
   }
-  let best: Prompt = prompt(encode, encode(text(0)).length <= tokens ? text(low) : mark);
+  let best: Prompt = prompt(encode, encode(text(0)).length <= tokens ? text(low) : nonce);
   while (best.tokens < tokens) {
     const longer = FILLERS.map((filler) => prompt(encode, best.content + filler)).filter(
       (candidate) => candidate.tokens > best.tokens,

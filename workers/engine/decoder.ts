@@ -1,6 +1,6 @@
 /** What a backend offers to the generation loop: a decoder with a KV cache of numbered slots. */
 import type { RopeSet } from './graph/rope.ts';
-import type { BackendId, DeviceWish, Sampling, WeightForm } from '../shared/protocol.ts';
+import type { BackendId, DeviceType, Sampling, WeightFormat } from '../shared/protocol.ts';
 
 /** How the next tokens are chosen. */
 export interface Choice {
@@ -43,12 +43,12 @@ export interface ChunkResult {
 export interface DecoderFacts {
   backend: BackendId;
   /** What was wished for, where that means something (WebNN). */
-  wish: DeviceWish | null;
+  requestedDevice: DeviceType | null;
   /** What really runs, in words. */
   device: string;
   /** The device is the CPU in disguise (SwiftShader, WARP): ranked by measured speed. */
   software?: boolean;
-  form: WeightForm;
+  form: WeightFormat;
   /** Graphs that one pass through the network is cut into. */
   graphs: number;
   /** Tokens that a pass of each graph takes, where they are of fixed width. */

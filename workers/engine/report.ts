@@ -31,7 +31,7 @@ export function engineReport({
 }): EngineReport {
   const {
     backend,
-    wish,
+    requestedDevice,
     device,
     form,
     weightError,
@@ -46,7 +46,7 @@ export function engineReport({
   return {
     model,
     name,
-    candidate: candidateName({ backend, device: wish, form }),
+    candidate: candidateName({ backend, device: requestedDevice, form }),
     backend,
     asked,
     device,

@@ -2,7 +2,7 @@
 import { walkChain } from './choose/chain.ts';
 import { startEarly } from './choose/start-early.ts';
 import { SELF_TEST_TEXT } from './choose/self-test.ts';
-import { storeShelf } from './weight-cache.ts';
+import { storedWeightCache } from './weight-cache.ts';
 import { ProbeMemory } from './choose/probe-memory.ts';
 import type { Decoder } from './decoder.ts';
 import { identify } from './checkpoint/identify.ts';
@@ -32,7 +32,7 @@ import { engineReport } from './report.ts';
 import { blobSource, type ModelFiles } from '../store/bytes.ts';
 import type { HubModel } from '../shared/hub.ts';
 import { ModelStore } from '../store/store.ts';
-import { conversation, type Conversation } from './tokenizer/conversation.ts';
+import { createConversation, type Conversation } from './tokenizer/conversation.ts';
 import { createTokenizer } from './tokenizer/tokenizer.ts';
 
 interface Loaded {
@@ -140,7 +140,7 @@ export class Engine implements EngineApi {
     const started = performance.now();
     const files = await this.#store.openStored(stored.id);
     // A form that could not be kept is made again next time.
-    const forms = storeShelf(this.#store, stored, (form, kept) => {
+    const forms = storedWeightCache(this.#store, stored, (form, kept) => {
       kept.catch((error: unknown) => {
         this.#loaded?.report.rejected.push({
           what: `Keeping the ${form} weights for the next visit`,
@@ -148,19 +148,19 @@ export class Engine implements EngineApi {
         });
       });
     });
-    const shelf = startEarly(request, files, forms);
+    const weightCache = startEarly(request, files, forms);
     const checkpoint = await openCheckpoint(files);
-    const talk = conversation(createTokenizer(checkpoint.tokenizer), checkpoint);
+    const conversation = createConversation(createTokenizer(checkpoint.tokenizer), checkpoint);
     const onPrepare = (done: number, total: number) => onProgress({ phase: 'prepare', done, total, what: 'weights' });
     const wish = {
       ...request,
       form: request.form ?? ('auto' as const),
-      shelf,
+      weightCache,
       mayKeep: (bytes: number) => this.#store.mayKeepForm(bytes),
       files,
       signal,
       model: `${stored.id}@${stored.storedAt}`,
-      selfTestIds: talk.tokenizer.encode(SELF_TEST_TEXT),
+      selfTestIds: conversation.tokenizer.encode(SELF_TEST_TEXT),
       memory: await ProbeMemory.open(request.forgive ?? false),
       onTry: (what: string) => onProgress({ phase: 'compile', what }),
     };
@@ -186,7 +186,7 @@ export class Engine implements EngineApi {
         checkpoint,
         decoder,
         sequence: new Sequence(decoder, checkpoint.config, costs),
-        conversation: talk,
+        conversation,
       };
       return report;
     } catch (error) {

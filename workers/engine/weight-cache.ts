@@ -2,14 +2,14 @@
 import type { StoredModel } from '../shared/protocol.ts';
 import { chunksOf } from '../store/forms.ts';
 import type { ModelStore } from '../store/store.ts';
-import type { FormShelf } from './runtime/ort.ts';
+import type { WeightCache } from './runtime/ort.ts';
 
 /** `onKeep`: hears of a form that is being kept, behind the first replies; it settles with whether there was room, or rejects. */
-export function storeShelf(
+export function storedWeightCache(
   store: ModelStore,
   model: StoredModel,
   onKeep: (form: string, kept: Promise<boolean>) => void,
-): (form: string, version: number) => FormShelf {
+): (form: string, version: number) => WeightCache {
   return (form, version) => {
     const key = { model, form, version };
     return {

@@ -1,13 +1,13 @@
 /** Between the compare page and its workers (compare.worker.ts, server.worker.ts). Types only; rejections are `PhiError`s. */
-import type { BackendId, DeviceWish, EngineReport, WeightForm } from './protocol.ts';
+import type { BackendId, DeviceType, EngineReport, WeightFormat } from './protocol.ts';
 import type { StepScores } from '../engine/generate/score.ts';
 import type { Timing } from '../compare/stopwatch.ts';
 
 /** One way to run the model, pinned: what does not work is an error, not a reason to take another. */
 export interface Target {
   backend: BackendId;
-  device: DeviceWish | null;
-  form: WeightForm | 'auto';
+  device: DeviceType | null;
+  form: WeightFormat | 'auto';
   /** Of WebAssembly; null: all that there are. */
   threads: number | null;
 }
@@ -27,7 +27,7 @@ export interface ModelFacts {
   context: number;
   vocab: number;
   /** Every form that WebGPU would take for it, the fastest first. */
-  webgpuForms: WeightForm[];
+  webgpuForms: WeightFormat[];
   /** `[lengths][rounds]` */
   prompts: Prompt[][];
   /** The built-in text (text.ts), for agreement. */
@@ -57,8 +57,8 @@ export interface ScoreRequest {
 
 /** The worker that holds one model. It is made for one row and ended with it. */
 export interface CompareApi {
-  /** Reads the model's header and makes the prompts; loads nothing. Each prompt begins with a mark of its own: no server's cache knows its head. */
-  describe(model: string, lengths: number[], marks: string[][]): Promise<ModelFacts>;
+  /** Reads the model's header and makes the prompts; loads nothing. Each prompt begins with a nonce of its own: no server's cache knows its head. */
+  describe(model: string, lengths: number[], nonces: string[][]): Promise<ModelFacts>;
   open(
     model: string,
     target: Target,

@@ -29,11 +29,11 @@ export function fitMessages(
   { room = 0, droppedBefore = 0 }: FitOptions = {},
 ): Fitted {
   const system = messages[0]?.role === 'system' ? [messages[0]] : [];
-  const talk = messages.slice(system.length);
-  const cuts = [0, ...talk.flatMap((message, i) => (i > 0 && message.role === 'user' ? [i] : []))];
+  const conversation = messages.slice(system.length);
+  const cuts = [0, ...conversation.flatMap((message, i) => (i > 0 && message.role === 'user' ? [i] : []))];
   const fitted = (cut: number): Fitted => {
-    const kept = [...system, ...talk.slice(cut)];
-    return { messages: kept, dropped: talk.slice(0, cut), tokens: count(kept) };
+    const kept = [...system, ...conversation.slice(cut)];
+    return { messages: kept, dropped: conversation.slice(0, cut), tokens: count(kept) };
   };
   const whole = fitted(0);
   if (whole.tokens <= limit - room) return whole;

@@ -2,7 +2,7 @@
  * Between `npm run evaluate` (through evaluate.html) and workers/evaluate.worker.ts. Types only. Logits stay in the worker where they
  * can; rejections are `PhiError`s as in protocol.ts.
  */
-import type { BackendId, DeviceWish, EngineReport, Sampling, WeightForm } from './protocol.ts';
+import type { BackendId, DeviceType, EngineReport, Sampling, WeightFormat } from './protocol.ts';
 
 /** A file of the model, served with Range by the same origin; read lazily (workers/store/http-source.ts), it may have gigabytes. */
 export interface RemoteFile {
@@ -15,8 +15,8 @@ export interface RemoteFile {
 export interface EvaluateOptions {
   /** Pinned: a backend that does not work is an error, not a reason to take another. */
   backend: BackendId | 'auto';
-  form: WeightForm | 'auto';
-  device?: DeviceWish;
+  form: WeightFormat | 'auto';
+  device?: DeviceType;
   /** KV slots; absent: what the model and device allow. */
   contextLength?: number;
   threads?: number;

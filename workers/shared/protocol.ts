@@ -4,9 +4,9 @@ import type { ErrorShape } from './errors.ts';
 import type { HubModel } from './hub.ts';
 
 export type BackendId = 'wasm' | 'webgpu' | 'webnn';
-export type DeviceWish = 'npu' | 'gpu' | 'cpu';
+export type DeviceType = 'npu' | 'gpu' | 'cpu';
 /** How weights are held for computing; see docs/design.md. */
-export type WeightForm = 'int4' | 'int8-blocks' | 'int8' | 'float16' | 'float32';
+export type WeightFormat = 'int4' | 'int8-blocks' | 'int8' | 'float16' | 'float32';
 
 /** One range of a file as it is downloaded and stored. */
 export interface Shard {
@@ -89,8 +89,8 @@ export interface LoadRequest {
   model: string;
   /** 'auto' walks the chain of backends; anything else goes first, and the chain follows when it fails. */
   backend: BackendId | 'auto';
-  device?: DeviceWish;
-  form?: WeightForm | 'auto';
+  device?: DeviceType;
+  form?: WeightFormat | 'auto';
   /** KV slots; 0 = what the device and model allow. */
   contextLength: number;
   threads?: number;
@@ -112,13 +112,13 @@ export interface EngineReport {
   backend: BackendId;
   asked: {
     backend: BackendId | 'auto';
-    device: DeviceWish | null;
-    form?: WeightForm | 'auto';
+    device: DeviceType | null;
+    form?: WeightFormat | 'auto';
     power?: LoadRequest['power'];
   };
   /** "CPU, 2 threads", "NVIDIA ...", `MLGraph.devices`. */
   device: string;
-  form: WeightForm;
+  form: WeightFormat;
   /** Relative error of weights requantised for the form; 0 or absent: it holds the source exactly. */
   weightError?: number;
   /** Graphs that one pass through the network is cut into; more than one on WebNN would mean that nodes run on WASM in between. */

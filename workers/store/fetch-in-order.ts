@@ -1,7 +1,7 @@
 import { sha256Hex } from './hash.ts';
 import { ask } from './http.ts';
 import { Fault, type Net } from './net.ts';
-import { Patience } from './patience.ts';
+import { RetryPolicy } from './retry-policy.ts';
 import type { FetchedShard, ShardRequest } from './fetch-shard.ts';
 
 /** Cuts a stream of chunks of any size into pieces of a known one. */
@@ -83,7 +83,7 @@ async function stream(net: Net, parts: StreamedShard[], signal: AbortSignal): Pr
  * @param parts all shards wanted of one URL, in the order of their offsets
  */
 export async function fetchInOrder(net: Net, what: string, parts: StreamedShard[], signal: AbortSignal): Promise<void> {
-  const patience = new Patience(net, what);
+  const patience = new RetryPolicy(net, what);
   for (;;) {
     const missing = parts.filter((part) => !part.isStored());
     if (missing.length === 0) return;

@@ -1,7 +1,7 @@
 import { PhiError } from '../shared/errors.ts';
 import { ask } from './http.ts';
 import { Fault, type Net } from './net.ts';
-import { Patience } from './patience.ts';
+import { RetryPolicy } from './retry-policy.ts';
 
 const MAX_BYTES = 8 * 1024 * 1024;
 
@@ -33,7 +33,7 @@ export async function fetchJson<T>(
   read: (value: unknown) => T,
   signal: AbortSignal,
 ): Promise<T> {
-  const patience = new Patience(net, what);
+  const patience = new RetryPolicy(net, what);
   for (;;) {
     try {
       return read(JSON.parse(await fetchText(net, url, what, signal)));

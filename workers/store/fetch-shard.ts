@@ -2,7 +2,7 @@ import type { Shard } from '../shared/protocol.ts';
 import { sha256Hex } from './hash.ts';
 import { ask, type Range } from './http.ts';
 import { Fault, type Net } from './net.ts';
-import { Patience } from './patience.ts';
+import { RetryPolicy } from './retry-policy.ts';
 
 /** Re-read where a part is continued and no published hash will prove that both halves are of one file. */
 export const OVERLAP_BYTES = 64 * 1024;
@@ -100,7 +100,7 @@ async function receive(net: Net, { shard, urlBytes }: ShardRequest, part: Part, 
 export async function fetchShard(net: Net, request: ShardRequest, signal: AbortSignal): Promise<FetchedShard> {
   const { shard, what } = request;
   const part = new Part(shard.bytes, request.onBytes);
-  const patience = new Patience(net, what);
+  const patience = new RetryPolicy(net, what);
   for (;;) {
     const before = part.filled;
     try {

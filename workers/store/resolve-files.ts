@@ -14,7 +14,7 @@ import { fetchJson } from './fetch-json.ts';
 import { fileUrl, hubManifest, isComplete, MAIN, type HubFile, type HubModel } from '../shared/hub.ts';
 import { ask } from './http.ts';
 import { Fault, type Net } from './net.ts';
-import { Patience } from './patience.ts';
+import { RetryPolicy } from './retry-policy.ts';
 
 const ListingSchema = v.object({
   sha: v.pipe(v.string(), v.regex(/^[0-9a-f]{40}$/)),
@@ -139,7 +139,7 @@ async function fromServer(net: Net, model: HubModel, file: HubFile, signal: Abor
 
 /** Bytes of what lies at `url`, asked of its server. `path` names it in messages. */
 export async function sizeOf(net: Net, url: string, path: string, signal: AbortSignal): Promise<number> {
-  const patience = new Patience(net, `The size of ${path}`);
+  const patience = new RetryPolicy(net, `The size of ${path}`);
   for (;;) {
     try {
       const bytes = (await sizeByRange(net, url, signal)) ?? (await sizeByHead(net, url, signal));

@@ -1,11 +1,11 @@
 import { parseArgs } from 'node:util';
-import type { BackendId, DeviceWish, WeightForm } from '../../../workers/shared/protocol.ts';
+import type { BackendId, DeviceType, WeightFormat } from '../../../workers/shared/protocol.ts';
 
 const BACKENDS = ['auto', 'wasm', 'webgpu', 'webnn'] as const satisfies readonly (BackendId | 'auto')[];
 const FORMS = ['auto', 'float32', 'float16', 'int8', 'int8-blocks', 'int4'] as const satisfies readonly (
-  WeightForm | 'auto'
+  WeightFormat | 'auto'
 )[];
-const DEVICES = ['npu', 'gpu', 'cpu'] as const satisfies readonly DeviceWish[];
+const DEVICES = ['npu', 'gpu', 'cpu'] as const satisfies readonly DeviceType[];
 
 /** Float rounding through a whole network; quantised activations need more. */
 export const DEFAULT_TOLERANCE = 0.05;
@@ -13,8 +13,8 @@ export const DEFAULT_TOLERANCE = 0.05;
 /** How a model is run and judged. */
 export interface RunOptions {
   backend: BackendId | 'auto';
-  form: WeightForm | 'auto';
-  device?: DeviceWish;
+  form: WeightFormat | 'auto';
+  device?: DeviceType;
   tolerance: number;
   contextLength?: number;
   threads?: number;

@@ -1,18 +1,18 @@
 /** One way to run a model: a backend, for WebNN the device wished for, and the form of the weights. */
-import type { BackendId, DeviceWish, WeightForm } from '../../shared/protocol.ts';
+import type { BackendId, DeviceType, WeightFormat } from '../../shared/protocol.ts';
 
 export interface Candidate {
   backend: BackendId;
   /** WebNN only. */
-  device: DeviceWish | null;
-  form: WeightForm;
+  device: DeviceType | null;
+  form: WeightFormat;
 }
 
 const NAMES: Readonly<Record<BackendId, string>> = { webnn: 'WebNN', webgpu: 'WebGPU', wasm: 'WASM' };
 
 /** "WebNN (NPU)", "WASM". */
-export const placeName = ({ backend, device }: Pick<Candidate, 'backend' | 'device'>): string =>
+export const backendName = ({ backend, device }: Pick<Candidate, 'backend' | 'device'>): string =>
   device ? `${NAMES[backend]} (${device.toUpperCase()})` : NAMES[backend];
 
 /** "WebNN (NPU), int4": names a candidate to people and to later loads. */
-export const candidateName = (candidate: Candidate): string => `${placeName(candidate)}, ${candidate.form}`;
+export const candidateName = (candidate: Candidate): string => `${backendName(candidate)}, ${candidate.form}`;

@@ -4,15 +4,15 @@
  */
 import type { Checkpoint } from '../checkpoint/types.ts';
 import { isBackendFailure, PhiError } from '../../shared/errors.ts';
-import type { BackendId, DeviceWish, EngineReport, WeightForm } from '../../shared/protocol.ts';
-import { candidateName, placeName, type Candidate } from './candidate.ts';
+import type { BackendId, DeviceType, EngineReport, WeightFormat } from '../../shared/protocol.ts';
+import { candidateName, backendName, type Candidate } from './candidate.ts';
 import { createDecoder, type DecoderOptions } from './choose.ts';
 import { BITS, weightCount, whyTooLarge } from './memory-fit.ts';
 import type { PrepareProgress } from '../runtime/ort.ts';
-import { measurePace, PACE_SLOTS, paceModel } from './pace.ts';
-import { SMALL_STEP_MS, unlessSilent } from './patience.ts';
-import { CHAIN, examine, type Place, type PlaceWish } from './places.ts';
-import type { Finding, ProbeMemory } from './probe-memory.ts';
+import { measureSpeed, SPEED_TEST_SLOTS, speedTestModel } from './speed-test.ts';
+import { SMALL_STEP_MS, withDeadline } from './deadline.ts';
+import { CHAIN, probeBackend, type ProbedBackend, type BackendRequest } from './probe-backend.ts';
+import type { ProbeResult, ProbeMemory } from './probe-memory.ts';
 import { scoreSelfTest, testModel, testTiny, type Scored } from './self-test.ts';
 import { tinyPhi } from './tiny-phi.ts';
 import type { Decoder } from '../decoder.ts';
@@ -20,8 +20,8 @@ import type { Decoder } from '../decoder.ts';
 export interface ChainRequest extends DecoderOptions {
   /** Anything but 'auto' goes first; when it fails, the chain follows. */
   backend: BackendId | 'auto';
-  form: WeightForm | 'auto';
-  device?: DeviceWish;
+  form: WeightFormat | 'auto';
+  device?: DeviceType;
   /** Candidates that failed in an earlier worker of this visit, by name. */
   avoid?: readonly { candidate: string; why: string }[];
   memory: ProbeMemory;
@@ -41,14 +41,14 @@ export interface ChainResult {
 }
 
 /** Faster forms win; within this factor the one that comes first does. */
-const SAME_PACE = 1.25;
+const SAME_SPEED = 1.25;
 /**
  * What computes on the CPU must be so many times as fast as WASM to take its place: it is measured while others compute too, and the made-up model
  * lies in the processor's cache, where float32's four times the bytes of int8 cost nothing. Those of a real one do.
  */
-const worth = (form: WeightForm): number => Math.max(2, BITS[form] / BITS.int8);
+const requiredSpeedup = (form: WeightFormat): number => Math.max(2, BITS[form] / BITS.int8);
 /** Weights that may be made once more, in float32 on WASM, for a second opinion. */
-const OPINION_WEIGHTS = 100e6;
+const REFERENCE_WEIGHTS = 100e6;
 
 /**
  * Walks the chain to the first candidate that loads and passes. A candidate that fails once ONNX Runtime has touched it may have left the runtime
@@ -76,8 +76,8 @@ class Walk {
   }
 
   async run(): Promise<ChainResult> {
-    for await (const [place, candidate] of this.#candidates()) {
-      const found = await this.#load(place, candidate);
+    for await (const [probed, candidate] of this.#candidates()) {
+      const found = await this.#load(probed, candidate);
       if (found) return { ...found, rejected: this.#rejected, notes: this.#notes };
     }
     throw new PhiError(
@@ -87,88 +87,89 @@ class Walk {
   }
 
   /** Best first. What comes later is only looked at when it is needed. */
-  async *#candidates(): AsyncGenerator<[Place, Candidate]> {
+  async *#candidates(): AsyncGenerator<[ProbedBackend, Candidate]> {
     const { backend, device } = this.#request;
-    const pinned: PlaceWish | null =
+    const pinned: BackendRequest | null =
       backend === 'auto' ? null : { backend, device: backend === 'webnn' ? (device ?? 'npu') : null };
     if (pinned) {
-      const place = await this.#examine(pinned);
-      if (place) yield* this.#formsOf(place, true);
+      const probed = await this.#probeBackend(pinned);
+      if (probed) yield* this.#formsOf(probed, true);
     }
-    const slow: Place[] = [];
+    const slow: ProbedBackend[] = [];
     for (const wish of CHAIN) {
       if (pinned && wish.backend === pinned.backend && (wish.device === pinned.device || wish.backend !== 'webnn'))
         continue;
-      const place = await this.#examine(wish);
-      if (!place) continue;
-      if (wish.backend !== 'wasm' && place.onCpu === null) yield* this.#formsOf(place);
-      else slow.push(place);
+      const probed = await this.#probeBackend(wish);
+      if (!probed) continue;
+      if (wish.backend !== 'wasm' && probed.onCpu === null) yield* this.#formsOf(probed);
+      else slow.push(probed);
     }
     yield* this.#ranked(slow);
   }
 
-  async #examine(wish: PlaceWish): Promise<Place | null> {
+  async #probeBackend(wish: BackendRequest): Promise<ProbedBackend | null> {
     try {
-      const look = () => examine(wish, this.#checkpoint, this.#request.power);
-      const place = await unlessSilent(`${placeName(wish)}: the device`, SMALL_STEP_MS, look);
-      this.#rejected.push(...place.notes);
-      if (place.onCpu !== null) this.#rejected.push({ what: placeName(wish), why: place.onCpu });
-      return place;
+      const look = () => probeBackend(wish, this.#checkpoint, this.#request.power);
+      const probed = await withDeadline(`${backendName(wish)}: the device`, SMALL_STEP_MS, look);
+      this.#rejected.push(...probed.notes);
+      if (probed.onCpu !== null) this.#rejected.push({ what: backendName(wish), why: probed.onCpu });
+      return probed;
     } catch (cause) {
-      this.#reject(placeName(wish), PhiError.from(cause, 'backend'));
+      this.#reject(backendName(wish), PhiError.from(cause, 'backend'));
       return null;
     }
   }
 
-  /** Forms of one place, the pinned one first, then the fastest. */
-  async *#formsOf(place: Place, pinned = false): AsyncGenerator<[Place, Candidate]> {
+  /** Formats of one backend, the pinned one first, then the fastest. */
+  async *#formsOf(probed: ProbedBackend, pinned = false): AsyncGenerator<[ProbedBackend, Candidate]> {
     const { form } = this.#request;
     const first = pinned && form !== 'auto' ? form : null;
-    if (first) yield [place, { ...place, form: first }];
-    const others = place.forms.filter((other) => other !== first);
-    const timed: { form: WeightForm; ms: number }[] = [];
+    if (first) yield [probed, { ...probed, form: first }];
+    const others = probed.forms.filter((other) => other !== first);
+    const timed: { form: WeightFormat; ms: number }[] = [];
     for (const other of others) {
       // A CPU that a person pinned is not measured, which would take long: its forms come in the order that LiteRT showed.
-      if (place.backend === 'wasm' || place.onCpu !== null) yield [place, { ...place, form: other }];
+      if (probed.backend === 'wasm' || probed.onCpu !== null) yield [probed, { ...probed, form: other }];
       else {
-        const ms = await this.#pace(place, other, Math.min(...timed.map((one) => one.ms)));
+        const ms = await this.#timeFormat(probed, other, Math.min(...timed.map((one) => one.ms)));
         if (ms !== null) timed.push({ form: other, ms });
       }
     }
     while (timed.length > 0) {
       const fastest = Math.min(...timed.map(({ ms }) => ms));
-      const index = timed.findIndex(({ ms }) => ms <= SAME_PACE * fastest);
-      yield [place, { ...place, form: timed.splice(index, 1)[0]!.form }];
+      const index = timed.findIndex(({ ms }) => ms <= SAME_SPEED * fastest);
+      yield [probed, { ...probed, form: timed.splice(index, 1)[0]!.form }];
     }
   }
 
   /** Places that compute on the CPU, by measured speed; WASM unless another is faster by far. */
-  async *#ranked(places: Place[]): AsyncGenerator<[Place, Candidate]> {
+  async *#ranked(places: ProbedBackend[]): AsyncGenerator<[ProbedBackend, Candidate]> {
     const wasm = places.find(({ backend }) => backend === 'wasm');
-    const wasmMs = wasm && places.length > 1 ? ((await this.#pace(wasm, 'int8', Infinity)) ?? Infinity) : Infinity;
-    const faster: { place: Place; form: WeightForm; ms: number }[] = [];
+    const wasmMs =
+      wasm && places.length > 1 ? ((await this.#timeFormat(wasm, 'int8', Infinity)) ?? Infinity) : Infinity;
+    const faster: { probed: ProbedBackend; form: WeightFormat; ms: number }[] = [];
     const seen = new Set<string>();
-    for (const place of places) {
-      if (place === wasm || seen.has(place.signature)) continue;
-      seen.add(place.signature);
-      for (const form of place.forms.slice(0, place.backend === 'webnn' ? 2 : 1)) {
-        const ms = await this.#pace(place, form, wasmMs);
+    for (const probed of places) {
+      if (probed === wasm || seen.has(probed.signature)) continue;
+      seen.add(probed.signature);
+      for (const form of probed.forms.slice(0, probed.backend === 'webnn' ? 2 : 1)) {
+        const ms = await this.#timeFormat(probed, form, wasmMs);
         if (ms === null) continue;
-        if (ms * worth(form) < wasmMs) faster.push({ place, form, ms });
-        else this.#rejected.push({ what: candidateName({ ...place, form }), why: notWorthIt(ms, wasmMs, form) });
+        if (ms * requiredSpeedup(form) < wasmMs) faster.push({ probed, form, ms });
+        else this.#rejected.push({ what: candidateName({ ...probed, form }), why: notWorthIt(ms, wasmMs, form) });
       }
     }
     faster.sort((a, b) => a.ms - b.ms);
-    for (const { place, form } of faster) yield [place, { ...place, form }];
+    for (const { probed, form } of faster) yield [probed, { ...probed, form }];
     for (const form of wasm?.forms ?? []) yield [wasm!, { ...wasm!, form }];
   }
 
   /** Tries a form on the tiny Phi and times it on the made-up one. null: it does not work here; the reason is noted. */
-  async #pace(place: Place, form: WeightForm, best: number): Promise<number | null> {
-    const candidate = { ...place, form };
+  async #timeFormat(probed: ProbedBackend, form: WeightFormat, best: number): Promise<number | null> {
+    const candidate = { ...probed, form };
     const name = candidateName(candidate);
     const refused = this.#refused(candidate);
-    const key = `${place.signature}|${form}`;
+    const key = `${probed.signature}|${form}`;
     const known = await this.#request.memory.recall(key);
     if (refused !== null || known?.state === 'bad') {
       this.#rejected.push({ what: name, why: refused ?? (known as { why: string }).why });
@@ -181,18 +182,18 @@ class Walk {
       const ms =
         tinyMs > best
           ? tinyMs
-          : await this.#withDecoder(paceModel(), candidate, (decoder) => measurePace(decoder, best));
-      return { value: ms, finding: { state: 'good', ms } };
+          : await this.#withDecoder(speedTestModel(), candidate, (decoder) => measureSpeed(decoder, best));
+      return { value: ms, result: { state: 'good', ms } };
     });
   }
 
   /** Loads the model itself, when neither this visit nor an earlier one speaks against it. */
-  async #load(place: Place, candidate: Candidate): Promise<{ decoder: Decoder; scored: Scored } | null> {
+  async #load(probed: ProbedBackend, candidate: Candidate): Promise<{ decoder: Decoder; scored: Scored } | null> {
     const { memory, model, selfTestIds } = this.#request;
     const name = candidateName(candidate);
-    const key = `${place.signature}|${candidate.form}`;
+    const key = `${probed.signature}|${candidate.form}`;
     const [known, tested] = await Promise.all([memory.recall(`${key}|${model}`), memory.recall(key)]);
-    const why = this.#refused(candidate) ?? [known, tested].find((finding) => finding?.state === 'bad')?.why;
+    const why = this.#refused(candidate) ?? [known, tested].find((result) => result?.state === 'bad')?.why;
     if (why !== undefined) {
       this.#rejected.push({ what: name, why });
       return null;
@@ -200,11 +201,11 @@ class Walk {
     if (tested === null) {
       await this.#attempt(candidate, key, async () => {
         await this.#withDecoder(tinyPhi(), candidate, (decoder, { config }) => testTiny(decoder, config));
-        return { value: null, finding: { state: 'good' } };
+        return { value: null, result: { state: 'good' } };
       });
     }
     const recorded = known?.state === 'good' ? known.logprobs : undefined;
-    const lastResort = candidate.backend === 'wasm' && weightCount(this.#checkpoint) > OPINION_WEIGHTS;
+    const lastResort = candidate.backend === 'wasm' && weightCount(this.#checkpoint) > REFERENCE_WEIGHTS;
     return this.#attempt(candidate, `${key}|${model}`, async () => {
       const decoder = await createDecoder(this.#checkpoint, candidate, this.#request, this.#onProgress);
       try {
@@ -213,10 +214,10 @@ class Walk {
           this.#checkpoint.config,
           selfTestIds,
           recorded,
-          lastResort ? 'none' : () => this.#opinion(),
+          lastResort ? 'none' : () => this.#float32Reference(),
         );
         if (test.note) this.#notes.push(test.note);
-        return { value: { decoder, scored: test.scored }, finding: { state: 'good', logprobs: test.logprobs } };
+        return { value: { decoder, scored: test.scored }, result: { state: 'good', logprobs: test.logprobs } };
       } catch (error) {
         await decoder.dispose();
         throw error;
@@ -233,7 +234,7 @@ class Walk {
   async #attempt<T>(
     candidate: Candidate,
     key: string,
-    work: () => Promise<{ value: T; finding: Finding }>,
+    work: () => Promise<{ value: T; result: ProbeResult }>,
   ): Promise<T> {
     const name = candidateName(candidate);
     this.#request.onTry?.(name);
@@ -254,7 +255,12 @@ class Walk {
     work: (decoder: Decoder, checkpoint: Checkpoint) => Promise<T>,
   ): Promise<T> {
     const { threads, power, signal } = this.#request;
-    const decoder = await createDecoder(checkpoint, candidate, { contextLength: PACE_SLOTS, threads, power, signal });
+    const decoder = await createDecoder(checkpoint, candidate, {
+      contextLength: SPEED_TEST_SLOTS,
+      threads,
+      power,
+      signal,
+    });
     try {
       return await work(decoder, checkpoint);
     } finally {
@@ -263,11 +269,11 @@ class Walk {
   }
 
   /** Log-probabilities of the model in float32 on WASM; null where that costs too much. */
-  async #opinion(): Promise<readonly number[] | null> {
+  async #float32Reference(): Promise<readonly number[] | null> {
     const { config } = this.#checkpoint;
     const { selfTestIds, threads, signal } = this.#request;
     const plain: Candidate = { backend: 'wasm', device: null, form: 'float32' };
-    if (weightCount(this.#checkpoint) > OPINION_WEIGHTS) return null;
+    if (weightCount(this.#checkpoint) > REFERENCE_WEIGHTS) return null;
     const decoder = await createDecoder(this.#checkpoint, plain, {
       contextLength: selfTestIds.length + 1,
       threads,
@@ -286,7 +292,7 @@ class Walk {
   }
 }
 
-function notWorthIt(ms: number, wasmMs: number, form: WeightForm): string {
+function notWorthIt(ms: number, wasmMs: number, form: WeightFormat): string {
   const times = `a short turn of a made-up model took ${ms.toFixed(0)} ms, against ${wasmMs.toFixed(0)} ms on WASM`;
-  return `${times}: it computes on the CPU too, and would have to be ${worth(form).toFixed(1)} times as fast to be worth its memory.`;
+  return `${times}: it computes on the CPU too, and would have to be ${requiredSpeedup(form).toFixed(1)} times as fast to be requiredSpeedup its memory.`;
 }

@@ -2,14 +2,14 @@
 import { estimateWasm, MAX_WASM_STAGES } from '../../shared/advisor/estimate.ts';
 import type { Checkpoint } from '../checkpoint/types.ts';
 import { PhiError } from '../../shared/errors.ts';
-import type { BackendId, DeviceWish, WeightForm } from '../../shared/protocol.ts';
+import type { BackendId, DeviceType, WeightFormat } from '../../shared/protocol.ts';
 import { WASM_FORM_VERSION } from '../wasm/weights.ts';
 import { webgpuForms } from '../webgpu/weights.ts';
 import { candidateName, type Candidate } from './candidate.ts';
 import { BITS, weightCount } from './memory-fit.ts';
-import { defaultThreads, type FormShelf, type PrepareProgress } from '../runtime/ort.ts';
-import { buildPatienceMs, unlessSilent } from './patience.ts';
-import { PatientDecoder } from './patient-decoder.ts';
+import { defaultThreads, type WeightCache, type PrepareProgress } from '../runtime/ort.ts';
+import { buildDeadlineMs, withDeadline } from './deadline.ts';
+import { DeadlineDecoder } from './deadline-decoder.ts';
 import type { Decoder } from '../decoder.ts';
 import type { ModelFiles } from '../../store/bytes.ts';
 import { createWasmDecoder } from '../wasm/decoder.ts';
@@ -23,7 +23,7 @@ export interface DecoderOptions {
   threads?: number;
   power?: 'low-power' | 'high-performance';
   /** Where a form made for a dialect is kept: `dialect` and its version are part of the key. */
-  shelf?: (form: string, version: number) => FormShelf;
+  weightCache?: (form: string, version: number) => WeightCache;
   /** Whether made weights of so many bytes, kept piece by piece, would leave room enough; see store/forms.ts. */
   mayKeep?: (bytes: number) => Promise<boolean>;
   /** The checkpoint's files: where a model is cut into stages, each reads its own weights. */
@@ -36,8 +36,8 @@ export interface DecoderOptions {
 /** What a test or a measurement asks for: exactly this, or an error. */
 export interface PinnedRequest extends DecoderOptions {
   backend: BackendId;
-  form: WeightForm | 'auto';
-  device?: DeviceWish;
+  form: WeightFormat | 'auto';
+  device?: DeviceType;
 }
 
 /** Context when nobody asks for another: long enough for a conversation, small enough for every device's memory. */
@@ -73,13 +73,13 @@ export async function createDecoder(
   if (candidate.backend === 'wasm') return makeDecoder(checkpoint, candidate, options, onProgress);
   const name = candidateName(candidate);
   const bytes = (weightCount(checkpoint) * BITS[candidate.form]) / 8;
-  const decoder = await unlessSilent(`${name}: building the graph`, buildPatienceMs(bytes), (heard) =>
+  const decoder = await withDeadline(`${name}: building the graph`, buildDeadlineMs(bytes), (heard) =>
     makeDecoder(checkpoint, candidate, options, (done, total) => {
       heard();
       onProgress?.(done, total);
     }),
   );
-  return new PatientDecoder(decoder, name);
+  return new DeadlineDecoder(decoder, name);
 }
 
 async function makeDecoder(
@@ -88,13 +88,13 @@ async function makeDecoder(
   options: DecoderOptions,
   onProgress?: PrepareProgress,
 ): Promise<Decoder> {
-  const { contextLength, threads = defaultThreads(), power, shelf, mayKeep, files, signal } = options;
+  const { contextLength, threads = defaultThreads(), power, weightCache, mayKeep, files, signal } = options;
   const slots = contextSlots(checkpoint, contextLength);
   if (backend === 'webnn') {
-    const made = shelf?.(`webnn-${form}`, WEBNN_FORM_VERSION);
+    const made = weightCache?.(`webnn-${form}`, WEBNN_FORM_VERSION);
     return createWebnnDecoder(
       checkpoint,
-      { wish: device ?? 'npu', form, slots, threads, shelf: made, signal },
+      { deviceType: device ?? 'npu', form, slots, threads, weightCache: made, signal },
       onProgress,
     );
   }
@@ -104,7 +104,7 @@ async function makeDecoder(
         'bad-request',
         'WebGPU computes with int4, int8-blocks, float16 or float32, not int8 per channel.',
       );
-    return createWebgpuDecoder(checkpoint, { form, slots, threads, power, shelf, signal }, onProgress);
+    return createWebgpuDecoder(checkpoint, { form, slots, threads, power, weightCache, signal }, onProgress);
   }
   if (form !== 'int8' && form !== 'float32')
     throw new PhiError('bad-request', `WASM computes with int8 or float32, not ${form}.`);
@@ -117,13 +117,13 @@ async function makeDecoder(
     if (!files) throw new PhiError('bad-request', `${count} stages read the model's files, and none were given.`);
     return createWasmStages(
       checkpoint,
-      { stages: count, form, slots, threads, files, shelf, mayKeep, weightBytes, signal },
+      { stages: count, form, slots, threads, files, weightCache, mayKeep, weightBytes, signal },
       onProgress,
     );
   }
   return createWasmDecoder(
     checkpoint,
-    { form, slots, threads, shelf: shelf?.(`wasm-${form}`, WASM_FORM_VERSION), signal },
+    { form, slots, threads, weightCache: weightCache?.(`wasm-${form}`, WASM_FORM_VERSION), signal },
     onProgress,
   );
 }

@@ -1,11 +1,11 @@
 /** Whether a form of a model has room at all, as far as the browser tells: what certainly does not fit is not even tried. */
 import { memoryBudget } from '../../shared/advisor/device.ts';
 import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
-import type { WeightForm } from '../../shared/protocol.ts';
+import type { WeightFormat } from '../../shared/protocol.ts';
 import type { Candidate } from './candidate.ts';
 
 /** Scales and sums included. */
-export const BITS: Readonly<Record<WeightForm, number>> = {
+export const BITS: Readonly<Record<WeightFormat, number>> = {
   int4: 5,
   'int8-blocks': 9,
   int8: 8.1,

@@ -15,7 +15,7 @@ beforeEach(() => records.deleteAll(''));
 describe('ProbeMemory', () => {
   it('keeps what was found, for the same browser and code only', async () => {
     expect(
-      await memory().attempt('a', options, () => Promise.resolve({ value: 7, finding: { state: 'good', ms: 3 } })),
+      await memory().attempt('a', options, () => Promise.resolve({ value: 7, result: { state: 'good', ms: 3 } })),
     ).toBe(7);
     expect(await memory().recall('a')).toEqual({ state: 'good', ms: 3 });
     expect(await memory(false, 'two|').recall('a')).toBeNull();
@@ -51,7 +51,7 @@ describe('ProbeMemory', () => {
   });
 
   it('forgets', async () => {
-    await memory().attempt('a', options, () => Promise.resolve({ value: 1, finding: { state: 'good' } }));
+    await memory().attempt('a', options, () => Promise.resolve({ value: 1, result: { state: 'good' } }));
     await memory().forgetAll();
     expect(await memory().recall('a')).toBeNull();
   });

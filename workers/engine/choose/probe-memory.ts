@@ -8,7 +8,7 @@
 import { PhiError } from '../../shared/errors.ts';
 import { Table } from '../../shared/database.ts';
 
-export type Finding =
+export type ProbeResult =
   { state: 'trying' } | { state: 'good'; ms?: number; logprobs?: number[] } | { state: 'bad'; why: string };
 
 type Records = Pick<Table<unknown>, 'get' | 'set' | 'delete' | 'entries' | 'deleteAll'>;
@@ -38,7 +38,7 @@ export class ProbeMemory {
   }
 
   /** null: nothing is known. */
-  async recall(key: string): Promise<Exclude<Finding, { state: 'trying' }> | null> {
+  async recall(key: string): Promise<Exclude<ProbeResult, { state: 'trying' }> | null> {
     const found = parseFinding(await this.#records.get(this.#prefix + key));
     if (found?.state !== 'trying') return found;
     if (this.#forgive || (await isHeld(lockName(key)))) return null;
@@ -52,18 +52,18 @@ export class ProbeMemory {
   async attempt<T>(
     key: string,
     { risky, isFinal }: { risky: boolean; isFinal: (error: PhiError) => boolean },
-    work: () => Promise<{ value: T; finding: Finding }>,
+    work: () => Promise<{ value: T; result: ProbeResult }>,
   ): Promise<T> {
     const full = this.#prefix + key;
     return holding(lockName(key), async () => {
-      if (risky) await this.#records.set(full, { state: 'trying' } satisfies Finding);
+      if (risky) await this.#records.set(full, { state: 'trying' } satisfies ProbeResult);
       try {
-        const { value, finding } = await work();
-        await this.#records.set(full, finding);
+        const { value, result } = await work();
+        await this.#records.set(full, result);
         return value;
       } catch (cause) {
         const error = PhiError.from(cause, 'backend');
-        if (isFinal(error)) await this.#records.set(full, { state: 'bad', why: error.message } satisfies Finding);
+        if (isFinal(error)) await this.#records.set(full, { state: 'bad', why: error.message } satisfies ProbeResult);
         else await this.#records.delete([full]);
         throw error;
       }
@@ -103,7 +103,7 @@ async function browserVersion(): Promise<string> {
 }
 
 /** What lies in the database may be of another version, or damaged. */
-export function parseFinding(value: unknown): Finding | null {
+export function parseFinding(value: unknown): ProbeResult | null {
   if (typeof value !== 'object' || value === null) return null;
   const { state, why, ms, logprobs } = value as Record<string, unknown>;
   if (state === 'trying') return { state };

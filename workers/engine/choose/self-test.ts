@@ -75,7 +75,7 @@ export interface ModelTest {
 
 /**
  * The model's own test. At the first load the text must be likelier than chance by far. Where it is not, the model may know no English (random
- * weights): then `opinion`, log-probabilities of a decoder in plain float32, must be the same ('none': there is nothing left to turn to). Later loads score the beginning of it only, and
+ * weights): then `reference`, log-probabilities of a decoder in plain float32, must be the same ('none': there is nothing left to turn to). Later loads score the beginning of it only, and
  * compare with `recorded`. Rejects with `backend` when the device computes wrongly.
  */
 export async function testModel(
@@ -83,7 +83,7 @@ export async function testModel(
   config: PhiConfig,
   ids: readonly number[],
   recorded: readonly number[] | undefined,
-  opinion: 'none' | (() => Promise<readonly number[] | null>),
+  reference: 'none' | (() => Promise<readonly number[] | null>),
 ): Promise<ModelTest> {
   if (recorded) {
     const scored = await scoreSelfTest(decoder, config, ids.slice(0, AGAIN_TOKENS));
@@ -99,13 +99,13 @@ export async function testModel(
   const figures = `a plain English text scored ${nll.toFixed(2)} nats a token where below ${limit.toFixed(2)} is expected`;
   if (!Number.isFinite(nll)) throw wrong(figures, scored);
   if (nll < limit) return { scored, logprobs };
-  if (opinion === 'none')
+  if (reference === 'none')
     return {
       scored,
       logprobs,
       note: `${figures}. The model knows no English, or its file is damaged in a way that nobody noticed.`,
     };
-  const other = await opinion();
+  const other = await reference();
   if (!other) throw wrong(figures, scored);
   if (difference(logprobs, other) > OTHER_FORM)
     throw wrong(`${figures}, and float32 on the CPU scores otherwise`, scored);

@@ -2,30 +2,30 @@
 import { WASM_FORM_VERSION } from '../wasm/weights.ts';
 import type { LoadRequest } from '../../shared/protocol.ts';
 import type { ModelFiles } from '../../store/bytes.ts';
-import { defaultThreads, preferredBuild, startOrt, type FormShelf } from '../runtime/ort.ts';
+import { defaultThreads, preferredBuild, startOrt, type WeightCache } from '../runtime/ort.ts';
 
-type Shelf = (form: string, version: number) => FormShelf;
+type OpenWeightCache = (form: string, version: number) => WeightCache;
 
 /** Files up to this size are taken for a model that one WASM memory holds. */
 const ONE_MEMORY_BYTES = 1e9;
 
 /**
- * Has ONNX Runtime compiled and its threads started, and the kept weights checked. Returns the shelf to go on with. Does nothing where another backend
+ * Has ONNX Runtime compiled and its threads started, and the kept weights checked. Returns the weightCache to go on with. Does nothing where another backend
  * may be taken, or several memories.
  */
 export function startEarly(
   { backend, form = 'auto', threads, stages = 1 }: LoadRequest,
   files: ModelFiles,
-  shelf: Shelf,
-): Shelf {
+  weightCache: OpenWeightCache,
+): OpenWeightCache {
   const size = [...files.values()].reduce((sum, file) => sum + file.size, 0);
   const certain = backend === 'wasm' || (backend === 'auto' && !('gpu' in navigator) && !('ml' in navigator));
-  if (!certain || stages > 1 || size > ONE_MEMORY_BYTES) return shelf;
+  if (!certain || stages > 1 || size > ONE_MEMORY_BYTES) return weightCache;
   // A failure of either is met again, and told, when the session is made.
   startOrt(preferredBuild(), threads ?? defaultThreads()).catch(() => undefined);
   const wanted = `wasm-${form === 'auto' ? 'int8' : form}`;
-  const early = shelf(wanted, WASM_FORM_VERSION);
+  const early = weightCache(wanted, WASM_FORM_VERSION);
   const opened = early.open();
   opened.catch(() => undefined);
-  return (name, version) => (name === wanted ? { ...early, open: () => opened } : shelf(name, version));
+  return (name, version) => (name === wanted ? { ...early, open: () => opened } : weightCache(name, version));
 }

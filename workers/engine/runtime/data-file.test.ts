@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { layout, tensorBytes, type WeightGroup } from '../weights/plan.ts';
 import type { DataFile } from './data-file.ts';
-import { weightFiles, type FormShelf } from './ort.ts';
+import { weightFiles, type WeightCache } from './ort.ts';
 
 const group = (location: string, ...sizes: number[]): WeightGroup => ({
   location,
@@ -26,26 +26,26 @@ async function expectTensors(files: DataFile[]): Promise<void> {
   }
 }
 
-const shelfOf = (form: Blob | null): FormShelf & { kept: Blob | null } => {
-  const shelf = {
+const shelfOf = (form: Blob | null): WeightCache & { kept: Blob | null } => {
+  const weightCache = {
     kept: null as Blob | null,
     open: () => Promise.resolve(form),
-    keep: (blob: Blob) => void (shelf.kept = blob),
+    keep: (blob: Blob) => void (weightCache.kept = blob),
   };
-  return shelf;
+  return weightCache;
 };
 
 /** A form as it is kept after a first load. */
 async function firstLoad(): Promise<Blob> {
-  const shelf = shelfOf(null);
-  (await weightFiles({ groups: GROUPS, shelf })).keep();
-  return shelf.kept!;
+  const weightCache = shelfOf(null);
+  (await weightFiles({ groups: GROUPS, weightCache })).keep();
+  return weightCache.kept!;
 }
 
 describe('weights for ONNX Runtime', () => {
   it('are Blobs to it and give each tensor, made as well as kept', async () => {
     for (const form of [null, await firstLoad()]) {
-      const { files, bytes } = await weightFiles({ groups: GROUPS, shelf: shelfOf(form) });
+      const { files, bytes } = await weightFiles({ groups: GROUPS, weightCache: shelfOf(form) });
       expect(files.every((file) => file instanceof Blob)).toBe(true);
       expect(files.map(({ size }) => size)).toEqual(GROUPS.map((one) => layout(one).bytes));
       expect(bytes).toBe(GROUPS.reduce((sum, one) => sum + layout(one).bytes, 0));
@@ -65,23 +65,23 @@ describe('weights for ONNX Runtime', () => {
         return super.slice(from, to);
       }
     }
-    const { files } = await weightFiles({ groups: GROUPS, shelf: shelfOf(new Counted([form])) });
+    const { files } = await weightFiles({ groups: GROUPS, weightCache: shelfOf(new Counted([form])) });
     await expectTensors(files);
     expect(slices).toBe(1 + 2);
   });
 
   it('are read by whole tensors once they are kept', async () => {
-    const { files } = await weightFiles({ groups: GROUPS, shelf: shelfOf(await firstLoad()) });
+    const { files } = await weightFiles({ groups: GROUPS, weightCache: shelfOf(await firstLoad()) });
     expect(() => files[0]!.slice(1, 70_001)).toThrow('a: bytes 1 to 70001 are no tensor');
     expect(() => files[0]!.slice(0, 8)).toThrow('no tensor');
   });
 
   it('are made again where what was kept is of another plan', async () => {
     const form = await firstLoad();
-    const shelf = shelfOf(form.slice(1));
-    const weights = await weightFiles({ groups: GROUPS, shelf });
+    const weightCache = shelfOf(form.slice(1));
+    const weights = await weightFiles({ groups: GROUPS, weightCache });
     await expectTensors(weights.files);
     weights.keep();
-    expect(shelf.kept!.size).toBe(form.size);
+    expect(weightCache.kept!.size).toBe(form.size);
   });
 });

@@ -94,7 +94,7 @@ async function importOrt(build: OrtBuild, threads: number): Promise<Ort> {
 export type PrepareProgress = (done: number, total: number) => void;
 
 /** A place where a made weight form is kept between visits; see store/forms.ts. */
-export interface FormShelf {
+export interface WeightCache {
   /** The kept form, checked, or null. */
   open(): Promise<Blob | null>;
   /** Keeps them, if there is room. Not awaited by a load. */
@@ -104,7 +104,7 @@ export interface FormShelf {
 export interface SessionWeights {
   groups: WeightGroup[];
   /** Absent: the form is made at every load. */
-  shelf?: FormShelf;
+  weightCache?: WeightCache;
   onProgress?: PrepareProgress;
   signal?: AbortSignal;
 }
@@ -114,14 +114,14 @@ export interface WeightFiles {
   files: DataFile[];
   /** Of all files together. */
   bytes: number;
-  /** Puts weights that were made on the shelf. */
+  /** Puts weights that were made on the weightCache. */
   keep(): void;
 }
 
-/** Takes the weights from the shelf, or makes them: each group a Blob, outside this worker's heap. */
-export async function weightFiles({ groups, shelf, onProgress, signal }: SessionWeights): Promise<WeightFiles> {
+/** Takes the weights from the weightCache, or makes them: each group a Blob, outside this worker's heap. */
+export async function weightFiles({ groups, weightCache, onProgress, signal }: SessionWeights): Promise<WeightFiles> {
   const bytes = groups.reduce((sum, group) => sum + layout(group).bytes, 0);
-  const form = await shelf?.open();
+  const form = await weightCache?.open();
   const kept = form && (await filesOf(groups, form));
   if (kept) return { files: kept, bytes, keep: () => undefined };
   const made: Blob[] = [];
@@ -130,7 +130,7 @@ export async function weightFiles({ groups, shelf, onProgress, signal }: Session
     made.push(new Blob([await materialise(group)]));
     onProgress?.(i + 1, groups.length);
   }
-  return { files: made.map((blob) => new BlobFile(blob)), bytes, keep: () => shelf?.keep(formOf(groups, made)) };
+  return { files: made.map((blob) => new BlobFile(blob)), bytes, keep: () => weightCache?.keep(formOf(groups, made)) };
 }
 
 /** External data for `build`: the plain one takes arrays. */

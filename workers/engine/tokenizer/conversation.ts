@@ -21,7 +21,7 @@ export interface Conversation {
  * The file's own template, or a built-in one where it has none. Throws `bad-model` for a template that cannot be read; a model without
  * template and without known marks of turns fails when it is first asked to chat.
  */
-export function conversation(tokenizer: Tokenizer, model: { chatTemplate: string | null }): Conversation {
+export function createConversation(tokenizer: Tokenizer, model: { chatTemplate: string | null }): Conversation {
   const text = (id: number | null) => (id === null ? '' : (tokenizer.idToken(id) ?? ''));
   const create = (source: string) => new ChatTemplate(source, text(tokenizer.bos), text(tokenizer.eos));
   let template = model.chatTemplate === null ? null : create(model.chatTemplate);

@@ -11,7 +11,7 @@ import {
   makeSession,
   preferredBuild,
   weightFiles,
-  type FormShelf,
+  type WeightCache,
   type Ort,
   type PrepareProgress,
 } from '../runtime/ort.ts';
@@ -30,9 +30,9 @@ export async function createWasmDecoder(
     form,
     slots,
     threads,
-    shelf,
+    weightCache,
     signal,
-  }: { form: WasmForm; slots: number; threads: number; shelf?: FormShelf; signal?: AbortSignal },
+  }: { form: WasmForm; slots: number; threads: number; weightCache?: WeightCache; signal?: AbortSignal },
   onProgress?: PrepareProgress,
 ): Promise<Decoder> {
   const build = preferredBuild();
@@ -40,7 +40,7 @@ export async function createWasmDecoder(
   const groups = wasmWeights(checkpoint, form);
   const model = wasmGraph(checkpoint.config, form, groups);
   const started = performance.now();
-  const weights = await weightFiles({ groups, shelf, onProgress, signal });
+  const weights = await weightFiles({ groups, weightCache, onProgress, signal });
   const prepared = performance.now();
   const session = await makeSession(ort, model, {
     executionProviders: ['wasm'],
@@ -51,7 +51,7 @@ export async function createWasmDecoder(
   weights.keep();
   const facts: DecoderFacts = {
     backend: 'wasm',
-    wish: null,
+    requestedDevice: null,
     device: `CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
     form,
     graphs: 1,

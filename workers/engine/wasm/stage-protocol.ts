@@ -16,13 +16,13 @@ export interface StageSetup {
   keep: boolean;
 }
 
-/** What a stage asks of the engine worker: the model's bytes, whose store that worker has, and the shelf. */
+/** What a stage asks of the engine worker: the model's bytes, whose store that worker has, and the weightCache. */
 export interface StageHost {
   /** The array is handed over, not copied. */
   read(path: string, offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
   openForm(group: string): Promise<Blob | null>;
   keepForm(group: string, form: Blob): void;
-  /** A group of weights has been made or taken from the shelf. */
+  /** A group of weights has been made or taken from the weightCache. */
   onGroup(): void;
 }
 

@@ -115,7 +115,7 @@ async function stagePlan(
   return { config, groups: stageWeights(checkpoint, form, last) };
 }
 
-/** A group as ONNX Runtime takes it: from the shelf, or made when it is read. */
+/** A group as ONNX Runtime takes it: from the weightCache, or made when it is read. */
 async function weightFile(
   group: WeightGroup,
   { layers: { from }, keep }: StageSetup,

@@ -12,7 +12,7 @@ import { WASM_FORM_VERSION, type WasmForm } from './weights.ts';
 import type { ModelFiles } from '../../store/bytes.ts';
 import { rotation } from '../weights/rotate.ts';
 import { EmbeddingRows } from '../weights/embedding-rows.ts';
-import type { FormShelf, PrepareProgress } from '../runtime/ort.ts';
+import type { WeightCache, PrepareProgress } from '../runtime/ort.ts';
 import type { StageHost } from './stage-protocol.ts';
 import { StageThread } from './stage-thread.ts';
 import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from '../decoder.ts';
@@ -27,7 +27,7 @@ export interface StagesOptions {
   threads: number;
   /** The checkpoint's files: every stage reads its own weights. */
   files: ModelFiles;
-  shelf?: (form: string, version: number) => FormShelf;
+  weightCache?: (form: string, version: number) => WeightCache;
   /** Whether so many bytes of made weights may be kept. */
   mayKeep?: (bytes: number) => Promise<boolean>;
   /** Bytes of all made weights, for that question. */
@@ -41,13 +41,13 @@ export async function createWasmStages(
   options: StagesOptions,
   onProgress?: PrepareProgress,
 ): Promise<Decoder> {
-  const { stages, form, slots, threads, files, shelf, mayKeep, weightBytes, signal } = options;
+  const { stages, form, slots, threads, files, weightCache, mayKeep, weightBytes, signal } = options;
   const { config } = checkpoint;
   if (stages > config.layers)
     throw new PhiError('bad-request', `${stages} stages were asked for; the model has ${config.layers} layers.`);
   signal?.throwIfAborted();
   const ranges = cutLayers(config, form, stages);
-  const keep = shelf !== undefined && mayKeep !== undefined && (await mayKeep(weightBytes));
+  const keep = weightCache !== undefined && mayKeep !== undefined && (await mayKeep(weightBytes));
   const groups = stageWeights(checkpoint, form, true).length + (stages - 1); // every stage has a last norm
   let done = 0;
   const host: StageHost = {
@@ -55,8 +55,8 @@ export async function createWasmStages(
       const bytes = await files.get(path)!.read(offset, length);
       return transfer(bytes, [bytes.buffer]);
     },
-    openForm: async (group) => (await shelf?.(`wasm-${form}-${group}`, WASM_FORM_VERSION).open()) ?? null,
-    keepForm: (group, blob) => shelf?.(`wasm-${form}-${group}`, WASM_FORM_VERSION).keep(blob),
+    openForm: async (group) => (await weightCache?.(`wasm-${form}-${group}`, WASM_FORM_VERSION).open()) ?? null,
+    keepForm: (group, blob) => weightCache?.(`wasm-${form}-${group}`, WASM_FORM_VERSION).keep(blob),
     onGroup: () => onProgress?.(Math.min(++done, groups), groups),
   };
   const started = performance.now();
@@ -74,7 +74,7 @@ export async function createWasmStages(
     const prepareMs = Math.max(...loaded.map((facts) => facts.prepareMs));
     const facts: DecoderFacts = {
       backend: 'wasm',
-      wish: null,
+      requestedDevice: null,
       device: `CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${stages} stages`,
       form,
       graphs: stages,

@@ -14,7 +14,7 @@ import {
   preferredBuild,
   weightFiles,
   type ExternalData,
-  type FormShelf,
+  type WeightCache,
   type Ort,
   type PrepareProgress,
   type SessionOptions,
@@ -39,7 +39,7 @@ export interface WebgpuOptions {
   power?: GPUPowerPreference;
   /** Type of activations and cache; absent: float16 where the device has it. */
   activations?: Float;
-  shelf?: (form: string, version: number) => FormShelf;
+  weightCache?: (form: string, version: number) => WeightCache;
   signal?: AbortSignal;
   /** For tests: another maxStorageBufferBindingSize than the device's, in bytes. */
   bindingBytes?: number;
@@ -97,8 +97,8 @@ async function onDevice(
   const selecting = Selector.create(gpu.device, config.vocab, MAX_STEPS); // compiled while the weights are made
   selecting.catch(() => undefined); // heard below
   const started = performance.now();
-  const shelf = options.shelf?.(shelfName(plan, bindingBytes), WEBGPU_FORM_VERSION);
-  const weights = await weightFiles({ groups: plan.groups, shelf, onProgress, signal: options.signal });
+  const weightCache = options.weightCache?.(shelfName(plan, bindingBytes), WEBGPU_FORM_VERSION);
+  const weights = await weightFiles({ groups: plan.groups, weightCache, onProgress, signal: options.signal });
   const prepared = performance.now();
   const data = await externalData('jspi', plan.groups, weights.files);
   const model = webgpuGraph(config, plan, slots);
@@ -111,7 +111,7 @@ async function onDevice(
   weights.keep();
   const facts: DecoderFacts = {
     backend: 'webgpu',
-    wish: null,
+    requestedDevice: null,
     device: `WebGPU on ${gpu.name}`,
     software: gpu.software,
     form,

@@ -7,13 +7,13 @@ import { PhiError } from '../../shared/errors.ts';
 import type { RopeSet } from '../graph/rope.ts';
 import { SUMMARY } from './select-graph.ts';
 import { webnnPlan, type WebnnPlan } from './weights.ts';
-import type { DeviceWish, WeightForm } from '../../shared/protocol.ts';
+import type { DeviceType, WeightFormat } from '../../shared/protocol.ts';
 import { weightError } from '../weights/error.ts';
 import {
   loadOrt,
   preferredBuild,
   weightFiles,
-  type FormShelf,
+  type WeightCache,
   type Ort,
   type PrepareProgress,
 } from '../runtime/ort.ts';
@@ -29,12 +29,12 @@ import type { Runner } from './runner.ts';
 export { WEBNN_FORM_VERSION } from './weights.ts';
 
 export interface WebnnOptions {
-  wish: DeviceWish;
-  form: WeightForm;
+  deviceType: DeviceType;
+  form: WeightFormat;
   /** KV slots: the longest sequence in tokens. */
   slots: number;
   threads: number;
-  shelf?: FormShelf;
+  weightCache?: WeightCache;
   signal?: AbortSignal;
   /** For tests and measurements: other graphs than those that the device gets. */
   graphs?: WebnnGraphs;
@@ -55,7 +55,7 @@ export async function createWebnnDecoder(
       'WebNN: this browser has no WebAssembly.Suspending (JSPI), which ONNX Runtime needs.',
     );
   const ort = await loadOrt('jspi', options.threads);
-  const device = await WebnnDevice.open(options.wish);
+  const device = await WebnnDevice.open(options.deviceType);
   try {
     return await device.watched(() => onDevice(ort, device, checkpoint, options, onProgress));
   } catch (error) {
@@ -78,7 +78,7 @@ async function onDevice(
   const plan = webnnPlan(checkpoint, form);
   refuseFatalBuild(device.probe.devices, plan);
   const groups = [...plan.groups.norms, ...plan.groups.head, ...plan.groups.layers, ...plan.groups.error];
-  const weights = await weightFiles({ groups, shelf: options.shelf, onProgress, signal });
+  const weights = await weightFiles({ groups, weightCache: options.weightCache, onProgress, signal });
   const files = new Map(groups.map((group, i) => [group, weights.files[i]!]));
   const prepared = performance.now();
   const network: Network = { ort, device, config, plan, slots, embedding: new EmbeddingRows(checkpoint.embedding) };
@@ -95,7 +95,7 @@ async function onDevice(
   weights.keep();
   const facts: DecoderFacts = {
     backend: 'webnn',
-    wish: options.wish,
+    requestedDevice: options.deviceType,
     device: device.describe(main.devices),
     form,
     graphs: 1,

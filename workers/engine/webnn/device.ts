@@ -1,6 +1,6 @@
 /** A WebNN context: how it is opened, what really runs in it, and how its loss is told. */
 import { PhiError } from '../../shared/errors.ts';
-import type { DeviceWish } from '../../shared/protocol.ts';
+import type { DeviceType } from '../../shared/protocol.ts';
 import { webnnScope, type MLContext, type MLDataType, type MLTensor } from './api.ts';
 import { probe, type Probe } from './probe.ts';
 
@@ -26,7 +26,7 @@ export class WebnnDevice {
   }
 
   /** Opens a context and tries small graphs in it. Rejects with `backend` and a reason in words. */
-  static async open(wish: DeviceWish): Promise<WebnnDevice> {
+  static async open(deviceType: DeviceType): Promise<WebnnDevice> {
     const { ml } = webnnScope.navigator;
     if (!ml || !webnnScope.MLGraphBuilder) {
       throw new PhiError(
@@ -36,11 +36,11 @@ export class WebnnDevice {
     }
     let context: MLContext;
     try {
-      context = await ml.createContext({ deviceType: wish });
+      context = await ml.createContext({ deviceType });
     } catch (error) {
       throw new PhiError(
         'backend',
-        `WebNN: the browser gave no context for ${wish.toUpperCase()}: ${PhiError.from(error).message}`,
+        `WebNN: the browser gave no context for ${deviceType.toUpperCase()}: ${PhiError.from(error).message}`,
         undefined,
         {
           cause: error,

@@ -1,7 +1,7 @@
 /** Which graphs a device gets, and how a chunk of tokens is cut into runs of them. */
 import { PhiError } from '../../shared/errors.ts';
 import type { WebnnPlan } from './weights.ts';
-import type { WeightForm } from '../../shared/protocol.ts';
+import type { WeightFormat } from '../../shared/protocol.ts';
 
 export interface WebnnGraphs {
   /** Tokens a run of the graph with the head. */
@@ -23,7 +23,7 @@ export const CPU_RATIO = 1.7;
  *
  * @param widthRatio see Probe
  */
-export function graphsFor(widthRatio: number, form: WeightForm): WebnnGraphs {
+export function graphsFor(widthRatio: number, form: WeightFormat): WebnnGraphs {
   if (widthRatio <= CPU_RATIO) return { main: 16, prefill: [], recent: 64 };
   return form === 'float32' ? { main: 1, prefill: [32, 64], recent: 64 } : { main: 4, prefill: [], recent: 64 };
 }

@@ -1,6 +1,6 @@
 /** The weights of the WebNN dialect. Rows lie as in the source, `[N, K]`, and are used transposed; int8 per channel alone lies as `[K, N]`. */
 import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
-import type { WeightForm } from '../../shared/protocol.ts';
+import type { WeightFormat } from '../../shared/protocol.ts';
 import { rowRange } from '../weights/matrix.ts';
 import { holdsExactly, packBlocks, type BlockSpec, type ErrorSum } from '../weights/blocks.ts';
 import { int8Columns } from '../weights/columns.ts';
@@ -24,7 +24,7 @@ export interface WebnnMatrix {
 }
 
 export interface WebnnPlan {
-  form: WeightForm;
+  form: WeightFormat;
   matrices: ReadonlyMap<LinearName, WebnnMatrix>;
   /** Norms first, then the head, then the layers' matrices, whose place `inputs` can take; last what is no part of a graph: what requantising cost. */
   groups: { norms: WeightGroup[]; head: WeightGroup[]; layers: WeightGroup[]; error: WeightGroup[] };
@@ -39,10 +39,10 @@ const TILE = 256;
  * the heap, because WebNN takes no shared memory (the starter's float32 head: twice 113 MB).
  */
 const PIECE_BYTES = 32 * 2 ** 20;
-const BYTES: Record<WeightForm, number> = { float32: 4, float16: 2, int8: 1, 'int8-blocks': 1, int4: 0.5 };
+const BYTES: Record<WeightFormat, number> = { float32: 4, float16: 2, int8: 1, 'int8-blocks': 1, int4: 0.5 };
 
 /** What `webnnGraph` refers to. */
-export function webnnPlan(checkpoint: Checkpoint, form: WeightForm): WebnnPlan {
+export function webnnPlan(checkpoint: Checkpoint, form: WeightFormat): WebnnPlan {
   const matrices = new Map<LinearName, WebnnMatrix>();
   const groups: WebnnPlan['groups'] = { norms: [], head: [], layers: [], error: [] };
   const error: ErrorSum = { error: 0, weights: 0 };

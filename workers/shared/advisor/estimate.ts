@@ -1,5 +1,5 @@
 /** Memory that a model needs on a backend: weights, cache and working space, before anything of it is downloaded. */
-import type { BackendId, WeightForm } from '../protocol.ts';
+import type { BackendId, WeightFormat } from '../protocol.ts';
 import { WASM_BYTES, type GpuFacts } from './device.ts';
 import { cutLayers } from './stages.ts';
 import { cacheBytesPerToken, gpuWeightBytes, wasmWeightBytes, type ModelShape, type SourceMix } from './weights.ts';
@@ -14,7 +14,7 @@ const WEBNN_BUILD_COPIES = 2;
 
 export interface Estimate {
   backend: BackendId;
-  form: WeightForm;
+  form: WeightFormat;
   /** Tokens of context that it is for. */
   slots: number;
   weightsBytes: number;

@@ -1,7 +1,7 @@
 /** Whether a model fits a device, backend by backend, and why not. Reasons are keys with figures: the page puts them into words. */
 import { gpuBudget, memoryBudget, WASM_BYTES, type DeviceFacts } from './device.ts';
 import { estimateWasm, estimateWebgpu, estimateWebnn, MAX_WASM_STAGES, type Estimate } from './estimate.ts';
-import { SLOW_TOKENS_PER_SECOND, wasmPace, type Processor } from './pace.ts';
+import { SLOW_TOKENS_PER_SECOND, wasmTokensPerSecond, type Processor } from './speed.ts';
 import type { ModelShape, SourceMix } from './weights.ts';
 
 /** Figures are bytes unless named otherwise. */
@@ -108,7 +108,7 @@ export const isSlow = ({ fits: [best] }: Pick<Assessment, 'fits'>): boolean =>
   best.reasons.some(({ key }) => key === 'slow');
 
 export function paceOnWasm(shape: ModelShape, processor: Processor): Reason {
-  const tokensPerSecond = wasmPace(shape, processor);
+  const tokensPerSecond = wasmTokensPerSecond(shape, processor);
   return { key: tokensPerSecond < SLOW_TOKENS_PER_SECOND ? 'slow' : 'pace', tokensPerSecond };
 }
 

@@ -5,7 +5,7 @@ import { tinyPhi, type TinySize } from './tiny-phi.ts';
 import type { Decoder } from '../decoder.ts';
 
 /** 6 million weights in matrices of the starter's size: enough for their time to show behind what each run costs anyway. */
-const PACE_SIZE: TinySize = {
+const SPEED_TEST_SIZE: TinySize = {
   layers: 2,
   hidden: 512,
   heads: 8,
@@ -15,21 +15,21 @@ const PACE_SIZE: TinySize = {
   vocab: 512,
   rotaryDim: 64,
 };
-export const PACE_SLOTS = 64;
+export const SPEED_TEST_SLOTS = 64;
 const PROMPT_TOKENS = 16;
 const DECODE_TOKENS = 8;
 /** A way that takes so many times as long as the best one so far need not be measured to the end. */
 const HOPELESS = 3;
 
-export const paceModel = (): Checkpoint => tinyPhi(PACE_SIZE, 1);
+export const speedTestModel = (): Checkpoint => tinyPhi(SPEED_TEST_SIZE, 1);
 
 /** Time of a short turn (a prompt of 16 tokens, a reply of 9), in ms, once warm. `best`: of the fastest way so far. */
-export async function measurePace(decoder: Decoder, best: number): Promise<number> {
+export async function measureSpeed(decoder: Decoder, best: number): Promise<number> {
   const ids = Array.from({ length: PROMPT_TOKENS }, (_, i) => i);
   /** `tokens`: behind the first, which the prompt gives. */
   const turn = async (tokens: number) => {
     const started = performance.now();
-    await continueGreedily(decoder, PACE_SIZE.vocab, ids, 1 + tokens);
+    await continueGreedily(decoder, SPEED_TEST_SIZE.vocab, ids, 1 + tokens);
     return performance.now() - started;
   };
   await turn(1); // the first run of a session compiles

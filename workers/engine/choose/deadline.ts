@@ -7,7 +7,7 @@ export const SMALL_STEP_MS = 60_000;
 /** A model's graph may be compiled for so long, by the bytes of its weights. Measured: 10 s a gigabyte on LiteRT, NPU compilers take minutes. */
 const BUILD_MS_PER_BYTE = 120_000 / 1e9;
 
-export const buildPatienceMs = (weightBytes: number): number => SMALL_STEP_MS + weightBytes * BUILD_MS_PER_BYTE;
+export const buildDeadlineMs = (weightBytes: number): number => SMALL_STEP_MS + weightBytes * BUILD_MS_PER_BYTE;
 
 /**
  * Runs `work` and rejects with `device-lost` when `heard` was not called for `silenceMs`. What was given up goes on in the background, if it ever does:
@@ -15,7 +15,7 @@ export const buildPatienceMs = (weightBytes: number): number => SMALL_STEP_MS + 
  *
  * @param what names the place and the step: "WebNN (NPU): building the graph"
  */
-export async function unlessSilent<T>(
+export async function withDeadline<T>(
   what: string,
   silenceMs: number,
   work: (heard: () => void) => Promise<T>,

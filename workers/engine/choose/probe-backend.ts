@@ -2,43 +2,43 @@
 import type { Checkpoint } from '../checkpoint/types.ts';
 import { PhiError } from '../../shared/errors.ts';
 import { webgpuForms } from '../webgpu/weights.ts';
-import type { BackendId, DeviceWish, WeightForm } from '../../shared/protocol.ts';
-import { placeName } from './candidate.ts';
+import type { BackendId, DeviceType, WeightFormat } from '../../shared/protocol.ts';
+import { backendName } from './candidate.ts';
 import { openGpu } from '../webgpu/device.ts';
 import { WebnnDevice } from '../webnn/device.ts';
 import { CPU_RATIO } from '../webnn/plan.ts';
 
-export interface Place {
+export interface ProbedBackend {
   backend: BackendId;
-  device: DeviceWish | null;
+  device: DeviceType | null;
   /** Tells this device from another of the same kind: part of what findings are kept under. */
   signature: string;
   /** It computes on the CPU, whatever was asked for; then why in words. */
   onCpu: string | null;
   /** Forms that it can compute with, best first where speed does not decide. */
-  forms: WeightForm[];
+  forms: WeightFormat[];
   /** Worth telling, though no reason against it. */
   notes: { what: string; why: string }[];
 }
 
-export type PlaceWish = Pick<Place, 'backend' | 'device'>;
+export type BackendRequest = Pick<ProbedBackend, 'backend' | 'device'>;
 
 /** Best first: what saves most power and frees the GPU, then what is fastest, then what always works. */
-export const CHAIN: readonly PlaceWish[] = [
+export const CHAIN: readonly BackendRequest[] = [
   { backend: 'webnn', device: 'npu' },
   { backend: 'webnn', device: 'gpu' },
   { backend: 'webgpu', device: null },
   { backend: 'wasm', device: null },
 ];
 
-/** Rejects with `backend` and the reason in words when there is no such place. */
-export async function examine(
-  { backend, device }: PlaceWish,
+/** Rejects with `backend` and the reason in words when this browser does not have it. */
+export async function probeBackend(
+  { backend, device }: BackendRequest,
   checkpoint: Checkpoint,
   power: GPUPowerPreference | undefined,
-): Promise<Place> {
-  if (backend === 'webnn') return examineWebnn(device ?? 'npu', checkpoint);
-  if (backend === 'webgpu') return examineWebgpu(checkpoint, power);
+): Promise<ProbedBackend> {
+  if (backend === 'webnn') return probeWebnn(device ?? 'npu', checkpoint);
+  if (backend === 'webgpu') return probeWebgpu(checkpoint, power);
   return {
     backend,
     device: null,
@@ -49,7 +49,7 @@ export async function examine(
   };
 }
 
-async function examineWebnn(wish: DeviceWish, checkpoint: Checkpoint): Promise<Place> {
+async function probeWebnn(wish: DeviceType, checkpoint: Checkpoint): Promise<ProbedBackend> {
   const opened = await WebnnDevice.open(wish);
   const { devices, widthRatio } = opened.probe;
   opened.destroy();
@@ -63,8 +63,8 @@ async function examineWebnn(wish: DeviceWish, checkpoint: Checkpoint): Promise<P
   const onCpu = ran === 'cpu' ? (wish === 'cpu' ? 'WebNN: the CPU was asked for.' : misplaced(devices, wish)) : null;
   const [first] = webgpuForms(checkpoint);
   // LiteRT computes with what it expands every weight to: float32 is fastest there, and blocks 100 times slower.
-  const onCpuForms: WeightForm[] = ['float32', 'int8', 'float16', 'int8-blocks', 'int4'];
-  const forms: WeightForm[] = [
+  const onCpuForms: WeightFormat[] = ['float32', 'int8', 'float16', 'int8-blocks', 'int4'];
+  const forms: WeightFormat[] = [
     ...(first === 'int4' ? (['int4'] as const) : []),
     'int8-blocks',
     'int8',
@@ -81,7 +81,7 @@ async function examineWebnn(wish: DeviceWish, checkpoint: Checkpoint): Promise<P
   };
 }
 
-function misplaced(devices: readonly string[] | null, wish: DeviceWish): string {
+function misplaced(devices: readonly string[] | null, wish: DeviceType): string {
   const named = devices?.every((device) => device !== 'cpu')
     ? ` (it says "${devices.join(', ')}", and every token of a run takes as long as on a CPU)`
     : '';
@@ -91,25 +91,27 @@ function misplaced(devices: readonly string[] | null, wish: DeviceWish): string 
 /**
  * Time is the better witness: Chromium 153 on Linux says "gpu" of graphs that LiteRT runs on the CPU. null: it is no CPU, and the browser does not name it.
  */
-export function whatRan(devices: readonly string[] | null, widthRatio: number): DeviceWish | null {
+export function whatRan(devices: readonly string[] | null, widthRatio: number): DeviceType | null {
   if (widthRatio > CPU_RATIO || (devices && devices.length > 0 && devices.every((device) => device === 'cpu')))
     return 'cpu';
   return (['npu', 'gpu'] as const).find((device) => devices?.includes(device)) ?? null;
 }
 
-async function examineWebgpu(checkpoint: Checkpoint, power: GPUPowerPreference | undefined): Promise<Place> {
-  const place: PlaceWish = { backend: 'webgpu', device: null };
+async function probeWebgpu(checkpoint: Checkpoint, power: GPUPowerPreference | undefined): Promise<ProbedBackend> {
+  const probed: BackendRequest = { backend: 'webgpu', device: null };
   const gpu = await openGpu(power);
   gpu.device.destroy();
   const [first] = webgpuForms(checkpoint);
   // On a CPU it is not bytes that take the time but what is done with them: 8 bits without mins are unpacked sooner.
-  const blocks: WeightForm[] =
+  const blocks: WeightFormat[] =
     first !== 'int4' ? ['int8-blocks'] : gpu.software ? ['int8-blocks', 'int4'] : ['int4', 'int8-blocks'];
   return {
-    ...place,
+    ...probed,
     signature: `webgpu ${gpu.name} ${gpu.float16 ? 'f16' : 'f32'} ${gpu.bindingBytes}`,
     onCpu: gpu.software ? `WebGPU: the adapter is ${gpu.name}, which computes on the CPU.` : null,
     forms: [...blocks, gpu.float16 ? 'float16' : 'float32'],
-    notes: gpu.float16 ? [] : [{ what: `${placeName(place)}, float16`, why: 'WebGPU: no shader-f16, using float32.' }],
+    notes: gpu.float16
+      ? []
+      : [{ what: `${backendName(probed)}, float16`, why: 'WebGPU: no shader-f16, using float32.' }],
   };
 }

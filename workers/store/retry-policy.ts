@@ -9,7 +9,7 @@ const MAX_BACKOFF_MS = 15_000;
 const NOTABLE_BYTES = 256 * 1024;
 
 /** Decides, failure by failure, whether something is tried once more and after what pause. One for each thing fetched. */
-export class Patience {
+export class RetryPolicy {
   readonly #net: Net;
   /** What is fetched, in words, for messages. */
   readonly #what: string;

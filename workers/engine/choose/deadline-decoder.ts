@@ -1,6 +1,6 @@
 /** A decoder whose device may fall silent in the middle of a run: then the call rejects instead of hanging for ever. */
 import type { RopeSet } from '../graph/rope.ts';
-import { unlessSilent } from './patience.ts';
+import { withDeadline } from './deadline.ts';
 import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from '../decoder.ts';
 
 /** No call is given up sooner. Below the page's own patience with a worker (src/engine/engine.ts): what is known here names the device. */
@@ -10,7 +10,7 @@ const PATIENCE = 8;
 /** Before the first call a token is expected to take so long: SwiftShader's first runs compile. */
 const FIRST_MS_PER_TOKEN = 500;
 
-export class PatientDecoder implements Decoder {
+export class DeadlineDecoder implements Decoder {
   readonly facts: DecoderFacts;
   readonly slots: number;
   readonly chunkTokens: number;
@@ -49,7 +49,7 @@ export class PatientDecoder implements Decoder {
     const limit = Math.max(LEAST_CALL_MS, PATIENCE * tokens * (this.#msPerToken ?? FIRST_MS_PER_TOKEN));
     let answered = false;
     try {
-      const result = await unlessSilent(`${this.#name}: the device`, limit, () =>
+      const result = await withDeadline(`${this.#name}: the device`, limit, () =>
         call().finally(() => (answered = true)),
       );
       this.#msPerToken = Math.max(this.#msPerToken ?? 0, (performance.now() - started) / Math.max(1, tokens));

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { unlessSilent } from './patience.ts';
-import { LEAST_CALL_MS, PatientDecoder } from './patient-decoder.ts';
+import { withDeadline } from './deadline.ts';
+import { LEAST_CALL_MS, DeadlineDecoder } from './deadline-decoder.ts';
 import type { ChunkRequest, ChunkResult, Choice, Decoder } from '../decoder.ts';
 
 const never = <T>() => new Promise<T>(() => undefined);
 const RESULT = { id: 1 } as ChunkResult;
 const request = (tokens: number) => ({ ids: new Array<number>(tokens).fill(0) }) as unknown as ChunkRequest;
-const decoderWith = (methods: Partial<Decoder>) => new PatientDecoder(methods as Decoder, 'WebNN (NPU), float32');
+const decoderWith = (methods: Partial<Decoder>) => new DeadlineDecoder(methods as Decoder, 'WebNN (NPU), float32');
 /** How a promise stands, without waiting for it. */
 function watch(promise: Promise<unknown>) {
   const state: { outcome?: unknown } = {};
@@ -25,7 +25,7 @@ afterEach(() => {
 
 describe('what never answers', () => {
   it('is given up in words after its time, and not before', async () => {
-    const call = watch(unlessSilent('WebNN (NPU): building the graph', 60_000, never));
+    const call = watch(withDeadline('WebNN (NPU): building the graph', 60_000, never));
     await vi.advanceTimersByTimeAsync(59_000);
     expect(call.outcome).toBeUndefined();
     await vi.advanceTimersByTimeAsync(2_000);
@@ -38,7 +38,7 @@ describe('what never answers', () => {
   it('is waited for as long as it tells of progress', async () => {
     let progress = () => undefined as unknown;
     const call = watch(
-      unlessSilent('a', 10_000, (heard) => {
+      withDeadline('a', 10_000, (heard) => {
         progress = heard;
         return never();
       }),
@@ -53,8 +53,8 @@ describe('what never answers', () => {
   });
 
   it('leaves results and errors that come in time as they are', async () => {
-    expect(await unlessSilent('a', 1_000, () => Promise.resolve(3))).toBe(3);
-    await expect(unlessSilent('a', 1_000, () => Promise.reject(new RangeError('x')))).rejects.toThrow(RangeError);
+    expect(await withDeadline('a', 1_000, () => Promise.resolve(3))).toBe(3);
+    await expect(withDeadline('a', 1_000, () => Promise.reject(new RangeError('x')))).rejects.toThrow(RangeError);
   });
 });
 

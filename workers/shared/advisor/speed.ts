@@ -22,7 +22,7 @@ export interface Processor {
 }
 
 /** Tokens a second, in decode with a short context, of the int8 form. */
-export function wasmPace(shape: ModelShape, { cores, isolated }: Processor): number {
+export function wasmTokensPerSecond(shape: ModelShape, { cores, isolated }: Processor): number {
   const { all, embedding } = wasmWeightBytes(shape, 'int8');
   const threads = isolated ? Math.min(Math.max(cores, 1), MOST_CORES) : 1;
   return (BYTES_PER_SECOND * threads ** SCALING) / (all - embedding);
