@@ -41,5 +41,5 @@ def quantised(weights: np.ndarray, bits: int, block: int, symmetric: bool) -> di
 weights = values()
 cases = [quantised(weights, bits, block, symmetric) for bits in (4, 8) for block in (16, 32, 64) for symmetric in (True, False)]
 document = {"source": "onnxruntime MatMulNBits, round to nearest", "rows": ROWS, "cols": COLS, "values": weights.ravel().tolist(), "cases": cases}
-path = Path(__file__).parent.parent / "workers" / "weights" / "blocks.vectors.json"
+path = Path(__file__).resolve().parents[2] / "workers" / "engine" / "weights" / "blocks.vectors.json"
 path.write_text(json.dumps(document, separators=(",", ":")) + "\n")

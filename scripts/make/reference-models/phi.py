@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-FIXTURES = Path(__file__).resolve().parents[3] / "shared/fixtures/phi"
+FIXTURES = Path(__file__).resolve().parents[4] / "shared/fixtures/phi"
 KINDS = ("phi3-mini-4k", "phi3.5-mini", "phi4-mini", "phi4")
 PROMPTS = (5, 40, 60, 100)
 GREEDY = 16

@@ -5,7 +5,7 @@ import { halfTable } from './half.ts';
 export interface Blocks {
   count: number;
   bytes: Uint8Array;
-  /** The same bytes by twos; every ggml block has an even size. */
+  /** The same bytes by twos; every ggml block but MXFP4's has an even size. */
   halves: Uint16Array;
   /** Codes by fours, first one lowest. */
   codes: Uint32Array;

@@ -1,9 +1,19 @@
 /** The tensor types of ggml (GGUF's quantisations) that are read, and how each becomes rows. */
 import type { Matrix } from '../checkpoint/types.ts';
+import {
+  unpackIQ1_M,
+  unpackIQ1_S,
+  unpackIQ2_S,
+  unpackIQ2_XS,
+  unpackIQ2_XXS,
+  unpackIQ3_S,
+  unpackIQ3_XXS,
+} from './ggml-iq.ts';
 import { unpackIQ4_NL, unpackIQ4_XS } from './ggml-iq4.ts';
 import { unpackQ2_K, unpackQ3_K, unpackQ4_K, unpackQ5_K, unpackQ6_K } from './ggml-k.ts';
 import type { Unpack } from './ggml-legacy.ts';
 import { unpackQ4_0, unpackQ4_1, unpackQ5_0, unpackQ5_1, unpackQ8_0 } from './ggml-legacy.ts';
+import { unpackMXFP4, unpackTQ1_0, unpackTQ2_0 } from './ggml-small.ts';
 import { bfloatToFloat, bytesToFloat, byTwos, halfToFloat } from './half.ts';
 import type { Rows } from './rows.ts';
 
@@ -33,40 +43,40 @@ export const GGML_TYPES: ReadonlyMap<number, GgmlType> = new Map([
   [12, blockType('Q4_K', 256, 144, 4, 32, false, unpackQ4_K)],
   [13, blockType('Q5_K', 256, 176, 8, 32, false, unpackQ5_K)],
   [14, blockType('Q6_K', 256, 210, 8, 16, true, unpackQ6_K)],
+  [16, blockType('IQ2_XXS', 256, 66, 8, 32, true, unpackIQ2_XXS)],
+  [17, blockType('IQ2_XS', 256, 74, 8, 16, true, unpackIQ2_XS)],
+  [18, blockType('IQ3_XXS', 256, 98, 8, 32, true, unpackIQ3_XXS)],
+  [19, blockType('IQ1_S', 256, 50, 8, 32, true, unpackIQ1_S)],
   [20, blockType('IQ4_NL', 32, 18, 8, 32, true, unpackIQ4_NL)],
+  [21, blockType('IQ3_S', 256, 110, 8, 32, true, unpackIQ3_S)],
+  [22, blockType('IQ2_S', 256, 82, 8, 16, true, unpackIQ2_S)],
   [23, blockType('IQ4_XS', 256, 136, 8, 32, true, unpackIQ4_XS)],
+  [29, blockType('IQ1_M', 256, 56, 8, 16, true, unpackIQ1_M)],
   [30, floatType('BF16', 2, bfloatToFloat)],
+  [34, blockType('TQ1_0', 256, 54, 4, 256, true, unpackTQ1_0)],
+  [35, blockType('TQ2_0', 256, 66, 4, 256, true, unpackTQ2_0)],
+  [39, blockType('MXFP4', 32, 17, 8, 32, true, unpackMXFP4)],
 ]);
 
 /** Names of types that exist but are not read, for the error. */
-const OTHER_TYPES: Record<number, string> = {
+export const OTHER_GGML_TYPES: Readonly<Record<number, string>> = {
   9: 'Q8_1',
   15: 'Q8_K',
-  16: 'IQ2_XXS',
-  17: 'IQ2_XS',
-  18: 'IQ3_XXS',
-  19: 'IQ1_S',
-  21: 'IQ3_S',
-  22: 'IQ2_S',
   24: 'I8',
   25: 'I16',
   26: 'I32',
   27: 'I64',
   28: 'F64',
-  29: 'IQ1_M',
   31: 'Q4_0_4_4',
   32: 'Q4_0_4_8',
   33: 'Q4_0_8_8',
-  34: 'TQ1_0',
-  35: 'TQ2_0',
-  39: 'MXFP4',
   40: 'NVFP4',
   41: 'Q1_0',
 };
 
 /** "IQ2_XS", or "type 99" for an id that ggml did not have when this was written. */
 export function ggmlTypeName(id: number): string {
-  return GGML_TYPES.get(id)?.name ?? OTHER_TYPES[id] ?? `type ${id}`;
+  return GGML_TYPES.get(id)?.name ?? OTHER_GGML_TYPES[id] ?? `type ${id}`;
 }
 
 function floatType(name: string, bytes: 2 | 4, convert: (bytes: Uint8Array<ArrayBuffer>) => Float32Array): GgmlType {

@@ -53,9 +53,9 @@ describe('a GGUF that is not one, or of another kind', () => {
     ['YaRN', withKey('phi3.rope.scaling.type', 'yarn'), 'unsupported-model', /"yarn"/],
     [
       'an unknown type',
-      withTensor('blk.0.ffn_down.weight', (tensor) => (tensor.type = 17)),
+      withTensor('blk.0.ffn_down.weight', (tensor) => (tensor.type = 40)),
       'unsupported-model',
-      /"blk\.0\.ffn_down\.weight" is IQ2_XS/,
+      /"blk\.0\.ffn_down\.weight" is NVFP4/,
     ],
     [
       'a type of the future',
