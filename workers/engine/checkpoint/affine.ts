@@ -2,7 +2,16 @@
 import { PhiError } from '../../shared/errors.ts';
 import { blobSource } from '../../store/bytes.ts';
 import type { Rows } from '../weights/rows.ts';
-import { codeBits, elementCount, isFloat, readCodes, readFloats, readVector, type StoredTensor } from './tensor.ts';
+import {
+  codeBits,
+  elementCount,
+  isFloat,
+  isNarrow,
+  readCodes,
+  readFloats,
+  readVector,
+  type StoredTensor,
+} from './tensor.ts';
 import type { Matrix } from './types.ts';
 
 /** Weights of one row that share a scale when rows are not cut into blocks evenly: `cols` is no multiple of `block`. */
@@ -53,6 +62,7 @@ export type Shift =
   /** `perRow` elements a row, `stride` apart (rows of packed nibbles may be padded); 1 a row: shared by its blocks. */
   | { kind: 'codes'; tensor: StoredTensor; perRow: number; stride: number }
   | { kind: 'floats'; tensor: StoredTensor; perRow: number }
+  /** The only kind for codes of 2, 3, 5 or 6 bits. */
   | { kind: 'biases'; tensor: StoredTensor };
 
 export interface Affine {
@@ -90,7 +100,8 @@ export function affineMatrix(spec: Affine): Matrix {
     !(rowCodes >= cols) ||
     rowCodes >= cols + spec.block ||
     rowCodes % 1 ||
-    (rowScales !== blocks && rowScales !== 1)
+    (rowScales !== blocks && rowScales !== 1) ||
+    (isNarrow(codes.dtype) && shift.kind !== 'biases')
   ) {
     throw new PhiError(
       'bad-model',
@@ -100,6 +111,8 @@ export function affineMatrix(spec: Affine): Matrix {
   const perChannel = rowScales === 1 && !('perRow' in shift && shift.perRow > 1);
   const block = perChannel ? cols : commonBlock(cols, spec.block);
   const half = bits === 4 ? 8 : 128;
+  // Narrow codes are written into the upper half of the range, where a code of 0 counts as 0 and the minimum is the bias itself.
+  const raised = isNarrow(codes.dtype) ? half : 0;
   const fixed = shift.kind === 'none' ? half : shift.kind === 'constant' ? shift.zero : null;
   const symmetric = fixed === half;
   const perRow = cols / block;
@@ -117,7 +130,7 @@ export function affineMatrix(spec: Affine): Matrix {
     if (shift.kind === 'none' || shift.kind === 'constant') return scale.map((s) => s * (half - (fixed ?? half)));
     if (shift.kind === 'biases') {
       const bias = spread(await readFloats(shift.tensor, start * rowScales, count * rowScales), count);
-      return bias.map((value, i) => value + scale[i]! * half);
+      return bias.map((value, i) => value + scale[i]! * (half - raised));
     }
     const zeros = spread(await readZeros(shift, start, count), count);
     return scale.map((s, i) => s * (half - zeros[i]!));
@@ -135,10 +148,11 @@ export function affineMatrix(spec: Affine): Matrix {
       ...((shift.kind === 'codes' || shift.kind === 'constant') && { integral: true }),
     },
     async read(start, count): Promise<Rows> {
-      const [stored, rawScales] = await Promise.all([
+      const [packed, rawScales] = await Promise.all([
         readCodes(codes, start * rowCodes, count * rowCodes),
         readFloats(scales, start * rowScales, count * rowScales),
       ]);
+      const stored = raised ? packed.map((code) => code + raised) : packed;
       const scale = spread(rawScales, count);
       const mins = symmetric ? null : await readMins(start, count, scale);
       return {

@@ -4,7 +4,23 @@ import type { ByteSource } from '../../store/bytes.ts';
 import { assertRange } from '../../store/bytes.ts';
 import { bfloatToFloat, bytesToFloat, halfToFloat } from '../weights/half.ts';
 
-export type Dtype = 'f64' | 'f32' | 'f16' | 'bf16' | 'u8' | 'i8' | 'u4' | 'i4' | 'u32' | 'i32' | 'i64' | 'bool';
+export type Dtype =
+  | 'f64'
+  | 'f32'
+  | 'f16'
+  | 'bf16'
+  | 'u8'
+  | 'i8'
+  | 'u6'
+  | 'u5'
+  | 'u4'
+  | 'i4'
+  | 'u3'
+  | 'u2'
+  | 'u32'
+  | 'i32'
+  | 'i64'
+  | 'bool';
 
 const DTYPE_BITS: Record<Dtype, number> = {
   f64: 64,
@@ -13,8 +29,12 @@ const DTYPE_BITS: Record<Dtype, number> = {
   bf16: 16,
   u8: 8,
   i8: 8,
+  u6: 6,
+  u5: 5,
   u4: 4,
   i4: 4,
+  u3: 3,
+  u2: 2,
   u32: 32,
   i32: 32,
   i64: 64,
@@ -24,7 +44,7 @@ const DTYPE_BITS: Record<Dtype, number> = {
 export interface StoredTensor {
   readonly name: string;
   readonly dtype: Dtype;
-  /** Row-major; 4-bit elements are packed two a byte across the whole tensor, low nibble first. */
+  /** Row-major; elements below 8 bits are packed across the whole tensor, lowest bits first. */
   readonly dims: readonly number[];
   readonly source: ByteSource;
   /** First byte in `source`. */
@@ -61,10 +81,15 @@ export function isFloat(dtype: Dtype): boolean {
   return dtype === 'f32' || dtype === 'f16' || dtype === 'bf16';
 }
 
-/** 4 or 8 for the integer types that weights are quantised to, else null. */
+/** Bits of the blocks that hold codes of this type (2 and 3 bits fit in 4, 5 and 6 in 8); null for types that weights are not quantised to. */
 export function codeBits(dtype: Dtype): 4 | 8 | null {
-  if (dtype === 'u4' || dtype === 'i4') return 4;
-  return dtype === 'u8' || dtype === 'i8' ? 8 : null;
+  if (dtype === 'u4' || dtype === 'i4' || dtype === 'u3' || dtype === 'u2') return 4;
+  return dtype === 'u8' || dtype === 'i8' || dtype === 'u6' || dtype === 'u5' ? 8 : null;
+}
+
+/** Whether codes of this type leave the upper half of their blocks' range free (see `codeBits`). */
+export function isNarrow(dtype: Dtype): boolean {
+  return dtype === 'u2' || dtype === 'u3' || dtype === 'u5' || dtype === 'u6';
 }
 
 async function readBytes(tensor: StoredTensor, start: number, count: number): Promise<Uint8Array<ArrayBuffer>> {
@@ -84,14 +109,15 @@ export async function readFloats(tensor: StoredTensor, start: number, count: num
   return tensor.dtype === 'bf16' ? bfloatToFloat(bytes) : bytesToFloat(bytes);
 }
 
-/** Elements `[start, start + count)` of a 4- or 8-bit tensor as unsigned codes: signed ones are moved up by 8 or 128. */
+/** Elements `[start, start + count)` of a tensor of 2- to 8-bit codes, unsigned: signed ones are moved up by 8 or 128. */
 export async function readCodes(tensor: StoredTensor, start: number, count: number): Promise<Uint8Array> {
   const bits = codeBits(tensor.dtype);
   if (bits === null)
     throw new PhiError(
       'unsupported-model',
-      `${tensor.name} holds ${tensor.dtype} where 4- or 8-bit integers are expected.`,
+      `${tensor.name} holds ${tensor.dtype} where integers of 2 to 8 bits are expected.`,
     );
+  if (isNarrow(tensor.dtype)) return readNarrow(tensor, start, count);
   if (bits === 8) {
     const bytes = await readBytes(tensor, start, count);
     if (tensor.dtype === 'i8') for (let i = 0; i < bytes.length; i++) bytes[i] = bytes[i]! ^ 128;
@@ -100,6 +126,21 @@ export async function readCodes(tensor: StoredTensor, start: number, count: numb
   const first = start >> 1;
   const packed = await tensor.source.read(tensor.offset + first, ((start + count + 1) >> 1) - first);
   return unpackNibbles(packed, start & 1, count, tensor.dtype === 'i4' ? 8 : 0);
+}
+
+/** Codes whose width does not divide a byte, out of the tensor's stream of bits. */
+async function readNarrow(tensor: StoredTensor, start: number, count: number): Promise<Uint8Array> {
+  const width = DTYPE_BITS[tensor.dtype];
+  const firstBit = start * width;
+  const first = Math.floor(firstBit / 8);
+  const packed = await tensor.source.read(tensor.offset + first, Math.ceil((firstBit + count * width) / 8) - first);
+  const mask = (1 << width) - 1;
+  const out = new Uint8Array(count);
+  for (let i = 0, bit = firstBit - 8 * first; i < count; i++, bit += width) {
+    const at = bit >> 3;
+    out[i] = ((packed[at]! | ((packed[at + 1] ?? 0) << 8)) >> (bit & 7)) & mask;
+  }
+  return out;
 }
 
 /** `count` nibbles from nibble `skip` on, low nibble first; `flip` is XORed in (8 turns two's complement into an unsigned code). */

@@ -3,21 +3,41 @@ import * as v from 'valibot';
 import { PhiError } from '../../../shared/errors.ts';
 import { affineMatrix } from '../affine.ts';
 import { checked } from '../json.ts';
-import { isFloat, type StoredTensor } from '../tensor.ts';
+import { isFloat, type Dtype, type StoredTensor } from '../tensor.ts';
 import type { Matrix } from '../types.ts';
 
 const Scheme = v.object({ bits: v.number(), group_size: v.number(), mode: v.nullish(v.string(), 'affine') });
 const Quantization = v.looseObject(Scheme.entries);
-const Holder = v.object({ quantization: v.nullish(Quantization) });
+const Holder = v.object({
+  quantization: v.nullish(Quantization),
+  quantization_config: v.nullish(v.looseObject({ quant_method: v.nullish(v.string()) })),
+});
 
 export type MlxScheme = v.InferOutput<typeof Quantization>;
 
+/** Codes are one stream of bits through a row, lowest bits first; a row fills whole words. */
+const CODES: ReadonlyMap<number, Dtype> = new Map([
+  [2, 'u2'],
+  [3, 'u3'],
+  [4, 'u4'],
+  [5, 'u5'],
+  [6, 'u6'],
+  [8, 'u8'],
+]);
+
+/** What the documentation and messages list. */
+export const MLX_BITS = [...CODES.keys()];
+
 /** The `quantization` of config.json, with its exceptions by module; null for a model that MLX did not quantise. */
 export function mlxScheme(config: unknown, file: string): MlxScheme | null {
-  return checked(Holder, config, file).quantization ?? null;
+  const { quantization, quantization_config: other } = checked(Holder, config, file);
+  if (quantization) return quantization;
+  // mlx-lm writes it under both names; the second is also where other quantisers name their method.
+  const written = other && !other.quant_method ? v.safeParse(Quantization, other) : null;
+  return written?.success ? written.output : null;
 }
 
-/** A quantised module's weight. `module` is its name without `.weight`. */
+/** A quantised module's weight. `module` is its name without `.weight`. Throws `unsupported-model` for a mode other than affine. */
 export function mlxMatrix(
   module: string,
   scheme: MlxScheme,
@@ -31,13 +51,12 @@ export function mlxMatrix(
     group_size: group,
     mode,
   } = own && typeof own === 'object' ? checked(Scheme, { ...scheme, ...own }, module) : scheme;
-  if (mode !== 'affine' || !biases || (bits !== 4 && bits !== 8)) {
+  const dtype = CODES.get(bits);
+  if (mode !== 'affine' || !biases || !dtype) {
     throw new PhiError(
       'unsupported-model',
-      `${module}: MLX quantisation "${mode}" of ${bits} bits is not supported; 4 and 8 bit affine are.`,
-      {
-        kind: `mlx ${mode} ${bits}`,
-      },
+      `${module}: MLX quantisation "${mode}" of ${bits} bits is not supported. Affine quantisation of ${MLX_BITS.join(', ')} bits is.`,
+      { kind: `mlx ${mode} ${bits}` },
     );
   }
   const [rows = 0, words = 0] = weight.dims;
@@ -45,23 +64,22 @@ export function mlxMatrix(
     weight.dtype !== 'u32' ||
     weight.dims.length !== 2 ||
     !isFloat(biases.dtype) ||
-    biases.dims.join() !== scales.dims.join()
+    biases.dims.join() !== scales.dims.join() ||
+    (words * 32) % bits
   ) {
     throw new PhiError(
       'bad-model',
-      `${module}: packed weights [${weight.dims.join(', ')}] with scales [${scales.dims.join(', ')}] and biases [${biases.dims.join(', ')}] are not MLX's.`,
+      `${module}: packed weights [${weight.dims.join(', ')}] of ${bits} bits with scales [${scales.dims.join(', ')}] and biases [${biases.dims.join(', ')}] are not MLX's.`,
     );
   }
   const cols = (words * 32) / bits;
-  // Little-endian words, lowest bits first: the same bytes as packed nibbles or bytes.
-  const codes: StoredTensor = { ...weight, dtype: bits === 4 ? 'u4' : 'u8', dims: [rows, cols] };
   return affineMatrix({
     name: weight.name,
     type: `MLX int${bits} group ${group}`,
     rows,
     cols,
     block: group,
-    codes,
+    codes: { ...weight, dtype, dims: [rows, cols] },
     scales,
     shift: { kind: 'biases', tensor: biases },
   });
