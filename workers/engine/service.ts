@@ -74,6 +74,7 @@ export class Engine implements EngineApi {
         signal,
         onProgress,
         ...(found.what === null ? {} : { what: found.what }),
+        ...found.label,
       });
     });
   }

@@ -52,6 +52,8 @@ export interface FoundModel {
   bytes: number;
   /** "GGUF, Q4_K + Q6_K, Phi-4-mini"; null: not opened. */
   what: string | null;
+  /** What it is called and its licence (SPDX), where its files' names do not say it: a manifest or the weights do. */
+  label?: { name: string; licence?: string };
   /** Its measures, where it was opened and runs: for an estimate before it is downloaded. */
   shape?: ModelShape;
   /** Why it does not run here, which names its kind. */

@@ -15,6 +15,16 @@ export interface DiskFile {
   file: Blob;
 }
 
+/** What the person or the files say about an import. */
+export interface ImportedAs {
+  /** What it is called; absent: its folder or its largest file. */
+  name?: string;
+  /** What it was found to be: see `FoundModel`. */
+  what?: string;
+  /** SPDX id. */
+  licence?: string;
+}
+
 /** So much of each end of a file goes into the model's id: enough to tell two files of one name and size apart. */
 const SAMPLE_BYTES = 64 * 1024;
 
@@ -40,8 +50,7 @@ function withoutCommonFolder(files: DiskFile[]): { folder: string | null; files:
 /** What the import will store, without hashes. Throws `bad-request` where there is nothing to import. */
 export async function describeImport(
   chosen: DiskFile[],
-  name?: string,
-  what?: string,
+  { name, what, licence = 'unknown' }: ImportedAs = {},
 ): Promise<{ model: ModelManifest; files: Map<string, Blob> }> {
   const unsafe = chosen.find(({ path }) => !isSafePath(path));
   if (unsafe)
@@ -58,7 +67,7 @@ export async function describeImport(
     format: 1,
     id: await idOf(shown, files),
     name: shown,
-    licence: { spdx: 'unknown', url: '' },
+    licence: { spdx: licence, url: '' },
     source: { name: 'from this disk', url: '' },
     ...(what === undefined ? {} : { what }),
     bytes: files.reduce((sum, { file }) => sum + file.size, 0),

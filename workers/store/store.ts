@@ -5,7 +5,7 @@ import { createContext, type JobOptions, type StoreContext } from './context.ts'
 import { fetchManifest } from './fetch-manifest.ts';
 import { openFiles } from './files.ts';
 import { listForms, mayKeepForm, openForm, removeForms, saveForm, type FormKey } from './forms.ts';
-import { describeImport, importFiles, type DiskFile } from './import.ts';
+import { describeImport, importFiles, type DiskFile, type ImportedAs } from './import.ts';
 import { openAddress, type Remote } from './inspect-address.ts';
 import { isHubModel, validateHubModel, type HubModel } from '../shared/hub.ts';
 import { install } from './install.ts';
@@ -61,10 +61,10 @@ export class ModelStore {
   /** Copies files from the disk. `name` is shown for the model; else the folder's or the largest file's name is. */
   async importFiles(
     files: DiskFile[],
-    { name, what, signal = never, onProgress }: Options & { name?: string; what?: string } = {},
+    { signal = never, onProgress, ...known }: Options & ImportedAs = {},
   ): Promise<StoredModel> {
     return guarded(async () => {
-      const { model, files: byPath } = await describeImport(files, name, what);
+      const { model, files: byPath } = await describeImport(files, known);
       return withModelLock(model.id, signal, () => importFiles(this.#context, model, byPath, signal, onProgress));
     });
   }

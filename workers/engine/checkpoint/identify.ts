@@ -2,6 +2,7 @@
 import { PhiError } from '../../shared/errors.ts';
 import type { FoundModel } from '../../shared/protocol.ts';
 import type { ModelFiles } from '../../store/bytes.ts';
+import { ollamaLicence } from './gguf/ollama.ts';
 import { inFolder, nothingKnown, openCheckpoint } from './open.ts';
 import { findModels, type FoundModel as Recognised } from './recognise.ts';
 import type { Checkpoint } from './types.ts';
@@ -26,25 +27,38 @@ interface Candidate {
 }
 
 /** Models at the top level and in folders below. Throws `bad-request` or `unsupported-model` when there is none. */
-function candidates(files: ModelFiles): Candidate[] {
+async function candidates(given: ModelFiles): Promise<Candidate[]> {
+  const ollama = (await findModels(given)).filter((model) => model.ollama);
+  const found: Candidate[] = ollama.map((model) => ollamaCandidate(given, model));
+  const taken = new Set(found.flatMap(({ root, files }) => [...files.keys()].map((path) => root + path)));
+  const files = pick(given, (path) => !taken.has(path));
   const folders = [...new Set([...files.keys()].map((path) => path.slice(0, path.lastIndexOf('/') + 1)))].sort(
     (a, b) => a.length - b.length,
   );
-  const found: Candidate[] = [];
   for (const root of new Set(['', ...folders])) {
     // `onnx/` belongs to the folder above it, which holds its config and tokenizer.
     if (/(^|\/)onnx\/$/i.test(root) && found.some((other) => root === `${other.root}onnx/`)) continue;
     const inside = root === '' ? files : inFolder(files, root.slice(0, -1));
-    for (const model of findModels(inside)) found.push({ root, model, files: membersOf(inside, model) });
+    const models = await findModels(inside);
+    for (const model of models) found.push({ root, model, files: membersOf(inside, model, models.length === 1) });
   }
-  if (found.length === 0) throw nothingKnown(files);
+  if (found.length === 0) throw await nothingKnown(files);
   return found;
 }
 
-/** The files of one model: its own weights and what is no weights. With a single model in the folder, the folder. */
-function membersOf(folder: ModelFiles, model: Recognised): ModelFiles {
+/** A model of Ollama's with its manifest; its root is the folder that holds both. */
+function ollamaCandidate(files: ModelFiles, model: Recognised): Candidate {
+  const { manifest = '', paths = [] } = model.ollama ?? {};
+  const members = [manifest, ...paths];
+  let root = manifest.slice(0, manifest.lastIndexOf('/') + 1);
+  while (!members.every((path) => path.startsWith(root))) root = root.slice(0, root.slice(0, -1).lastIndexOf('/') + 1);
+  return { root, model, files: new Map(members.map((path) => [path.slice(root.length), files.get(path)!])) };
+}
+
+/** The files of one model: its own weights and everything that is not weights. `alone`: the only one of the folder, so all of it. */
+function membersOf(folder: ModelFiles, model: Recognised, alone: boolean): ModelFiles {
   if (model.format === 'gguf') return pick(folder, (path) => model.paths.includes(path));
-  if (findModels(folder).length === 1) return pick(folder, (path) => !path.includes('/') || /^onnx\//i.test(path));
+  if (alone) return pick(folder, (path) => !path.includes('/') || /^onnx\//i.test(path));
   const data = (path: string) =>
     model.format === 'openvino'
       ? /^openvino_[^/]*\.(bin|xml)$/i.test(path)
@@ -70,8 +84,10 @@ async function look({ root, model, files }: Candidate, open: boolean): Promise<F
   const paths = [...files.keys()].map((path) => root + path);
   const bytes = [...files.values()].reduce((sum, { size }) => sum + size, 0);
   const [first = ''] = model.paths;
-  const name = model.format === 'gguf' || model.paths.length === 1 ? root + first : root || first;
+  const named = model.format === 'gguf' || model.paths.length === 1 ? root + first : root || first;
+  const name = model.ollama ? (model.ollama.name ?? model.ollama.paths[0] ?? model.ollama.manifest) : named;
   const found = { format: model.format, name, root, paths, bytes, what: null, error: null };
+  if (model.ollama?.error) return { ...found, error: model.ollama.error.toShape() };
   if (!open) return found;
   try {
     const checkpoint = await openCheckpoint(files);
@@ -79,6 +95,7 @@ async function look({ root, model, files }: Candidate, open: boolean): Promise<F
     return {
       ...found,
       what: describeCheckpoint(checkpoint),
+      ...(await labelOf(model, first, checkpoint, files)),
       shape: { layers, hidden, heads, kvHeads, headDim, intermediate, vocab, context },
     };
   } catch (cause) {
@@ -86,9 +103,25 @@ async function look({ root, model, files }: Candidate, open: boolean): Promise<F
   }
 }
 
+/** What a model is called whose file is named by a hash, and its licence where a manifest has it. */
+async function labelOf(
+  { ollama }: Recognised,
+  first: string,
+  { config }: Checkpoint,
+  files: ModelFiles,
+): Promise<Pick<FoundModel, 'label'>> {
+  if (!ollama) return /^sha256[-:]/.test(first) ? { label: { name: config.name } } : {};
+  const own = [...files.keys()];
+  const licence = await ollamaLicence(files, {
+    ...ollama,
+    licence: own.find((path) => ollama.licence?.endsWith(path)) ?? null,
+  });
+  return { label: { name: config.name, ...(licence && { licence: licence.spdx }) } };
+}
+
 /** Every model among `files`, the smallest folders first. */
 export async function identify(files: ModelFiles, open = MOST_OPENED): Promise<FoundModel[]> {
   const found: FoundModel[] = [];
-  for (const [i, candidate] of candidates(files).entries()) found.push(await look(candidate, i < open));
+  for (const [i, candidate] of (await candidates(files)).entries()) found.push(await look(candidate, i < open));
   return found;
 }

@@ -7,29 +7,29 @@ import { splitGguf, tinyGguf, writeGguf } from './testing/gguf-writer.ts';
 
 const named = (...paths: string[]): ModelFiles =>
   new Map(paths.map((path) => [path, memorySource(path, new Uint8Array(8))]));
-const found = (...paths: string[]) =>
-  findModels(named(...paths)).map(({ format, paths }) => `${format}: ${paths.join(' ')}`);
+const found = async (...paths: string[]) =>
+  (await findModels(named(...paths))).map(({ format, paths }) => `${format}: ${paths.join(' ')}`);
 
 describe('findModels', () => {
-  it('recognises each layout by its top level', () => {
-    expect(found('readme.md', 'phi.gguf', 'onnx-cpu/model.onnx', 'onnx-cpu/genai_config.json')).toEqual([
+  it('recognises each layout by its top level', async () => {
+    expect(await found('readme.md', 'phi.gguf', 'onnx-cpu/model.onnx', 'onnx-cpu/genai_config.json')).toEqual([
       'gguf: phi.gguf',
     ]);
-    expect(found('b-00002-of-00002.gguf', 'b-00001-of-00002.gguf')).toEqual([
+    expect(await found('b-00002-of-00002.gguf', 'b-00001-of-00002.gguf')).toEqual([
       'gguf: b-00001-of-00002.gguf b-00002-of-00002.gguf',
     ]);
-    expect(found('genai_config.json', 'phi-3.5-mini.onnx', 'phi-3.5-mini.onnx.data', 'tokenizer.json')).toEqual([
+    expect(await found('genai_config.json', 'phi-3.5-mini.onnx', 'phi-3.5-mini.onnx.data', 'tokenizer.json')).toEqual([
       'onnx: genai_config.json phi-3.5-mini.onnx',
     ]);
-    expect(found('config.json', 'onnx/model_q4f16.onnx', 'onnx/model_q4f16.onnx_data')).toEqual([
+    expect(await found('config.json', 'onnx/model_q4f16.onnx', 'onnx/model_q4f16.onnx_data')).toEqual([
       'onnx: onnx/model_q4f16.onnx',
     ]);
-    expect(found('genai_config.json', 'onnx/model.onnx')).toEqual(['onnx: genai_config.json onnx/model.onnx']);
-    expect(found('config.json', 'openvino_model.xml', 'openvino_model.bin', 'openvino_tokenizer.xml')).toEqual([
+    expect(await found('genai_config.json', 'onnx/model.onnx')).toEqual(['onnx: genai_config.json onnx/model.onnx']);
+    expect(await found('config.json', 'openvino_model.xml', 'openvino_model.bin', 'openvino_tokenizer.xml')).toEqual([
       'openvino: openvino_model.xml',
     ]);
     expect(
-      found(
+      await found(
         'config.json',
         'model-00001-of-00002.safetensors',
         'model-00002-of-00002.safetensors',
@@ -38,9 +38,9 @@ describe('findModels', () => {
     ).toEqual(['safetensors: model-00001-of-00002.safetensors model-00002-of-00002.safetensors']);
   });
 
-  it('finds several', () => {
-    expect(found('a.gguf', 'b.gguf', 'c-00001-of-00002.gguf', 'c-00001-of-00003.gguf')).toHaveLength(4);
-    expect(found('onnx/model_q4.onnx', 'onnx/model_q4f16.onnx', 'model.safetensors')).toHaveLength(3);
+  it('finds several', async () => {
+    expect(await found('a.gguf', 'b.gguf', 'c-00001-of-00002.gguf', 'c-00001-of-00003.gguf')).toHaveLength(4);
+    expect(await found('onnx/model_q4.onnx', 'onnx/model_q4f16.onnx', 'model.safetensors')).toHaveLength(3);
   });
 });
 

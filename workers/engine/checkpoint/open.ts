@@ -2,6 +2,8 @@
 import { PhiError } from '../../shared/errors.ts';
 import type { ModelFiles } from '../../store/bytes.ts';
 import { openGguf } from './gguf/gguf.ts';
+import { ollamaLicence, type OllamaModel } from './gguf/ollama.ts';
+import { isGguf } from './gguf/sniff.ts';
 import { findModels, listModels } from './recognise.ts';
 import type { Checkpoint } from './types.ts';
 
@@ -10,9 +12,9 @@ import type { Checkpoint } from './types.ts';
  * Several models are a `bad-request` that lists them, none an `unsupported-model` that says what was found and what is accepted.
  */
 export async function openCheckpoint(files: ModelFiles): Promise<Checkpoint> {
-  const models = findModels(files);
+  const models = await findModels(files);
   const [model] = models;
-  if (!model) throw nothingKnown(files);
+  if (!model) throw await nothingKnown(files);
   if (models.length > 1) {
     throw new PhiError(
       'bad-request',
@@ -22,7 +24,9 @@ export async function openCheckpoint(files: ModelFiles): Promise<Checkpoint> {
       },
     );
   }
-  switch (model.format) {
+  if (model.ollama) return openOllama(files, model.ollama);
+  const first = files.get(model.paths[0] ?? '');
+  switch (first && (await isGguf(first)) ? 'gguf' : model.format) {
     case 'gguf':
       return openGguf(model.paths.map((path) => files.get(path)!));
     case 'safetensors':
@@ -34,17 +38,31 @@ export async function openCheckpoint(files: ModelFiles): Promise<Checkpoint> {
   }
 }
 
+async function openOllama(files: ModelFiles, model: OllamaModel): Promise<Checkpoint> {
+  if (model.error) throw model.error;
+  const checkpoint = await openGguf([files.get(model.paths[0]!)!]);
+  if (model.name) checkpoint.config.name = model.name;
+  const licence = await ollamaLicence(files, model);
+  if (licence) checkpoint.notes.push(`Licence in the Ollama manifest: ${licence.title}`);
+  if (model.template && checkpoint.chatTemplate === null)
+    checkpoint.notes.push(
+      "The GGUF has no chat template. Ollama's own is written in Go's template language and is not used; the prompt is written as the model's family writes it.",
+    );
+  return checkpoint;
+}
+
 const ACCEPTED =
   'A GGUF file (all parts of a split one), ONNX (genai_config.json with its .onnx, or onnx/model*.onnx), OpenVINO (openvino_model.xml), safetensors or MLX (config.json with *.safetensors) are accepted';
 
 /** What to say when no model was found. */
-export function nothingKnown(files: ModelFiles): PhiError {
+export async function nothingKnown(files: ModelFiles): Promise<PhiError> {
   const paths = [...files.keys()].sort();
   if (paths.length === 0) return new PhiError('bad-request', `No files were given. ${ACCEPTED}.`);
   const folders = [
     ...new Set(paths.filter((path) => path.includes('/')).map((path) => path.slice(0, path.lastIndexOf('/')))),
   ];
-  const below = folders.filter((folder) => findModels(inFolder(files, folder)).length > 0);
+  const below: string[] = [];
+  for (const folder of folders) if ((await findModels(inFolder(files, folder))).length > 0) below.push(folder);
   if (below.length > 0)
     return new PhiError(
       'bad-request',

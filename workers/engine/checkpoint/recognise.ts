@@ -1,18 +1,39 @@
-/** Tells by the names of files which models a folder holds. Nothing is read. */
+/** Tells which models a folder holds: by the names of files, by Ollama's manifests, and GGUF files by their first bytes. */
+import type { ModelFiles } from '../../store/bytes.ts';
+import { ollamaModels, type OllamaModel } from './gguf/ollama.ts';
+import { isGguf, unnamedGgufs } from './gguf/sniff.ts';
 import { splitName } from './gguf/split.ts';
 
 export interface FoundModel {
   format: 'gguf' | 'onnx' | 'openvino' | 'safetensors';
   /** Paths that tell it: the GGUF or its parts in order, the ONNX graph or genai_config.json, the XML, the safetensors. */
   paths: string[];
+  /** Its manifest, of a model that Ollama keeps; its files may lie in folders below. */
+  ollama?: OllamaModel;
 }
 
 /** Shards of Hugging Face: `model-00001-of-00002.safetensors`. */
 const SHARD = /-\d{5}-of-\d{5}(?=\.safetensors$)/i;
 
-/** Models at the top level of a folder, given the paths in it; the folder `onnx/` of the transformers.js layout counts as top level. */
-export function findModels(files: ReadonlyMap<string, unknown>): FoundModel[] {
-  const paths = [...files.keys()].sort();
+/**
+ * Models at the top level of a folder; the folder `onnx/` of the transformers.js layout counts as top level, and so do all of Ollama's.
+ * A few bytes are read of files whose names say nothing.
+ */
+export async function findModels(files: ModelFiles): Promise<FoundModel[]> {
+  const ollama = await ollamaModels(files);
+  const taken = new Set(ollama.flatMap(({ manifest, paths }) => [manifest, ...paths]));
+  const paths = [...files.keys()].filter((path) => !taken.has(path)).sort();
+  const models = modelsByName(paths);
+  for (const model of ollama) models.push({ format: 'gguf', paths: model.paths.slice(0, 1), ollama: model });
+  const top = paths.filter((path) => !path.includes('/'));
+  for (const path of await unnamedGgufs(files, top)) models.push({ format: 'gguf', paths: [path] });
+  if (models.length > 0) return models;
+  // A name that means something else is believed only where there is a model.
+  for (const path of top) if (await isGguf(files.get(path)!)) models.push({ format: 'gguf', paths: [path] });
+  return models;
+}
+
+function modelsByName(paths: readonly string[]): FoundModel[] {
   const top = paths.filter((path) => !path.includes('/'));
   const ending = (end: string) => top.filter((path) => path.toLowerCase().endsWith(end));
   const models: FoundModel[] = [];
@@ -36,7 +57,10 @@ export function findModels(files: ReadonlyMap<string, unknown>): FoundModel[] {
 /** For an error message: the first path of each. */
 export function listModels(models: FoundModel[]): string {
   return models
-    .map(({ format, paths }) => `${paths[0]} (${format}${paths.length > 1 ? `, ${paths.length} files` : ''})`)
+    .map(
+      ({ format, paths, ollama }) =>
+        `${ollama?.name ?? paths[0]} (${format}${paths.length > 1 ? `, ${paths.length} files` : ''})`,
+    )
     .join(', ');
 }
 

@@ -1,7 +1,7 @@
 /** Reads the reference models and their expected logits from `../shared/fixtures` beside the repository. Node only, for tests. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { assertRange, type ByteSource, type ModelFiles } from '../../../store/bytes.ts';
 import type { Checkpoint } from '../types.ts';
 import { lastLogits, loadDense } from './forward.ts';
@@ -62,6 +62,31 @@ export function memorySource(name: string, bytes: Uint8Array): ByteSource {
       return new Blob([await this.read(offset, length)]);
     },
   };
+}
+
+const CASES = join(FIXTURES, '../cases/models');
+/** For `describe.skipIf`: says once why nothing ran. */
+export function missingCases(): boolean {
+  const missing = !existsSync(CASES);
+  // eslint-disable-next-line no-console -- a skipped test must say why
+  if (missing) console.warn('skipped: the cases are absent (../shared/cases beside the repository)');
+  return missing;
+}
+
+/** The files of a case by their paths in it, without its notes. */
+export function caseFiles(name: string): Map<string, DiskSource> {
+  const root = join(CASES, name);
+  const files = readdirSync(root, { withFileTypes: true, recursive: true }).filter((entry) => entry.isFile());
+  const paths = files.map((entry) => relative(root, join(entry.parentPath, entry.name)));
+  return new Map(
+    paths
+      .filter((path) => path !== 'README.md' && path !== 'expected.json')
+      .map((path) => [path, diskSource(join(root, path), path)]),
+  );
+}
+
+export function caseExpected(name: string): Expected {
+  return JSON.parse(readFileSync(join(CASES, name, 'expected.json'), 'utf8')) as Expected;
 }
 
 /** The files directly in `folder` of `fixtures/phi`. */

@@ -1,0 +1,26 @@
+/** Models as people have them, from public reports: what each is read as, or the words with which it is refused. */
+import { describe, expect, it } from 'vitest';
+import { identify } from './identify.ts';
+import { openCheckpoint } from './open.ts';
+import { caseExpected, caseFiles, compareLogits, missingCases } from './testing/fixtures.ts';
+
+describe.skipIf(missingCases())('reported models', { timeout: 120_000 }, () => {
+  it.each([['26-mlx-6bit', 0.01]])('%s gives the logits of its reference within %d', async (name, tolerance) => {
+    const { error, greedyEqual } = await compareLogits(await openCheckpoint(caseFiles(name)), caseExpected(name));
+    expect(error).toBeLessThan(tolerance);
+    expect(greedyEqual).toBe(true);
+  });
+
+  it.each(['12-gguf-without-ending', '12b-blobs-folder'])('%s is one model', async (name) => {
+    expect(await identify(caseFiles(name))).toMatchObject([{ format: 'gguf', error: null }]);
+    expect((await openCheckpoint(caseFiles(name))).layers).toHaveLength(3);
+  });
+
+  it('26-gguf-iq3_s-inside is opened, with its IQ3_S tensor', async () => {
+    const { layers } = await openCheckpoint(caseFiles('26-gguf-iq3_s-inside'));
+    const types = layers
+      .flatMap(({ qkv, output, gateUp, down }) => [qkv, output, gateUp, down])
+      .map(({ type }) => type);
+    expect(types).toContain('IQ3_S');
+  });
+});
