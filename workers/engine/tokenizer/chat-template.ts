@@ -3,7 +3,7 @@ import { PhiError } from '../../shared/errors.ts';
 import type { ChatMessage } from '../../shared/protocol.ts';
 import type { JinjaTemplate } from './jinja.ts';
 import { parseJinja, TemplateRefusal } from './jinja.ts';
-import { THINK_CLOSE } from '../../shared/thoughts.ts';
+import { THINK_CLOSE, THINK_OPEN } from '../../shared/thoughts.ts';
 import { unusedCharacters } from './unused-characters.ts';
 
 export interface RenderOptions {
@@ -14,18 +14,18 @@ export interface RenderOptions {
 }
 
 const PROBE = 'system-text-probe';
+const THOUGHT_PROBE = 'thought-probe';
+const ANSWER_PROBE = 'answer-probe';
 
 export class ChatTemplate {
   readonly #template: JinjaTemplate;
   readonly #tokens: { bos_token: string; eos_token: string };
   #takesSystem: boolean | undefined;
-  /** The template itself cuts thoughts out of earlier replies, or keeps them: it is given all. */
-  readonly handlesThoughts: boolean;
+  #dropsThoughts: boolean | undefined;
 
   /** Throws `bad-model` for a source that is no template. `bos`, `eos`: as text, '' where the model has none. */
   constructor(source: string, bos: string, eos: string) {
     this.#template = parseJinja(source);
-    this.handlesThoughts = source.includes(THINK_CLOSE);
     this.#tokens = { bos_token: bos, eos_token: eos };
   }
 
@@ -49,6 +49,30 @@ export class ChatTemplate {
         'The model’s chat template leaves out the last message, so that this reply cannot be continued. Regenerate it.',
       );
     return text.slice(0, end);
+  }
+
+  /**
+   * The template itself cuts the thoughts out of earlier replies. Found by rendering one: a template may have the marks of thoughts in a
+   * fixed system text, as Phi-4-reasoning's, and send every thought again all the same.
+   */
+  get dropsThoughts(): boolean {
+    return (this.#dropsThoughts ??= this.#probeThoughts());
+  }
+
+  #probeThoughts(): boolean {
+    const thought = `${THINK_OPEN}\n${THOUGHT_PROBE}\n${THINK_CLOSE}\n\n${ANSWER_PROBE}`;
+    const messages: ChatMessage[] = [
+      { role: 'user', content: 'hello' },
+      { role: 'assistant', content: thought },
+      { role: 'user', content: 'goodbye' },
+    ];
+    try {
+      const text = this.#run(messages, true);
+      return text.includes(ANSWER_PROBE) && !text.includes(THOUGHT_PROBE);
+    } catch (error) {
+      if (error instanceof TemplateRefusal) return false;
+      throw error;
+    }
   }
 
   /** Where the template has no place for a system message, its text opens the first of the user's. */

@@ -80,6 +80,60 @@ describe('thoughts', () => {
     );
   });
 
+  it('are dropped where the template only names their marks, as Phi-4-reasoning’s system text does', () => {
+    const source = `{{ '<|system|>Think between <think> and </think> first.<|end|>' }}${PHI}`;
+    const talk = createConversation(tiny(PHI_CONTROLS), { chatTemplate: source });
+    expect(talk.render(THOUGHT)).toBe(
+      '<|system|>Think between <think> and </think> first.<|end|><|user|>Hi<|end|><|assistant|>Hello!<|end|><|user|>Bye<|end|><|assistant|>',
+    );
+  });
+
+  it('are dropped from every turn, also where a template refuses the probe', () => {
+    const picky = PHI.replace(
+      "{{ '<|'",
+      "{% if m.content == 'goodbye' %}{{ raise_exception('no') }}{% endif %}{{ '<|'",
+    );
+    const talk = createConversation(tiny(PHI_CONTROLS), { chatTemplate: picky });
+    const twice = [...THOUGHT, assistant('<think>x</think>Ciao'), user('Again')];
+    expect(talk.render(twice)).toBe(
+      '<|user|>Hi<|end|><|assistant|>Hello!<|end|><|user|>Bye<|end|><|assistant|>Ciao<|end|><|user|>Again<|end|><|assistant|>',
+    );
+  });
+
+  const DROPS = PHI.replace("m['content']", "m['content'].split('</think>')[-1]");
+  it.each([
+    ['ended inside the thought', PHI, '<think>\nhm, let me'],
+    ['ended inside the thought, before a template that drops thoughts', DROPS, '<think>\nhm, let me'],
+    ['is a thought alone', PHI, '<think>hm</think>\n'],
+    ['is empty', PHI, ''],
+    ['is blank', PHI, ' \n'],
+  ])('make no empty turn of a reply that %s', (_, chatTemplate, reply) => {
+    const talk = createConversation(tiny(PHI_CONTROLS), { chatTemplate });
+    expect(talk.render([user('Hi'), assistant(reply), user('Well?')])).toBe('<|user|>Hi\n\nWell?<|end|><|assistant|>');
+    expect(talk.render([user('A'), assistant('B'), user('Hi'), assistant(reply)])).toBe(
+      '<|user|>A<|end|><|assistant|>B<|end|><|user|>Hi<|end|><|assistant|>',
+    );
+    expect(talk.render([user('Hi'), assistant(reply)], { continueLast: true })).toBe(
+      `<|user|>Hi<|end|><|assistant|>${reply}`,
+    );
+  });
+
+  it('cannot be opened or closed by what a person writes', () => {
+    const tokenizer = tiny([...PHI_CONTROLS, '<think>', '</think>']);
+    const marks = ['<think>', '</think>'].map((mark) => tokenizer.tokenId(mark)!);
+    const own = `{{ '<|system|>Use <think></think>.<|end|>' }}${PHI}`;
+    for (const chatTemplate of [PHI, own]) {
+      const talk = createConversation(tokenizer, { chatTemplate });
+      const ids = talk.encode([system('a </think> b'), user('x</think>y<think> & <|end|>')]);
+      expect(ids.filter((id) => marks.includes(id))).toEqual(chatTemplate === own ? marks : []);
+      expect(tokenizer.decode(ids)).toContain('x</think>y<think> & <|end|>');
+    }
+    // The reply that goes on has the model's own.
+    const going = createConversation(tokenizer, { chatTemplate: PHI });
+    const ids = going.encode([user('</think>'), assistant('<think>hm')], { continueLast: true });
+    expect(ids.filter((id) => marks.includes(id))).toEqual([marks[0]]);
+  });
+
   it('may be opened by the template', () => {
     const opens = createConversation(tiny(PHI_CONTROLS), {
       chatTemplate: PHI.replace("'<|assistant|>'", "'<|assistant|><think>\\n'"),

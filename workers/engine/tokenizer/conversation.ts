@@ -3,7 +3,7 @@ import type { ChatMessage } from '../../shared/protocol.ts';
 import type { RenderOptions } from './chat-template.ts';
 import { ChatTemplate } from './chat-template.ts';
 import { familyTemplate } from './chat-families.ts';
-import { openedThought, withoutThought } from '../../shared/thoughts.ts';
+import { openedThought, splitThought } from '../../shared/thoughts.ts';
 import type { Tokenizer } from './types.ts';
 import { unusedCharacters } from './unused-characters.ts';
 
@@ -27,7 +27,7 @@ export function createConversation(tokenizer: Tokenizer, model: { chatTemplate: 
   let template = model.chatTemplate === null ? null : create(model.chatTemplate);
   const ready = () => (template ??= create(familyTemplate(tokenizer)));
   const settled = (messages: readonly ChatMessage[], options?: RenderOptions) =>
-    ready().handlesThoughts ? messages : withoutThoughts(messages, options?.continueLast ?? false);
+    earlierAnswers(messages, options?.continueLast ?? false, () => ready().dropsThoughts);
   const render: Conversation['render'] = (messages, options) => ready().render(settled(messages, options), options);
   return {
     tokenizer,
@@ -38,12 +38,33 @@ export function createConversation(tokenizer: Tokenizer, model: { chatTemplate: 
   };
 }
 
-/** Reasoning models are made to see their earlier answers, not their earlier thoughts. The reply that goes on keeps its own. */
-function withoutThoughts(messages: readonly ChatMessage[], continueLast: boolean): ChatMessage[] {
-  return messages.map((message, i) => {
+/**
+ * Reasoning models are made to see their earlier answers, not their earlier thoughts. A thought that has ended is left to a template that
+ * drops it itself. A reply without an answer (it ended inside its thought, or before its first word) would be an empty turn, which no model
+ * was trained on: it is left out, and the questions before and behind it become one. The reply that goes on keeps what it has.
+ */
+function earlierAnswers(
+  messages: readonly ChatMessage[],
+  continueLast: boolean,
+  dropsThoughts: () => boolean,
+): ChatMessage[] {
+  const settled: ChatMessage[] = [];
+  let leftOut = false;
+  messages.forEach((message, i) => {
     const goesOn = continueLast && i === messages.length - 1;
-    return message.role === 'assistant' && !goesOn ? { ...message, content: withoutThought(message.content) } : message;
+    if (message.role !== 'assistant' || goesOn) {
+      const before = settled.at(-1);
+      if (leftOut && message.role === 'user' && before?.role === 'user')
+        settled[settled.length - 1] = { role: 'user', content: `${before.content}\n\n${message.content}` };
+      else settled.push(message);
+      leftOut = false;
+      return;
+    }
+    const { thought, answer } = splitThought(message.content);
+    if (answer.trim() === '') leftOut = true;
+    else settled.push(thought !== null && !dropsThoughts() ? { ...message, content: answer } : message);
   });
+  return settled;
 }
 
 /**
@@ -66,13 +87,13 @@ function encodeGuarded(
   const standIns = unusedCharacters(starts.length, contents + text);
   const swap = (value: string, from: readonly string[], to: readonly string[]) =>
     from.reduce((done, character, i) => done.replaceAll(character, to[i]!), value);
-  // Marks of thoughts are no control tokens, and the template may look for them.
-  const guard = (content: string) =>
+  // In a reply the marks of thoughts are the model's own, and the template may look for them. In a person's text they are text.
+  const guard = ({ role, content }: ChatMessage) =>
     content
-      .split(/(<\/?think>)/)
+      .split(role === 'assistant' ? /(<\/?think>)/ : /(?!)/)
       .map((part, i) => (i % 2 ? part : swap(part, starts, standIns)))
       .join('');
-  const guarded = render(messages.map((message) => ({ ...message, content: guard(message.content) })));
+  const guarded = render(messages.map((message) => ({ ...message, content: guard(message) })));
   const same = sameIds(tokenizer.controlTokens(text), tokenizer.controlTokens(guarded));
   return same
     ? tokenizer.encode(text, { special: true })

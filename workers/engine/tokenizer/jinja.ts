@@ -4,8 +4,9 @@
  * through `evaluate`, which counts steps, watches the clock, and measures what each node made before anything is made of it. A single
  * operation is bounded by the sizes of its operands (see `Operands`). Whatever is left is ended with the worker.
  */
-import { Environment, Interpreter, Template } from '@huggingface/jinja';
+import { Environment, Interpreter, parse } from '@huggingface/jinja';
 import { PhiError } from '../../shared/errors.ts';
+import { tokenizeTemplate } from './jinja-lexer.ts';
 import { TemplateLimit, valueSize } from './jinja-size.ts';
 
 type Node = Parameters<Interpreter['evaluate']>[0];
@@ -40,9 +41,9 @@ export function parseJinja(source: string): JinjaTemplate {
   if (source.length > MAX_SOURCE) throw damaged(`it has ${source.length} characters, more than ${MAX_SOURCE}`);
   if (new RegExp(`\\s{${MAX_BLANK_RUN}}`).test(source))
     throw damaged(`it has more than ${MAX_BLANK_RUN} blanks in a row`);
-  let program: Template['parsed'];
+  let program: ReturnType<typeof parse>;
   try {
-    program = new Template(source).parsed;
+    program = parse(tokenizeTemplate(source));
   } catch (cause) {
     throw damaged(cause instanceof Error ? cause.message : String(cause), cause);
   }

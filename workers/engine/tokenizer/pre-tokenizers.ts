@@ -1,5 +1,6 @@
 /** How text is cut before BPE: GGUF names these rules, tokenizer.json spells them out. */
 import { PhiError } from '../../shared/errors.ts';
+import { checkPattern } from './patterns.ts';
 
 export type PreTokenizer = { type: string } & Record<string, unknown>;
 
@@ -17,8 +18,8 @@ function foldLongS(regex: string): string {
 
 const BYTES: PreTokenizer = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false };
 
-/** The longest in use, Phi-4-mini's, has 400. */
-const MAX_REGEX = 4096;
+/** A sequence inside a sequence occurs; more does not. */
+const MAX_DEPTH = 8;
 
 const GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 const SUFFIX = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
@@ -88,13 +89,14 @@ export function namedPreTokenizer(name: string): { preTokenizer: PreTokenizer; i
  * A pre-tokeniser of tokenizer.json as a list of steps that the library does right. It knows Digits by ASCII only and GPT-2's pattern by
  * JavaScript's `\s`; as Split both get the meaning of the Rust crate. What it would do wrongly or not at all is refused by name.
  */
-export function repairPreTokenizer(node: unknown): PreTokenizer[] {
+export function repairPreTokenizer(node: unknown, depth = 0): PreTokenizer[] {
   if (node === null || node === undefined) return [];
+  if (depth > MAX_DEPTH) throw unsupported(`nested more than ${MAX_DEPTH} deep`);
   const step = node as PreTokenizer;
   switch (step.type) {
     case 'Sequence':
-      return (Array.isArray(step['pretokenizers']) ? (step['pretokenizers'] as unknown[]) : []).flatMap(
-        repairPreTokenizer,
+      return (Array.isArray(step['pretokenizers']) ? (step['pretokenizers'] as unknown[]) : []).flatMap((each) =>
+        repairPreTokenizer(each, depth + 1),
       );
     case 'Digits':
       return [split(step['individual_digits'] ? '\\p{N}' : '\\p{N}+')];
@@ -111,7 +113,8 @@ export function repairPreTokenizer(node: unknown): PreTokenizer[] {
       const pattern = step['pattern'] as { String?: unknown; Regex?: unknown } | undefined;
       const regex =
         typeof pattern?.String === 'string' ? pattern.String.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&') : pattern?.Regex;
-      if (typeof regex !== 'string' || regex.length > MAX_REGEX) throw unsupported('Split without a usable pattern');
+      if (typeof regex !== 'string') throw unsupported('Split without a usable pattern');
+      checkPattern(regex);
       // Isolated keeps matches and what lies between them apart; inverted or not is then the same.
       return [
         { ...step, pattern: { Regex: foldLongS(regex) }, invert: behaviour === 'removed' && step['invert'] === true },

@@ -1,19 +1,24 @@
 /** tokenizer.json and tokenizer_config.json, checked and made fit for the library. */
-import { PhiError } from '../../shared/errors.ts';
+import type { Normalizer } from './normalizer.ts';
+import { readNormalizer } from './normalizer.ts';
 import type { PreTokenizer } from './pre-tokenizers.ts';
 import { repairPreTokenizer } from './pre-tokenizers.ts';
 import { BYTE_OF_CHARACTER, SPACE_MARK } from './bytes.ts';
 import { THINK_CLOSE, THINK_OPEN } from '../../shared/thoughts.ts';
+import { damagedTokenizer as damaged, unsupportedTokenizer as unsupported } from './refusal.ts';
 import type { AddedToken } from './types.ts';
 
 const MAX_ID = 1 << 20;
-const NORMALIZERS = ['Sequence', 'Prepend', 'Replace', 'NFC', 'NFD', 'NFKC', 'NFKD'];
+/** The longest in use have about 40 characters; some models add thousands. */
+const MAX_ADDED_LENGTH = 512;
+const MAX_ADDED = 1 << 18;
 
 type Json = Readonly<Record<string, unknown>>;
 
 export interface TokenizerParts {
-  /** For the library: no added tokens, nothing after the model. */
-  json: { added_tokens: []; post_processor: null } & Json;
+  /** For the library: no added tokens, no normaliser, nothing after the model. */
+  json: { added_tokens: []; normalizer: null; post_processor: null } & Json;
+  normalize: Normalizer | null;
   /** Raw token by id; holes where the vocabulary has none. */
   tokens: (string | undefined)[];
   added: AddedToken[];
@@ -34,10 +39,10 @@ export function readTokenizerJson(json: unknown, config: unknown): TokenizerPart
   const model = readModel(json['model']);
   const tokens = readVocab(model['vocab']);
   const added = readAdded(json['added_tokens'], tokens);
-  checkNormalizer(json['normalizer']);
+  const normalize = readNormalizer(json['normalizer']);
   const { bytes, stripsSpace } = readDecoder(json['decoder']);
   const metaspace = readMetaspace(json['pre_tokenizer']);
-  const marksSpaces = metaspace !== null || JSON.stringify(json['normalizer'] ?? null).includes(SPACE_MARK);
+  const marksSpaces = metaspace !== null || normalize?.(' ').includes(SPACE_MARK) === true;
   const steps = metaspace ? metaspace.steps : repairPreTokenizer(json['pre_tokenizer']);
   if (bytes === 'byte-fallback' && marksSpaces && steps.length === 0 && marksOnlyStartPieces(tokens)) steps.push(WORDS);
   if (bytes === 'byte-level') steps.push(...dropBytesWithoutToken(model));
@@ -46,13 +51,14 @@ export function readTokenizerJson(json: unknown, config: unknown): TokenizerPart
   const ends = readTemplateEnds(json['post_processor']);
   return {
     json: {
-      normalizer: json['normalizer'] ?? null,
+      normalizer: null,
       pre_tokenizer: steps.length === 0 ? null : { type: 'Sequence', pretokenizers: steps },
       model,
       decoder: null,
       added_tokens: [],
       post_processor: null,
     },
+    normalize,
     tokens,
     added,
     bytes,
@@ -142,31 +148,28 @@ const CONTROL_SHAPE = /^(<\|[^<>]*\|>|<\/?(s|unk|pad|bos|eos)>)$/;
 
 function readAdded(value: unknown, tokens: (string | undefined)[]): AddedToken[] {
   if (value === undefined || value === null) return [];
-  if (!Array.isArray(value)) throw damaged('"added_tokens" is no list');
+  if (!Array.isArray(value)) throw damaged('"added_tokens" is not a list');
+  if (value.length > MAX_ADDED) throw damaged(`it adds ${value.length} tokens, more than ${MAX_ADDED}`);
   return (value as unknown[]).map((entry) => {
     if (!isObject(entry) || typeof entry['content'] !== 'string') throw damaged('an added token has no "content"');
     const { content, id } = entry;
     checkId(id, content);
+    if (content.length > MAX_ADDED_LENGTH)
+      throw damaged(`the added token ${id} has ${content.length} characters, more than ${MAX_ADDED_LENGTH}`);
     tokens[id] = content;
     // Phi-4-reasoning marks its thoughts with special tokens; for people and for us they are text that folds.
-    const thinks = content === THINK_OPEN || content === THINK_CLOSE;
+    const thought = content === THINK_OPEN || content === THINK_CLOSE;
     return {
       id,
       content,
-      control: !thinks && (entry['special'] === true || CONTROL_SHAPE.test(content)),
+      control: !thought && (entry['special'] === true || CONTROL_SHAPE.test(content)),
+      thought,
+      normalized: entry['normalized'] === true,
       lstrip: entry['lstrip'] === true,
       rstrip: entry['rstrip'] === true,
       singleWord: entry['single_word'] === true,
     };
   });
-}
-
-function checkNormalizer(node: unknown): void {
-  if (node === null || node === undefined) return;
-  const type = isObject(node) ? String(node['type']) : 'unnamed';
-  if (!NORMALIZERS.includes(type)) throw unsupported(`the normaliser "${type}"`);
-  const steps = (node as Json)['normalizers'];
-  if (Array.isArray(steps)) steps.forEach(checkNormalizer);
 }
 
 /** Metaspace is done by the caller: the library's does not know which stretch is the text's first. */
@@ -223,15 +226,4 @@ function flag(value: unknown): boolean | null {
 
 function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function damaged(what: string): PhiError {
-  return new PhiError(
-    'bad-model',
-    `The tokenizer is damaged: ${what}. Take tokenizer.json anew from where the model comes from.`,
-  );
-}
-
-function unsupported(what: string): PhiError {
-  return new PhiError('unsupported-model', `The tokenizer has ${what}. That is not supported.`);
 }

@@ -16,8 +16,8 @@ const ENDS = ['<|end|>', '<|im_end|>', '<|endoftext|>', '<|eot_id|>', '<|end_of_
 
 /**
  * Builds a tokenizer; 200,000 tokens take about a second. Throws `bad-model` for damaged files, `unsupported-model` for a kind, step or
- * pre-tokeniser that would be done wrongly. A pattern in a tokenizer.json is a regular expression of a stranger: run it in a worker
- * that can be ended.
+ * pre-tokeniser that would be done wrongly, and for a pattern that may never end (patterns.ts). What is left may take the square of a
+ * text's length: run it in a worker that can be ended.
  */
 export function createTokenizer(source: TokenizerSource): Tokenizer {
   const { json, config } = source.kind === 'gguf' ? tokenizerJsonFromGguf(source.metadata) : source;
@@ -51,7 +51,7 @@ class BpeTokenizer implements Tokenizer {
   constructor(parts: TokenizerParts, library: Library) {
     this.#parts = parts;
     this.#library = library;
-    this.#splitter = new AddedTokens(parts.added);
+    this.#splitter = new AddedTokens(parts.added, parts.normalize);
     this.#added = new Map(parts.added.map((token) => [token.id, token]));
     this.#addedIds = new Map(parts.added.map((token) => [token.content, token.id]));
     this.vocabSize = parts.tokens.length;
@@ -62,7 +62,7 @@ class BpeTokenizer implements Tokenizer {
     this.addEos = parts.addEos && this.eos !== null;
     this.ends = [...new Set(this.eos === null ? ends : [this.eos, ...ends])];
     const starts = parts.added
-      .filter((token) => token.control)
+      .filter((token) => (token.control || token.thought) && token.content !== '')
       .map((token) => String.fromCodePoint(token.content.codePointAt(0)!));
     this.controlStarts = [...new Set(starts)];
   }
@@ -125,6 +125,6 @@ class BpeTokenizer implements Tokenizer {
   controlTokens(text: string): number[] {
     return this.#splitter
       .split(text, true)
-      .flatMap((part) => (typeof part !== 'string' && part.control ? [part.id] : []));
+      .flatMap((part) => (typeof part !== 'string' && (part.control || part.thought) ? [part.id] : []));
   }
 }

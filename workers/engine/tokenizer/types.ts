@@ -6,7 +6,7 @@ export interface EncodeOptions {
    * what is not a control token but was added to the vocabulary is always found, as the reference does.
    */
   special?: boolean;
-  /** Applied to each stretch of text between added tokens before it is encoded. */
+  /** Applied to each normalised stretch of text between added tokens before it is encoded. */
   plain?: (stretch: string) => string;
 }
 
@@ -43,9 +43,9 @@ export interface Tokenizer {
   tokenId(text: string): number | undefined;
   idToken(id: number): string | undefined;
   isControl(id: number): boolean;
-  /** Ids of the control tokens written in `text`, in order. */
+  /** Ids of the control tokens written in `text`, and of marks of thoughts that are tokens, in order. */
   controlTokens(text: string): number[];
-  /** First characters of all control tokens. */
+  /** First characters of these tokens. */
   readonly controlStarts: readonly string[];
 }
 
@@ -55,6 +55,10 @@ export interface AddedToken {
   content: string;
   /** Steers the model (`<|end|>`), and must not come out of a person's text. */
   control: boolean;
+  /** Begins or ends a thought: text for people, but not to be written by a person either. */
+  thought: boolean;
+  /** Looked for in what the normaliser makes of a text, and not in the text itself. */
+  normalized: boolean;
   /** Takes the white space before it along. */
   lstrip: boolean;
   /** Takes the white space after it along. */

@@ -5,6 +5,7 @@ import { diskSource, FIXTURES } from '../../checkpoint/testing/fixtures.ts';
 import { parseGguf } from '../../checkpoint/gguf/parse.ts';
 import { ggufTokenizer } from '../../checkpoint/gguf/gguf.ts';
 import type { TokenizerSource } from '../../checkpoint/types.ts';
+import { tokenizerJsonFromGguf } from '../gguf-vocabulary.ts';
 import { blobSource } from '../../../store/bytes.ts';
 
 const STARTER = join(import.meta.dirname, '../../../../public/models/smollm2-135m-instruct-q4_1');
@@ -48,9 +49,7 @@ export async function starterReference(form: 'tokenizer.json' | 'gguf'): Promise
   const { cases } = json(join(FIXTURES, 'starter/expected.json')) as {
     cases: { prompt: string; input_ids: number[] }[];
   };
-  const parts = readdirSync(STARTER).filter((name) => /\.gguf\.\d+$/.test(name));
-  const whole = new Blob(parts.sort().map((name) => readFileSync(join(STARTER, name))));
-  const { metadata } = await parseGguf(blobSource('starter.gguf', whole));
+  const { metadata } = await starterMetadata();
   return {
     source:
       form === 'gguf'
@@ -61,10 +60,24 @@ export async function starterReference(form: 'tokenizer.json' | 'gguf'): Promise
   };
 }
 
+async function starterMetadata() {
+  const parts = readdirSync(STARTER).filter((name) => /\.gguf\.\d+$/.test(name));
+  const whole = new Blob(parts.sort().map((name) => readFileSync(join(STARTER, name))));
+  return parseGguf(blobSource('starter.gguf', whole));
+}
+
 /** For `describe.skipIf`: says why nothing ran. */
 export function missingTokenizers(): boolean {
   const missing = !existsSync(join(FIXTURES, 'tokenizers'));
   // eslint-disable-next-line no-console -- a skipped test must say why
   if (missing) console.warn('skipped: the reference tokenizers are absent (../shared/fixtures beside the repository)');
   return missing;
+}
+
+/** A tokenizer.json of the fixtures, by the name that the recorded references use. The starter's comes from the GGUF that is shipped. */
+export async function baseTokenizer(name: string): Promise<unknown> {
+  if (name === 'phi-3' || name === 'phi-4-mini') return json(join(FIXTURES, 'tokenizers', name, 'tokenizer.json'));
+  if (name !== 'starter') throw new Error(`no tokenizer is known by the name "${name}"`);
+  const { metadata } = await starterMetadata();
+  return tokenizerJsonFromGguf(metadata).json;
 }
