@@ -43,11 +43,12 @@ function contextFor({ tasks, tokens, context }: Options): number {
 
 /** A fresh page with the engine opened. */
 function openPage(context: BrowserContext, url: string, peer: PeerName, options: Options): Promise<PeerPage> {
-  const { backend, threads, settings } = options;
+  const { backend, threads, settings, temperature } = options;
   return PeerPage.open(context, url, peer, {
     backend,
     threads,
     contextLength: contextFor(options),
+    temperature,
     settings: settings[peer] ?? {},
   });
 }

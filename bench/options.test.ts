@@ -18,6 +18,9 @@ describe('parseOptions', () => {
       'The peer "llama" is unknown: choose of ours, wllama, transformers.js, padded-webnn, matmuls-webnn.',
     );
     expect(() => parseOptions(['--rounds', '0'])).toThrow('--rounds takes a whole number of at least 1, not "0".');
+    expect(() => parseOptions(['--temperature', 'hot'])).toThrow(
+      '--temperature takes a number from 0 to 2, not "hot".',
+    );
     expect(() => parseOptions(['--colour'])).toThrow(/--colour/);
   });
 

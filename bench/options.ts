@@ -13,6 +13,7 @@ export const USAGE = `npm run bench -- [options]
                                 (rewrite: this engine alone, and all its replies once more with prompt lookup)
   --rounds N                    default 5; engines take turns within each round
   --tokens N                    length of a reply, default 128
+  --temperature T               of this engine's replies; default 0. The others always take the likeliest token
   --context N                   KV slots; default: the least of 512, 1024 and 2048 that the tasks need
   --threads N                   default: all cores
   --retries N                   repeats of a measurement during which other programs took over 10 % of the processor, default 2
@@ -28,6 +29,8 @@ export interface Options {
   tasks: Task[];
   rounds: number;
   tokens: number;
+  /** Sampling temperature of this engine's replies. */
+  temperature: number;
   context: number | undefined;
   threads: number;
   retries: number;
@@ -53,6 +56,13 @@ function listOf<T extends string>(text: string, known: readonly T[], what: strin
   });
 }
 
+function temperatureOf(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0 && value <= 2))
+    throw new Error(`--temperature takes a number from 0 to 2, not "${text}".`);
+  return value;
+}
+
 /** Throws with a sentence where an option makes no sense; null for `--help`. */
 export function parseOptions(args: string[]): Options | null {
   const text = { type: 'string' } as const;
@@ -65,6 +75,7 @@ export function parseOptions(args: string[]): Options | null {
       tasks: { ...text, default: TASKS.filter((task) => task !== '100').join(',') },
       rounds: { ...text, default: '5' },
       tokens: { ...text, default: '128' },
+      temperature: { ...text, default: '0' },
       context: text,
       threads: { ...text, default: String(availableParallelism()) },
       retries: { ...text, default: '2' },
@@ -83,6 +94,7 @@ export function parseOptions(args: string[]): Options | null {
     tasks: listOf(values.tasks, TASKS, 'The task'),
     rounds: whole(values.rounds, 'rounds', 1),
     tokens: whole(values.tokens, 'tokens', 2),
+    temperature: temperatureOf(values.temperature),
     context: values.context === undefined ? undefined : whole(values.context, 'context', 1),
     threads: whole(values.threads, 'threads', 1),
     retries: whole(values.retries, 'retries', 0),

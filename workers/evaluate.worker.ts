@@ -16,9 +16,11 @@ import type {
   GreedyResult,
   NllResult,
   RemoteFile,
+  ReplayResult,
 } from './shared/evaluate-protocol.ts';
 import { generateTokens } from './engine/generate/generate.ts';
 import { GREEDY } from './engine/generate/greedy.ts';
+import { replay } from './engine/generate/testing/replay.ts';
 import { lastLogits, scoreGaps, scoreText } from './engine/generate/score.ts';
 import { Sequence } from './engine/generate/sequence.ts';
 import { ropeSetFor } from './engine/graph/rope.ts';
@@ -110,6 +112,11 @@ class Evaluator implements EvaluateApi {
       else if (event.type === 'tokens') ids.push(...event.ids);
     }
     return ids;
+  }
+
+  replay(prompt: number[], reply: number[], sampling: Sampling, length: number): Promise<ReplayResult> {
+    const { decoder, checkpoint } = this.#model;
+    return replay(decoder, checkpoint.config, prompt, reply, sampling, length);
   }
 
   async nll(ids: number[]): Promise<NllResult> {

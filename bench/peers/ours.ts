@@ -1,7 +1,7 @@
 /** This project's engine, by the handle that the page has. */
 import { GREEDY } from '../../workers/engine/generate/greedy.ts';
 import { Engine } from '../../src/engine/engine.ts';
-import type { EngineReport, GenerateRequest, LoadRequest } from '../../workers/shared/protocol.ts';
+import type { EngineReport, GenerateRequest, LoadRequest, Sampling } from '../../workers/shared/protocol.ts';
 import { Stopwatch, type Peer, type PeerOptions, type Prompt, type Reply } from './peer.ts';
 
 const MANIFEST_URL = new URL('models/smollm2-135m-instruct-q4_1/manifest.json', location.href).href;
@@ -24,7 +24,10 @@ export class OurPeer implements Peer {
   #model: string | null = null;
   #report: EngineReport | null = null;
 
-  constructor({ backend, threads, contextLength, settings }: PeerOptions) {
+  readonly #sampling: Sampling;
+
+  constructor({ backend, threads, contextLength, temperature, settings }: PeerOptions) {
+    this.#sampling = { ...GREEDY, temperature };
     this.#request = { backend, threads, contextLength, ...settings };
   }
 
@@ -65,7 +68,7 @@ export class OurPeer implements Peer {
 
   async reply(prompt: Prompt, maxTokens: number, reuse: boolean, drafts = false): Promise<Reply> {
     if (!reuse) await this.#run(OTHER);
-    return this.#run({ messages: prompt.messages, sampling: GREEDY, maxTokens, drafts });
+    return this.#run({ messages: prompt.messages, sampling: this.#sampling, maxTokens, drafts });
   }
 
   async #run(request: GenerateRequest): Promise<Reply> {

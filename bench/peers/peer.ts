@@ -30,6 +30,8 @@ export interface PeerOptions {
   threads: number;
   /** KV slots; enough for every task. */
   contextLength: number;
+  /** Of this engine's replies; the others are greedy. */
+  temperature: number;
   /** Overrides of the engine's own settings, for finding its best ones. */
   settings: Record<string, unknown>;
 }

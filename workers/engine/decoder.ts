@@ -19,7 +19,10 @@ export interface ChunkRequest {
   /** Slots before that hold this sequence's keys and values; whatever lies behind is overwritten or ignored. */
   past: number;
   rope: RopeSet;
-  /** Chooses a token after the last position; null: none wanted. */
+  /**
+   * Chooses a token after each of the last `choice.randoms.length` rows (at most 16), every row by itself: the first number belongs to the first of these rows. They share
+   * `choice.seen`. null: no token is wanted.
+   */
   choice: Choice | null;
   /** Positions on which the head is computed. Generation needs the last one only. */
   rows: 'last' | 'all';
@@ -30,9 +33,9 @@ export interface ChunkRequest {
 }
 
 export interface ChunkResult {
-  /** The chosen token, or null. */
-  id: number | null;
-  /** Best token of each row; may be empty where neither all rows nor targets were asked for. */
+  /** The chosen tokens, in the order of `choice.randoms`; empty without a choice. */
+  chosen: number[];
+  /** Best token of each row; may be empty with a choice, and where neither all rows nor targets were asked for. */
   argmax: Int32Array;
   /** Natural log-probability of each row's target; empty without targets. */
   logprobs: Float32Array;

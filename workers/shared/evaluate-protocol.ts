@@ -48,6 +48,18 @@ export interface NllResult {
   argmax: Int32Array;
 }
 
+/** A reply checked once more by drafts; see workers/engine/generate/testing/replay.ts. */
+export interface ReplayResult {
+  /** Choices that were compared with the reply's. */
+  checked: number;
+  /** Choices that differ because the draw lies between what the chunk's logits and what the step's logits say. */
+  explained: number;
+  /** Places in the reply of those that nothing explains. */
+  unexplained: number[];
+  /** Largest difference between a chunk's and a step's logits, where a choice differed. */
+  largestDifference: number;
+}
+
 /** Each call stands alone: it starts from an empty KV cache. */
 export interface EvaluateApi {
   open(files: RemoteFile[], options: EvaluateOptions): Promise<EngineReport>;
@@ -57,6 +69,8 @@ export interface EvaluateApi {
   greedy(ids: number[], count: number): Promise<GreedyResult>;
   /** The `count` tokens after the prompt as the generation loop gives them, end tokens ignored. */
   sample(ids: number[], count: number, sampling: Sampling): Promise<number[]>;
+  /** Checks in drafts of `length` tokens what `sample` gave. */
+  replay(prompt: number[], reply: number[], sampling: Sampling, length: number): Promise<ReplayResult>;
   nll(ids: number[]): Promise<NllResult>;
   /** Plain text, without special tokens parsed or added. */
   tokenize(text: string): Promise<number[]>;

@@ -4,7 +4,7 @@ import { LEAST_CALL_MS, DeadlineDecoder } from './deadline-decoder.ts';
 import type { ChunkRequest, ChunkResult, Choice, Decoder } from '../decoder.ts';
 
 const never = <T>() => new Promise<T>(() => undefined);
-const RESULT = { id: 1 } as ChunkResult;
+const RESULT = { chosen: [1] } as Partial<ChunkResult> as ChunkResult;
 const request = (tokens: number) => ({ ids: new Array<number>(tokens).fill(0) }) as unknown as ChunkRequest;
 const decoderWith = (methods: Partial<Decoder>) => new DeadlineDecoder(methods as Decoder, 'WebNN (NPU), float32');
 /** How a promise stands, without waiting for it. */

@@ -11,7 +11,7 @@ const saying = (logprob: number) =>
     chunkTokens: 8,
     chunk: ({ ids }: ChunkRequest) =>
       Promise.resolve({
-        id: null,
+        chosen: [],
         argmax: new Int32Array(ids.length),
         logprobs: new Float32Array(ids.length).fill(logprob),
         logits: null,
@@ -21,7 +21,7 @@ const saying = (logprob: number) =>
 const continuing = (tokens: readonly number[]) =>
   ({
     maxSteps: 2,
-    chunk: () => Promise.resolve({ id: tokens[0] }),
+    chunk: () => Promise.resolve({ chosen: [tokens[0]] }),
     decode: (id: number, past: number, _rope: string, { randoms }: Choice) => {
       expect(id).toBe(tokens[past - TINY_PROMPT.length]);
       return Promise.resolve(

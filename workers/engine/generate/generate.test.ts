@@ -10,7 +10,7 @@ const decoder = {
   slots: 4096,
   chunkTokens: 4,
   maxSteps: 1,
-  chunk: ({ ids }) => Promise.resolve({ id: ids.at(-1)! + 1 } as ChunkResult),
+  chunk: ({ ids }) => Promise.resolve({ chosen: [ids.at(-1)! + 1] } as ChunkResult),
   decode: (id) => Promise.resolve([id + 1]),
 } as Partial<Decoder> as Decoder;
 const config = { vocab: 8192, ropeScaling: null } as Partial<PhiConfig> as PhiConfig;
@@ -76,7 +76,7 @@ class RememberingDecoder {
 
   chunk({ ids, past }: ChunkRequest): Promise<ChunkResult> {
     this.#write(past, ids);
-    return Promise.resolve({ id: this.#next(past + ids.length) } as ChunkResult);
+    return Promise.resolve({ chosen: [this.#next(past + ids.length)] } as ChunkResult);
   }
 
   decode(id: number, past: number, _rope: unknown, choice: Choice): Promise<number[]> {

@@ -3,7 +3,7 @@ import type { Choice } from '../decoder.ts';
 import type { Sampling } from '../../shared/protocol.ts';
 import { Lookup } from './lookup.ts';
 import { nextTask } from './next-task.ts';
-import { uniforms } from './random.ts';
+import { RandomNumbers } from './random.ts';
 import type { Sequence } from './sequence.ts';
 
 /** A run of several tokens lasts about this long at most: text flows evenly, and Stop acts at the end of a run. */
@@ -40,13 +40,13 @@ export async function* generateTokens(
   options: TokenOptions,
 ): AsyncGenerator<TokenEvent> {
   const { sampling, maxTokens, eos, skip = 0, signal, onPrefill } = options;
-  const random = uniforms(sampling.seed);
-  for (let i = 0; i < skip; i++) random();
+  const random = new RandomNumbers(sampling.seed);
+  random.use(skip);
   const seen = new Float32Array(sequence.config.vocab);
   for (const id of prompt) seen[id] = 1;
   const choice = (steps: number): Choice => ({
     sampling,
-    randoms: Float32Array.from({ length: steps }, random),
+    randoms: random.next(steps),
     seen,
     stop: eos,
   });
@@ -55,12 +55,12 @@ export async function* generateTokens(
   let started = performance.now();
   const { id, computed } = await sequence.prefill(tokens, choice(1), { signal, onProgress: onPrefill });
   let last = id;
+  random.use(1);
   tokens.push(id);
   seen[id] = 1;
   yield { type: 'first', id, computed, ms: performance.now() - started };
 
-  const greedy = options.drafts !== false && sampling.temperature <= 0 && sampling.repetitionPenalty === 1;
-  const lookup = greedy && sequence.costs ? new Lookup(sequence.costs) : null;
+  const lookup = options.drafts !== false && sequence.costs ? new Lookup(sequence.costs) : null;
   let stepMs = RUN_MS; // unknown: the first run takes one step
   while (!eos.includes(last) && tokens.length - prompt.length < maxTokens && tokens.length <= sequence.decoder.slots) {
     await nextTask();
@@ -70,6 +70,7 @@ export async function* generateTokens(
       const again = await sequence.prefill(tokens, choice(1), { signal });
       yield { type: 'rope-switch', ms: performance.now() - started };
       last = again.id;
+      random.use(1);
       tokens.push(last);
       seen[last] = 1;
       yield { type: 'tokens', ids: [last], ms: performance.now() - started };
@@ -79,7 +80,8 @@ export async function* generateTokens(
     const draft = lookup?.draft(tokens, Math.min(most, sequence.decoder.chunkTokens)) ?? [];
     let ids: number[];
     if (draft.length > 0) {
-      ids = await sequence.check(last, draft, eos);
+      // What a draft says has occurred before, so that `seen` is the same at each of its positions.
+      ids = await sequence.check(last, draft, choice(draft.length + 1));
       lookup!.checked(draft.length, ids.length - 1, performance.now() - started);
     } else {
       const steps = Math.max(
@@ -91,6 +93,7 @@ export async function* generateTokens(
       stepMs = (performance.now() - started) / ids.length;
     }
     const ms = performance.now() - started;
+    random.use(ids.length); // a draft's numbers behind the last token that was right belong to the tokens that come next
     last = ids.at(-1)!;
     tokens.push(...ids);
     for (const chosen of ids) seen[chosen] = 1;

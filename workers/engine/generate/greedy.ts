@@ -20,7 +20,7 @@ export async function continueGreedily(
   count: number,
 ): Promise<number[]> {
   const first = await decoder.chunk({ ids: prompt, past: 0, rope: 'short', choice: greedyChoice(vocab), rows: 'last' });
-  const tokens = [first.id!];
+  const tokens = [...first.chosen];
   while (tokens.length < count) {
     const steps = Math.min(decoder.maxSteps, count - tokens.length);
     tokens.push(

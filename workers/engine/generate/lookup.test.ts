@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { ChunkResult, Decoder } from '../decoder.ts';
+import type { Sampling } from '../../shared/protocol.ts';
+import type { ChunkResult, Choice, Decoder } from '../decoder.ts';
 import type { PhiConfig } from '../checkpoint/types.ts';
 import { generateTokens } from './generate.ts';
 import { findDraft, Lookup } from './lookup.ts';
@@ -70,15 +71,25 @@ describe('drafts in generateTokens', () => {
   const config = { vocab: 64, ropeScaling: null } as Partial<PhiConfig> as PhiConfig;
   const GREEDY = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 1 };
 
-  /** The next token depends on the two before it, so that a wrong cache or a wrong join shows; `period` decides how often the text repeats. */
+  /**
+   * The next token depends on the two before it, so that a wrong cache or a wrong join shows; `period` decides how often the text repeats. By chance it is
+   * another one in a tenth of the cases, so that a number that went to the wrong position shows.
+   */
   function fakeDecoder(period: number) {
     const slots: number[] = [];
     const calls = { chunk: 0, decode: 0 };
-    const after = (at: number): number =>
-      slots[at - 1] === undefined ? 1 : (slots[at]! * 3 + slots[at - 1]! + 1) % period;
-    const feed = (ids: readonly number[], past: number): number[] => {
+    const after = (at: number, chance: number): number =>
+      slots[at - 1] === undefined ? 1 : (slots[at]! * 3 + slots[at - 1]! + 1 + (chance > 0.9 ? 1 : 0)) % period;
+    /** `randoms`: of the last rows. */
+    const feed = (
+      ids: readonly number[],
+      past: number,
+      { randoms, sampling }: Pick<Choice, 'randoms' | 'sampling'>,
+    ) => {
       slots.length = past;
-      return ids.map((id) => after(slots.push(id) - 1));
+      return ids.map((id, i) =>
+        after(slots.push(id) - 1, sampling.temperature > 0 ? (randoms[i - ids.length + randoms.length] ?? 0) : 0),
+      );
     };
     const decoder = {
       slots: 4096,
@@ -86,18 +97,18 @@ describe('drafts in generateTokens', () => {
       maxSteps: 4,
       chunk({ ids, past, rows, choice }) {
         calls.chunk++;
-        const next = feed(ids, past);
+        const next = feed(ids, past, choice ?? { randoms: new Float32Array(0), sampling: GREEDY });
         return Promise.resolve({
-          id: choice ? next.at(-1)! : null,
+          chosen: choice ? next.slice(-choice.randoms.length) : [],
           argmax: Int32Array.from(rows === 'all' ? next : next.slice(-1)),
-        } as ChunkResult);
+        } as Partial<ChunkResult> as ChunkResult);
       },
-      decode(id, past, _, { randoms, stop }) {
+      decode(id, past, _, { randoms, stop, sampling }) {
         calls.decode++;
         const chosen: number[] = [];
         let last = id;
         for (let i = 0; i < randoms.length; i++) {
-          [last] = feed([last], past + i) as [number];
+          [last] = feed([last], past + i, { randoms: randoms.subarray(i, i + 1), sampling }) as [number];
           chosen.push(last);
           if (stop.includes(last)) break;
         }
@@ -110,14 +121,14 @@ describe('drafts in generateTokens', () => {
   async function reply(
     period: number,
     costs: { tokenMs: number; rowMs: number } | null,
-    temperature = 0,
+    sampling: Partial<Sampling> = {},
     eos: number[] = [],
   ) {
     const { decoder, calls } = fakeDecoder(period);
     const sequence = new Sequence(decoder, config, costs);
     const ids: number[] = [];
     for await (const event of generateTokens(sequence, [1, 2, 3], {
-      sampling: { ...GREEDY, temperature },
+      sampling: { ...GREEDY, ...sampling },
       maxTokens: 90,
       eos,
     })) {
@@ -147,12 +158,30 @@ describe('drafts in generateTokens', () => {
   it('ends with an end token inside a draft', async () => {
     const { ids } = await reply(11, null);
     for (const end of new Set(ids)) {
-      const plain = await reply(11, null, 0, [end]);
-      expect((await reply(11, COSTS, 0, [end])).ids).toEqual(plain.ids);
+      const plain = await reply(11, null, {}, [end]);
+      expect((await reply(11, COSTS, {}, [end])).ids).toEqual(plain.ids);
     }
   });
 
-  it('makes none when the choice is by chance', async () => {
-    expect((await reply(5, COSTS, 0.8)).calls.chunk).toBe(1);
+  it.each([5, 7, 11])('gives the same tokens by chance, each by its own random number (period %d)', async (period) => {
+    for (const seed of [1, 2, 3, 4]) {
+      const sampling = { temperature: 0.8, seed };
+      const plain = await reply(period, null, sampling);
+      const drafted = await reply(period, COSTS, sampling);
+      expect(drafted.ids).toEqual(plain.ids);
+      expect(drafted.cached).toBe(plain.cached);
+      expect(drafted.calls.chunk, 'chunks that checked drafts').toBeGreaterThan(1);
+      for (const end of new Set(plain.ids)) {
+        const ended = await reply(period, null, sampling, [end]);
+        expect((await reply(period, COSTS, sampling, [end])).ids).toEqual(ended.ids);
+      }
+    }
+  });
+
+  it('drafts with a repetition penalty: what a draft says has been seen', async () => {
+    const sampling = { repetitionPenalty: 1.1 };
+    const drafted = await reply(5, COSTS, sampling);
+    expect(drafted.ids).toEqual((await reply(5, null, sampling)).ids);
+    expect(drafted.calls.chunk).toBeGreaterThan(1);
   });
 });

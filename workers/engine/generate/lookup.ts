@@ -1,6 +1,7 @@
 /**
  * Prompt lookup (arXiv 2304.04487 and Saxena's prompt-lookup-decoding): where the text so far repeats itself, what followed last time is a draft of what
- * follows now, and one chunk checks it all. Only with greedy choice: a draft is right when it is the best token, so the text is the same.
+ * follows now, and one chunk checks it all. A draft is right when it is the token that the position's own random number picks (the best one where nothing is
+ * left to chance), so the text is the same.
  */
 
 /** What a chunk of n tokens costs, as a line: `tokenMs` for a single step and `rowMs` for each token more. */

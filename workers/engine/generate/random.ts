@@ -12,3 +12,26 @@ export function uniforms(seed: number): () => number {
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
 }
+
+/** The numbers of a reply, token by token: they can be looked at before it is known how many tokens use them. */
+export class RandomNumbers {
+  readonly #draw: () => number;
+  /** Drawn and not used yet. */
+  #ahead: number[] = [];
+
+  constructor(seed: number) {
+    this.#draw = uniforms(seed);
+  }
+
+  /** The next `count` numbers. They stay the next ones until they are used. */
+  next(count: number): Float32Array {
+    while (this.#ahead.length < count) this.#ahead.push(this.#draw());
+    return Float32Array.from(this.#ahead.slice(0, count));
+  }
+
+  /** `count` tokens have been chosen with the next numbers. */
+  use(count: number): void {
+    this.next(count);
+    this.#ahead = this.#ahead.slice(count);
+  }
+}

@@ -70,7 +70,7 @@ export class Sequence {
       this.#cached.push(...ids);
       onProgress?.(this.#cached.length - kept, total);
     }
-    return { id: result!.id!, computed: total };
+    return { id: result!.chosen[0]!, computed: total };
   }
 
   /** Feeds `id` and chooses up to `choice.randoms.length` tokens after it. */
@@ -81,21 +81,27 @@ export class Sequence {
   }
 
   /**
-   * Feeds `id` and `draft` in one chunk and resolves with the greedy choices as far as they are certain: the right beginning of the draft and the
-   * token after it, ending early after one of `stop`.
+   * Feeds `id` and `draft` in one chunk, chooses a token at each of their positions by the number that belongs to it, and resolves with the choices as far as
+   * they are certain: the right beginning of the draft and the token after it, ending early after one of `choice.stop`.
+   *
+   * @param choice one random number for `id` and one for each token of the draft; every token of the draft must count as seen
    */
-  async check(id: number, draft: readonly number[], stop: readonly number[]): Promise<number[]> {
-    const { argmax } = await this.decoder.chunk({
+  async check(id: number, draft: readonly number[], choice: Choice): Promise<number[]> {
+    const { sampling, stop } = choice;
+    // The best token of each row costs less than a choice, and is the same where nothing is left to chance.
+    const best = sampling.temperature <= 0 && sampling.repetitionPenalty === 1;
+    const { argmax, chosen } = await this.decoder.chunk({
       ids: [id, ...draft],
       past: this.#cached.length,
       rope: this.#rope,
-      choice: null,
+      choice: best ? null : choice,
       rows: 'all',
     });
+    const choices = best ? Array.from(argmax) : chosen;
     let right = 0;
-    while (right < draft.length && argmax[right] === draft[right] && !stop.includes(draft[right]!)) right++;
+    while (right < draft.length && choices[right] === draft[right] && !stop.includes(draft[right]!)) right++;
     this.#cached.push(id, ...draft.slice(0, right));
-    return Array.from(argmax.subarray(0, right + 1));
+    return choices.slice(0, right + 1);
   }
 
   /** Forgets everything cached, e.g. after the device was lost. */

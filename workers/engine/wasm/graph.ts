@@ -108,7 +108,7 @@ function chunkGraph(
   return g;
 }
 
-/** What a chunk gives of its normed hidden states `[tokens, 1, hidden]`: a token after the last of `headRows`, and of each of them the best token, the target's log-probability, the logits. */
+/** What a chunk gives of its normed hidden states `[tokens, 1, hidden]`: a token after each of the last `headRows`, as many as there are `randoms`, and of all of them the best token, the target's log-probability, the logits. */
 export function headOutputs(
   g: Graph,
   dialect: Dialect,
@@ -118,8 +118,9 @@ export function headOutputs(
 ): { id: Value; argmax: Value; logprobs: Value; logits: Value } {
   const logits = g.op('Squeeze', [dialect.linear(g, g.op('Gather', [normed, headRows]), 'head'), g.int64([1])]); // [rows, vocab]
   const argmax = g.op('ArgMax', [logits], { axis: { int: 1 }, keepdims: { int: 0 } });
-  const lastRow = g.op('Gather', [logits, g.int64([-1])]); // [1, vocab]
-  const id = select(g, inputs, lastRow, g.op('Gather', [randoms, g.int64([0])]));
+  const steps = g.op('Shape', [randoms]); // [1]
+  const lastRows = g.op('Slice', [logits, g.op('Neg', [steps]), g.int64([2 ** 31]), g.int64([0])]); // [steps, vocab]
+  const id = select(g, inputs, lastRows, randoms);
   const target = g.op('GatherElements', [logits, g.op('Unsqueeze', [targets, g.int64([1])])], { axis: { int: 1 } });
   const total = g.op('ReduceLogSumExp', [logits, g.int64([1])], { keepdims: { int: 1 } });
   return { id, argmax, logprobs: g.op('Squeeze', [g.op('Sub', [target, total]), g.int64([1])]), logits };

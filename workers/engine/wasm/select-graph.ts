@@ -26,10 +26,10 @@ export function declareSelectInputs(g: Graph, vocab: number): SelectInputs {
 }
 
 /**
- * Logits `[1, vocab]` and a uniform number in [0, 1) -> the chosen id, int64 `[1]`.
+ * Logits `[rows, vocab]` and a uniform number in [0, 1) for each row, `[rows]` -> the chosen ids, int64 `[rows]`.
  * Order as in transformers: repetition penalty, temperature, top-k, then min-p and top-p on the candidates' probabilities.
  */
-export function select(g: Graph, inputs: SelectInputs, logits: Value, random: Value, seen = inputs.seen): Value {
+export function select(g: Graph, inputs: SelectInputs, logits: Value, randoms: Value, seen = inputs.seen): Value {
   const penalised = g.subgraph('penalised');
   const factor = penalised.op('Where', [
     penalised.op('Greater', [logits, g.float(0)]),
@@ -53,22 +53,21 @@ export function select(g: Graph, inputs: SelectInputs, logits: Value, random: Va
     else_branch: { graph: penalised },
   });
 
-  const [values, ids] = g.ops('TopK', [g.op('Reshape', [scores, g.int64([-1])]), inputs.k], 2) as [Value, Value]; // [k], sorted
-  const probabilities = g.op('Softmax', [g.op('Mul', [values, inputs.inverseTemperature])], { axis: { int: 0 } });
-  const before = g.op('CumSum', [probabilities, g.int64(0)], { exclusive: { int: 1 } });
-  const best = g.op('ReduceMax', [probabilities], { keepdims: { int: 1 } });
+  const [values, ids] = g.ops('TopK', [scores, inputs.k], 2) as [Value, Value]; // [rows, k], sorted
+  const probabilities = g.op('Softmax', [g.op('Mul', [values, inputs.inverseTemperature])], { axis: { int: 1 } });
+  const before = g.op('CumSum', [probabilities, g.int64(1)], { exclusive: { int: 1 } });
+  const total = (x: Value) => g.op('ReduceSum', [x, g.int64([1])], { keepdims: { int: 1 } }); // [rows, 1]
+  const count = (x: Value) => total(g.op('Cast', [x], { to: { int: 7 } }));
+  const best = g.op('ReduceMax', [probabilities, g.int64([1])], { keepdims: { int: 1 } });
   const kept = g.op('And', [
     g.op('Less', [before, inputs.topP]), // the first is always kept: nothing lies before it
     g.op('GreaterOrEqual', [probabilities, g.op('Mul', [best, inputs.minP])]),
   ]);
   const mass = g.op('Mul', [probabilities, g.op('Cast', [kept], { to: { int: 1 } })]);
-  const target = g.op('Mul', [g.op('ReduceSum', [mass], { keepdims: { int: 1 } }), random]);
-  const passed = g.op('LessOrEqual', [g.op('CumSum', [mass, g.int64(0)]), target]);
-  const index = g.op('ReduceSum', [g.op('Cast', [passed], { to: { int: 7 } }), g.int64([0])], { keepdims: { int: 1 } });
+  const target = g.op('Mul', [total(mass), g.op('Unsqueeze', [randoms, g.int64([1])])]);
+  const index = count(g.op('LessOrEqual', [g.op('CumSum', [mass, g.int64(1)]), target]));
   // A candidate without mass must not be hit when rounding makes target equal to the total.
-  const last = g.op('Sub', [
-    g.op('ReduceSum', [g.op('Cast', [kept], { to: { int: 7 } }), g.int64([0])], { keepdims: { int: 1 } }),
-    g.int64([1]),
-  ]);
-  return g.op('Gather', [ids, g.op('Min', [index, last])]);
+  const last = g.op('Sub', [count(kept), g.int64([1])]);
+  const chosen = g.op('GatherElements', [ids, g.op('Min', [index, last])], { axis: { int: 1 } });
+  return g.op('Squeeze', [chosen, g.int64([1])]);
 }

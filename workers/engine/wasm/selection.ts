@@ -37,7 +37,7 @@ export function headFetches({ targets, logits }: Asked): string[] {
 /** These outputs as a chunk's result. */
 export function readChunk(result: Readonly<Record<string, Tensor>>, { choice, targets, logits }: Asked): ChunkResult {
   return {
-    id: choice ? Number((result['out_ids']!.data as BigInt64Array)[0]) : null,
+    chosen: choice ? Array.from(result['out_ids']!.data as BigInt64Array, Number) : [],
     argmax: Int32Array.from(result['argmax']!.data as BigInt64Array, Number),
     logprobs: targets ? (result['logprobs']!.data as Float32Array) : new Float32Array(0),
     logits: logits ? (result['logits']!.data as Float32Array) : null,

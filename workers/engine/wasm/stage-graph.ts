@@ -44,7 +44,7 @@ export function wasmStageGraph(config: PhiConfig, form: WasmForm, groups: Weight
       randoms,
     });
     g.call(id, 'out_ids');
-    g.output('out_ids', 'int64', [1]);
+    g.output('out_ids', 'int64', ['steps']);
     g.call(argmax, 'argmax');
     g.output('argmax', 'int64', ['rows']);
     g.call(logprobs, 'logprobs');

@@ -77,6 +77,7 @@ export class Stage {
     const { Tensor } = this.#ort;
     const { hidden, tokens, past, rope, choice, headRows, targets } = step;
     const { rotaryDim, vocab } = this.#config;
+    const randoms = choice?.randoms ?? new Float32Array(1);
     this.#cache.reserve(past);
     const table = ropeTable(this.#config, rope, past, tokens);
     const int64 = (values: readonly number[], dims = [values.length]) =>
@@ -92,7 +93,7 @@ export class Stage {
       Object.assign(feeds, selectionFeeds(Tensor, vocab, choice), {
         head_rows: int64(headRows),
         targets: int64(targets ?? headRows.map(() => 0)),
-        randoms: new Tensor('float32', choice ? choice.randoms.subarray(0, 1) : new Float32Array(1), [1]),
+        randoms: new Tensor('float32', randoms, [randoms.length]),
       });
     }
     return await this.#session.run(feeds, [

@@ -138,8 +138,14 @@ class StagedDecoder implements Decoder {
   }
 
   async decode(id: number, past: number, rope: RopeSet, choice: Choice): Promise<number[]> {
-    const { id: next } = await this.chunk({ ids: [id], past, rope, choice, rows: 'last' });
-    return [next!];
+    const { chosen } = await this.chunk({
+      ids: [id],
+      past,
+      rope,
+      choice: { ...choice, randoms: choice.randoms.subarray(0, 1) },
+      rows: 'last',
+    });
+    return chosen;
   }
 
   dispose(): Promise<void> {

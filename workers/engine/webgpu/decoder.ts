@@ -293,19 +293,24 @@ class WebgpuDecoder implements Decoder {
         await this.#run(ids.length, past, rope, headRows.length, out);
         if (choice) {
           this.#selector.begin(choice.sampling, choice.seen);
-          this.#selector.choose(
-            { logits: out, next: this.#ids },
-            (headRows.length - 1) * vocab,
-            0,
-            choice.sampling,
-            choice.randoms[0]!,
+          const first = headRows.length - choice.randoms.length;
+          choice.randoms.forEach((random, step) =>
+            this.#selector.choose(
+              { logits: out, next: this.#ids },
+              (first + step) * vocab,
+              step,
+              choice.sampling,
+              random,
+            ),
           );
         }
         const scored =
-          rows === 'all' || targets ? await this.#selector.score(out, targets ?? headRows.map(() => 0)) : null;
+          targets || (rows === 'all' && !choice)
+            ? await this.#selector.score(out, targets ?? headRows.map(() => 0))
+            : null;
         if (!scored && !choice) await queue.onSubmittedWorkDone(); // else a long prompt would all be queued before anybody could stop it
         return {
-          id: choice ? (await this.#selector.read(1))[0]! : null,
+          chosen: choice ? [...(await this.#selector.read(choice.randoms.length))] : [],
           argmax: scored?.argmax ?? new Int32Array(0),
           logprobs: targets ? scored!.logprobs : new Float32Array(0),
           logits: logits

@@ -149,7 +149,12 @@ class WebnnDecoder implements Decoder {
       const last = !asked ? 0 : rows === 'all' ? ids.length : ((ids.length - 1) % this.#main.width) + 1;
       const body = ids.length - last;
       await this.#fill(ids.slice(0, body), past, rope);
-      const result: ChunkResult = { id: null, argmax: new Int32Array(0), logprobs: new Float32Array(0), logits: null };
+      const result: ChunkResult = {
+        chosen: [],
+        argmax: new Int32Array(0),
+        logprobs: new Float32Array(0),
+        logits: null,
+      };
       if (!asked) return result;
       const found: { summary: Float32Array; logits: Float32Array | null }[] = [];
       for (let at = body; at < ids.length; at += this.#main.width) {
@@ -163,7 +168,11 @@ class WebnnDecoder implements Decoder {
             choice,
             keep: row === run.length - 1,
           });
-          found.push({ summary: await this.#summary(), logits: logits ? await this.#main.logits() : null });
+          const summary = await this.#summary();
+          found.push({ summary, logits: logits ? await this.#main.logits() : null });
+          const step = at + row - ids.length + (choice?.randoms.length ?? 0);
+          if (choice && step >= 0)
+            result.chosen.push(await this.#choose(summary, { ...choice, randoms: choice.randoms.subarray(step) }));
         }
       }
       result.argmax = Int32Array.from(found, ({ summary }) => summary[SUMMARY.argmax]!);
@@ -176,7 +185,6 @@ class WebnnDecoder implements Decoder {
         result.logits = new Float32Array(found.length * this.#vocab);
         found.forEach((row, i) => result.logits!.set(row.logits!, i * this.#vocab));
       }
-      if (choice) result.id = await this.#choose(found.at(-1)!.summary, choice);
       return result;
     });
   }
