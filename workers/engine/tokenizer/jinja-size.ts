@@ -1,15 +1,17 @@
 /** How large a template's value would be written out. */
 import type { Interpreter } from '@huggingface/jinja';
 
-type Value = ReturnType<Interpreter['evaluate']>;
+export type Value = ReturnType<Interpreter['evaluate']>;
 
 /** A bound that a template ran into. */
 export class TemplateLimit extends Error {}
 
 /** Deeper than any list of tools; written with indentation, each level costs again. */
 const MAX_DEPTH = 24;
+/** What an element of a list or mapping counts besides its content: the interpreter's value of it takes about 90 bytes. */
+const ELEMENT = 32;
 
-interface Measure {
+export interface Measure {
   size: number;
   depth: number;
 }
@@ -17,11 +19,11 @@ interface Measure {
 /** Lists and mappings never change; what they hold was measured when it was made. */
 const known = new WeakMap<object, Measure>();
 
-/** Characters and elements, those inside other values counted each time they occur. `numbers`: a whole number counts as so many. */
-export function valueSize(value: Value, numbers: boolean): number {
-  if (numbers && value.type === 'IntegerValue') return Math.abs(Number(value.value));
-  return measure(value, true).size;
-}
+/** Characters, and elements as so many characters each; those inside other values count each time they occur. */
+export const valueSize = (value: Value): number => measureValue(value).size;
+
+/** Throws TemplateLimit for what nests too deep, or keeps a function or a namespace in a value. */
+export const measureValue = (value: Value): Measure => measure(value, true);
 
 function measure(value: Value, outermost: boolean): Measure {
   const content: unknown = value.value;
@@ -32,18 +34,16 @@ function measure(value: Value, outermost: boolean): Measure {
   // A namespace can change after it was measured, so that nothing may hold one.
   const changes = value.type === 'NamespaceValue';
   if (changes && !outermost) throw new TemplateLimit('it keeps a namespace in another value');
-  const known_ = changes ? undefined : known.get(value);
-  return (
-    known_ ??
-    total(value, (content as Map<string, Value>).values(), !changes, keyLengths(content as Map<string, Value>))
-  );
+  const before = changes ? undefined : known.get(value);
+  const map = content as Map<string, Value>;
+  return before ?? total(value, map.values(), !changes, keyLengths(map));
 }
 
 function total(container: object, values: Iterable<Value>, keep: boolean, size = 1): Measure {
   let depth = 0;
   for (const value of values) {
     const inner = measure(value, false);
-    size += inner.size + 1;
+    size += inner.size + ELEMENT;
     depth = Math.max(depth, inner.depth);
   }
   if (++depth > MAX_DEPTH) throw new TemplateLimit(`it nests values more than ${MAX_DEPTH} deep`);

@@ -1,0 +1,75 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { parseJinja } from './jinja.ts';
+import { sharedCases } from './testing/shared-cases.ts';
+
+const ROOT = join(import.meta.dirname, '../../..');
+/** A process that has done nothing yet holds about 40 MB with the compiler of TypeScript in it; 64 MB more are allowed. */
+const HEAP_MB = 40 + 64;
+const MAX_MS = 2000;
+
+interface Run {
+  name: string;
+  ms?: number;
+  end?: string;
+}
+
+describe('the largest values that a template may have', () => {
+  it(
+    'every global, filter, method and operator ends within 2 s of processor time and 64 MB',
+    { timeout: 600_000 },
+    async () => {
+      const script = join(import.meta.dirname, 'testing/largest-values.ts');
+      const args = [`--max-old-space-size=${HEAP_MB}`, '--max-semi-space-size=8', '--import', 'tsx', script];
+      const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: ROOT, maxBuffer: 1 << 26 }).catch(
+        (error: unknown) => error as { stdout: string },
+      );
+      const runs = stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Run);
+      const ended = runs.filter(({ ms }) => ms !== undefined);
+      // The last one that began and did not end took the process along.
+      expect(runs.at(-1)).toHaveProperty('end');
+      expect(ended.length).toBeGreaterThan(800);
+      expect(ended.filter(({ ms }) => ms! > MAX_MS)).toEqual([]);
+      expect(ended.filter(({ end }) => end === 'rendered').length).toBeGreaterThan(200);
+    },
+  );
+
+  it('leaves out nothing that the library knows', async () => {
+    const { FILTERS, METHODS, EXPRESSIONS } = await import('./testing/large-expressions.ts');
+    const source = readFileSync(join(ROOT, 'node_modules/@huggingface/jinja/src/runtime.ts'), 'utf8');
+    const from = source.indexOf('private applyFilter');
+    const filters = source.slice(from, source.indexOf('private evaluateFilterExpression', from));
+    const names = [...filters.matchAll(/case "(\w+)":|filter(?:Name|\.value) === "(\w+)"/g)].map(
+      ([, a, b]) => (a ?? b)!,
+    );
+    const known = [...FILTERS, ...METHODS, ...EXPRESSIONS.map((text) => /^\w+/.exec(text)?.[0] ?? '')];
+    // ES-style case labels of types are none of the names.
+    expect([...new Set(names)].filter((name) => !known.includes(name))).toEqual([]);
+    const methods = [...source.slice(0, from).matchAll(/\[\s*"(\w+)",\s*(?:\/\/[^\n]*\s*)*new FunctionValue/g)].map(
+      ([, name]) => name!,
+    );
+    expect(methods.length).toBeGreaterThan(10);
+    expect([...new Set(methods)].filter((name) => name !== 'namespace' && !known.includes(name))).toEqual([]);
+  });
+});
+
+it('a date in a very long format is refused', () => {
+  const source =
+    "{% set ns=namespace(s='%B%A%b%a') %}{% for i in range(12) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}{{ strftime_now(ns.s) }}";
+  const started = process.cpuUsage();
+  expect(() => parseJinja(source).render({})).toThrow(/asks for a date in 32768 characters/);
+  expect(process.cpuUsage(started).user).toBeLessThan(1_000_000);
+});
+
+const hang = sharedCases<string>('freeze/strftime-hang.jinja');
+it.skipIf(hang === null)('the template beside the repository ends', () => {
+  const started = process.cpuUsage();
+  expect(() => parseJinja(hang!).render({ messages: [{ role: 'user', content: 'hi' }] })).toThrow(/chat template/);
+  expect(process.cpuUsage(started).user).toBeLessThan(1_000_000);
+});

@@ -1,0 +1,103 @@
+/** What a filter or method of a template may be given: each is looked at before it runs, because nothing can stop it once it does. */
+import { measureValue, TemplateLimit, type Value } from './jinja-size.ts';
+
+/** Characters of a text that is an argument: a mark to split at, an ending to look for. */
+const MAX_ARGUMENT = 1 << 14;
+/** Characters of an attribute's path, each part of which is looked up anew for each element. */
+const MAX_PATH = 128;
+const MAX_INDENT = 100;
+/** Elements that one operation may make. */
+const MAX_ELEMENTS = 30_000;
+/** Comparisons times the longest text that is compared, or texts times the characters looked for. */
+const MAX_WORK = 1 << 24;
+
+export interface Call {
+  /** Of the filter, or the method of a value. */
+  name: string;
+  operand: Value;
+  args: readonly Value[];
+  named: ReadonlyMap<string, Value>;
+}
+
+/** Throws TemplateLimit. `maxSize`: characters that a value may have. */
+export function checkCall(call: Call, maxSize: number): void {
+  const { name, operand, args, named } = call;
+  if (name === 'default' || name === 'd' || name === 'get') return;
+  const isPath = ['map', 'selectattr', 'rejectattr', 'sort'].includes(name);
+  for (const argument of [...args, ...named.values()]) {
+    const length = textOf(argument)?.length ?? 0;
+    if (length > MAX_ARGUMENT || (isPath && length > MAX_PATH && argument !== args[2]))
+      throw new TemplateLimit(`it gives "${name}" an argument of ${length} characters`);
+  }
+  CHECKS[name]?.(call, maxSize, operand);
+}
+
+const CHECKS: Readonly<Record<string, (call: Call, maxSize: number, operand: Value) => void>> = {
+  split: ({ args }, _, operand) => {
+    const text = textOf(operand) ?? '';
+    const separator = textOf(args[0]);
+    const pieces = separator ? occurrences(text, separator) + 1 : text.length / 2;
+    if (pieces > MAX_ELEMENTS && (separator || runs(text) > MAX_ELEMENTS))
+      throw new TemplateLimit('it splits a text into too many pieces');
+  },
+  replace: ({ args: [from, to] }, maxSize, operand) => {
+    const text = textOf(operand) ?? '';
+    const [old, made] = [textOf(from) ?? '', textOf(to) ?? ''];
+    const count = old === '' ? text.length + 1 : occurrences(text, old);
+    if (text.length + count * (made.length - old.length) > maxSize) throw tooLong();
+  },
+  join: ({ args, named }, maxSize, operand) => {
+    const separator = textOf(args[0] ?? named.get('separator'))?.length ?? 0;
+    const { size } = measureValue(operand);
+    const count = (operand.value as { length?: number } | null)?.length ?? 0;
+    if (size + count * separator > maxSize) throw tooLong();
+  },
+  indent: ({ args, named }, maxSize, operand) => {
+    const width = widthOf(args[0] ?? named.get('width'), 4);
+    const text = textOf(operand) ?? '';
+    if (text.length + (occurrences(text, '\n') + 1) * width > maxSize) throw tooLong();
+  },
+  tojson: ({ named }, maxSize, operand) => {
+    const indent = widthOf(named.get('indent'), 0);
+    const separators = named.get('separators');
+    const extra = Array.isArray(separators?.value) ? measureValue(separators).size : 0;
+    const { size, depth } = measureValue(operand);
+    if ((size / 8) * (indent * depth + extra) + size > 4 * maxSize) throw tooLong();
+  },
+  sort: sortable,
+  dictsort: sortable,
+};
+
+/** Texts are compared in lower case, made anew for each comparison. */
+function sortable(_: Call, __: number, operand: Value): void {
+  const content: unknown = operand.value;
+  const values = content instanceof Map ? [...content.values(), ...content.keys()] : content;
+  if (!Array.isArray(values)) return;
+  let longest = 1;
+  for (const value of values as (Value | string)[])
+    longest = Math.max(longest, typeof value === 'string' ? value.length : measureValue(value).size);
+  if (values.length * longest > MAX_WORK) throw new TemplateLimit('it sorts long texts');
+}
+
+const textOf = (value: Value | undefined): string | null => (typeof value?.value === 'string' ? value.value : null);
+
+function widthOf(value: Value | undefined, usual: number): number {
+  const width = typeof value?.value === 'number' ? value.value : usual;
+  if (width > MAX_INDENT) throw new TemplateLimit(`it indents by ${width}`);
+  return width;
+}
+
+function occurrences(text: string, part: string): number {
+  let count = 0;
+  for (let at = text.indexOf(part); at >= 0; at = text.indexOf(part, at + part.length)) count++;
+  return count;
+}
+
+function runs(text: string): number {
+  const words = text.matchAll(/\S+/g);
+  let count = 0;
+  while (count <= MAX_ELEMENTS && !words.next().done) count++;
+  return count;
+}
+
+const tooLong = () => new TemplateLimit('it makes a text that is too long');

@@ -1,0 +1,218 @@
+/**
+ * @huggingface/jinja's interpreter within bounds. It has none of its own, so every node passes through `evaluate`, which counts steps, watches
+ * the clock, and measures what each node made before anything is made of it. Filters and methods get their operands evaluated first, so that
+ * `checkCall` can refuse what would take long.
+ */
+import { type Environment, Interpreter } from '@huggingface/jinja';
+import { checkCall } from './jinja-bounds.ts';
+import { TemplateLimit, type Value, valueSize } from './jinja-size.ts';
+
+type Node = NonNullable<Parameters<Interpreter['evaluate']>[0]>;
+
+const MAX_STEPS = 500_000;
+/** Operand sizes multiplied: searching looks at that many characters. */
+const MAX_PRODUCT = 1 << 26;
+/** All that a template makes on its way, in values of the largest size. */
+const MADE_VALUES = 16;
+/** The library takes a text apart into characters to slice it. */
+const MAX_SLICED = 1 << 19;
+
+/** What the library's nodes have, as far as it is looked at here. */
+interface Shape {
+  type: string;
+  operator?: { value: string };
+  callee?: Shape;
+  call?: Shape;
+  args?: Shape[];
+  argument?: Shape;
+  filter?: Shape;
+  operand?: Shape;
+  object?: Shape;
+  property?: Shape;
+  computed?: boolean;
+  body?: Shape[];
+  key?: { value: string };
+  value?: unknown;
+}
+
+/** A value in the place of a node that was evaluated before. */
+class Done implements Shape {
+  readonly type = 'Done';
+  readonly value: Value;
+
+  constructor(value: Value) {
+    this.value = value;
+  }
+}
+
+/** Nodes whose value is new, and not one that was there before. */
+const MAKERS: ReadonlySet<string> = new Set([
+  'ArrayLiteral',
+  'BinaryExpression',
+  'CallExpression',
+  'CallStatement',
+  'FilterExpression',
+  'FilterStatement',
+  'For',
+  'If',
+  'ObjectLiteral',
+  'Program',
+  'TupleLiteral',
+]);
+
+/** Sizes of the two largest children that a node has evaluated so far. */
+interface Operands {
+  largest: number;
+  second: number;
+  /** Whether the node's work may grow with the product of its children's sizes. */
+  multiplies: boolean;
+  node: Shape;
+}
+
+export class BoundedInterpreter extends Interpreter {
+  readonly #maxSize: number;
+  readonly #deadline: number;
+  #steps = 0;
+  #made = 0;
+  #operands: Operands = operandsOf({ type: 'none' });
+
+  /** `maxSize`: characters of any value. */
+  constructor(environment: Environment, maxSize: number, maxMs: number) {
+    super(environment);
+    this.#maxSize = maxSize;
+    this.#deadline = performance.now() + maxMs;
+  }
+
+  override evaluate(node: Node | undefined, environment: Environment): Value {
+    if (node instanceof Done) return node.value;
+    if (++this.#steps > MAX_STEPS) throw new TemplateLimit(`it takes more than ${MAX_STEPS} steps`);
+    if (performance.now() > this.#deadline) throw new TemplateLimit('it takes too long');
+    const parent = this.#operands;
+    const own = operandsOf(node ?? { type: 'none' });
+    this.#operands = own;
+    let value: Value;
+    try {
+      own.node = this.#prepared(own.node, environment);
+      value = super.evaluate(node && own.node, environment);
+    } finally {
+      this.#operands = parent;
+    }
+    // The library gives nothing at all for the first element of an empty list.
+    value ??= super.evaluate(undefined, environment);
+    if (value.type === 'FunctionValue') assertCalled(parent.node, node ?? own.node);
+    this.#record(parent, value, own);
+    return value;
+  }
+
+  /** The node with what its work depends on evaluated and looked at. */
+  #prepared(node: Shape, environment: Environment): Shape {
+    switch (node.type) {
+      case 'FilterExpression':
+        return this.#filtered(node, this.#value(node.operand!, environment), environment);
+      case 'FilterStatement':
+        // Its text is measured before the filter sees it.
+        return this.#filtered(
+          { ...node, type: 'FilterExpression' },
+          this.#value({ type: 'Program', body: node.body }, environment),
+          environment,
+        );
+      case 'CallExpression':
+        return node.callee!.type === 'MemberExpression' ? this.#called(node, environment) : node;
+      case 'MemberExpression':
+        return node.property!.type === 'SliceExpression' ? this.#sliced(node, environment) : node;
+      case 'Set':
+        if (node.value) return node;
+        return { ...node, value: new Done(this.#value({ type: 'Program', body: node.body }, environment)) };
+      default:
+        return node;
+    }
+  }
+
+  #filtered(node: Shape, operand: Value, environment: Environment): Shape {
+    const filter = node.filter!;
+    const name = (filter.callee ?? filter).value;
+    // Arguments of these are names, and stay what they are.
+    const names = name === 'selectattr' || name === 'rejectattr';
+    const { args, done } = this.#arguments(filter.args ?? [], environment, names);
+    checkCall({ name: String(name), operand, ...done }, this.#maxSize);
+    return { ...node, operand: new Done(operand), filter: filter.args ? { ...filter, args } : filter };
+  }
+
+  #called(node: Shape, environment: Environment): Shape {
+    const callee = node.callee!;
+    const operand = this.#value(callee.object!, environment);
+    const property = callee.computed ? new Done(this.#value(callee.property!, environment)) : callee.property!;
+    const { args, done } = this.#arguments(node.args ?? [], environment);
+    const name = property instanceof Done ? property.value.value : property.value;
+    checkCall({ name: String(name), operand, ...done }, this.#maxSize);
+    return { ...node, args, callee: { ...callee, object: new Done(operand), property } };
+  }
+
+  #sliced(node: Shape, environment: Environment): Shape {
+    const object = this.#value(node.object!, environment);
+    if (typeof object.value === 'string' && object.value.length > MAX_SLICED)
+      throw new TemplateLimit(`it slices a text of ${object.value.length} characters`);
+    return { ...node, object: new Done(object) };
+  }
+
+  #arguments(nodes: readonly Shape[], environment: Environment, keep = false) {
+    const positional: Value[] = [];
+    const named = new Map<string, Value>();
+    const args = nodes.map((node): Shape => {
+      const inner = node.type === 'KeywordArgumentExpression' ? (node.value as Shape) : (node.argument ?? node);
+      const value = this.#value(inner, environment);
+      if (node.type === 'KeywordArgumentExpression') {
+        named.set(node.key!.value, value);
+        return { ...node, value: new Done(value) };
+      }
+      if (node.argument && /Spread/.test(node.type)) {
+        if (value.value instanceof Map) for (const [key, one] of value.value) named.set(key, one);
+        else if (Array.isArray(value.value)) positional.push(...value.value);
+        return { ...node, argument: new Done(value) };
+      }
+      positional.push(value);
+      return keep ? node : new Done(value);
+    });
+    return { args, done: { args: positional, named } };
+  }
+
+  #value(node: Shape, environment: Environment): Value {
+    return this.evaluate(node, environment);
+  }
+
+  #record(parent: Operands, value: Value, own: Operands): void {
+    // A method is as large as the text it belongs to.
+    const size = value.type === 'FunctionValue' ? own.largest : valueSize(value);
+    if (size > this.#maxSize) throw new TemplateLimit(`it makes a value of more than ${this.#maxSize} characters`);
+    if (MAKERS.has(own.node.type) && (this.#made += size) > MADE_VALUES * this.#maxSize)
+      throw new TemplateLimit(`it makes more than ${MADE_VALUES * this.#maxSize} characters on its way`);
+    if (size > parent.largest) {
+      parent.second = parent.largest;
+      parent.largest = size;
+    } else if (size > parent.second) {
+      parent.second = size;
+    }
+    if (parent.multiplies && parent.largest * parent.second > MAX_PRODUCT)
+      throw new TemplateLimit('it multiplies long texts');
+  }
+}
+
+/** A method kept for later would hide how large its text is: functions are called where they are named, or tested. */
+function assertCalled(parent: Shape, node: Shape): void {
+  const { type, callee, call } = parent;
+  const isArgument =
+    (type === 'CallExpression' && callee !== node) || (type === 'CallStatement' && call?.callee !== node);
+  if (type === 'Set' || isArgument) throw new TemplateLimit('it hands functions about as values');
+}
+
+function operandsOf(node: Shape): Operands {
+  const { type, operator, callee, call, filter } = node;
+  const filterName = filter?.callee?.value ?? filter?.value;
+  const multiplies =
+    (type === 'BinaryExpression' && (operator?.value === 'in' || operator?.value === 'not in')) ||
+    // Macros and globals are called by their names; methods of texts are not.
+    (type === 'CallExpression' && callee?.type !== 'Identifier') ||
+    (type === 'CallStatement' && call?.callee?.type !== 'Identifier') ||
+    (filter !== undefined && filterName !== 'default');
+  return { largest: 0, second: 0, multiplies, node };
+}
