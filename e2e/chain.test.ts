@@ -4,11 +4,9 @@ import { describe, expect, it } from 'vitest';
 import type { SettingsValues } from '../src/settings/settings.svelte.ts';
 import { ask, GREEDY, launchApp, serveTinyApp, type AppServer } from './support/app.ts';
 import type { LaunchOptions, Session } from '../scripts/cli/browser/launch.ts';
-import { fixture } from './support/fixtures.ts';
 
 /** Debian's: WebNN is compiled out of it. */
 const DEBIAN = '/usr/bin/chromium';
-const absent = fixture('phi/phi4-mini/gguf/q8_0.gguf') === null;
 
 let server: AppServer;
 let session: Session;
@@ -31,7 +29,7 @@ async function visit(settings: Partial<SettingsValues>, options: LaunchOptions):
   return page.locator('main').innerText();
 }
 
-describe.skipIf(absent)('the chain', () => {
+describe('the chain', () => {
   it('lands on WASM where there is nothing else, and says why', async () => {
     const report = await visit({ backend: 'auto' }, { gpu: false });
     expect(report).toMatch(/Backend\s+WASM/);
@@ -42,7 +40,7 @@ describe.skipIf(absent)('the chain', () => {
   });
 });
 
-describe.skipIf(absent)('in Debian’s Chromium', () => {
+describe('in Debian’s Chromium', () => {
   it.for([
     ['auto', false, /Backend\s+WASM/],
     ['webgpu', true, /Backend\s+WebGPU[\s\S]*SwiftShader/],

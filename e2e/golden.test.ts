@@ -1,12 +1,11 @@
 /** Tiny models against independent references: the whole engine in a real browser, float32 on WASM, one browser for all. */
-import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkCase } from '../scripts/cli/evaluate/check.ts';
 import { argmax } from '../scripts/cli/evaluate/compare.ts';
 import { startEngineHost, type Engine, type EngineHost } from '../scripts/cli/evaluate/engine.ts';
 import { selectModel } from '../scripts/cli/evaluate/model-files.ts';
 import type { WeightFormat } from '../workers/shared/protocol.ts';
-import { fixture, needFixture, readExpected, reportAbsent } from './support/fixtures.ts';
+import { folder, gguf, pathOf, present, readExpected, type Model } from './support/fixtures.ts';
 
 const TOLERANCE = 0.02;
 /** Graphs that were published in float16 computed their own reference with other roundings. */
@@ -15,14 +14,9 @@ const FLOAT16_TOLERANCE = 0.1;
 const INT8_GAP = 1.5;
 
 const KINDS = ['phi3-mini-4k', 'phi3.5-mini', 'phi4-mini', 'phi4'];
-const gguf = (kind: string, type: string): [string, string] => [
-  `phi/${kind}/gguf/${type}.gguf`,
-  `phi/${kind}/gguf/${type}.expected.json`,
-];
-const folder = (path: string): [string, string] => [`phi/${path}`, `phi/${path}/expected.json`];
 
-/** Model and reference. */
-const MODELS: [string, string][] = [
+/** The repository's own, and more beside a clone that has `../shared/fixtures`. */
+const MODELS = present([
   ...KINDS.flatMap((kind) => ['q8_0', 'q4_0', 'q4_1', 'q4_k_m', 'q6_k'].map((type) => gguf(kind, type))),
   ...['f16', 'q5_k_m', 'iq4_nl'].map((type) => gguf('phi4-mini', type)),
   ...KINDS.map(folder),
@@ -34,22 +28,26 @@ const MODELS: [string, string][] = [
     'phi4/openvino-int4-sym',
   ].map(folder),
   ...['phi3.5-mini/mlx-4bit', 'phi3.5-mini/mlx-8bit', 'phi4-mini/mlx-4bit', 'phi4-mini/mlx-8bit'].map(folder),
-];
+]);
 
-const FLOAT16_MODELS: [string, string][] = [
+const FLOAT16_MODELS = present([
   ...KINDS.map((kind) => folder(`${kind}/onnx-webgpu-int4`)),
   ...['phi3.5-mini/onnx-dml-int4', 'phi4-mini/onnx-dml-int4'].map(folder),
+]);
+
+/** One of each kind in 8 bits where there is one; else the best that there is. */
+const INT8_MODELS = [
+  ...present(KINDS.map((kind) => gguf(kind, 'q8_0'))),
+  gguf('phi3-mini-4k', 'q4_1'),
+  gguf('phi3.5-mini', 'q4_k_m'),
+  gguf('phi4', 'q6_k'),
 ];
 
 let host: EngineHost;
-/** A folder is found by its reference, because part of it may lie elsewhere. */
-const pathOf = (model: string, reference: string): string =>
-  model.endsWith('.gguf') ? needFixture(model) : dirname(needFixture(reference));
-const open = async (path: string, form: WeightFormat): Promise<Engine> =>
-  host.open(await selectModel(path), { backend: 'wasm', form });
+const open = async (model: Model, form: WeightFormat): Promise<Engine> =>
+  host.open(await selectModel(pathOf(model)), { backend: 'wasm', form });
 
 beforeAll(async () => {
-  reportAbsent([...MODELS, ...FLOAT16_MODELS].map(([, expected]) => expected));
   host = await startEngineHost({ gpu: false });
 });
 
@@ -59,11 +57,10 @@ afterAll(async () => {
 });
 
 describe('float32 on WASM equals the reference', () => {
-  it.for(MODELS)('%s', async ([model, reference], { skip }) => {
-    skip(fixture(reference) === null, `${reference} is absent`);
-    const engine = await open(pathOf(model, reference), 'float32');
+  it.for(MODELS)('$path', async (model) => {
+    const engine = await open(model, 'float32');
     expect(engine.report).toMatchObject({ backend: 'wasm', form: 'float32' });
-    const { cases } = readExpected(reference);
+    const { cases } = readExpected(model.expected);
     expect(cases.map((one) => one.input_ids.length)).toEqual([5, 40, 60, 100]);
     for (const [index, one] of cases.entries()) {
       const report = await checkCase(engine, one, index, TOLERANCE);
@@ -74,10 +71,9 @@ describe('float32 on WASM equals the reference', () => {
 });
 
 describe('float32 on WASM is close to a float16 reference', () => {
-  it.for(FLOAT16_MODELS)('%s', async ([model, reference], { skip }) => {
-    skip(fixture(reference) === null, `${reference} is absent`);
-    const engine = await open(pathOf(model, reference), 'float32');
-    for (const [index, one] of readExpected(reference).cases.entries()) {
+  it.for(FLOAT16_MODELS)('$path', async (model) => {
+    const engine = await open(model, 'float32');
+    for (const [index, one] of readExpected(model.expected).cases.entries()) {
       const report = await checkCase(engine, one, index, FLOAT16_TOLERANCE);
       expect(report.problems, `${report.promptTokens} tokens`).toEqual([]);
     }
@@ -85,17 +81,15 @@ describe('float32 on WASM is close to a float16 reference', () => {
 });
 
 describe('int8 on WASM keeps every best token that is clearly ahead', () => {
-  it.for(KINDS)('%s', async (kind, { skip }) => {
-    const [model, reference] = gguf(kind, 'q8_0');
-    skip(fixture(reference) === null, `${reference} is absent`);
-    const { cases } = readExpected(reference);
+  it.for(INT8_MODELS)('$path', async (model) => {
+    const { cases } = readExpected(model.expected);
     const sequences = cases.map((one) => [...one.input_ids, ...one.greedy!]);
 
-    const exact = await open(pathOf(model, reference), 'float32');
+    const exact = await open(model, 'float32');
     const references = [];
     for (const ids of sequences) references.push(await exact.call('argmaxAll', ids));
 
-    const engine = await open(pathOf(model, reference), 'int8');
+    const engine = await open(model, 'int8');
     expect(engine.report.form).toBe('int8');
     let sure = 0;
     for (const [index, ids] of sequences.entries()) {

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Conversation, Message } from '../src/chat/conversation.ts';
 import { ask, expectClean, launchApp, messageBox, newChat, serveApp, type AppServer } from './support/app.ts';
 import type { Session } from '../scripts/cli/browser/launch.ts';
-import { fixture } from './support/fixtures.ts';
+import { needFixture } from './support/fixtures.ts';
 import { readRecordedStore, recordsOf, restoreStore, type RecordedStore } from './support/recorded-store.ts';
 
 let recorded: RecordedStore;
@@ -17,7 +17,7 @@ let session: Session;
 let page: Page;
 
 beforeAll(async () => {
-  recorded = await readRecordedStore(fixture('store-0.1/store.br')!);
+  recorded = await readRecordedStore(needFixture('store-0.1/store.br'));
   server = await serveApp();
   // No settings of the tests: those of the recording count.
   session = await launchApp(JSON.parse(recorded.localStorage['phi-settings']!) as object);

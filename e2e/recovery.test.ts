@@ -14,7 +14,7 @@ import {
   type AppServer,
 } from './support/app.ts';
 import type { Session } from '../scripts/cli/browser/launch.ts';
-import { ALL, fixture } from './support/fixtures.ts';
+import { ALL } from './support/fixtures.ts';
 import { ENGINE, inject, keepDevices, type WithDevices } from './support/inject.ts';
 import { processTree } from '../scripts/cli/browser/processes.ts';
 
@@ -23,7 +23,6 @@ const TOKENS = 160;
 const NOTICED_MS = 20_000;
 /** SwiftShader is slow. */
 const GPU_TOKENS = 80;
-const absent = fixture('phi/phi4-mini/gguf/q8_0.gguf') === null;
 
 let server: AppServer;
 let session: Session;
@@ -69,7 +68,7 @@ async function passedOver(page: Page): Promise<string> {
   return page.locator('main').innerText();
 }
 
-describe.skipIf(absent)('a reply goes on', () => {
+describe('a reply goes on', () => {
   it('on the next form or backend when the GPU device is lost', async () => {
     session = await launchApp({ ...GREEDY, backend: 'webgpu', maxTokens: GPU_TOKENS }, { gpu: true });
     const { page } = session;
@@ -125,7 +124,7 @@ function breakBuffers(): void {
   };
 }
 
-it.skipIf(absent)('WebGPU that cannot be created leaves WASM as it was', async () => {
+it('WebGPU that cannot be created leaves WASM as it was', async () => {
   session = await launchApp(
     { ...GREEDY, backend: 'webgpu', maxTokens: 4 },
     { gpu: true, args: ['--disable-features=WebMachineLearningNeuralNetwork'] },
@@ -238,7 +237,7 @@ function hang(method: 'build' | 'readTensor'): void {
 
 describe('WebNN that never answers', () => {
   it('in the middle of a reply is left for the next form or backend', async ({ skip }) => {
-    skip(!ALL || absent, 'waits for a minute: npm run test:backends');
+    skip(!ALL, 'waits for a minute: npm run test:backends');
     session = await launchApp({ ...GREEDY, backend: 'webnn', form: 'float32', maxTokens: TOKENS }, { gpu: true });
     const { page } = session;
     await inject(page, ENGINE, hang, 'readTensor');
@@ -255,7 +254,7 @@ describe('WebNN that never answers', () => {
   });
 
   it('when a graph is built leads to a backend that does', async ({ skip }) => {
-    skip(!ALL || absent, 'waits for minutes: npm run test:backends');
+    skip(!ALL, 'waits for minutes: npm run test:backends');
     session = await launchApp({ ...GREEDY, backend: 'webnn' }, { gpu: true });
     const { page } = session;
     await inject(page, ENGINE, hang, 'build');

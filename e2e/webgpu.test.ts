@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEngineHost, type Engine, type EngineHost } from '../scripts/cli/evaluate/engine.ts';
 import { selectModel } from '../scripts/cli/evaluate/model-files.ts';
 import type { WeightFormat } from '../workers/shared/protocol.ts';
-import { fixture, folder, gguf, matrix, needFixture, reportAbsent, type Model } from './support/fixtures.ts';
+import { folder, gguf, matrix, pathOf, type Model } from './support/fixtures.ts';
 import { destroyDevice, takeReads, watchGpu } from './support/gpu-witness.ts';
 import { exactCases, expectExact } from './support/exact.ts';
 import { ejectAll } from './support/inject.ts';
@@ -20,10 +20,12 @@ const CANDIDATE_BYTES = 4096;
 const EXACT = exactCases(
   matrix<[Model, WeightFormat, number[]]>(
     [
-      [gguf('phi3-mini-4k', 'q8_0'), 'int8-blocks', [60]], // the window is crossed: attention without graph capture
+      [gguf('phi3-mini-4k', 'q4_1'), 'int4', [60]], // the window is crossed: attention without graph capture
+      [gguf('phi4-mini', 'q8_0'), 'int8-blocks', [5]],
       [gguf('phi4-mini', 'q8_0'), 'float32', [5]],
     ],
     [
+      [gguf('phi3-mini-4k', 'q8_0'), 'int8-blocks', []],
       [gguf('phi3.5-mini', 'q4_k_m'), 'int4', []], // mins, and Q6_K in blocks of 16
       [gguf('phi4-mini', 'q4_1'), 'int4', []],
       [gguf('phi4-mini', 'q6_k'), 'int8-blocks', []],
@@ -34,11 +36,10 @@ const EXACT = exactCases(
 );
 
 let host: EngineHost;
-const open = async ({ path }: Model, form: WeightFormat): Promise<Engine> =>
-  host.open(await selectModel(needFixture(path)), { backend: 'webgpu', form, contextLength: CONTEXT });
+const open = async (model: Model, form: WeightFormat): Promise<Engine> =>
+  host.open(await selectModel(pathOf(model)), { backend: 'webgpu', form, contextLength: CONTEXT });
 
 beforeAll(async () => {
-  reportAbsent(EXACT.map(({ model }) => model.expected));
   host = await startEngineHost({});
 });
 
@@ -48,9 +49,8 @@ afterAll(async () => {
 });
 
 describe('a form that holds the file exactly equals the reference', () => {
-  it.for(EXACT)('$name', async (one, { skip }) => {
+  it.for(EXACT)('$name', async (one) => {
     const { model, form } = one;
-    skip(fixture(model.expected) === null, `${model.expected} is absent`);
     const engine = await open(model, form);
     expect(engine.report).toMatchObject({
       backend: 'webgpu',
@@ -72,14 +72,13 @@ describe('what crosses and what is dispatched', () => {
     { name: 'int4, symmetric', model: gguf('phi4', 'q4_0'), perLayer: 8, prompts: [5] },
     {
       name: 'int4 with a minimum, and the LongRoPE switch',
-      model: gguf('phi3.5-mini', 'q4_1'),
+      model: gguf('phi4-mini', 'q4_1'),
       perLayer: 20,
       prompts: [60],
     },
   ])(
     '$name: right, at most $perLayer dispatches a layer and 10, ids alone cross, nothing is bound anew',
-    async ({ model, perLayer, prompts }, { skip }) => {
-      skip(fixture(model.expected) === null, `${model.expected} is absent`);
+    async ({ model, perLayer, prompts }) => {
       const { page } = host.session;
       await watchGpu(page);
       const engine = await open(model, 'int4');
@@ -104,11 +103,8 @@ describe('what crosses and what is dispatched', () => {
     },
   );
 
-  it('cuts a head and an embedding that one binding does not hold, and says that the device was lost', async ({
-    skip,
-  }) => {
+  it('cuts a head and an embedding that one binding does not hold, and says that the device was lost', async () => {
     const model = gguf('phi4-mini', 'q4_1');
-    skip(fixture(model.expected) === null, `${model.expected} is absent`);
     const { page } = host.session;
     await watchGpu(page, 100_000);
     const engine = await open(model, 'int4');

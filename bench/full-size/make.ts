@@ -5,7 +5,9 @@ import { mkdir, open, readFile, rename, rm, writeFile, type FileHandle } from 'n
 import { join } from 'node:path';
 import { ROOT } from '../../scripts/build/app.ts';
 import { parseGguf, type GgufValue } from '../../workers/engine/checkpoint/gguf/parse.ts';
-import { diskSource, FIXTURES } from '../../workers/engine/checkpoint/testing/fixtures.ts';
+import { memorySource } from '../../workers/engine/checkpoint/testing/fixtures.ts';
+import { vocabularyFile } from '../../workers/engine/tokenizer/testing/references.ts';
+import { referenceBytes } from '../../workers/testing/references.ts';
 import type { ModelFile, ModelManifest, Shard } from '../../workers/shared/protocol.ts';
 import { randomGguf } from './gguf.ts';
 import { randomOnnx, type OnnxPart } from './onnx.ts';
@@ -14,7 +16,7 @@ import { phi4MiniShape } from './shape.ts';
 export type Format = 'gguf' | 'onnx';
 export const CACHE = join(ROOT, 'node_modules/.cache/full-size');
 const SHARD_BYTES = 64 * 2 ** 20;
-const TOKENIZER = join(FIXTURES, 'tokenizers/phi-4-mini');
+const TOKENIZER = 'byte-level';
 
 /** Writes pieces to a file, and the size and hash of each shard. */
 async function writeShards(folder: string, path: string, pieces: Iterable<Uint8Array>): Promise<ModelFile> {
@@ -46,39 +48,14 @@ async function writeShards(folder: string, path: string, pieces: Iterable<Uint8A
   return { path, bytes, shards };
 }
 
-/** The vocabulary of Phi-4-mini from the fixtures; without them, 200,029 words of no meaning. */
-async function ggufTokenizer(vocab: number): Promise<Map<string, GgufValue>> {
-  const path = join(TOKENIZER, 'vocab.gguf');
-  if (existsSync(path)) {
-    const { metadata } = await parseGguf(diskSource(path, 'vocab.gguf'));
-    return new Map([...metadata].filter(([key]) => key.startsWith('tokenizer.')));
-  }
-  const tokens = Array.from({ length: vocab - 35 }, (_, id) =>
-    id < 256 ? byteLetter(id) : id === 199_999 ? '<|endoftext|>' : `w${id}`,
-  );
-  return new Map<string, GgufValue>([
-    ['tokenizer.ggml.model', 'gpt2'],
-    ['tokenizer.ggml.pre', 'gpt-2'],
-    ['tokenizer.ggml.tokens', tokens],
-    ['tokenizer.ggml.token_type', Int32Array.from(tokens, (token) => (token.startsWith('<|') ? 3 : 1))],
-    ['tokenizer.ggml.merges', []],
-    ['tokenizer.ggml.eos_token_id', 199_999],
-    ['tokenizer.chat_template', "{% for message in messages %}{{ message['content'] }}{% endfor %}"],
-  ]);
-}
-
-/** GPT-2's letter for a byte. */
-function byteLetter(byte: number): string {
-  const shown = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
-  return String.fromCodePoint(shown ? byte : 256 + byte);
+/** A vocabulary of 200,029 tokens, as large as Phi-4-mini's. */
+async function ggufTokenizer(): Promise<Map<string, GgufValue>> {
+  const { metadata } = await parseGguf(memorySource('vocab.gguf', vocabularyFile(TOKENIZER)));
+  return new Map([...metadata].filter(([key]) => key.startsWith('tokenizer.')));
 }
 
 async function onnxFiles(folder: string, layers: number): Promise<ModelFile[]> {
   const config = phi4MiniShape(layers);
-  if (!existsSync(TOKENIZER))
-    throw new Error(
-      'The ONNX layout needs the tokenizer of the fixtures (../shared/fixtures/tokenizers/phi-4-mini). Take --format gguf.',
-    );
   const { model, data } = randomOnnx(config);
   const genai = {
     model: {
@@ -95,7 +72,7 @@ async function onnxFiles(folder: string, layers: number): Promise<ModelFile[]> {
       },
     },
   };
-  const text = async (path: string) => writeShards(folder, path, [await readFile(join(TOKENIZER, path))]);
+  const text = async (path: string) => writeShards(folder, path, [referenceBytes(`tokenizers/${TOKENIZER}/${path}`)]);
   return [
     await writeShards(folder, 'model.onnx', [model]),
     await writeShards(folder, 'model.onnx.data', data()),
@@ -120,7 +97,7 @@ export async function makeFullSize(
   const config = phi4MiniShape(layers);
   const files =
     format === 'gguf'
-      ? [await writeShards(folder, 'model.gguf', randomGguf(config, await ggufTokenizer(config.vocab)))]
+      ? [await writeShards(folder, 'model.gguf', randomGguf(config, await ggufTokenizer()))]
       : await onnxFiles(folder, layers);
   const manifest: ModelManifest = {
     format: 1,

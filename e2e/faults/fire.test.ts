@@ -8,7 +8,6 @@ import type { Session } from '../../scripts/cli/browser/launch.ts';
 import type { ErrorShape } from '../../workers/shared/errors.ts';
 import type { BackendId } from '../../workers/shared/protocol.ts';
 import type { Message } from '../../src/chat/conversation.ts';
-import { fixture } from '../support/fixtures.ts';
 import { watchEngineMemory, type EngineMemory } from '../support/memory-witness.ts';
 import { processBytes, processTree } from '../../scripts/cli/browser/processes.ts';
 import { arm, installFaults, settledMs, type Fault } from '../support/engine-faults.ts';
@@ -35,7 +34,6 @@ const MOST_TRIES = 3;
 const SURE_CHARACTERS = 100;
 const MOST_SURE_TOKEN = 20;
 
-const absent = fixture('phi/phi4-mini/gguf/q8_0.gguf') === null;
 let server: AppServer;
 let session: Session;
 let measure: () => Promise<EngineMemory>;
@@ -140,7 +138,7 @@ async function gpuProcessBytes(): Promise<number> {
 
 const tokensOf = ({ reply }: Message): number => reply!.stats!.generatedTokens;
 
-describe.skipIf(absent)('a reply under fire', { timeout: 1_800_000 }, () => {
+describe('a reply under fire', { timeout: 1_800_000 }, () => {
   if (!LONG)
     console.info(
       'Skipped, because they take minutes (npm run test:faults): lost workers and devices, stops on WebGPU and WebNN.',

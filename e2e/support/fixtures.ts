@@ -1,32 +1,10 @@
-/** Reference models and numbers: a few lie here, the rest beside the repository, where they may be absent. */
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+/** Reference models and numbers; see workers/testing/references.ts for where they lie. */
 import { parseExpected, type Expected } from '../../scripts/cli/evaluate/expected.ts';
+import { findModelFolder, findReference, needReference, referenceBytes } from '../../workers/testing/references.ts';
 
-const HERE = fileURLToPath(new URL('../fixtures/', import.meta.url));
-const SHARED = fileURLToPath(new URL('../../../shared/fixtures/', import.meta.url));
+export { needReference as needFixture } from '../../workers/testing/references.ts';
 
-/** Path of a fixture, or null when this machine does not have it. */
-export function fixture(path: string): string | null {
-  return [HERE, SHARED].map((folder) => join(folder, path)).find((candidate) => existsSync(candidate)) ?? null;
-}
-
-/** The same, for a test that has made sure that it is there. */
-export function needFixture(path: string): string {
-  const found = fixture(path);
-  if (found === null) throw new Error(`The fixture ${path} is absent.`);
-  return found;
-}
-
-export const readExpected = (path: string): Expected => parseExpected(readFileSync(needFixture(path), 'utf8'));
-
-/** Says once which of `paths` are absent; their tests are skipped. */
-export function reportAbsent(paths: readonly string[]): void {
-  const absent = paths.filter((path) => fixture(path) === null);
-  if (absent.length > 0)
-    console.warn(`Skipped, because ../shared/fixtures is absent or lacks them: ${absent.join(', ')}`);
-}
+export const readExpected = (path: string): Expected => parseExpected(new TextDecoder().decode(referenceBytes(path)));
 
 /** A model and its reference. */
 export interface Model {
@@ -45,6 +23,15 @@ export const safetensors = (kind: string): Model => ({
 });
 export const folder = (path: string): Model => ({ path: `phi/${path}`, expected: `phi/${path}/expected.json` });
 
+/** Those of some models that are there: the repository's own, and more beside a clone that has `../shared/fixtures`. */
+export const present = (models: readonly Model[]): Model[] =>
+  models.filter(({ expected }) => findReference(expected) !== null);
+
+/** Absolute path of a model's file or folder. */
+export const pathOf = ({ path }: Model): string => findModelFolder(path) ?? needReference(path);
+
 /** `npm run test:backends`: the whole matrix, where `npm test` takes few cases. */
 export const ALL = process.env.PHI_MATRIX === 'all';
-export const matrix = <T>(few: T[], rest: T[]): T[] => (ALL ? [...few, ...rest] : few);
+/** `few` must be there; of `rest`, what is there. */
+export const matrix = <T extends readonly [Model, ...unknown[]]>(few: T[], rest: T[]): T[] =>
+  ALL ? [...few, ...rest.filter(([{ expected }]) => findReference(expected) !== null)] : few;

@@ -7,9 +7,9 @@
  * transformers.js (two data parts), QDQ, zero points, 8 bits, plain MatMul, fused gate and up, weights inside the .onnx; sharded, float32
  * and Llama-shaped safetensors; MLX in shorter groups with an 8-bit exception; OpenVINO in float32, with the inputs first, with one zero point.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { PHI_FIXTURES } from '../../workers/engine/checkpoint/testing/fixtures.ts';
+import { referenceBytes } from '../../workers/testing/references.ts';
 import {
   editedFolder,
   fuseGateUp,
@@ -35,7 +35,7 @@ function write(name: string, source: string, files: ReadonlyMap<string, Uint8Arr
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, bytes);
   }
-  writeFileSync(join(folder, 'expected.json'), readFileSync(join(PHI_FIXTURES, source, 'expected.json')));
+  writeFileSync(join(folder, 'expected.json'), referenceBytes(join('phi', source, 'expected.json')));
   console.log(folder);
 }
 
@@ -54,8 +54,8 @@ write(
   editedFolder(HALF, () => undefined, []),
 );
 write('transformers-js', HALF, transformersJsFolder(HALF));
-write('safetensors-sharded', 'phi4-mini', shardedFolder('phi4-mini', 3));
-write('safetensors-float32', 'phi3.5-mini', convertedFolder('phi3.5-mini', 'F32'));
+write('safetensors-sharded', 'phi4', shardedFolder('phi4', 3));
+write('safetensors-float32', 'phi4', convertedFolder('phi4', 'F32'));
 write('safetensors-llama', 'phi4', llamaFolder('phi4'));
 write('mlx-group-32', 'phi4-mini/mlx-4bit', regroupedMlxFolder('phi4-mini/mlx-4bit'));
 const OPENVINO = 'phi4/openvino-int4-sym';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ByteSource } from '../../store/bytes.ts';
 import { identify } from './identify.ts';
-import { folderFiles, memorySource, missingFixtures } from './testing/fixtures.ts';
+import { folderFiles, memorySource } from './testing/fixtures.ts';
 
 const text = (name: string, content: string): [string, ByteSource] => [
   name,
@@ -10,10 +10,10 @@ const text = (name: string, content: string): [string, ByteSource] => [
 const under = (root: string, files: Map<string, ByteSource>): [string, ByteSource][] =>
   [...files].map(([path, source]) => [root + path, source]);
 
-describe.skipIf(missingFixtures())('identify', () => {
+describe('identify', () => {
   it('opens every model, in folders too, and says what it is', async () => {
     const files = new Map<string, ByteSource>([
-      ...under('phi/', folderFiles('phi4-mini/onnx-cpu-int4')),
+      ...under('phi/', folderFiles('phi4-mini/onnx-webgpu-int4')),
       ...under('mlx/', folderFiles('phi4-mini/mlx-4bit')),
       ...under('ov/', folderFiles('phi4-mini/openvino-int4')),
       ...under('', folderFiles('phi4-mini/gguf')),
@@ -22,8 +22,8 @@ describe.skipIf(missingFixtures())('identify', () => {
     const found = await identify(files, 20);
     expect(found.map(({ error }) => error)).toEqual(found.map(() => null));
     const byName = new Map(found.map((model) => [model.name, model]));
-    expect(byName.get('q4_k_m.gguf')).toMatchObject({ format: 'gguf', root: '', paths: ['q4_k_m.gguf'] });
-    expect(byName.get('q4_k_m.gguf')?.what).toMatch(/^GGUF, .*Q4_K.*, /);
+    expect(byName.get('q5_k_m.gguf')).toMatchObject({ format: 'gguf', root: '', paths: ['q5_k_m.gguf'] });
+    expect(byName.get('q5_k_m.gguf')?.what).toMatch(/^GGUF, .*Q5_K.*, /);
     expect(byName.get('phi/')?.what).toMatch(/^ONNX, /);
     expect(byName.get('phi/')?.paths).toContain('phi/tokenizer.json');
     expect(byName.get('ov/openvino_model.xml')?.what).toMatch(/^OpenVINO, /);

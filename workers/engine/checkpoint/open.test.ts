@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ModelFiles } from '../../store/bytes.ts';
 import { openCheckpoint } from './open.ts';
 import { findModels } from './recognise.ts';
-import { folderFiles, memorySource, missingFixtures } from './testing/fixtures.ts';
+import { folderFiles, memorySource } from './testing/fixtures.ts';
 import { splitGguf, tinyGguf, writeGguf } from './testing/gguf-writer.ts';
 
 const named = (...paths: string[]): ModelFiles =>
@@ -77,8 +77,8 @@ describe('openCheckpoint', () => {
     });
   });
 
-  it.skipIf(missingFixtures())('opens a safetensors folder', async () => {
-    expect((await openCheckpoint(folderFiles('phi4-mini'))).format).toBe('safetensors');
+  it('opens a safetensors folder', async () => {
+    expect((await openCheckpoint(folderFiles('phi4'))).format).toBe('safetensors');
     expect((await openCheckpoint(folderFiles('phi4-mini/mlx-4bit'))).format).toBe('mlx');
   });
 });

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { findReference } from '../../testing/references.ts';
 import { baseTokenizer } from './testing/references.ts';
 import { sharedCases } from './testing/shared-cases.ts';
 import { tinyByteLevel } from './testing/tiny.ts';
@@ -19,7 +20,10 @@ const FILE = process.env['PHI_TOKENIZER_VECTORS'] ?? join(import.meta.dirname, '
 
 describe('added tokens are found as the tokenizers crate finds them', { timeout: 600_000 }, () => {
   const { bases, variants } = JSON.parse(readFileSync(FILE, 'utf8')) as Vectors;
-  const names = [...new Set(variants.map(({ base }) => base))];
+  // Those of Phi-3 and Phi-4-mini lie beside the repository.
+  const names = [...new Set(variants.map(({ base }) => base))].filter(
+    (name) => !name.startsWith('phi-') || findReference(`tokenizers/${name}`) !== null,
+  );
 
   it.each(names)('%s', async (name) => {
     const base = bases[name] ?? ((await baseTokenizer(name)) as Json);
@@ -48,18 +52,22 @@ interface SharedCase {
 
 describe('the case beside the repository', () => {
   const shared = sharedCases<SharedCase>('tokenizers/normalized-added-token.json');
-  it.skipIf(shared === null)('a normalised token is looked for in normalised text', { timeout: 60_000 }, async () => {
-    const base = (await baseTokenizer('phi-3')) as Json;
-    const added = { id: 32_100, lstrip: false, rstrip: false, single_word: false, ...shared!.added_token };
-    const json = { ...base, added_tokens: [...base.added_tokens, added] };
-    const tokenizer = createTokenizer({ kind: 'tokenizer.json', json, config: null });
-    for (const { text, reference } of shared!.cases) {
-      const pieces = tokenizer
-        .encode(text, { special: true })
-        .map((id) => (id === added.id ? `▁${added.content}` : tokenizer.idToken(id)));
-      expect(pieces).toEqual(reference);
-    }
-  });
+  it.skipIf(shared === null || findReference('tokenizers/phi-3') === null)(
+    'a normalised token is looked for in normalised text',
+    { timeout: 60_000 },
+    async () => {
+      const base = (await baseTokenizer('phi-3')) as Json;
+      const added = { id: 32_100, lstrip: false, rstrip: false, single_word: false, ...shared!.added_token };
+      const json = { ...base, added_tokens: [...base.added_tokens, added] };
+      const tokenizer = createTokenizer({ kind: 'tokenizer.json', json, config: null });
+      for (const { text, reference } of shared!.cases) {
+        const pieces = tokenizer
+          .encode(text, { special: true })
+          .map((id) => (id === added.id ? `▁${added.content}` : tokenizer.idToken(id)));
+        expect(pieces).toEqual(reference);
+      }
+    },
+  );
 });
 
 describe('what no tokenizer needs', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { TokenizerSource } from '../checkpoint/types.ts';
-import { missingTokenizers, phiReference, type ReferenceCase, starterReference } from './testing/references.ts';
+import { type ReferenceCase, starterReference, TOKENIZERS, tokenizerReference } from './testing/references.ts';
 import { CHATML_CONTROLS, tinyByteLevel, tinySentencePiece } from './testing/tiny.ts';
 import { createTokenizer, type Tokenizer } from './tokenizer.ts';
 
@@ -26,39 +26,39 @@ const TEXTS = [
 ];
 
 const SOURCES = {
-  'Phi-3 from tokenizer.json': () => phiReference('phi-3', 'tokenizer.json'),
-  'Phi-3 from GGUF': () => phiReference('phi-3', 'vocab.gguf'),
-  'Phi-4-mini from tokenizer.json': () => phiReference('phi-4-mini', 'tokenizer.json'),
-  'Phi-4-mini from GGUF': () => phiReference('phi-4-mini', 'vocab.gguf'),
   'the starter from tokenizer.json': () => starterReference('tokenizer.json'),
   'the starter from its own GGUF': () => starterReference('gguf'),
+  ...Object.fromEntries(
+    TOKENIZERS.flatMap((name) => [
+      [`${name} from tokenizer.json`, () => tokenizerReference(name, 'tokenizer.json')] as const,
+      [`${name} from GGUF`, () => tokenizerReference(name, 'vocab.gguf')] as const,
+    ]),
+  ),
 };
-type SourceName = keyof typeof SOURCES;
+type SourceName = keyof typeof SOURCES | `${(typeof TOKENIZERS)[number]} from ${'tokenizer.json' | 'GGUF'}`;
 
 /** Real vocabularies take a second each on a quiet machine: built once. */
-const built = new Map<SourceName, { tokenizer: Tokenizer; cases: ReferenceCase[]; buildMs: number }>();
+const built = new Map<SourceName, { tokenizer: Tokenizer; cases: ReferenceCase[] }>();
 async function real(name: SourceName) {
   const known = built.get(name);
   if (known) return known;
-  const { source, cases } = await SOURCES[name]();
-  const start = cpuMs();
-  const made = { tokenizer: createTokenizer(source), cases, buildMs: cpuMs() - start };
+  const { source, cases } = await SOURCES[name as keyof typeof SOURCES]();
+  const made = { tokenizer: createTokenizer(source), cases };
   built.set(name, made);
   return made;
 }
 const REAL_TIMEOUT_MS = 180_000;
 
-describe.skipIf(missingTokenizers())('real tokenizers', { timeout: REAL_TIMEOUT_MS }, () => {
-  it.each(Object.keys(SOURCES) as SourceName[])('%s equals the reference, streams it and is fast', async (name) => {
-    const { tokenizer, cases, buildMs } = await real(name);
-    expect(buildMs).toBeLessThan(4000);
+describe('whole vocabularies', { timeout: REAL_TIMEOUT_MS }, () => {
+  it.each(Object.keys(SOURCES) as SourceName[])('%s equals the reference and streams it', async (name) => {
+    const { tokenizer, cases } = await real(name);
     expect(cases.length).toBeGreaterThan(5);
     for (const { text, ids } of cases)
       expect({ text, ids: tokenizer.encode(text, { special: true }) }).toEqual({ text, ids });
 
     for (const text of TEXTS) {
       const ids = tokenizer.encode(text);
-      const expected = name.startsWith('Phi-3') ? text.replaceAll('▁', ' ') : text; // SentencePiece's mark is its space
+      const expected = /^(phi-3|sentencepiece)/.test(name) ? text.replaceAll('▁', ' ') : text; // SentencePiece's mark is its space
       expect(tokenizer.decode(ids)).toBe(expected);
       const stream = tokenizer.streamDecoder();
       const pieces = ids.map((id) => stream.push(id));
@@ -66,15 +66,9 @@ describe.skipIf(missingTokenizers())('real tokenizers', { timeout: REAL_TIMEOUT_
       expect(pieces.join('')).not.toContain('\ufffd');
       expect(ids.some((id) => tokenizer.isControl(id))).toBe(false);
     }
-
-    const prose = 'The quick brown fox (it is 42 years old) jumps over Größe, naïveté and 日本語。\n\n'.repeat(1300);
-    expect(prose.length).toBeGreaterThan(100_000);
-    const start = cpuMs();
-    tokenizer.encode(prose);
-    expect(cpuMs() - start).toBeLessThan(2000);
   });
 
-  it.each([['Phi-3'], ['Phi-4-mini']] as const)('%s has the same vocabulary in both forms', async (name) => {
+  it.each(TOKENIZERS)('%s has the same vocabulary in both forms', async (name) => {
     const { tokenizer: fromJson } = await real(`${name} from tokenizer.json`);
     const { tokenizer: fromGguf } = await real(`${name} from GGUF`);
     expect(fromGguf.vocabSize).toBe(fromJson.vocabSize);
@@ -95,7 +89,7 @@ describe.skipIf(missingTokenizers())('real tokenizers', { timeout: REAL_TIMEOUT_
   });
 
   it('names the ends of a reply', async () => {
-    const { tokenizer: phi4 } = await real('Phi-4-mini from GGUF');
+    const { tokenizer: phi4 } = await real('byte-level from GGUF');
     expect(phi4.ends).toEqual([199999, 200020]); // the GGUF names only the first
     const { tokenizer: starter } = await real('the starter from its own GGUF');
     expect(starter.ends).toContain(2);
@@ -350,9 +344,3 @@ describe('what is refused', () => {
     expect(tokenizer.tokenId('toString')).toBeUndefined();
   });
 });
-
-/** Processor time, so that a busy machine does not fail the test. */
-function cpuMs(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-}

@@ -7,15 +7,10 @@ import { openGguf } from './gguf.ts';
 import { parseGguf } from './parse.ts';
 import { locateTensors, tensorMatrix } from './tensors.ts';
 import { readHfConfig } from '../hf-config.ts';
-import {
-  compareLogits,
-  diskSource,
-  FIXTURES,
-  memorySource,
-  missingFixtures,
-  PHI_FIXTURES,
-  readExpected,
-} from '../testing/fixtures.ts';
+import { compareLogits, ggufSource, memorySource, readExpected } from '../testing/fixtures.ts';
+import { referenceJson, referenceNames } from '../../../testing/references.ts';
+import { TOKENIZERS, vocabularyFile } from '../../tokenizer/testing/references.ts';
+import { float16Gguf } from '../testing/float-models.ts';
 import { splitGguf, tinyGguf, type WrittenTensor, writeGguf } from '../testing/gguf-writer.ts';
 
 const source = (bytes: Uint8Array, name = 'tiny.gguf') => memorySource(name, bytes);
@@ -218,21 +213,18 @@ describe('the starter', () => {
   });
 });
 
-describe.skipIf(missingFixtures())('fixtures', () => {
+describe('fixtures', () => {
   const kinds = ['phi3-mini-4k', 'phi3.5-mini', 'phi4-mini', 'phi4'];
-  const files = missingFixtures()
-    ? []
-    : kinds.flatMap((kind) =>
-        readdirSync(join(PHI_FIXTURES, kind, 'gguf'))
-          .filter((name) => name.endsWith('.gguf'))
-          .map((name) => ({ kind, name })),
-      );
-  const open = (kind: string, name: string) => openGguf([diskSource(join(PHI_FIXTURES, kind, 'gguf', name), name)]);
+  const files = kinds.flatMap((kind) =>
+    referenceNames(`phi/${kind}/gguf`)
+      .filter((name) => name.endsWith('.gguf'))
+      .map((name) => ({ kind, name })),
+  );
+  const open = (kind: string, name: string) => openGguf([ggufSource(kind, name)]);
 
   it.each(kinds)('%s has the config of its config.json', async (kind) => {
-    const { config } = await open(kind, 'q8_0.gguf');
-    const json: unknown = JSON.parse(readFileSync(join(PHI_FIXTURES, kind, 'config.json'), 'utf8'));
-    const expected = readHfConfig(json, null, 'config.json').config;
+    const { config } = await open(kind, files.find((file) => file.kind === kind)!.name);
+    const expected = readHfConfig(referenceJson(`phi/${kind}/config.json`), null, 'config.json').config;
     const scaling = expected.ropeScaling && {
       ...expected.ropeScaling,
       attentionFactor: Math.fround(expected.ropeScaling.attentionFactor),
@@ -256,7 +248,7 @@ describe.skipIf(missingFixtures())('fixtures', () => {
   });
 
   it('gives the same logits when the model is rewritten as a llama one', async () => {
-    const header = await parseGguf(diskSource(join(PHI_FIXTURES, 'phi4/gguf/q8_0.gguf'), 'phi4.gguf'));
+    const header = await parseGguf(ggufSource('phi4', 'q4_0.gguf'));
     const tensors: WrittenTensor[] = [];
     for (const { name, rows, cols, type, source, offset } of locateTensors([header]).values()) {
       const stride = (cols / type.elements) * type.bytes;
@@ -283,24 +275,31 @@ describe.skipIf(missingFixtures())('fixtures', () => {
       ([key, value]) => [key.replace('phi3.', 'llama.'), key === 'general.architecture' ? 'llama' : value] as const,
     );
     const checkpoint = await openGguf([source(writeGguf({ metadata, tensors }))]);
-    const { error } = await compareLogits(checkpoint, readExpected('phi4/gguf/q8_0.expected.json'));
+    const { error } = await compareLogits(checkpoint, readExpected('phi4/gguf/q4_0.expected.json'));
     expect(error).toBeLessThan(0.001);
   });
 
-  it('reads a vocabulary of 200,064 tokens in seconds, by range', async () => {
-    const disk = diskSource(join(FIXTURES, 'tokenizers/phi-4-mini/vocab.gguf'), 'vocab.gguf');
-    const start = performance.now();
-    const { metadata } = await parseGguf(disk);
-    expect(performance.now() - start).toBeLessThan(5000);
+  it.each(TOKENIZERS)('reads the whole vocabulary of %s, and says that there are no weights', async (name) => {
+    const file = source(vocabularyFile(name), 'vocab.gguf');
+    const { metadata } = await parseGguf(file);
     const tokens = metadata.get('tokenizer.ggml.tokens') as string[];
-    const json = JSON.parse(readFileSync(join(FIXTURES, 'tokenizers/phi-4-mini/tokenizer.json'), 'utf8')) as {
+    const { model } = referenceJson(`tokenizers/${name}/tokenizer.json`) as {
       model: { vocab: Record<string, number> };
     };
-    for (const [token, id] of Object.entries(json.model.vocab))
-      if (tokens[id] !== token) expect(tokens[id]).toBe(token);
-    await expect(openGguf([disk])).rejects.toMatchObject({
+    expect(Object.keys(model.vocab).length).toBeGreaterThanOrEqual(32_000);
+    for (const [token, id] of Object.entries(model.vocab)) if (tokens[id] !== token) expect(tokens[id]).toBe(token);
+    await expect(openGguf([file])).rejects.toMatchObject({
       code: 'bad-model',
       message: expect.stringContaining('no weights') as string,
     });
+  });
+
+  it('reads float16', async () => {
+    const { error, greedyEqual } = await compareLogits(
+      await openGguf([source(await float16Gguf('phi4', 'q4_0.gguf'))]),
+      readExpected('phi4/expected.json'),
+    );
+    expect(error).toBeLessThan(0.001);
+    expect(greedyEqual).toBe(true);
   });
 });

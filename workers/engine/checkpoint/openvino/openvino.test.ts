@@ -1,14 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { openOpenVino } from './openvino.ts';
 import { weightDifference } from '../testing/compare.ts';
-import {
-  compareLogits,
-  folderBytes,
-  folderFiles,
-  memoryFiles,
-  missingFixtures,
-  readExpected,
-} from '../testing/fixtures.ts';
+import { compareLogits, folderBytes, folderFiles, memoryFiles, readExpected } from '../testing/fixtures.ts';
 import { OPENVINO_STORES, restoredFolder } from '../testing/openvino-variants.ts';
 
 const FOLDERS = [
@@ -21,7 +14,7 @@ const FOLDERS = [
 /** Each takes a fraction of a second; the limit is for machines that are busy with other things. */
 const options = { timeout: 120_000 };
 
-describe.skipIf(missingFixtures())('openOpenVino', options, () => {
+describe('openOpenVino', options, () => {
   it.each(FOLDERS)('reads %s: logits within 0.01 of its reference', async (folder) => {
     const checkpoint = await openOpenVino(folderFiles(folder));
     const { error, greedyEqual } = await compareLogits(checkpoint, readExpected(`${folder}/expected.json`));

@@ -1,22 +1,11 @@
-/** Reads the reference models and their expected logits from `../shared/fixtures` beside the repository. Node only, for tests. */
+/** Reference models as the readers take them, and their expected logits. Node only, for tests. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { assertRange, type ByteSource, type ModelFiles } from '../../../store/bytes.ts';
 import type { Checkpoint } from '../types.ts';
+import { findModelFolder, needReference, referenceJson } from '../../../testing/references.ts';
 import { lastLogits, loadDense } from './forward.ts';
-
-export const FIXTURES = join(import.meta.dirname, '../../../../../shared/fixtures');
-export const PHI_FIXTURES = join(FIXTURES, 'phi');
-export const haveFixtures = existsSync(PHI_FIXTURES);
-/** For `describe.skipIf`: says once why nothing ran. */
-export function missingFixtures(): boolean {
-  if (!haveFixtures) {
-    // eslint-disable-next-line no-console -- a skipped test must say why
-    console.warn('skipped: the reference fixtures are absent (../shared/fixtures beside the repository)');
-  }
-  return !haveFixtures;
-}
 
 /** Counts what is read, to prove that big files are read by range. */
 export interface DiskSource extends ByteSource {
@@ -64,7 +53,7 @@ export function memorySource(name: string, bytes: Uint8Array): ByteSource {
   };
 }
 
-const CASES = join(FIXTURES, '../cases/models');
+const CASES = join(import.meta.dirname, '../../../../../shared/cases/models');
 /** For `describe.skipIf`: says once why nothing ran. */
 export function missingCases(): boolean {
   const missing = !existsSync(CASES);
@@ -89,22 +78,31 @@ export function caseExpected(name: string): Expected {
   return JSON.parse(readFileSync(join(CASES, name, 'expected.json'), 'utf8')) as Expected;
 }
 
-/** The files directly in `folder` of `fixtures/phi`. */
+/** Folder of `phi/` with a model in it, e.g. `phi4/onnx-cpu-int4`. Throws where it is absent. */
+function modelFolder(folder: string): string {
+  return findModelFolder(join('phi', folder)) ?? needReference(join('phi', folder));
+}
+
+/** Those of some folders of `phi/` that are there. */
+export const presentFolders = (folders: readonly string[]): string[] =>
+  folders.filter((folder) => findModelFolder(join('phi', folder)) !== null);
+
+/** The files directly in `folder` of `phi/`. */
 export function folderFiles(folder: string): Map<string, DiskSource> {
-  const root = join(PHI_FIXTURES, folder);
+  const root = modelFolder(folder);
   const names = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isFile());
   return new Map(names.map(({ name }) => [name, diskSource(join(root, name), name)]));
 }
 
 /** The same files in memory, to be changed by a test. */
 export function folderBytes(folder: string): Map<string, Uint8Array> {
-  return new Map(
-    [...folderFiles(folder).keys()].map((name) => [
-      name,
-      new Uint8Array(readFileSync(join(PHI_FIXTURES, folder, name))),
-    ]),
-  );
+  const root = modelFolder(folder);
+  return new Map([...folderFiles(folder).keys()].map((name) => [name, new Uint8Array(readFileSync(join(root, name)))]));
 }
+
+/** A GGUF of `phi/<kind>/gguf`. */
+export const ggufSource = (kind: string, name: string): DiskSource =>
+  diskSource(needReference(join('phi', kind, 'gguf', name)), name);
 
 export function memoryFiles(bytes: ReadonlyMap<string, Uint8Array>): ModelFiles {
   return new Map([...bytes].map(([name, content]) => [name, memorySource(name, content)]));
@@ -115,7 +113,7 @@ interface Expected {
 }
 
 export function readExpected(path: string): Expected {
-  return JSON.parse(readFileSync(join(PHI_FIXTURES, path), 'utf8')) as Expected;
+  return referenceJson(join('phi', path)) as Expected;
 }
 
 /** Largest difference from the reference logits over all cases, and whether each case's best token is the reference's. */

@@ -1,6 +1,4 @@
 /** Damaged model files by the thousand, the same for the same seed: what a parser does with each is judged by `verdict`. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { ModelFiles } from '../../../store/bytes.ts';
 import { openGguf } from '../gguf/gguf.ts';
 import { openOnnx } from '../onnx/onnx.ts';
@@ -8,7 +6,8 @@ import { openOpenVino } from '../openvino/openvino.ts';
 import { openSafetensors } from '../safetensors/safetensors.ts';
 import { createTokenizer } from '../../tokenizer/tokenizer.ts';
 import type { Checkpoint } from '../types.ts';
-import { folderBytes, PHI_FIXTURES } from './fixtures.ts';
+import { referenceBytes } from '../../../testing/references.ts';
+import { folderBytes } from './fixtures.ts';
 import { tinyGguf, writeGguf } from './gguf-writer.ts';
 import { seeded, verdict, withFile } from './hostile.ts';
 
@@ -29,8 +28,7 @@ const whole = (content: Uint8Array) => content.length;
 const safetensorsHeader = (content: Uint8Array) =>
   8 + Number(new DataView(content.buffer, content.byteOffset).getBigUint64(0, true));
 const tiny = () => new Map([['model.gguf', writeGguf(tinyGguf())]]);
-const quantised = () =>
-  new Map([['model.gguf', new Uint8Array(readFileSync(join(PHI_FIXTURES, 'phi4-mini/gguf/q4_0.gguf')))]]);
+const quantised = () => new Map([['model.gguf', new Uint8Array(referenceBytes('phi/phi4-mini/gguf/q4_1.gguf'))]]);
 /** Metadata and the list of tensors end before the first padding of this size. */
 const ggufHeader = (content: Uint8Array) => content.length >> 4;
 const gguf: FuzzTarget['open'] = (files) => openGguf([...files.values()]);
@@ -44,7 +42,7 @@ const withTokenizer = (open: FuzzTarget['open']): FuzzTarget['open'] => {
   };
 };
 
-/** One for each format, and the JSON files beside them. Those but GGUF start from fixtures. */
+/** One for each format, and the JSON files beside them. Those but GGUF start from reference models. */
 export const FUZZ_TARGETS: FuzzTarget[] = [
   { name: 'gguf', open: gguf, files: tiny, path: 'model.gguf', structure: whole, text: false },
   {

@@ -2,10 +2,10 @@
  * Layouts of ONNX that no fixture has, made from one that is there without changing a weight: the reference logits stay valid.
  * A variant takes the model apart, rewrites its MatMulNBits nodes and puts it together again.
  */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { halfToFloat } from '../../weights/half.ts';
-import { PHI_FIXTURES, folderBytes } from './fixtures.ts';
+import { referenceBytes } from '../../../testing/references.ts';
+import { folderBytes } from './fixtures.ts';
 import {
   intAttribute,
   intOf,
@@ -328,9 +328,7 @@ export function rewrittenFolder(folder: string, rewrite: keyof typeof REWRITES):
 /** The layout of transformers.js: onnx/model_q4f16.onnx with its data in two parts, config.json instead of genai_config.json. */
 export function transformersJsFolder(folder: string, variant = 'model_q4f16'): Files {
   const edited = editedFolder(folder, () => undefined, [`${variant}.onnx_data`, `${variant}.onnx_data_1`]);
-  const out: Files = new Map([
-    ['config.json', new Uint8Array(readFileSync(join(PHI_FIXTURES, folder, '../config.json')))],
-  ]);
+  const out: Files = new Map([['config.json', new Uint8Array(referenceBytes(join('phi', folder, '../config.json')))]]);
   for (const [name, bytes] of edited) {
     if (name === 'model.onnx') out.set(`onnx/${variant}.onnx`, bytes);
     else if (name.includes('.onnx_data')) out.set(`onnx/${name}`, bytes);

@@ -1,14 +1,27 @@
-/** The real tokenizers of `../shared/fixtures` and of the starter in `public/models`. Node only, for tests. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+/**
+ * Tokenizers with reference ids: our own of both kinds (`e2e/fixtures/tokenizers`, made by scripts/make/tokenizers), the starter's, and, beside
+ * a clone that has `../shared/fixtures`, those of Phi-3 and Phi-4-mini. Node only, for tests.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { diskSource, FIXTURES } from '../../checkpoint/testing/fixtures.ts';
+import { findReference, referenceBytes, referenceJson } from '../../../testing/references.ts';
+import { blobSource } from '../../../store/bytes.ts';
 import { parseGguf } from '../../checkpoint/gguf/parse.ts';
 import { ggufTokenizer } from '../../checkpoint/gguf/gguf.ts';
+import { memorySource } from '../../checkpoint/testing/fixtures.ts';
 import type { TokenizerSource } from '../../checkpoint/types.ts';
 import { tokenizerJsonFromGguf } from '../gguf-vocabulary.ts';
-import { blobSource } from '../../../store/bytes.ts';
+import { vocabularyGguf, type WrittenTokenizer } from './vocab-gguf.ts';
 
 const STARTER = join(import.meta.dirname, '../../../../public/models/smollm2-135m-instruct-q4_1');
+
+export type TokenizerName = 'sentencepiece' | 'byte-level' | 'phi-3' | 'phi-4-mini';
+export type TokenizerForm = 'tokenizer.json' | 'vocab.gguf';
+
+/** Tokenizers that are there: a pair of our own, and a pair of Phi's. */
+export const TOKENIZERS = (['sentencepiece', 'byte-level', 'phi-3', 'phi-4-mini'] as const).filter(
+  (name) => findReference(`tokenizers/${name}`) !== null,
+);
 
 export interface ReferenceCase {
   text: string;
@@ -21,32 +34,35 @@ export interface Reference {
   cases: ReferenceCase[];
 }
 
-function json(path: string): unknown {
-  return JSON.parse(readFileSync(path, 'utf8')) as unknown;
+/** The vocabulary as a GGUF without weights: the file where there is one, else written from tokenizer.json. */
+export function vocabularyFile(name: TokenizerName): Uint8Array {
+  const folder = `tokenizers/${name}`;
+  if (findReference(`${folder}/vocab.gguf`) !== null) return referenceBytes(`${folder}/vocab.gguf`);
+  return vocabularyGguf({
+    json: referenceJson(`${folder}/tokenizer.json`),
+    config: referenceJson(`${folder}/tokenizer_config.json`),
+  } as WrittenTokenizer);
 }
 
-/** `tokenizers/phi-3` or `tokenizers/phi-4-mini`, in either form. */
-export async function phiReference(
-  name: 'phi-3' | 'phi-4-mini',
-  form: 'tokenizer.json' | 'vocab.gguf',
-): Promise<Reference> {
-  const folder = join(FIXTURES, 'tokenizers', name);
-  const { cases } = json(join(folder, 'expected.json')) as { cases: ReferenceCase[] };
-  const config = json(join(folder, 'tokenizer_config.json')) as { chat_template: string };
+/** A tokenizer of `TOKENIZERS` in either form, with its reference ids. */
+export async function tokenizerReference(name: TokenizerName, form: TokenizerForm): Promise<Reference> {
+  const folder = `tokenizers/${name}`;
+  const { cases } = referenceJson(`${folder}/expected.json`) as { cases: ReferenceCase[] };
   if (form === 'tokenizer.json') {
+    const config = referenceJson(`${folder}/tokenizer_config.json`) as { chat_template: string };
     return {
-      source: { kind: form, json: json(join(folder, form)), config },
+      source: { kind: form, json: referenceJson(`${folder}/${form}`), config },
       chatTemplate: config.chat_template,
       cases,
     };
   }
-  const { metadata } = await parseGguf(diskSource(join(folder, form), form));
+  const { metadata } = await parseGguf(memorySource(form, vocabularyFile(name)));
   return { source: ggufTokenizer(metadata), chatTemplate: String(metadata.get('tokenizer.chat_template')), cases };
 }
 
 /** The starter: the GGUF that is shipped, or the tokenizer.json made from it. */
 export async function starterReference(form: 'tokenizer.json' | 'gguf'): Promise<Reference> {
-  const { cases } = json(join(FIXTURES, 'starter/expected.json')) as {
+  const { cases } = referenceJson('starter/expected.json') as {
     cases: { prompt: string; input_ids: number[] }[];
   };
   const { metadata } = await starterMetadata();
@@ -54,7 +70,7 @@ export async function starterReference(form: 'tokenizer.json' | 'gguf'): Promise
     source:
       form === 'gguf'
         ? ggufTokenizer(metadata)
-        : { kind: form, json: json(join(FIXTURES, 'starter/tokenizer.json')), config: null },
+        : { kind: form, json: referenceJson('starter/tokenizer.json'), config: null },
     chatTemplate: String(metadata.get('tokenizer.chat_template')),
     cases: cases.map(({ prompt, input_ids }) => ({ text: prompt, ids: input_ids })),
   };
@@ -66,17 +82,9 @@ async function starterMetadata() {
   return parseGguf(blobSource('starter.gguf', whole));
 }
 
-/** For `describe.skipIf`: says why nothing ran. */
-export function missingTokenizers(): boolean {
-  const missing = !existsSync(join(FIXTURES, 'tokenizers'));
-  // eslint-disable-next-line no-console -- a skipped test must say why
-  if (missing) console.warn('skipped: the reference tokenizers are absent (../shared/fixtures beside the repository)');
-  return missing;
-}
-
 /** A tokenizer.json of the fixtures, by the name that the recorded references use. The starter's comes from the GGUF that is shipped. */
 export async function baseTokenizer(name: string): Promise<unknown> {
-  if (name === 'phi-3' || name === 'phi-4-mini') return json(join(FIXTURES, 'tokenizers', name, 'tokenizer.json'));
+  if (name === 'phi-3' || name === 'phi-4-mini') return referenceJson(`tokenizers/${name}/tokenizer.json`);
   if (name !== 'starter') throw new Error(`no tokenizer is known by the name "${name}"`);
   const { metadata } = await starterMetadata();
   return tokenizerJsonFromGguf(metadata).json;
