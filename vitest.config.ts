@@ -35,11 +35,20 @@ export default defineConfig({
       },
       {
         // The built app in a real browser.
-        test: { ...BROWSER, name: 'browser', include: ['e2e/**/*.test.ts'], exclude: ['e2e/native/**'] },
+        test: {
+          ...BROWSER,
+          name: 'browser',
+          include: ['e2e/**/*.test.ts'],
+          exclude: ['e2e/native/**', 'e2e/gpu/long/**'],
+        },
       },
       {
         // Against a native server, which has to be built first: `npm run test:native`.
         test: { ...BROWSER, name: 'native', include: ['e2e/native/**/*.test.ts'] },
+      },
+      {
+        // The engine on Dawn outside of a browser: `npm run test:gpu`.
+        test: { ...BROWSER, name: 'gpu', include: ['e2e/gpu/**/*.test.ts'], globalSetup: [] },
       },
     ],
   },

@@ -39,7 +39,7 @@ class Evaluator implements EvaluateApi {
     const { backend } = options;
     const wish = { ...options, files: sources };
     const { decoder, rejected } =
-      backend === 'auto'
+      backend === 'auto' || options.fallback
         ? await walkAll(checkpoint, wish)
         : { decoder: await pinnedDecoder(checkpoint, { ...wish, backend }), rejected: [] };
     this.#open = { checkpoint, decoder };

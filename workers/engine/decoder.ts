@@ -52,6 +52,8 @@ export interface DecoderFacts {
   /** The device is the CPU in disguise (SwiftShader, WARP): ranked by measured speed. */
   software?: boolean;
   form: WeightFormat;
+  /** Where they are wider than the device's fastest (WebGPU). */
+  activations?: 'float32';
   /** Graphs that one pass through the network is cut into. */
   graphs: number;
   /** Tokens that a pass of each graph takes, where they are of fixed width. */

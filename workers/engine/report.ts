@@ -34,6 +34,7 @@ export function engineReport({
     requestedDevice,
     device,
     form,
+    activations,
     weightError,
     graphs,
     widths,
@@ -46,7 +47,7 @@ export function engineReport({
   return {
     model,
     name,
-    candidate: candidateName({ backend, device: requestedDevice, form }),
+    candidate: candidateName({ backend, device: requestedDevice, form, activations }),
     backend,
     asked,
     device,

@@ -13,10 +13,16 @@ export interface RemoteFile {
 }
 
 export interface EvaluateOptions {
-  /** Pinned: a backend that does not work is an error, not a reason to take another. */
+  /** Pinned, unless `fallback` is true: a backend that does not work is an error, not a reason to take another. */
   backend: BackendId | 'auto';
   form: WeightFormat | 'auto';
+  /** What fails or computes wrongly is passed over, as in the app. */
+  fallback?: boolean;
   device?: DeviceType;
+  /** WebGPU: computes in float32 on a device that has float16. */
+  activations?: 'float32';
+  /** WebGPU: false runs every step without graph capture. */
+  capture?: boolean;
   /** KV slots; absent: what the model and device allow. */
   contextLength?: number;
   threads?: number;

@@ -6,6 +6,8 @@ export interface Candidate {
   /** WebNN only. */
   device: DeviceType | null;
   form: WeightFormat;
+  /** WebGPU: activations and cache in float32 although the device has float16; absent: in float16 where it has. */
+  activations?: 'float32';
 }
 
 const NAMES: Readonly<Record<BackendId, string>> = { webnn: 'WebNN', webgpu: 'WebGPU', wasm: 'WASM' };
@@ -14,5 +16,10 @@ const NAMES: Readonly<Record<BackendId, string>> = { webnn: 'WebNN', webgpu: 'We
 export const backendName = ({ backend, device }: Pick<Candidate, 'backend' | 'device'>): string =>
   device ? `${NAMES[backend]} (${device.toUpperCase()})` : NAMES[backend];
 
-/** "WebNN (NPU), int4": names a candidate to people and to later loads. */
-export const candidateName = (candidate: Candidate): string => `${backendName(candidate)}, ${candidate.form}`;
+/** "WebNN (NPU), int4", "WebGPU, int4, float32 activations": names a candidate to people and to later loads. */
+export const candidateName = (candidate: Candidate): string =>
+  [
+    backendName(candidate),
+    candidate.form,
+    ...(candidate.activations ? [`${candidate.activations} activations`] : []),
+  ].join(', ');

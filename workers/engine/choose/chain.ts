@@ -47,6 +47,8 @@ const SAME_SPEED = 1.25;
  * lies in the processor's cache, where float32's four times the bytes of int8 cost nothing. Those of a real one do.
  */
 const requiredSpeedup = (form: WeightFormat): number => Math.max(2, BITS[form] / BITS.int8);
+const COMPUTES_WIDER =
+  'This model failed its self-test in float16 on this GPU, so it computes in float32: replies are right, but slower, and the conversation takes twice the memory.';
 /** Weights that may be made once more, in float32 on WASM, for a second opinion. */
 const REFERENCE_WEIGHTS = 100e6;
 
@@ -78,7 +80,9 @@ class Walk {
   async run(): Promise<ChainResult> {
     for await (const [probed, candidate] of this.#candidates()) {
       const found = await this.#load(probed, candidate);
-      if (found) return { ...found, rejected: this.#rejected, notes: this.#notes };
+      if (!found) continue;
+      if (candidate.activations) this.#notes.push(COMPUTES_WIDER);
+      return { ...found, rejected: this.#rejected, notes: this.#notes };
     }
     throw new PhiError(
       'backend',
@@ -124,22 +128,25 @@ class Walk {
   async *#formsOf(probed: ProbedBackend, pinned = false): AsyncGenerator<[ProbedBackend, Candidate]> {
     const { form } = this.#request;
     const first = pinned && form !== 'auto' ? form : null;
-    if (first) yield [probed, { ...probed, form: first }];
+    if (first) yield* inEitherWidth(probed, first);
     const others = probed.forms.filter((other) => other !== first);
     const timed: { form: WeightFormat; ms: number }[] = [];
+    const failed: WeightFormat[] = [];
     for (const other of others) {
       // A CPU that a person pinned is not measured, which would take long: its forms come in the order that LiteRT showed.
-      if (probed.backend === 'wasm' || probed.onCpu !== null) yield [probed, { ...probed, form: other }];
+      if (probed.backend === 'wasm' || probed.onCpu !== null) yield* inEitherWidth(probed, other);
       else {
         const ms = await this.#timeFormat(probed, other, Math.min(...timed.map((one) => one.ms)));
-        if (ms !== null) timed.push({ form: other, ms });
+        if (ms === null) failed.push(other);
+        else timed.push({ form: other, ms });
       }
     }
     while (timed.length > 0) {
       const fastest = Math.min(...timed.map(({ ms }) => ms));
       const index = timed.findIndex(({ ms }) => ms <= SAME_SPEED * fastest);
-      yield [probed, { ...probed, form: timed.splice(index, 1)[0]!.form }];
+      yield* inEitherWidth(probed, timed.splice(index, 1)[0]!.form);
     }
+    for (const form of failed) yield* inEitherWidth(probed, form).slice(1);
   }
 
   /** Places that compute on the CPU, by measured speed; WASM unless another is faster by far. */
@@ -160,7 +167,7 @@ class Walk {
       }
     }
     faster.sort((a, b) => a.ms - b.ms);
-    for (const { probed, form } of faster) yield [probed, { ...probed, form }];
+    for (const { probed, form } of faster) yield* inEitherWidth(probed, form);
     for (const form of wasm?.forms ?? []) yield [wasm!, { ...wasm!, form }];
   }
 
@@ -191,7 +198,7 @@ class Walk {
   async #load(probed: ProbedBackend, candidate: Candidate): Promise<{ decoder: Decoder; scored: Scored } | null> {
     const { memory, model, selfTestIds } = this.#request;
     const name = candidateName(candidate);
-    const key = `${probed.signature}|${candidate.form}`;
+    const key = `${probed.signature}|${candidate.form}${candidate.activations ? `|${candidate.activations}` : ''}`;
     const [known, tested] = await Promise.all([memory.recall(`${key}|${model}`), memory.recall(key)]);
     const why = this.#refused(candidate) ?? [known, tested].find((result) => result?.state === 'bad')?.why;
     if (why !== undefined) {
@@ -292,7 +299,18 @@ class Walk {
   }
 }
 
+/** A form, and the same weights computed in float32 on a device with float16: numbers may exceed what float16 holds, or its code be wrong. */
+function inEitherWidth(probed: ProbedBackend, form: WeightFormat): [ProbedBackend, Candidate][] {
+  const narrow: Candidate = { ...probed, form };
+  if (!probed.float16 || form === 'float32') return [[probed, narrow]];
+  const wide: Candidate = form === 'float16' ? { ...narrow, form: 'float32' } : { ...narrow, activations: 'float32' };
+  return [
+    [probed, narrow],
+    [probed, wide],
+  ];
+}
+
 function notWorthIt(ms: number, wasmMs: number, form: WeightFormat): string {
   const times = `a short turn of a made-up model took ${ms.toFixed(0)} ms, against ${wasmMs.toFixed(0)} ms on WASM`;
-  return `${times}: it computes on the CPU too, and would have to be ${requiredSpeedup(form).toFixed(1)} times as fast to be requiredSpeedup its memory.`;
+  return `${times}: it computes on the CPU too, and would have to be ${requiredSpeedup(form).toFixed(1)} times as fast to be worth its memory.`;
 }

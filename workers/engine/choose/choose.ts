@@ -30,6 +30,8 @@ export interface DecoderOptions {
   files?: ModelFiles;
   /** WASM: consecutive workers; absent: as few as hold the model. */
   stages?: number;
+  /** WebGPU, for tests: false runs every step without graph capture. */
+  capture?: boolean;
   signal?: AbortSignal;
 }
 
@@ -38,18 +40,23 @@ export interface PinnedRequest extends DecoderOptions {
   backend: BackendId;
   form: WeightFormat | 'auto';
   device?: DeviceType;
+  activations?: Candidate['activations'];
 }
 
 /** Context when nobody asks for another: long enough for a conversation, small enough for every device's memory. */
 const DEFAULT_CONTEXT = 4096;
 
 /** Without a named form: int8 on WASM, what holds the file best on WebGPU, and float32, which every implementation takes, on WebNN on the NPU. */
-export function pinnedCandidate(checkpoint: Checkpoint, { backend, form, device }: PinnedRequest): Candidate {
+export function pinnedCandidate(
+  checkpoint: Checkpoint,
+  { backend, form, device, activations }: PinnedRequest,
+): Candidate {
   const unnamed = { wasm: 'int8', webgpu: webgpuForms(checkpoint)[0]!, webnn: 'float32' } as const;
   return {
     backend,
     device: backend === 'webnn' ? (device ?? 'npu') : null,
     form: form === 'auto' ? unnamed[backend] : form,
+    ...(activations && { activations }),
   };
 }
 
@@ -84,7 +91,7 @@ export async function createDecoder(
 
 async function makeDecoder(
   checkpoint: Checkpoint,
-  { backend, device, form }: Candidate,
+  { backend, device, form, activations }: Candidate,
   options: DecoderOptions,
   onProgress?: PrepareProgress,
 ): Promise<Decoder> {
@@ -104,7 +111,11 @@ async function makeDecoder(
         'bad-request',
         'WebGPU computes with int4, int8-blocks, float16 or float32, not int8 per channel.',
       );
-    return createWebgpuDecoder(checkpoint, { form, slots, threads, power, weightCache, signal }, onProgress);
+    return createWebgpuDecoder(
+      checkpoint,
+      { form, activations, capture: options.capture, slots, threads, power, weightCache, signal },
+      onProgress,
+    );
   }
   if (form !== 'int8' && form !== 'float32')
     throw new PhiError('bad-request', `WASM computes with int8 or float32, not ${form}.`);

@@ -17,6 +17,8 @@ export interface ProbedBackend {
   onCpu: string | null;
   /** Forms that it can compute with, best first where speed does not decide. */
   forms: WeightFormat[];
+  /** WebGPU: the device has float16, and may compute in float32 where that fails. */
+  float16?: boolean;
   /** Worth telling, though no reason against it. */
   notes: { what: string; why: string }[];
 }
@@ -110,6 +112,7 @@ async function probeWebgpu(checkpoint: Checkpoint, power: GPUPowerPreference | u
     signature: `webgpu ${gpu.name} ${gpu.float16 ? 'f16' : 'f32'} ${gpu.bindingBytes}`,
     onCpu: gpu.software ? `WebGPU: the adapter is ${gpu.name}, which computes on the CPU.` : null,
     forms: [...blocks, gpu.float16 ? 'float16' : 'float32'],
+    float16: gpu.float16,
     notes: gpu.float16
       ? []
       : [{ what: `${backendName(probed)}, float16`, why: 'WebGPU: no shader-f16, using float32.' }],

@@ -37,8 +37,10 @@ export interface WebgpuOptions {
   slots: number;
   threads: number;
   power?: GPUPowerPreference;
-  /** Type of activations and cache; absent: float16 where the device has it. */
-  activations?: Float;
+  /** Activations and cache in float32; absent: in float16 where the device has it. */
+  activations?: 'float32';
+  /** False: no graph capture, for tests. */
+  capture?: boolean;
   weightCache?: (form: string, version: number) => WeightCache;
   signal?: AbortSignal;
   /** For tests: another maxStorageBufferBindingSize than the device's, in bytes. */
@@ -92,7 +94,8 @@ async function onDevice(
       `WebGPU: ${slots} tokens of context need a buffer of ${cacheBytes} bytes, ${gpu.name} binds ${gpu.bindingBytes}: choose less.`,
     );
   }
-  const capture = config.slidingWindow === null || config.slidingWindow >= slots; // a captured graph does not apply the window
+  // A captured graph does not apply the window.
+  const capture = options.capture !== false && (config.slidingWindow === null || config.slidingWindow >= slots);
   const errors = listen(gpu.device);
   const selecting = Selector.create(gpu.device, config.vocab, MAX_STEPS); // compiled while the weights are made
   selecting.catch(() => undefined); // heard below
@@ -115,6 +118,7 @@ async function onDevice(
     device: `WebGPU on ${gpu.name}`,
     software: gpu.software,
     form,
+    ...(options.activations && gpu.float16 && form !== 'float32' && { activations: options.activations }),
     graphs: 1,
     nodesOnWasm: 0, // disable_cpu_ep_fallback: else there were no session
     threads: 1,

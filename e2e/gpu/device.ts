@@ -1,0 +1,25 @@
+/** The device of a test run: found once by `npm run test:gpu`, which hands it on in PHI_GPU_DEVICE; else looked for, without fetching anything. */
+import { whyNoKit } from './kit.ts';
+import { findDevice, type VulkanDevice } from './vulkan.ts';
+
+/** Why there is none in words, where there is none. */
+export async function testDevice(): Promise<VulkanDevice | string> {
+  const handed = process.env.PHI_GPU_DEVICE;
+  if (handed !== undefined) return JSON.parse(handed) as VulkanDevice;
+  return whyNoKit() ?? (await findDevice(null));
+}
+
+/** "NVIDIA H200, with shader-f16, subgroups of 32 and bindings of 2,147 MB". */
+export function describeDevice({ adapter }: VulkanDevice): string {
+  const { name, features, subgroupSizes, bindingBytes } = adapter;
+  const subgroups = [...new Set(subgroupSizes)].join(' to ');
+  const words = features.map((feature) => (feature === 'subgroups' ? `subgroups of ${subgroups}` : feature));
+  return `${name}, with ${words.join(', ')} and bindings of ${Math.round(bindingBytes / 1e6).toLocaleString('en')} MB`;
+}
+
+/** The same for a test that was started on a device. */
+export async function needDevice(): Promise<VulkanDevice> {
+  const device = await testDevice();
+  if (typeof device === 'string') throw new Error(`There is no GPU to test on: ${device}.`);
+  return device;
+}

@@ -1,0 +1,48 @@
+/**
+ * Module hooks for the GPU process: what the bundler does for a worker in a browser. `?raw` gives a file's text, `?url` its address, and packages
+ * are taken in their build for browsers.
+ */
+import { readFileSync } from 'node:fs';
+import { registerHooks } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+interface Resolved {
+  url: string;
+  format?: string;
+  shortCircuit?: boolean;
+}
+interface Context {
+  conditions: string[];
+}
+
+// Node 22.15 brought it; the types are those of the oldest Node that the tools run on.
+declare module 'node:module' {
+  export function registerHooks(hooks: {
+    resolve(specifier: string, context: Context, next: (specifier: string, context: Context) => Resolved): Resolved;
+    load(url: string, context: object, next: (url: string, context: object) => object): object;
+  }): void;
+}
+
+const ASSET = /\?(raw|url|worker&url)$/;
+
+registerHooks({
+  resolve(specifier, context, next) {
+    const asset = ASSET.exec(specifier)?.[0];
+    const conditions = [
+      'onnxruntime-web-use-extern-wasm',
+      'browser',
+      ...context.conditions.filter((condition) => !condition.startsWith('node')),
+    ];
+    if (asset === undefined)
+      return next(specifier, specifier.startsWith('node:') ? context : { ...context, conditions });
+    const { url } = next(specifier.slice(0, -asset.length), { ...context, conditions });
+    return { url: url + asset, format: 'module', shortCircuit: true };
+  },
+  load(url, context, next) {
+    const asset = ASSET.exec(url)?.[0];
+    if (asset === undefined) return next(url, context);
+    const file = url.slice(0, -asset.length);
+    const value = asset === '?raw' ? readFileSync(fileURLToPath(file), 'utf8') : file;
+    return { format: 'module', source: `export default ${JSON.stringify(value)};`, shortCircuit: true };
+  },
+});
