@@ -16,6 +16,16 @@ describe.skipIf(missingCases())('reported models', { timeout: 120_000 }, () => {
     expect((await openCheckpoint(caseFiles(name))).layers).toHaveLength(3);
   });
 
+  it.each([
+    ['17-modelopt-fp8', /quantised with ModelOpt FP8, which is not supported/],
+    ['20-lora-alone', /LoRA adapter for microsoft\/Phi-3-mini-4k-instruct.*Merge it/],
+  ])('%s is refused by name', async (name, message) => {
+    await expect(openCheckpoint(caseFiles(name))).rejects.toMatchObject({
+      code: 'unsupported-model',
+      message: expect.stringMatching(message) as string,
+    });
+  });
+
   it('26-gguf-iq3_s-inside is opened, with its IQ3_S tensor', async () => {
     const { layers } = await openCheckpoint(caseFiles('26-gguf-iq3_s-inside'));
     const types = layers

@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { PhiError } from '../../shared/errors.ts';
 import { checkConfig, familyName } from './family.ts';
 import { checked } from './json.ts';
+import { assertKind } from './kinds.ts';
 import type { PhiConfig, RopeScaling } from './types.ts';
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(1));
@@ -48,55 +49,6 @@ const HfConfig = v.object({
   rope_parameters: v.nullish(Rope),
 });
 type HfConfig = v.InferOutput<typeof HfConfig>;
-
-const Kind = v.object({
-  architectures: v.nullish(v.array(v.string())),
-  model_type: v.nullish(v.string()),
-  quantization_config: v.nullish(v.looseObject({})),
-});
-
-/** Kin that are other networks, by architecture, so that a person reads what they have. */
-const OTHER_KINDS = new Map(
-  Object.entries({
-    PhiForCausalLM: 'Phi-1, Phi-1.5 or Phi-2',
-    Phi3SmallForCausalLM: 'Phi-3-small',
-    PhiMoEForCausalLM: 'Phi-3.5-MoE',
-    PhimoeForCausalLM: 'Phi-3.5-MoE',
-    Phi3VForCausalLM: 'Phi-3-vision or Phi-3.5-vision',
-    Phi4MMForCausalLM: 'Phi-4-multimodal',
-    Phi4MultimodalForCausalLM: 'Phi-4-multimodal',
-    Phi4FlashForCausalLM: 'Phi-4-mini-flash',
-  }),
-);
-const OTHER_TYPES = new Map(
-  Object.entries({
-    phi: 'Phi-1, Phi-1.5 or Phi-2',
-    phi3small: 'Phi-3-small',
-    phimoe: 'Phi-3.5-MoE',
-    phi3_v: 'Phi-3-vision or Phi-3.5-vision',
-    phi3v: 'Phi-3-vision or Phi-3.5-vision',
-    phi4mm: 'Phi-4-multimodal',
-    phi4_multimodal: 'Phi-4-multimodal',
-  }),
-);
-
-export const WHAT_RUNS =
-  'This app runs Phi-3, Phi-3.5, Phi-4-mini and Phi-4 (Phi3ForCausalLM), and Llama checkpoints of the same shape.';
-
-/** Throws `unsupported-model`, naming the kind, unless the network is Phi3ForCausalLM or LlamaForCausalLM. */
-export function assertKind(config: unknown, file: string): 'phi3' | 'llama' {
-  const { architectures, model_type: type } = checked(Kind, config, file);
-  const architecture = architectures?.[0] ?? null;
-  if (architecture === 'Phi3ForCausalLM' || (!architecture && type === 'phi3')) return 'phi3';
-  if (architecture === 'LlamaForCausalLM' || (!architecture && type === 'llama')) return 'llama';
-  const known = OTHER_KINDS.get(architecture ?? '') ?? OTHER_TYPES.get(type ?? '');
-  const kind = architecture ?? type ?? 'a model without an architecture';
-  throw new PhiError(
-    'unsupported-model',
-    `${file}: this is ${known ? `${known} (${kind})` : kind}, another network. ${WHAT_RUNS}`,
-    { kind },
-  );
-}
 
 /** transformers' default attention factor of LongRoPE. */
 export function longRopeFactor(scale: number, originalContext: number): number {

@@ -4,6 +4,7 @@ import type { ModelFiles } from '../../store/bytes.ts';
 import { openGguf } from './gguf/gguf.ts';
 import { ollamaLicence, type OllamaModel } from './gguf/ollama.ts';
 import { isGguf } from './gguf/sniff.ts';
+import { otherParts } from './kinds.ts';
 import { findModels, listModels } from './recognise.ts';
 import type { Checkpoint } from './types.ts';
 
@@ -67,6 +68,13 @@ export async function nothingKnown(files: ModelFiles): Promise<PhiError> {
     return new PhiError(
       'bad-request',
       `No model lies in this folder itself, but in ${some(below)}: choose that folder.`,
+    );
+  const part = otherParts(paths);
+  if (part)
+    return new PhiError(
+      'unsupported-model',
+      `${part.path} belongs to ${part.what}. This app runs text models only. ${ACCEPTED}.`,
+      { kind: part.what },
     );
   return new PhiError('unsupported-model', `No model was recognised in ${some(paths)}. ${ACCEPTED}.`, {
     files: paths.length,

@@ -1,5 +1,6 @@
 /** Tells which models a folder holds: by the names of files, by Ollama's manifests, and GGUF files by their first bytes. */
 import type { ModelFiles } from '../../store/bytes.ts';
+import { ADAPTER_CONFIG } from './adapter.ts';
 import { ollamaModels, type OllamaModel } from './gguf/ollama.ts';
 import { isGguf, unnamedGgufs } from './gguf/sniff.ts';
 import { splitName } from './gguf/split.ts';
@@ -51,6 +52,9 @@ function modelsByName(paths: readonly string[]): FoundModel[] {
   if (top.includes('openvino_model.xml')) models.push({ format: 'openvino', paths: ['openvino_model.xml'] });
   for (const shards of groupBy(ending('.safetensors'), (path) => path.replace(SHARD, '')))
     models.push({ format: 'safetensors', paths: shards });
+  // An adapter with its weights in a pickle: recognised, so that it is refused for what it is.
+  if (models.length === 0 && top.includes(ADAPTER_CONFIG))
+    models.push({ format: 'safetensors', paths: [ADAPTER_CONFIG] });
   return models;
 }
 

@@ -1,20 +1,14 @@
 /** Hyperparameters and end tokens out of GGUF metadata. */
 import { PhiError } from '../../../shared/errors.ts';
+import { adapterError } from '../adapter.ts';
 import { checkConfig } from '../family.ts';
 import { Keys, type Metadata } from './metadata.ts';
 import type { GgufValue } from './parse.ts';
-import { normalWindow, WHAT_RUNS } from '../hf-config.ts';
+import { normalWindow } from '../hf-config.ts';
+import { knownKind, WHAT_RUNS } from '../kinds.ts';
 import type { PhiConfig } from '../types.ts';
 
 export type Architecture = 'phi3' | 'llama';
-
-/** What people call the kinds that are most likely to be tried. */
-const OTHER_KINDS = new Map([
-  ['phi2', 'Phi-1, Phi-1.5 or Phi-2'],
-  ['phimoe', 'Phi-3.5-MoE, a mixture of experts'],
-  ['clip', 'a vision or audio projector (mmproj), one part of a multimodal model'],
-  ['gpt2', 'GPT-2'],
-]);
 
 /** The architecture, or `unsupported-model` that names what the file is. */
 export function readArchitecture(file: string, metadata: Metadata): Architecture {
@@ -25,8 +19,13 @@ export function readArchitecture(file: string, metadata: Metadata): Architecture
     new PhiError('unsupported-model', `${file}: this is ${kind}. ${WHAT_RUNS}`, { kind: architecture });
   const type = metadata.get('general.type');
   if (architecture !== 'phi3' && architecture !== 'llama') {
-    const known = OTHER_KINDS.get(architecture);
+    const known = knownKind(architecture);
     throw reject(known ? `${known} ("${architecture}")` : `a model of the kind "${architecture}"`);
+  }
+  if (type === 'adapter' || typeof metadata.get('adapter.type') === 'string') {
+    const base = metadata.get('general.base_model.0.name') ?? metadata.get('general.basename');
+    const kind = metadata.get('adapter.type') ?? 'lora';
+    throw adapterError(file, kind === 'lora' ? 'LoRA' : String(kind), typeof base === 'string' ? base : null);
   }
   if (typeof type === 'string' && type !== 'model') throw reject(`a GGUF of the type "${type}", not a whole model`);
   if (Number(metadata.get(`${architecture}.expert_count`) ?? 0) > 0)

@@ -6,6 +6,13 @@ import type { Matrix } from '../types.ts';
 /** Inverse frequencies that old converters stored; llama.cpp computes them too. */
 const IGNORED = /^blk\.\d+\.attn_rot_embd(\.|$)/;
 
+/** What a tensor without a place tells of the network. */
+const OTHER_NETWORKS: [RegExp, string][] = [
+  [/_exps\.|_shexp\.|ffn_gate_inp/, 'a mixture of experts'],
+  [/^(v|mm|a)\./, 'a model with a vision or audio part'],
+  [/\.lora_[ab]$/, 'a LoRA adapter'],
+];
+
 /** Hands out tensors by name and checks shapes; remembers which were asked for, because one that nobody asks for means another network. */
 export class Weights {
   readonly #file: string;
@@ -55,10 +62,11 @@ export class Weights {
   assertAllUsed(): void {
     const unused = [...this.#tensors.keys()].filter((name) => !this.#used.has(name) && !IGNORED.test(name));
     if (unused.length === 0) return;
+    const known = OTHER_NETWORKS.find(([pattern]) => unused.some((name) => pattern.test(name)));
     const some = unused.slice(0, 3).map((name) => `"${name}"`);
     throw new PhiError(
       'unsupported-model',
-      `${this.#file}: ${unused.length} tensors have no place in a Phi decoder: ${some.join(', ')}. It is another kind of model.`,
+      `${this.#file}: ${unused.length} tensors have no place in a Phi decoder: ${some.join(', ')}. It is ${known?.[1] ?? 'another kind of model'}.`,
     );
   }
 }

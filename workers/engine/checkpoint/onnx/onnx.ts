@@ -7,9 +7,10 @@ import { PhiError } from '../../../shared/errors.ts';
 import type { ByteSource, ModelFiles } from '../../../store/bytes.ts';
 import { buildCheckpoint, type Announced } from '../network/decoder-checkpoint.ts';
 import { findDecoder } from '../network/decoder-graph.ts';
-import { readHfConfig, WHAT_RUNS } from '../hf-config.ts';
+import { readHfConfig } from '../hf-config.ts';
 import { readTextFiles } from '../hf-files.ts';
 import { checked, CONFIG_BYTES, fileIn, folderOf, optionalJson, readJson } from '../json.ts';
+import { knownKind, otherKind } from '../kinds.ts';
 import { readOnnxModel } from './model.ts';
 import { onnxRope } from './rope.ts';
 import { OnnxWeights } from './weights.ts';
@@ -82,10 +83,7 @@ async function layoutOf(files: ModelFiles): Promise<Layout> {
 async function genaiLayout(files: ModelFiles, path: string): Promise<Layout> {
   const folder = folderOf(path);
   const { model } = checked(GenaiConfig, await readJson(files.get(path)!, CONFIG_BYTES), path);
-  if (model.type !== 'phi3' && model.type !== 'llama')
-    throw new PhiError('unsupported-model', `${path}: this is a model of type "${model.type}". ${WHAT_RUNS}`, {
-      kind: model.type,
-    });
+  if (model.type !== 'phi3' && model.type !== 'llama') throw otherKind(path, model.type, knownKind(model.type));
   const { filename, pipeline } = model.decoder;
   if (pipeline || !filename)
     throw new PhiError(

@@ -47,6 +47,9 @@ export class OnnxWeights implements GraphReader {
   }
 
   async linear(op: Op): Promise<Linear | null> {
+    if (op.type === 'MoE' || op.type === 'QMoE') throw unsupported(this.file, op, 'it is a mixture of experts');
+    if (op.type === 'Conv' || op.type === 'ConvTranspose')
+      throw unsupported(this.file, op, 'convolutions belong to models with a vision or speech part');
     const matrix =
       op.type === 'MatMulNBits'
         ? await this.#matMulNBits(op)

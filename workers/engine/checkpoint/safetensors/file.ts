@@ -31,8 +31,14 @@ const Entry = v.object({
 });
 const Header = v.record(v.string(), v.unknown());
 
+export interface SafetensorsFile {
+  tensors: Map<string, StoredTensor>;
+  /** Types that no supported layout uses (F8_E4M3, F4), by the tensor that has one. */
+  others: Map<string, string>;
+}
+
 /** Tensors of one file by name. Throws `bad-model` when a tensor leaves the file or its size does not fit its shape. */
-export async function readSafetensors(source: ByteSource): Promise<Map<string, StoredTensor>> {
+export async function readSafetensors(source: ByteSource): Promise<SafetensorsFile> {
   const head = new DataView((await source.read(0, 8)).buffer);
   const headerBytes = head.getUint32(0, true) + head.getUint32(4, true) * 2 ** 32;
   if (headerBytes > HEADER_LIMIT || headerBytes < 2) {
@@ -44,12 +50,15 @@ export async function readSafetensors(source: ByteSource): Promise<Map<string, S
   const header = checked(Header, parseJson(source.name, await source.read(8, headerBytes)), source.name);
   const base = 8 + headerBytes;
   const tensors = new Map<string, StoredTensor>();
+  const others = new Map<string, string>();
   for (const [name, value] of Object.entries(header)) {
     if (name === '__metadata__') continue;
     const entry = checked(Entry, value, `${source.name}: ${name}`);
     const dtype = DTYPES.get(entry.dtype);
-    // Types that no supported layout uses (F8, packed FP4) are reported when something asks for the tensor.
-    if (!dtype) continue;
+    if (!dtype) {
+      others.set(name, entry.dtype);
+      continue;
+    }
     const [begin, end] = entry.data_offsets;
     if (end - begin !== byteLength(name, dtype, entry.shape)) {
       throw new PhiError(
@@ -59,5 +68,5 @@ export async function readSafetensors(source: ByteSource): Promise<Map<string, S
     }
     tensors.set(name, storedTensor({ name, dtype, dims: entry.shape, source, offset: base + begin }));
   }
-  return tensors;
+  return { tensors, others };
 }

@@ -86,7 +86,7 @@ describe('openSafetensors', options, () => {
       [{ architectures: ['Phi4MMForCausalLM'] }, /Phi-4-multimodal/],
       [{ architectures: ['Qwen2ForCausalLM'] }, /Qwen2ForCausalLM/],
       [{ architectures: null, model_type: 'phi' }, /Phi-2/],
-      [{ quantization_config: { quant_method: 'gptq' } }, /gptq/],
+      [{ quantization_config: { quant_method: 'gptq' } }, /GPTQ/],
       [{ rope_scaling: { rope_type: 'llama3', factor: 8 } }, /llama3/],
       [{ attention_bias: true }, /biases/],
     ];

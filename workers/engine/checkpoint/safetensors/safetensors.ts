@@ -3,28 +3,32 @@ import * as v from 'valibot';
 import { PhiError } from '../../../shared/errors.ts';
 import type { ByteSource, ModelFiles } from '../../../store/bytes.ts';
 import { concatRows } from '../../weights/matrix.ts';
+import { ADAPTER_CONFIG, refuseAdapter, refuseAdapterTensors } from '../adapter.ts';
 import { floatMatrix } from '../affine.ts';
 import { checkShapes } from '../family.ts';
 import { readHfConfig } from '../hf-config.ts';
 import { readTextFiles } from '../hf-files.ts';
 import { checked, CONFIG_BYTES, fileIn, folderOf, optionalJson, readJson } from '../json.ts';
 import { mlxMatrix, mlxScheme } from './mlx.ts';
-import { readSafetensors } from './file.ts';
+import { readSafetensors, type SafetensorsFile } from './file.ts';
+import { refuseByTensors, refuseQuantised } from './quantised.ts';
 import { readVector, type StoredTensor } from '../tensor.ts';
 import type { Checkpoint, Layer, Matrix } from '../types.ts';
 
 const Index = v.object({ weight_map: v.record(v.string(), v.string()) });
-const Quantized = v.object({ quantization_config: v.nullish(v.looseObject({ quant_method: v.nullish(v.string()) })) });
 
 /** Opens the safetensors model of the folder that holds `config.json` beside `*.safetensors`. */
 export async function openSafetensors(files: ModelFiles): Promise<Checkpoint> {
   const folder = modelFolder(files);
+  await refuseAdapter(files, folder);
   const configSource = fileIn(files, folder, 'config.json');
-  if (!configSource)
+  if (!configSource) {
+    refuseAdapterTensors(folder, [...(await readShards(files, folder)).tensors.keys()]);
     throw new PhiError(
       'bad-model',
       `${folder}config.json is missing. It belongs to the weights: take it from the same repository.`,
     );
+  }
   const json = await readJson(configSource, CONFIG_BYTES);
   const { config, tied } = readHfConfig(
     json,
@@ -32,15 +36,9 @@ export async function openSafetensors(files: ModelFiles): Promise<Checkpoint> {
     configSource.name,
   );
   const scheme = mlxScheme(json, configSource.name);
-  const method = checked(Quantized, json, configSource.name).quantization_config?.quant_method;
-  if (!scheme && method) {
-    throw new PhiError(
-      'unsupported-model',
-      `${configSource.name}: weights quantised with ${method} are not supported. Take the GGUF, ONNX or MLX form of the model.`,
-      { kind: method },
-    );
-  }
-  const tensors = await readShards(files, folder);
+  if (!scheme) await refuseQuantised(files, folder, json, configSource.name);
+  const { tensors, others } = await readShards(files, folder);
+  if (!scheme) refuseByTensors(`${folder}*.safetensors`, tensors.keys(), others);
   const find = (name: string): StoredTensor => {
     const tensor = tensors.get(name);
     if (!tensor)
@@ -99,14 +97,17 @@ export async function openSafetensors(files: ModelFiles): Promise<Checkpoint> {
 
 /** Folder of the only set of weights; the shallowest when there are several. */
 function modelFolder(files: ModelFiles): string {
-  const folders = [...files.keys()].filter((path) => path.endsWith('.safetensors')).map(folderOf);
+  // An adapter's weights may be in another kind of file; its config tells it.
+  const folders = [...files.keys()]
+    .filter((path) => path.endsWith('.safetensors') || path.endsWith(ADAPTER_CONFIG))
+    .map(folderOf);
   const [first] = folders.sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
   if (first === undefined) throw new PhiError('bad-model', 'There is no .safetensors file among these files.');
   return first;
 }
 
 /** Every tensor of the folder, by the index where there is one. Throws `bad-model` naming a shard that is missing. */
-async function readShards(files: ModelFiles, folder: string): Promise<Map<string, StoredTensor>> {
+async function readShards(files: ModelFiles, folder: string): Promise<SafetensorsFile> {
   const inFolder = [...files.keys()]
     .filter((path) => path.endsWith('.safetensors') && folderOf(path) === folder)
     .sort();
@@ -121,6 +122,7 @@ async function readShards(files: ModelFiles, folder: string): Promise<Map<string
     names.add(`${folder}model.safetensors`);
   }
   const tensors = new Map<string, StoredTensor>();
+  const others = new Map<string, string>();
   for (const name of names) {
     const source: ByteSource | undefined = files.get(name);
     if (!source)
@@ -128,7 +130,9 @@ async function readShards(files: ModelFiles, folder: string): Promise<Map<string
         'bad-model',
         `${name} is missing: the index says that the model is in ${names.size} files. Add it and try again.`,
       );
-    for (const [key, tensor] of await readSafetensors(source)) {
+    const shard = await readSafetensors(source);
+    for (const [key, dtype] of shard.others) others.set(key, dtype);
+    for (const [key, tensor] of shard.tensors) {
       if (tensors.has(key))
         throw new PhiError(
           'bad-model',
@@ -137,5 +141,5 @@ async function readShards(files: ModelFiles, folder: string): Promise<Map<string
       tensors.set(key, tensor);
     }
   }
-  return tensors;
+  return { tensors, others };
 }

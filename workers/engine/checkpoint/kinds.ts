@@ -1,0 +1,112 @@
+/** Which networks run here, and the names of those that people are most likely to try instead. */
+import * as v from 'valibot';
+import { PhiError } from '../../shared/errors.ts';
+import { checked } from './json.ts';
+
+export const WHAT_RUNS =
+  'This app runs Phi-3, Phi-3.5, Phi-4-mini and Phi-4 (Phi3ForCausalLM), and Llama checkpoints of the same shape.';
+
+const PHI_1_2 = 'Phi-1, Phi-1.5 or Phi-2';
+const SMALL = 'Phi-3-small';
+const MOE = 'Phi-3.5-MoE, a mixture of experts';
+const VISION = 'Phi-3-vision or Phi-3.5-vision, a model with a vision part';
+const MULTIMODAL = 'Phi-4-multimodal, a model with vision and speech parts';
+const REASONING_VISION = 'Phi-4-reasoning-vision, a model with a vision part';
+const FLASH = 'Phi-4-mini-flash';
+
+/** By the architecture, or by the type of config.json, genai_config.json or GGUF metadata, in small letters. */
+const OTHER_KINDS = new Map([
+  ['phiforcausallm', PHI_1_2],
+  ['phi', PHI_1_2],
+  ['phi2', PHI_1_2],
+  ['phi3smallforcausallm', SMALL],
+  ['phi3small', SMALL],
+  ['phimoeforcausallm', MOE],
+  ['phimoe', MOE],
+  ['phi3vforcausallm', VISION],
+  ['phi3_v', VISION],
+  ['phi3v', VISION],
+  ['phi4mmforcausallm', MULTIMODAL],
+  ['phi4multimodalforcausallm', MULTIMODAL],
+  ['phi4mm', MULTIMODAL],
+  ['phi4_multimodal', MULTIMODAL],
+  ['phi4forcausallmv', REASONING_VISION],
+  ['phi4-siglip', REASONING_VISION],
+  ['phi4flashforcausallm', FLASH],
+  ['phi4flash', FLASH],
+  ['clip', 'a vision or audio projector (mmproj), one part of a multimodal model'],
+  ['gpt2', 'GPT-2'],
+]);
+
+/** What people call a network, by its architecture or type; null for one that is not in the list. */
+export function knownKind(name: string): string | null {
+  return OTHER_KINDS.get(name.toLowerCase()) ?? null;
+}
+
+const experts = v.nullish(v.number());
+const Kind = v.looseObject({
+  architectures: v.nullish(v.array(v.string())),
+  model_type: v.nullish(v.string()),
+  num_local_experts: experts,
+  num_experts: experts,
+});
+/** Fields of config.json that only models with a part for images or sound have. */
+const VISION_FIELDS = [
+  'vision_config',
+  'img_processor',
+  'vision_tower',
+  'mm_vision_tower',
+  'audio_processor',
+  'audio_config',
+];
+
+/** Throws `unsupported-model`, naming the kind, unless the network is Phi3ForCausalLM or LlamaForCausalLM without further parts. */
+export function assertKind(config: unknown, file: string): 'phi3' | 'llama' {
+  const json = checked(Kind, config, file);
+  const { model_type: type } = json;
+  const architecture = json.architectures?.[0] ?? null;
+  const moe = Math.max(json.num_local_experts ?? 0, json.num_experts ?? 0) > 1;
+  const part = moe
+    ? 'a mixture of experts'
+    : VISION_FIELDS.some((field) => json[field])
+      ? 'a model with a vision part'
+      : null;
+  if (!part) {
+    if (architecture === 'Phi3ForCausalLM' || (!architecture && type === 'phi3')) return 'phi3';
+    if (architecture === 'LlamaForCausalLM' || (!architecture && type === 'llama')) return 'llama';
+  }
+  const known = knownKind(architecture ?? '') ?? knownKind(type ?? '') ?? part;
+  throw otherKind(file, architecture ?? type ?? 'a model without an architecture', known);
+}
+
+/** `kind`: as the file writes it; `known`: in words. */
+export function otherKind(file: string, kind: string, known: string | null): PhiError {
+  return new PhiError(
+    'unsupported-model',
+    `${file}: this is ${known ? `${known} (${kind})` : kind}, another network. ${WHAT_RUNS}`,
+    { kind },
+  );
+}
+
+/** Files by which parts of models that do not run are known when nothing else is there. */
+const PARTS: [RegExp, string][] = [
+  [
+    /^openvino_(language_model|vision_embeddings_model|text_embeddings_model)\.xml$/,
+    'an OpenVINO model with a vision part',
+  ],
+  [
+    /(^|\/)(vision_encoder|audio_encoder|embed_tokens|decoder_model_merged)[^/]*\.onnx$/,
+    'an ONNX model in several parts, as those with a vision part are exported',
+  ],
+  [
+    /(^|\/)[^/]*-(vision|speech|embedding|text-embedding)\.onnx$/,
+    'an ONNX model in several parts, as those with a vision part are exported',
+  ],
+  [/(^|\/)[^/]*mmproj[^/]*\.gguf$/i, 'a vision or audio projector (mmproj), one part of a multimodal model'],
+];
+
+/** The part of another kind of model that these files are, in words and with the file that tells it; null when none tells. */
+export function otherParts(paths: Iterable<string>): { path: string; what: string } | null {
+  for (const path of paths) for (const [pattern, what] of PARTS) if (pattern.test(path)) return { path, what };
+  return null;
+}
