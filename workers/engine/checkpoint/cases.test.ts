@@ -2,10 +2,15 @@
 import { describe, expect, it } from 'vitest';
 import { identify } from './identify.ts';
 import { openCheckpoint } from './open.ts';
-import { caseExpected, caseFiles, compareLogits, missingCases } from './testing/fixtures.ts';
+import { relativeErrors } from './testing/compare.ts';
+import { caseExpected, caseFiles, compareLogits, folderFiles, missingCases } from './testing/fixtures.ts';
 
 describe.skipIf(missingCases())('reported models', { timeout: 120_000 }, () => {
-  it.each([['26-mlx-6bit', 0.01]])('%s gives the logits of its reference within %d', async (name, tolerance) => {
+  it.each([
+    ['01-cos-cache-concat-webgpu', 0.01],
+    ['21-mha-4-2-heads', 0.01],
+    ['26-mlx-6bit', 0.01],
+  ])('%s gives the logits of its reference within %d', async (name, tolerance) => {
     const { error, greedyEqual } = await compareLogits(await openCheckpoint(caseFiles(name)), caseExpected(name));
     expect(error).toBeLessThan(tolerance);
     expect(greedyEqual).toBe(true);
@@ -24,6 +29,12 @@ describe.skipIf(missingCases())('reported models', { timeout: 120_000 }, () => {
       code: 'unsupported-model',
       message: expect.stringMatching(message) as string,
     });
+  });
+
+  it('26-transformersjs-q8 has the weights of the float model within the error of 8 bits', async () => {
+    const read = await openCheckpoint(caseFiles('26-transformersjs-q8'));
+    const errors = await relativeErrors(read, await openCheckpoint(folderFiles('phi4/onnx-cpu-int4')));
+    for (const [role, error] of Object.entries(errors)) expect(error, role).toBeLessThan(0.02);
   });
 
   it('26-gguf-iq3_s-inside is opened, with its IQ3_S tensor', async () => {

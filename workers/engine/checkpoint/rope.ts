@@ -26,7 +26,15 @@ export interface RotaryTable {
   half: number;
   /** Largest rounding error of an entry. */
   precision: number;
-  row(position: number): Promise<{ cos: Float32Array; sin: Float32Array }>;
+  row(position: number): Promise<Angles>;
+  /** Several rows, one after another. */
+  rowsFrom(position: number, count: number): Promise<Angles>;
+}
+
+/** cos and sin of angles, times the attention factor. */
+export interface Angles {
+  cos: Float32Array;
+  sin: Float32Array;
 }
 
 const TAU = 2 * Math.PI;
@@ -51,6 +59,19 @@ export async function tableFrequencies(table: RotaryTable): Promise<Frequencies>
     reach = position;
   }
   return { values, tolerance: (2 * table.precision) / factor / reach + 1e-9, factor };
+}
+
+/** Far above rounding, far below what another set of frequencies is off by. */
+const FIT = 0.1;
+
+/** Whether a row at `position` has the angles of these frequencies. */
+export function fits({ values, tolerance, factor }: Frequencies, position: number, { cos, sin }: Angles): boolean {
+  return values.every((frequency, i) => {
+    // float32 tables are computed in float32, so angles at high positions are rounded before their cosine is taken.
+    const slack = FIT + tolerance * position + position * frequency * 2 ** -22;
+    const angle = position * frequency;
+    return Math.abs(cos[i]! / factor - Math.cos(angle)) < slack && Math.abs(sin[i]! / factor - Math.sin(angle)) < slack;
+  });
 }
 
 /** What the config files say, to be believed where the graph agrees. */

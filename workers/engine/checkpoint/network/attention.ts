@@ -1,6 +1,7 @@
 /** The attention of a layer: which products are q, k and v, how many heads, what window. */
 import type { Linear } from './decoder-graph.ts';
 import { CUTS, KEEPS_ORDER, partOf } from './activation.ts';
+import { readIntegers } from '../tensor.ts';
 import { numberAttribute, unsupported, type Graph, type Op, type ValueId } from './graph.ts';
 
 export interface Attention {
@@ -38,13 +39,39 @@ export async function attentionBehind(file: string, graph: Graph, output: Linear
     return { op, order, heads, kvHeads, headDim, window: null, query };
   }
   const heads = numberAttribute(op, 'num_heads', 0);
-  const kvHeads = op.type === 'GroupQueryAttention' ? numberAttribute(op, 'kv_num_heads', 0) : heads;
-  const headDim = rows / (heads + 2 * kvHeads);
-  if (!(heads > 0) || !(kvHeads > 0) || !Number.isInteger(headDim))
-    throw unsupported(file, op, `${heads} and ${kvHeads} heads do not fit ${rows} rows of q, k and v`);
+  // The product behind it takes the heads one after another, whatever the operator was given.
+  const headDim = output.matrix.cols / heads;
+  const kvHeads =
+    op.type === 'GroupQueryAttention' ? numberAttribute(op, 'kv_num_heads', 0) : (rows / headDim - heads) / 2;
+  if (!(heads > 0) || !(kvHeads > 0) || !Number.isInteger(headDim) || rows !== (heads + 2 * kvHeads) * headDim)
+    throw unsupported(
+      file,
+      op,
+      `${heads} heads of ${headDim} do not fit ${rows} rows of q, k and v and ${output.matrix.cols} of the output`,
+    );
+  if (op.type !== 'GroupQueryAttention' && kvHeads !== heads)
+    for (const input of op.inputs.slice(1, 3)) await assertRepeated(file, graph, op, input ?? '', group);
   refuseExtras(file, op, headDim);
   const window = op.type === 'GroupQueryAttention' ? numberAttribute(op, 'local_window_size', -1) : -1;
   return { op, order, heads, kvHeads, headDim, window: window > 0 ? window : null, query };
+}
+
+/**
+ * Keys and values that are written out for every query head must be repeated head by head: an `Expand` along an axis put in behind the
+ * heads. A `Tile` or `Concat` of the whole would pair other heads.
+ */
+async function assertRepeated(file: string, graph: Graph, op: Op, value: ValueId, group: Linear[]): Promise<void> {
+  const products = new Set(group.map((linear) => linear.output));
+  for (const at of graph.behind(value, (candidate) => products.has(candidate))) {
+    const expand = graph.producer(at);
+    if (expand?.type !== 'Expand') continue;
+    const inserted = graph.producer(expand.inputs[0] ?? '');
+    if (inserted?.type === 'Reshape') return;
+    const axes = inserted?.type === 'Unsqueeze' ? graph.constants.get(graph.origin(inserted.inputs[1] ?? '')) : null;
+    // [batch, heads, 1, ...] or [batch, tokens, heads, 1, ...]
+    if (axes && [2, 3].includes((await readIntegers(axes))[0] ?? -1)) return;
+  }
+  throw unsupported(file, op, 'it is given fewer key heads than query heads, and no Expand repeats them');
 }
 
 function findAttention(graph: Graph, output: Linear): Op | null {

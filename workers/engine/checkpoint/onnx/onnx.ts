@@ -18,13 +18,18 @@ import { ropeOf, type Rope } from '../rope.ts';
 import type { Checkpoint, PhiConfig } from '../types.ts';
 
 const tokenIds = v.nullish(v.union([v.number(), v.array(v.number())]));
+const SessionOptions = v.looseObject({ provider_options: v.nullish(v.array(v.record(v.string(), v.unknown()))) });
 const GenaiConfig = v.object({
   model: v.object({
     type: v.string(),
     context_length: v.pipe(v.number(), v.integer(), v.minValue(1)),
     bos_token_id: tokenIds,
     eos_token_id: tokenIds,
-    decoder: v.object({ filename: v.nullish(v.string()), pipeline: v.nullish(v.unknown()) }),
+    decoder: v.object({
+      filename: v.nullish(v.string()),
+      pipeline: v.nullish(v.unknown()),
+      session_options: v.nullish(SessionOptions),
+    }),
   }),
 });
 
@@ -38,16 +43,18 @@ interface Layout {
   announced: Announced;
   /** The config files' word on the rotation. */
   rope: Rope | null;
+  /** Row where the long rotary table begins, by a provider option; null: none says it. */
+  longFrom: number | null;
 }
 
 /** Opens the ONNX model among `files`; of several, the one in the shallowest folder. */
 export async function openOnnx(files: ModelFiles): Promise<Checkpoint> {
-  const { model, folder, announced, rope: hinted } = await layoutOf(files);
+  const { model, folder, announced, rope: hinted, longFrom } = await layoutOf(files);
   const graph = await readOnnxModel(model, files);
   const reader = new OnnxWeights(model.name, graph);
   const parts = await findDecoder(reader);
   const { attention } = parts.layers[0]!;
-  const rope = await onnxRope(model.name, graph, attention, { rope: hinted, context: announced.context });
+  const rope = await onnxRope(model.name, graph, attention, { rope: hinted, context: announced.context }, longFrom);
   return buildCheckpoint(
     { format: 'onnx', file: model.name, parts, rope, window: attention.window, notes: [] },
     announced,
@@ -77,7 +84,13 @@ async function layoutOf(files: ModelFiles): Promise<Layout> {
       `${folder}config.json is missing; ${path} does not say which tokens end a reply. Take it from the same repository.`,
     );
   const { name, context, bos, eos } = config;
-  return { model: files.get(path)!, folder, announced: { name, context, bos, eos }, rope: ropeOf(config) };
+  return {
+    model: files.get(path)!,
+    folder,
+    announced: { name, context, bos, eos },
+    rope: ropeOf(config),
+    longFrom: null,
+  };
 }
 
 async function genaiLayout(files: ModelFiles, path: string): Promise<Layout> {
@@ -101,7 +114,39 @@ async function genaiLayout(files: ModelFiles, path: string): Promise<Layout> {
     bos: ids(model.bos_token_id)[0] ?? null,
     eos: [...new Set([...ids(model.eos_token_id), ...(hf?.eos ?? [])])],
   };
-  return { model: source, folder, announced, rope: hf && ropeOf(hf) };
+  return {
+    model: source,
+    folder,
+    announced,
+    rope: hf && ropeOf(hf),
+    longFrom: rotaryOffset(path, model.decoder.session_options),
+  };
+}
+
+/**
+ * The option that says where the long rotary table begins: `multiRotaryCacheConcatOffset` of WebGPU, `multi_rotary_cache_concat_offset` and
+ * `nv_multi_rotary_cache_concat_offset` of NVIDIA's provider, and the same with a provider's prefix among the session's own options. 0: none.
+ */
+function rotaryOffset(path: string, options: v.InferOutput<typeof SessionOptions> | null | undefined): number | null {
+  if (!options) return null;
+  const { provider_options: providers, ...own } = options;
+  const entries = [own, ...(providers ?? []).flatMap((provider) => Object.values(provider))].flatMap((entry) =>
+    entry && typeof entry === 'object' ? Object.entries(entry) : [],
+  );
+  const found = new Set(
+    entries
+      .filter(([key]) => /multirotarycacheconcatoffset$/i.test(key.replaceAll('_', '')))
+      .map(([, value]) => Number(value)),
+  );
+  found.delete(0);
+  const [offset] = found;
+  if (offset === undefined) return null;
+  if (found.size > 1 || !Number.isSafeInteger(offset) || offset < 0)
+    throw new PhiError(
+      'bad-model',
+      `${path}: the offsets of the long rotary table ${[...found].join(' and ')} contradict each other or are not row numbers. Download the file again.`,
+    );
+  return offset;
 }
 
 /** config.json and generation_config.json, where they are there. */

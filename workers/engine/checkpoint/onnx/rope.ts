@@ -3,6 +3,7 @@ import { PhiError } from '../../../shared/errors.ts';
 import type { Attention } from '../network/attention.ts';
 import { CASTS_AND_SHAPES, Graph, numberAttribute, unsupported, type Op, type ValueId } from '../network/graph.ts';
 import { ropeFrom, tableFrequencies, type Rope, type RopeHint, type RotaryTable } from '../rope.ts';
+import { splitTable } from './laid-end-to-end.ts';
 import { isFloat, readFloats, readIntegers, type StoredTensor } from '../tensor.ts';
 
 /** Where the attention takes cos, sin and, if they are given, positions from. */
@@ -13,20 +14,38 @@ interface Source {
   positions: ValueId;
 }
 
-/** The rope that `attention` applies to its queries. Falls back on the hint's when the graph has no tables. */
-export async function onnxRope(file: string, graph: Graph, attention: Attention, hint: RopeHint): Promise<Rope> {
+/**
+ * The rope that `attention` applies to its queries. Falls back on the hint's when the graph has no tables. `longFrom`: the row where a provider
+ * option says that the long table begins, of tables laid end to end.
+ */
+export async function onnxRope(
+  file: string,
+  graph: Graph,
+  attention: Attention,
+  hint: RopeHint,
+  longFrom: number | null = null,
+): Promise<Rope> {
   const source = rotarySource(file, graph, attention);
   if (!source) {
     if (hint.rope) return hint.rope;
     throw unsupported(file, attention.op, 'it has no rotary tables, and no config.json says what its rotation is');
   }
-  const short = await tablesOf(file, graph, source);
+  const short = await splitIfLaidEndToEnd(await tablesOf(file, graph, source), hint, longFrom);
   const shortFrequencies = await tableFrequencies(short.short);
   const long = short.long && {
     frequencies: await tableFrequencies(short.long),
     originalContext: short.originalContext,
   };
   return ropeFrom(file, shortFrequencies, long, hint);
+}
+
+/** A single table may hold both sets. */
+async function splitIfLaidEndToEnd(tables: Tables, hint: RopeHint, longFrom: number | null): Promise<Tables> {
+  if (tables.long) return tables;
+  const whole = tables.short;
+  const likely = [hint.rope?.ropeScaling?.originalContext ?? null, whole.rows - hint.context];
+  const { short, long } = await splitTable(whole, longFrom, likely);
+  return { short, long, originalContext: short.rows };
 }
 
 function rotarySource(file: string, graph: Graph, { op, query }: Attention): Source | null {
@@ -81,16 +100,18 @@ function table(file: string, op: Op, cos: StoredTensor, sin: StoredTensor, from 
   }
   const rows = Math.min(stored - from, count);
   if (rows < 2) throw new PhiError('bad-model', `${file}: the rotary table ${cos.name} has ${rows} rows.`);
+  const read = async (position: number, some: number) => {
+    const start = (from + position) * half;
+    return { cos: await readFloats(cos, start, some * half), sin: await readFloats(sin, start, some * half) };
+  };
   return {
     name: `${file}: ${cos.name}`,
     rows,
     half,
     // float32 tables are computed in float32: their angles at high positions are off by more than their entries.
     precision: cos.dtype === 'f32' ? 1e-5 : cos.dtype === 'f16' ? 5e-4 : 4e-3,
-    async row(position) {
-      const start = (from + position) * half;
-      return { cos: await readFloats(cos, start, half), sin: await readFloats(sin, start, half) };
-    },
+    row: (position) => read(position, 1),
+    rowsFrom: read,
   };
 }
 

@@ -2,12 +2,21 @@
 import { affineMatrix, floatMatrix, type Shift } from '../affine.ts';
 import type { GraphReader, Linear } from '../network/decoder-graph.ts';
 import { CASTS, numberAttribute, unsupported, type Graph, type Op, type ValueId } from '../network/graph.ts';
+import { integerProduct, type IntegerProduct } from './integers.ts';
 import { dequantizeLinear } from './qdq.ts';
 import { codeBits, elementCount, isFloat, readIntegers, type StoredTensor } from '../tensor.ts';
 import { transposedFloats } from '../transposed.ts';
 import type { Matrix } from '../types.ts';
 
 const SHAPES: ReadonlySet<string> = new Set(['Identity', 'Reshape', 'Squeeze', 'Unsqueeze']);
+
+/** Products with weights in a form that is not read, and why. */
+const NOT_READ: Readonly<Record<string, string>> = {
+  MatMulInteger: 'integers that are not quantised by DynamicQuantizeLinear are not read',
+  QLinearMatMul: 'statically quantised activations are not read',
+  MatMulBnb4: 'weights quantised with bitsandbytes (bnb4: NF4 or FP4) are not read',
+  MatMulFpQ4: 'weights packed for one kind of processor are not read',
+};
 
 /** Transposes and casts between a constant and its use. */
 const CHAIN_LIMIT = 16;
@@ -47,6 +56,8 @@ export class OnnxWeights implements GraphReader {
   }
 
   async linear(op: Op): Promise<Linear | null> {
+    const integers = integerProduct(this.file, this.graph, op);
+    if (integers) return this.#integers(integers);
     if (op.type === 'MoE' || op.type === 'QMoE') throw unsupported(this.file, op, 'it is a mixture of experts');
     if (op.type === 'Conv' || op.type === 'ConvTranspose')
       throw unsupported(this.file, op, 'convolutions belong to models with a vision or speech part');
@@ -56,20 +67,27 @@ export class OnnxWeights implements GraphReader {
         : op.type === 'MatMul' || op.type === 'Gemm'
           ? await this.#matMul(op)
           : null;
-    if (
-      !matrix &&
-      /^(MatMulInteger|DynamicQuantizeMatMul|MatMulIntegerToFloat|QLinearMatMul|MatMulBnb4|MatMulFpQ4)/.test(op.type)
-    ) {
-      throw unsupported(this.file, op, 'weights stored for this operator are not read');
-    }
+    const refused = NOT_READ[op.type];
+    if (!matrix && refused) throw unsupported(this.file, op, refused);
     return matrix && { op, input: op.inputs[0] ?? '', output: op.outputs[0] ?? '', matrix };
   }
 
   async embedding(op: Op): Promise<Matrix | null> {
     if (op.type === 'GatherBlockQuantized') return this.#gatherBlocks(op);
+    // Rows of a quantised table, dequantised after they were looked up.
+    const lookup = op.type === 'DequantizeLinear' ? this.graph.producer(this.graph.origin(op.inputs[0] ?? '')) : null;
+    if (lookup?.type === 'Gather' && numberAttribute(lookup, 'axis', 0) === 0)
+      return this.#dequantised({ ...op, inputs: [lookup.inputs[0] ?? '', ...op.inputs.slice(1)] }, false);
     if (op.type !== 'Gather' || numberAttribute(op, 'axis', 0) !== 0) return null;
     const table = await this.#matrix(op, op.inputs[0] ?? '', false);
     return table;
+  }
+
+  /** The weights of a product of integers `[in, out]`, with the float values that go in and come out. */
+  async #integers({ op, input, output, inputs }: IntegerProduct): Promise<Linear> {
+    const matrix = await this.#dequantised({ ...op, inputs }, true);
+    if (!matrix) throw unsupported(this.file, op, 'its weights are not constants of a known type');
+    return { op, input, output, matrix };
   }
 
   async #matMulNBits(op: Op): Promise<Matrix> {
