@@ -26,7 +26,7 @@ const UINT4 = 21;
 const INT4 = 22;
 
 /** One MatMulNBits of 4 bits without zero points, unpacked. */
-interface Product {
+export interface Product {
   node: EditNode;
   n: number;
   k: number;
@@ -79,7 +79,7 @@ function productOf(model: EditModel, node: EditNode): Product {
 /** The nodes and tensors that take a product's place. Those that share weights with the embedding stay. */
 type Rewrite = (product: Product, name: string) => { nodes: EditNode[]; tensors: EditTensor[] };
 
-function rewriteProducts(model: EditModel, rewrite: Rewrite): void {
+export function rewriteProducts(model: EditModel, rewrite: Rewrite): void {
   for (const node of [...model.nodes]) {
     if (node.type !== 'MatMulNBits') continue;
     const weights = node.inputs.slice(1, 3);
