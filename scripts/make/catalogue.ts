@@ -1,6 +1,6 @@
 /**
- * Writes src/models/catalogue/catalogue.json from a file of collected facts: `tsx scripts/make/catalogue.ts FACTS.json`. Kept are figures and
- * names only; what is unknown there stays absent, and nothing is made up. The result is checked by src/models/catalogue/catalogue.test.ts.
+ * Writes src/models/catalogue/catalogue.json from a file of collected facts and from catalogue/more-facts.json, which names the public page of
+ * every figure: `tsx scripts/make/catalogue.ts FACTS.json`. Kept are figures and names only; what is unknown there stays absent, and nothing is made up. The result is checked by src/models/catalogue/catalogue.test.ts.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -136,7 +136,10 @@ function variantsOf(model: Model, source: Source, facts: Map<string, FactVariant
 
 const [path] = process.argv.slice(2);
 if (path === undefined) throw new Error('Usage: tsx scripts/make/catalogue.ts FACTS.json');
-const records = JSON.parse(await readFile(path, 'utf8')) as { kind: string }[];
+const MORE_FACTS = join(import.meta.dirname, 'catalogue/more-facts.json');
+const records = (await Promise.all([path, MORE_FACTS].map((file) => readFile(file, 'utf8')))).flatMap(
+  (text) => JSON.parse(text) as { kind: string }[],
+);
 const variants = new Map(
   records
     .filter(({ kind }) => kind === 'variant')
@@ -169,7 +172,7 @@ const catalogue = MODELS.map((model) => {
 const target = join(ROOT, 'src/models/catalogue/catalogue.json');
 await writeFile(
   target,
-  await format(JSON.stringify(catalogue), { parser: 'json', printWidth: 160, singleQuote: true }),
+  await format(JSON.stringify(catalogue), { parser: 'json', printWidth: 120, singleQuote: true }),
 );
 console.log(
   `${target}: ${catalogue.length} models, ${catalogue.reduce((sum, { variants }) => sum + variants.length, 0)} variants`,

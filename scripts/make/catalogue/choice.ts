@@ -73,6 +73,14 @@ const QUANTS_4_MINI_FINE = ['Q5_K_S', 'Q5_K_M', 'Q5_K_L', 'Q6_K', 'Q6_K_L', 'Q8_
 
 const RTN = 'int4 RTN, block 32';
 const AWQ = 'int4 AWQ, block 128';
+/** One source for each of a repository's files that were uploaded in commits of their own. */
+const ggufCommits = (fact: string, prefix: string, quants: string[]): Source[] =>
+  quants.map((quant) => ({
+    fact: `${fact}/gguf-${quant.toLowerCase()}`,
+    id: 'gguf',
+    format: 'gguf',
+    quants: gguf(prefix, [quant]),
+  }));
 const safetensors = (fact: string): Source => ({
   fact,
   id: 'safetensors',
@@ -317,5 +325,82 @@ export const MODELS: Model[] = [
       { fact: 'phi-4/onnx-gpu-int4', id: 'onnx-gpu', format: 'onnx-genai', target: 'webgpu', quant: RTN, bits: 4 },
       safetensors('phi-4/safetensors'),
     ],
+  },
+  {
+    id: 'phi-4-reasoning',
+    fact: 'Phi-4-reasoning',
+    name: 'Phi-4-reasoning (14B)',
+    rank: 6,
+    reasoning: true,
+    sources: [
+      {
+        fact: 'phi-4-reasoning/gguf-bartowski',
+        id: 'gguf',
+        format: 'gguf',
+        quants: gguf('microsoft_Phi-4-reasoning-', ['Q4_K_M']),
+      },
+      {
+        fact: 'phi-4-reasoning/gguf-unsloth',
+        id: 'gguf-unsloth',
+        format: 'gguf',
+        quants: gguf('phi-4-reasoning-', ['Q4_K_M']),
+      },
+      {
+        fact: 'phi-4-reasoning/onnx-cpu-int4',
+        id: 'onnx-cpu',
+        format: 'onnx-genai',
+        target: 'cpu',
+        quant: RTN,
+        bits: 4,
+      },
+      {
+        fact: 'phi-4-reasoning/onnx-gpu-int4',
+        id: 'onnx-gpu',
+        format: 'onnx-genai',
+        target: 'webgpu',
+        quant: RTN,
+        bits: 4,
+      },
+    ],
+  },
+  {
+    id: 'phi-4-reasoning-plus',
+    fact: 'Phi-4-reasoning-plus',
+    name: 'Phi-4-reasoning-plus (14B)',
+    rank: 6,
+    reasoning: true,
+    sources: [
+      {
+        fact: 'phi-4-reasoning-plus/gguf-bartowski',
+        id: 'gguf',
+        format: 'gguf',
+        quants: gguf('microsoft_Phi-4-reasoning-plus-', ['Q4_K_M']),
+        inexact: true,
+      },
+    ],
+  },
+  {
+    id: 'phi-3-medium-4k-instruct',
+    fact: 'Phi-3-medium-4k-instruct',
+    name: 'Phi-3-medium-4k-instruct (14B)',
+    rank: 7,
+    sources: [
+      ...ggufCommits('phi-3-medium-4k', 'Phi-3-medium-4k-instruct-', ['Q3_K_M', 'IQ4_XS', 'Q4_K_M', 'Q6_K']),
+      {
+        fact: 'phi-3-medium-4k/onnx-cpu-int4',
+        id: 'onnx-cpu',
+        format: 'onnx-genai',
+        target: 'cpu',
+        quant: RTN,
+        bits: 4,
+      },
+    ],
+  },
+  {
+    id: 'phi-3-medium-128k-instruct',
+    fact: 'Phi-3-medium-128k-instruct',
+    name: 'Phi-3-medium-128k-instruct (14B)',
+    rank: 7,
+    sources: ggufCommits('phi-3-medium-128k', 'Phi-3-medium-128k-instruct-', ['Q3_K_M', 'Q4_K_S', 'Q4_K_M', 'Q5_K_M']),
   },
 ];

@@ -5,6 +5,7 @@ import { parameterCount } from '../../../workers/shared/advisor/weights.ts';
 import { PhiError } from '../../../workers/shared/errors.ts';
 import { isComplete, validateHubModel } from '../../../workers/shared/hub.ts';
 import { isSafePath, MAX_SHARD_BYTES, validateManifest } from '../../../workers/shared/manifest.ts';
+import moreFacts from '../../../scripts/make/catalogue/more-facts.json';
 import data from './catalogue.json';
 import { MODELS, readCatalogue, toHubModel, toManifest, VARIANTS } from './catalogue.ts';
 import { mixOf } from './mix.ts';
@@ -13,16 +14,23 @@ const variant = (id: string) => VARIANTS.find((candidate) => candidate.id === id
 const MINI = 'phi-4-mini-instruct.gguf-q4_k_m';
 
 describe('the catalogue', () => {
-  it('has the six models, each in several forms', () => {
-    expect(MODELS.map(({ id }) => id)).toEqual([
+  it('has the models, those of up to 14 billion weights that most people ask for in several formats', () => {
+    const many = [
       'phi-4-mini-instruct',
       'phi-4-mini-reasoning',
       'phi-3.5-mini-instruct',
       'phi-3-mini-4k-instruct',
       'phi-3-mini-128k-instruct',
       'phi-4',
+    ];
+    expect(MODELS.map(({ id }) => id)).toEqual([
+      ...many,
+      'phi-4-reasoning',
+      'phi-4-reasoning-plus',
+      'phi-3-medium-4k-instruct',
+      'phi-3-medium-128k-instruct',
     ]);
-    for (const { id, variants } of MODELS)
+    for (const { id, variants } of MODELS.filter((model) => many.includes(model.id)))
       expect(new Set(variants.map(({ format }) => format)).size, id).toBeGreaterThan(2);
   });
 
@@ -80,6 +88,17 @@ describe('the catalogue', () => {
     expect(variant('phi-3-mini-4k-instruct.onnx-cpu').files.map(({ bytes }) => bytes)).toEqual([
       231_335, 2_722_861_056, 1576, 1_937_869, 919, 3441,
     ]);
+  });
+
+  it('names the public page of every figure that was collected here, with whole hashes and commits', () => {
+    for (const fact of moreFacts) {
+      if (fact.kind === 'meta') continue;
+      expect(fact.source, JSON.stringify(fact)).toMatch(/https:\/\/|LocalAI/);
+      if (fact.revision && fact.revision !== 'unknown') expect(fact.revision).toMatch(/^[0-9a-f]{40}$/);
+      for (const { sha256 } of fact.files ?? []) expect(sha256).toMatch(/^([0-9a-f]{64}|unknown)$/);
+    }
+    const medium = variant('phi-3-medium-4k-instruct.gguf-q4_k_m');
+    expect(medium).toMatchObject({ sized: true, hashed: true, revision: '2469e1eae762bd74f61b43e08840284cd35fd0be' });
   });
 
   it('invents nothing: no hash or exact size of what is not known, no commit but a whole one', () => {
