@@ -180,6 +180,33 @@ describe('Engine', () => {
     expect(await pending).toBe('worker-died');
   });
 
+  it.each([
+    ['fit', (engine: Engine) => engine.fit(REQUEST)],
+    ['generate', (engine: Engine) => reply(engine)],
+  ] as [string, (engine: Engine) => Promise<unknown>][])(
+    'ends a worker whose chat template never ends, and names the model: %s',
+    async (call, start) => {
+      const { engine, spawned } = engineWith({ 'hang-template': true });
+      await engine.load(LOAD);
+      const told: PhiError[] = [];
+      engine.onDeath((error) => told.push(error));
+      engine.onRecovery((step) => step.kind === 'failed' && told.push(step.error));
+      vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+      const error = start(engine).catch((cause: unknown) => cause);
+      for (let second = 0; second < 15; second++) {
+        await new Promise((resolve) => setTimeout(resolve, 5)); // messages of ports come between tasks
+        vi.advanceTimersByTime(1000);
+      }
+      const expected = {
+        code: 'bad-model',
+        message: expect.stringMatching(/^SmolLM2 135M.*its chat template did not finish within 10 s/) as string,
+      };
+      expect(await error).toMatchObject(expected);
+      expect(told).toMatchObject([expected]);
+      expect(spawned(), call).toBe(1); // not tried again
+    },
+  );
+
   it('takes a silent worker for dead', async () => {
     vi.useFakeTimers();
     const { port1 } = new MessageChannel();

@@ -2,6 +2,7 @@ import type { Remote } from 'comlink';
 import { proxy, releaseProxy, wrap } from 'comlink';
 import { installErrorTransfer } from '../../workers/shared/comlink-errors.ts';
 import { PhiError } from '../../workers/shared/errors.ts';
+import { type TextPart, watchTextWork } from '../../workers/shared/text-work.ts';
 import type {
   ChatMessage,
   ContextFit,
@@ -71,6 +72,8 @@ interface Life {
   /** Beats without a word of progress while a load or a reply is under way. */
   stalledBeats: number;
   heartbeat: ReturnType<typeof setInterval>;
+  /** Ends the watch over the model's template and tokenizer. */
+  unwatch: () => void;
 }
 
 /**
@@ -326,6 +329,10 @@ export class Engine {
       missedBeats: 0,
       stalledBeats: 0,
       heartbeat: setInterval(() => this.#beat(life), HEARTBEAT_MS),
+      unwatch: watchTextWork(thread.endpoint, (part, seconds) => {
+        const error = this.#tooLate(part, seconds);
+        this.#bury(life, error.message, { error });
+      }),
     };
     thread.endpoint.addEventListener('message', () => {
       life.heard = true;
@@ -334,6 +341,16 @@ export class Engine {
     thread.onFailure((why) => this.#bury(life, why));
     this.#life = life;
     return life;
+  }
+
+  /** The model's own text work has not ended: neither another backend nor the same one again would help. */
+  #tooLate(part: TextPart, seconds: number): PhiError {
+    const name = this.#loaded?.report.name ?? 'The model';
+    return new PhiError(
+      'bad-model',
+      `${name}: its ${part} did not finish within ${seconds} s, so the engine was stopped. The conversation is kept. Choose another model, or get this one from another source.`,
+      { part, seconds },
+    );
   }
 
   /** Counts beats rather than time, so that a suspended tab does not wake up to a dead engine. */
@@ -363,17 +380,18 @@ export class Engine {
     {
       code = 'worker-died',
       tell = life.replies === 0 || this.#loaded === null,
-    }: { code?: 'worker-died' | 'cancelled'; tell?: boolean } = {},
+      error = new PhiError(
+        code,
+        `The engine's worker ended: ${why}. The conversation is kept; load the model again to go on.`,
+      ),
+    }: { code?: 'worker-died' | 'cancelled'; tell?: boolean; error?: PhiError } = {},
   ): void {
     if (this.#life !== life) return;
     this.#life = null;
     clearInterval(life.heartbeat);
+    life.unwatch();
     life.thread.terminate();
     life.api[releaseProxy]();
-    const error = new PhiError(
-      code,
-      `The engine's worker ended: ${why}. The conversation is kept; load the model again to go on.`,
-    );
     for (const reject of life.pending) reject(error);
     life.pending.clear();
     if (tell) for (const listener of this.#mourners) listener(error);

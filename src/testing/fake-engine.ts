@@ -46,6 +46,8 @@ export interface FakeScript {
   'fail-first'?: boolean;
   /** Aborts are ignored: only terminating helps. */
   deaf?: boolean;
+  /** Its chat template never ends. */
+  'hang-template'?: boolean;
   /** A context of 128 tokens. */
   short?: boolean;
   /** No waiting at all, for unit tests. */
@@ -78,7 +80,12 @@ export function fakeThread(script: FakeScript, disk: FakeDisk): EngineThread {
   installErrorTransfer();
   const { port1, port2 } = new MessageChannel();
   const listeners: ((why: string) => void)[] = [];
-  const engine = new FakeEngine(script, disk, () => listeners.forEach((listener) => listener('the script told it to')));
+  const engine = new FakeEngine(
+    script,
+    disk,
+    () => listeners.forEach((listener) => listener('the script told it to')),
+    (message) => port2.postMessage(message),
+  );
   expose(engine, port2);
   port1.start();
   return {
@@ -97,14 +104,16 @@ class FakeEngine implements EngineApi {
   readonly #script: FakeScript;
   readonly #disk: FakeDisk;
   readonly #die: () => void;
+  readonly #post: (message: object) => void;
   readonly #aborted = new Set<string>();
   #report: EngineReport | null = null;
   #held = 0;
 
-  constructor(script: FakeScript, disk: FakeDisk, die: () => void) {
+  constructor(script: FakeScript, disk: FakeDisk, die: () => void, post: (message: object) => void) {
     this.#script = script;
     this.#disk = disk;
     this.#die = die;
+    this.#post = post;
   }
 
   async storage() {
@@ -298,6 +307,10 @@ class FakeEngine implements EngineApi {
   }
 
   fit(request: Pick<GenerateRequest, 'messages' | 'maxTokens' | 'droppedBefore'>): Promise<ContextFit> {
+    if (this.#script['hang-template']) {
+      this.#post({ textWork: 'chat template', characters: 100 });
+      return new Promise(() => undefined);
+    }
     const limit = this.#slots - 1;
     const last = countFakeTokens(request.messages.slice(-1));
     if (last > limit) return Promise.resolve({ tokens: last, dropped: 0, over: last - limit });

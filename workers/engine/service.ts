@@ -9,6 +9,7 @@ import { identify } from './checkpoint/identify.ts';
 import { openCheckpoint } from './checkpoint/open.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
 import { PhiError } from '../shared/errors.ts';
+import { tellTextWork } from '../shared/text-work.ts';
 import { generateReply, measureRequest } from './generate/reply.ts';
 import { Sequence } from './generate/sequence.ts';
 import { warmUp } from './generate/warm-up.ts';
@@ -151,7 +152,11 @@ export class Engine implements EngineApi {
     });
     const weightCache = startEarly(request, files, forms);
     const checkpoint = await openCheckpoint(files);
-    const conversation = createConversation(createTokenizer(checkpoint.tokenizer), checkpoint);
+    const conversation = createConversation(
+      createTokenizer(checkpoint.tokenizer),
+      checkpoint,
+      tellTextWork((message) => self.postMessage(message)),
+    );
     const onPrepare = (done: number, total: number) => onProgress({ phase: 'prepare', done, total, what: 'weights' });
     const wish = {
       ...request,

@@ -3,6 +3,7 @@ import type { ChatMessage } from '../../shared/protocol.ts';
 import type { RenderOptions } from './chat-template.ts';
 import { ChatTemplate } from './chat-template.ts';
 import { familyTemplate } from './chat-families.ts';
+import { type TellTextWork, untold } from '../../shared/text-work.ts';
 import { openedThought, splitThought } from '../../shared/thoughts.ts';
 import type { Tokenizer } from './types.ts';
 import { unusedCharacters } from './unused-characters.ts';
@@ -19,24 +20,39 @@ export interface Conversation {
 
 /**
  * The file's own template, or a built-in one where it has none. Throws `bad-model` for a template that cannot be read; a model without
- * template and without known marks of turns fails when it is first asked to chat.
+ * template and without known marks of turns fails when it is first asked to chat. `tell`: hears of what strangers' parts are at.
  */
-export function createConversation(tokenizer: Tokenizer, model: { chatTemplate: string | null }): Conversation {
+export function createConversation(
+  tokenizer: Tokenizer,
+  model: { chatTemplate: string | null },
+  tell: TellTextWork = untold,
+): Conversation {
   const text = (id: number | null) => (id === null ? '' : (tokenizer.idToken(id) ?? ''));
   const create = (source: string) => new ChatTemplate(source, text(tokenizer.bos), text(tokenizer.eos));
   let template = model.chatTemplate === null ? null : create(model.chatTemplate);
   const ready = () => (template ??= create(familyTemplate(tokenizer)));
   const settled = (messages: readonly ChatMessage[], options?: RenderOptions) =>
     earlierAnswers(messages, options?.continueLast ?? false, () => ready().dropsThoughts);
-  const render: Conversation['render'] = (messages, options) => ready().render(settled(messages, options), options);
+  const rendered = (messages: readonly ChatMessage[], options?: RenderOptions) =>
+    tell('chat template', lengthOf(messages), () => ready().render(messages, options));
+  const render: Conversation['render'] = (messages, options) =>
+    rendered(
+      tell('chat template', lengthOf(messages), () => settled(messages, options)),
+      options,
+    );
   return {
     tokenizer,
     render,
-    encode: (messages, options) =>
-      encodeGuarded(tokenizer, settled(messages, options), (guarded) => ready().render(guarded, options)),
+    encode(messages, options) {
+      const kept = tell('chat template', lengthOf(messages), () => settled(messages, options));
+      return encodeGuarded(tokenizer, kept, (guarded) => rendered(guarded, options), tell);
+    },
     opening: (messages) => openedThought(render(messages)),
   };
 }
+
+const lengthOf = (messages: readonly ChatMessage[]): number =>
+  messages.reduce((sum, { content }) => sum + content.length, 0);
 
 /**
  * Reasoning models are made to see their earlier answers, not their earlier thoughts. A thought that has ended is left to a template that
@@ -79,11 +95,14 @@ function encodeGuarded(
   tokenizer: Tokenizer,
   messages: readonly ChatMessage[],
   render: (messages: readonly ChatMessage[]) => string,
+  tell: TellTextWork,
 ): number[] {
   const text = render(messages);
   const contents = messages.map((message) => message.content).join('');
   const starts = tokenizer.controlStarts.filter((character) => contents.includes(character));
-  if (starts.length === 0) return tokenizer.encode(text, { special: true });
+  const encode = (value: string, plain?: (stretch: string) => string) =>
+    tell('tokenizer', value.length, () => tokenizer.encode(value, { special: true, plain }));
+  if (starts.length === 0) return encode(text);
   const standIns = unusedCharacters(starts.length, contents + text);
   const swap = (value: string, from: readonly string[], to: readonly string[]) =>
     from.reduce((done, character, i) => done.replaceAll(character, to[i]!), value);
@@ -94,10 +113,10 @@ function encodeGuarded(
       .map((part, i) => (i % 2 ? part : swap(part, starts, standIns)))
       .join('');
   const guarded = render(messages.map((message) => ({ ...message, content: guard(message) })));
-  const same = sameIds(tokenizer.controlTokens(text), tokenizer.controlTokens(guarded));
-  return same
-    ? tokenizer.encode(text, { special: true })
-    : tokenizer.encode(guarded, { special: true, plain: (stretch) => swap(stretch, standIns, starts) });
+  const controls = (value: string) => tell('tokenizer', value.length, () => tokenizer.controlTokens(value));
+  return sameIds(controls(text), controls(guarded))
+    ? encode(text)
+    : encode(guarded, (stretch) => swap(stretch, standIns, starts));
 }
 
 function sameIds(a: readonly number[], b: readonly number[]): boolean {

@@ -3,7 +3,7 @@ import { unsupportedTokenizer } from './refusal.ts';
 
 /** The longest in use, Phi-4-mini's, has 400. */
 const MAX_PATTERN = 4096;
-/** Open repetitions one behind the other: two may cost the square of a text's length, three its cube. Published patterns have two. */
+/** Open repetitions one behind the other. Published patterns have two, and nothing that must match behind them. */
 const MAX_OPEN = 2;
 /** A count above this is work like an open one. */
 const MANY = 100;
@@ -16,8 +16,9 @@ const ESCAPE = /\\(?:[pPxuok]\{[^}]*\}|k<[^>]*>|[1-9]\d*|x[0-9a-fA-F]{2}|u[0-9a-
 const QUANTIFIER = /(?:[*+?]|\{(\d*)(?:(,)(\d*))?\})[?+]*/y;
 
 /**
- * Throws `unsupported-model` for a pattern that may take exponential time, or more than quadratic: a repetition of something that
- * itself varies, back references, three open repetitions in one branch, thousands of ways through one branch.
+ * Throws `unsupported-model` for a pattern that may take more than the square of a text's length: a repetition of something that itself
+ * varies, back references, three open repetitions in one branch or two with something that must match behind them, thousands of ways
+ * through one branch.
  */
 export function checkPattern(pattern: string): void {
   if (pattern.length > MAX_PATTERN) throw unsupportedTokenizer(`a pattern of ${pattern.length} characters`);
@@ -29,6 +30,8 @@ interface Shape {
   varies: boolean;
   /** Open repetitions in its worst branch. */
   open: number;
+  /** So many of them at most have something behind them that must match. */
+  must: number;
   ways: number;
   end: number;
 }
@@ -49,12 +52,13 @@ class PatternCheck {
   /** From `from` to behind the closing parenthesis, at depth 0 to the end. */
   group(from: number, depth: number): Shape {
     if (depth > MAX_DEPTH) this.#refuse(`groups nested more than ${MAX_DEPTH} deep`);
-    const whole: Shape = { varies: false, open: 0, ways: 0, end: this.#pattern.length };
-    let branch = { open: 0, ways: 1 };
+    const whole: Shape = { varies: false, open: 0, must: 0, ways: 0, end: this.#pattern.length };
+    let branch = { open: 0, must: 0, ways: 1 };
     const close = () => {
       whole.open = Math.max(whole.open, branch.open);
+      whole.must = Math.max(whole.must, branch.must);
       whole.ways += branch.ways;
-      branch = { open: 0, ways: 1 };
+      branch = { open: 0, must: 0, ways: 1 };
     };
     for (let at = from; at < this.#pattern.length;) {
       const character = this.#pattern[at]!;
@@ -72,7 +76,11 @@ class PatternCheck {
       const count = this.#repetition(atom.end);
       if (count.most > 1 && atom.varies) this.#refuse('a repetition of something that varies');
       const isOpen = count.most - count.least > MANY;
-      branch.open += isOpen ? 1 : atom.open;
+      const open = isOpen ? 1 : atom.open;
+      if (open === 0 && count.least > 0) branch.must = branch.open;
+      else if (!isOpen && atom.must > 0) branch.must = branch.open + atom.must;
+      branch.open += open;
+      if (branch.must >= MAX_OPEN) this.#refuse('something that must match behind two open repetitions');
       branch.ways *= isOpen ? 1 : atom.ways + (count.most - count.least);
       whole.varies ||= count.most !== count.least || atom.varies;
       if (branch.open > MAX_OPEN) this.#refuse(`more than ${MAX_OPEN} open repetitions in a row`);
@@ -84,7 +92,7 @@ class PatternCheck {
   }
 
   #atom(at: number, depth: number): Shape {
-    const plain = { varies: false, open: 0, ways: 1 };
+    const plain = { varies: false, open: 0, must: 0, ways: 1 };
     const character = this.#pattern[at]!;
     if (character === '(') return this.group(at + this.#match(GROUP, at)![0].length, depth + 1);
     if (character === '[') return { ...plain, end: this.#classEnd(at) };
