@@ -12,6 +12,7 @@ import './chat/prose.css';
 async function makeEngine(): Promise<Engine> {
   const flags = import.meta.env.MODE === 'production' ? null : new URLSearchParams(location.search).get('fake');
   if (flags === null) return new Engine();
+  await import('./testing/render-door.svelte.ts');
   const { FAKE_MODEL, fakeThread, parseFakeScript } = await import('./testing/fake-engine.ts');
   const script = parseFakeScript(flags);
   const disk = { models: script.first ? [] : [FAKE_MODEL] };

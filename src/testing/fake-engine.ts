@@ -22,7 +22,7 @@ import type {
 import { isHubModel, type HubModel } from '../../workers/shared/hub.ts';
 import { fitMessages } from '../../workers/shared/context-fit.ts';
 import type { EngineThread } from '../engine/engine-thread.ts';
-import { HOSTILE, LONG, REASONED, SHORT, SHOWCASE } from './fake-replies.ts';
+import { GROWING, HOSTILE, LONG, REASONED, SHORT, SHOWCASE } from './fake-replies.ts';
 
 /** What `?fake=first,slow` switches on. */
 export interface FakeScript {
@@ -265,7 +265,8 @@ class FakeEngine implements EngineApi {
       await this.#wait(this.#script.slow ? 800 : 40);
     }
     const first = performance.now() - started;
-    const pieces = pickReply(request).match(/\s*\S+/g) ?? [];
+    const reply = pickReply(request);
+    const pieces = reply.match(reply === GROWING ? /[^]{1,80}/g : /\s*\S+/g) ?? [];
     let tokens = request.resume?.length ?? 0;
     let cancelled = false;
     for (const text of pieces.slice(tokens)) {
@@ -356,6 +357,7 @@ function fakeStored(model: ModelManifest | HubModel | string): StoredModel {
 function pickReply(request: GenerateRequest): string {
   const prompt = request.messages.at(-1)?.content.toLowerCase() ?? '';
   if (request.continueLast) return ' And so it goes on to its end.';
+  if (prompt.includes('growing')) return GROWING;
   if (prompt.includes('hostile')) return HOSTILE;
   if (prompt.includes('long')) return LONG;
   if (prompt.includes('reason')) return REASONED;

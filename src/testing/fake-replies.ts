@@ -52,3 +52,10 @@ First this, then that.
 </think>
 
 The answer is *forty-two*.`;
+
+/** One code block of 23 KB that streams in 300 pieces. */
+export const GROWING = [
+  '```html',
+  ...Array.from({ length: 300 }, (_, i) => `<li class="item i${i}" data-at="${i}"><a href="#${i}">Entry ${i} &lt; 300</a></li>`),
+  '```',
+].join('\n');

@@ -1,7 +1,7 @@
 /** TeX as MathML, which browsers lay out themselves. Loaded with the first formula. */
 import temml from 'temml';
 import 'temml/dist/Temml-Local.css';
-import { sanitise } from './markdown.ts';
+import { sanitise } from './sanitise.ts';
 
 /** Longer is no formula, and macros grow fast. */
 const MAX_TEX = 4_000;
