@@ -22,7 +22,7 @@ import type {
 import { isHubModel, type HubModel } from '../../workers/shared/hub.ts';
 import { fitMessages } from '../../workers/shared/context-fit.ts';
 import type { EngineThread } from '../engine/engine-thread.ts';
-import { GROWING, HOSTILE, LONG, REASONED, SHORT, SHOWCASE } from './fake-replies.ts';
+import { GROWING, HOSTILE, LONG, REASONED, SHORT, SHOWCASE, UNANSWERED } from './fake-replies.ts';
 
 /** What `?fake=first,slow` switches on. */
 export interface FakeScript {
@@ -361,6 +361,7 @@ function pickReply(request: GenerateRequest): string {
   if (prompt.includes('hostile')) return HOSTILE;
   if (prompt.includes('long')) return LONG;
   if (prompt.includes('reason')) return REASONED;
+  if (prompt.includes('ponder')) return UNANSWERED;
   if (prompt.includes('tour')) return SHOWCASE;
   return SHORT;
 }

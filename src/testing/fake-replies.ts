@@ -56,6 +56,12 @@ The answer is *forty-two*.`;
 /** One code block of 23 KB that streams in 300 pieces. */
 export const GROWING = [
   '```html',
-  ...Array.from({ length: 300 }, (_, i) => `<li class="item i${i}" data-at="${i}"><a href="#${i}">Entry ${i} &lt; 300</a></li>`),
+  ...Array.from(
+    { length: 300 },
+    (_, i) => `<li class="item i${i}" data-at="${i}"><a href="#${i}">Entry ${i} &lt; 300</a></li>`,
+  ),
   '```',
 ].join('\n');
+
+/** A thought that was cut off before an answer. */
+export const UNANSWERED = '<think>\nThe person asks a lot. I am still thinking about it';

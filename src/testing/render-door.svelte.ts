@@ -5,7 +5,6 @@ import Markdown from '../chat/Markdown.svelte';
 export interface Rendered {
   /** Longest step: rendering, style and layout together. */
   ms: number;
-  /** What a person can read. */
   text: string;
   html: string;
   elements: number;

@@ -12,3 +12,21 @@ export function watchKeyboard(): void {
     if (height > 0) scrollTo(0, 0);
   });
 }
+
+/**
+ * Whether a key belongs to an input method (Japanese, Chinese, Korean). Safari reports the Return that ends a conversion behind
+ * `compositionend`, without `isComposing`, but with the key code that stands for input methods.
+ */
+export const isComposing = (event: KeyboardEvent): boolean => event.isComposing || event.keyCode === 229;
+
+/** On-screen keyboards have no Shift+Return, so Return makes a line there. */
+export const TOUCH = '(pointer: coarse)';
+
+/** Whether a key sends what was written: Return, or with Ctrl or Cmd where Return makes a line. */
+export function sendsMessage(event: KeyboardEvent): boolean {
+  if (event.key !== 'Enter' || event.shiftKey || event.altKey || isComposing(event)) return false;
+  return event.ctrlKey || event.metaKey || !matchMedia(TOUCH).matches;
+}
+
+/** A message as it is sent: without empty lines before and behind it. The blanks of its first line stay, for they may indent code. */
+export const messageText = (written: string): string => written.replace(/^(?:[^\S\n]*\n)+/, '').trimEnd();
