@@ -70,8 +70,9 @@ describe('a text beyond the budget', () => {
 
   it('is formatted up to the block that does not fit', async () => {
     const bomb = BOMBS['a table of 420,000 cells in 4 KB']!;
-    const host = await show(`# Title\n\n- one\n- two\n\n${bomb}\n\nafter`);
+    const host = await show(`# Title\n\n- one\n- **two**\n\n${bomb}\n\nafter`);
     expect([...host.children].map(({ tagName }) => tagName)).toEqual(['H1', 'UL', 'DIV']);
+    expect(host.children[1]?.innerHTML).toBe('\n<li>one</li>\n<li><strong>two</strong></li>\n');
     expect(rest(host)).toBe(`${bomb}\n\nafter`);
   });
 

@@ -16,8 +16,8 @@ export const LIMITS = {
   /** One line, and all addresses of links together. */
   lineCharacters: 50_000,
   hrefCharacters: 300_000,
-  /** A last resort for what the figures above miss. */
-  milliseconds: 400,
+  /** A last resort for what the figures above miss; on a busy machine they alone must decide. */
+  milliseconds: 1_000,
 } as const;
 
 /** What was spent on a text; goes through the parser in its `env`. */
@@ -26,6 +26,8 @@ export class Budget {
   hrefs = 0;
   /** Line of the first block that does not fit; null: all of it does. */
   cut: number | null = null;
+  /** The step of parsing that is under way has to end. */
+  stopped = false;
   /** Line at which the outermost block begins that is being parsed. */
   top = 0;
   readonly #deadline = performance.now() + LIMITS.milliseconds;
@@ -38,7 +40,8 @@ export class Budget {
 
   /** Cuts at the outermost block of now. */
   exceed(): void {
-    this.cut ??= this.top;
+    this.cut = Math.min(this.cut ?? this.top, this.top);
+    this.stopped = true;
   }
 
   /** Whether `more` nodes would be too many, or the time is up; the clock is read at every 64th call. */
@@ -84,7 +87,7 @@ function blockRule(state: StateBlock, startLine: number, endLine: number, silent
   const fits =
     state.level < LIMITS.depth &&
     !budget.exceeds(state.tokens.length + NODES_PER_CELL * tableCells(state, startLine, endLine));
-  if (budget.cut === null && fits) return false;
+  if (!budget.stopped && fits) return false;
   budget.exceed();
   state.line = endLine;
   return true;
@@ -92,7 +95,9 @@ function blockRule(state: StateBlock, startLine: number, endLine: number, silent
 
 /** Removes the blocks from the cut on; each outermost token says at which line its block begins. */
 function dropRest(state: StateCore): void {
-  const { cut } = budgetOf(state);
+  const budget = budgetOf(state);
+  const { cut } = budget;
+  budget.stopped = false;
   if (cut === null) return;
   const first = state.tokens.findIndex(({ level, map }) => level === 0 && map !== null && map[0] >= cut);
   if (first >= 0) state.tokens.length = first;
@@ -105,7 +110,7 @@ function inlineRule(state: StateCore): void {
     if (token.level === 0 && token.map) budget.top = token.map[0];
     if (token.type !== 'inline') continue;
     state.md.inline.parse(token.content, state.md, state.env, (token.children ??= []));
-    if (budget.cut !== null || budget.exceeds(token.children.length)) return budget.exceed();
+    if (budget.stopped || budget.exceeds(token.children.length)) return budget.exceed();
   }
 }
 
@@ -146,7 +151,7 @@ export function withinBudget(md: MarkdownIt): void {
   md.core.ruler.at('inline', inlineRule);
   md.inline.ruler.before('text', 'budget', (state) => {
     const budget = budgetOf(state);
-    if (budget.cut === null && !budget.exceeds(state.tokens.length)) return false;
+    if (!budget.stopped && !budget.exceeds(state.tokens.length)) return false;
     budget.exceed();
     state.pos = state.posMax;
     return true;

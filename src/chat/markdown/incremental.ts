@@ -54,8 +54,7 @@ export class IncrementalMarkdown {
 
   #showWhole(text: string): void {
     const { tokens, cut } = parse(text);
-    this.#prefix = '';
-    this.#settled = 0;
+    this.#unsettle();
     this.#showInTurns(text, blocksOf(tokens), cut === null ? text.length : offsetOf(text, cut));
   }
 
@@ -116,9 +115,13 @@ export class IncrementalMarkdown {
   #reset(): void {
     this.#host.replaceChildren();
     this.#blocks = [];
+    this.#rest = null;
+    this.#unsettle();
+  }
+
+  #unsettle(): void {
     this.#settled = 0;
     this.#prefix = '';
     this.#before = { references: {}, nodes: 0 };
-    this.#rest = null;
   }
 }

@@ -1,9 +1,14 @@
 /** TeX as MathML, which browsers lay out themselves. Loaded with the first formula. */
+import fontUrl from '@fontsource/noto-sans-math/files/noto-sans-math-latin-400-normal.woff2?url';
 import temml from 'temml';
 import 'temml/dist/Temml-Local.css';
 import { sanitise } from './sanitise.ts';
 
-/** Longer is no formula, and macros grow fast. */
+// Phones mostly have no font with a MATH table, and without one exponents float too high. Fetched when no font before it in
+// prose.css is installed and a formula is shown.
+if (typeof FontFace !== 'undefined') document.fonts.add(new FontFace('Phi Maths', `url(${fontUrl})`));
+
+/** Longer is not a formula, and macros grow fast. */
 const MAX_TEX = 4_000;
 const MAX_EXPAND = 200;
 
