@@ -6,6 +6,8 @@ export interface Rendered {
   /** Longest step: rendering, style and layout together. */
   ms: number;
   text: string;
+  /** What of it a person can see now: browsers leave out what is far below. */
+  seen: string;
   html: string;
   elements: number;
 }
@@ -28,9 +30,13 @@ async function render(steps: readonly string[], keep = false): Promise<Rendered>
     await settled();
   }
   const blocks = target.querySelector<HTMLElement>('.blocks')!;
+  // A long text is drawn in turns.
+  for (let before = -1; before !== blocks.childElementCount; await new Promise((resolve) => setTimeout(resolve, 30)))
+    before = blocks.childElementCount;
   const rendered = {
     ms,
-    text: blocks.innerText,
+    text: blocks.textContent,
+    seen: blocks.innerText,
     html: blocks.innerHTML,
     elements: blocks.querySelectorAll('*').length,
   };
