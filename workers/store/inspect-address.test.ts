@@ -82,6 +82,29 @@ describe('openAddress', () => {
     expect(await (await store.exportFile(manifest.id, 'model.onnx')).bytes?.()).toEqual(weights);
   });
 
+  it('takes one quantisation in all its parts, of the revision that is named', async () => {
+    const names = [
+      'm-Q4_K_M.gguf',
+      'm-Q4_K_S.gguf',
+      'UD-IQ2_XXS/m-UD-IQ2_XXS-00001-of-00002.gguf',
+      'UD-IQ2_XXS/m-UD-IQ2_XXS-00002-of-00002.gguf',
+      'mmproj-Q4_K_M.gguf',
+      'config.json',
+    ];
+    const siblings = names.map((rfilename) => ({ rfilename, size: 9 }));
+    const listing = { bytes: new TextEncoder().encode(JSON.stringify({ sha: COMMIT, siblings })) };
+    server.files.set('/api/models/phi/tiny/revision/main', listing);
+    server.files.set('/api/models/phi/tiny/revision/refs%2Fpr%2F12', listing);
+    const open = async (text: string) => [...(await openAddress(net(), text, server.origin, never)).files.keys()];
+    expect(await open('phi/tiny:q4_k_m')).toEqual(['m-Q4_K_M.gguf']);
+    expect(await open('phi/tiny:iq2_xxs')).toEqual(names.slice(2, 4));
+    expect(await open('phi/tiny/tree/refs%2Fpr%2F12')).toEqual(names);
+    await expect(open('phi/tiny:Q8_0')).rejects.toMatchObject({
+      code: 'bad-request',
+      message: 'phi/tiny has no quantisation "Q8_0". It has Q4_K_M, Q4_K_S, UD-IQ2_XXS.',
+    });
+  });
+
   it('takes the URL of a file, and says when a server tells nothing of it', async () => {
     server.files.set('/m.gguf', { bytes: weights });
     const remote = await openAddress(net(), `${server.origin}/m.gguf`, HUB, never);

@@ -48,7 +48,8 @@ async function openFile(net: Net, url: string, signal: AbortSignal): Promise<Rem
   };
 }
 
-async function openRepo(net: Net, { base, repo, revision, path }: Repo, signal: AbortSignal): Promise<Remote> {
+async function openRepo(net: Net, address: Repo, signal: AbortSignal): Promise<Remote> {
+  const { base, repo, revision, path } = address;
   const listing = await listRepository(net, { base, repo, revision }, signal);
   const host = new URL(base).host;
   if (!listing)
@@ -57,9 +58,10 @@ async function openRepo(net: Net, { base, repo, revision, path }: Repo, signal: 
       `${host} does not list the files of ${repo} at ${revision}. Check the name, or give the address of a file.`,
       { repo },
     );
-  const inside = [...listing.files].filter(
+  const below = [...listing.files].filter(
     ([name]) => (path === '' || name === path || name.startsWith(`${path}/`)) && !NO_MODEL.test(name),
   );
+  const inside = address.quantisation === undefined ? below : quantised(below, repo, address.quantisation);
   if (inside.length === 0)
     throw new PhiError('bad-request', `${repo} at ${revision} has nothing at "${path}".`, { repo });
   const files = inside.flatMap(([name, { bytes }]) => (bytes === null ? [] : [[name, bytes] as const]));
@@ -89,6 +91,19 @@ async function openRepo(net: Net, { base, repo, revision, path }: Repo, signal: 
       return named(hubManifest(model), what);
     },
   };
+}
+
+/** The GGUF files of one quantisation, in all of their parts: "Q4_K_M" in a file's or folder's name, in any case. */
+function quantised<T>(files: readonly [string, T][], repo: string, quantisation: string): [string, T][] {
+  const ggufs = files.filter(([name]) => /\.gguf$/i.test(name) && !/mmproj/i.test(name));
+  const word = quantisation.replace(/[.]/g, '\\$&');
+  const named = new RegExp(`(^|[-./])${word}([-./]|$)`, 'i');
+  const found = ggufs.filter(([name]) => named.test(name));
+  if (found.length > 0) return found;
+  const KINDS = /(?:UD-)?(?:I?Q\d[A-Z0-9_]*|BF16|F16|F32|TQ\d[A-Z0-9_]*|MXFP4[A-Z0-9_]*)(?=[-./])/gi;
+  const known = [...new Set(ggufs.flatMap(([name]) => name.match(KINDS) ?? []))];
+  const has = known.length > 0 ? `It has ${known.sort().join(', ')}.` : 'It has no GGUF files.';
+  throw new PhiError('bad-request', `${repo} has no quantisation "${quantisation}". ${has}`, { repo });
 }
 
 const UNKNOWN = { spdx: 'unknown', url: '' };

@@ -66,7 +66,7 @@ export async function listRepository(
   model: Pick<HubModel, 'base' | 'repo'> & { revision: string | null },
   signal: AbortSignal,
 ): Promise<Listing | null> {
-  const url = `${model.base}/api/models/${model.repo}/revision/${model.revision ?? MAIN}?blobs=true`;
+  const url = `${model.base}/api/models/${model.repo}/revision/${encodeURIComponent(model.revision ?? MAIN)}?blobs=true`;
   try {
     return await fetchJson(net, url, `The list of files of ${model.repo} on ${host(model)}`, readListing, signal);
   } catch (cause) {
