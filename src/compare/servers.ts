@@ -15,7 +15,7 @@ export const PRESETS: Readonly<Record<ServerKind, Preset>> = {
   llamacpp: { name: 'llama.cpp', address: 'http://127.0.0.1:8080/v1' },
   ollama: { name: 'Ollama', address: 'http://127.0.0.1:11434/v1' },
   lmstudio: { name: 'LM Studio', address: 'http://127.0.0.1:1234/v1' },
-  lemonade: { name: 'Lemonade Server', address: 'http://localhost:8000/api/v1' },
+  lemonade: { name: 'Lemonade Server', address: 'http://localhost:13305/api/v1' },
   ovms: { name: 'OpenVINO Model Server', address: 'http://127.0.0.1:8000/v3' },
   foundry: { name: 'Foundry Local', address: 'http://127.0.0.1:5273/v1' },
   other: { name: 'OpenAI API', address: 'http://127.0.0.1:8000/v1' },

@@ -44,7 +44,7 @@ export const compareEn = {
   'server:ollama':
     'Ollama answers pages on localhost. For any other address of this page set OLLAMA_ORIGINS to it and start Ollama again.',
   'server:lmstudio': 'LM Studio: Developer, Server settings, “Enable CORS”; or lms server start --cors.',
-  'server:lemonade': 'Lemonade answers pages as it comes. Newer versions listen on port 13305 instead of 8000.',
+  'server:lemonade': 'Lemonade answers pages without any setting. Older versions listen on port 8000 instead of 13305.',
   'server:ovms':
     'OpenVINO Model Server: start it with --allowed_origins and this page’s address, on the port that --rest_port names.',
   'server:foundry':

@@ -46,7 +46,7 @@ export const compareJa: Translation<typeof compareEn> = {
     'Ollama は localhost のページに応答します。それ以外のアドレスでは、OLLAMA_ORIGINS に設定して Ollama を再起動してください。',
   'server:lmstudio':
     'LM Studio：Developer の Server settings で「Enable CORS」をオンにするか、lms server start --cors で起動してください。',
-  'server:lemonade': 'Lemonade はそのままページに応答します。新しい版のポートは 8000 ではなく 13305 です。',
+  'server:lemonade': 'Lemonade は設定なしでページに応答します。古い版のポートは 13305 ではなく 8000 です。',
   'server:ovms':
     'OpenVINO Model Server：--allowed_origins にこのページのアドレスを指定し、--rest_port のポートで起動してください。',
   'server:foundry':

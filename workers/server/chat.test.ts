@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Arrival } from '../compare/stopwatch.ts';
+import { sharedCases } from '../engine/tokenizer/testing/shared-cases.ts';
 import { chat } from './chat.ts';
 
 const SERVER = { address: 'http://127.0.0.1:9/v1', model: 'm' };
@@ -130,5 +131,125 @@ describe('chat', () => {
     ],
   ])('says what is wrong with a server that %s', async (_what, fetcher, message) => {
     await expect(collect(fetcher)).rejects.toThrow(message);
+  });
+
+  const EXCEEDS = 'the request exceeds the available context size';
+  it.each<[string, string[]]>([
+    ['an error: line before any text', [`error: {"code":400,"message":"${EXCEEDS}"}\n\ndata: [DONE]\n\n`]],
+    ['an error: line after text', [delta('a'), `error: {"code":400,"message":"${EXCEEDS}"}\n\ndata: [DONE]\n\n`]],
+    ['an error: line of plain text', [delta('a'), `error: ${EXCEEDS}\n\n`]],
+    ['an event named error', [delta('a'), `event: error\ndata: {"message":"${EXCEEDS}"}\n\n`]],
+    ['an event named error with plain text', [delta('a'), `event:error\ndata:${EXCEEDS}\n\n`]],
+    ['bare JSON without data:', [delta('a'), `{"error":{"message":"${EXCEEDS}"}}\n`]],
+    ['an error that is a text', [`data: {"error":"${EXCEEDS}"}\n\n`]],
+    ['a message and no error', [`data: {"object":"error","message":"${EXCEEDS}","code":400}\n\n`]],
+    ['a detail', [`data: {"detail":"${EXCEEDS}"}\n\n`]],
+    ['a list of details', [`data: {"detail":[{"loc":["body"],"msg":"${EXCEEDS}"}]}\n\n`]],
+    ['errors', [`data: {"errors":[{"message":"${EXCEEDS}"}]}\n\n`]],
+    ['an error inside a choice', [`data: {"choices":[{"delta":{"content":""},"error":{"message":"${EXCEEDS}"}}]}\n\n`]],
+    ['an error beside empty choices', [delta('a'), `data: {"choices":[],"error":{"message":"${EXCEEDS}"}}\n\n`]],
+    ['an error in an error', [`data: {"error":{"message":"{\\"error\\":{\\"message\\":\\"${EXCEEDS}\\"}}"}}\n\n`]],
+  ])('fails with the server’s words: %s', async (_, parts) => {
+    await expect(collect(answering(parts))).rejects.toMatchObject({
+      code: 'network',
+      message: `http://127.0.0.1:9/v1/chat/completions reported an error: ${EXCEEDS}`,
+    });
+  });
+
+  it.each<[string, string]>([
+    ['{"error":{"code":400,"message":"too long","type":"invalid_request_error"}}', 'too long'],
+    ['{"error":{"type":"invalid_request_error","code":"model_not_found"}}', 'invalid_request_error'],
+    ['{"detail":[{"msg":"Field required"}]}', 'Field required'],
+    ['{"title":"Bad Request","status":400,"detail":"no such model"}', 'no such model'],
+    ['{"message":"no such model"}', 'no such model'],
+    ['[{"error":{"message":"no such model"}}]', 'no such model'],
+    ['<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>', '502 Bad Gateway'],
+    ['no such model\n', 'no such model'],
+    ['', ''],
+  ])('takes the words out of the body of a refusal: %s', async (body, words) => {
+    await expect(collect(answering([body], 400))).rejects.toThrow(
+      `http://127.0.0.1:9/v1/chat/completions answered 400${words && `: ${words}`}`,
+    );
+  });
+
+  it('reads over empty data lines, events without lines between them, and values of several lines', async () => {
+    const stream = [
+      '\ufeffdata:\n\ndata: \n',
+      delta('a').trimEnd() + '\n' + delta('b'),
+      'id: 7\nretry: 10\ndata: {"choices":[{"delta":\ndata: {"content":"c"}}]}\n\n',
+      'data: {"choices":[{"delta":{"content":[{"type":"text","text":"d"}]}}]}\n\ndata:[DONE]\n\n',
+    ];
+    expect((await collect(answering(stream))).map(({ text }) => text)).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it('leaves a server that goes on beyond what was asked', async () => {
+    let cancelled = false;
+    const body = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(new TextEncoder().encode(delta('x'))),
+      cancel: () => void (cancelled = true),
+    });
+    const arrivals = await collect(() => Promise.resolve(new Response(body)));
+    expect(arrivals.length).toBeGreaterThanOrEqual(8);
+    expect(arrivals.length).toBeLessThan(40);
+    expect(cancelled).toBe(true);
+  });
+
+  it.each<[string, string]>([
+    ['events without text', 'data: {"choices":[]}\n\n'],
+    ['comments', `: ${'x'.repeat(1000)}\n\n`],
+    ['empty lines', '\n'.repeat(5000)],
+  ])('gives up a server that sends %s for ever', async (_, part) => {
+    const bytes = new TextEncoder().encode(part.repeat(100));
+    const body = new ReadableStream<Uint8Array>({ pull: (controller) => controller.enqueue(bytes) });
+    await expect(collect(() => Promise.resolve(new Response(body)))).rejects.toThrow(/sent more than/);
+  });
+
+  it('reads the start of a refusal that never ends', async () => {
+    const bytes = new TextEncoder().encode('no '.repeat(10_000));
+    const body = () => new ReadableStream<Uint8Array>({ pull: (controller) => controller.enqueue(bytes) });
+    const json = { headers: { 'Content-Type': 'application/json' } };
+    await expect(collect(() => Promise.resolve(new Response(body(), { status: 500 })))).rejects.toThrow(
+      /answered 500: no/,
+    );
+    await expect(collect(() => Promise.resolve(new Response(body(), json)))).rejects.toThrow(/reported an error: no/);
+  });
+
+  it('reads a long line that comes byte by byte without going through it again and again', async () => {
+    const line = new TextEncoder().encode(delta('y'.repeat(100_000)));
+    let at = 0;
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        if (at === line.length) controller.close();
+        else controller.enqueue(line.slice(at, ++at));
+      },
+    });
+    const started = process.cpuUsage();
+    expect((await collect(() => Promise.resolve(new Response(body))))[0]!.text).toHaveLength(100_000);
+    expect(process.cpuUsage(started).user).toBeLessThan(20_000_000);
+  });
+
+  it.each([
+    ['http://127.0.0.1:9/v1', 'loopback'],
+    ['http://localhost:13305/api/v1', 'loopback'],
+    ['http://192.168.1.7:8080/v1', 'local'],
+    ['http://nas.local/v1', 'local'],
+    ['https://example.org/v1', undefined],
+  ])('says to Chrome where %s is', async (address, space) => {
+    let init: RequestInit = {};
+    const fetcher = ((url: string, given: RequestInit) => {
+      init = given;
+      return answering([delta('x')])(url);
+    }) as typeof fetch;
+    for await (const { text } of chat({ address, model: 'm' }, PROMPT, 8, fetcher)) expect(text).toBe('x');
+    expect((init as { targetAddressSpace?: string }).targetAddressSpace).toBe(space);
+  });
+});
+
+describe('the streams beside the repository', () => {
+  it.each(['a', 'b'])('%s.txt fails with the server’s words', async (name) => {
+    const stream = sharedCases<string>(`streams/${name}.txt`);
+    // Without it the same bodies are among those above.
+    if (stream === null) return;
+    await expect(collect(answering([stream]))).rejects.toThrow(/the request exceeds the available context size/);
   });
 });

@@ -1,30 +1,104 @@
-/** Server-sent events of a chat completion, as far as the OpenAI API uses them: `data:` lines, one event each. */
+/**
+ * Server-sent events of a chat completion, as servers send them: `data:` lines, usually one an event, sometimes without the empty line
+ * between, sometimes several lines of one value; errors as `event: error`, as `error:` lines (llama.cpp) or as bare JSON.
+ */
 
 /** Longest line that is waited for; no chunk of a chat is near it. */
 const LONGEST_LINE = 1024 * 1024;
+/** All that is read of one answer. */
+const LONGEST_BODY = 16 * 1024 * 1024;
 
-/** The data of each event, up to `[DONE]` or the end. Throws when a line grows without end. */
-export async function* eventData(body: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
-  let rest = '';
+export interface ServerEvent {
+  /** The server says by the event's form that it failed. */
+  failed: boolean;
+  data: string;
+}
+
+/** Each event, up to `[DONE]` or the end. Throws when a line or the whole grows without end. The body is given up when the loop is left. */
+export async function* serverEvents(body: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<ServerEvent> {
+  let failed = false;
+  /** Lines of data that are no value yet. */
+  let held: string[] = [];
+  for await (const line of lines(body)) {
+    const [, field = '', value = ''] = /^(data|event|error)\s*:(.*)$/s.exec(line) ?? [];
+    const text = value.trim();
+    if (field === 'event') failed = /error/i.test(text);
+    else if (field === 'error') yield { failed: true, data: text };
+    else if (field === 'data' && text !== '') {
+      held.push(text);
+      const data = held.join('\n');
+      if (data === '[DONE]') return;
+      if (!failed && !isWhole(data)) continue;
+      held = [];
+      yield { failed, data };
+    } else if (line.trim() === '') {
+      if (held.length > 0) yield { failed, data: held.join('\n') };
+      held = [];
+      failed = false;
+    } else if (/^\s*[[{]/.test(line)) yield { failed: false, data: line.trim() };
+  }
+  if (held.length > 0) yield { failed, data: held.join('\n') };
+}
+
+/** Whether nothing has to be waited for: text that is not the start of JSON cannot become it. */
+function isWhole(data: string): boolean {
+  if (!/^[[{"]/.test(data)) return true;
+  try {
+    JSON.parse(data);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function* lines(body: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
+  let parts: string[] = [];
+  let length = 0;
+  let total = 0;
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) break;
-      const lines = (rest + value).split(/\r\n|\n|\r/);
-      rest = lines.pop()!;
-      for (const line of lines) {
-        const data = dataOf(line);
-        if (data === '[DONE]') return;
-        if (data !== null) yield data;
+      total += value.length;
+      if (total > LONGEST_BODY) throw new Error(`it sent more than ${LONGEST_BODY} characters`);
+      const [first = '', ...rest] = value.split(/\r\n|\n|\r/);
+      parts.push(first);
+      length += first.length;
+      assertLength(length);
+      for (const next of rest) {
+        yield parts.join('');
+        parts = [next];
+        length = next.length;
+        assertLength(length);
       }
-      if (rest.length > LONGEST_LINE) throw new Error(`a line has more than ${LONGEST_LINE} characters`);
     }
-    const data = dataOf(rest);
-    if (data !== null && data !== '[DONE]') yield data;
+    yield parts.join('');
   } finally {
     await reader.cancel();
   }
 }
 
-const dataOf = (line: string): string | null => (line.startsWith('data:') ? line.slice(5).trim() : null);
+function assertLength(length: number): void {
+  if (length > LONGEST_LINE) throw new Error(`a line has more than ${LONGEST_LINE} characters`);
+}
+
+/** The beginning of a body, as text; the rest is given up. */
+export async function readStart(
+  body: ReadableStream<Uint8Array<ArrayBuffer>> | null,
+  most = 64 * 1024,
+): Promise<string> {
+  if (!body) return '';
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  try {
+    while (text.length < most) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      text += value;
+    }
+    return text.slice(0, most);
+  } finally {
+    await reader.cancel();
+  }
+}
