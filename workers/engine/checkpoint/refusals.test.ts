@@ -1,17 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { ModelFiles } from '../../store/bytes.ts';
 import { identify } from './identify.ts';
 import { openCheckpoint } from './open.ts';
-import { memorySource } from './testing/fixtures.ts';
-import { REFUSED, type Content } from './testing/refused.ts';
-
-const filesOf = (content: Content): ModelFiles =>
-  new Map(
-    Object.entries(content).map(([path, value]) => {
-      const text = typeof value === 'string' ? value : JSON.stringify(value);
-      return [path, memorySource(path, value instanceof Uint8Array ? value : new TextEncoder().encode(text))];
-    }),
-  );
+import { filesOf, REFUSED } from './testing/refused.ts';
 
 describe('what is refused is named', () => {
   it.each(REFUSED.map((refused) => [`${refused.kind}: ${refused.message.source}`, refused] as const))(

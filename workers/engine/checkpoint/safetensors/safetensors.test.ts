@@ -10,7 +10,13 @@ import {
   readExpected,
 } from '../testing/fixtures.ts';
 import { float32Folder } from '../testing/float-models.ts';
-import { convertedFolder, llamaFolder, regroupedMlxFolder, shardedFolder } from '../testing/safetensors-variants.ts';
+import {
+  convertedFolder,
+  llamaFolder,
+  regroupedMlxFolder,
+  repackedMlxFolder,
+  shardedFolder,
+} from '../testing/safetensors-variants.ts';
 
 const FLOAT = ['phi3-mini-4k', 'phi3.5-mini', 'phi4-mini', 'phi4'];
 const MLX = ['phi3.5-mini/mlx-4bit', 'phi3.5-mini/mlx-8bit', 'phi4-mini/mlx-4bit', 'phi4-mini/mlx-8bit'];
@@ -62,6 +68,12 @@ describe('openSafetensors', options, () => {
     const read = await openSafetensors(memoryFiles(regroupedMlxFolder('phi4-mini/mlx-4bit')));
     expect(read.layers[1]!.down.form).toMatchObject({ bits: 8, block: 32 });
     expect(await weightDifference(read, source)).toBe(0);
+  });
+
+  it.each([5, 6, 8])('reads the same codes in %i bits of MLX', async (bits) => {
+    const source = await openSafetensors(folderFiles('phi4-mini/mlx-4bit'));
+    const read = await openSafetensors(memoryFiles(repackedMlxFolder('phi4-mini/mlx-4bit', bits)));
+    expect(await weightDifference(read, source)).toBeLessThan(1e-7);
   });
 
   it('reads the norms and a few rows, not the file', async () => {

@@ -179,6 +179,29 @@ export function integerProduct(
   return { nodes, tensors };
 }
 
+/** Products that are refused, made from products of integers: docs/models.md's words for them, and what the app says. */
+export const REFUSED_PRODUCTS: { kind: string; from: string; to: string; message: RegExp }[] = [
+  {
+    kind: 'ONNX `bnb4` (`MatMulBnb4`)',
+    from: 'MatMulInteger',
+    to: 'MatMulBnb4',
+    message: /bitsandbytes \(bnb4: NF4 or FP4\)/,
+  },
+  {
+    kind: 'ONNX with static quantisation',
+    from: 'MatMulInteger',
+    to: 'QLinearMatMul',
+    message: /statically quantised activations/,
+  },
+  {
+    kind: 'ONNX with static quantisation',
+    from: 'DynamicQuantizeLinear',
+    to: 'QuantizeLinear',
+    message: /not quantised by DynamicQuantizeLinear/,
+  },
+  { kind: 'Mixtures of experts', from: 'MatMulInteger', to: 'QMoE', message: /a mixture of experts/ },
+];
+
 /** The embedding as a table of bytes whose rows are dequantised after they were looked up. */
 export function quantiseEmbedding(model: EditModel): void {
   const lookup = model.nodes.find(({ type, inputs }) => type === 'Gather' && inputs[1] === 'input_ids')!;

@@ -2,10 +2,21 @@
  * Models that are refused, as small as their kind can be told from: what docs/models.md lists, and the words that each must be refused with.
  * Laid out as their publishers lay them out.
  */
+import type { ModelFiles } from '../../../store/bytes.ts';
+import { memorySource } from './fixtures.ts';
 import { putTensors } from './safetensors-variants.ts';
 import { tinyGguf, writeGguf, type GgufContent } from './gguf-writer.ts';
 
 export type Content = Record<string, Uint8Array | object | string>;
+
+/** As the readers take it: objects are JSON. */
+export const filesOf = (content: Content): ModelFiles =>
+  new Map(
+    Object.entries(content).map(([path, value]) => {
+      const text = typeof value === 'string' ? value : JSON.stringify(value);
+      return [path, memorySource(path, value instanceof Uint8Array ? value : new TextEncoder().encode(text))];
+    }),
+  );
 
 export interface Refused {
   /** As docs/models.md calls it. */
@@ -160,6 +171,31 @@ const SAFETENSORS: Refused[] = [
   },
 ];
 
+const mlx = (mode: string, bits: number): Content => ({
+  'config.json': { ...PHI3, quantization: { group_size: 32, bits, mode } },
+  'tokenizer.json': {},
+  'model.safetensors': tensors({
+    'model.layers.0.input_layernorm.weight': 'F32',
+    'model.layers.0.self_attn.qkv_proj.weight': 'U32',
+    'model.layers.0.self_attn.qkv_proj.scales': 'U8',
+  }),
+});
+const OTHERS: Refused[] = [
+  ...(['mxfp4', 'nvfp4', 'mxfp8'] as const).map((mode) => ({
+    kind: 'MLX modes `mxfp4`, `nvfp4`, `mxfp8`',
+    files: mlx(mode, mode === 'mxfp8' ? 8 : 4),
+    message: new RegExp(`MLX quantisation "${mode}" of . bits is not supported`),
+  })),
+  {
+    kind: 'ONNX pipelines for one kind of NPU',
+    files: {
+      'genai_config.json': { model: { type: 'phi3', context_length: 8, decoder: { pipeline: [] } } },
+      'model.onnx': 'x',
+    },
+    message: /split into a pipeline for one kind of NPU/,
+  },
+];
+
 const NETWORKS: Refused[] = [
   {
     kind: 'Phi-1, Phi-1.5, Phi-2',
@@ -249,4 +285,4 @@ const GGUF: Refused[] = [
   },
 ];
 
-export const REFUSED: Refused[] = [...SAFETENSORS, ...NETWORKS, ...GGUF];
+export const REFUSED: Refused[] = [...SAFETENSORS, ...OTHERS, ...NETWORKS, ...GGUF];

@@ -139,3 +139,25 @@ export function regroupedMlxFolder(folder: string): Files {
   );
   return files;
 }
+
+/** An MLX model of 4 bits with its codes packed in another number of bits; below 4 the upper ones are cut off, so the weights are others. */
+export function repackedMlxFolder(folder: string, bits: number): Files {
+  const files = folderBytes(folder);
+  const config = json(files.get('config.json'));
+  const quantization = config['quantization'] as { group_size: number; bits: number };
+  const tensors = takeTensors(files.get('model.safetensors')!);
+  for (const [name, { dtype, shape, data }] of tensors) {
+    if (dtype !== 'U32') continue;
+    const packed = new Uint8Array((data.length * bits) / 4);
+    for (let i = 0; i < data.length * 2; i++) {
+      const code = (data[i >> 1]! >> (4 * (i & 1))) & 15;
+      for (let bit = 0; bit < bits; bit++)
+        if (code & (1 << bit)) packed[(i * bits + bit) >> 3]! |= 1 << ((i * bits + bit) & 7);
+    }
+    tensors.set(name, { dtype, shape: [shape[0]!, (shape[1]! * bits) / 4], data: packed });
+  }
+  files.set('model.safetensors', putTensors(tensors));
+  const scheme = { ...quantization, bits };
+  files.set('config.json', utf8({ ...config, quantization: scheme, quantization_config: scheme }));
+  return files;
+}
