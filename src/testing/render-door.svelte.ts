@@ -30,9 +30,8 @@ async function render(steps: readonly string[], keep = false): Promise<Rendered>
     await settled();
   }
   const blocks = target.querySelector<HTMLElement>('.blocks')!;
-  // A long text is drawn in turns.
-  for (let before = -1; before !== blocks.childElementCount; await new Promise((resolve) => setTimeout(resolve, 30)))
-    before = blocks.childElementCount;
+  // A long text is drawn in turns, each of which asks for its next before this does.
+  for (let before = -1; before !== blocks.childElementCount; await settled()) before = blocks.childElementCount;
   const rendered = {
     ms,
     text: blocks.textContent,

@@ -180,6 +180,10 @@ describe('formulas', () => {
     '\\$a$ and \\\\(b\\\\) and 3$',
     '\\(`code`\\)',
     'no $line\nbreak$ in it',
+    'kill $$; echo $$',
+    '$$a and $$b',
+    'It matches /^\\d+$/ or /^[a-z]+$/ or /^[0-9]$|^x?$/.',
+    'an escaped \\[link\\](https://example.com/)',
   ])('none in %j', (text) => {
     expect(formulas(text)).toEqual([]);
   });

@@ -9,8 +9,8 @@ const BACKSLASH = 0x5c;
 /** Longer is not a formula. */
 const MAX_TEX = 4_000;
 const MAX_TEX_LINES = 200;
-/** What may stand before the first `$` and behind the last: no letter, digit or other `$`; `${` begins a shell variable. */
-const WORD_BEFORE = /[\w$\\]/;
+/** What may not stand before the first `$` and behind the last: letters, digits, other `$`, the end of a pattern like `^[a-z]+$`, and `${`. */
+const WORD_BEFORE = /[\w$\\+?\]]/;
 const WORD_BEHIND = /[\w${]/;
 /** A `$` that is quoted or listed ("$", ($), 「$」) is the sign itself. */
 const NOT_FIRST = /[\s$)"'”’」』）】》,;]/;
@@ -51,8 +51,24 @@ function hasCodeSpan(source: string, from: number, end: number): boolean {
 
 function between(source: string, from: number, close: string, display: boolean): Found | null {
   const end = findClose(source, close, from);
-  const tex = end < 0 ? '' : source.slice(from, end).trim();
-  return tex && !hasCodeSpan(source, from, end) ? { tex, display, end: end + close.length } : null;
+  const tex = end < 0 ? '' : source.slice(from, end);
+  if (!tex.trim() || hasCodeSpan(source, from, end)) return null;
+  return { tex: tex.trim(), display, end: end + close.length };
+}
+
+/** A display formula between two pairs of dollar signs. `$$` is a shell's process, too: `kill $$; echo $$`. */
+function doubleDollars(source: string, at: number): Found | null {
+  if (/[\w$]/.test(source[at - 1] ?? '')) return null;
+  const found = between(source, at + 2, '$$', true);
+  if (!found || /[\w$]/.test(source[found.end] ?? '')) return null;
+  const inner = source.slice(at + 2, found.end - 2);
+  return /^\s/.test(inner) === /\s$/.test(inner) ? found : null;
+}
+
+/** A display formula between brackets; `\\[text\\](address)` is a link that was taken back. */
+function brackets(source: string, at: number): Found | null {
+  const found = between(source, at + 2, '\\]', true);
+  return found && source[found.end] !== '(' ? found : null;
 }
 
 /** A formula between single dollar signs, on one line. */
@@ -68,8 +84,8 @@ function dollars(source: string, at: number): Found | null {
 
 /** The formula that begins at `at` in `source`. */
 function findFormula(source: string, at: number): Found | null {
-  if (source[at] === '$') return source[at + 1] === '$' ? between(source, at + 2, '$$', true) : dollars(source, at);
-  if (source[at + 1] === '[') return between(source, at + 2, '\\]', true);
+  if (source[at] === '$') return source[at + 1] === '$' ? doubleDollars(source, at) : dollars(source, at);
+  if (source[at + 1] === '[') return brackets(source, at);
   return source[at + 1] === '(' ? between(source, at + 2, '\\)', false) : null;
 }
 
