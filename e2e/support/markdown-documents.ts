@@ -140,7 +140,7 @@ export function markdownDocument(index: number): string {
   const makers: (() => string)[] = [
     () => pick(WHOLE_LINES),
     () => pick(PREFIXES) + words(),
-    () => pick(PREFIXES).repeat(1 + below(40)) + words(),
+    () => pick(PREFIXES).repeat(1 + below(12)) + words(),
     () => `${' '.repeat(below(30))}${pick(['- ', '1. ', '> '])}${words()}`,
     () => table(1 + below(12), below(20), words, random),
   ];

@@ -16,9 +16,9 @@ let session: Visitor['session'];
 
 eachVisitor((visitor) => ({ server, page, session } = visitor));
 
-/** Slower than a person waits; an idle machine needs a tenth of it, and a busy one must not fail. */
-const SLOW_MS = 1000;
-const DOCUMENTS = Number(process.env.PHI_DOCUMENTS ?? 300);
+/** A person waits a second at most: npm run test:text, on an idle machine. A machine with other work takes several times as long. */
+const SLOW_MS = process.env.PHI_TIMING ? 1000 : 5000;
+const DOCUMENTS = Number(process.env.PHI_DOCUMENTS ?? 200);
 
 const log = () => page.getByRole('log', { name: 'Conversation' });
 
@@ -26,8 +26,8 @@ const log = () => page.getByRole('log', { name: 'Conversation' });
 const render = (steps: string[], keep = false): Promise<Rendered> =>
   page.evaluate(([texts, stays]) => renderForTest(texts, stays), [steps, keep] as const);
 
-/** Without what rendering may leave out: marks, blanks and invisible characters. */
-const letters = (text: string) => text.replace(/[^\p{L}\p{N}]/gu, '');
+/** Without what rendering may leave out: marks, numbers of lists, definitions of links, and invisible characters. */
+const letters = (text: string) => text.replace(/^[\s>]*\[[^\]]*\]:.*$/gmu, '').replace(/\P{L}/gu, '');
 
 async function send(text: string): Promise<void> {
   await messageBox(page).fill(text);
