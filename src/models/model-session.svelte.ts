@@ -239,7 +239,12 @@ export class ModelSession {
   /** Deletes a model from the store; the loaded one is unloaded first. */
   async remove(model: string): Promise<void> {
     if (this.report?.model === model) await this.#engine.unload();
+    const { models, partial } = await this.#engine.storage();
+    const manifests = [...models, ...partial.flatMap(({ manifest }) => (manifest ? [manifest] : []))];
     await this.#engine.remove(model);
+    const removed = manifests.find(({ id }) => id === model);
+    const kept = manifests.filter(({ id }) => id !== model);
+    if (removed) await this.#reach.afterRemoval(removed, kept, this.#settings.values.hub);
     if (model !== this.chosen) return void (await this.refresh());
     this.#settings.change({ model: null });
     await this.start();

@@ -52,6 +52,20 @@ describe('a server that the person named', () => {
     engine.terminate();
   });
 
+  it('is allowed no longer once nothing comes from it', async () => {
+    const forgotten: string[] = [];
+    const engine = new Engine(() => fakeThread({ instant: true }, { models: [] }));
+    const forget = (origin: string) => Promise.resolve(void forgotten.push(origin));
+    const reach = new Reach(engine, () => Promise.resolve(false), forget);
+    const other = { ...manifest('http://models.lan:8080/other.gguf'), id: 'other' };
+    await reach.afterRemoval(manifest(FILE), [other], '');
+    await reach.afterRemoval(manifest(FILE), [], 'http://models.lan:8080/hub');
+    await reach.afterRemoval(manifest('disk:tiny.gguf'), [], '');
+    expect(forgotten).toEqual([]);
+    await reach.afterRemoval(manifest(FILE), [manifest('https://elsewhere.test/x.gguf')], 'https://hub.test');
+    expect(forgotten).toEqual(['http://models.lan:8080']);
+  });
+
   it('that may be reached already restarts nothing, nor does this page’s own server', async () => {
     const { reach, end, asked } = setUp(() => Promise.resolve(false));
     await reach.forDownload(manifest('shards/tiny.gguf'));

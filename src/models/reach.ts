@@ -1,11 +1,17 @@
 /** Servers that a person named, let through by the policy of the workers that are to ask them (pwa/hosts.ts). */
 import type { FoundModel, ModelManifest, Place } from '../../workers/shared/protocol.ts';
+import { originOf, removeAllowedHost } from '../../workers/shared/allowed-hosts.ts';
 import { parseAddress } from '../../workers/shared/address.ts';
 import type { HubModel } from '../../workers/shared/hub.ts';
 import type { Engine, JobOptions } from '../engine/engine.ts';
 
 /** Rejects with what keeps a server out of reach; resolves with whether a worker that runs does not know yet that it may. */
 type Allow = (address: string) => Promise<boolean>;
+
+/** Takes back what `Allow` gave. */
+type Forget = (origin: string) => Promise<void>;
+
+const forgetHost: Forget = (origin) => removeAllowedHost('models', origin);
 
 const allowHost: Allow = async (address) => (await import('../pwa/hosts.ts')).allowHost('models', address);
 
@@ -19,12 +25,14 @@ function serversOf(model: HubModel | ModelManifest): string[] {
 export class Reach {
   readonly #engine: Engine;
   readonly #allow: Allow;
+  readonly #forget: Forget;
   /** A server was allowed that the engine's worker, which keeps the policy it was started with, may not know. */
   #stale = false;
 
-  constructor(engine: Engine, allow: Allow = allowHost) {
+  constructor(engine: Engine, allow: Allow = allowHost, forget: Forget = forgetHost) {
     this.#engine = engine;
     this.#allow = allow;
+    this.#forget = forget;
   }
 
   /** Before a download: the engine's worker is started again if it has to be, which unloads the model. */
@@ -32,6 +40,14 @@ export class Reach {
     for (const server of serversOf(model)) this.#stale = (await this.#allow(server)) || this.#stale;
     if (this.#stale) this.#engine.terminate('a server was allowed, which holds for a new worker');
     this.#stale = false;
+  }
+
+  /** After a model was deleted: a server that no other model comes from, and that is not the hub in use, is allowed no longer. */
+  async afterRemoval(removed: ModelManifest, kept: readonly ModelManifest[], hub: string): Promise<void> {
+    const originsOf = (model: ModelManifest) => serversOf(model).map(originOf);
+    const needed = new Set(kept.flatMap(originsOf));
+    if (URL.canParse(hub)) needed.add(new URL(hub).origin);
+    for (const origin of new Set(originsOf(removed))) if (!needed.has(origin)) await this.#forget(origin);
   }
 
   /** What lies at a place. An address is looked at by a worker of its own: its policy knows the server, and a loaded model stays. */

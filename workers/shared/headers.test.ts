@@ -95,5 +95,6 @@ describe('securityHeaders', () => {
     });
     expect(headers['Permissions-Policy']).toMatch(/^\w[\w-]*=\(\)(, \w[\w-]*=\(\))*$/);
     expect(headers['Permissions-Policy']).toContain('camera=()');
+    expect(headers['X-DNS-Prefetch-Control']).toBe('off');
   });
 });

@@ -134,5 +134,7 @@ export function securityHeaders(path: string, allowedHosts: readonly string[] = 
     'Permissions-Policy': PERMISSIONS.map((feature) => `${feature}=()`).join(', '),
     'X-Content-Type-Options': 'nosniff',
     'Referrer-Policy': 'no-referrer',
+    // A link in a reply must not make the browser ask a name server about it.
+    'X-DNS-Prefetch-Control': 'off',
   };
 }

@@ -244,6 +244,7 @@ describe('what the page hands over', () => {
     ['base', 'https://hub.test/'],
     ['base', 'javascript:alert(1)'],
     ['base', 'https://hub.test?x=1'],
+    ['licence', { spdx: 'MIT', url: 'javascript:alert(1)' }],
     ['repo', '../other'],
     ['repo', 'a/b/c'],
     ['revision', 'd6eb3e0'],

@@ -6,7 +6,7 @@
 import * as v from 'valibot';
 import { PhiError } from './errors.ts';
 import type { ModelManifest } from './protocol.ts';
-import { cutFile, isSafePath, validateManifest } from './manifest.ts';
+import { cutFile, isLink, isSafePath, validateManifest } from './manifest.ts';
 
 export const DEFAULT_HUB = 'https://huggingface.co';
 
@@ -50,7 +50,10 @@ const HubSchema = v.object({
   kind: v.literal('hub'),
   id: text,
   name: text,
-  licence: v.object({ spdx: text, url: v.string() }),
+  licence: v.object({
+    spdx: text,
+    url: v.pipe(v.string(), v.check(isLink, 'must be an http(s) address without a password')),
+  }),
   base: v.pipe(text, v.check(isHubBase, 'must be an http(s) address without a password, a query or a fragment')),
   repo: v.pipe(text, v.regex(/^\w[\w.-]*\/\w[\w.-]*$/, 'must be "owner/name"')),
   revision: v.nullable(v.pipe(v.string(), v.regex(/^[0-9a-f]{40}$/, 'must be a commit of 40 hexadecimal digits'))),

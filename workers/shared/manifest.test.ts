@@ -55,6 +55,10 @@ describe('validateManifest', () => {
   const cases: [string, (string | number)[], unknown, RegExp][] = [
     ['another format', ['format'], 2, /format: must be 1/],
     ['an id with a slash', ['id'], 'a/b', /^The model's manifest is damaged: id/],
+    ['a licence that is a script', ['licence', 'url'], 'javascript:alert(1)', /licence\.url: must be an http/],
+    ['a source that is a script', ['source', 'url'], ' JavaScript:alert(1)', /source\.url: must be an http/],
+    ['a source that is data', ['source', 'url'], 'data:text/html,x', /source\.url/],
+    ['a shard beyond any file', ['files', 0, 'shards', 0, 'offset'], Number.MAX_SAFE_INTEGER, /ends beyond any file/],
     ['a path that climbs', ['files', 0, 'path'], '../b', /files\.0\.path.*without "\.\."/],
     ['an absolute path', ['files', 0, 'path'], '/b', /files\.0\.path/],
     ['a path with a backslash', ['files', 0, 'path'], 'a\\b', /files\.0\.path/],
@@ -117,4 +121,14 @@ it('cuts files into 16 MiB, above 1 GiB into 64 MiB, and leaves small ones whole
   const large = cutFile('a', 'https://h/a', 1024 * MiB + 1).shards;
   expect([large.length, large[0]?.bytes, large.at(-1)?.bytes]).toEqual([17, 64 * MiB, 1]);
   expect(cutFile('empty', 'https://h/a', 0).shards).toEqual([]);
+});
+
+it('sizes that add up beyond what can be counted are refused', () => {
+  const most = Number.MAX_SAFE_INTEGER;
+  const file = (path: string) => ({ path, bytes: most, shards: [] });
+  expect(() => validateManifest({ ...manifest(), bytes: most, files: [file('a'), file('b')] })).toThrow(PhiError);
+  const shards = [0, 1].map((i) => ({ url: `${i}`, offset: most - 8, bytes: 10, wholeUrl: false }));
+  expect(() => validateManifest({ ...manifest(), bytes: 20, files: [{ path: 'a', bytes: 20, shards }] })).toThrow(
+    /ends beyond any file/,
+  );
 });

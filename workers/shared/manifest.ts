@@ -26,13 +26,20 @@ export function isSafePath(path: string): boolean {
   return path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
 }
 
-function isShardUrl(url: string): boolean {
-  if (url.startsWith(DISK)) return true;
+/** Whether an address may stand behind a link: empty (unknown), http(s) without a password, or a path beside the page. */
+export function isLink(url: string): boolean {
+  if (url === '') return true;
   const base = 'https://relative.invalid/';
   if (!URL.canParse(url, base)) return false;
   const { protocol, username, password } = new URL(url, base);
   return (protocol === 'http:' || protocol === 'https:') && !username && !password;
 }
+
+function isShardUrl(url: string): boolean {
+  return url.startsWith(DISK) || (url !== '' && isLink(url));
+}
+
+const link = v.pipe(text, v.check(isLink, 'must be an http(s) address without a password'));
 
 const ShardSchema = v.object({
   url: v.pipe(text, v.check(isShardUrl, 'must be an http(s) URL without a password, or relative to the manifest')),
@@ -60,8 +67,8 @@ const ManifestSchema = v.object({
     v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'must be letters, digits, ".", "_" and "-", at most 128'),
   ),
   name: v.pipe(text, v.nonEmpty('must not be empty')),
-  licence: v.object({ spdx: text, url: text }),
-  source: v.object({ name: text, url: text, revision: v.optional(text) }),
+  licence: v.object({ spdx: text, url: link }),
+  source: v.object({ name: text, url: link, revision: v.optional(text) }),
   bytes,
   what: v.optional(text),
   files: v.pipe(
@@ -86,7 +93,12 @@ function parse<Schema extends typeof ManifestSchema | typeof StoredSchema>(
 const wrong = (where: string, why: string) =>
   new PhiError('bad-model', `The model's manifest is damaged: ${where}: ${why}.`, { where });
 
-const sum = (items: { bytes: number }[]) => items.reduce((total, item) => total + item.bytes, 0);
+/** Exact, or an error: beyond 2^53 sums of different sizes would be equal. */
+function sum(items: { bytes: number }[]): number {
+  const total = items.reduce((sum, { bytes }) => sum + bytes, 0);
+  if (!Number.isSafeInteger(total)) throw wrong('bytes', 'its sizes add up to more than can be counted');
+  return total;
+}
 
 /** What a schema cannot say: sizes that add up, ranges that join without gap or overlap, paths that differ. */
 function assertCoherent(manifest: ModelManifest): void {
@@ -96,6 +108,8 @@ function assertCoherent(manifest: ModelManifest): void {
     paths.add(path);
     if (sum(shards) !== bytes) throw wrong(path, `its shards hold ${sum(shards)} bytes, the file ${bytes}`);
     shards.forEach((shard, i) => {
+      if (!Number.isSafeInteger(shard.offset + shard.bytes))
+        throw wrong(path, `shard ${i} ends beyond any file, at byte ${shard.offset + shard.bytes}`);
       const before = shards[i - 1];
       if (shard.wholeUrl && shard.offset !== 0)
         throw wrong(path, `shard ${i} is a whole URL and cannot begin at byte ${shard.offset}`);
