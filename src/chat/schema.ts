@@ -33,7 +33,6 @@ const CODES = [
   'device-lost',
   'out-of-memory',
   'worker-died',
-  'busy',
   'internal',
 ] as const;
 

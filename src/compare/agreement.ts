@@ -1,5 +1,5 @@
 /** Whether a row computes what it should: fast and wrong must show as wrong. */
-import type { StepScores } from '../../workers/engine/generate/score.ts';
+import type { StepScores } from '../../workers/shared/compare-protocol.ts';
 import type { Agreement } from './result.ts';
 
 /** Steps whose best token every sound form must find. */

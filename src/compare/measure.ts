@@ -1,7 +1,7 @@
 /** One row, from an empty worker to its figures. */
 import type { Remote } from 'comlink';
 import type { CompareApi, ModelFacts, OpenedRow, Piece, Prompt } from '../../workers/shared/compare-protocol.ts';
-import type { Timing } from '../../workers/compare/stopwatch.ts';
+import type { Timing } from '../../workers/shared/compare-protocol.ts';
 import type { EngineReport } from '../../workers/shared/protocol.ts';
 import { PhiError } from '../../workers/shared/errors.ts';
 import type { ReferenceSequence, RowScores } from './agreement.ts';

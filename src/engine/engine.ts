@@ -4,7 +4,6 @@ import { installErrorTransfer } from '../../workers/shared/comlink-errors.ts';
 import { PhiError } from '../../workers/shared/errors.ts';
 import { type TextPart, watchTextWork } from '../../workers/shared/text-work.ts';
 import type {
-  ChatMessage,
   ContextFit,
   EngineApi,
   EngineReport,
@@ -190,10 +189,6 @@ export class Engine {
 
   report(): Promise<EngineReport | null> {
     return this.#call((api) => api.report());
-  }
-
-  countTokens(messages: ChatMessage[]): Promise<number> {
-    return this.#call((api) => api.countTokens(messages));
   }
 
   fit(request: Pick<GenerateRequest, 'messages' | 'maxTokens' | 'droppedBefore'>): Promise<ContextFit> {

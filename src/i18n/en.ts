@@ -338,7 +338,6 @@ export const en = {
   'error:device-lost': 'The device went away',
   'error:out-of-memory': 'There is not enough memory',
   'error:worker-died': 'The engine stopped',
-  'error:busy': 'The engine is busy',
   'error:internal': 'Something went wrong in the program',
 } as const;
 

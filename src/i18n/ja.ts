@@ -329,6 +329,5 @@ export const ja: Catalogue = {
   'error:device-lost': 'デバイスが使えなくなりました',
   'error:out-of-memory': 'メモリーが足りません',
   'error:worker-died': 'エンジンが停止しました',
-  'error:busy': 'エンジンは使用中です',
   'error:internal': 'プログラムに問題が起きました',
 };

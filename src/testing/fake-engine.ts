@@ -303,10 +303,6 @@ class FakeEngine implements EngineApi {
     onEvent({ type: 'end', reason: cancelled ? 'cancelled' : tokens < pieces.length ? 'max-tokens' : 'end', stats });
   }
 
-  countTokens(messages: ChatMessage[]) {
-    return Promise.resolve(countFakeTokens(messages));
-  }
-
   fit(request: Pick<GenerateRequest, 'messages' | 'maxTokens' | 'droppedBefore'>): Promise<ContextFit> {
     if (this.#script['hang-template']) {
       this.#post({ textWork: 'chat template', characters: 100 });

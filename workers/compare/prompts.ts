@@ -1,7 +1,5 @@
 /** Prompts of an exact number of tokens. */
-import type { Checkpoint } from '../engine/checkpoint/types.ts';
-import { createConversation, type Conversation } from '../engine/tokenizer/conversation.ts';
-import { createTokenizer } from '../engine/tokenizer/tokenizer.ts';
+import type { Conversation } from '../engine/tokenizer/conversation.ts';
 import { messagesOf } from './messages.ts';
 import type { Prompt } from '../shared/compare-protocol.ts';
 import { INSTRUCTION, TEXT } from './text.ts';
@@ -11,16 +9,14 @@ const FILLERS = [' and', ' so', '.', '!'];
 
 export type Encode = (content: string) => number[];
 
-/** How a prompt becomes tokens; a model that has no chat template reads the plain text. */
-export function encoder(checkpoint: Checkpoint): { encode: Encode; conversation: Conversation } {
-  const conversation = createConversation(createTokenizer(checkpoint.tokenizer), checkpoint);
+/** How a prompt becomes tokens: by the model's chat template, or as plain text for a model that has none (speed needs tokens only). */
+export function encoderOf(conversation: Conversation): Encode {
   const chat: Encode = (content) => conversation.encode(messagesOf(content));
   try {
     chat('.');
-    return { encode: chat, conversation };
+    return chat;
   } catch {
-    // Without a template there is nothing to converse with; speed needs tokens only.
-    return { encode: (content) => conversation.tokenizer.encode(content), conversation };
+    return (content) => conversation.tokenizer.encode(content);
   }
 }
 

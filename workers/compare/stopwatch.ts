@@ -1,5 +1,7 @@
 /** The one stopwatch: the engine in this tab and servers beside it are timed by the same code, from the request to each arrival of text. */
 
+import type { Timing } from '../shared/compare-protocol.ts';
+
 /** Something that came out of a model. */
 export interface Arrival {
   /** Tokens in it; 0 where only a closing message came. */
@@ -11,19 +13,6 @@ export interface Arrival {
   usage?: { promptTokens: number; tokens: number };
   /** What a server calls the model that answers: some take what is loaded, whatever was asked for. */
   model?: string;
-}
-
-export interface Timing {
-  model: string | null;
-  promptTokens: number;
-  tokens: number;
-  ttftMs: number;
-  /** Prompt tokens over the time to the first token: what a person waits for, tokenising and all. */
-  prefillTokensPerSecond: number;
-  /** What came with or before the first arrival excluded; null when nothing followed it. */
-  decodeTokensPerSecond: number | null;
-  /** Arrivals for the race: ms since the request, and text. */
-  pieces: [number, string][];
 }
 
 /** Times what `start` streams. `now` in ms. Rejects with what the stream throws. */

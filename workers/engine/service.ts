@@ -1,20 +1,8 @@
 /** The engine: one loaded model, its store, and the jobs that the page asks for. Exposed by engine.worker.ts. */
-import { walkChain } from './choose/chain.ts';
-import { startEarly } from './choose/start-early.ts';
-import { SELF_TEST_TEXT } from './choose/self-test.ts';
-import { storedWeightCache } from './weight-cache.ts';
-import { ProbeMemory } from './choose/probe-memory.ts';
-import type { Decoder } from './decoder.ts';
-import { identify } from './checkpoint/identify.ts';
-import { openCheckpoint } from './checkpoint/open.ts';
-import type { Checkpoint } from './checkpoint/types.ts';
 import { PhiError } from '../shared/errors.ts';
 import { tellTextWork } from '../shared/text-work.ts';
-import { generateReply, measureRequest } from './generate/reply.ts';
-import { Sequence } from './generate/sequence.ts';
-import { warmUp } from './generate/warm-up.ts';
+import type { HubModel } from '../shared/hub.ts';
 import type {
-  ChatMessage,
   ContextFit,
   EngineApi,
   EngineReport,
@@ -29,27 +17,19 @@ import type {
   StorageReport,
   StoredModel,
 } from '../shared/protocol.ts';
-import { engineReport } from './report.ts';
 import { blobSource, type ModelFiles } from '../store/bytes.ts';
-import type { HubModel } from '../shared/hub.ts';
 import { ModelStore } from '../store/store.ts';
-import { createConversation, type Conversation } from './tokenizer/conversation.ts';
-import { createTokenizer } from './tokenizer/tokenizer.ts';
-
-interface Loaded {
-  report: EngineReport;
-  checkpoint: Checkpoint;
-  decoder: Decoder;
-  sequence: Sequence;
-  conversation: Conversation;
-}
+import { identify } from './checkpoint/identify.ts';
+import { ProbeMemory } from './choose/probe-memory.ts';
+import { openModel, type Model } from './model.ts';
+import { storedWeightCache } from './weight-cache.ts';
 
 type OnProgress = (progress: Progress) => void;
 
 export class Engine implements EngineApi {
   readonly #store = new ModelStore();
   readonly #jobs = new Map<JobId, AbortController>();
-  #loaded: Loaded | null = null;
+  #model: Model | null = null;
   /** Loads, replies and unloads run one after another; a failed one does not keep the next from running. */
   #queue: Promise<unknown> = Promise.resolve();
 
@@ -108,7 +88,7 @@ export class Engine implements EngineApi {
   }
 
   async remove(model: string): Promise<void> {
-    if (this.#loaded?.report.model === model) await this.unload();
+    if (this.#model?.report.model === model) await this.unload();
     await this.#store.remove(model);
   }
 
@@ -139,66 +119,36 @@ export class Engine implements EngineApi {
     signal: AbortSignal,
     onProgress: OnProgress,
   ): Promise<EngineReport> {
-    const started = performance.now();
-    const files = await this.#store.openStored(stored.id);
-    // A form that could not be kept is made again next time.
-    const forms = storedWeightCache(this.#store, stored, (form, kept) => {
+    const weightCache = storedWeightCache(this.#store, stored, (format, kept) => {
+      // Weights that could not be kept are made again at the next load.
       kept.catch((error: unknown) => {
-        this.#loaded?.report.rejected.push({
-          what: `Keeping the ${form} weights for the next visit`,
+        this.#model?.report.rejected.push({
+          what: `Keeping the ${format} weights for the next visit`,
           why: PhiError.from(error).message,
         });
       });
     });
-    const weightCache = startEarly(request, files, forms);
-    const checkpoint = await openCheckpoint(files);
-    const conversation = createConversation(
-      createTokenizer(checkpoint.tokenizer),
-      checkpoint,
-      tellTextWork((message) => self.postMessage(message)),
-    );
-    const onPrepare = (done: number, total: number) => onProgress({ phase: 'prepare', done, total, what: 'weights' });
-    const wish = {
-      ...request,
-      form: request.form ?? ('auto' as const),
-      weightCache,
-      mayKeep: (bytes: number) => this.#store.mayKeepForm(bytes),
-      files,
-      signal,
-      model: `${stored.id}@${stored.storedAt}`,
-      selfTestIds: conversation.tokenizer.encode(SELF_TEST_TEXT),
-      memory: await ProbeMemory.open(request.forgive ?? false),
-      onTry: (what: string) => onProgress({ phase: 'compile', what }),
-    };
-    const { decoder, rejected, scored, notes } = await walkChain(checkpoint, wish, onPrepare);
-    try {
-      signal.throwIfAborted();
-      onProgress({ phase: 'warm-up' });
-      const { ms: warmUpMs, costs } = await warmUp(decoder, checkpoint.config);
-      const report = engineReport({
+    this.#model = await openModel(
+      await this.#store.openStored(stored.id),
+      {
+        ...request,
         model: stored.id,
         name: stored.name,
-        checkpoint,
-        decoder,
-        asked: { backend: request.backend, device: request.device ?? null, form: wish.form, power: request.power },
-        rejected,
-        scored,
-        notes: [...checkpoint.notes, ...notes],
-        loadMs: performance.now() - started,
-        warmUpMs,
-      });
-      this.#loaded = {
-        report,
-        checkpoint,
-        decoder,
-        sequence: new Sequence(decoder, checkpoint.config, costs),
-        conversation,
-      };
-      return report;
-    } catch (error) {
-      await decoder.dispose();
-      throw error;
-    }
+        contentKey: `${stored.id}@${stored.storedAt}`,
+        fallback: 'next-worker',
+        warmUp: true,
+        weightCache,
+        mayKeep: (bytes) => this.#store.mayKeepForm(bytes),
+        signal,
+      },
+      {
+        onPrepare: (done, total) => onProgress({ phase: 'prepare', done, total, what: 'weights' }),
+        onTry: (what) => onProgress({ phase: 'compile', what }),
+        onWarmUp: () => onProgress({ phase: 'warm-up' }),
+        textWork: tellTextWork((message) => self.postMessage(message)),
+      },
+    );
+    return this.#model.report;
   }
 
   unload(): Promise<void> {
@@ -206,21 +156,20 @@ export class Engine implements EngineApi {
   }
 
   async #unload(): Promise<void> {
-    const loaded = this.#loaded;
-    this.#loaded = null;
-    await loaded?.decoder.dispose();
+    const model = this.#model;
+    this.#model = null;
+    await model?.dispose();
   }
 
   report(): Promise<EngineReport | null> {
-    return Promise.resolve(this.#loaded?.report ?? null);
+    return Promise.resolve(this.#model?.report ?? null);
   }
 
   generate(job: JobId, request: GenerateRequest, onEvent: (event: GenerateEvent) => void): Promise<void> {
     return this.#job(job, (signal) =>
       this.#inTurn(async () => {
         try {
-          const { sequence, conversation, checkpoint } = this.#need();
-          await generateReply(sequence, conversation, checkpoint.config.eos, request, signal, onEvent);
+          await this.#need().reply(request, signal, onEvent);
         } catch (error) {
           onEvent({ type: 'error', error: PhiError.from(error).toShape() });
         }
@@ -228,15 +177,9 @@ export class Engine implements EngineApi {
     );
   }
 
-  async countTokens(messages: ChatMessage[]): Promise<number> {
-    await Promise.resolve();
-    return this.#need().conversation.encode(messages, {}).length;
-  }
-
   async fit(request: Pick<GenerateRequest, 'messages' | 'maxTokens' | 'droppedBefore'>): Promise<ContextFit> {
     await Promise.resolve();
-    const { conversation, decoder } = this.#need();
-    return measureRequest(conversation, decoder.slots, request);
+    return this.#need().fit(request);
   }
 
   abort(job: JobId): Promise<void> {
@@ -248,9 +191,9 @@ export class Engine implements EngineApi {
     await (await ProbeMemory.open(false)).forgetAll();
   }
 
-  #need(): Loaded {
-    if (!this.#loaded) throw new PhiError('no-model', 'No model is loaded. Load one first.');
-    return this.#loaded;
+  #need(): Model {
+    if (!this.#model) throw new PhiError('no-model', 'No model is loaded. Load one first.');
+    return this.#model;
   }
 
   async #job<T>(job: JobId, run: (signal: AbortSignal) => Promise<T>): Promise<T> {

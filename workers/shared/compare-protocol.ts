@@ -1,7 +1,5 @@
 /** Between the compare page and its workers (compare.worker.ts, server.worker.ts). Types only; rejections are `PhiError`s. */
 import type { BackendId, DeviceType, EngineReport, WeightFormat } from './protocol.ts';
-import type { StepScores } from '../engine/generate/score.ts';
-import type { Timing } from '../compare/stopwatch.ts';
 
 /** One way to run the model, pinned: what does not work is an error, not a reason to take another. */
 export interface Target {
@@ -45,6 +43,27 @@ export interface OpenedRow {
   report: EngineReport;
   /** Weights were made at this load; a later one finds them. */
   madeForm: boolean;
+}
+
+export interface Timing {
+  model: string | null;
+  promptTokens: number;
+  tokens: number;
+  ttftMs: number;
+  /** Prompt tokens over the time to the first token: what a person waits for, tokenising and all. */
+  prefillTokensPerSecond: number;
+  /** What came with or before the first arrival excluded; null when nothing followed it. */
+  decodeTokensPerSecond: number | null;
+  /** Arrivals for the race: ms since the request, and text. */
+  pieces: [number, string][];
+}
+
+/** Of positions `from` to the last: best token, log-probability of the true next token (one fewer), gap of the two best logits. */
+export interface StepScores {
+  argmax: Int32Array;
+  logprobs: Float32Array;
+  /** Empty unless asked for. */
+  gaps: Float32Array;
 }
 
 /** A sequence to be scored: positions `from` and on. */

@@ -17,7 +17,6 @@ export type ErrorCode =
   | 'device-lost' // the GPU or WebNN context went away
   | 'out-of-memory'
   | 'worker-died'
-  | 'busy'
   | 'internal';
 
 export interface ErrorShape {

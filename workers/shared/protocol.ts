@@ -287,8 +287,6 @@ export interface EngineApi {
   report(): Promise<EngineReport | null>;
   /** Streams events; resolves after `end` or `error`. */
   generate(job: JobId, request: GenerateRequest, onEvent: (event: GenerateEvent) => void): Promise<void>;
-  /** Tokens of the rendered conversation, generation prompt included. */
-  countTokens(messages: ChatMessage[]): Promise<number>;
   /** What `generate` would make of the request. */
   fit(request: Pick<GenerateRequest, 'messages' | 'maxTokens' | 'droppedBefore'>): Promise<ContextFit>;
   abort(job: JobId): Promise<void>;

@@ -14,7 +14,7 @@ const ONE_MEMORY_BYTES = 1e9;
  * may be taken, or several memories.
  */
 export function startEarly(
-  { backend, form = 'auto', threads, stages = 1 }: LoadRequest,
+  { backend, form = 'auto', threads, stages = 1 }: Pick<LoadRequest, 'backend' | 'form' | 'threads' | 'stages'>,
   files: ModelFiles,
   weightCache: OpenWeightCache,
 ): OpenWeightCache {

@@ -1,5 +1,6 @@
 /** Teacher forcing: what the model says at every position of a given text. For evaluation, self-tests and the compare page. */
 import type { Decoder } from '../decoder.ts';
+import type { StepScores } from '../../shared/compare-protocol.ts';
 import type { RopeSet } from '../graph/rope.ts';
 
 /** Positions on which the head is computed in one run: logits of 200,000 tokens are large. */
@@ -49,14 +50,6 @@ export async function scoreGaps(
       gaps[past + row] = topGap(logits!.subarray(row * vocab, (row + 1) * vocab));
   });
   return { argmax: argmax.subarray(from), gaps: gaps.subarray(from) };
-}
-
-/** Of positions `from` to the last: best token, log-probability of the true next token (one fewer), gap of the two best logits. */
-export interface StepScores {
-  argmax: Int32Array;
-  logprobs: Float32Array;
-  /** Empty unless asked for. */
-  gaps: Float32Array;
 }
 
 /** Like `scoreText`, from position `from` on: what lies before is read without its head. */

@@ -103,11 +103,6 @@ export class Sequence {
     this.#cached.push(id, ...draft.slice(0, right));
     return choices.slice(0, right + 1);
   }
-
-  /** Forgets everything cached, e.g. after the device was lost. */
-  clear(): void {
-    this.#cached.length = 0;
-  }
 }
 
 export function commonPrefix(a: readonly number[], b: readonly number[]): number {

@@ -1,0 +1,123 @@
+/** Measures one way to run a stored model, for one row of the compare page. See shared/compare-protocol.ts. */
+import { openModel, readModel, type Model } from '../engine/model.ts';
+import { GREEDY } from '../engine/generate/greedy.ts';
+import { ReplyText } from '../engine/generate/text.ts';
+import { storedWeightCache } from '../engine/weight-cache.ts';
+import type {
+  CompareApi,
+  ModelFacts,
+  OpenedRow,
+  Piece,
+  Prompt,
+  ScoreRequest,
+  StepScores,
+  Target,
+  Timing,
+} from '../shared/compare-protocol.ts';
+import { PhiError } from '../shared/errors.ts';
+import type { StoredModel } from '../shared/protocol.ts';
+import { ModelStore } from '../store/store.ts';
+import { fingerprint } from './fingerprint.ts';
+import { encoderOf, makePrompt, type Encode } from './prompts.ts';
+import { timeStream, type Arrival } from './stopwatch.ts';
+import { TEXT } from './text.ts';
+
+/** Tokens of the built-in text that agreement is measured on. */
+const TEXT_TOKENS = 192;
+
+export class Measurer implements CompareApi {
+  readonly #store = new ModelStore();
+  #opened: Model | null = null;
+
+  async describe(model: string, lengths: number[], nonces: string[][]): Promise<ModelFacts> {
+    const stored = await this.#find(model);
+    const files = await this.#store.openStored(model);
+    const header = await readModel(files);
+    const encode = encoderOf(header.conversation);
+    const { context, vocab } = header.config;
+    return {
+      name: stored.name,
+      fingerprint: await fingerprint(files),
+      context,
+      vocab,
+      webgpuForms: header.webgpuForms,
+      prompts: lengths.map((tokens, i) => nonces[i]!.map((nonce) => makePrompt(encode, tokens, nonce))),
+      textIds: header.tokenizer.encode(TEXT).slice(0, TEXT_TOKENS),
+    };
+  }
+
+  async open(
+    model: string,
+    target: Target,
+    contextLength: number,
+    onPrepare: (done: number, total: number) => void,
+  ): Promise<OpenedRow> {
+    const stored = await this.#find(model);
+    const kept: Promise<unknown>[] = [];
+    this.#opened = await openModel(
+      await this.#store.openStored(model),
+      {
+        model,
+        name: stored.name,
+        backend: target.backend,
+        form: target.form,
+        contextLength,
+        ...(target.device && { device: target.device }),
+        ...(target.threads !== null && { threads: target.threads }),
+        fallback: 'none',
+        warmUp: true,
+        // Weights that cannot be kept are made again at the next load; the figures say when some were made.
+        weightCache: storedWeightCache(this.#store, stored, (_format, done) => void kept.push(done.catch(() => false))),
+      },
+      { onPrepare },
+    );
+    await Promise.all(kept); // nothing may be written while something is measured
+    return { report: this.#opened.report, madeForm: kept.length > 0 };
+  }
+
+  async reply(prompt: Prompt, tokens: number, onPiece: (piece: Piece) => void): Promise<Timing> {
+    const model = this.#model;
+    const encode = encoderOf(model.conversation);
+    return timeStream(
+      prompt.tokens,
+      () => arrivals(model, encode, prompt, tokens),
+      (done, text) => onPiece({ tokens: done, text }),
+    );
+  }
+
+  async score({ ids, from, gaps }: ScoreRequest): Promise<StepScores> {
+    return this.#model.score.steps(ids, { from, gaps });
+  }
+
+  get #model(): Model {
+    if (!this.#opened) throw new PhiError('no-model', 'No model is open: call open() first.');
+    return this.#opened;
+  }
+
+  async #find(model: string): Promise<StoredModel> {
+    const stored = await this.#store.find(model);
+    if (stored) return stored;
+    throw new PhiError('no-model', `${model} is not stored in this browser. Download it first.`, { model });
+  }
+}
+
+/** The engine's own loop, with an empty cache and without an end token, as text. */
+async function* arrivals(
+  model: Model,
+  encode: Encode,
+  { content }: Prompt,
+  maxTokens: number,
+): AsyncGenerator<Arrival, void, void> {
+  const text = new ReplyText(model.tokenizer);
+  let recomputed = false;
+  const options = { sampling: GREEDY, maxTokens, eos: [], cache: 'empty' as const };
+  for await (const event of model.tokens(encode(content), options)) {
+    if (event.type === 'rope-switch') {
+      recomputed = true;
+      continue;
+    }
+    const ids = event.type === 'first' ? [event.id] : event.ids;
+    yield { tokens: ids.length, text: ids.map((id) => text.push(id).text).join(''), recomputed };
+    recomputed = false;
+  }
+}

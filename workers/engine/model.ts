@@ -1,0 +1,288 @@
+/**
+ * The door to the engine: a model's files go in, a model that answers comes out. The engine, compare and evaluate workers and the benches all
+ * come through here, so that what they load, choose and measure is the same.
+ */
+import { PhiError } from '../shared/errors.ts';
+import type { ContextFit, EngineReport, GenerateEvent, GenerateRequest, LoadRequest } from '../shared/protocol.ts';
+import type { StepScores } from '../shared/compare-protocol.ts';
+import type { TellTextWork } from '../shared/text-work.ts';
+import type { ModelFiles } from '../store/bytes.ts';
+import { openCheckpoint } from './checkpoint/open.ts';
+import type { Checkpoint, PhiConfig } from './checkpoint/types.ts';
+import { walkChain, type ChainRequest, type ChainResult } from './choose/chain.ts';
+import { pinnedDecoder, type DecoderOptions } from './choose/choose.ts';
+import { ProbeMemory } from './choose/probe-memory.ts';
+import { SELF_TEST_TEXT } from './choose/self-test.ts';
+import { startEarly } from './choose/start-early.ts';
+import type { Decoder } from './decoder.ts';
+import { generateTokens, type TokenEvent, type TokenOptions } from './generate/generate.ts';
+import type { ChunkCosts } from './generate/lookup.ts';
+import { generateReply, measureRequest } from './generate/reply.ts';
+import { lastLogits, scoreGaps, scoreSteps, scoreText } from './generate/score.ts';
+import { Sequence } from './generate/sequence.ts';
+import { warmUp } from './generate/warm-up.ts';
+import { ropeSetFor, type RopeSet } from './graph/rope.ts';
+import { engineReport } from './report.ts';
+import { createConversation, type Conversation } from './tokenizer/conversation.ts';
+import { createTokenizer } from './tokenizer/tokenizer.ts';
+import type { Tokenizer } from './tokenizer/types.ts';
+import { webgpuForms } from './webgpu/weights.ts';
+
+/** What to load and on what. The fields of `LoadRequest` mean what they mean there. */
+export interface ModelRequest
+  extends
+    Omit<LoadRequest, 'model' | 'contextLength' | 'avoid'>,
+    Pick<DecoderOptions, 'weightCache' | 'mayKeep' | 'signal' | 'activations'> {
+  /** For the report. */
+  model: string;
+  /** What is remembered about this model on this device is kept under it: must change when the content does. Absent: `model`. */
+  contentKey?: string;
+  /** As the page shows it; absent: as the file says. */
+  name?: string;
+  /** KV slots; 0 or absent: what the model allows, within reason. */
+  contextLength?: number;
+  avoid?: ChainRequest['avoid'];
+  /**
+   * `next-worker`: the chain of backends, ended by a failure that may have left ONNX Runtime unusable (the caller goes on in a fresh worker, with
+   * the candidate in `avoid`). `same-worker`: the chain goes on all the same. `none`: exactly what was asked for, or an error.
+   */
+  fallback: 'next-worker' | 'same-worker' | 'none';
+  /** Runs the decoder once before it is handed over, and measures what drafts cost (prompt lookup needs it). */
+  warmUp: boolean;
+}
+
+/** What happens while a model opens. Each is optional. */
+export interface ModelEvents {
+  /** Weights made so far, of all. */
+  onPrepare?: (done: number, total: number) => void;
+  /** A candidate is tried: "WebGPU, int4". */
+  onTry?: (candidate: string) => void;
+  onWarmUp?: () => void;
+  /** Wraps what the model's chat template and tokenizer do, for an owner that watches over it (shared/text-work.ts). */
+  textWork?: TellTextWork;
+}
+
+/** What the files say, without any backend. */
+export interface ModelHeader {
+  readonly config: PhiConfig;
+  /** Throws `bad-model` or `unsupported-model` where the tokenizer cannot be read. */
+  readonly tokenizer: Tokenizer;
+  /** As for `tokenizer`. */
+  readonly conversation: Conversation;
+  /** Formats of weights that WebGPU takes for this file, best first. */
+  readonly webgpuForms: ReturnType<typeof webgpuForms>;
+}
+
+/**
+ * Teacher forcing: what the model says of a given text. `rope`: the factors to use; absent: those of the text's own length.
+ * Each call overwrites the KV cache.
+ */
+export interface Scores {
+  /** Argmax `[length]`, and ln p of each next token `[length - 1]`. */
+  text(ids: readonly number[], rope?: RopeSet): Promise<{ argmax: Int32Array; logprobs: Float32Array }>;
+  /** From position `from` on: argmax, and best logit minus second best, `[length - from]` each. */
+  gaps(ids: readonly number[], from?: number, rope?: RopeSet): Promise<{ argmax: Int32Array; gaps: Float32Array }>;
+  /** Like `text`, from position `from` on. */
+  steps(ids: readonly number[], options: { from: number; gaps: boolean }): Promise<StepScores>;
+  /** `[vocab]`: logits after the last token. */
+  lastLogits(ids: readonly number[]): Promise<Float32Array>;
+}
+
+export interface Model extends ModelHeader {
+  readonly report: EngineReport;
+  readonly score: Scores;
+  /** For tools that measure single runs; what answers people goes through `tokens` and `reply`. */
+  readonly decoder: Decoder;
+  /** Tokens after `prompt`. `cache`: go on with what is in the KV cache as far as it agrees, or begin empty. */
+  tokens(prompt: readonly number[], options: TokenOptions & { cache: 'kept' | 'empty' }): AsyncGenerator<TokenEvent>;
+  /** A reply as events; the last is `end`. Throws `context-full` when the prompt alone does not fit. */
+  reply(request: GenerateRequest, signal: AbortSignal, onEvent: (event: GenerateEvent) => void): Promise<void>;
+  /** What `reply` would make of the request. */
+  fit(request: Pick<GenerateRequest, 'messages' | 'maxTokens' | 'droppedBefore'>): ContextFit;
+  /** Frees sessions, tensors and contexts. The model must not be used afterwards. */
+  dispose(): Promise<void>;
+}
+
+/** Reads headers, configuration and tokenizer. Rejects as `openCheckpoint` does. */
+export async function readModel(files: ModelFiles): Promise<ModelHeader> {
+  return new Header(await openCheckpoint(files));
+}
+
+/**
+ * Opens a model and gets it ready to answer. Rejects with `bad-model`, `unsupported-model` (the files), `backend`, `device-lost`, `out-of-memory`
+ * (what was to run it; `detail.candidate` names it where the chain may go on), or `cancelled`.
+ */
+export async function openModel(files: ModelFiles, request: ModelRequest, on: ModelEvents = {}): Promise<Model> {
+  const started = performance.now();
+  const weightCache =
+    request.weightCache && request.fallback === 'next-worker'
+      ? startEarly(request, files, request.weightCache)
+      : request.weightCache;
+  const checkpoint = await openCheckpoint(files);
+  const header = new Header(checkpoint, on.textWork);
+  const { decoder, ...chosen } = await chooseDecoder(header, { ...request, weightCache }, files, on);
+  try {
+    request.signal?.throwIfAborted();
+    const loadMs = performance.now() - started;
+    if (request.warmUp) on.onWarmUp?.();
+    const { ms: warmUpMs, costs } = request.warmUp ? await warmUp(decoder, checkpoint.config) : { ms: 0, costs: null };
+    const { backend, device = null, form = 'auto', power } = request;
+    const report = engineReport({
+      model: request.model,
+      name: request.name ?? checkpoint.config.name,
+      checkpoint,
+      decoder,
+      asked: { backend, device, form, power },
+      rejected: chosen.rejected,
+      ...(chosen.scored && { scored: chosen.scored }),
+      notes: [...checkpoint.notes, ...chosen.notes],
+      loadMs,
+      warmUpMs,
+    });
+    return new OpenModel(header, decoder, report, costs);
+  } catch (error) {
+    await decoder.dispose();
+    throw error;
+  }
+}
+
+type Chosen = Omit<ChainResult, 'scored'> & Partial<Pick<ChainResult, 'scored'>>;
+
+async function chooseDecoder(
+  header: Header,
+  request: ModelRequest,
+  files: ModelFiles,
+  { onPrepare, onTry }: ModelEvents,
+): Promise<Chosen> {
+  const { checkpoint } = header;
+  const { backend, fallback } = request;
+  const form = request.form ?? 'auto';
+  if (fallback === 'none') {
+    if (backend === 'auto') throw new PhiError('bad-request', 'Name a backend: without fallback there is no choice.');
+    const decoder = await pinnedDecoder(checkpoint, { ...request, backend, form, files }, onPrepare);
+    return { decoder, rejected: [], notes: [] };
+  }
+  const chain: ChainRequest = {
+    ...request,
+    model: request.contentKey ?? request.model,
+    form,
+    files,
+    selfTestIds: header.tokenizer.encode(SELF_TEST_TEXT),
+    memory: await ProbeMemory.open(request.forgive ?? false),
+    onTry,
+  };
+  return fallback === 'next-worker'
+    ? walkChain(checkpoint, chain, onPrepare)
+    : walkInOneWorker(checkpoint, chain, onPrepare);
+}
+
+/** Goes on behind a candidate that failed, for tools whose worker nobody starts anew. */
+async function walkInOneWorker(
+  checkpoint: Checkpoint,
+  request: ChainRequest,
+  onPrepare: ModelEvents['onPrepare'],
+): Promise<ChainResult> {
+  const avoid = [...(request.avoid ?? [])];
+  for (;;) {
+    try {
+      return await walkChain(checkpoint, { ...request, avoid }, onPrepare);
+    } catch (cause) {
+      const { message, detail } = PhiError.from(cause);
+      const candidate = detail?.['candidate'];
+      if (typeof candidate !== 'string' || avoid.some((one) => one.candidate === candidate)) throw cause;
+      avoid.push({ candidate, why: message });
+    }
+  }
+}
+
+class Header implements ModelHeader {
+  readonly checkpoint: Checkpoint;
+  #conversation: Conversation | undefined;
+
+  readonly #textWork: TellTextWork | undefined;
+
+  constructor(checkpoint: Checkpoint, textWork?: TellTextWork) {
+    this.checkpoint = checkpoint;
+    this.#textWork = textWork;
+  }
+
+  get config(): PhiConfig {
+    return this.checkpoint.config;
+  }
+
+  get tokenizer(): Tokenizer {
+    return this.conversation.tokenizer;
+  }
+
+  /** Made when it is first needed: logits of token ids need no tokenizer. */
+  get conversation(): Conversation {
+    return (this.#conversation ??= createConversation(
+      createTokenizer(this.checkpoint.tokenizer),
+      this.checkpoint,
+      this.#textWork,
+    ));
+  }
+
+  get webgpuForms(): ModelHeader['webgpuForms'] {
+    return webgpuForms(this.checkpoint);
+  }
+}
+
+class OpenModel implements Model {
+  readonly report: EngineReport;
+  readonly score: Scores;
+  readonly #header: Header;
+  readonly decoder: Decoder;
+  readonly #sequence: Sequence;
+
+  constructor(header: Header, decoder: Decoder, report: EngineReport, costs: ChunkCosts | null) {
+    this.#header = header;
+    this.report = report;
+    this.decoder = decoder;
+    const { config } = header;
+    this.#sequence = new Sequence(decoder, config, costs);
+    const ropeOf = (ids: readonly number[]): RopeSet => ropeSetFor(config, ids.length);
+    this.score = {
+      text: (ids, rope = ropeOf(ids)) => scoreText(decoder, ids, rope),
+      gaps: (ids, from = 0, rope = ropeOf(ids)) => scoreGaps(decoder, ids, rope, from),
+      steps: (ids, options) => scoreSteps(decoder, ids, ropeOf(ids), options),
+      lastLogits: (ids) => lastLogits(decoder, ids, ropeOf(ids)),
+    };
+  }
+
+  get config(): PhiConfig {
+    return this.#header.config;
+  }
+
+  get tokenizer(): Tokenizer {
+    return this.#header.tokenizer;
+  }
+
+  get conversation(): Conversation {
+    return this.#header.conversation;
+  }
+
+  get webgpuForms(): ModelHeader['webgpuForms'] {
+    return this.#header.webgpuForms;
+  }
+
+  tokens(
+    prompt: readonly number[],
+    { cache, ...options }: TokenOptions & { cache: 'kept' | 'empty' },
+  ): AsyncGenerator<TokenEvent> {
+    const sequence = cache === 'kept' ? this.#sequence : new Sequence(this.decoder, this.config);
+    return generateTokens(sequence, prompt, options);
+  }
+
+  reply(request: GenerateRequest, signal: AbortSignal, onEvent: (event: GenerateEvent) => void): Promise<void> {
+    return generateReply(this.#sequence, this.conversation, this.config.eos, request, signal, onEvent);
+  }
+
+  fit(request: Pick<GenerateRequest, 'messages' | 'maxTokens' | 'droppedBefore'>): ContextFit {
+    return measureRequest(this.conversation, this.decoder.slots, request);
+  }
+
+  dispose(): Promise<void> {
+    return this.decoder.dispose();
+  }
+}
