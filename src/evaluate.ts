@@ -4,7 +4,7 @@ import { installErrorTransfer } from '../workers/shared/comlink-errors.ts';
 import { PhiError, type ErrorShape } from '../workers/shared/errors.ts';
 import type { EvaluateApi } from '../workers/shared/evaluate-protocol.ts';
 import evaluateUrl from '../workers/evaluate.worker.ts?worker&url';
-import { scriptUrl } from './script-url.ts';
+import { startWorker, unlessDead } from '../workers/shared/worker-thread.ts';
 
 export type EvaluateAnswer = { value: unknown } | { error: ErrorShape };
 
@@ -16,15 +16,8 @@ declare global {
 }
 
 installErrorTransfer();
-const worker = new Worker(scriptUrl(evaluateUrl), { type: 'module', name: 'evaluate' });
-const api: Remote<EvaluateApi> = wrap<EvaluateApi>(worker);
-const death = new Promise<never>((_resolve, reject) => {
-  worker.onerror = (event) =>
-    reject(
-      new PhiError('worker-died', `The engine's worker stopped: ${event.message || 'its script could not be loaded'}`),
-    );
-});
-death.catch(() => undefined); // heard by every call below
+const thread = startWorker(evaluateUrl, 'evaluate');
+const api: Remote<EvaluateApi> = wrap<EvaluateApi>(thread.worker);
 
 /** Typed arrays cross the DevTools protocol as arrays of numbers; -0, NaN and infinities survive there as they are. */
 const plain = (value: unknown): unknown => {
@@ -36,7 +29,7 @@ const plain = (value: unknown): unknown => {
 window.evaluate = async (method, args) => {
   const call = api[method] as (...args: unknown[]) => Promise<unknown>;
   try {
-    return { value: plain(await Promise.race([call(...args), death])) };
+    return { value: plain(await unlessDead(thread, "The engine's worker", call(...args))) };
   } catch (error) {
     return { error: PhiError.from(error).toShape() };
   }

@@ -2,8 +2,8 @@
 import { expose } from 'comlink';
 import { Measurer } from './compare/measurer.ts';
 import { installErrorTransfer } from './shared/comlink-errors.ts';
-import { holdLifeline } from './shared/lifeline.ts';
+import { holdWorkerLock } from './shared/worker-thread.ts';
 
-holdLifeline();
+holdWorkerLock();
 installErrorTransfer();
 expose(new Measurer());

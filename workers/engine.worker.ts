@@ -2,8 +2,8 @@
 import { expose } from 'comlink';
 import { installErrorTransfer } from './shared/comlink-errors.ts';
 import { Engine } from './engine/service.ts';
-import { holdLifeline } from './shared/lifeline.ts';
+import { holdWorkerLock } from './shared/worker-thread.ts';
 
-holdLifeline();
+holdWorkerLock();
 installErrorTransfer();
 expose(new Engine());

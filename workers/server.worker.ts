@@ -6,7 +6,7 @@ import { expose } from 'comlink';
 import { installErrorTransfer } from './shared/comlink-errors.ts';
 import type { NativeApi } from './shared/compare-protocol.ts';
 import { timeStream } from './compare/stopwatch.ts';
-import { holdLifeline } from './shared/lifeline.ts';
+import { holdWorkerLock } from './shared/worker-thread.ts';
 import { chat } from './server/chat.ts';
 
 const api: NativeApi = {
@@ -18,6 +18,6 @@ const api: NativeApi = {
     ),
 };
 
-holdLifeline();
+holdWorkerLock();
 installErrorTransfer();
 expose(api);

@@ -2,7 +2,7 @@
 import { expose, transfer } from 'comlink';
 import { installErrorTransfer } from './shared/comlink-errors.ts';
 import { PhiError } from './shared/errors.ts';
-import { holdLifeline } from './shared/lifeline.ts';
+import { holdWorkerLock } from './shared/worker-thread.ts';
 import { outOfMemory } from './engine/runtime/out-of-memory.ts';
 import type { StageApi, StageResult } from './engine/wasm/stage-protocol.ts';
 import { Stage } from './engine/wasm/stage.ts';
@@ -33,6 +33,6 @@ const api: StageApi = {
   },
 };
 
-holdLifeline();
+holdWorkerLock();
 installErrorTransfer();
 expose(api);

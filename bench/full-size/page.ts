@@ -2,7 +2,7 @@
 import { GREEDY } from '../../workers/engine/generate/greedy.ts';
 import { wrap } from 'comlink';
 import { Engine } from '../../src/engine/engine.ts';
-import { scriptUrl } from '../../src/script-url.ts';
+import { scriptUrl } from '../../workers/shared/script-url.ts';
 import { PhiError, type ErrorShape } from '../../workers/shared/errors.ts';
 import type { EngineReport, GenerateStats, LoadRequest } from '../../workers/shared/protocol.ts';
 import type { StageTimes, TimingRequest, TimingResult } from './timing.worker.ts';

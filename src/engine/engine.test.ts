@@ -210,7 +210,11 @@ describe('Engine', () => {
   it('takes a silent worker for dead', async () => {
     vi.useFakeTimers();
     const { port1 } = new MessageChannel();
-    const engine = new Engine(() => ({ endpoint: port1, terminate: () => port1.close(), onFailure: () => undefined }));
+    const engine = new Engine(() => ({
+      endpoint: port1,
+      terminate: () => port1.close(),
+      died: new Promise<string>(() => undefined),
+    }));
     const pending = codeOf(engine.storage());
     vi.advanceTimersByTime(59_000);
     expect(vi.getTimerCount()).toBe(1);

@@ -333,7 +333,7 @@ export class Engine {
       life.heard = true;
       life.missedBeats = 0;
     });
-    thread.onFailure((why) => this.#bury(life, why));
+    void thread.died.then((why) => this.#bury(life, why));
     this.#life = life;
     return life;
   }

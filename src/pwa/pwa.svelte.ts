@@ -1,5 +1,5 @@
 import type { OfflineState, ToServiceWorker } from '../../workers/shared/offline-protocol.ts';
-import { scriptUrl } from '../script-url.ts';
+import { scriptUrl } from '../../workers/shared/script-url.ts';
 import { idleHere, tryWhenIdle, whenIdle } from './busy.ts';
 
 const UPDATE_CHECK_MS = 60 * 60 * 1000;

@@ -79,11 +79,12 @@ export const FAKE_MODEL: StoredModel = { ...FAKE_MANIFEST, storedAt: Date.UTC(20
 export function fakeThread(script: FakeScript, disk: FakeDisk): EngineThread {
   installErrorTransfer();
   const { port1, port2 } = new MessageChannel();
-  const listeners: ((why: string) => void)[] = [];
+  let die: (why: string) => void;
+  const died = new Promise<string>((resolve) => (die = resolve));
   const engine = new FakeEngine(
     script,
     disk,
-    () => listeners.forEach((listener) => listener('the script told it to')),
+    () => die('the script told it to'),
     (message) => port2.postMessage(message),
   );
   expose(engine, port2);
@@ -95,7 +96,7 @@ export function fakeThread(script: FakeScript, disk: FakeDisk): EngineThread {
       port1.close();
       port2.close();
     },
-    onFailure: (listener) => listeners.push(listener),
+    died,
   };
 }
 

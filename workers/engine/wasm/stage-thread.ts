@@ -1,34 +1,23 @@
 /** A stage worker, with a death path that settles whatever is under way. */
 import { proxy, transfer, wrap, type Remote } from 'comlink';
-import { PhiError } from '../../shared/errors.ts';
-import { lifelineName, watchLifeline } from '../../shared/lifeline.ts';
+import type { PhiError } from '../../shared/errors.ts';
+import { startWorker, unlessDead, type WorkerThread } from '../../shared/worker-thread.ts';
 import stageUrl from '../../stage.worker.ts?worker&url';
 import type { StageApi, StageFacts, StageHost, StageResult, StageSetup, StageStep } from './stage-protocol.ts';
 
 export class StageThread {
-  readonly #worker: Worker;
+  readonly #thread: WorkerThread;
   readonly #api: Remote<StageApi>;
-  readonly #death: Promise<never>;
-  readonly #die: (error: PhiError) => void;
   readonly #name: string;
-  /** Ends the wait for the worker's end. */
-  readonly #ended = new AbortController();
+  readonly #ended = Promise.withResolvers<never>();
 
   /** `name`: for messages, "layers 1 to 19". */
   constructor(name: string) {
     this.#name = name;
-    const { promise, reject } = Promise.withResolvers<never>();
-    this.#death = promise;
-    this.#death.catch(() => undefined); // heard by every call
-    this.#die = reject;
-    const lifeline = lifelineName('stage');
-    this.#worker = new Worker(stageUrl, { type: 'module', name: lifeline });
-    this.#worker.onerror = (event) => this.end(this.#died(event.message || 'its script could not be loaded'));
-    this.#worker.onmessageerror = () => this.end(this.#died('a message could not be read'));
-    watchLifeline(this.#worker, lifeline, this.#ended.signal, () =>
-      this.end(this.#died('it was terminated or crashed')),
-    );
-    this.#api = wrap<StageApi>(this.#worker);
+    this.#ended.promise.catch(() => undefined); // every call hears of it
+    this.#thread = startWorker(stageUrl, 'stage');
+    void this.#thread.died.then(() => this.#thread.terminate());
+    this.#api = wrap<StageApi>(this.#thread.worker);
   }
 
   load(setup: StageSetup, host: StageHost): Promise<StageFacts> {
@@ -41,16 +30,11 @@ export class StageThread {
 
   /** Ends the worker; its memory goes back to the system at once. What is under way rejects with `error`. */
   end(error: PhiError): void {
-    this.#worker.terminate();
-    this.#die(error);
-    this.#ended.abort();
+    this.#thread.terminate();
+    this.#ended.reject(error);
   }
 
-  #died(why: string): PhiError {
-    return new PhiError('worker-died', `The worker of ${this.#name} ended: ${why}.`);
-  }
-
-  async #alive<T>(work: Promise<T>): Promise<T> {
-    return Promise.race([work, this.#death]);
+  #alive<T>(work: Promise<T>): Promise<T> {
+    return unlessDead(this.#thread, `The worker of ${this.#name}`, Promise.race([work, this.#ended.promise]));
   }
 }

@@ -9,18 +9,18 @@ interface TrustedTypes {
 
 const sameOrigin: Policy = {
   createScriptURL(url) {
-    if (new URL(url, document.baseURI).origin !== location.origin)
-      throw new TypeError(`${url} is no script of this app.`);
+    if (new URL(url, location.href).origin !== location.origin)
+      throw new TypeError(`${url} is not a script of this app.`);
     return url;
   },
 };
 
-/** The only policy of this app that lets a string become the address of a script; its name is in workers/shared/headers.ts. */
+/** The only policy of this app that lets a string become the address of a script; its name is in headers.ts. */
 const policy =
   (globalThis as { trustedTypes?: TrustedTypes }).trustedTypes?.createPolicy('phi-script-url', sameOrigin) ??
   sameOrigin;
 
-/** An address for `new Worker` or `serviceWorker.register`. Throws a TypeError for another origin's. */
+/** An address for `new Worker` or `serviceWorker.register`. Throws a TypeError for another origin. Trusted Types are enforced on the page only. */
 export function scriptUrl(url: string): string {
   return policy.createScriptURL(url);
 }
