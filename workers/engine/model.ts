@@ -10,7 +10,7 @@ import type { ModelFiles } from '../store/bytes.ts';
 import { openCheckpoint } from './checkpoint/open.ts';
 import type { Checkpoint, PhiConfig } from './checkpoint/types.ts';
 import { walkChain, type ChainRequest, type ChainResult } from './choose/chain.ts';
-import { pinnedDecoder, type DecoderOptions } from './choose/choose.ts';
+import { pinnedDecoder, type DecoderOptions, type PinnedRequest } from './choose/choose.ts';
 import { ProbeMemory } from './choose/probe-memory.ts';
 import { SELF_TEST_TEXT } from './choose/self-test.ts';
 import { startEarly } from './choose/start-early.ts';
@@ -32,7 +32,8 @@ import { webgpuForms } from './webgpu/weights.ts';
 export interface ModelRequest
   extends
     Omit<LoadRequest, 'model' | 'contextLength' | 'avoid'>,
-    Pick<DecoderOptions, 'weightCache' | 'mayKeep' | 'signal' | 'activations'> {
+    Pick<DecoderOptions, 'weightCache' | 'mayKeep' | 'signal'>,
+    Pick<PinnedRequest, 'activations'> {
   /** For the report. */
   model: string;
   /** What is remembered about this model on this device is kept under it: must change when the content does. Absent: `model`. */
