@@ -8,7 +8,6 @@ const BROWSER = {
   // One file after another, because each wants all cores.
   fileParallelism: false,
   maxWorkers: 1,
-  sequence: { groupOrder: 1 },
   testTimeout: 600_000,
   hookTimeout: 600_000,
   // A browser needs a moment to come to rest: an ended worker is gone after 0.5 to 0.8 s on an idle machine.
@@ -27,6 +26,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['{src,workers,scripts,bench,docs}/**/*.test.ts'],
+          exclude: ['**/*.timing.test.ts'],
           environment: 'node',
           testTimeout: 30_000,
           // CI has two cores; more workers only compete for them.
@@ -38,17 +38,49 @@ export default defineConfig({
         test: {
           ...BROWSER,
           name: 'browser',
-          include: ['e2e/**/*.test.ts'],
-          exclude: ['e2e/native/**', 'e2e/gpu/long/**'],
+          include: ['e2e/*.test.ts', 'e2e/{faults,gpu}/*.test.ts'],
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        // The page with a scripted engine, which waits more than it computes: two files at a time.
+        test: {
+          ...BROWSER,
+          name: 'ui',
+          include: ['e2e/ui/*.test.ts'],
+          fileParallelism: true,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        // Too long for `npm test`, or judged by seconds and megabytes: `npm run test:long`.
+        test: { ...BROWSER, name: 'long', include: ['e2e/long/*.test.ts'], sequence: { groupOrder: 3 } },
+      },
+      {
+        // Speed in Node: `npm run test:timing`.
+        test: {
+          name: 'timing',
+          include: ['workers/**/*.timing.test.ts'],
+          environment: 'node',
+          fileParallelism: false,
+          maxWorkers: 1,
+          sequence: { groupOrder: 4 },
         },
       },
       {
         // Against a native server, which has to be built first: `npm run test:native`.
-        test: { ...BROWSER, name: 'native', include: ['e2e/native/**/*.test.ts'] },
+        test: { ...BROWSER, name: 'native', include: ['e2e/native/*.test.ts'], sequence: { groupOrder: 5 } },
       },
       {
         // The engine on Dawn outside of a browser: `npm run test:gpu`.
-        test: { ...BROWSER, name: 'gpu', include: ['e2e/gpu/**/*.test.ts'], globalSetup: [] },
+        test: {
+          ...BROWSER,
+          name: 'gpu',
+          include: ['e2e/gpu/**/*.test.ts'],
+          globalSetup: [],
+          sequence: { groupOrder: 6 },
+        },
       },
     ],
   },

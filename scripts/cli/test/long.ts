@@ -1,16 +1,60 @@
-/** `tsx scripts/cli/test/long.ts FILE... NAME=VALUE...`: browser tests of `npm test` at the length that their environment variables ask for. */
-import { spawnSync } from 'node:child_process';
-import { ROOT } from '../../build/app.ts';
+/** `npm run test:long [-- GROUP...]`: what takes too long for `npm test`, or needs an idle machine. `npm run test:GROUP -- FILTER` takes the files whose path holds FILTER. */
+import { summary, type StepTime, type TestRecord } from './summary.ts';
+import { runVitest } from './vitest-run.ts';
+
+interface Group {
+  projects: readonly string[];
+  files: readonly string[];
+  env: Record<string, string>;
+}
+
+const GROUPS: Readonly<Record<string, Group>> = {
+  /** Every kind of model, format and form on every backend of the browser; memory of a load. Hours of SwiftShader. */
+  backends: {
+    projects: ['browser', 'long'],
+    files: ['e2e/web', 'e2e/recovery', 'e2e/long/memory'],
+    env: { PHI_MATRIX: 'all' },
+  },
+  /** Kills the browser thirty times in the middle of things, loses devices, opens and closes tabs; hostile text everywhere. */
+  faults: {
+    projects: ['browser', 'long'],
+    files: ['e2e/faults/', 'e2e/long/hostile', 'e2e/long/tabs'],
+    env: { PHI_KILLS: '30', PHI_CYCLES: '20', PHI_TAB_STEPS: '100' },
+  },
+  /** Firefox, where there is one. */
+  browsers: { projects: ['long'], files: ['e2e/long/firefox'], env: {} },
+  /** Times against a stopwatch outside of the page, and speed in Node. An idle machine. */
+  timing: {
+    projects: ['unit', 'timing', 'browser'],
+    files: ['.timing.', 'jinja', 'gguf.hostile', 'markdown', 'e2e/compare.test'],
+    env: { PHI_TIMING: '1' },
+  },
+  /** 5,000 generated Markdown documents, each shown within a second. */
+  text: { projects: ['ui'], files: ['e2e/ui/text'], env: { PHI_DOCUMENTS: '5000', PHI_TIMING: '1' } },
+  /** One tab answers for hours. */
+  soak: {
+    projects: ['long'],
+    files: ['e2e/long/soak'],
+    env: { PHI_TURNS: '500', PHI_TOKENS: '150', PHI_DECODED: '150000' },
+  },
+};
 
 const args = process.argv.slice(2);
-const files = args.filter((arg) => !arg.includes('='));
-const long = Object.fromEntries(
-  args.filter((arg) => arg.includes('=')).map((assignment) => assignment.split('=', 2) as [string, string]),
-);
-const { status } = spawnSync('npx', ['vitest', 'run', '--project', 'browser', ...files], {
-  cwd: ROOT,
-  stdio: 'inherit',
-  shell: process.platform === 'win32',
-  env: { ...process.env, ...long },
-});
-process.exitCode = status ?? 1;
+const named = args.filter((arg) => arg in GROUPS);
+const filters = args.filter((arg) => !(arg in GROUPS));
+const times: StepTime[] = [];
+const records: TestRecord[] = [];
+let failed = 0;
+for (const name of named.length > 0 ? named : Object.keys(GROUPS)) {
+  const { projects, files, env } = GROUPS[name]!;
+  console.log(`\n--- ${name}`);
+  const start = performance.now();
+  const result = await runVitest(projects, filters.length > 0 ? filters : files, env);
+  times.push({ name, ms: performance.now() - start });
+  records.push(...result.records);
+  failed += result.counts.failed;
+}
+for (const line of summary(times, records)) console.log(line);
+const count = (state: TestRecord['state']): number => records.filter((record) => record.state === state).length;
+console.log(`\n${count('passed')} passed, ${failed} failed, ${count('skipped')} skipped`);
+process.exitCode = failed > 0 ? 1 : 0;

@@ -2,99 +2,98 @@
  * `npm test`: everything that CI runs, cheapest first. Steps of one stage all run; a broken stage ends the run, and what follows
  * counts as skipped (`--keep-going` runs it all the same). The last line is always `N passed, N failed, N skipped`.
  */
-import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../../build/app.ts';
-import { countVitest, type Counts } from './counts.ts';
+import type { Counts } from './counts.ts';
+import { runTool } from './run-tool.ts';
+import { summary, type StepTime, type TestRecord } from './summary.ts';
+import { runVitest } from './vitest-run.ts';
 
 interface Step {
-  stage: 'static' | 'unit' | 'build' | 'browser';
   name: string;
-  command: string[];
-  /** Vitest steps write one count per test here; any other step is one test. */
-  report?: string;
+  /** A tool, which counts as one test, or projects of vitest.config.ts. */
+  run: { tool: readonly string[] } | { projects: readonly string[] };
 }
 
-const scratch = await mkdtemp(join(tmpdir(), 'phi-test-'));
-const vitest = (name: string): Pick<Step, 'command' | 'report'> => {
-  const report = join(scratch, `${name}.json`);
-  return {
-    report,
-    command: [
-      'vitest',
-      'run',
-      '--project',
-      name,
-      '--reporter=default',
-      '--reporter=json',
-      `--outputFile.json=${report}`,
-    ],
-  };
-};
+interface Stage {
+  steps: Step[];
+  /** Tools that each take one core. */
+  sideBySide?: boolean;
+}
 
-const STEPS: Step[] = [
-  { stage: 'static', name: 'format', command: ['prettier', '--check', '--log-level', 'warn', '.'] },
-  { stage: 'static', name: 'lint', command: ['eslint', '--max-warnings', '0', '.'] },
+const STAGES: Stage[] = [
   {
-    stage: 'static',
-    name: 'types of the page',
-    command: ['svelte-check', '--tsconfig', './src/tsconfig.json', '--fail-on-warnings', '--output', 'human'],
+    sideBySide: true,
+    steps: [
+      { name: 'lint', run: { tool: ['eslint', '--max-warnings', '0', '.'] } },
+      { name: 'format', run: { tool: ['prettier', '--check', '--log-level', 'warn', '.'] } },
+      {
+        name: 'types of the page',
+        run: { tool: ['svelte-check', '--tsconfig', './src/tsconfig.json', '--fail-on-warnings', '--output', 'human'] },
+      },
+      { name: 'types of the workers', run: { tool: ['tsc', '-p', 'workers'] } },
+      { name: 'types of tools and tests', run: { tool: ['tsc', '-p', 'tsconfig.node.json'] } },
+    ],
   },
-  { stage: 'static', name: 'types of the workers', command: ['tsc', '-p', 'workers'] },
-  { stage: 'static', name: 'types of tools and tests', command: ['tsc', '-p', 'tsconfig.node.json'] },
-  { stage: 'unit', name: 'unit tests', ...vitest('unit') },
-  { stage: 'build', name: 'build', command: ['tsx', 'scripts/cli/build.ts'] },
-  { stage: 'build', name: 'size budget', command: ['tsx', 'scripts/build/size-budget.ts'] },
-  { stage: 'browser', name: 'browser tests', ...vitest('browser') },
+  { steps: [{ name: 'unit tests', run: { projects: ['unit'] } }] },
+  {
+    steps: [
+      { name: 'build', run: { tool: ['tsx', 'scripts/cli/build.ts'] } },
+      { name: 'size budget', run: { tool: ['tsx', 'scripts/build/size-budget.ts'] } },
+    ],
+  },
+  { steps: [{ name: 'browser tests', run: { projects: ['ui', 'browser'] } }] },
 ];
-
-/** Runs a tool of node_modules/.bin without stdin; resolves with its exit status. */
-function run(command: string[]): Promise<number> {
-  const path = [join(ROOT, 'node_modules', '.bin'), process.env.PATH].join(process.platform === 'win32' ? ';' : ':');
-  const child = spawn(command[0]!, command.slice(1), {
-    cwd: ROOT,
-    stdio: ['ignore', 'inherit', 'inherit'],
-    shell: process.platform === 'win32',
-    env: { ...process.env, PATH: path, CI: process.env.CI ?? 'true' },
-  });
-  return new Promise((resolve) => {
-    child.on('error', (error) => {
-      console.error(error.message);
-      resolve(1);
-    });
-    child.on('exit', (code) => resolve(code ?? 1));
-  });
-}
-
-async function runStep(step: Step): Promise<Counts> {
-  const status = await run(step.command);
-  if (step.report === undefined)
-    return status === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
-  return countVitest(await readFile(step.report, 'utf8').catch(() => null), status);
-}
+const CORES = 2;
 
 const keepGoing = process.argv.includes('--keep-going');
 const total: Counts = { passed: 0, failed: 0, skipped: 0 };
-let brokenStage: Step['stage'] | null = null;
-for (const step of STEPS) {
-  if (brokenStage !== null && brokenStage !== step.stage && !keepGoing) {
-    console.log(`\n--- ${step.name}: not run, because of what failed above`);
-    total.skipped++;
+const times: StepTime[] = [];
+const records: TestRecord[] = [];
+
+async function runStep({ name, run }: Step, quiet: boolean): Promise<void> {
+  if (!quiet) console.log(`\n--- ${name}`);
+  const start = performance.now();
+  let counts: Counts;
+  if ('projects' in run) {
+    const result = await runVitest(run.projects);
+    records.push(...result.records);
+    counts = result.counts;
+  } else {
+    const say = quiet ? (output: string) => console.log(`\n--- ${name}\n${output.trimEnd()}`) : undefined;
+    const failed = (await runTool(run.tool, {}, say)) === 0 ? 0 : 1;
+    counts = { passed: 1 - failed, failed, skipped: 0 };
+  }
+  for (const key of ['passed', 'failed', 'skipped'] as const) total[key] += counts[key];
+  const ms = performance.now() - start;
+  times.push({ name, ms });
+  console.log(`--- ${name}: ${counts.failed > 0 ? 'FAILED' : 'passed'} in ${(ms / 1000).toFixed(1)} s`);
+}
+
+/** The steps of a stage, as many at a time as it allows. */
+async function runStage({ steps, sideBySide = false }: Stage): Promise<void> {
+  const waiting = [...steps];
+  const work = async (): Promise<void> => {
+    for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) await runStep(step, sideBySide);
+  };
+  await Promise.all(Array.from({ length: sideBySide ? CORES : 1 }, work));
+}
+
+const began = performance.now();
+for (const stage of STAGES) {
+  if (total.failed === 0 || keepGoing) {
+    await runStage(stage);
     continue;
   }
-  console.log(`\n--- ${step.name}`);
-  const start = performance.now();
-  const counts = await runStep(step);
-  total.passed += counts.passed;
-  total.failed += counts.failed;
-  total.skipped += counts.skipped;
-  if (counts.failed > 0) brokenStage ??= step.stage;
-  console.log(
-    `--- ${step.name}: ${counts.failed > 0 ? 'FAILED' : 'passed'} in ${((performance.now() - start) / 1000).toFixed(1)} s`,
-  );
+  for (const { name } of stage.steps) {
+    console.log(`\n--- ${name}: not run, because of what failed above`);
+    total.skipped++;
+  }
 }
-await rm(scratch, { recursive: true, force: true });
+times.push({ name: 'in all', ms: performance.now() - began });
+for (const line of summary(times, records)) console.log(line);
+if (!existsSync(join(ROOT, '../shared/fixtures')))
+  console.log('\n../shared/fixtures is absent: more models of the same formats, kinds and quantisations were not run.');
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exitCode = total.failed > 0 ? 1 : 0;

@@ -1,0 +1,10 @@
+import { it, type TestAPI } from 'vitest';
+
+/**
+ * `it` where `on`; else the test is no part of this run, and is not counted as skipped either. For long runs, and for inputs beside the repository that
+ * add to what the repository's own inputs show. What cannot run for lack of means is skipped with its reason: `({ skip }) => skip(absent, why)`.
+ */
+export function itIf(on: boolean): TestAPI {
+  const nothing = (): undefined => undefined;
+  return on ? it : (Object.assign(nothing, { for: () => nothing, each: () => nothing }) as unknown as TestAPI);
+}
