@@ -299,13 +299,11 @@ describe('models deleted behind the page’s back', () => {
 });
 
 const browser = await fullChromium();
-if (browser === null)
-  console.warn(
-    'Skipped: installability, because the headless shell has no answer to it and no full Chromium is on the PATH.',
-  );
+const NO_CHROMIUM = 'the headless shell cannot be asked about installing, and no full Chromium is on the PATH';
 
-describe.skipIf(browser === null)('in a full Chromium', () => {
-  it('can be installed', async () => {
+describe('in a full Chromium', () => {
+  it('can be installed', async ({ skip }) => {
+    skip(browser === null, NO_CHROMIUM);
     server = await serveApp({ mounts: tiny.mounts });
     await visit({ profile: folder, executable: browser! });
     await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROOT } from '../scripts/build/app.ts';
 import { checkTeacherForced } from '../scripts/cli/evaluate/check.ts';
-import { compareLogits } from '../scripts/cli/evaluate/compare.ts';
 import { startEngineHost, type Engine, type EngineHost } from '../scripts/cli/evaluate/engine.ts';
 import { selectModel } from '../scripts/cli/evaluate/model-files.ts';
 import { STARTER_ID } from '../src/models/starter.ts';
 import type { WeightFormat } from '../workers/shared/protocol.ts';
-import { ALL, gguf, matrix, pathOf, readExpected, safetensors, type Model } from './support/fixtures.ts';
+import { gguf, matrix, pathOf, readExpected, safetensors, type Model } from './support/fixtures.ts';
+import { ALL } from './support/long.ts';
 import { exactCases, expectExact } from './support/exact.ts';
 import { SAMPLING } from './support/sampling.ts';
 import { takeWebnnReads, watchWebnn, webnnFacts } from './support/webnn-witness.ts';
@@ -64,34 +64,6 @@ describe('a form that holds the file exactly equals the reference', () => {
     expect(engine.report).toMatchObject({ backend: 'webnn', form, device: 'WebNN on CPU', nodesOnWasm: 0, graphs: 1 });
     expect(engine.report.asked.device).toBe('npu');
     await expectExact(engine, one);
-  });
-});
-
-/** An NPU's caches are float16. LiteRT is not what this spelling is for; the numbers are. */
-const NPU_TOLERANCE = 0.05;
-
-describe('the graph spelled for NPUs', () => {
-  it.for([
-    ['phi3-mini-4k', 'q4_1', [40]],
-    ['phi4-mini', 'q8_0', [100]],
-  ] as const)('computes %s as the reference, over settled and recent positions', async ([kind, file, prompts]) => {
-    const model = gguf(kind, file);
-    const engine = await host.open(await selectModel(pathOf(model)), {
-      backend: 'webnn',
-      device: 'npu',
-      form: 'float32',
-      contextLength: CONTEXT,
-      webnnDialect: 'npu',
-    });
-    expect(engine.report).toMatchObject({ device: 'WebNN on CPU', nodesOnWasm: 0, graphs: 1 });
-    const cases = readExpected(model.expected).cases.filter(({ input_ids: ids }) =>
-      prompts.some((length) => length === ids.length),
-    );
-    expect(cases).toHaveLength(prompts.length);
-    for (const { input_ids: ids, last_logits: logits, greedy } of cases) {
-      expect(compareLogits(await engine.call('lastLogits', ids), logits!, NPU_TOLERANCE).problem).toBeNull();
-      expect(await engine.call('sample', ids, greedy!.length, SAMPLING.greedy)).toEqual(greedy);
-    }
   });
 });
 

@@ -3,7 +3,8 @@ import { expect } from 'vitest';
 import { compareLogits } from '../../scripts/cli/evaluate/compare.ts';
 import type { Engine } from '../../scripts/cli/evaluate/engine.ts';
 import type { WeightFormat } from '../../workers/shared/protocol.ts';
-import { ALL, readExpected, type Model } from './fixtures.ts';
+import { readExpected, type Model } from './fixtures.ts';
+import { ALL } from './long.ts';
 import { SAMPLING } from './sampling.ts';
 
 const TOLERANCE = 0.05;

@@ -1,5 +1,6 @@
 /** Reference models and numbers; see workers/testing/references.ts for where they lie. */
 import { parseExpected, type Expected } from '../../scripts/cli/evaluate/expected.ts';
+import { ALL } from './long.ts';
 import { findModelFolder, findReference, needReference, referenceBytes } from '../../workers/testing/references.ts';
 
 export { needReference as needFixture } from '../../workers/testing/references.ts';
@@ -30,8 +31,6 @@ export const present = (models: readonly Model[]): Model[] =>
 /** Absolute path of a model's file or folder. */
 export const pathOf = ({ path }: Model): string => findModelFolder(path) ?? needReference(path);
 
-/** `npm run test:backends`: the whole matrix, where `npm test` takes few cases. */
-export const ALL = process.env.PHI_MATRIX === 'all';
 /** `few` must be there; of `rest`, what is there. */
 export const matrix = <T extends readonly [Model, ...unknown[]]>(few: T[], rest: T[]): T[] =>
   ALL ? [...few, ...rest.filter(([{ expected }]) => findReference(expected) !== null)] : few;

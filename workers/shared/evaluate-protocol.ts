@@ -28,8 +28,6 @@ export interface EvaluateOptions {
   threads?: number;
   /** WASM: consecutive workers that the model is cut into; absent: as few as hold it. */
   stages?: number;
-  /** WebNN: another spelling of the graph than the one that the device gets. */
-  webnnDialect?: 'litert' | 'npu';
 }
 
 export interface GreedyResult {

@@ -1,11 +1,13 @@
 /** Models as people have them, from public reports: what each is read as, or the words with which it is refused. */
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { identify } from './identify.ts';
 import { openCheckpoint } from './open.ts';
 import { relativeErrors } from './testing/compare.ts';
-import { caseExpected, caseFiles, compareLogits, folderFiles, missingCases } from './testing/fixtures.ts';
+import { caseExpected, caseFiles, compareLogits, folderFiles, haveCases } from './testing/fixtures.ts';
 
-describe.skipIf(missingCases())('reported models', { timeout: 120_000 }, () => {
+describe('reported models', { timeout: 120_000 }, () => {
+  beforeEach(({ skip }) => skip(!haveCases, 'the models of ../shared/cases are absent'));
+
   it.each([
     ['01-cos-cache-concat-webgpu', 0.01],
     ['21-mha-4-2-heads', 0.01],

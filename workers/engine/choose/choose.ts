@@ -15,8 +15,7 @@ import type { ModelFiles } from '../../store/bytes.ts';
 import { createWasmDecoder } from '../wasm/decoder.ts';
 import { createWasmStages } from '../wasm/stages.ts';
 import { createWebgpuDecoder } from '../webgpu/decoder.ts';
-import type { WebnnDialect } from '../webnn/cache-layout.ts';
-import { createWebnnDecoder } from '../webnn/decoder.ts';
+import { createWebnnDecoder, WEBNN_FORM_VERSION } from '../webnn/decoder.ts';
 
 export interface DecoderOptions {
   /** KV slots wished for; 0 or absent: what the model allows, within reason. */
@@ -33,8 +32,6 @@ export interface DecoderOptions {
   stages?: number;
   /** WebGPU, for tests: false runs every step without graph capture. */
   capture?: boolean;
-  /** WebNN, for tests: another dialect than the one that the device gets. */
-  webnnDialect?: WebnnDialect;
   signal?: AbortSignal;
 }
 
@@ -101,9 +98,10 @@ async function makeDecoder(
   const { contextLength, threads = defaultThreads(), power, weightCache, mayKeep, files, signal } = options;
   const slots = contextSlots(checkpoint, contextLength);
   if (backend === 'webnn') {
+    const made = weightCache?.(`webnn-${form}`, WEBNN_FORM_VERSION);
     return createWebnnDecoder(
       checkpoint,
-      { deviceType: device ?? 'npu', form, slots, threads, weightCache, signal, dialect: options.webnnDialect },
+      { deviceType: device ?? 'npu', form, slots, threads, weightCache: made, signal },
       onProgress,
     );
   }

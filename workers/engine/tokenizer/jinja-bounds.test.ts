@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { itIf } from '../../testing/it-if.ts';
+import { expectWithin } from '../../testing/timing.ts';
 import { parseJinja } from './jinja.ts';
 import { sharedCases } from './testing/shared-cases.ts';
 
@@ -19,7 +21,7 @@ interface Run {
 
 describe('the largest values that a template may have', () => {
   it(
-    'every global, filter, method and operator ends within 2 s of processor time and 64 MB',
+    'every global, filter, method and operator ends within 64 MB',
     { timeout: 600_000 },
     async () => {
       const script = join(import.meta.dirname, 'testing/largest-values.ts');
@@ -35,7 +37,7 @@ describe('the largest values that a template may have', () => {
       // The last one that began and did not end took the process along.
       expect(runs.at(-1)).toHaveProperty('end');
       expect(ended.length).toBeGreaterThan(800);
-      expect(ended.filter(({ ms }) => ms! > MAX_MS)).toEqual([]);
+      for (const { name, ms } of ended) expectWithin(ms!, MAX_MS, name);
       expect(ended.filter(({ end }) => end === 'rendered').length).toBeGreaterThan(200);
     },
   );
@@ -64,12 +66,12 @@ it('a date in a very long format is refused', () => {
     "{% set ns=namespace(s='%B%A%b%a') %}{% for i in range(12) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}{{ strftime_now(ns.s) }}";
   const started = process.cpuUsage();
   expect(() => parseJinja(source).render({})).toThrow(/asks for a date in 32768 characters/);
-  expect(process.cpuUsage(started).user).toBeLessThan(1_000_000);
+  expectWithin(process.cpuUsage(started).user / 1000, 1000);
 });
 
 const hang = sharedCases<string>('freeze/strftime-hang.jinja');
-it.skipIf(hang === null)('the template beside the repository ends', () => {
+itIf(hang !== null)('the template beside the repository ends', () => {
   const started = process.cpuUsage();
   expect(() => parseJinja(hang!).render({ messages: [{ role: 'user', content: 'hi' }] })).toThrow(/chat template/);
-  expect(process.cpuUsage(started).user).toBeLessThan(1_000_000);
+  expectWithin(process.cpuUsage(started).user / 1000, 1000);
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { expectWithin } from '../../../testing/timing.ts';
 import { PhiError } from '../../../shared/errors.ts';
 import type { ByteSource } from '../../../store/bytes.ts';
 import { openGguf } from './gguf.ts';
@@ -270,7 +271,7 @@ describe('fuzz', () => {
         throw error;
       return false;
     } finally {
-      expect(performance.now() - start).toBeLessThan(1000);
+      expectWithin(performance.now() - start, 1000);
     }
   }
 

@@ -54,13 +54,7 @@ export function memorySource(name: string, bytes: Uint8Array): ByteSource {
 }
 
 const CASES = join(import.meta.dirname, '../../../../../shared/cases/models');
-/** For `describe.skipIf`: says once why nothing ran. */
-export function missingCases(): boolean {
-  const missing = !existsSync(CASES);
-  // eslint-disable-next-line no-console -- a skipped test must say why
-  if (missing) console.warn('skipped: the cases are absent (../shared/cases beside the repository)');
-  return missing;
-}
+export const haveCases = existsSync(CASES);
 
 /** The files of a case by their paths in it, without its notes. */
 export function caseFiles(name: string): Map<string, DiskSource> {

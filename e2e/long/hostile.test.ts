@@ -25,8 +25,6 @@ import { ENGINE } from '../support/inject.ts';
 import { NAMES, OUTPUTS } from '../support/corpus.ts';
 
 /** `npm run test:faults`. */
-const ASKED = process.env.PHI_HOSTILE === '1';
-if (!ASKED) console.info('Skipped (npm run test:faults): hostile text wherever the page shows somebody else’s.');
 const IN_ONE_CHAT = 30;
 /** A template has a second. */
 const TEMPLATE_MS = 20_000;
@@ -42,7 +40,6 @@ let page: Page;
 const asked: string[] = [];
 
 beforeAll(async () => {
-  if (!ASKED) return;
   tiny = await makeTinyStarter();
   server = await serveApp({ mounts: tiny.mounts });
   session = await launchApp();
@@ -61,7 +58,6 @@ beforeAll(async () => {
   await page.getByRole('link', { name: /^Runs on/ }).waitFor();
 });
 afterAll(async () => {
-  if (!ASKED) return;
   await session.close();
   await server.close();
   await tiny.remove();
@@ -114,7 +110,7 @@ function hostileChat(outputs: readonly string[], name: string): Conversation {
 const choose = (field: string, name: string, text: string | Uint8Array) =>
   page.locator(field).setInputFiles({ name, mimeType: 'application/octet-stream', buffer: Buffer.from(text) });
 
-describe.runIf(ASKED)('hostile text does nothing', () => {
+describe('hostile text does nothing', () => {
   it(`as replies, in ${OUTPUTS.length} ways, and as titles and notes of an imported chat`, async () => {
     const chats: Conversation[] = [];
     for (let at = 0; at < OUTPUTS.length; at += IN_ONE_CHAT)
@@ -178,7 +174,7 @@ describe.runIf(ASKED)('hostile text does nothing', () => {
   });
 });
 
-describe.runIf(ASKED)('a hostile chat template in a model file', () => {
+describe('a hostile chat template in a model file', () => {
   it.for([
     ['never-ends', '{% for a in range(99999) %}{% for b in range(99999) %}{{ a }}{% endfor %}{% endfor %}'],
     ['reaches-out', '{{ "".constructor.constructor("return self.__xss=1")() }}{{ messages.__proto__.x }}'],

@@ -18,7 +18,7 @@ import type { Session } from '../../scripts/cli/browser/launch.ts';
 import { watchEngineMemory, type EngineMemory } from '../support/memory-witness.ts';
 import { inspect } from '../support/inspect.ts';
 
-/** `npm test` takes a minute; `npm run soak` goes on for at least 500 turns and until 150,000 tokens are decoded: many replies end before their limit. */
+/** `npm test` takes a minute; `npm run test:soak` goes on for at least 500 turns and until 150,000 tokens are decoded: many replies end before their limit. */
 const TURNS = Number(process.env.PHI_TURNS ?? 40);
 const DECODED = Number(process.env.PHI_DECODED ?? 0);
 const TOKENS = Number(process.env.PHI_TOKENS ?? 30);

@@ -1,16 +1,15 @@
 /** What loading the starter takes: the worker's heap and WebAssembly memory, and the peak of the processes as the system tells it. */
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { ROOT } from '../scripts/build/app.ts';
-import { startEngineHost } from '../scripts/cli/evaluate/engine.ts';
-import { selectModel } from '../scripts/cli/evaluate/model-files.ts';
-import { STARTER_ID } from '../src/models/starter.ts';
-import type { BackendId, DeviceType, WeightFormat } from '../workers/shared/protocol.ts';
-import { ask, GREEDY, launchApp, serveApp } from './support/app.ts';
-import { inspect } from './support/inspect.ts';
-import { ALL } from './support/fixtures.ts';
-import { ENGINE, EVALUATION } from './support/inject.ts';
-import { processPeaks, sampleMemory, watchMemory, type MemoryPeak } from './support/memory-witness.ts';
+import { ROOT } from '../../scripts/build/app.ts';
+import { startEngineHost } from '../../scripts/cli/evaluate/engine.ts';
+import { selectModel } from '../../scripts/cli/evaluate/model-files.ts';
+import { STARTER_ID } from '../../src/models/starter.ts';
+import type { BackendId, DeviceType, WeightFormat } from '../../workers/shared/protocol.ts';
+import { ask, GREEDY, launchApp, serveApp } from '../support/app.ts';
+import { inspect } from '../support/inspect.ts';
+import { ENGINE, EVALUATION } from '../support/inject.ts';
+import { processPeaks, sampleMemory, watchMemory, type MemoryPeak } from '../support/memory-witness.ts';
 
 const MIB = 2 ** 20;
 /** SmolLM2-135M: weights in all, and of the largest matrix, which is embedding and head. */
@@ -80,8 +79,7 @@ it.for(named)('$name', async ({ name, backend, form, device, width, limit }) => 
 
 it.for(named.filter(({ device }) => device !== 'gpu'))(
   '$name, with the made form read back from the store',
-  async ({ name, backend, form, limit }, { skip }) => {
-    skip(!ALL, 'loads the starter twice on each backend: npm run test:backends');
+  async ({ name, backend, form, limit }) => {
     const server = await serveApp();
     const session = await launchApp(
       { ...GREEDY, backend, form, contextLength: SLOTS, maxTokens: 1 },

@@ -1,17 +1,13 @@
 /** Firefox ESR, which has neither WebNN nor WebGPU: chat on WASM, offline, reload, and what it lacks is named. */
 import type { Browser, Page } from 'puppeteer-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { GREEDY, makeTinyStarter, PATIENCE_MS, serveApp, type AppServer, type TinyStarter } from './support/app.ts';
-import { findFirefox, launchFirefox } from './support/firefox.ts';
-import { startWitness, type Witness } from '../scripts/cli/browser/witness.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { GREEDY, makeTinyStarter, PATIENCE_MS, serveApp, type AppServer, type TinyStarter } from '../support/app.ts';
+import { findFirefox, launchFirefox } from '../support/firefox.ts';
+import { startWitness, type Witness } from '../../scripts/cli/browser/witness.ts';
 
 const firefox = await findFirefox();
-const asked = process.env.PHI_BROWSERS === 'all';
-if (!asked) console.info('Skipped: Firefox (npm run test:browsers).');
-else if (firefox === null)
-  console.info(
-    'Skipped: there is no Firefox on the PATH, nor one that PHI_FIREFOX names (Debian: apt-get install firefox-esr).',
-  );
+const NO_FIREFOX =
+  'there is no Firefox on the PATH, nor one that PHI_FIREFOX names (Debian: apt-get install firefox-esr)';
 
 let tiny: TinyStarter;
 let server: AppServer;
@@ -63,14 +59,17 @@ async function shown(...texts: string[]): Promise<void> {
 const textOf = (selector: string): Promise<string> =>
   page.$eval(selector, (element) => (element as HTMLElement).innerText);
 
-describe.runIf(asked && firefox !== null)('Firefox', () => {
+describe('Firefox', () => {
+  beforeEach(({ skip }) => skip(firefox === null, NO_FIREFOX));
+
   let first: string;
 
   beforeAll(async () => {
+    if (firefox === null) return;
     tiny = await makeTinyStarter();
     server = await serveApp({ mounts: tiny.mounts });
     witness = await startWitness();
-    browser = await launchFirefox(firefox!, witness);
+    browser = await launchFirefox(firefox, witness);
     page = await browser.newPage();
     page.on('pageerror', (error) => errors.push(String(error)));
     page.on('console', (message) => {
