@@ -32,7 +32,7 @@ async function evaluate(options: Options, report: EvaluateReport): Promise<void>
   const expected = options.cases === undefined ? null : await readExpected(options.cases);
   const text = options.text === undefined ? null : await readFile(options.text, 'utf8');
   const files = await selectModel(options.model);
-  const { backend, form, device, contextLength, threads, stages } = options;
+  const { backend, form, device, contextLength, threads, stages, calibrate } = options;
   const browser = {
     gpu: backend !== 'wasm',
     realGpu: options.browser !== undefined,
@@ -41,7 +41,7 @@ async function evaluate(options: Options, report: EvaluateReport): Promise<void>
   };
   const host = await startEngineHost(browser);
   try {
-    const engine = await host.open(files, { backend, form, device, contextLength, threads, stages });
+    const engine = await host.open(files, { backend, form, device, contextLength, threads, stages, calibrate });
     report.engine = engine.report;
     console.log(engineLine(engine.report));
     for (const [index, one] of (expected?.cases ?? []).entries()) {

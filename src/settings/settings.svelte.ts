@@ -41,7 +41,20 @@ const SettingsSchema = v.object({
   hub: v.fallback(v.string(), ''),
   backend: v.fallback(v.picklist(['auto', 'webnn', 'webgpu', 'wasm']), 'auto'),
   /** How weights are held for computing; 'auto': what is fastest here. */
-  form: v.fallback(v.picklist(['auto', 'int4', 'int8-blocks', 'int8', 'float16', 'float32']), 'auto'),
+  form: v.fallback(
+    v.picklist([
+      'auto',
+      'int4',
+      'int4-columns',
+      'int4-groups',
+      'int8-blocks',
+      'int8',
+      'int8-cast',
+      'float16',
+      'float32',
+    ]),
+    'auto',
+  ),
   /** Which graphics processor, where there are two. */
   power: v.fallback(v.picklist(['auto', 'low-power', 'high-performance']), 'auto'),
   /** The person's own origin-trial token; public/theme.js gives it to the browser before any other script. */

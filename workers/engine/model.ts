@@ -32,7 +32,7 @@ import { webgpuForms } from './webgpu/weights.ts';
 export interface ModelRequest
   extends
     Omit<LoadRequest, 'model' | 'contextLength' | 'avoid'>,
-    Pick<DecoderOptions, 'weightCache' | 'mayKeep' | 'signal'>,
+    Pick<DecoderOptions, 'weightCache' | 'mayKeep' | 'calibrate' | 'signal'>,
     Pick<PinnedRequest, 'activations'> {
   /** For the report. */
   model: string;

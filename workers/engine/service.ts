@@ -137,6 +137,7 @@ export class Engine implements EngineApi {
         contentKey: `${stored.id}@${stored.storedAt}`,
         fallback: 'next-worker',
         warmUp: true,
+        calibrate: true,
         weightCache,
         mayKeep: (bytes) => this.#store.mayKeepForm(bytes),
         signal,

@@ -28,6 +28,8 @@ export interface EvaluateOptions {
   threads?: number;
   /** WASM: consecutive workers that the model is cut into; absent: as few as hold it. */
   stages?: number;
+  /** WebNN, 4 bits by column or group: rounding makes up for itself. Takes minutes. */
+  calibrate?: boolean;
 }
 
 export interface GreedyResult {

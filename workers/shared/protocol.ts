@@ -6,7 +6,8 @@ import type { HubModel } from './hub.ts';
 export type BackendId = 'wasm' | 'webgpu' | 'webnn';
 export type DeviceType = 'npu' | 'gpu' | 'cpu';
 /** How weights are held for computing; see docs/design.md. */
-export type WeightFormat = 'int4' | 'int8-blocks' | 'int8' | 'float16' | 'float32';
+export type WeightFormat =
+  'int4' | 'int4-columns' | 'int4-groups' | 'int8-blocks' | 'int8-cast' | 'int8' | 'float16' | 'float32';
 
 /** One range of a file as it is downloaded and stored. */
 export interface Shard {

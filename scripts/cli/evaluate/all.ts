@@ -74,7 +74,7 @@ export async function judgeModel(
   options: RunOptions,
 ): Promise<ModelReport> {
   const started = performance.now();
-  const { backend, form, device, contextLength, threads, stages, tolerance } = options;
+  const { backend, form, device, contextLength, threads, stages, calibrate, tolerance } = options;
   const cases = parseExpected(await readFile(reference, 'utf8')).cases.filter(
     ({ input_ids }) => lengths === null || lengths.includes(input_ids.length),
   );
@@ -89,6 +89,7 @@ export async function judgeModel(
     contextLength,
     threads,
     stages,
+    calibrate,
   });
   const exact = !engine.report.weightError && engine.report.form !== 'int8';
   const report: ModelReport = {

@@ -27,6 +27,7 @@ describe('parseOptions', () => {
       tolerance: 0,
       contextLength: 64,
       threads: 2,
+      calibrate: false,
       browser: 'b',
       browserArgs: ['--x'],
       json: 'j',

@@ -2,9 +2,17 @@ import { parseArgs } from 'node:util';
 import type { BackendId, DeviceType, WeightFormat } from '../../../workers/shared/protocol.ts';
 
 const BACKENDS = ['auto', 'wasm', 'webgpu', 'webnn'] as const satisfies readonly (BackendId | 'auto')[];
-const FORMS = ['auto', 'float32', 'float16', 'int8', 'int8-blocks', 'int4'] as const satisfies readonly (
-  WeightFormat | 'auto'
-)[];
+const FORMS = [
+  'auto',
+  'float32',
+  'float16',
+  'int8',
+  'int8-cast',
+  'int8-blocks',
+  'int4',
+  'int4-groups',
+  'int4-columns',
+] as const satisfies readonly (WeightFormat | 'auto')[];
 const DEVICES = ['npu', 'gpu', 'cpu'] as const satisfies readonly DeviceType[];
 
 /** Float rounding through a whole network; quantised activations need more. */
@@ -19,6 +27,7 @@ export interface RunOptions {
   contextLength?: number;
   threads?: number;
   stages?: number;
+  calibrate?: boolean;
   browser?: string;
   browserArgs: string[];
   json?: string;
@@ -47,6 +56,7 @@ export const OPTIONS_USAGE = `  --backend NAME    ${BACKENDS.join(' | ')}; wasm
   --context N       KV slots; what model and device allow
   --threads N       of WebAssembly; all cores
   --stages N        cuts the model into N workers on WASM; as few as hold it
+  --calibrate       int4-columns and int4-groups: rounding makes up for itself, by what the built-in texts show
   --browser PATH    another browser than the one from npm (with the machine's own GPU)
   --browser-arg X   a flag for the browser; may be repeated
   --json OUT.json   writes all figures there`;
@@ -81,6 +91,7 @@ const RUN_OPTIONS = {
   context: { type: 'string' },
   threads: { type: 'string' },
   stages: { type: 'string' },
+  calibrate: { type: 'boolean', default: false },
   browser: { type: 'string' },
   'browser-arg': { type: 'string', multiple: true },
   json: { type: 'string' },
@@ -101,6 +112,7 @@ function runOptions(values: RunValues): RunOptions {
     contextLength: positive('context', values.context),
     threads: positive('threads', values.threads),
     stages: positive('stages', values.stages),
+    calibrate: values.calibrate,
     browser: values.browser,
     browserArgs: values['browser-arg'] ?? [],
     json: values.json,

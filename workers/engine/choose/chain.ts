@@ -14,7 +14,7 @@ import { SMALL_STEP_MS, withDeadline } from './deadline.ts';
 import { CHAIN, probeBackend, type ProbedBackend, type BackendRequest } from './probe-backend.ts';
 import type { ProbeResult, ProbeMemory } from './probe-memory.ts';
 import { scoreSelfTest, testModel, testTiny, type Scored } from './self-test.ts';
-import { tinyPhi } from './tiny-phi.ts';
+import { tinyFor } from './tiny-phi.ts';
 import type { Decoder } from '../decoder.ts';
 
 export interface ChainRequest extends DecoderOptions {
@@ -184,7 +184,7 @@ class Walk {
     }
     if (known?.ms !== undefined) return known.ms;
     return this.#attempt(candidate, key, async () => {
-      const tinyMs = await this.#withDecoder(tinyPhi(), candidate, (decoder, { config }) => testTiny(decoder, config));
+      const tinyMs = await this.#testTiny(candidate);
       // A software adapter compiles its shaders for seconds; when even the tiny model takes longer than the larger one does elsewhere, that is all.
       const ms =
         tinyMs > best
@@ -207,7 +207,7 @@ class Walk {
     }
     if (tested === null) {
       await this.#attempt(candidate, key, async () => {
-        await this.#withDecoder(tinyPhi(), candidate, (decoder, { config }) => testTiny(decoder, config));
+        await this.#testTiny(candidate);
         return { value: null, result: { state: 'good' } };
       });
     }
@@ -254,6 +254,12 @@ class Walk {
       if (!isBackendFailure(error)) throw error; // damaged weights, a missing file, a cancelled load
       throw new PhiError(error.code, error.message, { ...error.detail, candidate: name }, { cause });
     }
+  }
+
+  /** Milliseconds of the tiny Phi's test. */
+  #testTiny(candidate: Candidate): Promise<number> {
+    const { checkpoint, tokens } = tinyFor(candidate.form);
+    return this.#withDecoder(checkpoint, candidate, (decoder, { config }) => testTiny(decoder, config, tokens));
   }
 
   async #withDecoder<T>(

@@ -4,12 +4,15 @@ import type { Checkpoint } from '../checkpoint/types.ts';
 import { PhiError } from '../../shared/errors.ts';
 import type { BackendId, DeviceType, WeightFormat } from '../../shared/protocol.ts';
 import { WASM_FORM_VERSION } from '../wasm/weights.ts';
-import { webgpuForms } from '../webgpu/weights.ts';
+import { isWebgpuForm, webgpuForms } from '../webgpu/weights.ts';
 import { candidateName, type Candidate } from './candidate.ts';
 import { BITS, weightCount } from './memory-fit.ts';
 import { defaultThreads, type WeightCache, type PrepareProgress } from '../runtime/ort.ts';
 import { buildDeadlineMs, withDeadline } from './deadline.ts';
 import { DeadlineDecoder } from './deadline-decoder.ts';
+import { losesAsInt4 } from '../webnn/int4-weights.ts';
+import { withCalibration } from './calibrate.ts';
+import type { Calibration } from '../weights/calibration.ts';
 import type { Decoder } from '../decoder.ts';
 import type { ModelFiles } from '../../store/bytes.ts';
 import { createWasmDecoder } from '../wasm/decoder.ts';
@@ -32,6 +35,8 @@ export interface DecoderOptions {
   stages?: number;
   /** WebGPU, for tests: false runs every step without graph capture. */
   capture?: boolean;
+  /** WebNN, 4 bits by column or group: rounding makes up for itself, by what the built-in texts show. Takes long, and is kept. */
+  calibrate?: boolean;
   signal?: AbortSignal;
 }
 
@@ -98,19 +103,25 @@ async function makeDecoder(
   const { contextLength, threads = defaultThreads(), power, weightCache, mayKeep, files, signal } = options;
   const slots = contextSlots(checkpoint, contextLength);
   if (backend === 'webnn') {
-    const made = weightCache?.(`webnn-${form}`, WEBNN_FORM_VERSION);
-    return createWebnnDecoder(
-      checkpoint,
-      { deviceType: device ?? 'npu', form, slots, threads, weightCache: made, signal },
-      onProgress,
-    );
+    const open = (calibration?: Calibration) =>
+      createWebnnDecoder(
+        checkpoint,
+        {
+          deviceType: device ?? 'npu',
+          form,
+          slots,
+          threads,
+          calibration,
+          weightCache: weightCache?.(`webnn-${form}${calibration ? '-compensated' : ''}`, WEBNN_FORM_VERSION),
+          signal,
+        },
+        onProgress,
+      );
+    return options.calibrate && losesAsInt4(checkpoint, form) ? withCalibration(checkpoint, threads, open) : open();
   }
   if (backend === 'webgpu') {
-    if (form === 'int8')
-      throw new PhiError(
-        'bad-request',
-        'WebGPU computes with int4, int8-blocks, float16 or float32, not int8 per channel.',
-      );
+    if (!isWebgpuForm(form))
+      throw new PhiError('bad-request', `WebGPU computes with int4, int8-blocks, float16 or float32, not ${form}.`);
     return createWebgpuDecoder(
       checkpoint,
       { form, activations, capture: options.capture, slots, threads, power, weightCache, signal },

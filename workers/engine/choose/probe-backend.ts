@@ -3,7 +3,8 @@ import type { Checkpoint } from '../checkpoint/types.ts';
 import { PhiError } from '../../shared/errors.ts';
 import { webgpuForms } from '../webgpu/weights.ts';
 import type { BackendId, DeviceType, WeightFormat } from '../../shared/protocol.ts';
-import { backendName } from './candidate.ts';
+import { backendName, candidateName } from './candidate.ts';
+import { npuForms } from './npu-forms.ts';
 import { openGpu } from '../webgpu/device.ts';
 import { WebnnDevice } from '../webnn/device.ts';
 import { CPU_RATIO } from '../webnn/plan.ts';
@@ -63,23 +64,25 @@ async function probeWebnn(wish: DeviceType, checkpoint: Checkpoint): Promise<Pro
     );
   }
   const onCpu = ran === 'cpu' ? (wish === 'cpu' ? 'WebNN: the CPU was asked for.' : misplaced(devices, wish)) : null;
-  const [first] = webgpuForms(checkpoint);
   // LiteRT computes with what it expands every weight to: float32 is fastest there, and blocks 100 times slower.
   const onCpuForms: WeightFormat[] = ['float32', 'int8', 'float16', 'int8-blocks', 'int4'];
-  const forms: WeightFormat[] = [
+  const [first] = webgpuForms(checkpoint);
+  const onGpu: WeightFormat[] = [
     ...(first === 'int4' ? (['int4'] as const) : []),
     'int8-blocks',
     'int8',
     'float16',
     'float32',
   ];
+  const onNpu = wish === 'npu' ? npuForms(checkpoint) : null;
+  const notes = onCpu === null && onNpu ? onNpu.notes : [];
   return {
     backend: 'webnn',
     device: wish,
     signature: ran === 'cpu' ? 'webnn cpu' : `webnn ${wish} ${devices?.join('+') ?? ''}`,
     onCpu,
-    forms: onCpu === null ? forms : onCpuForms,
-    notes: [],
+    forms: onCpu === null ? (onNpu?.forms ?? onGpu) : onCpuForms,
+    notes: notes.map(({ form, why }) => ({ what: candidateName({ backend: 'webnn', device: wish, form }), why })),
   };
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { PhiConfig } from '../checkpoint/types.ts';
 import { scoreSelfTest, testModel, testTiny } from './self-test.ts';
 import { referenceGreedy, referencePhi } from './testing/reference-phi.ts';
-import { TINY_PROMPT, TINY_SIZE, TINY_TOKENS, tinyPhi } from './tiny-phi.ts';
+import { TINY_PROMPT, TINY_SIZE, TINY_TOKENS, tinyFor, tinyPhi } from './tiny-phi.ts';
 import type { Choice, ChunkRequest, Decoder } from '../decoder.ts';
 
 /** A decoder whose every token has the given log-probability. */
@@ -38,6 +38,13 @@ describe('the tiny Phi', () => {
     const { tokens, leads } = referenceGreedy(await referencePhi(tinyPhi()), TINY_PROMPT, TINY_TOKENS.length);
     expect(tokens).toEqual(TINY_TOKENS);
     expect(Math.min(...leads)).toBeGreaterThan(0.25);
+  });
+
+  it('says as clearly what is recorded of it with a scale for each row', async () => {
+    const { checkpoint, tokens: right } = tinyFor('int4-columns');
+    const { tokens, leads } = referenceGreedy(await referencePhi(checkpoint), TINY_PROMPT, right.length);
+    expect(tokens).toEqual(right);
+    expect(Math.min(...leads)).toBeGreaterThan(0.2);
   });
 
   it('has the same weights in every form of reading them', async () => {

@@ -7,9 +7,13 @@ import { errorGroup } from '../weights/error.ts';
 import { rowRange } from '../weights/matrix.ts';
 import { roomFor, type WeightGroup, type WeightTensor } from '../weights/plan.ts';
 import { dequantise } from '../weights/rows.ts';
+import type { WeightFormat } from '../../shared/protocol.ts';
 import type { LinearName } from '../graph/decoder-network.ts';
 
-export type WebgpuForm = 'int4' | 'int8-blocks' | 'float16' | 'float32';
+const FORMS = ['int4', 'int8-blocks', 'float16', 'float32'] as const;
+export type WebgpuForm = (typeof FORMS)[number];
+
+export const isWebgpuForm = (form: WeightFormat): form is WebgpuForm => (FORMS as readonly string[]).includes(form);
 export type Float = 'float16' | 'float32';
 
 /** Rows of one matrix that lie in one buffer: an adapter binds only so many bytes at once. */

@@ -21,6 +21,7 @@ import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from '.
 import { WebnnCache } from './kv-cache.ts';
 import { allCandidates, choose, readCandidates } from './selection.ts';
 import { WebnnDevice } from './device.ts';
+import type { Calibration } from '../weights/calibration.ts';
 import { EmbeddingRows } from '../weights/embedding-rows.ts';
 import { buildRunner, PrefillGraphs, type Network } from './network.ts';
 import { cutIntoRuns, graphsFor, refuseFatalBuild, runCost, type WebnnGraphs } from './plan.ts';
@@ -34,6 +35,8 @@ export interface WebnnOptions {
   /** KV slots: the longest sequence in tokens. */
   slots: number;
   threads: number;
+  /** For forms of 4 bits by column or group: rounding makes up for itself. */
+  calibration?: Calibration;
   weightCache?: WeightCache;
   signal?: AbortSignal;
   /** For tests and measurements: other graphs than those that the device gets. */
@@ -75,13 +78,20 @@ async function onDevice(
   const { form, slots, signal } = options;
   const graphs = options.graphs ?? graphsFor(device.probe.widthRatio, form);
   const started = performance.now();
-  const plan = webnnPlan(checkpoint, form);
+  const plan = webnnPlan(checkpoint, form, options.calibration ?? null);
   refuseFatalBuild(device.probe.devices, plan);
   const groups = [...plan.groups.norms, ...plan.groups.head, ...plan.groups.layers, ...plan.groups.error];
   const weights = await weightFiles({ groups, weightCache: options.weightCache, onProgress, signal });
   const files = new Map(groups.map((group, i) => [group, weights.files[i]!]));
   const prepared = performance.now();
-  const network: Network = { ort, device, config, plan, slots, embedding: new EmbeddingRows(checkpoint.embedding) };
+  const network: Network = {
+    ort,
+    device,
+    config,
+    plan,
+    slots,
+    embedding: new EmbeddingRows(checkpoint.embedding, plan.residual),
+  };
   // The graph of constants first: its build takes three times the weights for a moment, and the tensors come on top of what stays of it.
   const main = await buildRunner(
     network,

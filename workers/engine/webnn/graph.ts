@@ -130,15 +130,29 @@ function linear(g: Graph, x: Value, matrix: WebnnMatrix, form: WebnnPlan['form']
 }
 
 /** With the rows that one piece holds. */
-function product(g: Graph, x: Value, name: string, { cols, blocks }: WebnnMatrix, form: WebnnPlan['form']): Value {
+function product(
+  g: Graph,
+  x: Value,
+  name: string,
+  { cols, blocks, group, mins }: WebnnMatrix,
+  form: WebnnPlan['form'],
+): Value {
   const transposed = { transB: { int: 1 } };
   if (form === 'float32') return g.op('Gemm', [x, name], transposed);
   if (form === 'float16')
     return g.op('Cast', [g.op('Gemm', [g.op('Cast', [x], { to: { int: FLOAT16 } }), name], transposed)], {
       to: { int: FLOAT },
     });
-  if (!blocks)
-    return g.op('MatMul', [x, g.op('DequantizeLinear', [`${name}.codes`, `${name}.scales`], { axis: { int: 1 } })]);
+  if (form === 'int8-cast') return castProduct(g, x, name);
+  if (group !== null && group < cols) return groupedProduct(g, x, name, cols / group, group);
+  if (!blocks) {
+    const weights = g.op('DequantizeLinear', [`${name}.codes`, `${name}.scales`], { axis: { int: 1 } });
+    const scaled = g.op('MatMul', [x, weights]);
+    if (!mins) return scaled;
+    // What every weight of a column has on top of scale * code, times the sum of the activations.
+    const sum = g.op('ReduceSum', [x, g.int64([1])], { keepdims: { int: 1 } });
+    return g.op('Add', [scaled, g.op('Mul', [sum, `${name}.mins`])]);
+  }
   const weights = g.op('DequantizeLinear', [`${name}.codes`, `${name}.scales`], {
     axis: { int: 1 },
     block_size: { int: blocks.block },
@@ -152,6 +166,24 @@ function product(g: Graph, x: Value, name: string, { cols, blocks }: WebnnMatrix
     { keepdims: { int: 0 } },
   );
   return g.op('Add', [scaled, g.op('Gemm', [sums, `${name}.mins`], transposed)]);
+}
+
+/** Qualcomm's Hexagon takes no DequantizeLinear by column: codes as floats, and the scales behind the product. */
+function castProduct(g: Graph, x: Value, name: string): Value {
+  const codes = g.op('Cast', [`${name}.codes`], { to: { int: FLOAT } });
+  return g.op('Mul', [g.op('MatMul', [x, codes]), `${name}.scales`]);
+}
+
+/** Groups of inputs as a batch: codes `[groups, group, N]` with one scale of 1, scales `[groups, 1, N]` behind the products, and their sum. */
+function groupedProduct(g: Graph, x: Value, name: string, groups: number, group: number): Value {
+  const parts = g.op('Transpose', [g.op('Reshape', [x, g.int64([-1, groups, group])])], {
+    perm: { ints: [1, 0, 2] },
+  }); // [groups, tokens, group]
+  // One scale of 1 for all; the zero point is said too, because ONNX Runtime 1.31 gives WebNN one of another shape.
+  const zero = g.tensor(g.fresh('zero'), 'int4', [], Uint8Array.of(0));
+  const codes = g.op('DequantizeLinear', [`${name}.codes`, g.float(1), zero]);
+  const scaled = g.op('Mul', [g.op('MatMul', [parts, codes]), `${name}.scales`]);
+  return g.op('ReduceSum', [scaled, g.int64([0])], { keepdims: { int: 0 } });
 }
 
 interface AttentionPart {

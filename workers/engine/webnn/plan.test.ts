@@ -13,8 +13,19 @@ describe('the graphs of a device', () => {
   it('refuses blocks that would kill the page, on the CPU alone', () => {
     const plan = (rows: number): WebnnPlan => ({
       form: 'int4',
+      residual: null,
       matrices: new Map([
-        ['head', { rows, cols: 576, blocks: { bits: 4, block: 32, shift: 'none' }, pieces: ['head'] }],
+        [
+          'head',
+          {
+            rows,
+            cols: 576,
+            blocks: { bits: 4, block: 32, shift: 'none' },
+            group: null,
+            mins: false,
+            pieces: ['head'],
+          },
+        ],
       ]),
       groups: { norms: [], head: [], layers: [], error: [] },
     });

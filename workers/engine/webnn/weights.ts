@@ -1,4 +1,4 @@
-/** The weights of the WebNN dialect. Rows lie as in the source, `[N, K]`, and are used transposed; int8 per channel alone lies as `[K, N]`. */
+/** The weights of the WebNN dialect. Rows lie as in the source, `[N, K]`, and are used transposed; what has a scale for each column lies as `[K, N]`. */
 import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
 import type { WeightFormat } from '../../shared/protocol.ts';
 import { rowRange } from '../weights/matrix.ts';
@@ -8,7 +8,11 @@ import { errorGroup } from '../weights/error.ts';
 import { floatToHalf } from '../weights/half.ts';
 import type { WeightGroup } from '../weights/plan.ts';
 import { dequantise } from '../weights/rows.ts';
+import type { Calibration } from '../weights/calibration.ts';
+import type { Fold } from '../weights/columns.ts';
+import type { Rotation } from '../weights/rotate.ts';
 import type { LinearName } from '../graph/decoder-network.ts';
+import { int4Group, int4Layout, type Int4Layout } from './int4-weights.ts';
 
 /** Of the bytes that `webnnPlan` lays out: part of the key under which a made form is kept. */
 export const WEBNN_FORM_VERSION = 3;
@@ -19,12 +23,18 @@ export interface WebnnMatrix {
   cols: number;
   /** Blocks of 4 or 8 bits; null: the form's own type. */
   blocks: BlockSpec | null;
+  /** Signed 4 bits, `[K, N]`: inputs that share a scale. null: another form. */
+  group: number | null;
+  /** 8 bits by column: a minimum for each column is added to its weights. */
+  mins: boolean;
   /** Prefixes of the names of the tensors that hold its rows, in order. */
   pieces: readonly string[];
 }
 
 export interface WebnnPlan {
   form: WeightFormat;
+  /** Of the residual stream: the embedding has to be rotated too. null: none. */
+  residual: Rotation | null;
   matrices: ReadonlyMap<LinearName, WebnnMatrix>;
   /** Norms first, then the head, then the layers' matrices, whose place `inputs` can take; last what is no part of a graph: what requantising cost. */
   groups: { norms: WeightGroup[]; head: WeightGroup[]; layers: WeightGroup[]; error: WeightGroup[] };
@@ -39,10 +49,28 @@ const TILE = 256;
  * the heap, because WebNN takes no shared memory (the starter's float32 head: twice 113 MB).
  */
 const PIECE_BYTES = 32 * 2 ** 20;
-const BYTES: Record<WeightFormat, number> = { float32: 4, float16: 2, int8: 1, 'int8-blocks': 1, int4: 0.5 };
+const BYTES: Record<WeightFormat, number> = {
+  float32: 4,
+  float16: 2,
+  int8: 1,
+  'int8-blocks': 1,
+  'int8-cast': 1,
+  int4: 0.5,
+  'int4-columns': 0.5,
+  'int4-groups': 0.5,
+};
 
-/** What `webnnGraph` refers to. */
-export function webnnPlan(checkpoint: Checkpoint, form: WeightFormat): WebnnPlan {
+/**
+ * What `webnnGraph` refers to.
+ *
+ * @param calibration for `int4-columns` and `int4-groups`: rounding makes up for itself, which takes long. null: to the nearest step
+ */
+export function webnnPlan(
+  checkpoint: Checkpoint,
+  form: WeightFormat,
+  calibration: Calibration | null = null,
+): WebnnPlan {
+  if (form === 'int4-columns' || form === 'int4-groups') return int4Plan(checkpoint, form, calibration);
   const matrices = new Map<LinearName, WebnnMatrix>();
   const groups: WebnnPlan['groups'] = { norms: [], head: [], layers: [], error: [] };
   const error: ErrorSum = { error: 0, weights: 0 };
@@ -51,12 +79,12 @@ export function webnnPlan(checkpoint: Checkpoint, form: WeightFormat): WebnnPlan
     const bits = form === 'int8-blocks' || (form === 'int4' && keepsEight(checkpoint, name, matrix)) ? 8 : 4;
     const blocks = form === 'int4' || form === 'int8-blocks' ? blockSpec(matrix, bits) : null;
     const parts = cut(name, matrix, PIECE_BYTES / BYTES[form]);
-    matrices.set(name, { rows: matrix.rows, cols: matrix.cols, blocks, pieces: parts.map(([piece]) => piece) });
+    matrices.set(name, { ...planned(matrix, parts), blocks });
     for (const [piece, part] of parts)
       to.push(
         blocks
           ? blockGroup(piece, part, blocks, error)
-          : form === 'int8'
+          : form === 'int8' || form === 'int8-cast'
             ? int8Group(piece, part)
             : floatGroup(piece, part, form === 'float16'),
       );
@@ -71,8 +99,51 @@ export function webnnPlan(checkpoint: Checkpoint, form: WeightFormat): WebnnPlan
   });
   groups.norms.push(norm('norm', checkpoint.norm));
   add(groups.head, 'head', checkpoint.head);
-  return { form, matrices, groups };
+  return { form, residual: null, matrices, groups };
 }
+
+/** 4 bits in the layers, int8 by column in the head, which loses most by 4 bits. */
+function int4Plan(
+  checkpoint: Checkpoint,
+  form: 'int4-columns' | 'int4-groups',
+  calibration: Calibration | null,
+): WebnnPlan {
+  const layout: Int4Layout = int4Layout(checkpoint, form);
+  const matrices = new Map<LinearName, WebnnMatrix>();
+  const groups: WebnnPlan['groups'] = { norms: [], head: [], layers: [], error: [] };
+  const error: ErrorSum = { error: 0, weights: 0 };
+  groups.error.push(errorGroup(error));
+  const ones = new Float32Array(checkpoint.config.hidden).fill(1);
+  const normWeight = (weight: Float32Array) => (layout.residual ? ones : weight); // the matrices have taken it in
+  checkpoint.layers.forEach((layer, l) => {
+    groups.norms.push(
+      norm(`layers.${l}.attentionNorm`, normWeight(layer.attentionNorm)),
+      norm(`layers.${l}.mlpNorm`, normWeight(layer.mlpNorm)),
+    );
+    for (const part of ['qkv', 'output', 'gateUp', 'down'] as const) {
+      const name = `layers.${l}.${part}` as const;
+      const matrix = layer[part];
+      matrices.set(name, { ...planned(matrix, [[name, matrix]]), group: layout.group(matrix) });
+      groups.layers.push(int4Group(name, matrix, l, part, { layout, calibration, error }));
+    }
+  });
+  groups.norms.push(norm('norm', normWeight(checkpoint.norm)));
+  const parts = cut('head', checkpoint.head, PIECE_BYTES / BYTES.int8);
+  const mins = layout.residual === null && holdsByColumn(checkpoint.head);
+  matrices.set('head', { ...planned(checkpoint.head, parts), mins });
+  for (const [piece, part] of parts)
+    groups.head.push(mins ? exactInt8Group(piece, part) : int8Group(piece, part, layout.headFold));
+  return { form, residual: layout.residual, matrices, groups };
+}
+
+const planned = ({ rows, cols }: Matrix, parts: readonly [string, Matrix][]): WebnnMatrix => ({
+  rows,
+  cols,
+  blocks: null,
+  group: null,
+  mins: false,
+  pieces: parts.map(([piece]) => piece),
+});
 
 /** Pieces of at most so many weights, with their names. */
 function cut(name: string, matrix: Matrix, most: number): [string, Matrix][] {
@@ -128,7 +199,7 @@ function floatGroup(name: string, matrix: Matrix, half: boolean): WeightGroup {
   };
 }
 
-function int8Group(name: string, matrix: Matrix): WeightGroup {
+function int8Group(name: string, matrix: Matrix, fold: Fold = {}): WeightGroup {
   return {
     location: name,
     tensors: [
@@ -136,8 +207,40 @@ function int8Group(name: string, matrix: Matrix): WeightGroup {
       { name: `${name}.scales`, dtype: 'float32', dims: [matrix.rows] },
     ],
     async make() {
-      const { codes, scales } = await int8Columns(matrix);
+      const { codes, scales } = await int8Columns(matrix, fold);
       return [codes, scales];
+    },
+  };
+}
+
+/** 8 bits with a scale and a minimum for each row. */
+const holdsByColumn = ({ form, cols }: Matrix): boolean =>
+  form.kind === 'blocks' && form.bits === 8 && form.block === cols;
+
+/** The source's own codes. */
+function exactInt8Group(name: string, matrix: Matrix): WeightGroup {
+  const { rows: n, cols: k } = matrix;
+  return {
+    location: name,
+    tensors: [
+      { name: `${name}.codes`, dtype: 'int8', dims: [k, n] },
+      { name: `${name}.scales`, dtype: 'float32', dims: [n] },
+      { name: `${name}.mins`, dtype: 'float32', dims: [n] },
+    ],
+    async make() {
+      const codes = new Int8Array(k * n);
+      const scales = new Float32Array(n);
+      const mins = new Float32Array(n);
+      for (let start = 0; start < n; start += TILE) {
+        const count = Math.min(TILE, n - start);
+        const rows = await matrix.read(start, count);
+        if (rows.kind !== 'blocks') throw new RangeError(`${name}: blocks of 8 bits were announced, floats came.`);
+        scales.set(rows.scales, start);
+        if (rows.mins) mins.set(rows.mins, start);
+        for (let r = 0; r < count; r++)
+          for (let i = 0; i < k; i++) codes[i * n + start + r] = rows.codes[r * k + i]! - 128;
+      }
+      return [codes, scales, mins];
     },
   };
 }

@@ -1,0 +1,73 @@
+/**
+ * Which forms an NPU is offered, and in which order. WebNN tells neither vendor nor generation, so the order is by all that were looked at; on the device
+ * the forms are measured, and one that is clearly faster goes first.
+ */
+import type { Checkpoint } from '../checkpoint/types.ts';
+import { webgpuForms } from '../webgpu/weights.ts';
+import { losesAsInt4 } from '../webnn/int4-weights.ts';
+import type { WeightFormat } from '../../shared/protocol.ts';
+import { whyTooLarge } from './memory-fit.ts';
+
+interface NpuRow {
+  form: WeightFormat;
+  /**
+   * Microseconds of one token through a product of 3,072 x 8,192, as estimated by Intel's compiler (openvino 2026.4.1, 2026-11-30), by NPU generation.
+   * null: that compiler refuses the form, or it was not looked at there.
+   */
+  microseconds: { 'intel-3720': number | null; 'intel-4000': number | null; 'intel-5010': number | null };
+  /** Bytes of the compiled product, in MB. */
+  megabytes: number;
+  /** Qualcomm's compiler (onnxruntime-qnn 2.7.0) takes it whole. */
+  hexagon: boolean;
+  /** What the form costs the starter when it has to be rounded for it: teacher-forced NLL above that of float32, in nats a token. */
+  nats: number;
+}
+
+/** Best first: what takes least time on most generations and costs little. Forms in blocks are expanded to float16 there. */
+const TABLE: readonly NpuRow[] = [
+  row('int4-columns', [962, 784, 108], 12.8, false, 0.2),
+  row('int8', [545, 446, 217], 25.4, false, 0.01),
+  row('int4-groups', [3213, 961, 201], 13.4, false, 0.16),
+  row('int8-cast', [null, null, null], 25.4, true, 0.01),
+  row('float16', [1055, 870, 406], 50.7, true, 0),
+];
+
+function row(
+  form: WeightFormat,
+  [old, middle, recent]: [number | null, number | null, number | null],
+  megabytes: number,
+  hexagon: boolean,
+  nats: number,
+): NpuRow {
+  const microseconds = { 'intel-3720': old, 'intel-4000': middle, 'intel-5010': recent };
+  return { form, microseconds, megabytes, hexagon, nats };
+}
+
+/** A form that costs more than this is offered only where int8 has no room. */
+const MOST_NATS = 0.1;
+
+/**
+ * Forms for an NPU, best first, and what is worth telling about them. A form that the checkpoint has already costs nothing; one that it has to be rounded
+ * for is left out where it costs too much, unless int8 does not fit.
+ *
+ * @param roomFor whether a form fits the device's memory; null: it fits, or nobody knows
+ */
+export function npuForms(
+  checkpoint: Checkpoint,
+  whyNoRoom: (form: WeightFormat) => string | null = (form) => whyTooLarge(checkpoint, { backend: 'webnn', form }),
+): { forms: WeightFormat[]; notes: { form: WeightFormat; why: string }[] } {
+  const noInt8 = whyNoRoom('int8');
+  const forms: WeightFormat[] = [];
+  const last: WeightFormat[] = [];
+  const notes: { form: WeightFormat; why: string }[] = [];
+  for (const { form, nats } of TABLE) {
+    const loses = losesAsInt4(checkpoint, form);
+    if (!loses || nats <= MOST_NATS) forms.push(form);
+    else if (noInt8 !== null) {
+      last.push(form);
+      notes.push({ form, why: `int8 ${noInt8} 4 bits cost this model about ${nats} nats a token in accuracy.` });
+    }
+  }
+  const blocks: WeightFormat[] = webgpuForms(checkpoint)[0] === 'int4' ? ['int8-blocks', 'int4'] : ['int8-blocks'];
+  return { forms: [...forms, ...last, 'float32', ...blocks], notes };
+}
