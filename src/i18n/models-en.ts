@@ -5,6 +5,8 @@ export const modelsEn = {
   stored: 'Stored in this browser',
   usage: (used: string, free: string) => `${used} used, about ${free} free.`,
   usageUnknown: 'This browser does not tell how much room there is.',
+  withoutBlobs:
+    'This window cannot store files as they are; it is probably a private one. Models need more memory here, and may be gone when you close it.',
   persisted: 'The browser keeps them until you delete them.',
   notPersisted: 'The browser may delete them when the disk runs full.',
   nothingStored: 'No model is stored yet.',

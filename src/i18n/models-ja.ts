@@ -6,6 +6,8 @@ export const modelsJa: Translation<typeof modelsEn> = {
   stored: 'このブラウザーに保存済み',
   usage: (used, free) => `${used} を使用中、空きは約 ${free} です。`,
   usageUnknown: 'このブラウザーは空き容量を教えてくれません。',
+  withoutBlobs:
+    'このウィンドウ(おそらくプライベートウィンドウ)はファイルをそのまま保存できません。モデルの使用メモリが増え、閉じると消えることがあります。',
   persisted: '削除するまでブラウザーが保持します。',
   notPersisted: 'ディスクの空きが少なくなると、ブラウザーが削除することがあります。',
   nothingStored: '保存されたモデルはまだありません。',

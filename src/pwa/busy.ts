@@ -2,19 +2,22 @@
  * Work that must not be cut off by a change of version, in any tab: a reply, a download, a load. Each holds the lock `phi-busy` shared;
  * who wants to reload takes it alone. Browsers without Web Locks have no service worker of ours either.
  */
+import { keepScreenOn } from './wake-lock.ts';
+
 const LOCK = 'phi-busy';
 const POLL_MS = 500;
 
 const lockManager = (): LockManager | undefined => globalThis.navigator?.locks;
 
 let holds = 0;
+let screen: () => void = () => undefined;
 let wakeIdle: (() => void)[] = [];
 
 /** Marks this tab as busy. @returns how to end that, to be called once */
 export function holdBusy(): () => void {
   let letGo = (): void => undefined;
   const held = new Promise<void>((resolve) => (letGo = resolve));
-  holds++;
+  if (holds++ === 0) screen = keepScreenOn();
   // Nothing waits for the lock: work is never late because of it. A failure to get it (a page that goes away) leaves nothing to protect.
   lockManager()
     ?.request(LOCK, { mode: 'shared' }, () => held)
@@ -22,6 +25,7 @@ export function holdBusy(): () => void {
   return () => {
     letGo();
     if (--holds > 0) return;
+    screen();
     for (const wake of wakeIdle) wake();
     wakeIdle = [];
   };

@@ -244,6 +244,8 @@ export interface StoredForm {
 
 export interface StorageReport {
   persisted: boolean;
+  /** The browser refuses to store Blobs (a private window): models take more memory. */
+  withoutBlobs?: boolean;
   /** The browser's own estimates, in bytes: hints only. */
   usage: number | null;
   quota: number | null;

@@ -1,3 +1,4 @@
+import { refusesBlobs } from './blob-table.ts';
 import { PhiError } from '../shared/errors.ts';
 import type { ModelManifest, Progress, StorageReport, StoredModel } from '../shared/protocol.ts';
 import type { ModelFiles } from './bytes.ts';
@@ -122,6 +123,7 @@ export class ModelStore {
       const models = (await listModels(this.#context)).map((model) => ({ ...model, formBytes: formBytes(model.id) }));
       return {
         persisted: await isPersisted(),
+        ...(refusesBlobs() && { withoutBlobs: true }),
         ...(await estimateRoom()),
         models,
         partial: await listPartials(this.#context),

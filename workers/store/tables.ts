@@ -9,6 +9,7 @@
  */
 import type { Shard } from '../shared/protocol.ts';
 import { Table } from '../shared/database.ts';
+import { BlobTable } from './blob-table.ts';
 import type { FormEntry } from './forms.ts';
 
 /** A shard whose size and hash were checked before it was written. `sha256` is of `blob`, published or not. */
@@ -29,11 +30,11 @@ export interface Tables {
 }
 
 export const openTables = (): Tables => ({
-  shards: new Table('phi-shards'),
+  shards: new BlobTable('phi-shards'),
   manifests: new Table('phi-manifests'),
   partials: new Table('phi-partials'),
   pins: new Table('phi-pins'),
-  forms: new Table('phi-forms'),
+  forms: new BlobTable('phi-forms'),
 });
 
 /** Model ids have no slash, so no two models share a prefix. */
