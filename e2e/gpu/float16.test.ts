@@ -26,7 +26,9 @@ const device = await testDevice();
 if (typeof device !== 'string') console.log(`float16 runs on ${describeDevice(device)}`);
 
 describe('float16 and subgroups', () => {
-  beforeEach(({ skip }) => skip(typeof device === 'string', `float16 on a GPU: ${typeof device === 'string' ? device : ''}`));
+  beforeEach(({ skip }) =>
+    skip(typeof device === 'string', `float16 on a GPU: ${typeof device === 'string' ? device : ''}`),
+  );
   let host: GpuHost;
   beforeAll(async () => {
     if (typeof device !== 'string') host = await startGpuHost(device);

@@ -15,7 +15,7 @@ describe('what is shipped of others’ work', () => {
     // A shipped licence must allow shipping: no copyleft that reaches the app, nothing unknown.
     for (const { name, licence } of licences)
       expect(licence, name).toMatch(
-        /^\(?(MIT|ISC|Apache-2\.0|BSD-[23]-Clause|0BSD|Unlicense|OFL-1\.1)\b|\(MPL-2\.0 OR Apache-2\.0\)/,
+        /^\(?(MIT|ISC|Apache-2\.0|BSD-[23]-Clause|0BSD|Unlicense|OFL-1\.1|PSF-2\.0|Python-2\.0)\b|\(MPL-2\.0 OR Apache-2\.0\)/,
       );
   });
 
