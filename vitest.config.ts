@@ -48,6 +48,7 @@ export default defineConfig({
           ...BROWSER,
           name: 'ui',
           include: ['e2e/ui/*.test.ts'],
+          globalSetup: 'e2e/support/setup-ui.ts',
           fileParallelism: true,
           maxWorkers: 2,
           sequence: { groupOrder: 1 },

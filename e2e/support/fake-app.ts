@@ -1,18 +1,17 @@
 /** The page with a scripted engine in place of the worker: a build of its own, because the production build does not contain it. */
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BrowserContextOptions, Page } from 'playwright';
 import { build } from 'vite';
 import { ROOT } from '../../scripts/build/app.ts';
 import { serve, type RunningServer } from '../../scripts/build/server.ts';
-import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, inject } from 'vitest';
 import { expectClean } from './app.ts';
 import { launch, type Session } from '../../scripts/cli/browser/launch.ts';
 
-/** Builds the page in mode `test` and serves it with the headers of the real server. */
-export async function serveFakeApp(): Promise<RunningServer> {
-  const publicFolder = join(ROOT, 'public');
+/** Builds the page in mode `test`; resolves with a folder, which the caller removes. */
+export async function buildFakeApp(): Promise<string> {
   const root = await mkdtemp(join(tmpdir(), 'phi-ui-'));
   await build({
     root: ROOT,
@@ -20,18 +19,17 @@ export async function serveFakeApp(): Promise<RunningServer> {
     logLevel: 'warn',
     build: { outDir: root, emptyOutDir: true, copyPublicDir: false },
   });
-  const server = await serve({
+  return root;
+}
+
+/** Serves such a build with the headers of the real server. */
+export async function serveFakeApp(root: string): Promise<RunningServer> {
+  const publicFolder = join(ROOT, 'public');
+  return serve({
     root,
     // All of public/ without a copy of the models: names at its top are files, or folders.
     mounts: Object.fromEntries((await readdir(publicFolder)).map((name) => [`/${name}`, join(publicFolder, name)])),
   });
-  return {
-    ...server,
-    async close() {
-      await server.close();
-      await rm(root, { recursive: true, force: true });
-    },
-  };
 }
 
 /** A page of a visitor who was never here, in the session's browser; errors go to the session's. Close its context afterwards. */
@@ -70,7 +68,7 @@ export function eachVisitor(use: (visitor: Visitor) => void): void {
   let session: Session;
   let page: Page;
   beforeAll(async () => {
-    server = await serveFakeApp();
+    server = await serveFakeApp(inject('fakeApp'));
     session = await launch({ gpu: false });
   });
   afterAll(async () => {

@@ -1,5 +1,5 @@
 import type { Page } from 'playwright';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { RunningServer } from '../../scripts/build/server.ts';
 import { expectClean, messageBox, sendButton } from '../support/app.ts';
 import { launch, type Session } from '../../scripts/cli/browser/launch.ts';
@@ -11,7 +11,7 @@ let first: Page;
 let second: Page;
 
 beforeAll(async () => {
-  server = await serveFakeApp();
+  server = await serveFakeApp(inject('fakeApp'));
   session = await launch({ gpu: false });
   first = await newVisitor(session);
   second = await first.context().newPage();

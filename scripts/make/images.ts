@@ -1,8 +1,8 @@
 /** Makes the icons (from public/icon.svg) and the screenshots that the web app manifest names: `npx tsx scripts/make/images.ts`. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { launch } from '../cli/browser/launch.ts';
-import { newVisitor, openFake, serveFakeApp } from '../../e2e/support/fake-app.ts';
+import { buildFakeApp, newVisitor, openFake, serveFakeApp } from '../../e2e/support/fake-app.ts';
 import { ROOT } from '../build/app.ts';
 
 const PUBLIC = join(ROOT, 'public');
@@ -20,7 +20,8 @@ const SCREENSHOTS = [
 ];
 
 const session = await launch({ gpu: false });
-const server = await serveFakeApp();
+const folder = await buildFakeApp();
+const server = await serveFakeApp(folder);
 try {
   await mkdir(join(PUBLIC, 'icons'), { recursive: true });
   await mkdir(join(PUBLIC, 'screenshots'), { recursive: true });
@@ -47,4 +48,5 @@ try {
 } finally {
   await session.close();
   await server.close();
+  await rm(folder, { recursive: true, force: true });
 }
