@@ -5,6 +5,45 @@ import globals from 'globals';
 import ts from 'typescript-eslint';
 import svelteConfig from './svelte.config.js';
 
+/** A wall: files of `files` import nothing that matches `regex`. Tests and their helpers may look behind every wall. */
+const wall = (files, regex, message) => ({
+  files,
+  ignores: ['**/*.test.ts', '**/testing/**'],
+  rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns: [{ regex, message }] }] },
+});
+
+/** What may import what; docs/design.md draws it. Circles are found by scripts/structure.test.ts. */
+const WALLS = [
+  wall(
+    ['src/**/*.ts', 'src/**/*.svelte'],
+    '/workers/(?!shared/|[a-z]+\\.worker\\.ts\\?worker&url$)',
+    'The page takes only workers/shared and the addresses of worker entries.',
+  ),
+  wall(
+    ['workers/shared/**'],
+    '^\\.\\./(engine|store|compare|evaluate|server|offline)/',
+    'Shared code takes only shared code.',
+  ),
+  wall(
+    ['workers/store/**'],
+    '^\\.\\./(engine|compare|evaluate|server|offline)/',
+    'The store knows neither engine nor tools.',
+  ),
+  wall(['workers/engine/wasm/**'], '/(webgpu|webnn|choose)/', 'A backend takes neither another backend nor the chain.'),
+  wall(['workers/engine/webgpu/**'], '/(wasm|webnn|choose)/', 'A backend takes neither another backend nor the chain.'),
+  wall(['workers/engine/webnn/**'], '/(wasm|webgpu|choose)/', 'A backend takes neither another backend nor the chain.'),
+  wall(
+    ['workers/engine/{checkpoint,weights,graph,tokenizer}/**'],
+    '/(choose|wasm|webgpu|webnn|runtime|generate)/',
+    'Formats, weights, graphs and tokenizers know no backend.',
+  ),
+  wall(
+    ['workers/{compare,evaluate}/**', 'workers/{engine,compare,evaluate,server,service}.worker.ts'],
+    '/engine/(choose|wasm|webgpu|webnn|runtime|graph|checkpoint|weights)/',
+    'Go through the door, engine/model.ts.',
+  ),
+];
+
 export default defineConfig(
   { ignores: ['dist/', 'node_modules/', 'public/models/', '.cache/', 'test-results/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
@@ -42,6 +81,7 @@ export default defineConfig(
     languageOptions: { globals: globals.node },
     rules: { 'no-console': 'off' },
   },
+  ...WALLS,
   { files: ['**/*.ts', '**/*.svelte'], rules: { 'no-undef': 'off' } },
   { files: ['public/*.js'], languageOptions: { globals: globals.browser } },
   { files: ['**/*.js'], extends: [ts.configs.disableTypeChecked] },

@@ -5,7 +5,6 @@ import { ConversationDatabase } from '../chat/database.ts';
 import { ReplyLocks } from '../chat/reply-locks.ts';
 import type { Engine } from '../engine/engine.ts';
 import { i18n, preferredLanguage } from '../i18n/i18n.svelte.ts';
-import { watchLaunches } from '../pwa/launch.ts';
 import { Pwa } from '../pwa/pwa.svelte.ts';
 import { ModelSession } from '../models/model-session.svelte.ts';
 import type { SettingsValues } from '../settings/settings.svelte.ts';
@@ -51,7 +50,6 @@ export class AppState {
     document.addEventListener('visibilitychange', () => {
       if (document.visibilityState === 'visible' && this.models.phase.kind === 'absent') void this.models.start();
     });
-    watchLaunches(this);
     void this.pwa.start();
     document.addEventListener('visibilitychange', () => void this.#lookAgain());
     await Promise.all([this.conversations.loadList(), this.models.start()]);

@@ -1,5 +1,5 @@
 /** What each kind of error means and what to do about it, in Japanese. */
-import type { ErrorHelp } from './i18n.svelte.ts';
+import type { ErrorHelp } from './error-help.ts';
 
 export const errorsJa: ErrorHelp = {
   'bad-model':

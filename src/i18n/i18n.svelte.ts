@@ -1,12 +1,9 @@
-import type { ErrorCode } from '../../workers/shared/errors.ts';
+import type { ErrorHelp } from './error-help.ts';
 import type { Catalogue } from './en.ts';
 import { en } from './en.ts';
 
 export const LANGUAGES = { en: 'English', ja: '日本語' } as const;
 export type Language = keyof typeof LANGUAGES;
-
-/** What each kind of error means and what to do about it. */
-export type ErrorHelp = Readonly<Record<ErrorCode, string>>;
 
 interface Words {
   catalogue: Catalogue;

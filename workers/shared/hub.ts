@@ -5,41 +5,14 @@
  */
 import * as v from 'valibot';
 import { PhiError } from './errors.ts';
-import type { ModelManifest } from './protocol.ts';
+import type { HubModel, ModelManifest } from './manifest-types.ts';
+export type { HubFile, HubModel } from './manifest-types.ts';
 import { cutFile, isLink, isSafePath, validateManifest } from './manifest.ts';
 
 export const DEFAULT_HUB = 'https://huggingface.co';
 
 /** What the hub serves when no commit is named. */
 export const MAIN = 'main';
-
-export interface HubFile {
-  /** Inside the repository. */
-  path: string;
-  /** Exact, or absent: rounded sizes of web pages are no sizes. */
-  bytes?: number;
-  /** Lower-case hex, of the whole file, where published. */
-  sha256?: string;
-  /** Left out where the repository does not have it. */
-  optional?: boolean;
-}
-
-export interface HubModel {
-  kind: 'hub';
-  /** Of the model in the store. */
-  id: string;
-  name: string;
-  licence: { spdx: string; url: string };
-  /** Without a slash at the end. */
-  base: string;
-  /** "microsoft/Phi-4-mini-instruct-onnx" */
-  repo: string;
-  /** Commit of 40 digits, or null: the one that `main` is at, recorded at the first download. */
-  revision: string | null;
-  /** Folder of the repository that becomes the model's top level: '' or ending in '/'. */
-  folder: string;
-  files: HubFile[];
-}
 
 const text = v.pipe(
   v.string('must be text'),

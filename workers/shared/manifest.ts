@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { PhiError } from './errors.ts';
-import type { ModelFile, ModelManifest, Shard, StoredModel } from './protocol.ts';
+import type { ModelFile, ModelManifest, Shard, StoredModel } from './manifest-types.ts';
 
 const MiB = 1024 * 1024;
 /** A shard is hashed in one piece (WebCrypto has no incremental digest), so its size bounds the memory of a download. */

@@ -1,46 +1,15 @@
 /** What crosses between page and engine worker. Types only. */
 import type { ModelShape } from './advisor/weights.ts';
 import type { ErrorShape } from './errors.ts';
-import type { HubModel } from './hub.ts';
+import type { HubModel, ModelManifest, StoredModel } from './manifest-types.ts';
+
+export type { ModelFile, ModelManifest, Shard, StoredModel } from './manifest-types.ts';
 
 export type BackendId = 'wasm' | 'webgpu' | 'webnn';
 export type DeviceType = 'npu' | 'gpu' | 'cpu';
 /** How weights are held for computing; see docs/design.md. */
 export type WeightFormat =
   'int4' | 'int4-columns' | 'int4-groups' | 'int8-blocks' | 'int8-cast' | 'int8' | 'float16' | 'float32';
-
-/** One range of a file as it is downloaded and stored. */
-export interface Shard {
-  url: string;
-  /** First byte inside `url`; 0 with `wholeUrl` when the URL is just this shard. */
-  offset: number;
-  bytes: number;
-  /** True when `url` holds exactly this shard, so that no Range header is needed. */
-  wholeUrl: boolean;
-  /** Lower-case hex; absent when nobody published it, then recorded at the first download. */
-  sha256?: string;
-}
-
-export interface ModelFile {
-  path: string;
-  bytes: number;
-  /** Of the whole file, where published. */
-  sha256?: string;
-  shards: Shard[];
-}
-
-/** What a model consists of and where it comes from. The same type describes a model to fetch and one that is stored. */
-export interface ModelManifest {
-  format: 1;
-  id: string;
-  name: string;
-  licence: { spdx: string; url: string };
-  source: { name: string; url: string; revision?: string };
-  bytes: number;
-  files: ModelFile[];
-  /** What it was found to be, of a model that a person brought: see `FoundModel`. */
-  what?: string;
-}
 
 /** A model among files or behind an address, before anything of it is copied. */
 export interface FoundModel {
@@ -65,12 +34,6 @@ export interface FoundModel {
 
 /** Where to look: on the disk, or at a hub's "owner/name", its URL, or a file's. `only`: paths of the one to open. */
 export type Place = { files: { path: string; file: Blob }[] } | { address: string; hub: string; only?: string[] };
-
-export interface StoredModel extends ModelManifest {
-  storedAt: number;
-  /** Bytes of forms made from it (int8, float32), kept in a database of their own. */
-  formBytes: number;
-}
 
 export type Progress =
   /** Before the first byte of a download: the server gave no usable answer, and is asked again after a pause. */

@@ -12,13 +12,7 @@ import { throwIfCancelled } from './cancel.ts';
 import type { StoreContext } from './context.ts';
 import { createChecksum, sha256Hex } from './hash.ts';
 import { freeRoom } from './room.ts';
-import { modelPrefix } from './tables.ts';
-
-interface FormHeader {
-  chunks: { bytes: number; xxh64: string }[];
-}
-
-export type FormEntry = FormHeader | Blob;
+import { modelPrefix, type FormEntry, type FormHeader } from './tables.ts';
 
 export interface FormKey {
   model: StoredModel;

@@ -10,7 +10,6 @@
 import type { Shard } from '../shared/protocol.ts';
 import { Table } from '../shared/database.ts';
 import { BlobTable } from './blob-table.ts';
-import type { FormEntry } from './forms.ts';
 
 /** A shard whose size and hash were checked before it was written. `sha256` is of `blob`, published or not. */
 export interface StoredShard extends Shard {
@@ -18,6 +17,13 @@ export interface StoredShard extends Shard {
   etag: string | null;
   blob: Blob;
 }
+
+/** Written after its chunks; without it the form does not exist. See forms.ts. */
+export interface FormHeader {
+  chunks: { bytes: number; xxh64: string }[];
+}
+
+export type FormEntry = FormHeader | Blob;
 
 export interface Tables {
   shards: Table<StoredShard>;

@@ -1,6 +1,6 @@
 /** Which of a layer's MLP weights is the gate and which is up, read from where the activation sits. */
 import { concatRows } from '../../weights/matrix.ts';
-import type { Linear } from './decoder-graph.ts';
+import type { Linear } from './linear.ts';
 import { CASTS, numberAttribute, unsupported, type Graph, type Op, type ValueId } from './graph.ts';
 import { scalar } from './norms.ts';
 import { readIntegers } from '../tensor.ts';

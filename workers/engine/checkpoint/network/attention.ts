@@ -1,5 +1,5 @@
 /** The attention of a layer: which products are q, k and v, how many heads, what window. */
-import type { Linear } from './decoder-graph.ts';
+import type { Linear } from './linear.ts';
 import { CUTS, KEEPS_ORDER, partOf } from './activation.ts';
 import { readIntegers } from '../tensor.ts';
 import { numberAttribute, unsupported, type Graph, type Op, type ValueId } from './graph.ts';

@@ -4,6 +4,7 @@
  */
 import { PhiError } from '../../../shared/errors.ts';
 import { attentionBehind, type Attention } from './attention.ts';
+import type { Linear } from './linear.ts';
 import { findNorms, type Norm } from './norms.ts';
 import {
   CASTS,
@@ -17,14 +18,6 @@ import {
 } from './graph.ts';
 import { activatedPair } from './activation.ts';
 import type { Matrix } from '../types.ts';
-
-/** A product with a constant matrix. */
-export interface Linear {
-  op: Op;
-  input: ValueId;
-  output: ValueId;
-  matrix: Matrix;
-}
 
 /** What a file format knows about its own operators. */
 export interface GraphReader {

@@ -1,6 +1,7 @@
 /** Constant matrices of ONNX operators: MatMulNBits, GatherBlockQuantized, MatMul, Gemm and DequantizeLinear before them. */
 import { affineMatrix, floatMatrix, type Shift } from '../affine.ts';
-import type { GraphReader, Linear } from '../network/decoder-graph.ts';
+import type { Linear } from '../network/linear.ts';
+import type { GraphReader } from '../network/decoder-graph.ts';
 import { CASTS, numberAttribute, unsupported, type Graph, type Op, type ValueId } from '../network/graph.ts';
 import { integerProduct, type IntegerProduct } from './integers.ts';
 import { dequantizeLinear } from './qdq.ts';

@@ -3,7 +3,8 @@
  * writes compressed weights; or plain float16 and float32 ones.
  */
 import { affineMatrix, floatMatrix, repeated, type Shift } from '../affine.ts';
-import type { GraphReader, Linear } from '../network/decoder-graph.ts';
+import type { Linear } from '../network/linear.ts';
+import type { GraphReader } from '../network/decoder-graph.ts';
 import { CASTS, unsupported, type Graph, type Op, type ValueId } from '../network/graph.ts';
 import { codeBits, elementCount, isFloat, readIntegers, type StoredTensor } from '../tensor.ts';
 import { transposedAffine, transposedFloats } from '../transposed.ts';

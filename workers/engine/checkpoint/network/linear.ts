@@ -1,0 +1,10 @@
+import type { Matrix } from '../types.ts';
+import type { Op, ValueId } from './graph.ts';
+
+/** A product with a constant matrix. */
+export interface Linear {
+  op: Op;
+  input: ValueId;
+  output: ValueId;
+  matrix: Matrix;
+}

@@ -1,0 +1,68 @@
+/** What a model consists of and where it comes from. Types only. */
+
+/** One range of a file as it is downloaded and stored. */
+export interface Shard {
+  url: string;
+  /** First byte inside `url`; 0 with `wholeUrl` when the URL is just this shard. */
+  offset: number;
+  bytes: number;
+  /** True when `url` holds exactly this shard, so that no Range header is needed. */
+  wholeUrl: boolean;
+  /** Lower-case hex; absent when nobody published it, then recorded at the first download. */
+  sha256?: string;
+}
+
+export interface ModelFile {
+  path: string;
+  bytes: number;
+  /** Of the whole file, where published. */
+  sha256?: string;
+  shards: Shard[];
+}
+
+/** What a model consists of and where it comes from. The same type describes a model to fetch and one that is stored. */
+export interface ModelManifest {
+  format: 1;
+  id: string;
+  name: string;
+  licence: { spdx: string; url: string };
+  source: { name: string; url: string; revision?: string };
+  bytes: number;
+  files: ModelFile[];
+  /** What it was found to be, of a model that a person brought: see `FoundModel`. */
+  what?: string;
+}
+
+export interface StoredModel extends ModelManifest {
+  storedAt: number;
+  /** Bytes of forms made from it (int8, float32), kept in a database of their own. */
+  formBytes: number;
+}
+
+export interface HubFile {
+  /** Inside the repository. */
+  path: string;
+  /** Exact, or absent: rounded sizes of web pages are no sizes. */
+  bytes?: number;
+  /** Lower-case hex, of the whole file, where published. */
+  sha256?: string;
+  /** Left out where the repository does not have it. */
+  optional?: boolean;
+}
+
+export interface HubModel {
+  kind: 'hub';
+  /** Of the model in the store. */
+  id: string;
+  name: string;
+  licence: { spdx: string; url: string };
+  /** Without a slash at the end. */
+  base: string;
+  /** "microsoft/Phi-4-mini-instruct-onnx" */
+  repo: string;
+  /** Commit of 40 digits, or null: the one that `main` is at, recorded at the first download. */
+  revision: string | null;
+  /** Folder of the repository that becomes the model's top level: '' or ending in '/'. */
+  folder: string;
+  files: HubFile[];
+}
