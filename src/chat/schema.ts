@@ -25,6 +25,7 @@ const CODES = [
   'integrity',
   'quota',
   'storage',
+  'newer-version',
   'cancelled',
   'no-model',
   'context-full',

@@ -330,6 +330,7 @@ export const en = {
   'error:integrity': 'What arrived is not what was published',
   'error:quota': 'The browser’s storage is full',
   'error:storage': 'The browser’s storage failed',
+  'error:newer-version': 'A newer version of this app is here',
   'error:cancelled': 'Cancelled',
   'error:no-model': 'No model is loaded',
   'error:context-full': 'This does not fit into the context',

@@ -321,6 +321,7 @@ export const ja: Catalogue = {
   'error:integrity': '届いたデータが公開されたものと一致しません',
   'error:quota': 'ブラウザーの保存容量がいっぱいです',
   'error:storage': 'ブラウザーの保存領域でエラーが起きました',
+  'error:newer-version': 'このアプリの新しい版が使われています',
   'error:cancelled': 'キャンセルしました',
   'error:no-model': 'モデルが読み込まれていません',
   'error:context-full': 'コンテキストに入りきりません',

@@ -1,79 +1,14 @@
 import { delMany, get, getMany, promisifyRequest, set, type UseStore } from 'idb-keyval';
-import { PhiError } from './errors.ts';
+import { connect } from './connection.ts';
 
 const STORE = 'values';
 
-function storageError(database: string, cause: unknown): PhiError {
-  const { name, message } = cause instanceof Error ? cause : { name: 'Error', message: String(cause) };
-  if (name === 'QuotaExceededError') return PhiError.from(cause);
-  const what = `The browser's database "${database}" failed (${name}: ${message}).`;
-  return new PhiError(
-    'storage',
-    `${what} Reload the page; if it stays so, clear this site's data.`,
-    { database },
-    { cause },
-  );
-}
-
-function openDatabase(name: string, version?: number): Promise<IDBDatabase> {
-  const request = indexedDB.open(name, version);
-  request.onupgradeneeded = () => request.result.createObjectStore(STORE);
-  const opened = promisifyRequest(request).then((db) => {
-    if (db.objectStoreNames.contains(STORE)) return db;
-    // Something else opened a database of this name first and left it without our object store.
-    const next = db.version + 1;
-    db.close();
-    return openDatabase(name, next);
-  });
-  const blocked = new Promise<never>((_, reject) => {
-    request.onblocked = () => reject(new Error('another tab holds an older version of it open'));
-  });
-  return Promise.race([opened, blocked]);
-}
-
-/**
- * idb-keyval's own `createStore` neither lets go of a database that is being deleted nor comes back from a connection that the
- * browser closed under it ("clear site data", eviction). This one does both; every operation is tried once more on a fresh connection.
- */
-function connection(name: string): UseStore {
-  let current: Promise<IDBDatabase> | undefined;
-  const connect = () => {
-    const mine = openDatabase(name);
-    const forget = () => {
-      if (current === mine) current = undefined;
-    };
-    current = mine;
-    mine.then((db) => {
-      db.onclose = forget;
-      db.onversionchange = () => {
-        db.close();
-        forget();
-      };
-    }, forget);
-    return mine;
-  };
-  return async (mode, callback) => {
-    const attempt = async () => callback((await (current ?? connect())).transaction(STORE, mode).objectStore(STORE));
-    try {
-      return await attempt();
-    } catch (cause) {
-      if (cause instanceof Error && cause.name === 'QuotaExceededError') throw storageError(name, cause);
-      current = undefined;
-      try {
-        return await attempt();
-      } catch (again) {
-        throw storageError(name, again);
-      }
-    }
-  };
-}
-
-/** One database with one object store: string keys, values of one type. Rejects with `quota` or `storage`. */
+/** One database with one object store: string keys, values of one type. Rejects with `quota`, `newer-version` or `storage`. */
 export class Table<Value> {
   readonly #use: UseStore;
 
   constructor(name: string) {
-    this.#use = connection(name);
+    this.#use = connect({ database: name, store: STORE });
   }
 
   get(key: string): Promise<Value | undefined> {

@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'integrity' // bytes do not have the expected size or SHA-256
   | 'quota' // the browser refuses to store more
   | 'storage' // IndexedDB failed for another reason
+  | 'newer-version' // a newer version of this app wrote what is stored
   | 'cancelled' // a person or the program asked to stop
   | 'no-model' // nothing is loaded, or the model asked for is not stored
   | 'context-full' // the prompt alone does not fit the context
