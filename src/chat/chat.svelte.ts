@@ -20,7 +20,9 @@ import {
   toChatMessages,
 } from './conversation.ts';
 import type { Change, Conversations } from './conversations.svelte.ts';
+import type { Sent } from './database.ts';
 import { ReplyLocks } from './reply-locks.ts';
+import { find } from './tree.ts';
 import { LiveReply } from './live-reply.svelte.ts';
 
 /** A reply in progress is stored so often, so that a reload loses little. */
@@ -68,20 +70,15 @@ export class Chat {
     return this.#engine.fit(request);
   }
 
-  /** Whether a message alone is known to exceed the context: then it is not sent. Without a model nobody knows, and the reply will say. */
-  async tooLong(draft: string): Promise<boolean> {
-    const conversation = this.#conversations.current;
-    if (this.#models.phase.kind !== 'ready') return false;
-    const fit = await this.measure(conversation ? pathTo(conversation) : [], draft).catch(() => null);
-    return fit !== null && fit.over > 0;
-  }
-
   #request(conversation: Pick<Conversation, 'system'>, path: readonly Message[]) {
     const droppedBefore = sentOf(path, droppedOf(path));
     return { messages: toChatMessages(conversation, path), maxTokens: this.#settings.values.maxTokens, droppedBefore };
   }
 
-  /** Sends a message in the open conversation, or in a new one, whose id is given at once through `onBegin`. */
+  /**
+   * Sends a message in the open conversation, or in a new one, whose id is given at once through `onBegin`. The message is shown and stored, in the
+   * place of its draft, before anything else: whatever the model or its absence has to say comes as the reply.
+   */
   async send(content: string, onBegin: (id: string) => void): Promise<void> {
     if (this.#live) return;
     const fresh = !this.#conversations.current;
@@ -93,14 +90,14 @@ export class Chat {
       (current) => addMessage(current, message),
       message.id,
       this.#settings.sampling().seed,
-      fresh,
+      { fresh, sent: { draftOf: fresh ? null : conversation.id } },
     );
   }
 
   /** Another reply to the same message, with another seed. */
   async regenerate(id: string): Promise<void> {
     const conversation = this.#conversations.current;
-    const parent = conversation?.messages.find((message) => message.id === id)?.parent;
+    const parent = conversation && find(conversation.messages, id)?.parent;
     if (!conversation || !parent || this.#live) return;
     const { seed } = this.#settings.values;
     // A fixed seed counts on, so that the third reply to a message is as repeatable as the first.
@@ -112,7 +109,7 @@ export class Chat {
   /** A new version of a message of the person, and a reply to it; the old version stays beside it. */
   async edit(id: string, content: string): Promise<void> {
     const conversation = this.#conversations.current;
-    const message = conversation?.messages.find((other) => other.id === id);
+    const message = conversation && find(conversation.messages, id);
     if (!conversation || !message || this.#live) return;
     const edited = userMessage(message.parent, content);
     await this.#reply(
@@ -126,7 +123,7 @@ export class Chat {
   /** Goes on with a reply that was cut off. */
   async continueReply(id: string): Promise<void> {
     const conversation = this.#conversations.current;
-    const message = conversation?.messages.find((other) => other.id === id);
+    const message = conversation && find(conversation.messages, id);
     if (!conversation || !message?.reply || this.#live) return;
     await this.#stream(conversation, message);
   }
@@ -161,14 +158,16 @@ export class Chat {
     prepare: Change,
     parent: string,
     seed: number,
-    fresh = false,
+    { fresh = false, sent }: { fresh?: boolean; sent?: Sent } = {},
   ): Promise<void> {
     const reply: ReplyInfo = { state: 'streaming', seed, model: this.#models.name };
     const message: Message = { id: newId(), parent, role: 'assistant', content: '', createdAt: Date.now(), reply };
     const change: Change = (current) => addMessage(prepare(current), message);
     const withReply = change(conversation);
     // Nothing below waits for the disk: a reply must neither start late nor hang because a database does.
-    const stored = fresh ? this.#conversations.begin(withReply) : this.#conversations.update(withReply.id, change);
+    const stored = fresh
+      ? this.#conversations.begin(withReply, sent)
+      : this.#conversations.update(withReply.id, change, sent);
     await Promise.all([stored, this.#stream(withReply, message)]);
   }
 

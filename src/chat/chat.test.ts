@@ -47,6 +47,24 @@ describe('Chat', () => {
     expect(chat.live).toBeNull();
   });
 
+  it('stores and shows a message, and drops its draft, before the model is asked for anything', async () => {
+    const { chat, path, records, conversations, engine } = setUp(); // The model is never started.
+    const asked = [vi.spyOn(engine, 'fit'), vi.spyOn(engine, 'generate')];
+    records.drafts.set(null, 'Hello');
+    const sent = chat.send('Hello', () => undefined);
+    expect(path().map(({ content }) => content)).toEqual(['Hello', '']);
+    await vi.waitFor(() => expect(records.records.get(conversations.current!.id)?.messages).toHaveLength(2));
+    expect(records.drafts.has(null)).toBe(false);
+    for (const call of asked) expect(call).not.toHaveBeenCalled();
+    chat.stop();
+    await sent;
+    const edited = chat.edit(path()[0]!.id, 'Goodbye');
+    await vi.waitFor(() => expect(records.records.get(conversations.current!.id)?.messages).toHaveLength(4));
+    chat.stop();
+    await edited;
+    for (const call of asked) expect(call).not.toHaveBeenCalled();
+  });
+
   it('waits for a model that still loads', async () => {
     const { models, chat, path } = setUp();
     const started = models.start();
@@ -211,12 +229,13 @@ describe('Chat', () => {
     expect(path().at(-1)?.reply?.dropped).toBe(0);
   });
 
-  it('refuses a message that is too long alone before it is sent', async () => {
-    const { models, chat } = setUp({ short: true });
-    expect(await chat.tooLong('x'.repeat(1000)), 'nobody knows yet').toBe(false);
+  it('stores a message that is too long alone, and says so in its reply', async () => {
+    const { models, chat, path, records, conversations } = setUp({ short: true });
     await models.start();
-    expect(await chat.tooLong('x'.repeat(1000))).toBe(true);
-    expect(await chat.tooLong('x')).toBe(false);
+    await chat.send('x'.repeat(1000), () => undefined);
+    expect(path()[1]).toMatchObject({ content: '', reply: { state: 'partial', error: { code: 'context-full' } } });
+    expect(records.records.get(conversations.current!.id)?.messages[0]?.content).toHaveLength(1000);
+    expect(await chat.measure([], 'x')).toMatchObject({ over: 0 });
     expect(await chat.measure([], 'x'.repeat(1000))).toMatchObject({ tokens: 257, over: 130 });
   });
 

@@ -4,6 +4,7 @@
  */
 import type { ErrorShape } from '../../workers/shared/errors.ts';
 import type { ChatMessage, GenerateStats, Moved, StopReason } from '../../workers/shared/protocol.ts';
+import { append, childrenOf, find, positionOf, replace } from './tree.ts';
 
 export interface ReplyInfo {
   /** `streaming` in storage means that the page went away in the middle. */
@@ -49,6 +50,16 @@ export interface Conversation {
   tip: string | null;
 }
 
+/** A conversation without its messages. */
+export type Head = Omit<Conversation, 'messages'>;
+
+/** What a change touched. */
+export interface Patch {
+  head: Partial<Head>;
+  /** Messages that are new or other than before, with their positions. */
+  messages: [position: number, message: Message][];
+}
+
 /** What the list shows. */
 export type Summary = Pick<Conversation, 'id' | 'title' | 'pinned' | 'createdAt' | 'updatedAt'>;
 
@@ -76,21 +87,21 @@ export function newConversation(system: string, now = Date.now()): Conversation 
 
 /** Messages from the first to `tip` (the shown leaf when absent). */
 export function pathTo(conversation: Conversation, tip: string | null = conversation.tip): Message[] {
-  const byId = new Map(conversation.messages.map((message) => [message.id, message]));
+  const { messages } = conversation;
   const path: Message[] = [];
-  for (
-    let message = tip === null ? undefined : byId.get(tip);
-    message;
-    message = message.parent === null ? undefined : byId.get(message.parent)
-  )
+  for (let id = tip; id !== null;) {
+    const message = find(messages, id);
+    if (!message) break;
     path.push(message);
+    id = message.parent;
+  }
   return path.reverse();
 }
 
 /** The message with `id` and its alternatives, in order of creation. */
 export function siblingsOf(conversation: Conversation, id: string): Message[] {
-  const parent = conversation.messages.find((message) => message.id === id)?.parent;
-  return parent === undefined ? [] : conversation.messages.filter((message) => message.parent === parent);
+  const parent = find(conversation.messages, id)?.parent;
+  return parent === undefined ? [] : childrenOf(conversation.messages, parent);
 }
 
 /** Adds a message and shows it. The first message of the person gives the title. */
@@ -99,7 +110,7 @@ export function addMessage(conversation: Conversation, message: Message): Conver
   return {
     ...conversation,
     title,
-    messages: [...conversation.messages, message],
+    messages: append(conversation.messages, message),
     tip: message.id,
     updatedAt: Math.max(conversation.updatedAt, message.createdAt),
   };
@@ -110,17 +121,18 @@ export function changeMessage(
   id: string,
   change: (message: Message) => Message,
 ): Conversation {
-  return {
-    ...conversation,
-    messages: conversation.messages.map((message) => (message.id === id ? change(message) : message)),
-  };
+  const { messages } = conversation;
+  const position = positionOf(messages, id);
+  return position < 0
+    ? conversation
+    : { ...conversation, messages: replace(messages, position, change(messages[position]!)) };
 }
 
 /** Shows `id` and, below it, the newest message of every fork. */
 export function showBranch(conversation: Conversation, id: string): Conversation {
   let tip = id;
   for (;;) {
-    const child = conversation.messages.findLast((message) => message.parent === tip);
+    const child = childrenOf(conversation.messages, tip).at(-1);
     if (!child) return { ...conversation, tip };
     tip = child.id;
   }
@@ -142,6 +154,39 @@ export function branchFrom(conversation: Conversation, id: string, now = Date.no
     updatedAt: now,
     messages,
     tip: messages.at(-1)?.id ?? null,
+  };
+}
+
+/** What is other in `after`, which was made from `before`. */
+export function patchOf(before: Conversation, after: Conversation): Patch {
+  const head = Object.entries(after).filter(
+    ([field, value]) => field !== 'messages' && before[field as keyof Head] !== value,
+  );
+  const messages = [...after.messages.entries()].filter(([position, message]) => before.messages[position] !== message);
+  return { head: Object.fromEntries(head) as Partial<Head>, messages };
+}
+
+/** Brings a change to a conversation that may have gone on differently: its own messages and its later time stay. */
+export function applyPatch(conversation: Conversation, { head, messages }: Patch): Conversation {
+  const updatedAt = Math.max(conversation.updatedAt, head.updatedAt ?? 0);
+  return messages.reduce<Conversation>(
+    (sum, [, message]) => {
+      const position = positionOf(sum.messages, message.id);
+      return {
+        ...sum,
+        messages: position < 0 ? append(sum.messages, message) : replace(sum.messages, position, message),
+      };
+    },
+    { ...conversation, ...head, updatedAt },
+  );
+}
+
+/** Several changes, oldest first, as one. */
+export function joinPatches(patches: readonly Patch[]): Patch {
+  const messages = new Map(patches.flatMap(({ messages }) => messages.map((entry) => [entry[1].id, entry] as const)));
+  return {
+    head: Object.assign({}, ...patches.map(({ head }) => head)) as Partial<Head>,
+    messages: [...messages.values()],
   };
 }
 
@@ -183,7 +228,7 @@ export function droppedFromSent(path: readonly Message[], sent: number): number 
 
 const isSent = (message: Message) => message.content !== '';
 
-export function summaryOf({ id, title, pinned, createdAt, updatedAt }: Conversation): Summary {
+export function summaryOf({ id, title, pinned, createdAt, updatedAt }: Summary): Summary {
   return { id, title, pinned, createdAt, updatedAt };
 }
 

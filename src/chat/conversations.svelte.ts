@@ -1,22 +1,31 @@
 import type { ErrorShape } from '../../workers/shared/errors.ts';
 import { PhiError } from '../../workers/shared/errors.ts';
-import type { Conversation, Summary } from './conversation.ts';
-import { bySummaryOrder, newId, recover, streamingIn, summaryOf } from './conversation.ts';
-import type { ConversationDatabase } from './database.ts';
+import type { Conversation, Patch, Summary } from './conversation.ts';
+import {
+  applyPatch,
+  bySummaryOrder,
+  joinPatches,
+  newId,
+  patchOf,
+  recover,
+  streamingIn,
+  summaryOf,
+} from './conversation.ts';
+import type { ConversationDatabase, Sent } from './database.ts';
 import { ReplyLocks } from './reply-locks.ts';
 import { parseSummary } from './schema.ts';
 
 /** What the store needs of the database; tests give one in memory. */
 export type ConversationRecords = Pick<
   ConversationDatabase,
-  'summaries' | 'read' | 'write' | 'update' | 'remove' | 'readDraft' | 'writeDraft' | 'search'
+  'summaries' | 'read' | 'write' | 'ahead' | 'apply' | 'remove' | 'readDraft' | 'writeDraft' | 'search'
 >;
 
-/** Applied to what the page has and to what the disk has, which may differ by what other tabs did. */
+/** Makes a conversation from the one that the page has. What it touched is brought to the disk, where another tab may have done something else. */
 export type Change = (conversation: Conversation) => Conversation;
 
 /** What tabs tell each other. */
-type News = { changed: Summary } | { removed: string };
+type News = { changed: Summary | Summary[] } | { removed: string };
 
 /** The part of a BroadcastChannel that is used. */
 export type NewsChannel = Pick<BroadcastChannel, 'postMessage' | 'onmessage'>;
@@ -33,10 +42,17 @@ export class Conversations {
   readonly #loaded = new Map<string, Conversation>();
   /** Changes that are not on the disk yet, by conversation; those of a failed write go with the next. */
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- never shown
-  readonly #unsaved = new Map<string, Change[]>();
+  readonly #unsaved = new Map<string, Patch[]>();
+  /** Drafts that were sent with changes of which none is on the disk yet, by conversation. */
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- never shown
+  readonly #sent = new Map<string, Sent>();
   #problem = $state.raw<ErrorShape | null>(null);
-  /** Writes go one after another, so that a later state never lands before an earlier one. */
-  #writes: Promise<void> = Promise.resolve();
+  /** Writes of one conversation go one after another, so that a later state never lands before an earlier one. */
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- never shown
+  readonly #writes = new Map<string, Promise<void>>();
+  /** Conversations that are about to be read again. */
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- never shown
+  readonly #stale = new Set<string>();
   /** Hears of a conversation that another tab deleted. */
   onGone: (id: string) => void = () => undefined;
 
@@ -82,20 +98,26 @@ export class Conversations {
     this.#current = null;
   }
 
-  /** Stores a new conversation and opens it. */
-  async begin(conversation: Conversation): Promise<void> {
+  /** Opens a new conversation and stores it; `sent`: with it goes the draft that it began with. */
+  async begin(conversation: Conversation, sent?: Sent): Promise<void> {
     this.#current = conversation;
     this.#show(conversation);
-    await this.#write(() => this.#put(conversation));
+    await this.#write(conversation.id, () => this.#put(conversation, sent));
   }
 
   /** Changes a conversation, at once where it is loaded, and stores it. A conversation deleted meanwhile stays deleted. */
-  async update(id: string, change: Change): Promise<void> {
-    const conversation = this.#loaded.get(id) ?? (await this.#get(id));
-    if (!conversation) return;
-    this.#show(change(conversation));
-    this.#unsaved.set(id, [...(this.#unsaved.get(id) ?? []), change]);
-    await this.#write(() => this.#save(id));
+  async update(id: string, change: Change, sent?: Sent): Promise<void> {
+    const before = this.#loaded.get(id) ?? (await this.#get(id));
+    if (!before) return;
+    const after = change(before);
+    this.#show(after);
+    const patch = patchOf(before, after);
+    this.#unsaved.set(id, [...(this.#unsaved.get(id) ?? []), patch]);
+    if (sent) this.#sent.set(id, sent);
+    const added = patch.messages.filter(([position]) => position >= before.messages.length);
+    // The write below stores them again, and says what is wrong where they could not be stored.
+    if (added.length > 0) this.#records.ahead(id, added).catch(() => undefined);
+    await this.#write(id, () => this.#save(id));
   }
 
   async rename(id: string, title: string): Promise<void> {
@@ -111,14 +133,14 @@ export class Conversations {
   async remove(id: string): Promise<() => Promise<void>> {
     const conversation = await this.#get(id).catch(() => null); // A damaged one can be deleted too.
     this.#forget(id);
-    await this.#write(async () => {
+    await this.#write(id, async () => {
       await this.#records.remove(id);
       this.#channel.postMessage({ removed: id } satisfies News);
     });
     return async () => {
       if (!conversation) return;
       // On the disk before it is seen: who reloads at once must find it.
-      await this.#write(() => this.#put(conversation));
+      await this.#write(id, () => this.#put(conversation));
       this.#show(conversation);
     };
   }
@@ -128,7 +150,7 @@ export class Conversations {
     ids: readonly string[] = this.#summaries.map(({ id }) => id),
   ): Promise<{ conversations: Conversation[]; damaged: number }> {
     const read = await Promise.all(
-      ids.map((id) => Promise.resolve(this.#loaded.get(id) ?? this.#records.read(id).catch(() => null))),
+      ids.map((id) => Promise.resolve(this.#loaded.get(id) ?? this.#read(id).catch(() => null))),
     );
     const conversations = read.filter((conversation) => conversation !== null);
     return { conversations, damaged: read.length - conversations.length };
@@ -148,11 +170,10 @@ export class Conversations {
       taken.add(id);
       fresh.push({ ...conversation, id });
     }
-    await this.#records.write(...fresh);
-    for (const conversation of fresh) {
-      this.#list(summaryOf(conversation));
-      this.#channel.postMessage({ changed: summaryOf(conversation) } satisfies News);
-    }
+    await this.#records.write(fresh);
+    const summaries = fresh.map(summaryOf);
+    this.#list(...summaries);
+    this.#channel.postMessage({ changed: summaries } satisfies News);
     return { added: fresh.length, known: conversations.length - fresh.length };
   }
 
@@ -165,7 +186,7 @@ export class Conversations {
   }
 
   writeDraft(id: string | null, draft: string): Promise<void> {
-    return this.#write(() => this.#records.writeDraft(id, draft));
+    return this.#report(this.#records.writeDraft(id, draft));
   }
 
   async #get(id: string): Promise<Conversation | null> {
@@ -190,28 +211,32 @@ export class Conversations {
     return recover(stored, alive);
   }
 
-  /** What another tab wrote, with what this one has not written yet. */
-  #refresh(id: string): Promise<void> {
-    return this.#inTurn(async () => {
+  /** What another tab wrote, with what this one has not written yet. While one reading waits for its turn, another would read the same. */
+  async #refresh(id: string): Promise<void> {
+    if (!this.#loaded.has(id) || this.#stale.has(id)) return;
+    this.#stale.add(id);
+    await this.#inTurn(id, async () => {
+      this.#stale.delete(id);
       const stored = this.#loaded.has(id) ? await this.#read(id) : null;
-      if (stored && this.#loaded.has(id))
-        this.#show((this.#unsaved.get(id) ?? []).reduce((conversation, change) => change(conversation), stored));
+      if (stored && this.#loaded.has(id)) this.#show(applyPatch(stored, joinPatches(this.#unsaved.get(id) ?? [])));
     });
   }
 
   async #save(id: string): Promise<void> {
-    const changes = this.#unsaved.get(id);
+    const patches = this.#unsaved.get(id);
     const conversation = this.#loaded.get(id);
-    if (!changes?.length || !conversation) return;
-    const stored = await this.#records.update(id, (current) => changes.reduce((sum, change) => change(sum), current));
+    if (!patches?.length || !conversation) return;
+    const sent = this.#sent.get(id);
+    const stored = await this.#records.apply(id, joinPatches(patches), sent);
     // Not there although nobody deleted it: its first write failed, or the browser evicted it.
-    if (!stored) await this.#records.write(conversation);
-    this.#unsaved.set(id, this.#unsaved.get(id)?.slice(changes.length) ?? []);
+    if (!stored) await this.#records.write([conversation], sent);
+    this.#unsaved.set(id, this.#unsaved.get(id)?.slice(patches.length) ?? []);
+    if (this.#sent.get(id) === sent) this.#sent.delete(id);
     this.#tell(id);
   }
 
-  async #put(conversation: Conversation): Promise<void> {
-    await this.#records.write(conversation);
+  async #put(conversation: Conversation, sent?: Sent): Promise<void> {
+    await this.#records.write([conversation], sent);
     this.#channel.postMessage({ changed: summaryOf(conversation) } satisfies News);
   }
 
@@ -226,10 +251,10 @@ export class Conversations {
       this.#forget(news.removed);
       this.onGone(news.removed);
     } else if ('changed' in news) {
-      const summary = parseSummary(news.changed);
-      if (!summary) return;
-      this.#list(summary);
-      void this.#refresh(summary.id);
+      const all: unknown[] = Array.isArray(news.changed) ? news.changed : [news.changed];
+      const summaries = all.map(parseSummary).filter((summary) => summary !== null);
+      this.#list(...summaries);
+      for (const { id } of summaries) void this.#refresh(id);
     }
   }
 
@@ -237,6 +262,7 @@ export class Conversations {
     if (this.#current?.id === id) this.#current = null;
     this.#loaded.delete(id);
     this.#unsaved.delete(id);
+    this.#sent.delete(id);
     this.#summaries = this.#summaries.filter((summary) => summary.id !== id);
   }
 
@@ -246,23 +272,33 @@ export class Conversations {
     this.#list(summaryOf(conversation));
   }
 
-  #list(summary: Summary): void {
-    this.#summaries = [...this.#summaries.filter((other) => other.id !== summary.id), summary].sort(bySummaryOrder);
+  #list(...summaries: Summary[]): void {
+    const changed = new Set(summaries.map(({ id }) => id)); // eslint-disable-line svelte/prefer-svelte-reactivity -- not kept
+    this.#summaries = [...this.#summaries.filter(({ id }) => !changed.has(id)), ...summaries].sort(bySummaryOrder);
   }
 
   /** A failed write does not stop the chat: memory has the conversation, and the page says that the disk has not. */
-  #write(write: () => Promise<void>): Promise<void> {
-    return this.#inTurn(async () => {
+  #write(id: string, write: () => Promise<void>): Promise<void> {
+    return this.#inTurn(id, async () => {
       await write();
       this.#problem = null;
     });
   }
 
-  #inTurn(run: () => Promise<void>): Promise<void> {
-    this.#writes = this.#writes.then(run).catch((cause: unknown) => {
-      this.#problem = PhiError.from(cause, 'storage').toShape();
+  #inTurn(id: string, run: () => Promise<void>): Promise<void> {
+    const turn = this.#report((this.#writes.get(id) ?? Promise.resolve()).then(run)).finally(() => {
+      if (this.#writes.get(id) === turn) this.#writes.delete(id);
     });
-    return this.#writes;
+    this.#writes.set(id, turn);
+    return turn;
+  }
+
+  async #report(work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (cause) {
+      this.#problem = PhiError.from(cause, 'storage').toShape();
+    }
   }
 }
 

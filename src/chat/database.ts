@@ -1,102 +1,173 @@
-/**
- * Conversations in IndexedDB, in a database of their own. Three kinds of records in one store, so that the list opens without
- * reading a single message: `s:<id>` summary, `c:<id>` conversation, `d:<id>` draft.
- */
-import { createStore, delMany, get, promisifyRequest, set, setMany } from 'idb-keyval';
+/** Conversations in IndexedDB, in a database of their own; layout: records.ts. The list opens without reading a single message. */
+import { delMany, get, promisifyRequest, set } from 'idb-keyval';
 import type { UseStore } from 'idb-keyval';
+import { connect } from '../../workers/shared/connection.ts';
 import { PhiError } from '../../workers/shared/errors.ts';
-import type { Conversation, Summary } from './conversation.ts';
-import { summaryOf } from './conversation.ts';
+import type { Conversation, Patch, Summary } from './conversation.ts';
+import {
+  changedEntries,
+  entriesOf,
+  isWhole,
+  joinRecords,
+  keysFrom,
+  messageEntry,
+  messagePrefix,
+  splitConversations,
+} from './records.ts';
 import { parseConversation, parseSummary } from './schema.ts';
 
 const DATABASE = 'phi-conversations';
 const NEW_CHAT = 'new';
+/** Records that a search holds at once. */
+const SEARCH_BATCH = 1_000;
 
-const range = (prefix: string) => IDBKeyRange.bound(prefix, `${prefix}\uffff`);
+/** Whose draft was sent with a write: it goes in the same transaction. null: that of the chat that did not exist yet. */
+export interface Sent {
+  draftOf: string | null;
+}
+
+const draftKey = (id: string | null) => `d:${id ?? NEW_CHAT}`;
 
 export class ConversationDatabase {
-  readonly #store: UseStore;
+  readonly #use: UseStore;
 
   constructor(name = DATABASE) {
-    this.#store = createStore(name, 'records');
+    this.#use = connect({ database: name, store: 'records', migrations: [splitConversations] });
   }
 
   /** Every readable list entry, unordered. */
   async summaries(): Promise<Summary[]> {
     const values = await this.#guard(
-      this.#store('readonly', (store) => promisifyRequest<unknown[]>(store.getAll(range('s:')))),
+      this.#use('readonly', (store) => promisifyRequest<unknown[]>(store.getAll(keysFrom('s:')))),
     );
     return values.map(parseSummary).filter((summary) => summary !== null);
   }
 
   /** The conversation, or null when there is none with that id. */
   async read(id: string): Promise<Conversation | null> {
-    const value = await this.#guard(get<unknown>(`c:${id}`, this.#store));
-    return value === undefined ? null : parseConversation(value);
+    const [head, messages] = await this.#guard(
+      this.#use('readonly', (store) =>
+        Promise.all([
+          promisifyRequest<unknown>(store.get(`c:${id}`)),
+          promisifyRequest<unknown[]>(store.getAll(keysFrom(messagePrefix(id)))),
+        ]),
+      ),
+    );
+    return head === undefined ? null : joinRecords(head, messages);
   }
 
-  /** All records in one transaction. */
-  write(...conversations: Conversation[]): Promise<void> {
-    return this.#guard(setMany(conversations.flatMap(recordsOf), this.#store));
+  /** Whole conversations, in one transaction. */
+  write(conversations: readonly Conversation[], sent?: Sent): Promise<void> {
+    return this.#inTransaction((store) => {
+      for (const conversation of conversations) {
+        store.delete(keysFrom(messagePrefix(conversation.id)));
+        for (const [key, value] of entriesOf(conversation)) store.put(value, key);
+      }
+      if (sent) store.delete(draftKey(sent.draftOf));
+      // Nothing is waited for, so that it is also stored when the page goes away now.
+      store.transaction.commit();
+    });
+  }
+
+  /** Stores new messages before the change that they belong to: asks nothing first, so that a page that goes away now does not lose them. */
+  ahead(id: string, messages: Patch['messages']): Promise<void> {
+    return this.#inTransaction((store) => {
+      for (const [key, value] of messages.map((entry) => messageEntry(id, entry))) store.put(value, key);
+      store.transaction.commit();
+    });
   }
 
   /** Changes what is stored, whoever wrote it last, in one transaction. Resolves with false when there is nothing with that id. */
-  async update(id: string, change: (conversation: Conversation) => Conversation): Promise<boolean> {
-    const run = (store: IDBObjectStore) =>
-      new Promise<boolean>((resolve, reject) => {
-        const { transaction } = store;
-        const request = store.get(`c:${id}`) as IDBRequest<unknown>;
-        let found = false;
-        let problem: unknown;
-        request.onsuccess = () => {
-          if (request.result === undefined) return;
-          found = true;
-          try {
-            for (const [key, value] of recordsOf(change(parseConversation(request.result)))) store.put(value, key);
-          } catch (cause) {
-            problem = cause;
-            transaction.abort();
+  async apply(id: string, patch: Patch, sent?: Sent): Promise<boolean> {
+    let found = false;
+    await this.#inTransaction((store, fail) => {
+      const request = store.get(`c:${id}`) as IDBRequest<unknown>;
+      request.onsuccess = () => {
+        if (request.result === undefined) return;
+        found = true;
+        try {
+          let head: unknown = request.result;
+          if (isWhole(head)) {
+            // Version 0.1 wrote it after this database was brought up to date.
+            const entries = entriesOf(parseConversation(head));
+            for (const [key, value] of entries) store.put(value, key);
+            head = new Map(entries).get(`c:${id}`);
           }
-        };
-        transaction.oncomplete = () => resolve(found);
-        transaction.onabort = () => reject(PhiError.from(problem ?? transaction.error, 'storage'));
-      });
-    return this.#guard(this.#store('readwrite', run));
+          for (const [key, value] of changedEntries(head, patch)) store.put(value, key);
+          if (sent) store.delete(draftKey(sent.draftOf));
+        } catch (cause) {
+          fail(cause);
+        }
+      };
+    });
+    return found;
   }
 
   remove(id: string): Promise<void> {
-    return this.#guard(delMany([`c:${id}`, `s:${id}`, `d:${id}`], this.#store));
+    return this.#inTransaction((store) => {
+      for (const key of [`c:${id}`, `s:${id}`, draftKey(id), keysFrom(messagePrefix(id))]) store.delete(key);
+    });
   }
 
   /** Text typed but not sent; `null` is the chat that does not exist yet. */
   async readDraft(id: string | null): Promise<string> {
-    const value = await this.#guard(get<unknown>(`d:${id ?? NEW_CHAT}`, this.#store));
+    const value = await this.#guard(get<unknown>(draftKey(id), this.#use));
     return typeof value === 'string' ? value : '';
   }
 
   writeDraft(id: string | null, draft: string): Promise<void> {
-    const key = `d:${id ?? NEW_CHAT}`;
-    return this.#guard(draft === '' ? delMany([key], this.#store) : set(key, draft, this.#store));
+    const key = draftKey(id);
+    return this.#guard(draft === '' ? delMany([key], this.#use) : set(key, draft, this.#use));
   }
 
-  /** Ids of conversations with `query` in the title or in any message, ignoring case; read one at a time. */
+  /** Ids of conversations with `query` in the title or in any message, ignoring case. */
   async search(query: string): Promise<Set<string>> {
     const needle = query.toLocaleLowerCase();
     const found = new Set<string>();
-    const scan = (store: IDBObjectStore) =>
-      new Promise<void>((resolve, reject) => {
-        const request = store.openCursor(range('c:'));
-        request.onerror = () =>
-          reject(request.error ?? new PhiError('storage', 'The search could not read the conversations.'));
-        request.onsuccess = () => {
-          const cursor = request.result;
-          if (!cursor) return resolve();
-          if (typeof cursor.key === 'string' && matches(cursor.value, needle)) found.add(cursor.key.slice('c:'.length));
-          cursor.continue();
-        };
-      });
-    await this.#guard(this.#store('readonly', scan));
+    for (const prefix of ['c:', 'm:']) {
+      for await (const [key, value] of this.#batches(prefix)) {
+        const id = key.slice(prefix.length).split('/', 1)[0]!;
+        if (!found.has(id) && matches(value, needle)) found.add(id);
+      }
+    }
     return found;
+  }
+
+  async *#batches(prefix: string): AsyncGenerator<[string, unknown]> {
+    let from = prefix;
+    for (;;) {
+      const range = IDBKeyRange.bound(from, `${prefix}\uffff`, from !== prefix);
+      const [keys, values] = await this.#guard(
+        this.#use('readonly', (store) =>
+          Promise.all([
+            promisifyRequest(store.getAllKeys(range, SEARCH_BATCH)),
+            promisifyRequest<unknown[]>(store.getAll(range, SEARCH_BATCH)),
+          ]),
+        ),
+      );
+      for (const [i, key] of keys.entries()) if (typeof key === 'string') yield [key, values[i]];
+      if (keys.length < SEARCH_BATCH) return;
+      from = keys.at(-1) as string;
+    }
+  }
+
+  /** Runs `work` in one transaction and waits for its end. `fail` ends it with an error, and nothing of it is stored. */
+  #inTransaction(work: (store: IDBObjectStore, fail: (cause: unknown) => void) => void): Promise<void> {
+    const run = (store: IDBObjectStore) =>
+      new Promise<void>((resolve, reject) => {
+        const { transaction } = store;
+        let problem: unknown;
+        transaction.oncomplete = () => resolve();
+        transaction.onabort = () => {
+          const cause = problem ?? transaction.error;
+          reject(cause instanceof Error ? cause : new Error('The browser ended the transaction.'));
+        };
+        work(store, (cause) => {
+          problem = cause;
+          transaction.abort();
+        });
+      });
+    return this.#guard(this.#use('readwrite', run));
   }
 
   async #guard<T>(work: Promise<T>): Promise<T> {
@@ -108,19 +179,13 @@ export class ConversationDatabase {
   }
 }
 
-function recordsOf(conversation: Conversation): [string, unknown][] {
-  return [
-    [`c:${conversation.id}`, conversation],
-    [`s:${conversation.id}`, summaryOf(conversation)],
-  ];
-}
-
 /** Reads of a record only what it needs, because a damaged one must not end the search. */
 function matches(record: unknown, needle: string): boolean {
   if (typeof record !== 'object' || record === null) return false;
-  const { title, messages } = record as { title?: unknown; messages?: unknown };
-  const contents = Array.isArray(messages)
-    ? messages.map((message: { content?: unknown } | null) => message?.content)
-    : [];
-  return [title, ...contents].some((text) => typeof text === 'string' && text.toLocaleLowerCase().includes(needle));
+  const { title, content } = record as { title?: unknown; content?: unknown };
+  const whole = isWhole(record) ? record.messages : [];
+  const contents = whole.map((message: { content?: unknown } | null) => message?.content);
+  return [title, content, ...contents].some(
+    (text) => typeof text === 'string' && text.toLocaleLowerCase().includes(needle),
+  );
 }

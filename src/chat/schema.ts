@@ -57,7 +57,7 @@ const Reply = v.object({
   thoughtMs: v.optional(count),
 });
 
-const MessageSchema = v.object({
+export const MessageSchema = v.object({
   id,
   parent: v.nullable(id),
   role: v.picklist(['user', 'assistant']),
@@ -70,15 +70,11 @@ const SummaryEntries = { id, title: text, pinned: v.boolean(), createdAt: time, 
 
 const SummarySchema = v.object(SummaryEntries);
 
+/** Of a conversation without its messages. */
+export const HeadEntries = { ...SummaryEntries, named: v.boolean(), system: text, tip: v.nullable(id) };
+
 const ConversationSchema = v.pipe(
-  v.object({
-    ...SummaryEntries,
-    format: v.literal(1),
-    named: v.boolean(),
-    system: text,
-    messages: v.array(MessageSchema),
-    tip: v.nullable(id),
-  }),
+  v.object({ ...HeadEntries, format: v.literal(1), messages: v.array(MessageSchema) }),
   v.check((value) => isTree(value), 'The messages do not form a tree.'),
 );
 
@@ -96,9 +92,13 @@ function isTree({ messages, tip }: { messages: { id: string; parent: string | nu
 export function parseConversation(value: unknown): Conversation {
   const result = v.safeParse(ConversationSchema, value);
   if (result.success) return result.output;
-  const [issue] = result.issues;
-  const where = v.getDotPath(issue);
-  throw new PhiError(
+  throw damaged(result.issues);
+}
+
+/** The error for what does not hold. `within`: where the value lies in the conversation. */
+export function damaged([issue]: [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]], within = ''): PhiError {
+  const where = [within, v.getDotPath(issue)].filter(Boolean).join('.');
+  return new PhiError(
     'storage',
     `This conversation is damaged or was written by another version${where ? ` (${where})` : ''}: ${issue.message}`,
   );

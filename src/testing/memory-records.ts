@@ -1,6 +1,7 @@
-import type { Conversation } from '../chat/conversation.ts';
-import { summaryOf } from '../chat/conversation.ts';
+import type { Conversation, Patch } from '../chat/conversation.ts';
+import { applyPatch, summaryOf } from '../chat/conversation.ts';
 import type { ConversationRecords } from '../chat/conversations.svelte.ts';
+import type { Sent } from '../chat/database.ts';
 
 /** Records in memory; `failing` makes every write fail, as a full disk does. */
 export class MemoryRecords implements ConversationRecords {
@@ -23,23 +24,30 @@ export class MemoryRecords implements ConversationRecords {
     if (this.failing) throw new DOMException('full', 'QuotaExceededError');
   }
 
-  async write(...conversations: Conversation[]) {
+  async write(conversations: readonly Conversation[], sent?: Sent) {
     await this.#disk();
     this.#set(conversations);
+    if (sent) this.drafts.delete(sent.draftOf);
   }
 
-  #set(conversations: Conversation[]) {
+  #set(conversations: readonly Conversation[]) {
     for (const conversation of conversations) {
       this.writes.push(conversation.title);
       this.records.set(conversation.id, conversation);
     }
   }
 
-  async update(id: string, change: (conversation: Conversation) => Conversation) {
+  ahead() {
+    return Promise.resolve();
+  }
+
+  async apply(id: string, patch: Patch, sent?: Sent) {
     await this.#disk();
     const stored = this.records.get(id);
-    if (stored) this.#set([change(stored)]);
-    return stored !== undefined;
+    if (!stored) return false;
+    this.#set([applyPatch(stored, patch)]);
+    if (sent) this.drafts.delete(sent.draftOf);
+    return true;
   }
 
   remove(id: string) {
