@@ -1,10 +1,8 @@
 /** The browser is killed at any moment of download, load and chat; the next start has what was committed, and mends the rest without help. */
-import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import type { Page } from 'playwright';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import {
@@ -17,8 +15,8 @@ import {
   type AppServer,
   type TinyStarter,
 } from '../support/app.ts';
-import type { Session } from '../../scripts/cli/browser/launch.ts';
 import { inspect } from '../support/inspect.ts';
+import { killBrowser } from '../support/kill-browser.ts';
 import { seeded } from '../../workers/store/testing/random.ts';
 
 /** `npm test` kills a few times, `npm run test:faults` thirty. */
@@ -62,14 +60,6 @@ afterAll(async () => {
   await rm(profile, { recursive: true, force: true });
 });
 
-/** As when the machine's power goes: no handler runs. Every process of the browser has its profile on the command line, or a parent that has. */
-async function killBrowser(session: Session): Promise<void> {
-  const closed = new Promise<void>((resolve) => session.context.once('close', () => resolve()));
-  await promisify(execFile)('pkill', ['-KILL', '-f', `user-data-dir=${profile}`]);
-  await closed;
-  await session.close();
-}
-
 /** A person who downloads when asked to, and then writes one message after another; noting what is in the database. Ends with the browser. */
 async function use(page: Page): Promise<void> {
   const download = page.getByRole('button', { name: /^(Download|Try again)/ }).first();
@@ -103,7 +93,7 @@ it(`survives ${KILLS} kills at random moments (seed ${SEED})`, async () => {
     await checkStore(session.page);
     const used = use(session.page).catch(() => undefined); // the kill ends it, wherever it is
     await sleep(random() * LONGEST_MS);
-    await killBrowser(session);
+    await killBrowser(session, profile);
     await used;
   }
 

@@ -1,6 +1,6 @@
-/** What lies in the browser's databases, read past all of the app's code. Layout: workers/store/tables.ts, src/chat/database.ts. */
+/** What lies in the browser's databases, read past all of the app's code. Layout: workers/store/tables.ts, src/chat/records.ts. */
 import type { Page } from 'playwright';
-import type { Conversation } from '../../src/chat/conversation.ts';
+import type { Conversation, Message } from '../../src/chat/conversation.ts';
 import type { StoredModel } from '../../workers/shared/protocol.ts';
 import type { StoredShard } from '../../workers/store/tables.ts';
 
@@ -8,6 +8,8 @@ export interface Inventory {
   /** Models that count as stored, and for each the shards whose bytes are not what the manifest says. */
   models: { id: string; wrong: string[] }[];
   conversations: Conversation[];
+  /** Texts that were typed and not sent. */
+  drafts: string[];
   /** Made weight forms that are whole. */
   forms: number;
 }
@@ -55,11 +57,20 @@ async function look(): Promise<Inventory> {
     }
     models.push({ id, wrong });
   }
-  const conversations = (await entries('phi-conversations'))
+  const chats = await entries('phi-conversations');
+  const messages = chats
+    .filter(([key]) => key.startsWith('m:'))
+    .map(([key, value]) => ({ key, ...(value as Message & { position: number }) }))
+    .sort((a, b) => a.position - b.position);
+  const conversations = chats
     .filter(([key]) => key.startsWith('c:'))
-    .map(([, value]) => value as Conversation);
+    .map(([key, head]) => ({
+      ...(head as Conversation),
+      messages: messages.filter((message) => message.key.startsWith(`m:${key.slice(2)}/`)),
+    }));
   const forms = (await entries('phi-forms')).filter(([, value]) => !(value instanceof Blob)).length;
-  return { models, conversations, forms };
+  const drafts = chats.filter(([key]) => key.startsWith('d:')).map(([, draft]) => draft as string);
+  return { models, conversations, drafts, forms };
 }
 
 export const inspect = (page: Page): Promise<Inventory> => page.evaluate(look);

@@ -163,7 +163,7 @@ export function patchOf(before: Conversation, after: Conversation): Patch {
     ([field, value]) => field !== 'messages' && before[field as keyof Head] !== value,
   );
   const messages = [...after.messages.entries()].filter(([position, message]) => before.messages[position] !== message);
-  return { head: Object.fromEntries(head) as Partial<Head>, messages };
+  return { head: Object.fromEntries(head), messages };
 }
 
 /** Brings a change to a conversation that may have gone on differently: its own messages and its later time stay. */
