@@ -9,6 +9,7 @@ import { throwIfCancelled } from './cancel.ts';
 import { explainQuota } from './put.ts';
 import { dropUnconfirmed, knownEtags } from './resume.ts';
 import { askPersist } from './room.ts';
+import { findWrongSeam } from './seams.ts';
 import { modelPrefix, type StoredShard } from './tables.ts';
 
 type OnProgress = (progress: Progress) => void;
@@ -144,12 +145,15 @@ export async function install(
     await dropUnconfirmed(context, model, signal);
     let before = await storedShards(context, slotsOf(model));
     let stored = await fetchMissing(context, model, before, signal, onProgress);
-    let wrong = await findWrongFile(context, model, stored, signal, onProgress);
+    const findWrong = async () =>
+      (await findWrongFile(context, model, stored, signal, onProgress)) ??
+      (await findWrongSeam(context, model, before, stored, signal));
+    let wrong = await findWrong();
     // What an earlier visit left may be at fault: that is fetched again. What came just now would come the same again.
     while (wrong?.dropped.some((key) => before.has(key))) {
       before = await storedShards(context, slotsOf(model));
       stored = await fetchMissing(context, model, before, signal, onProgress);
-      wrong = await findWrongFile(context, model, stored, signal, onProgress);
+      wrong = await findWrong();
     }
     if (wrong) throw wrong.error;
     throwIfCancelled(signal);

@@ -279,6 +279,29 @@ describe('made weight forms', () => {
     expect((await store.report()).models[0]?.formBytes).toBe(0);
   });
 
+  it('of two versions of the app that make them at once are whole or absent, never mixed', async () => {
+    free(1e6);
+    const newer = new ModelStore(impatient(server.origin));
+    const wait = { resume: () => undefined as void };
+    const slow = async function* () {
+      yield* chunksOf(500);
+      await new Promise<void>((resolve) => (wait.resume = resolve));
+      yield* chunksOf(200);
+    };
+    // The older version is half-way when the newer one makes and keeps its form, and goes on after it.
+    const saved = store.saveForm(key(), 700, slow());
+    await vi.waitFor(async () => expect(await new Table('phi-forms').entries()).toHaveLength(1));
+    expect(await newer.saveForm(key({ version: 2 }), 300, chunksOf(300))).toBe(true);
+    wait.resume();
+    await saved;
+    // What the older one kept lacks its first chunk: it is not handed out, and is made again.
+    expect(await store.openForm(key())).toBeNull();
+    expect(await store.saveForm(key(), 700, chunksOf(500, 200))).toBe(true);
+    expect((await store.openForm(key()))?.size).toBe(700);
+    // The newer one makes its own again: it never reads a form of another version.
+    expect(await newer.openForm(key({ version: 2 }))).toBeNull();
+  });
+
   it('of a model that was removed meanwhile are not kept', async () => {
     free(1e6);
     const chunks = async function* () {

@@ -19,6 +19,8 @@ export type ServerFault =
   | { kind: 'wrong-length'; difference: number }
   /** One byte of the body is flipped. */
   | { kind: 'wrong-byte'; at: number }
+  /** The answer to a range has the right length and headers, and the bytes from the start of the file. */
+  | { kind: 'wrong-place' }
   | { kind: 'etag'; etag: string }
   | { kind: 'redirect'; to: string };
 
@@ -100,7 +102,9 @@ export class FaultServer {
     const headers: Record<string, string> = { 'Content-Type': 'application/octet-stream', 'Accept-Ranges': 'bytes' };
     if (etag) headers['ETag'] = etag;
     if (honoured) headers['Content-Range'] = `bytes ${from}-${to}/${file.bytes.length}`;
-    await sendBody(response, headers, Uint8Array.from(file.bytes.subarray(from, to + 1)), fault, entry);
+    const start = honoured && fault?.kind === 'wrong-place' ? 0 : from;
+    const body = Uint8Array.from(file.bytes.subarray(start, start + to + 1 - from));
+    await sendBody(response, headers, body, fault, entry);
   }
 }
 
