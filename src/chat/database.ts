@@ -20,6 +20,8 @@ const DATABASE = 'phi-conversations';
 const NEW_CHAT = 'new';
 /** Records that a search holds at once. */
 const SEARCH_BATCH = 1_000;
+/** Records that a write hands over before the page gets a turn: an import has hundreds of thousands. */
+const WRITE_BATCH = 1_000;
 
 /** Whose draft was sent with a write: it goes in the same transaction. null: that of the chat that did not exist yet. */
 export interface Sent {
@@ -56,16 +58,20 @@ export class ConversationDatabase {
     return head === undefined ? null : joinRecords(head, messages);
   }
 
-  /** Whole conversations, in one transaction. */
+  /** Whole conversations that are not there, in one transaction. */
   write(conversations: readonly Conversation[], sent?: Sent): Promise<void> {
+    const entries = conversations.flatMap(entriesOf);
     return this.#inTransaction((store) => {
-      for (const conversation of conversations) {
-        store.delete(keysFrom(messagePrefix(conversation.id)));
-        for (const [key, value] of entriesOf(conversation)) store.put(value, key);
-      }
       if (sent) store.delete(draftKey(sent.draftOf));
-      // Nothing is waited for, so that it is also stored when the page goes away now.
-      store.transaction.commit();
+      const putFrom = (start: number): void => {
+        const end = Math.min(start + WRITE_BATCH, entries.length);
+        let last: IDBRequest | undefined;
+        for (const [key, value] of entries.slice(start, end)) last = store.put(value, key);
+        if (last && end < entries.length) last.onsuccess = () => putFrom(end);
+        // Nothing is waited for with the last ones, so that a chat that begins is stored when the page goes away now.
+        else store.transaction.commit();
+      };
+      putFrom(0);
     });
   }
 

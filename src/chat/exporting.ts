@@ -4,7 +4,7 @@ import { errorLine } from '../i18n/errors.ts';
 import { i18n, t } from '../i18n/i18n.svelte.ts';
 import { formatNumber } from '../ui/format.ts';
 import { saveFile } from '../ui/save-file.ts';
-import { exportJson, exportMarkdown, fileNameOf, MAX_IMPORT_BYTES, parseExport } from './transfer.ts';
+import { exportJson, exportMarkdown, fileNameOf, MAX_IMPORT_BYTES, readExport } from './transfer.ts';
 
 export type ExportFormat = 'json' | 'markdown';
 
@@ -34,7 +34,7 @@ export async function importChats(app: AppState, file: File): Promise<void> {
   try {
     if (file.size > MAX_IMPORT_BYTES)
       throw new PhiError('bad-request', `${file.name} has ${file.size} bytes: that is no export of chats.`);
-    const { added, known } = await app.conversations.add(parseExport(await file.text()));
+    const { added, known } = await app.conversations.add(await readExport(await file.text()));
     const figure = (count: number) => formatNumber(count, i18n.language);
     app.toasts.show(
       [t('imported', added, figure(added)), ...(known > 0 ? [t('importedKnown', known, figure(known))] : [])].join(' '),

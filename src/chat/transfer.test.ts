@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { addMessage, newConversation } from './conversation.ts';
-import { exportJson, exportMarkdown, fileNameOf, parseExport } from './transfer.ts';
+import { exportJson, exportMarkdown, fileNameOf, parseExport, readExport } from './transfer.ts';
 
 const QUESTION = { id: 'q', parent: null, role: 'user', content: 'Why?', createdAt: 5 } as const;
 const REPLY = { state: 'done', seed: 1, model: 'Phi-4-mini', thoughtMs: 1200 } as const;
@@ -15,8 +15,9 @@ const CHAT = addMessage(addMessage(newConversation('Be brief.\nBe kind.', 5), QU
 const WORDS = { untitled: 'Untitled', you: 'You', thoughts: 'Thoughts', system: 'System prompt' };
 
 describe('JSON', () => {
-  it('comes back as it went', () => {
+  it('comes back as it went', async () => {
     expect(parseExport(exportJson([CHAT]))).toEqual([CHAT]);
+    expect(await readExport(exportJson([CHAT]))).toEqual([CHAT]);
     expect(parseExport(exportJson([]))).toEqual([]);
   });
 
@@ -43,7 +44,8 @@ describe('JSON', () => {
     ['content that is no text', broken(message({ content: { toString: 'x' } })), /messages\.1\.content/],
     ['a time that no calendar has', broken((chat) => (chat['updatedAt'] = 1e300)), /updatedAt/],
     ['a tip that is not there', broken((chat) => (chat['tip'] = 'x')), /tree/],
-  ])('is refused as a whole: %s', (_, text, message) => {
+  ])('is refused as a whole: %s', async (_, text, message) => {
+    await expect(readExport(text)).rejects.toThrow(message);
     expect(() => parseExport(text)).toThrowError(
       expect.objectContaining({ code: 'bad-request', message: expect.stringMatching(message) as string }) as Error,
     );

@@ -11,6 +11,9 @@ const VERSION = 1;
 /** Text of about ten thousand long conversations; more is no file of ours and would only fill memory. */
 export const MAX_IMPORT_BYTES = 256 * 1024 * 1024;
 
+/** Longest that reading a file keeps the page from answering, apart from its JSON. */
+const TURN_MS = 50;
+
 const ExportSchema = v.object({ format: v.literal(FORMAT), version: v.number(), conversations: v.array(v.unknown()) });
 
 export function exportJson(conversations: readonly Conversation[], now = new Date()): string {
@@ -19,8 +22,8 @@ export function exportJson(conversations: readonly Conversation[], now = new Dat
 
 const wrong = (why: string) => new PhiError('bad-request', `This file cannot be imported: ${why} Nothing was changed.`);
 
-/** The conversations of an exported file, every one checked; one that is damaged refuses them all, with its place. Throws `bad-request`. */
-export function parseExport(text: string): Conversation[] {
+/** What an exported file holds, not checked yet. Throws `bad-request`. */
+function openExport(text: string): unknown[] {
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -32,13 +35,34 @@ export function parseExport(text: string): Conversation[] {
   const { version, conversations } = result.output;
   if (version !== VERSION)
     throw wrong(`it was written by another version of this app (format ${version}, this app reads ${VERSION}).`);
-  return conversations.map((conversation, i) => {
-    try {
-      return parseConversation(conversation);
-    } catch (cause) {
-      throw wrong(`chat ${i + 1} of ${conversations.length}: ${PhiError.from(cause).message}`);
-    }
-  });
+  return conversations;
+}
+
+function parseOne(conversation: unknown, index: number, count: number): Conversation {
+  try {
+    return parseConversation(conversation);
+  } catch (cause) {
+    throw wrong(`chat ${index + 1} of ${count}: ${PhiError.from(cause).message}`);
+  }
+}
+
+/** The conversations of an exported file, every one checked; one that is damaged refuses them all, with its place. Throws `bad-request`. */
+export function parseExport(text: string): Conversation[] {
+  return openExport(text).map((one, index, all) => parseOne(one, index, all.length));
+}
+
+/** The same, with a pause for the page now and then: a file of 100 MB takes seconds. */
+export async function readExport(text: string): Promise<Conversation[]> {
+  const all = openExport(text);
+  const conversations: Conversation[] = [];
+  let begun = performance.now();
+  for (const [index, one] of all.entries()) {
+    conversations.push(parseOne(one, index, all.length));
+    if (performance.now() - begun < TURN_MS) continue;
+    await new Promise((resolve) => setTimeout(resolve));
+    begun = performance.now();
+  }
+  return conversations;
 }
 
 /** Words that a Markdown file needs, in the language of the page. */
