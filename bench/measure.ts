@@ -1,8 +1,7 @@
 /** One engine on one page: its tasks, each repeated when other programs disturbed it. */
-import type { BrowserContext } from 'playwright';
 import { cpuTimes, othersShare, untilQuiet } from './contention.ts';
 import type { Options, Task } from './options.ts';
-import { PeerPage } from './peer-page.ts';
+import type { OpenPeer, PeerHandle } from './peer-page.ts';
 import type { PeerName, Prompt, Reply } from './peers/peer.ts';
 import { REPLY_MARK, REWRITE_PROMPT, WARM_UP_PROMPT, type Prompts } from './prompts.ts';
 import type { Metric, Sample } from './report.ts';
@@ -41,10 +40,10 @@ function contextFor({ tasks, tokens, context }: Options): number {
   return fits;
 }
 
-/** A fresh page with the engine opened. */
-function openPage(context: BrowserContext, url: string, peer: PeerName, options: Options): Promise<PeerPage> {
+/** The engine opened on a fresh page, or in a fresh process. */
+function openFresh(open: OpenPeer, peer: PeerName, options: Options): Promise<PeerHandle> {
   const { backend, threads, settings, temperature } = options;
-  return PeerPage.open(context, url, peer, {
+  return open(peer, {
     backend,
     threads,
     contextLength: contextFor(options),
@@ -54,15 +53,14 @@ function openPage(context: BrowserContext, url: string, peer: PeerName, options:
 }
 
 /** Fills the engine's own store. */
-export async function install(context: BrowserContext, url: string, peer: PeerName, options: Options): Promise<void> {
-  const page = await openPage(context, url, peer, options);
+export async function install(open: OpenPeer, peer: PeerName, options: Options): Promise<void> {
+  const page = await openFresh(open, peer, options);
   await page.call('install');
   await page.close();
 }
 
 export async function measureRound(
-  context: BrowserContext,
-  url: string,
+  open: OpenPeer,
   peer: PeerName,
   options: Options,
   prompts: Prompts,
@@ -88,16 +86,16 @@ export async function measureRound(
     return best!.value;
   };
 
-  let page: PeerPage | null = null;
+  let page: PeerHandle | null = null;
   try {
     const load = async () => {
       await page?.close();
-      page = await openPage(context, url, peer, options);
+      page = await openFresh(open, peer, options);
       return page.call('load');
     };
     if (options.tasks.includes('load')) keep('load', 'load ms', await steadily(load));
     else await load(); // not measured: no repeat because others disturbed it
-    const opened = page as unknown as PeerPage;
+    const opened = page as unknown as PeerHandle;
     const reply = (prompt: Prompt, tokens: number, reuse: boolean): Promise<Reply> =>
       opened.call('reply', prompt, tokens, reuse);
     const drafts = peer === 'ours' && options.tasks.includes('rewrite');
@@ -133,7 +131,7 @@ export async function measureRound(
     const description = await opened.call('describe');
     return { samples, description, disturbance };
   } finally {
-    await (page as PeerPage | null)?.close();
+    await (page as PeerHandle | null)?.close();
   }
 
   function keepReply(task: Task, result: Reply): void {

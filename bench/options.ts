@@ -8,6 +8,7 @@ export type Task = (typeof TASKS)[number];
 
 export const USAGE = `npm run bench -- [options]
   --backend wasm|webgpu|webnn   default wasm
+  --device browser|dawn         default browser; dawn: WebGPU in Node, on a GPU or on Mesa's lavapipe (see e2e/gpu), for ours and transformers.js
   --peers a,b                   ours, wllama, transformers.js, padded-webnn, matmuls-webnn; default: all that fit the backend
   --tasks a,b                   ${TASKS.join(', ')}; default: all but 100
                                 (rewrite: this engine alone, and all its replies once more with prompt lookup)
@@ -25,6 +26,8 @@ export const USAGE = `npm run bench -- [options]
 
 export interface Options {
   backend: BackendName;
+  /** Where WebGPU comes from. */
+  device: 'browser' | 'dawn';
   peers: PeerName[];
   tasks: Task[];
   rounds: number;
@@ -71,6 +74,7 @@ export function parseOptions(args: string[]): Options | null {
     options: {
       help: { type: 'boolean', short: 'h' },
       backend: { ...text, default: 'wasm' },
+      device: { ...text, default: 'browser' },
       peers: text,
       tasks: { ...text, default: TASKS.filter((task) => task !== '100').join(',') },
       rounds: { ...text, default: '5' },
@@ -88,8 +92,11 @@ export function parseOptions(args: string[]): Options | null {
   });
   if (values.help) return null;
   const backend = listOf(values.backend, BACKENDS, 'The backend')[0]!;
+  const device = listOf(values.device, ['browser', 'dawn'] as const, 'The device')[0]!;
+  if (device === 'dawn' && backend !== 'webgpu') throw new Error('--device dawn is for --backend webgpu.');
   return {
     backend,
+    device,
     peers: values.peers === undefined ? DEFAULT_PEERS[backend] : listOf(values.peers, PEER_NAMES, 'The peer'),
     tasks: listOf(values.tasks, TASKS, 'The task'),
     rounds: whole(values.rounds, 'rounds', 1),

@@ -7,10 +7,18 @@ import type { PeerName, PeerOptions } from './peers/peer.ts';
 const CALL_LIMIT_MS = 20 * 60_000;
 const CLOSE_LIMIT_MS = 10_000;
 
-type Method = keyof BenchApi;
-type Answer<M extends Method> = Awaited<ReturnType<BenchApi[M]>>;
+export type Method = Exclude<keyof BenchApi, 'profile'>;
+export type Answer<M extends Method> = Awaited<ReturnType<BenchApi[M]>>;
 
-export class PeerPage {
+/** One engine that is open somewhere. */
+export interface PeerHandle {
+  call<M extends Method>(method: M, ...args: Parameters<BenchApi[M]>): Promise<Answer<M>>;
+  /** Frees the engine and what it runs in. */
+  close(): Promise<void>;
+}
+export type OpenPeer = (name: PeerName, options: PeerOptions) => Promise<PeerHandle>;
+
+export class PeerPage implements PeerHandle {
   readonly #page: Page;
   readonly #name: PeerName;
   readonly #gone: Promise<never>;

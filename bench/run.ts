@@ -7,7 +7,8 @@ import { GRAPHS, type GraphName } from './onnx/make.ts';
 import { parseOptions, USAGE, type Options } from './options.ts';
 import { makePrompts } from './prompts.ts';
 import { ratioTable, rowTable, toRatios, toRows, type Sample } from './report.ts';
-import { openSite } from './site.ts';
+import { openSite, type BenchPlace } from './site.ts';
+import { openDawn } from './dawn/place.ts';
 import { prepareStarter } from './starter.ts';
 
 const LENGTHS = [40, 100, 512, 1500];
@@ -25,13 +26,13 @@ async function bench(options: Options): Promise<void> {
   const graph = options.peers.includes('transformers.js') ? graphFor(options) : null;
   const starter = await prepareStarter(graph);
   const prompts = makePrompts(starter.checkpoint, LENGTHS, join(ROOT, 'bench/passage.txt'));
-  const site = await openSite(starter, options);
+  const site: BenchPlace = await (options.device === 'dawn' ? openDawn(starter) : openSite(starter, options));
   const { machine, agent } = site;
   try {
     console.log(
       `${machine}\n${agent}\n${starter.model}, ${options.backend}, ${options.rounds} rounds, ${options.tokens} tokens a reply, workers warm except for load\n`,
     );
-    for (const peer of options.peers) await install(site.browser.context, site.url, peer, options);
+    for (const peer of options.peers) await install(site.open, peer, options);
 
     const samples: Sample[] = [];
     const descriptions = new Map<string, string>();
@@ -39,7 +40,7 @@ async function bench(options: Options): Promise<void> {
     for (let round = 1; round <= options.rounds; round++) {
       for (const peer of options.peers) {
         await site.restart();
-        const measured = await measureRound(site.browser.context, site.url, peer, options, prompts);
+        const measured = await measureRound(site.open, peer, options, prompts);
         samples.push(...measured.samples);
         descriptions.set(peer, measured.description);
         disturbance = Math.max(disturbance, measured.disturbance);

@@ -7,19 +7,28 @@ import { ROOT } from '../scripts/build/app.ts';
 import { serve } from '../scripts/build/server.ts';
 import { ISOLATION_HEADERS } from '../workers/shared/headers.ts';
 import { buildPage } from './build.ts';
+import { PeerPage, type OpenPeer } from './peer-page.ts';
 import type { BackendName } from './peers/peer.ts';
 import type { Starter } from './starter.ts';
 
-export interface Site {
+export interface Site extends BenchPlace {
   url: string;
   browser: Session;
+}
+
+/** Where engines are opened: a browser, or processes with Dawn. */
+export interface BenchPlace {
+  open: OpenPeer;
   /** The same profile in a fresh browser: so that rounds share nothing but the stored files. */
   restart(): Promise<void>;
-  /** Processor, memory and system; and the browser's name for itself. */
+  /** Processor, memory and system; and what runs the engines, in its own words. */
   machine: string;
   agent: string;
   close(): Promise<void>;
 }
+
+export const machineName = (): string =>
+  `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${process.arch}`;
 
 export async function openSite(
   starter: Starter,
@@ -55,7 +64,8 @@ export async function openSite(
         await session.close();
         session = await start();
       },
-      machine: `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${process.arch}`,
+      open: (name, options) => PeerPage.open(session.context, server.url, name, options),
+      machine: machineName(),
       agent: await session.page.evaluate(() => navigator.userAgent),
       async close() {
         await session.close();

@@ -1,7 +1,7 @@
 /** transformers.js: the same weights as int4 ONNX (see bench/onnx), in its own worker, kept by its own cache. */
 import { proxy, wrap } from 'comlink';
 import { Stopwatch, type Peer, type PeerOptions, type Prompt, type Reply } from './peer.ts';
-import type { TransformersApi, TransformersSetup } from './transformers.worker.ts';
+import type { TransformersApi, TransformersSetup } from './transformers-api.ts';
 
 export class TransformersPeer implements Peer {
   readonly #worker = new Worker(new URL('./transformers.worker.ts', import.meta.url), { type: 'module' });
