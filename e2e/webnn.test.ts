@@ -7,7 +7,7 @@ import { startEngineHost, type Engine, type EngineHost } from '../scripts/cli/ev
 import { selectModel } from '../scripts/cli/evaluate/model-files.ts';
 import { STARTER_ID } from '../src/models/starter.ts';
 import type { WeightFormat } from '../workers/shared/protocol.ts';
-import { gguf, matrix, pathOf, readExpected, safetensors, type Model } from './support/fixtures.ts';
+import { folder, gguf, matrix, pathOf, readExpected, safetensors, type Model } from './support/fixtures.ts';
 import { ALL } from './support/long.ts';
 import { exactCases, expectExact } from './support/exact.ts';
 import { SAMPLING } from './support/sampling.ts';
@@ -28,6 +28,7 @@ const EXACT = exactCases(
       [gguf('phi4-mini', 'q8_0'), 'int8-blocks', [5]],
       [gguf('phi4-mini', 'q4_1'), 'int4', [5]],
       [gguf('phi4', 'q4_0'), 'int4', [5]],
+      [folder('phi3.5-mini/openvino-int4-npu'), 'int4-columns', [5, 40]],
     ],
     [
       [gguf('phi3-mini-4k', 'q8_0'), 'float32', []],
