@@ -116,17 +116,15 @@ describe('a tokenizer that would take the machine down is refused by name', () =
   });
 });
 
-describe('the cases beside the repository', () => {
-  const cases = sharedCases<Record<string, { type: string } & Record<string, unknown>>>('freeze/tokenizer-dos.json');
-  const parts = Object.entries(cases ?? {}).filter(([, part]) => typeof part === 'object');
-  itIf(cases !== null)(`${parts.length} parts of a tokenizer.json`, () => {
-    for (const [, part] of parts) {
-      const key = 'pretokenizers' in part ? 'pre_tokenizer' : 'normalizer';
-      const started = process.cpuUsage();
-      const error = errorOf(() => build({ [key]: part }).encode(`${'a'.repeat(26)}!`));
-      expect(error).toBeInstanceOf(PhiError);
-      expect(process.cpuUsage(started).user).toBeLessThan(1_000_000);
-    }
-    expect(parts.length).toBeGreaterThan(0);
-  });
+const cases = sharedCases<Record<string, { type: string } & Record<string, unknown>>>('freeze/tokenizer-dos.json');
+const parts = Object.entries(cases ?? {}).filter(([, part]) => typeof part === 'object');
+itIf(cases !== null)(`${parts.length} parts of a tokenizer.json`, () => {
+  for (const [, part] of parts) {
+    const key = 'pretokenizers' in part ? 'pre_tokenizer' : 'normalizer';
+    const started = process.cpuUsage();
+    const error = errorOf(() => build({ [key]: part }).encode(`${'a'.repeat(26)}!`));
+    expect(error).toBeInstanceOf(PhiError);
+    expect(process.cpuUsage(started).user).toBeLessThan(1_000_000);
+  }
+  expect(parts.length).toBeGreaterThan(0);
 });
