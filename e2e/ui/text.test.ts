@@ -210,6 +210,17 @@ describe('what is written', () => {
     await sendButton(page).waitFor();
   });
 
+  it('is shown in pieces when it is long, and whole', async () => {
+    await openFake(page, server, 'plain');
+    const text = 'one line of many\n'.repeat(2000).trimEnd();
+    await send(text);
+    await log().locator('.bubble .piece').first().waitFor();
+    expect(await log().locator('.bubble .piece').count()).toBe(10);
+    expect(await log().locator('.bubble').textContent()).toBe(text);
+    expect((await log().locator('.bubble').boundingBox())!.height).toBeLessThan(300);
+    await sendButton(page).waitFor();
+  });
+
   it('has more than one line on a phone: Return makes one, the button sends', async () => {
     const phone = await newVisitor(session, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
     await openFake(phone, server, 'plain');

@@ -28,7 +28,7 @@ export class IncrementalMarkdown {
   #prefix = '';
   #before: { references: References; nodes: number } = { references: {}, nodes: 0 };
   /** What is beyond the budget, and where it begins. */
-  #rest: { plain: PlainText; from: number } | null = null;
+  #rest: { plain: PlainText; from: number; text: string } | null = null;
 
   /** `note`: said where text is shown as it is written, because it is too large to be formatted or could not be. */
   constructor(host: HTMLElement, decorator: Decorator, note: string) {
@@ -104,12 +104,13 @@ export class IncrementalMarkdown {
       this.#rest = null;
       return;
     }
-    if (this.#rest?.from !== from) {
+    if (this.#rest?.from !== from || !text.startsWith(this.#rest.text)) {
       this.#rest?.plain.element.remove();
-      this.#rest = { plain: new PlainText(this.#note), from };
+      this.#rest = { plain: new PlainText(this.#note), from, text };
       this.#host.append(this.#rest.plain.element);
     }
     this.#rest.plain.show(text.slice(from));
+    this.#rest.text = text;
   }
 
   #reset(): void {
