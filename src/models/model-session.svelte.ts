@@ -298,7 +298,8 @@ export class ModelSession {
     // A load or a download that was under way reports the death itself.
     if (this.#phase.kind !== 'ready') return;
     this.#fail(error, 'running');
-    if (this.#restarted) return;
+    // A template or tokenizer that does not end would not end the next time either.
+    if (this.#restarted || error.code === 'bad-model') return;
     this.#restarted = true;
     await this.load();
   }
