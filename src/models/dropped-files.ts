@@ -5,8 +5,9 @@ export interface GivenFile {
   file: File;
 }
 
-/** `.git`, `.DS_Store` and other things that belong to tools. */
-const isHidden = (path: string) => path.split('/').some((part) => part.startsWith('.'));
+/** `.git`, `.DS_Store` and other things that belong to tools. The folder that was chosen may be hidden itself, as Ollama's is. */
+const isHidden = (path: string) =>
+  path.split('/').some((part, i, all) => part.startsWith('.') && (i > 0 || all.length === 1));
 
 export function filesOfInput(list: FileList | null): GivenFile[] {
   return [...(list ?? [])]

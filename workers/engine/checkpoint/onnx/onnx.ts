@@ -34,7 +34,7 @@ const GenaiConfig = v.object({
 });
 
 /** Published precisions of transformers.js, the one that suits WebGPU best first. */
-const VARIANTS = ['model_q4f16', 'model_q4', 'model_int8', 'model_quantized', 'model_fp16', 'model'];
+const VARIANTS = ['model_q4f16', 'model_q4', 'model_int8', 'model_quantized', 'model_uint8', 'model_fp16', 'model'];
 
 interface Layout {
   model: ByteSource;
