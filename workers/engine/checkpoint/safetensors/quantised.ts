@@ -88,18 +88,13 @@ const TENSORS: [RegExp, string][] = [
   [/\.weight\._(data|scale)$/, 'Quanto'],
 ];
 
-/**
- * The same by the tensors: their names, and `others`, the types of those that no supported layout has. `mlx`: MLX's own
- * names are expected. Throws `unsupported-model`.
- */
+/** The same by the tensors: their names, and `others`, the types of those that no supported layout has. Throws `unsupported-model`. */
 export function refuseByTensors(where: string, names: Iterable<string>, others: ReadonlyMap<string, string>): void {
   const all = [...names, ...others.keys()];
   const known = TENSORS.find(([pattern]) => all.some((name) => pattern.test(name)));
   if (known) throw refused(where, known[1]);
   const float8 = [...others].find(([, dtype]) => dtype.startsWith('F8_E'));
   if (float8) throw refused(where, `FP8 (${float8[0]} is ${float8[1]})`);
-  const [other] = others;
-  if (other) throw refused(where, `a type that is not read (${other[0]} is ${other[1]})`);
 }
 
 function refused(where: string, method: string): PhiError {

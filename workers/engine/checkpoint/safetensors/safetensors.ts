@@ -44,7 +44,9 @@ export async function openSafetensors(files: ModelFiles): Promise<Checkpoint> {
     if (!tensor)
       throw new PhiError(
         'bad-model',
-        `${folder}*.safetensors: the tensor ${name} is missing. The download is incomplete, or it is another kind of model.`,
+        others.has(name)
+          ? `${folder}*.safetensors: the tensor ${name} is of the type ${others.get(name)}, which weights of this layout do not have. The file is damaged, or quantised in a way that is not read.`
+          : `${folder}*.safetensors: the tensor ${name} is missing. The download is incomplete, or it is another kind of model.`,
       );
     return tensor;
   };
