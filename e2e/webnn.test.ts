@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROOT } from '../scripts/build/app.ts';
 import { checkTeacherForced } from '../scripts/cli/evaluate/check.ts';
+import { compareLogits } from '../scripts/cli/evaluate/compare.ts';
 import { startEngineHost, type Engine, type EngineHost } from '../scripts/cli/evaluate/engine.ts';
 import { selectModel } from '../scripts/cli/evaluate/model-files.ts';
 import { STARTER_ID } from '../src/models/starter.ts';
@@ -65,6 +66,34 @@ describe('a form that holds the file exactly equals the reference', () => {
     expect(engine.report).toMatchObject({ backend: 'webnn', form, device: 'WebNN on CPU', nodesOnWasm: 0, graphs: 1 });
     expect(engine.report.asked.device).toBe('npu');
     await expectExact(engine, one);
+  });
+});
+
+/** An NPU's caches are float16. LiteRT is not what this spelling is for; the numbers are. */
+const NPU_TOLERANCE = 0.05;
+
+describe('the graph spelled for NPUs', () => {
+  it.for([
+    ['phi3-mini-4k', 'q4_1', [40]],
+    ['phi4-mini', 'q8_0', [100]],
+  ] as const)('computes %s as the reference, over settled and recent positions', async ([kind, file, prompts]) => {
+    const model = gguf(kind, file);
+    const engine = await host.open(await selectModel(pathOf(model)), {
+      backend: 'webnn',
+      device: 'npu',
+      form: 'float32',
+      contextLength: CONTEXT,
+      webnnDialect: 'npu',
+    });
+    expect(engine.report).toMatchObject({ device: 'WebNN on CPU', nodesOnWasm: 0, graphs: 1 });
+    const cases = readExpected(model.expected).cases.filter(({ input_ids: ids }) =>
+      prompts.some((length) => length === ids.length),
+    );
+    expect(cases).toHaveLength(prompts.length);
+    for (const { input_ids: ids, last_logits: logits, greedy } of cases) {
+      expect(compareLogits(await engine.call('lastLogits', ids), logits!, NPU_TOLERANCE).problem).toBeNull();
+      expect(await engine.call('sample', ids, greedy!.length, SAMPLING.greedy)).toEqual(greedy);
+    }
   });
 });
 

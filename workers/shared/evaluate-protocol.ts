@@ -30,6 +30,8 @@ export interface EvaluateOptions {
   stages?: number;
   /** WebNN, 4 bits by column or group: rounding makes up for itself. Takes minutes. */
   calibrate?: boolean;
+  /** WebNN: another spelling of the graph than the one that the device gets. */
+  webnnDialect?: 'litert' | 'npu';
 }
 
 export interface GreedyResult {

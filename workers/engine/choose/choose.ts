@@ -18,7 +18,8 @@ import type { ModelFiles } from '../../store/bytes.ts';
 import { createWasmDecoder } from '../wasm/decoder.ts';
 import { createWasmStages } from '../wasm/stages.ts';
 import { createWebgpuDecoder } from '../webgpu/decoder.ts';
-import { createWebnnDecoder, WEBNN_FORM_VERSION } from '../webnn/decoder.ts';
+import type { WebnnDialect } from '../webnn/cache-layout.ts';
+import { createWebnnDecoder } from '../webnn/decoder.ts';
 
 export interface DecoderOptions {
   /** KV slots wished for; 0 or absent: what the model allows, within reason. */
@@ -37,6 +38,8 @@ export interface DecoderOptions {
   capture?: boolean;
   /** WebNN, 4 bits by column or group: rounding makes up for itself, by what the built-in texts show. Takes long, and is kept. */
   calibrate?: boolean;
+  /** WebNN, for tests: another dialect than the one that the device gets. */
+  webnnDialect?: WebnnDialect;
   signal?: AbortSignal;
 }
 
@@ -112,7 +115,9 @@ async function makeDecoder(
           slots,
           threads,
           calibration,
-          weightCache: weightCache?.(`webnn-${form}${calibration ? '-compensated' : ''}`, WEBNN_FORM_VERSION),
+          weightCache:
+            weightCache && ((name, version) => weightCache(`${name}${calibration ? '-compensated' : ''}`, version)),
+          dialect: options.webnnDialect,
           signal,
         },
         onProgress,

@@ -38,6 +38,7 @@ export interface MLGraphBuilder {
   constant(descriptor: MLDescriptor, data: AllowSharedBufferSource): MLOperand;
   add(a: MLOperand, b: MLOperand): MLOperand;
   mul(a: MLOperand, b: MLOperand): MLOperand;
+  cast(input: MLOperand, type: MLDataType): MLOperand;
   matmul(a: MLOperand, b: MLOperand): MLOperand;
   gemm(a: MLOperand, b: MLOperand, options?: { bTranspose?: boolean }): MLOperand;
   slice(input: MLOperand, starts: readonly number[], sizes: readonly number[]): MLOperand;

@@ -6,7 +6,7 @@ import type { Checkpoint, PhiConfig } from '../checkpoint/types.ts';
 import { PhiError } from '../../shared/errors.ts';
 import type { RopeSet } from '../graph/rope.ts';
 import { SUMMARY } from './select-graph.ts';
-import { webnnPlan, type WebnnPlan } from './weights.ts';
+import { WEBNN_FORM_VERSION, webnnPlan, type WebnnPlan } from './weights.ts';
 import type { DeviceType, WeightFormat } from '../../shared/protocol.ts';
 import { weightError } from '../weights/error.ts';
 import {
@@ -23,11 +23,12 @@ import { allCandidates, choose, readCandidates } from './selection.ts';
 import { WebnnDevice } from './device.ts';
 import type { Calibration } from '../weights/calibration.ts';
 import { EmbeddingRows } from '../weights/embedding-rows.ts';
-import { buildRunner, PrefillGraphs, type Network } from './network.ts';
-import { cutIntoRuns, graphsFor, refuseFatalBuild, runCost, type WebnnGraphs } from './plan.ts';
+import type { MLTensor } from './api.ts';
+import type { WebnnDialect } from './cache-layout.ts';
+import type { WebnnShape } from './graph.ts';
+import { buildRunner, PrefillGraphs, sharedWeights, type Network } from './network.ts';
+import { cutIntoRuns, dialectFor, graphsFor, refuseFatalBuild, runCost } from './plan.ts';
 import type { Runner } from './runner.ts';
-
-export { WEBNN_FORM_VERSION } from './weights.ts';
 
 export interface WebnnOptions {
   deviceType: DeviceType;
@@ -37,10 +38,11 @@ export interface WebnnOptions {
   threads: number;
   /** For forms of 4 bits by column or group: rounding makes up for itself. */
   calibration?: Calibration;
-  weightCache?: WeightCache;
+  /** Where a form made for a dialect is kept. */
+  weightCache?: (form: string, version: number) => WeightCache;
   signal?: AbortSignal;
-  /** For tests and measurements: other graphs than those that the device gets. */
-  graphs?: WebnnGraphs;
+  /** For tests: another dialect than the one that the device gets. */
+  dialect?: WebnnDialect;
 }
 
 /** Tokens in one chunk: Stop acts between two. */
@@ -76,31 +78,44 @@ async function onDevice(
 ): Promise<Decoder> {
   const { config } = checkpoint;
   const { form, slots, signal } = options;
-  const graphs = options.graphs ?? graphsFor(device.probe.widthRatio, form);
+  const { devices, widthRatio } = device.probe;
+  const dialect = options.dialect ?? dialectFor(devices, widthRatio, options.deviceType);
+  const graphs = graphsFor(dialect, widthRatio, form);
   const started = performance.now();
-  const plan = webnnPlan(checkpoint, form, options.calibration ?? null);
-  refuseFatalBuild(device.probe.devices, plan);
+  const plan = webnnPlan(checkpoint, form, options.calibration ?? null, dialect);
+  refuseFatalBuild(devices, plan);
   const groups = [...plan.groups.norms, ...plan.groups.head, ...plan.groups.layers, ...plan.groups.error];
-  const weights = await weightFiles({ groups, weightCache: options.weightCache, onProgress, signal });
+  const weights = await weightFiles({
+    groups,
+    weightCache: options.weightCache?.(dialect === 'npu' ? `webnn-npu-${form}` : `webnn-${form}`, WEBNN_FORM_VERSION),
+    onProgress,
+    signal,
+  });
   const files = new Map(groups.map((group, i) => [group, weights.files[i]!]));
   const prepared = performance.now();
-  const network: Network = {
-    ort,
-    device,
-    config,
-    plan,
+  const embedding = new EmbeddingRows(checkpoint.embedding, plan.residual);
+  const network: Network = { ort, device, config, plan, slots, embedding, files, scales: 'before' };
+  const shape: WebnnShape = {
+    dialect,
+    width: Math.min(graphs.main, slots),
     slots,
-    embedding: new EmbeddingRows(checkpoint.embedding, plan.residual),
+    visible: slots,
+    recent: graphs.recent,
+    head: true,
+    weights: graphs.weights,
+    scales: network.scales,
   };
-  // The graph of constants first: its build takes three times the weights for a moment, and the tensors come on top of what stays of it.
-  const main = await buildRunner(
-    network,
-    { width: graphs.main, slots, visible: slots, recent: graphs.recent, head: true, weights: 'constants' },
-    files,
-  );
+  let shared: Record<string, MLTensor> | null = null;
+  if (graphs.weights === 'inputs') shared = await sharedWeights(network, true);
+  // A graph of constants comes first: its build takes three times the weights for a moment, and the tensors come on top of what stays of it.
+  const main = await buildMain(network, shape, shared ?? {});
   signal?.throwIfAborted();
-  const prefill = await PrefillGraphs.create(network, graphs.prefill, files);
-  const cache = await WebnnCache.create(device, config, slots, graphs.recent, prefill?.widths ?? []);
+  const prefill = await PrefillGraphs.create(
+    network,
+    graphs.prefill,
+    async () => shared ?? (await sharedWeights(network, false)),
+  );
+  const cache = await WebnnCache.create(device, config, slots, graphs.recent, prefill?.widths ?? [], dialect);
   await network.embedding.hold();
   weights.keep();
   const facts: DecoderFacts = {
@@ -109,7 +124,7 @@ async function onDevice(
     device: device.describe(main.devices),
     form,
     graphs: 1,
-    widths: [graphs.main, ...(prefill?.widths ?? [])],
+    widths: [shape.width, ...(prefill?.widths ?? [])],
     nodesOnWasm: 0, // compile() rejects a network that is not whole
     threads: 1,
     weightError: await weightError(weights.files.at(-1)!),
@@ -118,6 +133,21 @@ async function onDevice(
     compileMs: performance.now() - prepared,
   };
   return new WebnnDecoder(device, plan, config, cache, main, prefill, facts);
+}
+
+/**
+ * The graph with the head. Where an NPU does not take codes with scales applied to them (Qualcomm's), the network goes on with scales behind the
+ * products; what the device says of that is the error.
+ */
+async function buildMain(network: Network, shape: WebnnShape, weights: Record<string, MLTensor>): Promise<Runner> {
+  try {
+    return await buildRunner(network, shape, weights);
+  } catch (error) {
+    const { dialect, form } = network.plan;
+    if (dialect !== 'npu' || form !== 'int8' || PhiError.from(error).code === 'device-lost') throw error;
+    network.scales = 'after';
+    return buildRunner(network, { ...shape, scales: 'after' }, weights);
+  }
 }
 
 class WebnnDecoder implements Decoder {
@@ -217,7 +247,7 @@ class WebnnDecoder implements Decoder {
   /** Puts tokens into the cache; nothing is asked of them. */
   async #fill(ids: readonly number[], past: number, rope: RopeSet): Promise<void> {
     const costs = this.#prefill?.costs(past) ?? new Map<number, number>();
-    costs.set(this.#main.width, runCost(this.#main.width, false, this.slots));
+    costs.set(this.#main.width, runCost(this.#main.width, false, this.slots, this.#plan.dialect));
     let at = 0;
     for (const width of cutIntoRuns(ids.length, costs)) {
       const run = ids.slice(at, at + width);

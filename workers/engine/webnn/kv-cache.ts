@@ -1,7 +1,7 @@
 /** Keys and values of a sequence in MLTensors; see webnn/graph.ts for the two caches. */
 import type { PhiConfig } from '../checkpoint/types.ts';
-import { cacheShapes, valuePanel } from './graph.ts';
-import { webnnScope, type MLGraph, type MLTensor } from './api.ts';
+import { cacheLayout, valuePanel, type WebnnDialect } from './cache-layout.ts';
+import { webnnScope, type MLGraph, type MLOperand, type MLTensor } from './api.ts';
 import type { WebnnDevice } from './device.ts';
 
 interface Pair {
@@ -70,15 +70,16 @@ export class WebnnCache {
     slots: number,
     recent: number,
     widths: readonly number[],
+    dialect: WebnnDialect,
   ): Promise<WebnnCache> {
-    const shapes = cacheShapes(config, slots, recent);
+    const layout = cacheLayout(config, slots, recent, dialect);
     const settled = async (): Promise<Pair> => ({
-      key: await device.tensor('float32', shapes.key),
-      value: await device.tensor('float32', shapes.value),
+      key: await device.tensor(layout.dtype, layout.key),
+      value: await device.tensor(layout.dtype, layout.value),
     });
     const near = async (): Promise<Pair> => ({
-      key: await device.tensor('float32', shapes.recent),
-      value: await device.tensor('float32', shapes.recent),
+      key: await device.tensor(layout.dtype, layout.recentKey),
+      value: await device.tensor(layout.dtype, layout.recentValue),
     });
     const layers: Pair[] = [];
     const layerIndex: MLTensor[] = [];
@@ -90,7 +91,7 @@ export class WebnnCache {
     }
     const settlers = new Map<number, Settler>();
     for (const width of new Set([recent, ...widths]))
-      settlers.set(width, { width, graph: await settlerGraph(device, config, slots, width) });
+      settlers.set(width, { width, graph: await settlerGraph(device, config, slots, width, dialect) });
     return new WebnnCache(
       device,
       slots,
@@ -191,25 +192,43 @@ export class WebnnCache {
   }
 }
 
-function settlerGraph(device: WebnnDevice, config: PhiConfig, slots: number, width: number): Promise<MLGraph> {
+/**
+ * Takes the key and value tensors of one layer and a run's or the recent cache's keys and values of all layers; writes what `source` names to the
+ * slots where `place` is 1 and copies the others.
+ */
+function settlerGraph(
+  device: WebnnDevice,
+  config: PhiConfig,
+  slots: number,
+  width: number,
+  dialect: WebnnDialect,
+): Promise<MLGraph> {
   const { kvHeads, headDim } = config;
-  const shapes = cacheShapes(config, slots, width);
-  const panel = valuePanel(headDim);
+  const layout = cacheLayout(config, slots, width, dialect);
   const b = new webnnScope.MLGraphBuilder!(device.context);
-  const float = (name: string, shape: readonly number[]) => b.input(name, { dataType: 'float32', shape });
+  const input = (name: string, shape: readonly number[]) => b.input(name, { dataType: layout.dtype, shape });
   const layer = b.input('layer', { dataType: 'int32', shape: [1] });
   const source = b.input('source', { dataType: 'int32', shape: [slots] });
-  const place = float('place', [slots, 1]);
-  const keep = float('keep', [slots, 1]);
-  const own = (name: string) =>
-    b.reshape(b.gather(float(name, shapes.recent), layer, { axis: 0 }), [kvHeads, width, headDim]);
-  const written = (cache: string, shape: readonly number[], x: ReturnType<typeof own>, axis: number) =>
-    b.add(b.mul(float(cache, shape), keep), b.mul(b.gather(x, source, { axis }), place));
-  const panels = b.transpose(b.reshape(own('new_value'), [kvHeads, width, headDim / panel, panel]), {
+  const flag = (name: string) => {
+    const given = b.input(name, { dataType: 'float32', shape: [slots, 1] });
+    return layout.dtype === 'float32' ? given : b.cast(given, layout.dtype);
+  };
+  const place = flag('place');
+  const keep = flag('keep');
+  const own = (name: string, dims: readonly number[]) =>
+    b.reshape(b.gather(input(name, dims), layer, { axis: 0 }), dims.slice(1));
+  const written = (cache: MLOperand, x: MLOperand, axis: number, flagShape: readonly number[]) => {
+    const [kept, placed] = [keep, place].map((mask) => b.reshape(mask, flagShape)) as [MLOperand, MLOperand];
+    return b.add(b.mul(cache, kept), b.mul(b.gather(x, source, { axis }), placed));
+  };
+  const column = [slots, 1];
+  const key = written(input('key', layout.key), own('new_key', layout.recentKey), 1, column);
+  const ownValue = own('new_value', layout.recentValue);
+  const cachedValue = input('value', layout.value);
+  if (dialect === 'npu') return b.build({ out_key: key, out_value: written(cachedValue, ownValue, 2, [1, slots]) });
+  const panel = valuePanel(headDim);
+  const panels = b.transpose(b.reshape(ownValue, [kvHeads, width, headDim / panel, panel]), {
     permutation: [0, 2, 1, 3],
   });
-  return b.build({
-    out_key: written('key', shapes.key, own('new_key'), 1),
-    out_value: written('value', shapes.value, panels, 2),
-  });
+  return b.build({ out_key: key, out_value: written(cachedValue, panels, 2, column) });
 }

@@ -1,18 +1,37 @@
 import { describe, expect, it } from 'vitest';
 import type { WebnnPlan } from './weights.ts';
-import { cutIntoRuns, graphsFor, refuseFatalBuild, runCost, visibleSlots } from './plan.ts';
+import { cutIntoRuns, dialectFor, graphsFor, refuseFatalBuild, runCost, visibleSlots } from './plan.ts';
 
 describe('the graphs of a device', () => {
   it('are one where width costs nothing, and one of single tokens with wide ones over tensors where every token costs', () => {
-    expect(graphsFor(1.1, 'float32')).toEqual({ main: 16, prefill: [], recent: 64 });
-    expect(graphsFor(3, 'float32').main).toBe(1);
-    expect(graphsFor(3, 'float32').prefill.length).toBeGreaterThan(0);
-    expect(graphsFor(3, 'int4').prefill).toEqual([]);
+    expect(graphsFor('litert', 1.1, 'float32')).toMatchObject({ main: 16, prefill: [], recent: 64 });
+    expect(graphsFor('litert', 3, 'float32').main).toBe(1);
+    expect(graphsFor('litert', 3, 'float32').prefill.length).toBeGreaterThan(0);
+    expect(graphsFor('litert', 3, 'int4').prefill).toEqual([]);
+  });
+
+  it('share one copy of the weights on an NPU, except where weights lie in blocks', () => {
+    for (const form of ['int8', 'float16'] as const) {
+      const { prefill, weights } = graphsFor('npu', 1.1, form);
+      expect(prefill.length).toBeGreaterThan(0);
+      expect(weights).toBe('inputs');
+    }
+    expect(graphsFor('npu', 1.1, 'int4')).toMatchObject({ prefill: [], weights: 'constants' });
+  });
+
+  it('are spelled for an NPU where one runs them, and nowhere else', () => {
+    expect(dialectFor(['npu'], 1.1, 'npu')).toBe('npu');
+    expect(dialectFor(null, 1.1, 'npu')).toBe('npu');
+    expect(dialectFor(['npu'], 3, 'npu')).toBe('litert');
+    expect(dialectFor(['gpu'], 1.1, 'npu')).toBe('litert');
+    expect(dialectFor(null, 1.1, 'gpu')).toBe('litert');
+    expect(dialectFor(['cpu'], 3, 'cpu')).toBe('litert');
   });
 
   it('refuses blocks that would kill the page, on the CPU alone', () => {
     const plan = (rows: number): WebnnPlan => ({
       form: 'int4',
+      dialect: 'litert',
       residual: null,
       matrices: new Map([
         [
@@ -24,6 +43,7 @@ describe('the graphs of a device', () => {
             group: null,
             mins: false,
             pieces: ['head'],
+            columns: [576],
           },
         ],
       ]),
@@ -47,9 +67,9 @@ describe('prefill', () => {
 
   it('cuts a chunk into the runs that cost least and hold it', () => {
     const costs = new Map([
-      [1, runCost(1, false, 1024)],
-      [32, runCost(32, true, 256)],
-      [64, runCost(64, true, 256)],
+      [1, runCost(1, false, 1024, 'litert')],
+      [32, runCost(32, true, 256, 'litert')],
+      [64, runCost(64, true, 256, 'litert')],
     ]);
     expect(cutIntoRuns(0, costs)).toEqual([]);
     expect(cutIntoRuns(1, costs)).toEqual([1]);

@@ -1,32 +1,67 @@
 /** Which graphs a device gets, and how a chunk of tokens is cut into runs of them. */
 import { PhiError } from '../../shared/errors.ts';
+import type { WebnnDialect } from './cache-layout.ts';
 import type { WebnnPlan } from './weights.ts';
-import type { WeightFormat } from '../../shared/protocol.ts';
+import type { DeviceType, WeightFormat } from '../../shared/protocol.ts';
 
 export interface WebnnGraphs {
+  dialect: WebnnDialect;
   /** Tokens a run of the graph with the head. */
   main: number;
   /** Tokens a run of graphs for prefill. They hold no weights: they take them as tensors, one copy for all. */
   prefill: readonly number[];
   /** Positions of the recent cache. */
   recent: number;
+  /** Weights of the main graph: its own, or the tensors that the graphs for prefill take. */
+  weights: 'constants' | 'inputs';
 }
 
 /** Above it a device counts as a CPU, whatever it is called. */
 export const CPU_RATIO = 1.7;
 
 /**
+ * The dialect by what the device turned out to be: `npu` where the browser says so, or where it does not say, an NPU was asked for, and width costs
+ * nothing. GPUs behind WebNN keep the spelling that was tested in browsers.
+ *
+ * @param devices `MLGraph.devices` of the probe; null where the browser has none
+ * @param widthRatio see Probe
+ */
+export function dialectFor(
+  devices: readonly string[] | null,
+  widthRatio: number,
+  deviceType: DeviceType,
+): WebnnDialect {
+  if (widthRatio > CPU_RATIO || deviceType !== 'npu') return 'litert';
+  return !devices || devices.length === 0 || devices.includes('npu') ? 'npu' : 'litert';
+}
+
+/**
+ * Which graphs a device gets.
+ *
  * On a CPU every token of a run costs (16 take three times as long as one), so tokens are decoded one at a time. LiteRT repacks a matrix that is
  * not a constant at every run (60 ms of the starter's 86 for 16 tokens) and holds a constant twice. So it has one graph of constants for single
  * tokens (22 ms in matmuls), and wide ones over tensors, whose build takes a moment. Other forms than float32 it would expand in every graph anew
  * (1.4 GB more for int8): they get one graph of a few tokens. Where 16 tokens cost as much as one, a single graph of 16 serves all.
  *
- * @param widthRatio see Probe
+ * An NPU reads a matrix that is fed as fast as a constant one and compiles in a fraction of the time, so all its graphs share one copy of the weights.
+ * Blocks alone stay constants: as tensors their scales would be applied at every run.
  */
-export function graphsFor(widthRatio: number, form: WeightFormat): WebnnGraphs {
-  if (widthRatio <= CPU_RATIO) return { main: 16, prefill: [], recent: 64 };
-  return form === 'float32' ? { main: 1, prefill: [32, 64], recent: 64 } : { main: 4, prefill: [], recent: 64 };
+export function graphsFor(dialect: WebnnDialect, widthRatio: number, form: WeightFormat): WebnnGraphs {
+  const shared = form === 'int8' || form === 'float16' || form === 'float32';
+  if (dialect === 'npu')
+    return shared
+      ? { dialect, main: NPU_WIDTH, prefill: [NPU_PREFILL], recent: 64, weights: 'inputs' }
+      : { dialect, main: 16, prefill: [], recent: 64, weights: 'constants' };
+  if (widthRatio <= CPU_RATIO) return { dialect, main: 16, prefill: [], recent: 64, weights: 'constants' };
+  return form === 'float32'
+    ? { dialect, main: 1, prefill: [32, 64], recent: 64, weights: 'constants' }
+    : { dialect, main: 4, prefill: [], recent: 64, weights: 'constants' };
 }
+
+/** Tokens a run of an NPU's graph with the head: 16 cost little more than one, and drafts fill them. */
+const NPU_WIDTH = 16;
+/** Tokens a run of an NPU's prefill: see docs/npu.md for what a token costs at each width. */
+const NPU_PREFILL = 128;
 
 /** LiteRT plans so many bytes for a weight in blocks, in one piece of memory that must stay below 2 GiB, or its process dies (Chromium 153). */
 const BLOCK_WEIGHT_BYTES = 32;
@@ -58,10 +93,13 @@ export function visibleSlots(settled: number, slots: number): number {
 
 /**
  * Cost of a run in the time that one more token takes in a wide run. Measured on LiteRT with the starter (2.3 ms): repacking the weights 22 tokens,
- * a run of a single token with constant weights 10, attention of a token over 1,000 slots 0.6.
+ * a run of a single token with constant weights 10, attention of a token over 1,000 slots 0.6. On an NPU, by Intel's estimate for a layer of
+ * Phi-4-mini: reading the weights takes as long as some 70 tokens more.
  */
-export function runCost(width: number, wide: boolean, visible: number): number {
-  return (wide ? 22 + width : 9 + width) + (width * visible * 0.6) / 1000;
+export function runCost(width: number, wide: boolean, visible: number, dialect: WebnnDialect): number {
+  const attention = (width * visible * 0.6) / 1000;
+  if (dialect === 'npu') return 70 + width + attention;
+  return (wide ? 22 + width : 9 + width) + attention;
 }
 
 /** Widths of the runs that take `tokens`, largest first, at the least cost. `costs`: of a run of each width, however much of it is filled. */

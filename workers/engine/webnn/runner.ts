@@ -1,15 +1,13 @@
 import type { PhiConfig } from '../checkpoint/types.ts';
 import { ropeTable, type RopeSet } from '../graph/rope.ts';
 import { SUMMARY, summaryLayout } from './select-graph.ts';
-import { cacheShapes, type WebnnShape } from './graph.ts';
+import { cacheLayout, HIDDEN_SCORE } from './cache-layout.ts';
+import type { WebnnShape } from './graph.ts';
 import type { Choice } from '../decoder.ts';
 import type { MLDataType, MLGraph, MLTensor } from './api.ts';
 import type { WebnnCache } from './kv-cache.ts';
 import type { WebnnDevice } from './device.ts';
 import type { EmbeddingRows } from '../weights/embedding-rows.ts';
-
-/** Added to the score of a key that must not be seen; finite, so that a row that sees nothing gives no NaN. */
-const HIDDEN = -1e30;
 
 export interface HeadRequest {
   /** Row of the run whose logits are computed, and the token whose logit is asked. */
@@ -88,9 +86,9 @@ export class Runner {
       });
     }
     if (!recent) {
-      const dims = cacheShapes(config, slots, width).recent;
-      outputs['new_key'] = await device.tensor('float32', dims);
-      outputs['new_value'] = await device.tensor('float32', dims);
+      const { dtype, recentKey, recentValue } = cacheLayout(config, slots, width, shape.dialect);
+      outputs['new_key'] = await device.tensor(dtype, recentKey);
+      outputs['new_value'] = await device.tensor(dtype, recentValue);
     }
     return new Runner(device, config, shape, built, { own, weights, outputs }, embedding);
   }
@@ -156,29 +154,17 @@ export class Runner {
   }
 
   #writeRope(rope: RopeSet, past: number, tokens: number): void {
-    const { headDim, rotaryDim } = this.#config;
-    const half = rotaryDim / 2;
-    const table = ropeTable(this.#config, rope, past, tokens); // [tokens, half]
-    const cos = new Float32Array(this.width * headDim).fill(1);
-    const sin = new Float32Array(this.width * headDim);
-    for (let i = 0; i < tokens; i++) {
-      for (let j = 0; j < half; j++) {
-        const at = i * headDim + j;
-        cos[at] = cos[at + half] = table.cos[i * half + j]!;
-        sin[at + half] = table.sin[i * half + j]!;
-        sin[at] = -sin[at + half]!;
-      }
-    }
+    const { cos, sin } = rotationTables(this.#config, rope, past, tokens, this.width);
     this.#write('cos', cos);
     this.#write('sin', sin);
   }
 
-  /** `[width, visible + recent + width]`: 0 for a key that the query sees, HIDDEN for others. */
+  /** `[width, visible + recent + width]`: 0 for a key that the query sees, HIDDEN_SCORE for others. */
   #mask(past: number, tokens: number, base: number, count: number): Float32Array<ArrayBuffer> {
-    const { width, visible, recent } = this.#shape;
+    const { width, visible, recent, dialect } = this.#shape;
     const keys = visible + recent + width;
     const window = this.#config.slidingWindow ?? Infinity;
-    const mask = new Float32Array(width * keys).fill(HIDDEN);
+    const mask = new Float32Array(width * keys).fill(HIDDEN_SCORE[dialect]);
     for (let i = 0; i < tokens; i++) {
       const first = Math.max(0, past + i - window + 1); // position of the first key in sight
       const see = (offset: number, start: number, end: number) => {
@@ -199,4 +185,28 @@ export class Runner {
     this.#write('sampling', Float32Array.of(repetitionPenalty, 1 / repetitionPenalty));
     if (choice && repetitionPenalty !== 1) this.#write('seen', Float32Array.from(choice.seen));
   }
+}
+
+/** `cos` and `sin` `[width, 1, headDim]` of a run: the sign of the rotation is in sin; 1 and 0 where nothing is rotated. */
+export function rotationTables(
+  config: PhiConfig,
+  rope: RopeSet,
+  past: number,
+  tokens: number,
+  width: number,
+): { cos: Float32Array<ArrayBuffer>; sin: Float32Array<ArrayBuffer> } {
+  const { headDim, rotaryDim } = config;
+  const half = rotaryDim / 2;
+  const table = ropeTable(config, rope, past, tokens); // [tokens, half]
+  const cos = new Float32Array(width * headDim).fill(1);
+  const sin = new Float32Array(width * headDim);
+  for (let i = 0; i < tokens; i++) {
+    for (let j = 0; j < half; j++) {
+      const at = i * headDim + j;
+      cos[at] = cos[at + half] = table.cos[i * half + j]!;
+      sin[at + half] = table.sin[i * half + j]!;
+      sin[at] = -sin[at + half]!;
+    }
+  }
+  return { cos, sin };
 }

@@ -1,17 +1,21 @@
-/** The weights of the WebNN dialect. Rows lie as in the source, `[N, K]`, and are used transposed; what has a scale for each column lies as `[K, N]`. */
+/**
+ * The weights of the WebNN graphs. Rows lie as in the source, `[N, K]`, and are used transposed; int8 by column for LiteRT alone lies as `[K, N]`,
+ * because LiteRT does not build the other.
+ */
 import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
 import type { WeightFormat } from '../../shared/protocol.ts';
 import { rowRange } from '../weights/matrix.ts';
 import { holdsExactly, packBlocks, type BlockSpec, type ErrorSum } from '../weights/blocks.ts';
-import { int8Columns } from '../weights/columns.ts';
+import { int8Columns, int8Rows } from '../weights/columns.ts';
 import { errorGroup } from '../weights/error.ts';
 import { floatToHalf } from '../weights/half.ts';
-import type { WeightGroup } from '../weights/plan.ts';
+import { tensorRanges, type WeightGroup, type WeightTensor } from '../weights/plan.ts';
 import { dequantise } from '../weights/rows.ts';
 import type { Calibration } from '../weights/calibration.ts';
 import type { Fold } from '../weights/columns.ts';
 import type { Rotation } from '../weights/rotate.ts';
 import type { LinearName } from '../graph/decoder-network.ts';
+import type { WebnnDialect } from './cache-layout.ts';
 import { int4Group, int4Layout, type Int4Layout } from './int4-weights.ts';
 
 /** Of the bytes that `webnnPlan` lays out: part of the key under which a made form is kept. */
@@ -29,10 +33,13 @@ export interface WebnnMatrix {
   mins: boolean;
   /** Prefixes of the names of the tensors that hold its rows, in order. */
   pieces: readonly string[];
+  /** Sizes of the parts of its columns; more than one: each part has codes of its own. */
+  columns: readonly number[];
 }
 
 export interface WebnnPlan {
   form: WeightFormat;
+  dialect: WebnnDialect;
   /** Of the residual stream: the embedding has to be rotated too. null: none. */
   residual: Rotation | null;
   matrices: ReadonlyMap<LinearName, WebnnMatrix>;
@@ -48,7 +55,12 @@ const TILE = 256;
  * Bytes of one tensor, about: a larger matrix is cut by rows. While a graph is built, a constant lies in ONNX Runtime's memory and once more in
  * the heap, because WebNN takes no shared memory (the starter's float32 head: twice 113 MB).
  */
-const PIECE_BYTES = 32 * 2 ** 20;
+const PIECE_BYTES: Record<WebnnDialect, number> = { litert: 32 * 2 ** 20, npu: 128 * 2 ** 20 };
+/**
+ * NPU: columns of a product, at most. 8,192 columns in one product of 64 tokens take Lunar Lake 0.97 ms by Intel's estimate, two
+ * products of 4,096 and their sum 0.54 ms; Panther Lake takes 0.24 ms either way. Cutting narrower matrices gained nothing in a whole layer.
+ */
+const MOST_COLUMNS = 4096;
 const BYTES: Record<WeightFormat, number> = {
   float32: 4,
   float16: 2,
@@ -69,8 +81,9 @@ export function webnnPlan(
   checkpoint: Checkpoint,
   form: WeightFormat,
   calibration: Calibration | null = null,
+  dialect: WebnnDialect = 'litert',
 ): WebnnPlan {
-  if (form === 'int4-columns' || form === 'int4-groups') return int4Plan(checkpoint, form, calibration);
+  if (form === 'int4-columns' || form === 'int4-groups') return int4Plan(checkpoint, form, calibration, dialect);
   const matrices = new Map<LinearName, WebnnMatrix>();
   const groups: WebnnPlan['groups'] = { norms: [], head: [], layers: [], error: [] };
   const error: ErrorSum = { error: 0, weights: 0 };
@@ -78,15 +91,18 @@ export function webnnPlan(
   const add = (to: WeightGroup[], name: LinearName, matrix: Matrix) => {
     const bits = form === 'int8-blocks' || (form === 'int4' && keepsEight(checkpoint, name, matrix)) ? 8 : 4;
     const blocks = form === 'int4' || form === 'int8-blocks' ? blockSpec(matrix, bits) : null;
-    const parts = cut(name, matrix, PIECE_BYTES / BYTES[form]);
-    matrices.set(name, { ...planned(matrix, parts), blocks });
+    const parts = cut(name, matrix, PIECE_BYTES[dialect] / BYTES[form]);
+    const columns = dialect === 'npu' && form === 'int8' ? columnParts(matrix.cols) : [matrix.cols];
+    matrices.set(name, { ...planned(matrix, parts), blocks, columns });
     for (const [piece, part] of parts)
       to.push(
         blocks
           ? blockGroup(piece, part, blocks, error)
-          : form === 'int8' || form === 'int8-cast'
-            ? int8Group(piece, part)
-            : floatGroup(piece, part, form === 'float16'),
+          : form === 'int8' && dialect === 'npu'
+            ? int8RowGroup(piece, part, columns)
+            : form === 'int8' || form === 'int8-cast'
+              ? int8Group(piece, part)
+              : floatGroup(piece, part, form === 'float16'),
       );
   };
   checkpoint.layers.forEach((layer, l) => {
@@ -99,7 +115,37 @@ export function webnnPlan(
   });
   groups.norms.push(norm('norm', checkpoint.norm));
   add(groups.head, 'head', checkpoint.head);
-  return { form, residual: null, matrices, groups };
+  return { form, dialect, residual: null, matrices, groups };
+}
+
+/** Groups that a graph of this shape refers to, fed or not. */
+export function graphGroups({ groups }: WebnnPlan, { head }: { head: boolean }): WeightGroup[] {
+  return [...groups.norms, ...(head ? groups.head : []), ...groups.layers];
+}
+
+/**
+ * Tensors that a graph takes as inputs. On an NPU the head is fed as well, and scales are not: as inputs they would be applied to the matrix
+ * at every run.
+ */
+export function fedTensors(
+  plan: WebnnPlan,
+  { weights, head }: { weights: 'constants' | 'inputs'; head: boolean },
+): { group: WeightGroup; tensor: WeightTensor; start: number; end: number }[] {
+  if (weights === 'constants') return [];
+  const { groups, dialect } = plan;
+  return [...groups.layers, ...(head && dialect === 'npu' ? groups.head : [])].flatMap((group) =>
+    tensorRanges(group)
+      .filter(({ tensor }) => dialect === 'litert' || !tensor.name.endsWith('.scales'))
+      .map((range) => ({ group, ...range })),
+  );
+}
+
+/** Equal parts of the columns, each a multiple of 64 where the whole is. */
+function columnParts(cols: number): number[] {
+  const parts = Math.ceil(cols / MOST_COLUMNS);
+  const unit = cols % 64 === 0 ? 64 : 1;
+  const most = Math.ceil(cols / unit / parts) * unit;
+  return Array.from({ length: Math.ceil(cols / most) }, (_, i) => Math.min(most, cols - i * most));
 }
 
 /** 4 bits in the layers, int8 by column in the head, which loses most by 4 bits. */
@@ -107,6 +153,7 @@ function int4Plan(
   checkpoint: Checkpoint,
   form: 'int4-columns' | 'int4-groups',
   calibration: Calibration | null,
+  dialect: WebnnDialect,
 ): WebnnPlan {
   const layout: Int4Layout = int4Layout(checkpoint, form);
   const matrices = new Map<LinearName, WebnnMatrix>();
@@ -128,12 +175,12 @@ function int4Plan(
     }
   });
   groups.norms.push(norm('norm', normWeight(checkpoint.norm)));
-  const parts = cut('head', checkpoint.head, PIECE_BYTES / BYTES.int8);
+  const parts = cut('head', checkpoint.head, PIECE_BYTES.litert / BYTES.int8);
   const mins = layout.residual === null && holdsByColumn(checkpoint.head);
   matrices.set('head', { ...planned(checkpoint.head, parts), mins });
   for (const [piece, part] of parts)
     groups.head.push(mins ? exactInt8Group(piece, part) : int8Group(piece, part, layout.headFold));
-  return { form, residual: layout.residual, matrices, groups };
+  return { form, dialect, residual: layout.residual, matrices, groups };
 }
 
 const planned = ({ rows, cols }: Matrix, parts: readonly [string, Matrix][]): WebnnMatrix => ({
@@ -143,6 +190,7 @@ const planned = ({ rows, cols }: Matrix, parts: readonly [string, Matrix][]): We
   group: null,
   mins: false,
   pieces: parts.map(([piece]) => piece),
+  columns: [cols],
 });
 
 /** Pieces of at most so many weights, with their names. */
@@ -209,6 +257,32 @@ function int8Group(name: string, matrix: Matrix, fold: Fold = {}): WeightGroup {
     async make() {
       const { codes, scales } = await int8Columns(matrix, fold);
       return [codes, scales];
+    },
+  };
+}
+
+/** Codes `[rows, part of the columns]`, and a scale for each row. */
+function int8RowGroup(name: string, matrix: Matrix, columns: readonly number[]): WeightGroup {
+  const { rows, cols } = matrix;
+  const codesName = (i: number) => (columns.length > 1 ? `${name}.codes.${i}` : `${name}.codes`);
+  return {
+    location: name,
+    tensors: [
+      ...columns.map((width, i) => ({ name: codesName(i), dtype: 'int8' as const, dims: [rows, width] })),
+      { name: `${name}.scales`, dtype: 'float32', dims: [rows] },
+    ],
+    async make() {
+      const { codes, scales } = await int8Rows(matrix);
+      if (columns.length === 1) return [codes, scales];
+      let from = 0;
+      const parts = columns.map((width) => {
+        const part = new Int8Array(rows * width);
+        for (let row = 0; row < rows; row++)
+          part.set(codes.subarray(row * cols + from, row * cols + from + width), row * width);
+        from += width;
+        return part;
+      });
+      return [...parts, scales];
     },
   };
 }

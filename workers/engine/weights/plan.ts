@@ -96,7 +96,10 @@ export async function materialise(group: WeightGroup): Promise<Uint8Array<ArrayB
 
 /** Declares a group's tensors as external initializers of `graph`. */
 export function declare(graph: Graph, group: WeightGroup): Value[] {
-  return tensorRanges(group).map(({ tensor: { name, dtype, dims }, start, end }) =>
-    graph.external(name, dtype, dims, { location: group.location, offset: start, length: end - start }),
-  );
+  return tensorRanges(group).map((range) => declareRange(graph, group.location, range));
+}
+
+/** Declares one of them. */
+export function declareRange(graph: Graph, location: string, { tensor, start, end }: TensorRange): Value {
+  return graph.external(tensor.name, tensor.dtype, tensor.dims, { location, offset: start, length: end - start });
 }

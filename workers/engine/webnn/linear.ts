@@ -1,0 +1,81 @@
+/** Products with the weights, in every form. */
+import type { Graph, Value } from '../graph/onnx.ts';
+import { cast, concat, FLOAT, FLOAT16, reshape, slices, transpose } from './spelling.ts';
+import type { WebnnMatrix, WebnnPlan } from './weights.ts';
+
+const TRANSPOSED = { transB: { int: 1 } };
+
+/** `[tokens, cols]` -> `[tokens, rows]` */
+export function linear(
+  g: Graph,
+  x: Value,
+  matrix: WebnnMatrix,
+  plan: Pick<WebnnPlan, 'form' | 'dialect'>,
+  scales: 'before' | 'after',
+): Value {
+  const parts = matrix.columns.length > 1 ? slices(g, x, 1, matrix.columns) : [x];
+  const pieces = matrix.pieces.map((piece) => {
+    if (plan.form === 'float32') return g.op('Gemm', [x, piece], TRANSPOSED);
+    if (plan.form === 'float16') return cast(g, g.op('Gemm', [cast(g, x, FLOAT16), piece], TRANSPOSED), FLOAT);
+    if (plan.form === 'int8-cast') return castProduct(g, x, piece);
+    const { blocks: spec, group, cols } = matrix;
+    if (group !== null && group < cols) return groupedProduct(g, x, piece, cols / group, group);
+    if (spec) return blocks(g, x, piece, cols, spec);
+    if (plan.dialect === 'npu' && plan.form === 'int8') return byColumnParts(g, parts, piece, scales);
+    const weights = g.op('DequantizeLinear', [`${piece}.codes`, `${piece}.scales`], { axis: { int: 1 } });
+    const scaled = g.op('MatMul', [x, weights]);
+    if (!matrix.mins) return scaled;
+    // What every weight of a column has on top of scale * code, times the sum of the activations.
+    const sum = g.op('ReduceSum', [x, g.int64([1])], { keepdims: { int: 1 } });
+    return g.op('Add', [scaled, g.op('Mul', [sum, `${piece}.mins`])]);
+  });
+  return concat(g, pieces, 1);
+}
+
+/**
+ * Codes `[N, K]`, one scale for each row, K in parts that are summed. As a tensor that is fed, Intel's NPUs take this as fast as a constant; `[K, N]`
+ * takes 2.4 times as long. The scales must be constants (ten times as long otherwise). Qualcomm's take no DequantizeLinear by row, but codes as
+ * numbers and a scaled product; that costs Lunar Lake 18 % by Intel's estimate.
+ */
+function byColumnParts(g: Graph, parts: Value[], piece: string, scales: 'before' | 'after'): Value {
+  const sum = parts
+    .map((part, i) => {
+      const codes = parts.length > 1 ? `${piece}.codes.${i}` : `${piece}.codes`;
+      const weights =
+        scales === 'before'
+          ? g.op('DequantizeLinear', [codes, `${piece}.scales`], { axis: { int: 0 } })
+          : cast(g, codes, FLOAT);
+      return g.op('Gemm', [part, weights], TRANSPOSED);
+    })
+    .reduce((sum, product) => g.op('Add', [sum, product]));
+  return scales === 'before' ? sum : g.op('Mul', [sum, `${piece}.scales`]);
+}
+
+function blocks(g: Graph, x: Value, piece: string, cols: number, spec: NonNullable<WebnnMatrix['blocks']>): Value {
+  const weights = g.op('DequantizeLinear', [`${piece}.codes`, `${piece}.scales`], {
+    axis: { int: 1 },
+    block_size: { int: spec.block },
+  });
+  const scaled = g.op('Gemm', [x, weights], TRANSPOSED);
+  if (spec.shift !== 'mins') return scaled;
+  // What every weight of a block has on top of scale * code, times the sum of the block's activations.
+  const sums = g.op('ReduceSum', [g.op('Reshape', [x, g.int64([-1, cols / spec.block, spec.block])]), g.int64([2])], {
+    keepdims: { int: 0 },
+  });
+  return g.op('Add', [scaled, g.op('Gemm', [sums, `${piece}.mins`], TRANSPOSED)]);
+}
+
+/** Qualcomm's Hexagon takes no DequantizeLinear by column: codes as floats, and the scales behind the product. */
+function castProduct(g: Graph, x: Value, piece: string): Value {
+  return g.op('Mul', [g.op('MatMul', [x, cast(g, `${piece}.codes`, FLOAT)]), `${piece}.scales`]);
+}
+
+/** Groups of inputs as a batch: codes `[groups, group, N]` with one scale of 1, scales `[groups, 1, N]` behind the products, and their sum. */
+function groupedProduct(g: Graph, x: Value, piece: string, groups: number, group: number): Value {
+  const parts = transpose(g, reshape(g, x, [-1, groups, group]), [1, 0, 2]); // [groups, tokens, group]
+  // One scale of 1 for all; the zero point is said too, because ONNX Runtime 1.31 gives WebNN one of another shape.
+  const zero = g.tensor(g.fresh('zero'), 'int4', [], Uint8Array.of(0));
+  const codes = g.op('DequantizeLinear', [`${piece}.codes`, g.float(1), zero]);
+  const scaled = g.op('Mul', [g.op('MatMul', [parts, codes]), `${piece}.scales`]);
+  return g.op('ReduceSum', [scaled, g.int64([0])], { keepdims: { int: 0 } });
+}
