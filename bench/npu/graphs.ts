@@ -1,0 +1,43 @@
+/** Writes the engine's own WebNN graph, with the weights that it would be handed, where a compiler can read it. */
+import { existsSync } from 'node:fs';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { WebnnDialect } from '../../workers/engine/webnn/cache-layout.ts';
+import { webnnGraph, type WebnnShape } from '../../workers/engine/webnn/graph.ts';
+import { graphGroups, WEBNN_FORM_VERSION, webnnPlan, type WebnnPlan } from '../../workers/engine/webnn/weights.ts';
+import type { WeightFormat } from '../../workers/shared/protocol.ts';
+import { materialise } from '../../workers/engine/weights/plan.ts';
+import type { LabModel } from './models.ts';
+import { cacheFolder } from './packages.ts';
+
+/** Weights of one model in one form, on the disk; several graphs refer to them. */
+export interface LabWeights {
+  model: LabModel;
+  plan: WebnnPlan;
+  folder: string;
+}
+
+/** Makes the weights once; a later call finds them. */
+export async function labWeights(model: LabModel, form: WeightFormat, dialect: WebnnDialect): Promise<LabWeights> {
+  const plan = webnnPlan(model.checkpoint, form, dialect);
+  const folder = join(cacheFolder(), 'graphs', `${model.name}-${dialect}-${form}-${WEBNN_FORM_VERSION}`);
+  await mkdir(folder, { recursive: true });
+  for (const group of graphGroups(plan, model)) {
+    const path = join(folder, group.location);
+    if (existsSync(path)) continue;
+    await writeFile(`${path}.part`, await materialise(group));
+    await rename(`${path}.part`, path);
+  }
+  return { model, plan, folder };
+}
+
+/** Writes the ONNX of one shape beside its weights; returns its path. */
+export async function writeGraph({ model, plan, folder }: LabWeights, shape: WebnnShape): Promise<string> {
+  const { model: bytes } = webnnGraph(model.checkpoint.config, plan, shape);
+  const path = join(
+    folder,
+    `w${shape.width}-s${shape.slots}-v${shape.visible}-r${shape.recent}-${shape.weights}-${shape.scales}.onnx`,
+  );
+  await writeFile(path, bytes);
+  return path;
+}

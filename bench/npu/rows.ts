@@ -1,0 +1,31 @@
+/** What the lab finds out of one graph on one device. */
+import type { WeightFormat } from '../../workers/shared/protocol.ts';
+
+export const DEVICES = ['intel-3720', 'intel-4000', 'intel-5010', 'hexagon-v73'] as const;
+export type NpuDevice = (typeof DEVICES)[number];
+
+export interface Verdict {
+  /** The device takes the whole graph. */
+  whole: boolean;
+  /** What it does not take and why, in the compiler's words. */
+  refused: string[];
+  /** Size of the compiled model; 0 where none was made. */
+  blobBytes: number;
+  compileMs: number;
+  /** By the vendor's cost model, not measured; null where the vendor gives none. */
+  estimatedMs: number | null;
+  /** Hexagon only, for each output: its largest value, and the largest difference from the float32 result of the same graph; null: NaN or infinite. */
+  differences?: Record<string, { largest: number; difference: number | null }>;
+}
+
+export interface NpuRow extends Verdict {
+  model: string;
+  form: WeightFormat;
+  /** Tokens a run. */
+  width: number;
+  /** KV slots that a run looks at. */
+  slots: number;
+  device: NpuDevice;
+  /** How many such graphs are the whole model. */
+  pieces: number;
+}
