@@ -19,7 +19,7 @@ export interface LabWeights {
 
 /** Makes the weights once; a later call finds them. */
 export async function labWeights(model: LabModel, form: WeightFormat, dialect: WebnnDialect): Promise<LabWeights> {
-  const plan = webnnPlan(model.checkpoint, form, dialect);
+  const plan = webnnPlan(model.checkpoint, form, null, dialect);
   const folder = join(cacheFolder(), 'graphs', `${model.name}-${dialect}-${form}-${WEBNN_FORM_VERSION}`);
   await mkdir(folder, { recursive: true });
   for (const group of graphGroups(plan, model)) {

@@ -5,15 +5,12 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import type { WeightFormat } from '../../workers/shared/protocol.ts';
-import type { WebnnShape } from '../../workers/engine/webnn/graph.ts';
 import { graphsFor } from '../../workers/engine/webnn/plan.ts';
-import { firstRun } from './feeds.ts';
-import { labWeights, writeGraph, type LabWeights } from './graphs.ts';
-import { tryOnHexagon } from './hexagon.ts';
-import { compileForIntel, INTEL_PLATFORMS, type IntelPlatform } from './intel.ts';
+import { labWeights } from './graphs.ts';
+import { openLabs, shapeOf, tryOn } from './judge.ts';
 import { labModel, MODELS, PHI4_MINI_PIECE } from './models.ts';
-import { hexagonPython, intelLab, MissingTool, VERSIONS, type IntelLab } from './packages.ts';
-import { DEVICES, type NpuDevice, type NpuRow, type Verdict } from './rows.ts';
+import { VERSIONS } from './packages.ts';
+import { DEVICES, type NpuRow } from './rows.ts';
 import { printTable, type NpuTable } from './table.ts';
 
 const USAGE = `npm run npu -- [options]
@@ -32,68 +29,6 @@ function oneOf<T extends string>(known: readonly T[], text: string, what: string
   const found = known.find((name) => name === text);
   if (!found) throw new Error(`${what} "${text}": ${known.join(', ')} are known.`);
   return found;
-}
-
-interface Labs {
-  intel: IntelLab | null;
-  hexagon: string | null;
-}
-
-/** Opens what the devices need; a missing tool is told and its devices are left out. */
-async function openLabs(devices: readonly NpuDevice[]): Promise<Labs> {
-  const open = async <T>(needed: boolean, make: () => Promise<T>): Promise<T | null> => {
-    if (!needed) return null;
-    try {
-      return await make();
-    } catch (error) {
-      if (!(error instanceof MissingTool)) throw error;
-      console.error(error.message);
-      return null;
-    }
-  };
-  return {
-    intel: await open(
-      devices.some((device) => device.startsWith('intel')),
-      intelLab,
-    ),
-    hexagon: await open(devices.includes('hexagon-v73'), hexagonPython),
-  };
-}
-
-/** A graph as the engine gives it to an NPU: narrow ones have the head and the recent cache, wide ones are for prefill. */
-function shapeOf(width: number, slots: number, form: WeightFormat, head: boolean): WebnnShape {
-  const graphs = graphsFor('npu', 1, form);
-  const main = width <= graphs.main;
-  return {
-    dialect: 'npu',
-    width,
-    slots,
-    visible: slots,
-    recent: main ? graphs.recent : 0,
-    head: head && main,
-    weights: graphs.weights,
-    scales: 'before',
-  };
-}
-
-async function tryOn(
-  device: NpuDevice,
-  labs: Labs,
-  weights: LabWeights,
-  shape: WebnnShape,
-  seconds: number,
-): Promise<Verdict | null> {
-  if (device !== 'hexagon-v73') {
-    if (!labs.intel) return null;
-    const platform: IntelPlatform = INTEL_PLATFORMS.find((one) => device.endsWith(one))!;
-    return compileForIntel(labs.intel, await writeGraph(weights, shape), platform, seconds);
-  }
-  if (!labs.hexagon) return null;
-  // The simulator has no tensors that stay on the device, so weights are constants. Scales are where the engine puts them when the other is refused.
-  const constant: WebnnShape = { ...shape, weights: 'constants', scales: 'after' };
-  const { checkpoint, ids } = weights.model;
-  const feeds = await firstRun(checkpoint, constant, ids.slice(0, shape.width));
-  return tryOnHexagon(labs.hexagon, await writeGraph(weights, constant), feeds, seconds);
 }
 
 async function main(): Promise<void> {
@@ -128,13 +63,13 @@ async function main(): Promise<void> {
           if (!verdict) continue;
           const row: NpuRow = { model: name, form, width, slots, device, pieces: model.pieces, ...verdict };
           table.rows.push(row);
+          if (values.json) await writeFile(values.json, `${JSON.stringify(table, null, 1)}\n`); // a stopped run keeps its rows
           console.error(`${name} ${form} ${width} ${device}: ${row.whole ? 'whole' : row.refused[0]}`);
         }
       }
     }
   }
   printTable(table.rows);
-  if (values.json) await writeFile(values.json, `${JSON.stringify(table, null, 1)}\n`);
 }
 
 await main();

@@ -1,0 +1,29 @@
+/** `npm run npu:check`: compiles every graph of bench/npu/table.json that was taken whole again; fails when one no longer is. Takes minutes. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ROOT } from '../../scripts/build/app.ts';
+import { labWeights } from './graphs.ts';
+import { openLabs, shapeOf, tryOn } from './judge.ts';
+import { labModel } from './models.ts';
+import type { NpuTable } from './table.ts';
+
+const SECONDS = 600;
+
+const { rows } = JSON.parse(await readFile(join(ROOT, 'bench/npu/table.json'), 'utf8')) as NpuTable;
+const taken = rows.filter(({ whole }) => whole);
+const labs = await openLabs([...new Set(taken.map(({ device }) => device))]);
+let broken = 0;
+for (const { model: name, form, width, slots, device, estimatedMs } of taken) {
+  const model = await labModel(name);
+  const shape = shapeOf(width, slots, form, model.head);
+  const verdict = await tryOn(device, labs, await labWeights(model, form, 'npu'), shape, SECONDS);
+  const what = `${name} ${form}, ${width} tokens over ${slots} slots, ${device}`;
+  if (!verdict) {
+    console.error(`${what}: not checked, its compiler is missing`);
+    broken++;
+  } else if (!verdict.whole) {
+    console.error(`${what}: was taken whole and is refused now: ${verdict.refused.join('; ')}`);
+    broken++;
+  } else console.log(`${what}: whole, estimated ${verdict.estimatedMs ?? '-'} ms (${estimatedMs ?? '-'} in the table)`);
+}
+process.exitCode = broken ? 1 : 0;

@@ -1,0 +1,72 @@
+/** One graph on one device: what the lab's commands share. */
+import type { WebnnShape } from '../../workers/engine/webnn/graph.ts';
+import { graphsFor } from '../../workers/engine/webnn/plan.ts';
+import type { WeightFormat } from '../../workers/shared/protocol.ts';
+import { firstRun } from './feeds.ts';
+import { writeGraph, type LabWeights } from './graphs.ts';
+import { tryOnHexagon } from './hexagon.ts';
+import { compileForIntel, INTEL_PLATFORMS, type IntelPlatform } from './intel.ts';
+import { hexagonPython, intelLab, MissingTool, type IntelLab } from './packages.ts';
+import type { NpuDevice, Verdict } from './rows.ts';
+
+export interface Labs {
+  intel: IntelLab | null;
+  hexagon: string | null;
+}
+
+/** Opens what the devices need; a missing tool is told and its devices are left out. */
+export async function openLabs(devices: readonly NpuDevice[]): Promise<Labs> {
+  const open = async <T>(needed: boolean, make: () => Promise<T>): Promise<T | null> => {
+    if (!needed) return null;
+    try {
+      return await make();
+    } catch (error) {
+      if (!(error instanceof MissingTool)) throw error;
+      console.error(error.message);
+      return null;
+    }
+  };
+  return {
+    intel: await open(
+      devices.some((device) => device.startsWith('intel')),
+      intelLab,
+    ),
+    hexagon: await open(devices.includes('hexagon-v73'), hexagonPython),
+  };
+}
+
+/** A graph as the engine gives it to an NPU: narrow ones have the head and the recent cache, wide ones are for prefill. */
+export function shapeOf(width: number, slots: number, form: WeightFormat, head: boolean): WebnnShape {
+  const graphs = graphsFor('npu', 1, form);
+  const main = width <= graphs.main;
+  return {
+    dialect: 'npu',
+    width,
+    slots,
+    visible: slots,
+    recent: main ? graphs.recent : 0,
+    head: head && main,
+    weights: graphs.weights,
+    scales: 'before',
+  };
+}
+
+export async function tryOn(
+  device: NpuDevice,
+  labs: Labs,
+  weights: LabWeights,
+  shape: WebnnShape,
+  seconds: number,
+): Promise<Verdict | null> {
+  if (device !== 'hexagon-v73') {
+    if (!labs.intel) return null;
+    const platform: IntelPlatform = INTEL_PLATFORMS.find((one) => device.endsWith(one))!;
+    return compileForIntel(labs.intel, await writeGraph(weights, shape), platform, seconds);
+  }
+  if (!labs.hexagon) return null;
+  // The simulator has no tensors that stay on the device, so weights are constants. Scales are where the engine puts them when the other is refused.
+  const constant: WebnnShape = { ...shape, weights: 'constants', scales: 'after' };
+  const { checkpoint, ids } = weights.model;
+  const feeds = await firstRun(checkpoint, constant, ids.slice(0, shape.width));
+  return tryOnHexagon(labs.hexagon, await writeGraph(weights, constant), feeds, seconds);
+}
