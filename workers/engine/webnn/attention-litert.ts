@@ -2,7 +2,7 @@
 import type { PhiConfig } from '../checkpoint/types.ts';
 import type { Graph, Value } from '../graph/onnx.ts';
 import { cacheLayout, valuePanel } from './cache-layout.ts';
-import type { WebnnShape } from './graph.ts';
+import type { WebnnShape } from './shape.ts';
 import {
   byHead,
   byToken,

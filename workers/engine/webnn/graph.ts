@@ -13,30 +13,15 @@ import { decoder, type Dialect } from '../graph/decoder-network.ts';
 import { Graph, type Dtype, type Value } from '../graph/onnx.ts';
 import { litertAttention } from './attention-litert.ts';
 import { npuAttention } from './attention-npu.ts';
-import { cacheLayout, type WebnnDialect } from './cache-layout.ts';
+import { cacheLayout } from './cache-layout.ts';
 import { linear } from './linear.ts';
 import { litertNorm, npuNorm } from './norm.ts';
 import { candidates } from './select-graph.ts';
+import type { WebnnShape } from './shape.ts';
 import { slices } from './spelling.ts';
 import { fedTensors, graphGroups, type WebnnPlan } from './weights.ts';
 
-export interface WebnnShape {
-  dialect: WebnnDialect;
-  /** Tokens a run. */
-  width: number;
-  /** Positions of the settled cache. */
-  slots: number;
-  /** Positions of it, from the first, that are looked at. */
-  visible: number;
-  /** Positions of the recent cache; 0: none, the run's own keys and values are the outputs. */
-  recent: number;
-  /** Computes the head on one row, and its candidates. */
-  head: boolean;
-  /** The matrices are part of the graph, or tensors fed to it, which several graphs share. */
-  weights: 'constants' | 'inputs';
-  /** Int8 by column on an NPU: scales are applied to the codes, or to the product. */
-  scales: 'before' | 'after';
-}
+export type { WebnnShape } from './shape.ts';
 
 /**
  * The model's protobuf. Inputs: `x` float32 [width, hidden], embedded tokens; `cos`, `sin` float32 [width, 1, headDim] with the sign of
