@@ -2,37 +2,11 @@
  * A conversation is a tree of messages: an edit or a regenerated reply is a sibling, and `tip` says which leaf is shown. Pure
  * functions; every change gives a new object.
  */
-import type { ErrorShape } from '../../workers/shared/errors.ts';
-import type { ChatMessage, GenerateStats, Moved, StopReason } from '../../workers/shared/protocol.ts';
+import type { ChatMessage } from '../../workers/shared/protocol.ts';
+import type { Message } from './message.ts';
 import { append, childrenOf, find, positionOf, replace } from './tree.ts';
 
-export interface ReplyInfo {
-  /** `streaming` in storage means that the page went away in the middle. */
-  state: 'streaming' | 'done' | 'partial';
-  seed: number;
-  /** Name of the model, for people. */
-  model: string;
-  reason?: StopReason;
-  stats?: GenerateStats;
-  error?: ErrorShape;
-  /** A text is shown as it stands. */
-  notices?: (string | Moved)[];
-  /** Messages before it on its path, oldest first, that were no longer in its context. */
-  dropped?: number;
-  /** How long the model thought before it answered (`<think>`). */
-  thoughtMs?: number;
-}
-
-export interface Message {
-  id: string;
-  /** null: a first message. */
-  parent: string | null;
-  role: 'user' | 'assistant';
-  content: string;
-  createdAt: number;
-  /** Of assistant messages only. */
-  reply?: ReplyInfo;
-}
+export type { Message, ReplyInfo } from './message.ts';
 
 export interface Conversation {
   format: 1;

@@ -4,7 +4,7 @@
  * Lists are never changed in place. A list made from another by one more or one other message shares its maps, because positions stay; the maps may
  * therefore know messages beyond the end of an older list, which the functions here leave out.
  */
-import type { Message } from './conversation.ts';
+import type { Message } from './message.ts';
 
 interface Tree {
   /** Position by id. */

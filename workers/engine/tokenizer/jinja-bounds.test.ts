@@ -22,6 +22,8 @@ interface Run {
 describe('the largest values that a template may have', () => {
   it('every global, filter, method and operator ends within 64 MB', { timeout: 600_000 }, async () => {
     const script = join(import.meta.dirname, 'testing/largest-values.ts');
+    // The first run fills the cache of compiled TypeScript, so that compiling it does not count among the 64 MB.
+    await promisify(execFile)(process.execPath, ['--import', 'tsx', script, '--only-load'], { cwd: ROOT });
     const args = [`--max-old-space-size=${HEAP_MB}`, '--max-semi-space-size=8', '--import', 'tsx', script];
     const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: ROOT, maxBuffer: 1 << 26 }).catch(
       (error: unknown) => error as { stdout: string },

@@ -60,6 +60,17 @@ const MAKERS: ReadonlySet<string> = new Set([
   'TupleLiteral',
 ]);
 
+/** Nodes that print what their children give. */
+const BLOCKS: ReadonlySet<string> = new Set([
+  'CallStatement',
+  'FilterStatement',
+  'For',
+  'If',
+  'Macro',
+  'Program',
+  'Set',
+]);
+
 /** Sizes of the two largest children that a node has evaluated so far. */
 interface Operands {
   largest: number;
@@ -184,7 +195,9 @@ export class BoundedInterpreter extends Interpreter {
     // A method is as large as the text it belongs to.
     const size = value.type === 'FunctionValue' ? own.largest : valueSize(value);
     if (size > this.#maxSize) throw new TemplateLimit(`it makes a value of more than ${this.#maxSize} characters`);
-    if (MAKERS.has(own.node.type) && (this.#made += size) > MADE_VALUES * this.#maxSize)
+    // A list or mapping that a block prints is written out as a new text.
+    const printed = BLOCKS.has(parent.node.type) && typeof value.value === 'object';
+    if ((printed || MAKERS.has(own.node.type)) && (this.#made += size) > MADE_VALUES * this.#maxSize)
       throw new TemplateLimit(`it makes more than ${MADE_VALUES * this.#maxSize} characters on its way`);
     if (size > parent.largest) {
       parent.second = parent.largest;

@@ -1,0 +1,31 @@
+/** A message of a conversation, as it is shown and stored. */
+import type { ErrorShape } from '../../workers/shared/errors.ts';
+import type { GenerateStats, Moved, StopReason } from '../../workers/shared/protocol.ts';
+
+export interface ReplyInfo {
+  /** `streaming` in storage means that the page went away in the middle. */
+  state: 'streaming' | 'done' | 'partial';
+  seed: number;
+  /** Name of the model, for people. */
+  model: string;
+  reason?: StopReason;
+  stats?: GenerateStats;
+  error?: ErrorShape;
+  /** A text is shown as it stands. */
+  notices?: (string | Moved)[];
+  /** Messages before it on its path, oldest first, that were no longer in its context. */
+  dropped?: number;
+  /** How long the model thought before it answered (`<think>`). */
+  thoughtMs?: number;
+}
+
+export interface Message {
+  id: string;
+  /** null: a first message. */
+  parent: string | null;
+  role: 'user' | 'assistant';
+  content: string;
+  createdAt: number;
+  /** Of assistant messages only. */
+  reply?: ReplyInfo;
+}
