@@ -14,7 +14,7 @@ import {
   type AppServer,
 } from './support/app.ts';
 import type { Session } from '../scripts/cli/browser/launch.ts';
-import { ALL, itIf } from './support/long.ts';
+import { ALL, describeIf } from './support/long.ts';
 import { ENGINE, inject, keepDevices, type WithDevices } from './support/inject.ts';
 import { processTree } from '../scripts/cli/browser/processes.ts';
 
@@ -161,38 +161,35 @@ const gpuProcess = async (): Promise<number | undefined> =>
   (await processTree(({ pid }) => pid === process.pid)).find(({ command }) => command.includes('--type=gpu-process'))
     ?.pid;
 
-describe('the crash of LiteRT', () => {
-  itIf(ALL)(
-    'under int4 blocks ends the GPU process in the middle of a conversation: the reply arrives on the next form, and the report says why',
-    async () => {
-      const real = await serveApp();
-      try {
-        session = await launchApp({ ...GREEDY, backend: 'webnn', form: 'float32', contextLength: 512 }, { gpu: true });
-        const { page } = session;
-        await inject(page, ENGINE, askForGpu, undefined);
-        await page.goto(real.url);
-        await page.getByRole('button', { name: /^Download .* and start$/ }).click();
-        const first = await ask(page, 'Name three animals.');
-        const before = await gpuProcess();
-        const conversation = new URL(page.url()).hash;
+describeIf(ALL)('the crash of LiteRT', () => {
+  it('under int4 blocks ends the GPU process in the middle of a conversation: the reply arrives on the next form, and the report says why', async () => {
+    const real = await serveApp();
+    try {
+      session = await launchApp({ ...GREEDY, backend: 'webnn', form: 'float32', contextLength: 512 }, { gpu: true });
+      const { page } = session;
+      await inject(page, ENGINE, askForGpu, undefined);
+      await page.goto(real.url);
+      await page.getByRole('button', { name: /^Download .* and start$/ }).click();
+      const first = await ask(page, 'Name three animals.');
+      const before = await gpuProcess();
+      const conversation = new URL(page.url()).hash;
 
-        await page.evaluate(() => (location.hash = '#/settings'));
-        await page.getByLabel('Weights held as').selectOption('int4');
-        await page.getByRole('button', { name: 'Reload the model' }).click();
-        await page.evaluate((hash) => (location.hash = hash), conversation);
-        const answer = await ask(page, 'And three plants?');
-        expect(answer.contextTokens).toBeGreaterThan(first.contextTokens);
-        const report = await passedOver(page);
-        expect(await gpuProcess(), report).not.toBe(before);
-        expect(report).toMatch(/WebNN \(NPU\), int4\s+.*context (?:is|was) lost/i);
-        expect(report).toMatch(/Backend\s+WebNN/);
-      } finally {
-        await real.close();
-      }
-    },
-  );
+      await page.evaluate(() => (location.hash = '#/settings'));
+      await page.getByLabel('Weights held as').selectOption('int4');
+      await page.getByRole('button', { name: 'Reload the model' }).click();
+      await page.evaluate((hash) => (location.hash = hash), conversation);
+      const answer = await ask(page, 'And three plants?');
+      expect(answer.contextTokens).toBeGreaterThan(first.contextTokens);
+      const report = await passedOver(page);
+      expect(await gpuProcess(), report).not.toBe(before);
+      expect(report).toMatch(/WebNN \(NPU\), int4\s+.*context (?:is|was) lost/i);
+      expect(report).toMatch(/Backend\s+WebNN/);
+    } finally {
+      await real.close();
+    }
+  });
 
-  itIf(ALL)('in the page’s own process costs the page once: the next visit takes the next form', async () => {
+  it('in the page’s own process costs the page once: the next visit takes the next form', async () => {
     const real = await serveApp();
     try {
       session = await launchApp({ ...GREEDY, backend: 'webnn', form: 'int4', contextLength: 512 }, { gpu: true });
@@ -234,8 +231,8 @@ function hang(method: 'build' | 'readTensor'): void {
   };
 }
 
-describe('WebNN that never answers', () => {
-  itIf(ALL)('in the middle of a reply is left for the next form or backend', async () => {
+describeIf(ALL)('WebNN that never answers', () => {
+  it('in the middle of a reply is left for the next form or backend', async () => {
     session = await launchApp({ ...GREEDY, backend: 'webnn', form: 'float32', maxTokens: TOKENS }, { gpu: true });
     const { page } = session;
     await inject(page, ENGINE, hang, 'readTensor');
@@ -251,7 +248,7 @@ describe('WebNN that never answers', () => {
     expect(answer.contextTokens - answer.promptTokens, text).toBeGreaterThan(ANSWERS);
   });
 
-  itIf(ALL)('when a graph is built leads to a backend that does', async () => {
+  it('when a graph is built leads to a backend that does', async () => {
     session = await launchApp({ ...GREEDY, backend: 'webnn' }, { gpu: true });
     const { page } = session;
     await inject(page, ENGINE, hang, 'build');

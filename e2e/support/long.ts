@@ -1,5 +1,5 @@
 /** What `npm test` leaves to the long runs (scripts/cli/test/long.ts). */
-export { itIf } from '../../workers/testing/it-if.ts';
+export { describeIf, itIf } from '../../workers/testing/it-if.ts';
 
 /** `npm run test:backends`: the whole matrix of models, forms and backends. */
 export const ALL = process.env.PHI_MATRIX === 'all';

@@ -272,15 +272,16 @@ describe('conversations', () => {
 
   it('keep a reply that a reload cuts off, and go on with it', async () => {
     await openFake(page, server, 'slow');
-    await send('Hello');
-    await log().getByText('Here is a short').waitFor();
+    // Long enough not to be over before the reload, however busy the machine is.
+    await send('a long one');
+    await log().getByText('Paragraph 1 of a long reply.').waitFor();
     await page.waitForTimeout(1500);
     await page.reload();
     await log().getByText('Cut off when the page went away.').waitFor();
     await button('Continue').click();
     await log().getByText('And so it goes on to its end.').waitFor();
     expect(await replies().count()).toBe(1);
-    expect(await lastReply().innerText()).toContain('Here is a short');
+    expect(await lastReply().innerText()).toContain('Paragraph 1 of a long reply.');
   });
 
   it('can be renamed, pinned, found, deleted and brought back', async () => {

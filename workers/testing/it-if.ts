@@ -1,4 +1,4 @@
-import { it, type TestAPI } from 'vitest';
+import { describe, it, type TestAPI } from 'vitest';
 
 /**
  * `it` where `on`; else the test is no part of this run, and is not counted as skipped either. For long runs, and for inputs beside the repository that
@@ -8,3 +8,7 @@ export function itIf(on: boolean): TestAPI {
   const nothing = (): undefined => undefined;
   return on ? it : (Object.assign(nothing, { for: () => nothing, each: () => nothing }) as unknown as TestAPI);
 }
+
+/** The same for a suite: an empty one would be an error. */
+export const describeIf = (on: boolean): ((name: string, tests: () => void) => void) =>
+  on ? (name, tests) => void describe(name, tests) : () => undefined;
