@@ -1,6 +1,7 @@
 /** In the GPU process: one engine, and what the bench asks of it. The counterpart of bench/page/main.ts. */
 import { expose } from 'comlink';
-import type { Peer, PeerName, PeerOptions, Prompt, Reply } from '../peers/peer.ts';
+import { answersOf } from '../peers/answers.ts';
+import type { Peer, PeerName, PeerOptions } from '../peers/peer.ts';
 
 let peer: Peer | null = null;
 
@@ -19,15 +20,7 @@ const bench = {
       peer = new (await import('./transformers.ts')).TransformersOnDawn(url, options);
     } else throw new Error(`${name} is not compared on Dawn.`);
   },
-  install: (): Promise<void> => opened().install(),
-  describe: (): string => opened().describe(),
-  async load(): Promise<number> {
-    const start = performance.now();
-    await opened().load();
-    return performance.now() - start;
-  },
-  reply: (prompt: Prompt, maxTokens: number, reuse: boolean, drafts = false): Promise<Reply> =>
-    opened().reply(prompt, maxTokens, reuse, drafts),
+  ...answersOf(opened),
 };
 
 export type DawnBench = typeof bench;

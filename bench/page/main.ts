@@ -1,6 +1,7 @@
 /** The page's side of the bench: opens one engine and does what Node asks, over `window.bench`. */
 import { wrap } from 'comlink';
-import type { Peer, PeerName, PeerOptions, Prompt, Reply } from '../peers/peer.ts';
+import { answersOf } from '../peers/answers.ts';
+import type { Peer, PeerName, PeerOptions } from '../peers/peer.ts';
 import type { ProfileApi, ProfileRequest, ProfileResult } from './profile.worker.ts';
 
 const OPENERS: Record<PeerName, (options: PeerOptions) => Promise<Peer>> = {
@@ -22,17 +23,7 @@ const bench = {
   async open(name: PeerName, options: PeerOptions): Promise<void> {
     peer = await OPENERS[name](options);
   },
-  install: (): Promise<void> => opened().install(),
-  describe: (): string => opened().describe(),
-  /** Milliseconds from the engine's own store to ready. */
-  async load(): Promise<number> {
-    const start = performance.now();
-    await opened().load();
-    return performance.now() - start;
-  },
-  /** `drafts`: with prompt lookup; only this engine has it. */
-  reply: (prompt: Prompt, maxTokens: number, reuse: boolean, drafts = false): Promise<Reply> =>
-    opened().reply(prompt, maxTokens, reuse, drafts),
+  ...answersOf(opened),
   async profile(request: ProfileRequest): Promise<ProfileResult> {
     const worker = new Worker(new URL('./profile.worker.ts', import.meta.url), { type: 'module' });
     try {

@@ -33,7 +33,10 @@ export async function exportChats(app: AppState, format: ExportFormat, ids?: rea
 export async function importChats(app: AppState, file: File): Promise<void> {
   try {
     if (file.size > MAX_IMPORT_BYTES)
-      throw new PhiError('bad-request', `${file.name} has ${file.size} bytes: that is no export of chats.`);
+      throw new PhiError(
+        'bad-request',
+        `${file.name} has ${file.size} bytes, more than an export of chats can have. Choose another file.`,
+      );
     const { added, known } = await app.conversations.add(await readExport(await file.text()));
     const figure = (count: number) => formatNumber(count, i18n.language);
     app.toasts.show(

@@ -134,7 +134,7 @@ async function score(api: Remote<CompareApi>, { sequences, model, gaps, onProgre
   step(0);
   const text = await api.score({ ids: model.facts.textIds, from: 0, gaps });
   if (!text.logprobs.every(Number.isFinite))
-    throw new PhiError('backend', 'It computes numbers that are none (NaN or infinite): its speed means nothing.');
+    throw new PhiError('backend', 'This backend produced NaN or infinite logits, so its speed is meaningless.');
   const scored = [];
   for (const [i, { ids, from }] of sequences.entries()) {
     step(1 + i);

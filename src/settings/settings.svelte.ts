@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { Sampling } from '../../workers/shared/protocol.ts';
+import { WEIGHT_FORMATS } from '../../workers/shared/weight-formats.ts';
 
 const STORAGE_KEY = 'phi-settings';
 
@@ -27,6 +28,8 @@ export const DEFAULT_SAMPLING: Omit<Sampling, 'seed'> = {
   minP: 0.05,
   repetitionPenalty: 1.05,
 };
+/** Weight formats to choose from. */
+export const FORM_CHOICES = ['auto', ...WEIGHT_FORMATS] as const;
 export const MAX_SEED = 2 ** 32 - 1;
 
 const bounded = (name: keyof typeof BOUNDS) => number(BOUNDS[name].min, BOUNDS[name].max, DEFAULT_SAMPLING[name]);
@@ -41,20 +44,7 @@ const SettingsSchema = v.object({
   hub: v.fallback(v.string(), ''),
   backend: v.fallback(v.picklist(['auto', 'webnn', 'webgpu', 'wasm']), 'auto'),
   /** How weights are held for computing; 'auto': what is fastest here. */
-  form: v.fallback(
-    v.picklist([
-      'auto',
-      'int4',
-      'int4-columns',
-      'int4-groups',
-      'int8-blocks',
-      'int8',
-      'int8-cast',
-      'float16',
-      'float32',
-    ]),
-    'auto',
-  ),
+  form: v.fallback(v.picklist(FORM_CHOICES), 'auto'),
   /** Which graphics processor, where there are two. */
   power: v.fallback(v.picklist(['auto', 'low-power', 'high-performance']), 'auto'),
   /** The person's own origin-trial token; public/theme.js gives it to the browser before any other script. */

@@ -1,15 +1,14 @@
 /** What crosses between page and engine worker. Types only. */
 import type { ModelShape } from './advisor/weights.ts';
 import type { ErrorShape } from './errors.ts';
+import type { WeightFormat } from './weight-formats.ts';
 import type { HubModel, ModelManifest, StoredModel } from './manifest-types.ts';
 
+export type { WeightFormat } from './weight-formats.ts';
 export type { ModelFile, ModelManifest, Shard, StoredModel } from './manifest-types.ts';
 
 export type BackendId = 'wasm' | 'webgpu' | 'webnn';
 export type DeviceType = 'npu' | 'gpu' | 'cpu';
-/** How weights are held for computing; see docs/design.md. */
-export type WeightFormat =
-  'int4' | 'int4-columns' | 'int4-groups' | 'int8-blocks' | 'int8-cast' | 'int8' | 'float16' | 'float32';
 
 /** A model among files or behind an address, before anything of it is copied. */
 export interface FoundModel {

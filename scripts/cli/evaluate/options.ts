@@ -1,18 +1,9 @@
 import { parseArgs } from 'node:util';
 import type { BackendId, DeviceType, WeightFormat } from '../../../workers/shared/protocol.ts';
+import { WEIGHT_FORMATS } from '../../../workers/shared/weight-formats.ts';
 
 const BACKENDS = ['auto', 'wasm', 'webgpu', 'webnn'] as const satisfies readonly (BackendId | 'auto')[];
-const FORMS = [
-  'auto',
-  'float32',
-  'float16',
-  'int8',
-  'int8-cast',
-  'int8-blocks',
-  'int4',
-  'int4-groups',
-  'int4-columns',
-] as const satisfies readonly (WeightFormat | 'auto')[];
+const FORMS = ['auto', ...WEIGHT_FORMATS] as const;
 const DEVICES = ['npu', 'gpu', 'cpu'] as const satisfies readonly DeviceType[];
 
 /** Float rounding through a whole network; quantised activations need more. */

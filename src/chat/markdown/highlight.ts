@@ -1,7 +1,7 @@
 /** Colours of code, made in a worker: one code at a time, and with a deadline, because some patterns take seconds on hostile text. */
 import workerUrl from '../../../workers/highlight.worker.ts?worker&url';
 import type { Colours, HighlightAnswer, HighlightRequest } from '../../../workers/shared/highlight-protocol.ts';
-import { scriptUrl } from '../../../workers/shared/script-url.ts';
+import { startWorker } from '../../../workers/shared/worker-thread.ts';
 
 /** From the request to the answer, with the start of the worker. */
 const DEADLINE_MS = 5_000;
@@ -58,6 +58,4 @@ export class Highlighter {
 }
 
 /** The page has one, made with its first code block. */
-export const highlighter = new Highlighter(
-  () => new Worker(scriptUrl(workerUrl), { type: 'module', name: 'highlight' }),
-);
+export const highlighter = new Highlighter(() => startWorker(workerUrl, 'highlight').worker);
