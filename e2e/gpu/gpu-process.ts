@@ -6,13 +6,19 @@ import { ROOT } from '../../scripts/build/app.ts';
 import { DAWN } from './kit.ts';
 import type { Envelope } from './process/shim.ts';
 import type { Witness } from './process/witness.ts';
-import type { Launch } from './vulkan.ts';
 
 const file = (name: string) => fileURLToPath(new URL(`./process/${name}`, import.meta.url));
 /** Dawn's remarks on limits that nobody asked for. */
 const REMARK = /^Warning: max\w+ artificially reduced/;
 /** Of what the process wrote, enough to tell why it ended. */
 const TAIL = 2000;
+
+/** How to start a GPU process. */
+export interface Launch {
+  command: string;
+  args: readonly string[];
+  env: Readonly<Record<string, string>>;
+}
 
 export interface GpuProcess<Api> {
   worker: Remote<Api>;

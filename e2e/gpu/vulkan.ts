@@ -2,15 +2,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fetchMesa, MESA, NODE, SHADER_CACHE, type Say } from './kit.ts';
-import { startGpuProcess } from './gpu-process.ts';
+import { startGpuProcess, type Launch } from './gpu-process.ts';
 import type { AdapterFacts } from './process/witness.ts';
-
-/** How to start a GPU process. */
-export interface Launch {
-  command: string;
-  args: readonly string[];
-  env: Readonly<Record<string, string>>;
-}
 
 export interface VulkanDevice {
   launch: Launch;
