@@ -1,12 +1,8 @@
-import { existsSync } from 'node:fs';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defaultClientConditions, defineConfig, type Plugin } from 'vite';
 import { serviceWorker } from './scripts/build/service-worker.ts';
 import { supplyChain } from './scripts/build/supply-chain.ts';
 import { ISOLATION_HEADERS } from './workers/shared/headers.ts';
-
-/** Entries of the app; `evaluate.html` is the headless door of `npm run evaluate`. */
-const pages = ['index.html', 'evaluate.html'].filter((page) => existsSync(page));
 
 /** Timings of plugins are no warnings about the app. */
 const QUIET = { pluginTimings: false };
@@ -32,7 +28,7 @@ export default defineConfig({
   optimizeDeps: { exclude: ['onnxruntime-web'] },
   build: {
     target: 'esnext',
-    rolldownOptions: { input: pages, checks: QUIET },
+    rolldownOptions: { input: 'index.html', checks: QUIET },
     manifest: true,
     assetsInlineLimit: 0,
     reportCompressedSize: false,

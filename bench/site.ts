@@ -6,7 +6,7 @@ import { launch, type Session } from '../scripts/cli/browser/launch.ts';
 import { ROOT } from '../scripts/build/app.ts';
 import { serve } from '../scripts/build/server.ts';
 import { ISOLATION_HEADERS } from '../workers/shared/headers.ts';
-import { buildPage } from './build.ts';
+import { buildToolPage } from '../scripts/build/tool-page.ts';
 import { PeerPage, type OpenPeer } from './peer-page.ts';
 import type { BackendName } from './peers/peer.ts';
 import type { Starter } from './starter.ts';
@@ -34,8 +34,10 @@ export async function openSite(
   starter: Starter,
   { backend, browser, browserArgs }: { backend: BackendName; browser?: string; browserArgs: string[] },
 ): Promise<Site> {
+  const root = join(starter.cache, 'page');
+  await buildToolPage(join(ROOT, 'bench'), 'bench.html', root);
   const server = await serve({
-    root: await buildPage(ROOT, starter.cache),
+    root,
     mounts: { '/starter.gguf': starter.gguf, '/starter-onnx': starter.onnx, '/models': join(ROOT, 'public/models') },
     // The peers start workers from blobs, which the app's own Content-Security-Policy forbids.
     securityHeaders: false,

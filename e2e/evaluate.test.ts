@@ -1,10 +1,10 @@
 /** The evaluation command as people call it: exit status, JSON, and what it says. */
 import { execFile } from 'node:child_process';
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ROOT } from '../scripts/build/app.ts';
+import { DIST, ROOT } from '../scripts/build/app.ts';
 import type { EvaluateReport } from '../scripts/cli/evaluate/check.ts';
 import { needFixture, readExpected } from './support/fixtures.ts';
 
@@ -33,6 +33,12 @@ async function evaluate(...args: string[]): Promise<{ status: number; output: st
   const text = await readFile(json, 'utf8').catch(() => null);
   return { status, output, report: text === null ? null : (JSON.parse(text) as EvaluateReport) };
 }
+
+it('is no part of the app', async () => {
+  const shipped = await readdir(DIST, { recursive: true });
+  expect(shipped).toContain('index.html');
+  expect(shipped.filter((name) => name.includes('evaluate'))).toEqual([]);
+});
 
 describe('npm run evaluate', () => {
   it('passes a sound model, says what was not checked, and scores a text', async () => {

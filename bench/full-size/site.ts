@@ -6,7 +6,7 @@ import type { Page } from 'playwright';
 import { launch, type Session } from '../../scripts/cli/browser/launch.ts';
 import { ROOT } from '../../scripts/build/app.ts';
 import { serve } from '../../scripts/build/server.ts';
-import { buildPage } from '../build.ts';
+import { buildToolPage } from '../../scripts/build/tool-page.ts';
 import { CACHE } from './make.ts';
 
 export interface FullSizeSite {
@@ -25,7 +25,9 @@ export async function openFullSizeSite(
   intercept: (request: IncomingMessage, response: ServerResponse) => boolean = () => false,
 ): Promise<FullSizeSite> {
   await mkdir(CACHE, { recursive: true });
-  const server = await serve({ root: await buildPage(ROOT, CACHE, 'full-size/page.html'), mounts, intercept });
+  const root = join(CACHE, 'page');
+  await buildToolPage(join(ROOT, 'bench'), 'full-size/page.html', root);
+  const server = await serve({ root, mounts, intercept });
   // On the disk: a profile in memory keeps the store there too.
   const profile = await mkdtemp(join(CACHE, 'profile-'));
   const session = await launch({ profile, gpu: false });

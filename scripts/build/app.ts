@@ -7,19 +7,20 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** The built app. */
 export const DIST = join(ROOT, 'dist');
 
-/** What `dist/` is made of; a change to a test or a script rebuilds nothing. */
-const SOURCES = [
-  'index.html',
-  'evaluate.html',
-  'src',
-  'workers',
-  'public',
-  'vite.config.ts',
-  'svelte.config.js',
-  'package-lock.json',
-];
-/** Carries the time at which the build began, so that an edit during the build counts as newer. */
-const STAMP = 'index.html';
+/** The page of `npm run evaluate`, which is no part of the app. */
+export const EVALUATE_PAGE = join(ROOT, 'node_modules/.cache/evaluate-page');
+
+/** A page with all that it loads, built into a folder of its own. */
+interface BuiltPage {
+  folder: string;
+  /** Carries the time at which the build began, so that an edit during the build counts as newer. */
+  page: string;
+  /** What it is made of, so that a change to a test rebuilds nothing. */
+  sources: readonly string[];
+  build: (outDir: string) => Promise<void>;
+}
+
+const SHARED_SOURCES = ['workers', 'package-lock.json'];
 
 /** Latest time of change (ms) below `path`, folders included because a deleted file shows there only; 0 when absent. */
 async function newest(path: string): Promise<number> {
@@ -32,33 +33,62 @@ async function newest(path: string): Promise<number> {
   return Math.max(stats.mtimeMs, ...times);
 }
 
-/** True when `dist/` is absent or older than its sources. */
-export async function isStale(): Promise<boolean> {
-  const built = await stat(join(DIST, STAMP)).catch(() => null);
+/** True when a folder's page is absent or older than one of its sources. */
+async function isStale({ folder, page, sources }: BuiltPage): Promise<boolean> {
+  const built = await stat(join(folder, page)).catch(() => null);
   if (!built) return true;
-  const times = await Promise.all(SOURCES.map((source) => newest(join(ROOT, source))));
+  const times = await Promise.all(sources.map((source) => newest(join(ROOT, source))));
   return Math.max(...times) > built.mtimeMs;
 }
 
-/** Builds beside `dist/` and swaps it in whole: a server or a test that runs meanwhile never sees half of a build. */
-export async function buildApp(): Promise<void> {
-  const { build } = await import('vite');
-  const staging = join(ROOT, `dist.${process.pid}.local`);
+/** Builds beside the folder and swaps it in whole: a server or a test that runs meanwhile never sees half of a build. */
+async function buildWhole({ folder, page, build }: BuiltPage): Promise<void> {
+  const staging = `${folder}.${process.pid}.local`;
   const start = new Date();
   try {
-    await build({ root: ROOT, logLevel: 'warn', build: { outDir: staging, emptyOutDir: true } });
-    await access(join(staging, STAMP));
-    await utimes(join(staging, STAMP), start, start);
-    await rm(DIST, { recursive: true, force: true });
-    await rename(staging, DIST);
+    await build(staging);
+    await access(join(staging, page));
+    await utimes(join(staging, page), start, start);
+    await rm(folder, { recursive: true, force: true });
+    await rename(staging, folder);
   } finally {
     await rm(staging, { recursive: true, force: true });
   }
 }
 
-/** Builds only when needed; says so, because it takes some seconds. */
+const APP: BuiltPage = {
+  folder: DIST,
+  page: 'index.html',
+  sources: ['index.html', 'src', ...SHARED_SOURCES, 'public', 'vite.config.ts', 'svelte.config.js'],
+  async build(outDir) {
+    const { build } = await import('vite');
+    await build({ root: ROOT, logLevel: 'warn', build: { outDir, emptyOutDir: true } });
+  },
+};
+
+const EVALUATE_SOURCES = 'scripts/cli/evaluate/page';
+const EVALUATE: BuiltPage = {
+  folder: EVALUATE_PAGE,
+  page: 'evaluate.html',
+  sources: [EVALUATE_SOURCES, ...SHARED_SOURCES, 'scripts/build/tool-page.ts'],
+  async build(outDir) {
+    const { buildToolPage } = await import('./tool-page.ts');
+    await buildToolPage(join(ROOT, EVALUATE_SOURCES), 'evaluate.html', outDir);
+  },
+};
+
+export const buildApp = (): Promise<void> => buildWhole(APP);
+
+/** Builds the app when it is absent or old, and says so, because it takes some seconds. */
 export async function ensureBuilt(say: (line: string) => void = console.error): Promise<void> {
-  if (!(await isStale())) return;
+  if (!(await isStale(APP))) return;
   say('Building the app ...');
   await buildApp();
+}
+
+/** As `ensureBuilt`, for the page of `npm run evaluate`. */
+export async function ensureEvaluatePage(say: (line: string) => void = console.error): Promise<void> {
+  if (!(await isStale(EVALUATE))) return;
+  say('Building the page of npm run evaluate ...');
+  await buildWhole(EVALUATE);
 }

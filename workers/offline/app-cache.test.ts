@@ -69,7 +69,7 @@ describe('AppCache', () => {
     const cache = new AppCache(V1, SCOPE);
     for (const address of ['', 'index.html', '?text=shared', '#/models'])
       expect(cache.fileAt(`${SCOPE}${address}`)?.path).toBe('');
-    for (const address of ['models/x/manifest.json', 'models/x/model.gguf.00', 'evaluate.html', 'assets/other.js']) {
+    for (const address of ['models/x/manifest.json', 'models/x/model.gguf.00', 'other.html', 'assets/other.js']) {
       expect(cache.fileAt(`${SCOPE}${address}`)).toBeNull();
     }
     for (const address of ['https://host.test/', 'https://host.test/ph', 'https://other.test/phi/'])

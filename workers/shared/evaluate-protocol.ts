@@ -1,5 +1,5 @@
 /**
- * Between `npm run evaluate` (through evaluate.html) and workers/evaluate.worker.ts. Types only. Logits stay in the worker where they
+ * Between `npm run evaluate` (through scripts/cli/evaluate/page) and workers/evaluate.worker.ts. Types only. Logits stay in the worker where they
  * can; rejections are `PhiError`s as in protocol.ts.
  */
 import type { BackendId, DeviceType, EngineReport, Sampling, WeightFormat } from './protocol.ts';

@@ -1,11 +1,11 @@
-/** The built app's engine in a browser, its model served from the disk by range. */
+/** The engine in a browser, its model served from the disk by range. */
 import type { Page } from 'playwright';
 import { launch, type LaunchOptions, type Session } from '../browser/launch.ts';
-import type { EvaluateAnswer } from '../../../src/evaluate.ts';
+import type { EvaluateAnswer } from './page/main.ts';
 import { PhiError } from '../../../workers/shared/errors.ts';
 import type { EvaluateApi, EvaluateOptions, RemoteFile } from '../../../workers/shared/evaluate-protocol.ts';
 import type { EngineReport } from '../../../workers/shared/protocol.ts';
-import { DIST, ensureBuilt } from '../../build/app.ts';
+import { ensureEvaluatePage, EVALUATE_PAGE } from '../../build/app.ts';
 import { serve } from '../../build/server.ts';
 import type { ModelFile } from './model-files.ts';
 
@@ -47,11 +47,11 @@ async function callPage<M extends keyof EvaluateApi>(
   return answer.value as Result<M>;
 }
 
-/** Builds the app when needed and starts the browser. */
+/** Builds the page when needed and starts the browser. */
 export async function startEngineHost(browser: LaunchOptions, say?: (line: string) => void): Promise<EngineHost> {
-  await ensureBuilt(say);
+  await ensureEvaluatePage(say);
   const mounts: Record<string, string> = {};
-  const server = await serve({ root: DIST, mounts });
+  const server = await serve({ root: EVALUATE_PAGE, mounts });
   let session: Session;
   try {
     session = await launch(browser);

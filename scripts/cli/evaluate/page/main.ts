@@ -1,10 +1,10 @@
-/** The headless door to the engine: `npm run evaluate` calls `window.evaluate` through the DevTools protocol, so all is plain JSON. */
+/** The page behind `npm run evaluate`, which calls `window.evaluate` over the DevTools protocol. Arguments and answers are plain JSON. */
 import { wrap, type Remote } from 'comlink';
-import { installErrorTransfer } from '../workers/shared/comlink-errors.ts';
-import { PhiError, type ErrorShape } from '../workers/shared/errors.ts';
-import type { EvaluateApi } from '../workers/shared/evaluate-protocol.ts';
-import evaluateUrl from '../workers/evaluate.worker.ts?worker&url';
-import { startWorker, unlessDead } from '../workers/shared/worker-thread.ts';
+import { installErrorTransfer } from '../../../../workers/shared/comlink-errors.ts';
+import { PhiError, type ErrorShape } from '../../../../workers/shared/errors.ts';
+import type { EvaluateApi } from '../../../../workers/shared/evaluate-protocol.ts';
+import evaluateUrl from '../../../../workers/evaluate.worker.ts?worker&url';
+import { startWorker, unlessDead } from '../../../../workers/shared/worker-thread.ts';
 
 export type EvaluateAnswer = { value: unknown } | { error: ErrorShape };
 

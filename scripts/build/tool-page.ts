@@ -1,13 +1,12 @@
-/** Builds the bench page apart from the app: nothing of it ships. */
+/** Builds a page of a tool (bench, evaluate) apart from the app, so that none of it ships. */
 import { join } from 'node:path';
 import { build, defaultClientConditions } from 'vite';
 
-/** Builds a page of `bench/`; returns the folder that holds it, by the same path as there. */
-export async function buildPage(root: string, cache: string, page = 'bench.html'): Promise<string> {
-  const outDir = join(cache, 'page');
+/** Builds `page`, a path below the folder `root`, into `outDir`, where it has the same path. */
+export async function buildToolPage(root: string, page: string, outDir: string): Promise<void> {
   await build({
     configFile: false,
-    root: join(root, 'bench'),
+    root,
     base: './',
     publicDir: false,
     logLevel: 'warn',
@@ -21,8 +20,7 @@ export async function buildPage(root: string, cache: string, page = 'bench.html'
       assetsInlineLimit: 0,
       reportCompressedSize: false,
       chunkSizeWarningLimit: 8192,
-      rolldownOptions: { input: join(root, 'bench', page), checks: { pluginTimings: false } },
+      rolldownOptions: { input: join(root, page), checks: { pluginTimings: false } },
     },
   });
-  return outDir;
 }
