@@ -123,7 +123,7 @@ describe('the installed app', () => {
     const { port } = (server = await serveApp({ mounts }));
     await visit({}, { ...GREEDY, maxTokens: STORY_TOKENS });
     await page.getByRole('button', { name: /^Download/ }).click();
-    await page.getByRole('link', { name: /^Runs on/ }).waitFor();
+    await page.getByRole('button', { name: /Runs on/ }).waitFor();
     const other = await session.context.newPage();
     await other.goto(server.url);
     await markVersion(page);

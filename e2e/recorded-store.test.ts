@@ -104,7 +104,7 @@ describe('a store of version 0.1', () => {
   });
 
   it('loads the model from what is stored and answers', async () => {
-    await page.getByRole('link', { name: /^Runs on\s?WASM/ }).waitFor();
+    await page.getByRole('button', { name: /Runs on\s?WASM/ }).waitFor();
     await newChat(page);
     expect((await ask(page, 'Which weights answer?')).text).not.toBe('');
     expect(server.shards, 'downloaded').toEqual([]);

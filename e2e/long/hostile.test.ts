@@ -55,7 +55,7 @@ beforeAll(async () => {
   });
   await page.goto(server.url);
   await page.getByRole('button', { name: /^Download/ }).click();
-  await page.getByRole('link', { name: /^Runs on/ }).waitFor();
+  await page.getByRole('button', { name: /Runs on/ }).waitFor();
 });
 afterAll(async () => {
   await session.close();

@@ -97,7 +97,7 @@ it.for(named.filter(({ device }) => device !== 'gpu'))(
       await page.goto('about:blank');
       const memory = await sampleMemory(page);
       await page.goto(server.url);
-      await page.getByRole('link', { name: /^Runs on/ }).waitFor(); // loaded, and nothing asked
+      await page.getByRole('button', { name: /Runs on/ }).waitFor(); // loaded, and nothing asked
       const peak = await memory.stop();
       console.log(`${name}, second load: ${parts(peak)}, at most ${megabytes(limit + FIRST_RUNS)}`);
       await page.evaluate(() => (location.hash = '#/diagnostics'));

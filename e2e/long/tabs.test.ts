@@ -35,7 +35,7 @@ serveTinyApp(
   () => session,
 );
 
-const badge = (page: Page) => page.getByRole('link', { name: /^Runs on\s?WASM/ });
+const badge = (page: Page) => page.getByRole('button', { name: /Runs on\s?WASM/ });
 const takeOver = (page: Page) => page.getByRole('button', { name: 'Use it here' });
 
 async function openTab(): Promise<Page> {

@@ -43,7 +43,7 @@ describe('first visit', () => {
       expect(text).toContain(part);
     expect(await messageBox(page).count()).toBe(0);
     await button('Download 98 MB and start').click();
-    await page.getByRole('link', { name: /^Runs on\s?WASM/ }).waitFor();
+    await page.getByRole('button', { name: /Runs on\s?WASM/ }).waitFor();
     await sendAndWait('Hello');
     expect(await lastReply().innerText()).toContain('Of course.');
   });
@@ -105,11 +105,16 @@ describe('chat', () => {
   it('shows speed, context and backend', async () => {
     await openFake(page, server, 'plain');
     await sendAndWait('Hello');
-    expect(await lastReply().innerText()).toMatch(
-      /to first token\s*prefill [\d.]+ tok\/s\s*decode [\d.]+ tok\/s\s*21 tokens/,
+    // The line itself is short; the figures are behind a press.
+    expect(await lastReply().innerText()).toMatch(/SmolLM2 135M Instruct \(Q4_1\)\s*[\d,.]+ tokens a second$/);
+    await lastReply().locator('summary', { hasText: 'a second' }).press('Enter');
+    expect(await lastReply().locator('details').innerText()).toMatch(
+      /Written\s*21 tokens, [\d,.]+ tokens a second\s*Read\s*\d+ new of \d+ tokens[^]*Context used\s*\d+ tokens\s*Time to first token\s*[\d.]+ (ms|sec)/,
     );
+    await page.getByText(/^[\d,]+ of 8,192 tokens$/).waitFor();
     await page.getByTitle(/^[\d,]+ of 8,192 tokens of context used, [\d,]+ left$/).waitFor();
-    await page.getByRole('link', { name: /^Runs on\s?WASM\s?CPU, 2 threads$/ }).click();
+    await page.getByRole('button', { name: /^Model\s?SmolLM2.*Runs on\s?WASM\s?CPU, 2 threads$/ }).click();
+    await page.getByRole('dialog').getByRole('link', { name: 'Diagnostics' }).click();
     await page.getByRole('heading', { name: 'Diagnostics' }).waitFor();
     expect(await page.locator('main').innerText()).toContain('requestAdapter() gave null.');
   });
@@ -208,7 +213,7 @@ describe('chat', () => {
     await send('Hello');
     await page.getByRole('alert').getByText('The engine stopped').waitFor();
     expect(await lastReply().innerText()).toContain('Of course. Here is a short answer');
-    await page.getByRole('link', { name: /^Runs on\s?WASM/ }).waitFor();
+    await page.getByRole('button', { name: /Runs on\s?WASM/ }).waitFor();
     await button('Continue').waitFor();
   });
 

@@ -13,7 +13,7 @@ const NOTICE_MS = 15_000;
 
 it('a chat template that never ends is ended, and the notice names the model and its template', async () => {
   await openFake(page, server, 'hang-template');
-  await page.getByRole('link', { name: /^Runs on/ }).waitFor();
+  await page.getByRole('button', { name: /Runs on/ }).waitFor();
   await messageBox(page).fill('Hello');
   const started = performance.now();
   await messageBox(page).press('Enter');

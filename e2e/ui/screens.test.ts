@@ -59,6 +59,26 @@ describe('every screen', () => {
       },
     ],
     [
+      'the menu of models',
+      'plain,two',
+      '',
+      async () => {
+        await page.getByRole('button', { name: /Runs on/ }).click();
+        await page.getByRole('dialog', { name: 'Choose a model' }).getByText('Phi-4-mini').waitFor();
+      },
+    ],
+    [
+      'figures of a reply',
+      'plain',
+      '',
+      async () => {
+        await messageBox(page).fill('Hello');
+        await messageBox(page).press('Enter');
+        await page.locator('summary', { hasText: 'tokens a second' }).click();
+        await page.getByText('Time to first token').waitFor();
+      },
+    ],
+    [
       'shortcuts',
       'plain',
       '',
@@ -100,7 +120,9 @@ describe('every screen', () => {
       await openFake(page, server, script, hash);
       await page.getByRole('heading', { name: heading }).waitFor();
       if (script === 'plain')
-        await page.getByText(/^\s*(?:\d+ \/ 8,192|Loaded|Reset all settings|What is measured|Load time)$/).waitFor();
+        await page
+          .getByText(/^\s*(?:\d+ of 8,192 tokens|Loaded|Reset all settings|What is measured|Load time)$/)
+          .waitFor();
       expect(await accessibilityViolations(page, axe), `${script}${hash}`).toEqual([]);
     }
     await openFake(page, server, 'plain');

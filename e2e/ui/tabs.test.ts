@@ -25,7 +25,7 @@ afterAll(async () => {
   await server.close();
 });
 
-const badge = (page: Page) => page.getByRole('link', { name: /^Runs on\s?WASM/ });
+const badge = (page: Page) => page.getByRole('button', { name: /Runs on\s?WASM/ });
 const elsewhere = (page: Page) => page.getByRole('status').getByText('The model runs in another tab.');
 const chat = (page: Page, name: string) => page.getByRole('navigation').getByRole('link', { name });
 const log = (page: Page) => page.getByRole('log', { name: 'Conversation' });

@@ -21,6 +21,7 @@ import {
 } from './conversation.ts';
 import type { Change, Conversations } from './conversations.svelte.ts';
 import type { Sent } from './database.ts';
+import { ChatModels } from './chat-models.svelte.ts';
 import { ReplyLocks } from './reply-locks.ts';
 import { find } from './tree.ts';
 import { LiveReply } from './live-reply.svelte.ts';
@@ -41,6 +42,8 @@ export class Chat {
   readonly #settings: Settings;
   readonly #conversations: Conversations;
   readonly #locks: ReplyLocks;
+  /** Which model answers. */
+  readonly model: ChatModels;
   #live = $state.raw<LiveReply | null>(null);
 
   constructor(
@@ -55,6 +58,7 @@ export class Chat {
     this.#models = models;
     this.#settings = settings;
     this.#conversations = conversations;
+    this.model = new ChatModels(models, conversations);
   }
 
   /** The reply that is being written, in whatever conversation. */
@@ -160,9 +164,10 @@ export class Chat {
     seed: number,
     { fresh = false, sent }: { fresh?: boolean; sent?: Sent } = {},
   ): Promise<void> {
-    const reply: ReplyInfo = { state: 'streaming', seed, model: this.#models.name };
+    const model = this.model.of(conversation);
+    const reply: ReplyInfo = { state: 'streaming', seed, model: this.model.nameOf(model) };
     const message: Message = { id: newId(), parent, role: 'assistant', content: '', createdAt: Date.now(), reply };
-    const change: Change = (current) => addMessage(prepare(current), message);
+    const change: Change = (current) => ({ ...addMessage(prepare(current), message), model });
     const withReply = change(conversation);
     // Nothing below waits for the disk: a reply must neither start late nor hang because a database does.
     const stored = fresh
@@ -214,7 +219,8 @@ export class Chat {
     message: Message,
     save: (change: Partial<ReplyInfo>) => Promise<void>,
   ): Promise<Outcome> {
-    await this.#models.ready(live.controller.signal);
+    const choice = this.model.of(conversation);
+    await this.#models.ready(live.controller.signal, 'stored' in choice ? choice.stored : undefined);
     const path = pathTo(conversation, message.id);
     const sampling = { ...this.#settings.sampling(), seed: message.reply!.seed };
     const request = { ...this.#request(conversation, path), sampling, continueLast: message.content !== '' };

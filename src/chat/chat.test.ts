@@ -3,7 +3,7 @@ import { Engine } from '../engine/engine.ts';
 import { ModelSession } from '../models/model-session.svelte.ts';
 import { Settings } from '../settings/settings.svelte.ts';
 import type { FakeScript } from '../testing/fake-engine.ts';
-import { FAKE_MODEL, fakeThread } from '../testing/fake-engine.ts';
+import { FAKE_MODEL, fakeThread, SECOND_FAKE } from '../testing/fake-engine.ts';
 import { MemoryRecords } from '../testing/memory-records.ts';
 import { Chat } from './chat.svelte.ts';
 import { pathTo } from './conversation.ts';
@@ -12,7 +12,8 @@ import { Conversations } from './conversations.svelte.ts';
 const engines: Engine[] = [];
 
 function setUp(script: FakeScript = {}) {
-  const engine = new Engine(() => fakeThread({ instant: true, ...script }, { models: [FAKE_MODEL] }));
+  const disk = { models: [FAKE_MODEL] };
+  const engine = new Engine(() => fakeThread({ instant: true, ...script }, disk));
   engines.push(engine);
   const settings = new Settings(null);
   const models = new ModelSession(engine, settings);
@@ -20,7 +21,7 @@ function setUp(script: FakeScript = {}) {
   const conversations = new Conversations(records);
   const chat = new Chat(engine, models, settings, conversations);
   const path = () => pathTo(conversations.current!);
-  return { engine, settings, models, records, conversations, chat, path };
+  return { engine, settings, models, records, conversations, chat, path, disk };
 }
 
 beforeEach(() => {
@@ -71,6 +72,39 @@ describe('Chat', () => {
     await chat.send('Hello', () => undefined);
     await started;
     expect(path()[1]?.reply?.state).toBe('done');
+  });
+
+  it('loads the chat’s own model for its next reply, whatever was chosen meanwhile', async () => {
+    const { models, chat, path, conversations, settings, disk } = setUp();
+    disk.models.push(SECOND_FAKE);
+    await models.start();
+    await chat.send('Hello', () => undefined);
+    await chat.model.choose(SECOND_FAKE.id);
+    await chat.send('And you?', () => undefined);
+    const { id } = conversations.current!;
+    conversations.close();
+    await chat.model.choose(FAKE_MODEL.id);
+    expect(models.report?.model).toBe(FAKE_MODEL.id);
+    await conversations.open(id);
+    await chat.send('Still you?', () => undefined);
+    expect(path().flatMap(({ reply }) => reply?.model ?? [])).toEqual([
+      FAKE_MODEL.name,
+      SECOND_FAKE.name,
+      SECOND_FAKE.name,
+    ]);
+    expect([models.report?.model, settings.values.model]).toEqual([SECOND_FAKE.id, SECOND_FAKE.id]);
+  });
+
+  it('answers with the chosen model when the chat’s own is no longer stored', async () => {
+    const { models, chat, path, disk } = setUp();
+    disk.models.push(SECOND_FAKE);
+    await models.start();
+    await chat.model.choose(SECOND_FAKE.id);
+    await chat.send('Hello', () => undefined);
+    await models.remove(SECOND_FAKE.id);
+    expect(chat.model.choice).toEqual({ stored: FAKE_MODEL.id });
+    await chat.send('Who is there?', () => undefined);
+    expect(path().at(-1)!.reply).toMatchObject({ model: FAKE_MODEL.name, state: 'done' });
   });
 
   it('can be stopped while it waits for the model', async () => {

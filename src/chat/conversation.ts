@@ -4,6 +4,7 @@
  */
 import type { ChatMessage } from '../../workers/shared/protocol.ts';
 import type { Message } from './message.ts';
+import type { ModelChoice, ServerConsent } from './model-choice.ts';
 import { append, childrenOf, find, positionOf, replace } from './tree.ts';
 
 export type { Message, ReplyInfo } from './message.ts';
@@ -18,6 +19,10 @@ export interface Conversation {
   createdAt: number;
   updatedAt: number;
   system: string;
+  /** Which model answers; absent: the one that is chosen for all chats. */
+  model?: ModelChoice;
+  /** What may go to the server that was chosen last. */
+  consent?: ServerConsent;
   /** In order of creation. */
   messages: Message[];
   /** Leaf of the path that is shown. */

@@ -146,6 +146,22 @@ describe('ConversationDatabase', () => {
     expect(read?.tip).toBe('a2');
   });
 
+  it('keeps what was chosen for a chat alone, through later changes of it', async () => {
+    const { database, name } = freshDatabase();
+    const one: Conversation = {
+      ...conversation('hello'),
+      model: { server: 'http://127.0.0.1:1234/v1', model: 'phi' },
+      consent: { origin: 'http://127.0.0.1:1234', history: 5, documents: null, tools: null },
+    };
+    await database.write([one]);
+    await database.apply(one.id, { head: { title: 'bye' }, messages: [] });
+    expect(await new ConversationDatabase(name).read(one.id)).toEqual({ ...one, title: 'bye' });
+    // A damaged choice is dropped; the chat is read.
+    await database.apply(one.id, { head: { model: 7 as never, consent: { origin: 1 } as never }, messages: [] });
+    const read = await database.read(one.id);
+    expect([read?.model, read?.consent, read?.messages]).toEqual([undefined, undefined, one.messages]);
+  });
+
   it('removes the sent draft with the write that stores the message', async () => {
     const { database } = freshDatabase();
     const one = conversation('hello');

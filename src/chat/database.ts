@@ -9,6 +9,7 @@ import {
   entriesOf,
   isWhole,
   joinRecords,
+  keepChoices,
   keysFrom,
   messageEntry,
   messagePrefix,
@@ -34,7 +35,7 @@ export class ConversationDatabase {
   readonly #use: UseStore;
 
   constructor(name = DATABASE) {
-    this.#use = connect({ database: name, store: 'records', migrations: [splitConversations] });
+    this.#use = connect({ database: name, store: 'records', migrations: [splitConversations, keepChoices] });
   }
 
   /** Every readable list entry, unordered. */

@@ -8,6 +8,8 @@ export interface ReplyInfo {
   seed: number;
   /** Name of the model, for people. */
   model: string;
+  /** Origin of the server that made it; absent: it was made on this page. */
+  server?: string;
   reason?: StopReason;
   stats?: GenerateStats;
   error?: ErrorShape;

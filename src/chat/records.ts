@@ -6,7 +6,7 @@
  *   `m:<conversation>/<message>`  StoredMessage
  *   `d:<conversation>`            a draft
  *
- * Version 0.1 had the whole conversation under `c:`. `splitInPlace` takes such a record apart.
+ * Version 0.1 had the whole conversation under `c:`. `splitConversations` takes such a record apart.
  */
 import * as v from 'valibot';
 import { PhiError } from '../../workers/shared/errors.ts';
@@ -123,6 +123,12 @@ function isSound(value: unknown): value is Conversation {
     throw cause;
   }
 }
+
+/**
+ * Layout 3: heads carry what was chosen for the chat alone (its model, consents). Nothing stored changes; the number keeps pages of an older version
+ * away, which would drop those fields whenever they write a head.
+ */
+export const keepChoices: Migration = () => undefined;
 
 /** Layout 2: messages in records of their own. */
 export const splitConversations: Migration = (store) => {

@@ -47,6 +47,7 @@ const Reply = v.object({
   state: v.picklist(['streaming', 'done', 'partial']),
   seed: count,
   model: text,
+  server: v.optional(text),
   reason: v.optional(v.picklist(['end', 'stop-string', 'max-tokens', 'context-full', 'cancelled'])),
   // Rates of a reply of one token are not finite; a reply is not lost for that.
   stats: v.fallback(v.optional(Stats), undefined),
@@ -70,8 +71,19 @@ const SummaryEntries = { id, title: text, pinned: v.boolean(), createdAt: time, 
 
 const SummarySchema = v.object(SummaryEntries);
 
+const Choice = v.union([v.object({ stored: text }), v.object({ server: text, model: text })]);
+const Consent = v.object({ origin: text, history: time, documents: v.nullable(time), tools: v.nullable(time) });
+
 /** Of a conversation without its messages. */
-export const HeadEntries = { ...SummaryEntries, named: v.boolean(), system: text, tip: v.nullable(id) };
+export const HeadEntries = {
+  ...SummaryEntries,
+  named: v.boolean(),
+  system: text,
+  tip: v.nullable(id),
+  // A choice that is damaged is made anew; the chat is not lost for that. Without its consent nothing is sent to a server.
+  model: v.fallback(v.optional(Choice), undefined),
+  consent: v.fallback(v.optional(Consent), undefined),
+};
 
 const ConversationSchema = v.pipe(
   v.object({ ...HeadEntries, format: v.literal(1), messages: v.array(MessageSchema) }),

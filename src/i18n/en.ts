@@ -95,13 +95,17 @@ export const en = {
   cutContext: 'Stopped: the context is full.',
   cutStopped: 'Stopped.',
   cutReload: 'Cut off when the page went away.',
-  speedFirst: (time: string) => `${time} to first token`,
-  speedPrefill: (rate: string) => `prefill ${rate} tok/s`,
-  speedDecode: (rate: string) => `decode ${rate} tok/s`,
+  tokensPerSecond: (rate: string) => `${rate} tokens a second`,
+  detailModel: 'Model',
+  detailWritten: 'Written',
+  detailRead: 'Read',
+  detailContext: 'Context used',
+  detailFirst: 'Time to first token',
+  readOf: (fresh: string, all: string) => `${fresh} new of ${all}`,
   speedTitle: (prompt: string, prefilled: string, context: string) =>
     `Prompt ${prompt} tokens, ${prefilled} of them new to the cache; context ${context} tokens`,
   tokens: (count: number, figure: string) => plural(count, `${figure} token`, `${figure} tokens`),
-  context: (used: string, all: string) => `${used} / ${all}`,
+  context: (used: string, all: string) => `${used} of ${all} tokens`,
   contextTitle: (used: string, all: string, left: string) => `${used} of ${all} tokens of context used, ${left} left`,
   willLeaveContext: (count: number, figure: string) =>
     plural(count, `The oldest message will leave the context`, `The ${figure} oldest messages will leave the context`),
@@ -113,6 +117,16 @@ export const en = {
   noticeRopeSwitch:
     'The conversation outgrew the model’s short context: everything was read again with the factors for long ones.',
   runsOn: 'Runs on',
+
+  chooseModel: 'Choose a model',
+  chooseModelHint: 'The model is loaded at once, and kept for this chat and for new ones.',
+  chooseModelBusy: 'Another model can be chosen when the reply or download has ended.',
+  onThisDevice: 'On this device',
+  runsOnDevice: (backend: string, device: string) => `Loaded on ${backend} (${device})`,
+  modelLoading: 'Loading…',
+  modelNotLoaded: 'Not loaded',
+  modelFailed: 'Failed to load',
+  modelInOtherTab: 'In another tab',
 
   // Empty chat
   emptyTitle: 'What is on your mind?',

@@ -93,7 +93,16 @@ export class ModelSession {
 
   /** Name of the chosen model, for people. */
   get name(): string {
-    return this.#storage?.models.find((model) => model.id === this.chosen)?.name ?? this.#starter?.name ?? this.chosen;
+    return this.nameOf(this.chosen);
+  }
+
+  nameOf(model: string): string {
+    const starter = model === STARTER_ID ? this.#starter?.name : undefined;
+    return this.#storage?.models.find(({ id }) => id === model)?.name ?? starter ?? model;
+  }
+
+  isStored(model: string): boolean {
+    return this.#storage?.models.some(({ id }) => id === model) ?? false;
   }
 
   /** Looks what is stored, and loads the chosen model when it is there. */
@@ -269,11 +278,19 @@ export class ModelSession {
     this.#job?.abort();
   }
 
-  /** Resolves when the model answers; rejects when it cannot be expected to, or when `signal` aborts. */
-  async ready(signal: AbortSignal): Promise<EngineReport> {
+  /**
+   * Resolves when a model answers; rejects when it cannot be expected to, or when `signal` aborts.
+   * @param model the chosen one, or another one in the store, which is then loaded in its place
+   */
+  async ready(signal: AbortSignal, model = this.chosen): Promise<EngineReport> {
     for (;;) {
       if (signal.aborted) throw new PhiError('cancelled', 'Cancelled.');
       const phase = this.#phase;
+      const settled = phase.kind !== 'checking' && phase.kind !== 'installing';
+      if (settled && model !== this.chosen && this.isStored(model)) {
+        void this.choose(model);
+        continue;
+      }
       if (phase.kind === 'ready') return phase.report;
       if (phase.kind === 'failed') throw PhiError.fromShape(phase.error);
       if (phase.kind === 'absent') throw new PhiError('no-model', 'No model is stored. Download one first.');

@@ -28,6 +28,8 @@ import { GROWING, HOSTILE, LONG, REASONED, SHORT, SHOWCASE, UNANSWERED } from '.
 export interface FakeScript {
   /** Nothing is stored yet. */
   first?: boolean;
+  /** Two models are stored. */
+  two?: boolean;
   /** Downloads, loads and replies take long. */
   slow?: boolean;
   /** Replies fail half-way. */
@@ -74,6 +76,13 @@ export const FAKE_MANIFEST: ModelManifest = {
 };
 
 export const FAKE_MODEL: StoredModel = { ...FAKE_MANIFEST, storedAt: Date.UTC(2026, 10, 2), formBytes: 135_000_000 };
+
+export const SECOND_FAKE: StoredModel = {
+  ...FAKE_MODEL,
+  id: 'phi-4-mini-q4',
+  name: 'Phi-4-mini (Q4_K_M)',
+  bytes: 2_490_000_000,
+};
 
 /** A thread that runs the script; each call is a new life with nothing loaded. */
 export function fakeThread(script: FakeScript, disk: FakeDisk): EngineThread {
@@ -238,6 +247,8 @@ class FakeEngine implements EngineApi {
     await this.#wait(150);
     const lost = request.avoid?.some(({ candidate }) => candidate.startsWith('WebGPU')) ?? false;
     this.#report = fakeReport(request, this.#script.short ? 128 : 8192, this.#script.lose === true && !lost);
+    const stored = this.#disk.models.find(({ id }) => id === request.model);
+    if (stored) this.#report.name = stored.name;
     return this.#report;
   }
 

@@ -48,6 +48,11 @@ export function formatRate(perSecond: number, language: string): string {
   return formatNumber(perSecond, language, perSecond < 99.95 ? 1 : 0);
 }
 
+/** Tokens a second in a sentence: whole from ten on. */
+export function formatPace(perSecond: number, language: string): string {
+  return formatNumber(perSecond, language, perSecond < 9.95 ? 1 : 0);
+}
+
 export type Age = 'today' | 'yesterday' | 'week' | 'older';
 
 /** Which heading of the conversation list a moment belongs under, by the days of the local calendar. */
