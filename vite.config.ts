@@ -1,7 +1,7 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defaultClientConditions, defineConfig, type Plugin } from 'vite';
 import { serviceWorker } from './scripts/build/service-worker.ts';
-import { supplyChain } from './scripts/build/supply-chain.ts';
+import { listedOnly, supplyChain } from './scripts/build/supply-chain.ts';
 import { ISOLATION_HEADERS } from './workers/shared/headers.ts';
 
 /** Timings of plugins are no warnings about the app. */
@@ -18,12 +18,18 @@ const originTrial: Plugin = {
 
 export default defineConfig({
   base: './',
-  plugins: [svelte(), originTrial, supplyChain(import.meta.dirname), serviceWorker(import.meta.dirname)],
+  plugins: [
+    svelte(),
+    originTrial,
+    listedOnly(import.meta.dirname),
+    supplyChain(import.meta.dirname),
+    serviceWorker(import.meta.dirname),
+  ],
   resolve: {
     // ONNX Runtime with its glue and WebAssembly as files of their own; see workers/engine/runtime/ort-files.ts.
     conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions],
   },
-  worker: { format: 'es', rolldownOptions: { checks: QUIET } },
+  worker: { format: 'es', plugins: () => [listedOnly(import.meta.dirname)], rolldownOptions: { checks: QUIET } },
   // The bundler must not pre-bundle ONNX Runtime: its files are found relative to the module.
   optimizeDeps: { exclude: ['onnxruntime-web'] },
   build: {

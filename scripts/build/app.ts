@@ -41,12 +41,24 @@ async function isStale({ folder, page, sources }: BuiltPage): Promise<boolean> {
   return Math.max(...times) > built.mtimeMs;
 }
 
+/** Runs `build` as production, whatever the process around it is: Vite would take over a `NODE_ENV` that is set, and set it for all that follows. */
+async function inProduction(build: () => Promise<void>): Promise<void> {
+  const before = process.env['NODE_ENV'];
+  process.env['NODE_ENV'] = 'production';
+  try {
+    await build();
+  } finally {
+    if (before === undefined) delete process.env['NODE_ENV'];
+    else process.env['NODE_ENV'] = before;
+  }
+}
+
 /** Builds beside the folder and swaps it in whole: a server or a test that runs meanwhile never sees half of a build. */
 async function buildWhole({ folder, page, build }: BuiltPage): Promise<void> {
   const staging = `${folder}.${process.pid}.local`;
   const start = new Date();
   try {
-    await build(staging);
+    await inProduction(() => build(staging));
     await access(join(staging, page));
     await utimes(join(staging, page), start, start);
     await rm(folder, { recursive: true, force: true });
@@ -59,7 +71,7 @@ async function buildWhole({ folder, page, build }: BuiltPage): Promise<void> {
 const APP: BuiltPage = {
   folder: DIST,
   page: 'index.html',
-  sources: ['index.html', 'src', ...SHARED_SOURCES, 'public', 'vite.config.ts', 'svelte.config.js'],
+  sources: ['index.html', 'src', ...SHARED_SOURCES, 'public', 'scripts/build', 'vite.config.ts', 'svelte.config.js'],
   async build(outDir) {
     const { build } = await import('vite');
     await build({ root: ROOT, logLevel: 'warn', build: { outDir, emptyOutDir: true } });
@@ -77,7 +89,8 @@ const EVALUATE: BuiltPage = {
   },
 };
 
-export const buildApp = (): Promise<void> => buildWhole(APP);
+/** The built app in `folder`. */
+export const buildApp = (folder = DIST): Promise<void> => buildWhole({ ...APP, folder });
 
 /** Builds the app when it is absent or old, and says so, because it takes some seconds. */
 export async function ensureBuilt(say: (line: string) => void = console.error): Promise<void> {

@@ -5,6 +5,7 @@ import { join, resolve, sep } from 'node:path';
 import { build, type Plugin } from 'vite';
 import { metaPolicy } from '../../workers/shared/headers.ts';
 import type { AppFile, AppFiles } from '../../workers/shared/offline-protocol.ts';
+import { listedOnly } from './supply-chain.ts';
 
 export const SERVICE_WORKER = 'service-worker.js';
 const PAGE = 'index.html';
@@ -49,6 +50,7 @@ async function bundle(root: string): Promise<string> {
     root,
     logLevel: 'warn',
     publicDir: false,
+    plugins: [listedOnly(root)],
     build: {
       write: false,
       target: 'esnext',

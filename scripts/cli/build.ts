@@ -1,4 +1,7 @@
-/** `npm run build`: makes `dist/`, which any static server can serve. */
-import { buildApp } from '../build/app.ts';
+/** `npm run build [-- --out FOLDER]`: makes the app in `dist/` or FOLDER, which any static server can serve. The same sources give the same bytes. */
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { buildApp, DIST } from '../build/app.ts';
 
-await buildApp();
+const { values } = parseArgs({ options: { out: { type: 'string' } } });
+await buildApp(values.out === undefined ? DIST : resolve(values.out));
