@@ -160,7 +160,7 @@ describe('a server on this machine', () => {
     native.cors = true;
     await page
       .getByRole('row')
-      .getByText(/llama-server answers pages as it comes/)
+      .getByText(/llama-server answers pages by default/)
       .waitFor();
     await page.getByRole('textbox', { name: 'Address' }).fill('http://192.168.1.5:8080/v1');
     await page.getByRole('button', { name: 'Run again' }).click();
@@ -211,7 +211,7 @@ describe('other people’s results', () => {
     await importJson(
       JSON.stringify(exampleResult([row({ label }), { ...row(), label: 'WebGPU', form: 'auto', absent: label }])),
     );
-    const dialog = page.getByRole('dialog', { name: 'What is in it' });
+    const dialog = page.getByRole('dialog', { name: 'Contents' });
     await dialog.getByText('Chrome 156, Windows, intel xe-2lpg, 8 cores').waitFor();
     await dialog.getByRole('button', { name: 'Discard' }).click();
     expect(await page.getByRole('heading', { name: 'Results' }).count()).toBe(0);

@@ -132,7 +132,7 @@ describe('the installed app', () => {
     server = await serveApp({ mounts, port, root: version2 });
     await page.evaluate(async () => void (await (await navigator.serviceWorker.ready).update()));
     await other.getByRole('button', { name: 'Update' }).click();
-    await other.getByText('It comes as soon as no tab of this app is working.').waitFor();
+    await other.getByText('The update starts as soon as no tab of this app is busy.').waitFor();
     expect(await reply.getAttribute('aria-busy'), 'the reply still streams').toBe('true');
     expect(await versionOf(page)).toBe('1');
 
@@ -248,7 +248,7 @@ describe('a server that a person names', () => {
     other.files.set('/own/tiny.gguf', { bytes: readFileSync(needFixture('phi/phi4-mini/gguf/q8_0.gguf')) });
     await page.goto(`${server.url}#/models`);
     await page.getByRole('textbox', { name: 'Or an address' }).fill(`${other.origin}/own/tiny.gguf`);
-    await page.getByRole('button', { name: 'Look', exact: true }).click();
+    await page.getByRole('button', { name: 'Inspect', exact: true }).click();
     await page
       .getByRole('article', { name: 'tiny.gguf' })
       .getByRole('button', { name: /^Download/ })
@@ -261,7 +261,7 @@ describe('a server that a person names', () => {
     // A third, which lets no other page read: said so, with what to do.
     other.exposed = null;
     await page.getByRole('textbox', { name: 'Or an address' }).fill(`${other.origin}/own/tiny.gguf`);
-    await page.getByRole('button', { name: 'Look', exact: true }).click();
+    await page.getByRole('button', { name: 'Inspect', exact: true }).click();
     await page.getByRole('alert').filter({ hasText: 'Access-Control-Allow-Origin' }).waitFor({ timeout: PATIENCE_MS });
     await Promise.all([mirror.stop(), other.stop()]);
     expectClean(session, [REFUSED, /404/, /CORS|ERR_FAILED/]);

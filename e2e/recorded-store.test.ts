@@ -100,7 +100,7 @@ describe('a store of version 0.1', () => {
     await log().getByText('Thought for 1.2 sec').waitFor();
     await log().getByText('42', { exact: true }).first().waitFor();
     await list().getByRole('link', { name: 'Boats' }).click();
-    await log().getByText('Cut off when the page went away.').waitFor();
+    await log().getByText('Cut off because the page was closed or reloaded.').waitFor();
   });
 
   it('loads the model from what is stored and answers', async () => {

@@ -175,7 +175,7 @@ describeIf(ALL)('the crash of LiteRT', () => {
       const conversation = new URL(page.url()).hash;
 
       await page.evaluate(() => (location.hash = '#/settings'));
-      await page.getByLabel('Weights held as').selectOption('int4');
+      await page.getByLabel('Weight format').selectOption('int4');
       await page.getByRole('button', { name: 'Reload the model' }).click();
       await page.evaluate((hash) => (location.hash = hash), conversation);
       const answer = await ask(page, 'And three plants?');

@@ -164,7 +164,7 @@ describe('hostile text does nothing', () => {
         reference: { kind: 'recorded', name, steps: 1 },
       };
       await choose('input[type=file][accept*=json]', 'result.json', JSON.stringify(value));
-      const dialog = page.getByRole('dialog', { name: 'What is in it' });
+      const dialog = page.getByRole('dialog', { name: 'Contents' });
       await dialog.getByRole('button', { name: 'Show it' }).waitFor();
       await expectHarmless();
       await dialog.getByRole('button', { name: 'Show it' }).click();

@@ -24,7 +24,7 @@ async function openModels(device: string): Promise<void> {
   await page.addInitScript({ content: device });
   await openFake(page, server, 'plain', '#/models');
   await page.getByText('Loaded', { exact: true }).waitFor();
-  await page.getByRole('heading', { name: 'Every model and form' }).waitFor();
+  await page.getByRole('heading', { name: 'Every model and format' }).waitFor();
 }
 
 const featured = () => page.locator('.featured');
@@ -61,7 +61,7 @@ describe('the catalogue', () => {
   it('offers an iPhone nothing that a tab there cannot hold, and says why', async () => {
     const phone = await newVisitor(session, devices['iPhone 15']);
     await openFake(phone, server, 'plain', '#/models');
-    await phone.getByText('No model of the catalogue fits this device. The starter does.').waitFor();
+    await phone.getByText('No model in the catalogue fits this device. The starter does.').waitFor();
     for (const group of await phone.locator('details.group > summary').all()) await group.click();
     await phone
       .getByText(/a tab on this device gets about 1\.5 GB/)
@@ -76,10 +76,10 @@ describe('the catalogue', () => {
     const field = page.getByRole('textbox', { name: 'Download from' });
     await field.fill('hub.test');
     await field.press('Tab');
-    await page.getByText('This is no http or https address.').waitFor();
+    await page.getByText('This is not an http or https address').waitFor();
     await field.fill('https://hub.test/');
     await field.press('Tab');
-    await page.getByText('This is no http or https address.').waitFor({ state: 'detached' });
+    await page.getByText('This is not an http or https address').waitFor({ state: 'detached' });
     expect(await featured().getByRole('link').getAttribute('href')).toMatch(/^https:\/\/hub\.test\/bartowski\//);
   });
 });

@@ -220,7 +220,7 @@ describe('chat', () => {
   it('shows an error of the device in the reply', async () => {
     await openFake(page, server, 'error');
     await send('Hello');
-    await lastReply().getByText('The device went away').waitFor();
+    await lastReply().getByText('The device stopped working').waitFor();
   });
 
   it('shows hostile text harmlessly: nothing runs, nothing is fetched', async () => {
@@ -282,7 +282,7 @@ describe('conversations', () => {
     await log().getByText('Paragraph 1 of a long reply.').waitFor();
     await page.waitForTimeout(1500);
     await page.reload();
-    await log().getByText('Cut off when the page went away.').waitFor();
+    await log().getByText('Cut off because the page was closed or reloaded.').waitFor();
     await button('Continue').click();
     await log().getByText('And so it goes on to its end.').waitFor();
     expect(await replies().count()).toBe(1);

@@ -57,7 +57,7 @@ describe('results', () => {
     await page.getByText('As a table').first().click();
     const line = page.getByRole('row', { name: /^WebGPU, int4 63\.4 ± 1\.5, 3 rounds/ });
     expect(await line.first().innerText()).toContain('144 ± 5');
-    await page.getByText('computes wrongly').first().waitFor();
+    await page.getByText('wrong results').first().waitFor();
     await page.getByText('unsteady').first().waitFor();
   });
 
@@ -71,7 +71,7 @@ describe('results', () => {
       .getByText(/done after/)
       .waitFor();
     expect(await lane.innerText()).not.toContain('ninety years');
-    await page.getByRole('button', { name: 'To the end' }).click();
+    await page.getByRole('button', { name: 'Skip to the end' }).click();
     await lane.getByText(/ninety years/).waitFor();
   });
 
@@ -93,6 +93,6 @@ describe('results', () => {
     await page.getByRole('button', { name: 'Copy a link' }).click();
     await expect.poll(copied).toContain('#/compare/');
     await page.goto((await copied()).replace(/^[^#]*/, `${server.url}?fake=plain&again`));
-    await page.getByRole('dialog', { name: 'What is in it' }).getByText('7 rows').waitFor();
+    await page.getByRole('dialog', { name: 'Contents' }).getByText('7 rows').waitFor();
   });
 });

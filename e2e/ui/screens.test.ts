@@ -120,9 +120,7 @@ describe('every screen', () => {
       await openFake(page, server, script, hash);
       await page.getByRole('heading', { name: heading }).waitFor();
       if (script === 'plain')
-        await page
-          .getByText(/^\s*(?:\d+ of 8,192 tokens|Loaded|Reset all settings|What is measured|Load time)$/)
-          .waitFor();
+        await page.getByText(/^\s*(?:\d+ of 8,192 tokens|Loaded|Reset all settings|Setup|Load time)$/).waitFor();
       expect(await accessibilityViolations(page, axe), `${script}${hash}`).toEqual([]);
     }
     await openFake(page, server, 'plain');
@@ -237,7 +235,7 @@ describe('models', () => {
     await openFake(page, server, 'plain', '#/models');
     await page.getByText('Loaded', { exact: true }).waitFor();
     await page.getByRole('button', { name: 'Check' }).click();
-    await page.getByText('Every byte is as it was published.').waitFor();
+    await page.getByText('Every byte matches the published file.').waitFor();
     await page.getByRole('button', { name: 'Delete' }).click();
     await page.getByText('This frees 233 MB.').waitFor();
     await page.getByRole('button', { name: 'Delete the model' }).click();
@@ -265,7 +263,7 @@ describe('a model of one’s own', () => {
     await page.getByRole('heading', { name: 'mine.gguf', level: 3 }).waitFor();
     await page.getByText('Loaded', { exact: true }).waitFor();
     await page.getByRole('textbox', { name: 'Or an address' }).fill('owner/name');
-    await page.getByRole('button', { name: 'Look' }).click();
+    await page.getByRole('button', { name: 'Inspect' }).click();
     await page.locator('.found', { hasText: 'a-Q8_0.gguf' }).getByRole('button').click();
     await page.getByRole('heading', { name: 'a-Q8_0.gguf', level: 3 }).waitFor();
   });

@@ -61,7 +61,7 @@ describe('two tabs', () => {
     await log(second).getByText('Of course.').nth(2).waitFor();
     // The first sees that the second writes, and does not take the reply for broken off.
     await log(first).getByText('Another tab is writing this reply.').waitFor();
-    expect(await log(first).getByText('Cut off when the page went away.').count()).toBe(0);
+    expect(await log(first).getByText('Cut off because the page was closed or reloaded.').count()).toBe(0);
   });
 
   it('give it back when the tab that has it is closed in the middle of a reply, and keep what was written', async () => {
@@ -69,7 +69,7 @@ describe('two tabs', () => {
     await second.waitForTimeout(1500);
     await second.close();
     await badge(first).waitFor();
-    await log(first).getByText('Cut off when the page went away.').waitFor();
+    await log(first).getByText('Cut off because the page was closed or reloaded.').waitFor();
     await first.getByRole('button', { name: 'Continue' }).click();
     await log(first).getByText('And so it goes on to its end.').waitFor();
     expect(await log(first).getByRole('article', { name: 'Reply' }).count()).toBe(3);

@@ -131,7 +131,7 @@ async function setUp(page: Page, url: string): Promise<void> {
   await page.getByRole('button', { name: 'Copy into the browser' }).click();
   await page.getByText('Loaded', { exact: true }).waitFor();
   await page.getByRole('textbox', { name: 'Or an address' }).fill('https://models.example.org/tiny.gguf');
-  await page.getByRole('button', { name: 'Look', exact: true }).click();
+  await page.getByRole('button', { name: 'Inspect', exact: true }).click();
   await page.getByRole('alert').first().waitFor();
 }
 

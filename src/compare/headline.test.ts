@@ -17,19 +17,19 @@ describe('headline', () => {
     const [sentence, aside] = words({ ...asked, device: 'WebNN on CPU', kind: 'cpu' }, gpuRow());
     expect(sentence).toMatch(/^The GPU \(WebGPU, int4\) .* as fast as the CPU \(WebNN NPU, int8\)\.$/);
     expect(aside).toBe('No row gave evidence of running on an NPU.');
-    expect(words({ ...asked, kind: null }, gpuRow())[0]).toMatch(/^Everything that ran here ran on the GPU/);
+    expect(words({ ...asked, kind: null }, gpuRow())[0]).toMatch(/^Everything here ran on the GPU/);
   });
 
   it('has no place for a row that computes wrongly, nor for a server', () => {
     const wrong = npuRow([900, 901, 902]);
     wrong.agreement!.atGap07 = { equal: 1, steps: 100, share: 0.01 };
     expect(words(wrong, gpuRow(), row({ backend: 'native', kind: null, label: 'Ollama' }, [500]))[0]).toMatch(
-      /ran on the GPU; the fastest, WebGPU, int4/,
+      /ran on the GPU\. The fastest row, WebGPU, int4/,
     );
-    expect(words(wrong)).toEqual(['No row computed rightly and steadily enough to be named.']);
+    expect(words(wrong)).toEqual(['No row computed correctly and steadily enough to be the fastest.']);
   });
 
-  it('says when the rounds lie too far apart', () => {
-    expect(words(npuRow([10, 20, 30]), gpuRow()).at(-1)).toMatch(/too far apart/);
+  it('says when the rounds differ too much', () => {
+    expect(words(npuRow([10, 20, 30]), gpuRow()).at(-1)).toMatch(/differ too much/);
   });
 });

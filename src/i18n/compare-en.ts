@@ -4,29 +4,29 @@ import { plural } from './strings.ts';
 export const compareEn = {
   compare: 'Compare',
   compareLead:
-    'The same model and the same prompts on every backend of this browser, one after another, and beside them the servers of this machine.',
-  compareSetup: 'What is measured',
+    'Runs the same model and the same prompts on every backend of this browser, one after another, and on the local servers that you add.',
+  compareSetup: 'Setup',
   compareModel: 'Model',
   compareNoModel: 'No model is stored yet. The starter is small enough for a first comparison.',
   compareSetting: 'How thoroughly',
   compareQuick: 'Quick',
   compareFull: 'Full',
-  compareQuickHint: 'Prompts of 32 and 512 tokens, replies of 32, three rounds after a warm-up round.',
+  compareQuickHint: 'Prompts of 32 and 512 tokens, replies of 32 tokens, three rounds after a warm-up round.',
   compareFullHint:
-    'Prompts of 32, 512 and 2,048 tokens as far as the context goes, replies of 64, five rounds after a warm-up round, three loads.',
-  compareCustom: 'As the address says',
+    'Prompts of 32, 512 and 2,048 tokens (as far as the context allows), replies of 64 tokens, five rounds after a warm-up round, three loads.',
+  compareCustom: 'From the address',
   compareCustomHint: (prompts: string, tokens: string, rounds: string) =>
     `Prompts of ${prompts} tokens, replies of ${tokens}, ${rounds} rounds after a warm-up round.`,
   compareBackends: 'Backends',
-  compareBackendsHint: 'What this browser does not have stays in the table, with the reason.',
-  compareEveryForm: 'Every weight form of each backend',
-  compareEveryFormHint: 'Takes several times as long. Otherwise each backend computes with its own choice.',
+  compareBackendsHint: 'A backend that this browser lacks stays in the table, with the reason.',
+  compareEveryForm: 'Every weight format of each backend',
+  compareEveryFormHint: 'Takes several times as long. Otherwise each backend uses the format that it chooses itself.',
   compareShuffle: 'In random order',
-  compareShuffleHint: 'A machine slows down as it gets warm: so no row is always the first.',
-  compareEstimate: (time: string) => `About ${time}, if this machine is like a usual laptop.`,
+  compareShuffleHint: 'A device slows down as it gets warm. In random order, no row is always the first.',
+  compareEstimate: (time: string) => `About ${time} on a typical laptop.`,
   compareRun: 'Run',
   compareAgain: 'Run again',
-  compareQuiet: 'Close other programs and plug the machine in. The chat is paused meanwhile.',
+  compareQuiet: 'Close other programs and plug the device in. The chat is paused during the run.',
 
   compareServers: 'Servers on this machine',
   compareServersHint:
@@ -38,21 +38,22 @@ export const compareEn = {
   compareAddServer: 'Add a server',
   compareRemoveServer: (name: string) => `Remove ${name}`,
   compareLocalNetwork:
-    'The browser may ask whether this page may reach other programs on this device. Where it was refused: the icon in front of the address, then “Local network access”.',
+    'The browser may ask whether this page may reach other programs on this device. If you refused, open the icon in front of the address and allow “Local network access”.',
   'server:llamacpp':
-    'llama-server answers pages as it comes. If it was started with --cors-origins, this page’s address belongs there. The Python server (llama-cpp-python) does so too.',
+    'llama-server answers pages by default. If you started it with --cors-origins, add this page’s address there. The Python server (llama-cpp-python) works the same way.',
   'server:ollama':
-    'Ollama answers pages on localhost. For any other address of this page set OLLAMA_ORIGINS to it and start Ollama again.',
-  'server:lmstudio': 'LM Studio: Developer, Server settings, “Enable CORS”; or lms server start --cors.',
+    'Ollama answers pages on localhost. For another address, set OLLAMA_ORIGINS to this page’s address and restart Ollama.',
+  'server:lmstudio':
+    'In LM Studio, open Developer, then Server settings, and turn on “Enable CORS”. Or run lms server start --cors.',
   'server:lemonade': 'Lemonade answers pages without any setting. Older versions listen on port 8000 instead of 13305.',
   'server:ovms':
-    'OpenVINO Model Server: start it with --allowed_origins and this page’s address, on the port that --rest_port names.',
+    'Start OpenVINO Model Server with --allowed_origins and this page’s address. Its port is the one that --rest_port names.',
   'server:foundry':
-    'Foundry Local chooses its port: foundry service status shows it. Where it does not answer pages, put a proxy in front that adds Access-Control-Allow-Origin.',
+    'Foundry Local chooses its port. Run foundry service status to see it. If it does not answer pages, put a proxy in front that adds Access-Control-Allow-Origin.',
   'server:other':
     'The server must allow this page’s address in Access-Control-Allow-Origin, and Content-Type in Access-Control-Allow-Headers.',
   compareAllow: (origin: string) =>
-    `${origin} is not on this machine: let the comparison send it the prompts. (A page on https reaches only https.)`,
+    `${origin} is not on this device. Allow the comparison to send it the prompts. (A page on https can only reach https.)`,
   compareThisPage: (origin: string) => `This page’s address is ${origin}.`,
 
   compareRunning: (row: string, at: number, count: number) => `${row} (${at} of ${count})`,
@@ -64,15 +65,15 @@ export const compareEn = {
   compareLeft: (time: string) => `about ${time} left`,
 
   compareResults: 'Results',
-  compareCancelled: 'Stopped before the end: rows are missing.',
+  compareCancelled: 'Stopped before the end, so rows are missing.',
   headlinePair: (first: string, firstRow: string, second: string, secondRow: string, decode: string, prefill: string) =>
     `The ${first} (${firstRow}) writes ${decode} and reads ${prefill} as fast as the ${second} (${secondRow}).`,
   headlineTimes: (value: string, low: string, high: string) => `${value} times (${low} to ${high})`,
   headlineAlone: (kind: string, row: string, rate: string) =>
-    `Everything that ran here ran on the ${kind}; the fastest, ${row}, writes ${rate} tokens a second.`,
+    `Everything here ran on the ${kind}. The fastest row, ${row}, writes ${rate} tokens a second.`,
   headlineNoNpu: 'No row gave evidence of running on an NPU.',
-  headlineUnsteady: 'The rounds lie too far apart to compare: close other programs and run again.',
-  headlineNone: 'No row computed rightly and steadily enough to be named.',
+  headlineUnsteady: 'The rounds differ too much to compare. Close other programs and run again.',
+  headlineNone: 'No row computed correctly and steadily enough to be the fastest.',
 
   chartDecode: 'Writing: decode, tokens a second',
   chartPrefill: (tokens: string) => `Reading: prefill at ${tokens} tokens, tokens a second`,
@@ -81,18 +82,18 @@ export const compareEn = {
   chartLess: 'shorter is better',
   chartFigures: 'As a table',
   chartWhiskers:
-    'Bars are medians; the line at a bar’s end is as long as the slowest and the fastest round lie apart. Dimmed bars gave other answers than the reference.',
+    'Bars are medians. The line at a bar’s end is as long as the gap between the slowest and the fastest round. Dimmed bars gave other answers than the reference.',
 
   race: 'Race',
-  raceHint: 'The replies as they came, at the speed that was measured.',
+  raceHint: 'Replays the replies at the measured speed.',
   raceStart: 'Start',
   raceStop: 'Stop',
-  raceEnd: 'To the end',
+  raceEnd: 'Skip to the end',
   raceAfter: (time: string) => `done after ${time}`,
 
   tableRow: 'Row',
   tableDevice: 'Ran on',
-  tableForm: 'Form',
+  tableForm: 'Weights',
   tableLoad: 'Load',
   tableCompile: 'Compile',
   tableTtft: 'First token, ms',
@@ -107,44 +108,44 @@ export const compareEn = {
   tableMedian: 'Median',
   tableAbsent: 'Absent',
   tableUnsteady: 'unsteady',
-  tableWrong: 'computes wrongly',
+  tableWrong: 'wrong results',
   tableCoarse: 'too coarse for this model',
   tableAnswered: (model: string) => `answered as: ${model}`,
-  tableAsked: (device: string) => `asked for: ${device}`,
-  tablePrepared: (time: string) => `weights made in ${time}`,
+  tableAsked: (device: string) => `requested: ${device}`,
+  tablePrepared: (time: string) => `weights prepared in ${time}`,
   tableAll: (share: string) => `${share} of all steps`,
   tableLengths: 'Every prompt length',
   tableRounds: (count: number, figure: string) => plural(count, `${figure} round`, `${figure} rounds`),
 
   method: 'How to read this',
   methodFigures: (rounds: string, decode: string) =>
-    `Figures are medians of ${rounds} rounds after one that is dropped, ± half the distance between the fastest and the slowest round. Each row ran in a worker of its own. Prefill is the prompt’s tokens over the time to the first token; decode is measured over replies of ${decode} tokens, the first left out.`,
+    `Figures are medians of ${rounds} rounds after a warm-up round, ± half the gap between the fastest and the slowest round. Each row ran in its own worker. Prefill is the number of prompt tokens divided by the time to the first token. Decode is measured over replies of ${decode} tokens, without the first token.`,
   methodLoads: (loads: string) =>
-    `Load: from the browser’s storage to ready, loads measured: ${loads}. Compile is a part of it.`,
+    `Load: the time from the browser’s storage to ready (loads measured: ${loads}). It includes compiling.`,
   methodReference: (name: string, steps: string) =>
-    `Agreement: of the steps at which the reference’s best token leads by 0.7 nats or more, the share at which this row has the same. Reference: ${name}, ${steps} steps.`,
-  methodNoReference: 'Agreement: there was nothing to measure it against.',
+    `Agreement: at the steps where the reference’s best token leads by 0.7 nats or more, the share at which this row has the same best token. Reference: ${name}, ${steps} steps.`,
+  methodNoReference: 'Agreement: there was no reference to compare with.',
   methodNative:
-    'A server’s own tokens and template count for its row, and its model may be another. What it computes on, it does not say.',
+    'A server counts tokens with its own tokenizer and template, and its model may differ. It does not say which device it computes on.',
   methodDevice:
-    'What a row is called comes from the browser (MLGraph.devices, the adapter’s name), never from what was asked for.',
+    'A row’s device is what the browser reports (MLGraph.devices, the adapter’s name), not what was requested.',
   methodWatts:
-    'A page cannot see watts. Read them while a row runs: Windows has powercfg /srumutil and Task Manager’s NPU graph; macOS sudo powermetrics; Linux turbostat, nvidia-smi or intel_gpu_top.',
+    'A page cannot measure power. Read it while a row runs: on Windows with powercfg /srumutil and the NPU graph of Task Manager; on macOS with sudo powermetrics; on Linux with turbostat, nvidia-smi or intel_gpu_top.',
 
   share: 'Share',
   shareMarkdown: 'Copy as Markdown',
   sharePng: 'Picture',
   shareLink: 'Copy a link',
   shareHint:
-    'A link holds the result itself, behind the #: no server sees it. Browser, system, graphics adapter, cores and the replies are in it; nothing about you.',
-  importResult: 'Add somebody’s result…',
-  importHint: 'A JSON file of this page, from another machine, is shown beside yours.',
-  importTitle: 'What is in it',
+    'The link holds the result itself, behind the #, so no server sees it. It contains browser, system, graphics adapter, cores and the replies, and nothing about you.',
+  importResult: 'Add another result…',
+  importHint: 'A JSON file that this page made on another device is shown beside your result.',
+  importTitle: 'Contents',
   importShow: 'Show it',
   importDiscard: 'Discard',
   compareImportRefused: 'This result cannot be added',
   importRows: (count: number, figure: string) => plural(count, `${figure} row`, `${figure} rows`),
-  importClaims: 'Nobody has checked these figures: they are what the file says.',
+  importClaims: 'Nobody has checked these figures. They are what the file claims.',
   machineCores: (count: number, figure: string) => plural(count, `${figure} core`, `${figure} cores`),
   machineThis: 'This machine',
   removeResult: (machine: string) => `Remove the result of ${machine}`,

@@ -93,19 +93,19 @@ describe('readBase', () => {
 describe('reasons', () => {
   const GB = 1e9;
   it.each<[Reason, string]>([
-    [{ key: 'wasm-limit', needs: 9 * GB, has: 4 * GB }, 'Needs 9.0 GB; a WASM tab has 4.0 GB.'],
-    [{ key: 'ios-limit', needs: 3 * GB, has: 1.5 * GB }, 'Needs 3.0 GB; a tab on this device gets about 1.5 GB.'],
+    [{ key: 'wasm-limit', needs: 9 * GB, has: 4 * GB }, 'Needs 9.0 GB, but a WASM tab has 4.0 GB.'],
+    [{ key: 'ios-limit', needs: 3 * GB, has: 1.5 * GB }, 'Needs 3.0 GB, but a tab on this device gets about 1.5 GB.'],
     [
       { key: 'gpu-context', needs: 3e8, has: 1.34e8, tokens: 65_536 },
-      'Needs a buffer of 300 MB and this GPU binds 134 MB: a context of 65,536 tokens would fit.',
+      'Needs a buffer of 300 MB, but this GPU binds at most 134 MB. A context of 65,536 tokens would fit.',
     ],
-    [{ key: 'stages', stages: 2 }, 'Runs in 2 stages, each with a memory of its own.'],
-    [{ key: 'gpu-unsure', needs: 9 * GB }, 'Needs 9.0 GB on the GPU, whose memory a page cannot see.'],
+    [{ key: 'stages', stages: 2 }, 'Runs in 2 stages, each with its own memory.'],
+    [{ key: 'gpu-unsure', needs: 9 * GB }, 'Needs 9.0 GB on the GPU. A page cannot see how much memory the GPU has.'],
     [
       { key: 'slow', tokensPerSecond: 1.26 },
-      'It will be slow: on this processor about 1.3 tokens a second are to be expected (a word is 1.3 tokens, and people read 4 words a second). A browser with a GPU that it may use is many times as fast.',
+      'Slow: expect about 1.3 tokens a second on this processor (people read about 5 tokens a second). A browser that can use a GPU is many times as fast.',
     ],
-    [{ key: 'no-webgpu' }, 'This browser has no WebGPU, or no adapter for it.'],
+    [{ key: 'no-webgpu' }, 'This browser has no WebGPU, or WebGPU finds no adapter.'],
   ])('%o in words', (reason, text) => {
     expect(reasonText(reason)).toBe(text);
   });
