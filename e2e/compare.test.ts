@@ -69,7 +69,7 @@ describe('a comparison', () => {
     expect(rows[0]).toMatchObject({ asked: { backend: 'webnn', device: 'npu' }, device: 'WebNN on CPU' });
     expect(rows[1]!.device).toContain('SwiftShader (software)');
     expect(result.reference).toMatchObject({ kind: 'recorded' });
-    await page.getByText(/^Everything that ran here ran on the CPU/).waitFor();
+    await page.getByText(/^Everything here ran on the CPU/).waitFor();
     await page.getByText('No row gave evidence of running on an NPU.').waitFor();
     await expect.poll(() => measuringWorkers(page)).toEqual([]);
     expectClean(session);
@@ -225,7 +225,7 @@ describe('other people’s results', () => {
     await page.goto(`${server.url}?link#${await toFragment(exampleResult())}`);
     await page.getByRole('button', { name: 'Show it' }).click();
     await page
-      .getByText(/^Everything that ran here ran on the CPU; the fastest, WASM threads, int8, writes 21\.0/)
+      .getByText(/^Everything here ran on the CPU\. The fastest row, WASM threads, int8, writes 21\.0/)
       .waitFor();
     expect(new URL(page.url()).hash).toBe('#/compare');
     expectClean(session);

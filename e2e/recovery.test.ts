@@ -78,7 +78,7 @@ describe('a reply goes on', () => {
     await engineWorker(page).evaluate(() => (globalThis as WithDevices).devices.at(-1)!.destroy());
     const answer = await readAnswer(page, reply);
     expect(answer.contextTokens - answer.promptTokens).toBeGreaterThanOrEqual(GPU_TOKENS - 1);
-    expect(await reply.innerText()).toMatch(/GPU device was lost .* The reply goes on with/);
+    expect(await reply.innerText()).toMatch(/GPU device was lost .* The reply continues on/);
     expect(await passedOver(page)).toMatch(/WebGPU, int8-blocks\s+WebGPU: the GPU device was lost/);
   });
 
@@ -94,7 +94,7 @@ describe('a reply goes on', () => {
     const answer = await readAnswer(page, reply);
     expect(answer.text.replace(/ The engine’s worker ended.*/, '')).toBe(undisturbed.text);
     expect(await reply.innerText()).toMatch(
-      /worker ended: it was ended from outside\..* The reply goes on with WASM, int8\./,
+      /worker ended: it was ended from outside\..* The reply continues on WASM, int8\./,
     );
     expect(await passedOver(page)).toMatch(/WASM, int8\s+The engine's worker ended/);
   });
@@ -243,7 +243,7 @@ describeIf(ALL)('WebNN that never answers', () => {
     const reply = await send(page, 'Name three plants.');
     const answer = await readAnswer(page, reply);
     const text = await reply.innerText();
-    expect(text).toMatch(/WebNN \(NPU\), float32: the device gave no sign of life for \d+ s .* The reply goes on with/);
+    expect(text).toMatch(/WebNN \(NPU\), float32: the device gave no sign of life for \d+ s .* The reply continues on/);
     // Another form of random weights may come to an end token sooner.
     expect(answer.contextTokens - answer.promptTokens, text).toBeGreaterThan(ANSWERS);
   });

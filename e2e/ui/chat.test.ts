@@ -123,7 +123,7 @@ describe('chat', () => {
     await openFake(page, server, 'short');
     await messageBox(page).fill('word '.repeat(300));
     await page
-      .getByText('This message has 382 tokens with what must go along, 255 more than the context holds.')
+      .getByText('This message needs 382 tokens, including the system prompt. That is 255 more than the context holds.')
       .waitFor();
     expect(await sendButton(page).isDisabled()).toBe(true);
     await messageBox(page).press('Enter');
@@ -204,7 +204,7 @@ describe('chat', () => {
   it('goes on with the reply when the engine dies, and says so', async () => {
     await openFake(page, server, 'die');
     await sendAndWait('Hello');
-    await lastReply().getByText('The reply goes on with WASM').waitFor();
+    await lastReply().getByText('The reply continues on WASM').waitFor();
     expect(await lastReply().innerText()).toContain('so that the stream can be seen.');
   });
 
