@@ -156,7 +156,7 @@ describe('a server on this machine', () => {
     await openWithServer(native.address, 'recorded');
     native.cors = false;
     await page.getByRole('button', { name: 'Run', exact: true }).click();
-    await page.getByText(/could not be reached, or it does not allow this page to ask/).waitFor();
+    await page.getByText(/could not be reached, or does not allow requests from this page/).waitFor();
     native.cors = true;
     await page
       .getByRole('row')
@@ -194,7 +194,7 @@ describe('other people’s results', () => {
   it('are refused in words when they are broken or hostile', async () => {
     await openCompare(page, server.url, 'prompts=16&tokens=4');
     for (const [json, message] of [
-      ['{"format":', /no JSON/],
+      ['{"format":', /not JSON/],
       ['{"format":"phi-in-a-tab/compare","version":9}', /version 9/],
       [JSON.stringify({ ...exampleResult(), rows: [{ ...row(), ttftMs: 'fast' }] }), /rows\.0\.ttftMs/],
       ['x'.repeat(3_000_000), /far smaller/],

@@ -94,7 +94,7 @@ describe('a reply goes on', () => {
     const answer = await readAnswer(page, reply);
     expect(answer.text.replace(/ The engine’s worker ended.*/, '')).toBe(undisturbed.text);
     expect(await reply.innerText()).toMatch(
-      /worker ended: it was ended from outside\..* The reply continues on WASM, int8\./,
+      /worker ended: the browser or the system ended it\..* The reply continues on WASM, int8\./,
     );
     expect(await passedOver(page)).toMatch(/WASM, int8\s+The engine's worker ended/);
   });
@@ -206,7 +206,7 @@ describeIf(ALL)('the crash of LiteRT', () => {
       await next.goto(real.url);
       expect((await ask(next, 'Name three animals.')).contextTokens).toBeGreaterThan(0);
       const report = await passedOver(next);
-      expect(report).toMatch(/WebNN \(NPU\), int4\s+it was tried before and did not come back/);
+      expect(report).toMatch(/WebNN \(NPU\), int4\s+an earlier attempt did not come back/);
       expect(report).toMatch(/Backend\s+WebNN/);
     } finally {
       await real.close();
@@ -243,7 +243,7 @@ describeIf(ALL)('WebNN that never answers', () => {
     const reply = await send(page, 'Name three plants.');
     const answer = await readAnswer(page, reply);
     const text = await reply.innerText();
-    expect(text).toMatch(/WebNN \(NPU\), float32: the device gave no sign of life for \d+ s .* The reply continues on/);
+    expect(text).toMatch(/WebNN \(NPU\), float32: the device did not respond for \d+ s .* The reply continues on/);
     // Another form of random weights may come to an end token sooner.
     expect(answer.contextTokens - answer.promptTokens, text).toBeGreaterThan(ANSWERS);
   });
@@ -255,7 +255,7 @@ describeIf(ALL)('WebNN that never answers', () => {
     await firstVisit(page);
     expect((await ask(page, 'Name three animals.')).contextTokens).toBeGreaterThan(0);
     const report = await passedOver(page);
-    expect(report).toMatch(/WebNN \(NPU\)\s+WebNN \(NPU\): the device gave no sign of life for 60 s/);
+    expect(report).toMatch(/WebNN \(NPU\)\s+WebNN \(NPU\): the device did not respond for 60 s/);
     expect(report).toMatch(/Backend\s+(?:WASM|WebGPU)/);
   });
 });

@@ -16,7 +16,7 @@ const api: StageApi = {
     } catch (cause) {
       throw outOfMemory(
         cause,
-        `Layers ${setup.layers.from + 1} to ${setup.layers.to} do not fit the memory of their worker: choose a shorter context.`,
+        `Layers ${setup.layers.from + 1} to ${setup.layers.to} do not fit the memory of their worker. Choose a shorter context.`,
       );
     }
     return stage.facts;
@@ -27,7 +27,7 @@ const api: StageApi = {
     try {
       result = await stage.run(step);
     } catch (cause) {
-      throw outOfMemory(cause, 'A stage ran out of memory: choose a shorter context.');
+      throw outOfMemory(cause, 'A stage ran out of memory. Choose a shorter context.');
     }
     return transfer(result, result.hidden ? [result.hidden.buffer] : []);
   },

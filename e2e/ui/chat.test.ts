@@ -138,7 +138,7 @@ describe('chat', () => {
     const pick = (name: string, content: Buffer) =>
       page.locator('form input[type=file]').setInputFiles({ name, mimeType: '', buffer: content });
     await pick('a.png', Buffer.from([0x89, 0x50, 0, 0xff]));
-    await page.getByText('a.png cannot be attached').waitFor();
+    await page.getByText('a.png is not a text file in UTF-8').waitFor();
     await pick('notes.ts', Buffer.from('const x = 1;'));
     await expect.poll(() => messageBox(page).inputValue()).toBe('notes.ts:\n```ts\nconst x = 1;\n```\n');
     await page.getByTitle(/^1\d of 8,192 tokens/).waitFor();

@@ -16,7 +16,7 @@ describe('advise', () => {
     ['an expired token', '', { webnn: false, expired: true }, ['token-expired', 'webnn-flag']],
     [
       'an NPU that did not run',
-      'WebNN: the browser ran the graph on the CPU although the NPU was asked for.',
+      'WebNN: the browser ran the graph on the CPU although the NPU was requested.',
       {},
       ['npu'],
     ],
@@ -29,7 +29,7 @@ describe('advise', () => {
       {},
       ['software-gpu'],
     ],
-    ['a form that killed its process', 'it was tried before and did not come back: ...', {}, ['not-back']],
+    ['a form that killed its process', 'an earlier attempt did not come back, ...', {}, ['not-back']],
     ['no isolation', '', { isolated: false }, ['isolation']],
   ])('knows %s', (_what, why, here, expected) => {
     expect(advise(passedOver(why), null, { ...fine, ...here })).toEqual(expected);

@@ -28,10 +28,11 @@ export function advise(report: EngineReport | null, error: ErrorShape | null, he
   add('token-expired', here.expired && !here.webnn);
   add('webnn-flag', here.chromium && !here.webnn);
   add('windows', here.windows !== null && here.windows < WINDOWS_11_24H2);
-  add('npu', said(/although the NPU was asked for/));
+  add('npu', said(/although the NPU was requested/));
   add(
     'driver',
-    !here.webgpu || said(/WebGPU: the browser offers no adapter|WebGPU: the adapter gives no device|device was lost/),
+    !here.webgpu ||
+      said(/WebGPU: the browser offers no adapter|WebGPU: the adapter did not create a device|device was lost/),
   );
   add('software-gpu', said(/WebGPU: the adapter is .* computes on the CPU/));
   add('memory', error?.code === 'out-of-memory' || said(/out of memory|memory could not|needs .* while it loads/i));

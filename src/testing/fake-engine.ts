@@ -268,7 +268,7 @@ class FakeEngine implements EngineApi {
     if (fit.over > 0)
       return onEvent({
         type: 'error',
-        error: { code: 'context-full', message: `The last message has ${fit.tokens} tokens.` },
+        error: { code: 'context-full', message: `The last message needs ${fit.tokens} tokens.` },
       });
     onEvent({ type: 'context', fit });
     const promptTokens = fit.tokens;

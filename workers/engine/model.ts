@@ -159,7 +159,7 @@ async function chooseDecoder(
   const { backend, fallback } = request;
   const form = request.form ?? 'auto';
   if (fallback === 'none') {
-    if (backend === 'auto') throw new PhiError('bad-request', 'Name a backend: without fallback there is no choice.');
+    if (backend === 'auto') throw new PhiError('bad-request', 'Without fallback, the request must name a backend.');
     const decoder = await pinnedDecoder(checkpoint, { ...request, backend, form, files }, onPrepare);
     return { decoder, rejected: [], notes: [] };
   }

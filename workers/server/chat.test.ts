@@ -95,7 +95,9 @@ describe('chat', () => {
     const cut = () => Promise.resolve(new Response(body));
     await expect(collect(cut)).rejects.toMatchObject({
       code: 'network',
-      message: expect.stringMatching(/broke off in the middle, after 2 pieces of text: network error/) as string,
+      message: expect.stringMatching(
+        /stopped in the middle of its answer, after 2 pieces of text: network error/,
+      ) as string,
     });
   });
 
@@ -103,21 +105,21 @@ describe('chat', () => {
     [
       'is not there',
       () => Promise.reject(new TypeError('Failed to fetch')),
-      /could not be reached, or it does not allow this page/,
+      /could not be reached, or does not allow requests from this page/,
     ],
     ['knows no such model', answering(['{"error":"model not found"}'], 404), /answered 404: model not found$/],
     [
       'answers in one piece',
       answering(['{"choices":[{"message":{"content":"Hi"}}]}'], 200, { 'Content-Type': 'application/json' }),
-      /in one piece/,
+      /did not stream its answer/,
     ],
     [
       'wraps an error in a success',
       answering(['{"error":{"message":"busy"}}'], 200, { 'Content-Type': 'application/json; charset=utf-8' }),
       /error: busy$/,
     ],
-    ['sends no JSON', answering(['data: hello\n\n']), /no JSON: hello/],
-    ['sends something else', answering(['data: {"choices":"x"}\n\n']), /no chunk of a chat completion/],
+    ['sends no JSON', answering(['data: hello\n\n']), /not JSON: hello/],
+    ['sends something else', answering(['data: {"choices":"x"}\n\n']), /not a chunk of a chat completion/],
     [
       'fails in the middle',
       answering([delta('a'), 'data: {"error":{"message":"out of memory"}}\n\n']),

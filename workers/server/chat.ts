@@ -77,7 +77,7 @@ export async function* chat(
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new PhiError(
       'network',
-      `${url} broke off in the middle, after ${pieces} pieces of text: ${why}.`,
+      `${url} stopped in the middle of its answer, after ${pieces} pieces of text: ${why}.`,
       undefined,
       { cause },
     );
@@ -116,7 +116,7 @@ async function ask(
   } catch (cause) {
     throw new PhiError(
       'network',
-      `${url} could not be reached, or it does not allow this page to ask.`,
+      `${url} could not be reached, or does not allow requests from this page.`,
       { refused: true },
       { cause },
     );
@@ -130,10 +130,7 @@ async function ask(
   if (!/^application\/(?:[\w.-]+\+)?json\b/i.test(response.headers.get('Content-Type') ?? '')) return response.body;
   const said = await readStart(response.body);
   if (!/"choices"/.test(said)) throw new PhiError('network', `${url} reported an error: ${wordsOf(said)}`);
-  throw new PhiError(
-    'network',
-    `${url} answered in one piece instead of as a stream, so the time to its first token cannot be measured.`,
-  );
+  throw new PhiError('network', `${url} did not stream its answer, so the time to its first token cannot be measured.`);
 }
 
 function parseChunk({ failed, data }: ServerEvent, url: string): v.InferOutput<typeof ChunkSchema> {
@@ -142,13 +139,16 @@ function parseChunk({ failed, data }: ServerEvent, url: string): v.InferOutput<t
     value = JSON.parse(data);
   } catch {
     if (failed) throw reported(url, wordsOf(data));
-    throw new PhiError('network', `${url} sent an event with no JSON: ${data.slice(0, 100)}`);
+    throw new PhiError('network', `${url} sent an event that is not JSON: ${data.slice(0, 100)}`);
   }
   const words = failed ? wordsOf(data) : errorIn(value);
   if (words !== null) throw reported(url, words);
   const result = v.safeParse(ChunkSchema, value);
   if (!result.success)
-    throw new PhiError('network', `${url} sent an event with no chunk of a chat completion: ${data.slice(0, 100)}`);
+    throw new PhiError(
+      'network',
+      `${url} sent an event that is not a chunk of a chat completion: ${data.slice(0, 100)}`,
+    );
   for (const { error } of result.output.choices ?? []) {
     const inChoice = errorIn({ error });
     if (inChoice !== null) throw reported(url, inChoice);

@@ -124,7 +124,7 @@ function decoded(part: string, text: string): string {
     const escape = /%(?![0-9a-fA-F]{2}).{0,2}/.exec(part)?.[0] ?? part.slice(0, 20);
     throw new PhiError(
       'bad-request',
-      `"${shown(text)}" has the broken escape "${escape}". Copy the address again from the address bar.`,
+      `"${shown(text)}" contains the broken escape "${escape}". Copy the address again from the address bar.`,
     );
   }
 }
@@ -134,5 +134,5 @@ const shown = (text: string): string => text.slice(0, 200);
 const wrong = (text: string) =>
   new PhiError(
     'bad-request',
-    `"${shown(text)}" is neither a repository ("owner/name") nor an http(s) address without a password. Copy it from the address bar.`,
+    `"${shown(text)}" must be a repository ("owner/name") or an http(s) address without a password. Copy it from the address bar.`,
   );

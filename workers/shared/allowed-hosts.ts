@@ -18,7 +18,7 @@ const TABLES: Readonly<Record<Purpose, Table<{ since: number }>>> = {
 export function originOf(address: string): string {
   const url = URL.canParse(address) ? new URL(address) : null;
   if (url === null || !/^https?:$/.test(url.protocol))
-    throw new PhiError('bad-request', `"${address}" is no http or https address.`, { address });
+    throw new PhiError('bad-request', `"${address}" is not an http or https address.`, { address });
   return url.origin;
 }
 

@@ -87,5 +87,5 @@ it('a Blob that gives fewer bytes than its size is an error', async () => {
       return 10;
     }
   }
-  await expect(collect(streamOf(new Short([BYTES.subarray(0, 4)])))).rejects.toThrow('ended 6 bytes early');
+  await expect(collect(streamOf(new Short([BYTES.subarray(0, 4)])))).rejects.toThrow('read 6 bytes too few');
 });

@@ -21,7 +21,7 @@ export function streamOf(blob: Blob): ReadableStream<Uint8Array<ArrayBuffer>> {
       const request = controller.byobRequest!; // there is one, because of autoAllocateChunkSize
       const { buffer, byteOffset, byteLength } = request.view!;
       const { value, done } = await reader.read(new Uint8Array(buffer, byteOffset, byteLength));
-      if (done) throw new RangeError(`A Blob of ${blob.size} bytes ended ${left} bytes early.`);
+      if (done) throw new RangeError(`The browser read ${left} bytes too few from a Blob of ${blob.size} bytes.`);
       left -= value.length;
       request.respondWithNewView(value);
       if (left === 0) controller.close();

@@ -39,7 +39,7 @@ function storageError(database: string, cause: unknown): PhiError {
   const what = `The browser's database "${database}" failed (${name}: ${message}).`;
   return new PhiError(
     'storage',
-    `${what} Reload the page; if it stays so, clear this site's data.`,
+    `${what} Reload the page. If that does not help, clear this site's data.`,
     { database },
     { cause },
   );
@@ -48,14 +48,14 @@ function storageError(database: string, cause: unknown): PhiError {
 const newerError = (database: string): PhiError =>
   new PhiError(
     'newer-version',
-    `The database "${database}" was written by a newer version of this app, which runs in another tab or was here before. Nothing was changed. Reload the page to get that version.`,
+    `A newer version of this app wrote the database "${database}". It runs in another tab, or ran here before. Nothing was changed. Reload the page to get that version.`,
     { database },
   );
 
 const blockedError = (database: string): PhiError =>
   new PhiError(
     'storage',
-    `The database "${database}" cannot be brought up to date while another tab holds it open with an older version of this app. Close or reload the other tabs of this app, then reload this page.`,
+    `The database "${database}" cannot be updated, because another tab still uses it with an older version of this app. Close or reload the other tabs of this app, then reload this page.`,
     { database },
   );
 

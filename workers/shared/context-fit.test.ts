@@ -34,7 +34,7 @@ describe('fitMessages', () => {
     const error = {
       code: 'context-full',
       detail: { tokens: 5, limit: 4 },
-      message: expect.stringContaining('1 more than fit') as string,
+      message: expect.stringContaining('1 more than the context holds') as string,
     };
     expect(() => fitMessages(TALK, count, 4)).toThrowError(expect.objectContaining(error) as Error);
   });

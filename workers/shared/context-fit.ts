@@ -43,7 +43,7 @@ export function fitMessages(
   if (shortest > limit) {
     throw new PhiError(
       'context-full',
-      `The last message${system.length ? ' with the system prompt' : ''} has ${shortest} tokens, ${shortest - limit} more than fit. Shorten it, or load the model with a longer context.`,
+      `The last message${system.length ? ' with the system prompt' : ''} needs ${shortest} tokens, ${shortest - limit} more than the context holds. Shorten it, or load the model with a longer context.`,
       { tokens: shortest, limit },
     );
   }

@@ -59,7 +59,7 @@ export function validateHubModel(value: unknown): HubModel {
   const [issue] = result.issues;
   throw new PhiError(
     'bad-request',
-    `The model to download is not described as it should be: ${v.getDotPath(issue) ?? 'it'} ${issue.message}.`,
+    `The description of the model to download is not valid: ${v.getDotPath(issue) ?? 'it'} ${issue.message}.`,
   );
 }
 
@@ -92,7 +92,7 @@ export function hubManifest(model: HubModel): ModelManifest {
   if (unknown.length > 0) {
     throw new PhiError(
       'bad-request',
-      `The exact size of ${unknown.join(', ')} is not known before ${new URL(model.base).host} is asked for it.`,
+      `The exact size of ${unknown.join(', ')} is unknown until ${new URL(model.base).host} reports it.`,
     );
   }
   const { id, name, licence, base, repo, revision } = model;

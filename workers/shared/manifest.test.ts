@@ -58,7 +58,7 @@ describe('validateManifest', () => {
     ['a licence that is a script', ['licence', 'url'], 'javascript:alert(1)', /licence\.url: must be an http/],
     ['a source that is a script', ['source', 'url'], ' JavaScript:alert(1)', /source\.url: must be an http/],
     ['a source that is data', ['source', 'url'], 'data:text/html,x', /source\.url/],
-    ['a shard beyond any file', ['files', 0, 'shards', 0, 'offset'], Number.MAX_SAFE_INTEGER, /ends beyond any file/],
+    ['a shard beyond any file', ['files', 0, 'shards', 0, 'offset'], Number.MAX_SAFE_INTEGER, /which no file can have/],
     ['a path that climbs', ['files', 0, 'path'], '../b', /files\.0\.path.*without "\.\."/],
     ['an absolute path', ['files', 0, 'path'], '/b', /files\.0\.path/],
     ['a path with a backslash', ['files', 0, 'path'], 'a\\b', /files\.0\.path/],
@@ -71,7 +71,7 @@ describe('validateManifest', () => {
     ['a shard too large to hash', ['files', 0, 'shards', 0, 'bytes'], 2 ** 31, /smaller shards/],
     ['half a byte', ['files', 0, 'shards', 0, 'bytes'], 1.5, /whole number/],
     ['a gap between shards', ['files', 0, 'shards', 1, 'offset'], 13, /shard 1 begins at byte 13/],
-    ['shards that do not fill the file', ['files', 0, 'bytes'], 21, /its shards hold 20 bytes, the file 21/],
+    ['shards that do not fill the file', ['files', 0, 'bytes'], 21, /its shards hold 20 bytes, but the file has 21/],
     ['files that do not fill the model', ['bytes'], 31, /the files hold 30 bytes/],
     ['a whole URL with an offset', ['files', 1, 'shards', 0, 'offset'], 5, /whole URL/],
     [
@@ -129,6 +129,6 @@ it('sizes that add up beyond what can be counted are refused', () => {
   expect(() => validateManifest({ ...manifest(), bytes: most, files: [file('a'), file('b')] })).toThrow(PhiError);
   const shards = [0, 1].map((i) => ({ url: `${i}`, offset: most - 8, bytes: 10, wholeUrl: false }));
   expect(() => validateManifest({ ...manifest(), bytes: 20, files: [{ path: 'a', bytes: 20, shards }] })).toThrow(
-    /ends beyond any file/,
+    /which no file can have/,
   );
 });

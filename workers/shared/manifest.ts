@@ -96,7 +96,7 @@ const wrong = (where: string, why: string) =>
 /** Exact, or an error: beyond 2^53 sums of different sizes would be equal. */
 function sum(items: { bytes: number }[]): number {
   const total = items.reduce((sum, { bytes }) => sum + bytes, 0);
-  if (!Number.isSafeInteger(total)) throw wrong('bytes', 'its sizes add up to more than can be counted');
+  if (!Number.isSafeInteger(total)) throw wrong('bytes', 'the sum of its sizes is too large for a number');
   return total;
 }
 
@@ -106,23 +106,23 @@ function assertCoherent(manifest: ModelManifest): void {
   for (const { path, bytes, shards, sha256 } of manifest.files) {
     if (paths.has(path)) throw wrong('files', `"${path}" is listed twice`);
     paths.add(path);
-    if (sum(shards) !== bytes) throw wrong(path, `its shards hold ${sum(shards)} bytes, the file ${bytes}`);
+    if (sum(shards) !== bytes) throw wrong(path, `its shards hold ${sum(shards)} bytes, but the file has ${bytes}`);
     shards.forEach((shard, i) => {
       if (!Number.isSafeInteger(shard.offset + shard.bytes))
-        throw wrong(path, `shard ${i} ends beyond any file, at byte ${shard.offset + shard.bytes}`);
+        throw wrong(path, `shard ${i} ends at byte ${shard.offset + shard.bytes}, which no file can have`);
       const before = shards[i - 1];
       if (shard.wholeUrl && shard.offset !== 0)
         throw wrong(path, `shard ${i} is a whole URL and cannot begin at byte ${shard.offset}`);
       if (!before || before.url !== shard.url || shard.url.startsWith(DISK)) return;
       if (shard.offset !== before.offset + before.bytes)
-        throw wrong(path, `shard ${i} begins at byte ${shard.offset}, shard ${i - 1} ends elsewhere`);
+        throw wrong(path, `shard ${i} begins at byte ${shard.offset}, but shard ${i - 1} ends elsewhere`);
     });
     const [only] = shards;
     if (shards.length === 1 && sha256 && only?.sha256 && only.sha256 !== sha256)
       throw wrong(path, 'its only shard has another SHA-256 than the file');
   }
   if (sum(manifest.files) !== manifest.bytes)
-    throw wrong('bytes', `the files hold ${sum(manifest.files)} bytes, the manifest says ${manifest.bytes}`);
+    throw wrong('bytes', `the files hold ${sum(manifest.files)} bytes, but the manifest says ${manifest.bytes}`);
 }
 
 /**
@@ -151,7 +151,7 @@ export function resolveUrls(manifest: ModelManifest, base?: string): ModelManife
     if (URL.canParse(url, base)) return new URL(url, base).href;
     throw new PhiError(
       'bad-request',
-      `${manifest.id}: "${url}" is relative, and nothing says to what. Give the manifest by its URL.`,
+      `${manifest.id}: the address "${url}" is relative, but the manifest has no URL of its own. Give the URL of the manifest.`,
     );
   };
   const files = manifest.files.map((file) => ({

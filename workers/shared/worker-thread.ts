@@ -38,7 +38,7 @@ export function startWorker(url: string, kind: string): WorkerThread {
     };
     worker.addEventListener('error', onError, { signal });
     worker.addEventListener('messageerror', () => resolve('a message from it could not be read'), { signal });
-    watchLock(worker, name, signal, () => resolve('it was ended from outside'));
+    watchLock(worker, name, signal, () => resolve('the browser or the system ended it'));
   });
   return {
     worker,

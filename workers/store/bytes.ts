@@ -26,7 +26,7 @@ export function assertRange(name: string, size: number, offset: number, length: 
   if (!sound) {
     throw new PhiError(
       'bad-model',
-      `${name}: bytes ${offset} to ${offset + length} were asked for, but the file has ${size} bytes. It is truncated or damaged.`,
+      `${name}: bytes ${offset} to ${offset + length} are needed, but the file has ${size} bytes. It is truncated or damaged.`,
       {
         offset,
         length,

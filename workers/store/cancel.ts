@@ -1,6 +1,6 @@
 import { PhiError } from '../shared/errors.ts';
 
-const cancelled = () => new PhiError('cancelled', 'Cancelled. What is complete stays stored.');
+const cancelled = () => new PhiError('cancelled', 'Cancelled. Complete parts stay stored.');
 
 /** Unlike the signal's own `throwIfAborted` it throws `cancelled` whatever the reason is: a time limit has another name. */
 export function throwIfCancelled(signal: AbortSignal): void {

@@ -191,7 +191,7 @@ describe('a connection that fails', () => {
     failing('/model.gguf.1', { kind: 'status', status: 500 }, Infinity);
     await expect(store.install(sample.manifest)).rejects.toMatchObject({
       code: 'network',
-      message: expect.stringMatching(/model\.gguf, part 2 of .* 500.*stays stored/) as string,
+      message: expect.stringMatching(/model\.gguf, part 2 of .* 500.*stay stored/) as string,
     });
     expect(requests('/model.gguf.1')).toHaveLength(7);
     expect(await storedKeys()).toContain('sample/config.json/0');
@@ -321,7 +321,7 @@ describe('bytes that are not what they should be', () => {
     server.files.set(WEIGHTS, { bytes: new Uint8Array(500_000) });
     await expect(store.install(sample.manifest)).rejects.toMatchObject({
       code: 'integrity',
-      message: expect.stringContaining('the file there has 500000 bytes') as string,
+      message: expect.stringContaining('the file on the server has 500000 bytes') as string,
     });
     expect(server.log.filter(({ path }) => path === WEIGHTS).length).toBeLessThan(20);
   });

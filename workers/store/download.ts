@@ -78,7 +78,7 @@ class Download {
     if (url.startsWith(DISK)) {
       throw new PhiError(
         'integrity',
-        `${slot.what} is missing or damaged, and it came from this disk. Import the model again.`,
+        `${slot.what} is missing or damaged. The model came from this disk: import it again.`,
         {
           path: slot.file.path,
           shard: slot.index,
@@ -116,8 +116,10 @@ class Download {
       this.#etags.set(url, known);
       if (known !== fetched.etag) {
         this.#changed.add(slot.file);
-        const message = `${slot.file.path} changed on the server while it was being fetched. Its parts that no published hash proves were dropped.`;
-        throw new PhiError('integrity', `${message} Start again to fetch the new version.`, { path: slot.file.path });
+        const message = `${slot.file.path} changed on the server during the download. Parts without a published hash were dropped.`;
+        throw new PhiError('integrity', `${message} Start the download again to get the new version.`, {
+          path: slot.file.path,
+        });
       }
     }
     await putShard(this.#context, slot, fetched, signal);

@@ -13,7 +13,11 @@ async function fetchText(net: Net, url: string, what: string, signal: AbortSigna
     for await (const chunk of answer.chunks) {
       bytes += chunk.length;
       if (bytes > MAX_BYTES)
-        throw new PhiError('bad-model', `${what} is over ${MAX_BYTES} bytes: that cannot be right.`, { url });
+        throw new PhiError(
+          'bad-model',
+          `${what} is larger than ${MAX_BYTES} bytes, which cannot be right. Check the address.`,
+          { url },
+        );
       pieces.push(new Uint8Array(chunk));
     }
     return await new Blob(pieces).text();

@@ -45,7 +45,7 @@ class Part {
   /** Takes bytes that lie at `at`; those that are there already must be the same. */
   take(chunk: Uint8Array, at: number): void {
     const end = at + chunk.length;
-    if (end > this.bytes.length) throw new Fault('content', 'the server sent more bytes than the manifest says');
+    if (end > this.bytes.length) throw new Fault('content', 'the server sent more bytes than the manifest gives');
     const known = Math.min(this.filled - at, chunk.length);
     for (let i = 0; i < known; i++) {
       if (chunk[i] !== this.bytes[at + i]) throw new Fault('content', 'the file on the server changed in between');

@@ -13,13 +13,13 @@ async function fetchRange(name: string, url: string, size: number, offset: numbe
   try {
     response = await fetch(url, { headers: { Range: `bytes=${offset}-${last}` }, cache: 'no-store' });
   } catch (error) {
-    throw new PhiError('network', `${name}: the server of ${url} cannot be reached.`, undefined, { cause: error });
+    throw new PhiError('network', `${name}: the server at ${url} cannot be reached.`, undefined, { cause: error });
   }
   if (response.status !== 206) {
     await response.body?.cancel();
     throw new PhiError(
       'network',
-      `${name}: the server answered ${response.status} to a request for bytes ${offset} to ${last}; it must serve ranges (206).`,
+      `${name}: the server answered ${response.status} to a request for bytes ${offset} to ${last}. It must support range requests (206).`,
       {
         status: response.status,
       },
@@ -30,7 +30,7 @@ async function fetchRange(name: string, url: string, size: number, offset: numbe
   if (blob.size !== length || (range !== null && range !== `bytes ${offset}-${last}/${size}`)) {
     throw new PhiError(
       'integrity',
-      `${name}: bytes ${offset} to ${last} of ${size} were asked for, ${range ?? 'no Content-Range'} with ${blob.size} bytes came.`,
+      `${name}: requested bytes ${offset} to ${last} of ${size}, but received ${range ?? 'no Content-Range'} with ${blob.size} bytes.`,
     );
   }
   return blob;

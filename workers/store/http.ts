@@ -37,8 +37,7 @@ function checkStatus({ status, headers }: Response, url: string): void {
   if (status === 200 || status === 206) return;
   if (status >= 500 || status === 429 || status === 408 || status === 425)
     throw new Fault('connection', `the server answered ${status}`, retryAfterMs(headers));
-  if (status === 416)
-    throw new Fault('content', 'the server says that the file is shorter than the manifest does (416)');
+  if (status === 416) throw new Fault('content', 'the file on the server is shorter than the manifest says (416)');
   const { host } = new URL(url);
   const why =
     status === 401 || status === 403
@@ -64,11 +63,11 @@ function checkLength(
   const plain = isPlain(url, headers, net);
   if (status === 200) {
     if (plain && length !== null && wholeBytes !== null && Number(length) !== wholeBytes) {
-      throw new Fault('content', `the server announced ${length} bytes, the manifest says ${wholeBytes}`);
+      throw new Fault('content', `the server announced ${length} bytes, but the manifest says ${wholeBytes}`);
     }
     return;
   }
-  if (!range) throw new Fault('content', 'the server sent a part (206), the whole was asked for');
+  if (!range) throw new Fault('content', 'the server sent a part (206), but the whole file was requested');
   const { from, to, total } = range;
   if (length !== null && Number(length) !== to - from + 1)
     throw new Fault('content', `the server announced ${length} bytes instead of ${to - from + 1}`);
@@ -78,7 +77,7 @@ function checkLength(
   if (Number(first) !== from || Number(last) !== to)
     throw new Fault('content', `the server sent "${sent}" instead of bytes ${from}-${to}`);
   if (total !== null && size !== '*' && Number(size) !== total)
-    throw new Fault('content', `the file there has ${size} bytes, the manifest says ${total}`);
+    throw new Fault('content', `the file on the server has ${size} bytes, but the manifest says ${total}`);
 }
 
 function wholeSize({ status, headers, url }: Response, net: Net): number | null {

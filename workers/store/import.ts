@@ -60,7 +60,7 @@ export async function describeImport(
     );
   const { folder, files } = withoutCommonFolder(chosen);
   if (!files.some(({ file }) => file.size > 0))
-    throw new PhiError('bad-request', 'There is nothing to import: no file was chosen, or all are empty.');
+    throw new PhiError('bad-request', 'There is nothing to import: no file was chosen, or all files are empty.');
   const largest = files.reduce((a, b) => (b.file.size > a.file.size ? b : a));
   const shown = name ?? folder ?? largest.path.replace(/\.[a-z]+$/i, '');
   const manifest: ModelManifest = {

@@ -53,6 +53,6 @@ export async function explainQuota(context: StoreContext, model: ModelManifest, 
   const storedBytes = [...stored.values()].reduce((sum, { bytes }) => sum + bytes, 0);
   const missingBytes = model.bytes - storedBytes;
   const message = `There is no room for ${model.name}: the browser refuses to store the missing ${inMegabytes(missingBytes)} of ${inMegabytes(model.bytes)}.`;
-  const advice = `The ${inMegabytes(storedBytes)} that are complete stay stored. Free space on the disk or remove another model, then try again.`;
+  const advice = `The first ${inMegabytes(storedBytes)} stay stored. Free space on the disk or delete another model, then try again.`;
   return new PhiError('quota', `${message} ${advice}`, { missingBytes, storedBytes }, { cause });
 }

@@ -102,7 +102,7 @@ describe('a hub', () => {
     model.files[0] = { path: 'gpu/int4/model.onnx.data', ...known };
     const error = await failure(resolve());
     expect(error).toMatchObject({ code: 'integrity', detail: { path: 'gpu/int4/model.onnx.data' } });
-    expect(error!.message).toContain('another file');
+    expect(error!.message).toContain('is not the file that the catalogue knows');
   });
 
   it('without a file that the model needs is an error that names it', async () => {

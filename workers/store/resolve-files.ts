@@ -56,7 +56,7 @@ export async function resolveFiles(net: Net, model: HubModel, signal: AbortSigna
 const host = ({ base }: Pick<HubModel, 'base'>) => new URL(base).host;
 
 function absent(model: HubModel, path: string, revision: string | null): PhiError {
-  const message = `${model.repo} on ${host(model)} has no ${path} at ${revision ?? MAIN}. It may have been moved or renamed there: choose another variant.`;
+  const message = `${model.repo} on ${host(model)} has no ${path} at ${revision ?? MAIN}. The file may have been moved or renamed. Choose another variant.`;
   return new PhiError('network', message, { path, status: 404 });
 }
 
@@ -103,10 +103,10 @@ function fromListing(model: HubModel, { commit, files }: Listing, file: HubFile)
   const differs = (mine: number | string | undefined, theirs: number | string | null) =>
     mine !== undefined && theirs !== null && mine !== theirs;
   if (differs(file.sha256, sha256) || differs(file.bytes, bytes)) {
-    const message = `${file.path} of ${model.repo} is another file on ${host(model)} than the catalogue knows`;
+    const message = `${file.path} of ${model.repo} on ${host(model)} is not the file that the catalogue knows`;
     throw new PhiError(
       'integrity',
-      `${message} (${bytes} bytes, SHA-256 ${sha256 ?? 'unknown'}, at ${commit}). It was replaced there: choose another variant.`,
+      `${message} (${bytes} bytes, SHA-256 ${sha256 ?? 'unknown'}, at ${commit}). It was replaced there. Choose another variant.`,
       {
         path: file.path,
         bytes,
@@ -144,7 +144,7 @@ export async function sizeOf(net: Net, url: string, path: string, signal: AbortS
     try {
       const bytes = (await sizeByRange(net, url, signal)) ?? (await sizeByHead(net, url, signal));
       if (bytes !== null) return bytes;
-      const message = `${new URL(url).host} does not tell how large ${path} is. It must answer ranges and expose Content-Range to other origins.`;
+      const message = `${new URL(url).host} does not report the size of ${path}. It must support range requests and expose Content-Range to other origins.`;
       throw new PhiError('network', message, { path });
     } catch (cause) {
       await patience.next(cause, 0, signal);

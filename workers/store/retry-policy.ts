@@ -33,10 +33,10 @@ export class RetryPolicy {
     const detail = { what: this.#what };
     if (cause.kind === 'no-range' && ++this.#wholeAnswers >= 2) throw cause;
     if (cause.kind === 'content' && ++this.#refetches > MAX_REFETCHES) {
-      const message = `${this.#what} is not what it should be: ${cause.message}. Tried ${this.#refetches} times; it was not stored.`;
+      const message = `${this.#what} arrived damaged or changed: ${cause.message}. The app tried ${this.#refetches} times and did not store it.`;
       throw new PhiError(
         'integrity',
-        `${message} The server may hold another version of the model, or something on the way changes it.`,
+        `${message} The server may hold another version of the model, or a program in between changes the data.`,
         detail,
         { cause },
       );
@@ -46,7 +46,7 @@ export class RetryPolicy {
       const message = `${this.#what} could not be fetched: ${cause.message} (${this.#failures} times in a row).`;
       throw new PhiError(
         'network',
-        `${message} What is complete stays stored: try again, and the download goes on from there.`,
+        `${message} Complete parts stay stored. Try again, and the download continues from there.`,
         detail,
         { cause },
       );

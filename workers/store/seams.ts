@@ -83,7 +83,7 @@ export async function findWrongSeam(
     if (ours.every((byte, i) => byte === witness[i])) continue;
     const dropped = [left.key, right.key];
     await context.tables.shards.delete(dropped);
-    const message = `${path}: the server answered two questions for the same bytes (around ${right.shard.offset}) differently, and no hash is known that would tell which answer is right, so both parts were dropped.`;
+    const message = `${path}: the server sent different bytes for the same range (around ${right.shard.offset}). No published hash shows which are right, so both parts were dropped.`;
     const advice = 'Try again, or take the model from another source.';
     return { dropped, error: new PhiError('integrity', `${message} ${advice}`, { path }) };
   }

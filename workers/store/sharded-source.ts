@@ -107,10 +107,8 @@ export class ShardedSource implements ByteSource {
   async #damage(slot: Slot): Promise<PhiError> {
     const damaged = await verify(this.#context, this.#model, new AbortController().signal);
     if (damaged.length > 0) return damagedError(this.#model, damaged);
-    return new PhiError(
-      'integrity',
-      `${slot.what} was damaged when it was opened and has been mended since: load the model again.`,
-      { model: this.#model.id },
-    );
+    return new PhiError('integrity', `${slot.what} was damaged and has been repaired since. Load the model again.`, {
+      model: this.#model.id,
+    });
   }
 }

@@ -357,7 +357,7 @@ describe('an import from the disk', () => {
     expect((await store.verify(model.id)).damaged).toEqual([{ path: 'config.json', shard: 0 }]);
     await expect(store.install(model)).rejects.toMatchObject({
       code: 'integrity',
-      message: expect.stringContaining('Import the model again') as string,
+      message: expect.stringContaining('import it again') as string,
     });
     await store.importFiles(disk());
     await expect(store.verify(model.id)).resolves.toEqual({ damaged: [] });

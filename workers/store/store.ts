@@ -150,11 +150,9 @@ export class ModelStore {
   async #need(id: string): Promise<StoredModel> {
     const model = await findModel(this.#context, id);
     if (model) return model;
-    throw new PhiError(
-      'no-model',
-      `${id} is not stored in this browser, or not completely. Download or import it first.`,
-      { model: id },
-    );
+    throw new PhiError('no-model', `${id} is not completely stored in this browser. Download or import it first.`, {
+      model: id,
+    });
   }
 }
 

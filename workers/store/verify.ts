@@ -35,7 +35,7 @@ export async function verify(
 export function damagedError(model: StoredModel, damaged: Slot[]): PhiError {
   const [first] = damaged;
   const names = damaged.map(({ what }) => what).join('; ');
-  const message = `${model.name} is damaged in the browser's storage: ${names}. Only this is fetched again when the model is installed once more.`;
+  const message = `${model.name} is damaged in the browser's storage: ${names}. Download the model again: only these parts are fetched.`;
   return new PhiError('integrity', message, {
     model: model.id,
     path: first?.file.path ?? null,

@@ -21,7 +21,7 @@ export const laptop = (): CompareResult =>
       backend: 'webnn',
       asked: { ...asked, device: 'gpu' },
       form: 'auto',
-      absent: 'WebNN: the browser gave no context for GPU: not supported.',
+      absent: 'WebNN: the browser did not create a context for GPU: not supported.',
     },
     {
       ...row({ label: 'WebNN CPU', backend: 'webnn', asked, device: 'WebNN on CPU', form: 'float32' }, [11, 12.5, 15]),

@@ -48,7 +48,7 @@ const SAME_SPEED = 1.25;
  */
 const requiredSpeedup = (form: WeightFormat): number => Math.max(2, BITS[form] / BITS.int8);
 const COMPUTES_WIDER =
-  'This model failed its self-test in float16 on this GPU, so it computes in float32: replies are right, but slower, and the conversation takes twice the memory.';
+  'This model failed its self-test in float16 on this GPU, so it computes in float32. Replies are correct but slower, and the KV cache takes twice the memory.';
 /** Weights that may be made once more, in float32 on WASM, for a second opinion. */
 const REFERENCE_WEIGHTS = 100e6;
 
@@ -317,6 +317,6 @@ function inEitherWidth(probed: ProbedBackend, form: WeightFormat): [ProbedBacken
 }
 
 function notWorthIt(ms: number, wasmMs: number, form: WeightFormat): string {
-  const times = `a short turn of a made-up model took ${ms.toFixed(0)} ms, against ${wasmMs.toFixed(0)} ms on WASM`;
-  return `${times}: it computes on the CPU too, and would have to be ${requiredSpeedup(form).toFixed(1)} times as fast to be worth its memory.`;
+  const times = `the speed test took ${ms.toFixed(0)} ms, and WASM took ${wasmMs.toFixed(0)} ms`;
+  return `${times}. It computes on the CPU as well, so it must be ${requiredSpeedup(form).toFixed(1)} times as fast as WASM to be worth its memory.`;
 }

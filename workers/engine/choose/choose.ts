@@ -126,7 +126,10 @@ async function makeDecoder(
   }
   if (backend === 'webgpu') {
     if (!isWebgpuForm(form))
-      throw new PhiError('bad-request', `WebGPU computes with int4, int8-blocks, float16 or float32, not ${form}.`);
+      throw new PhiError(
+        'bad-request',
+        `WebGPU cannot compute with ${form} weights. Choose int4, int8-blocks, float16 or float32.`,
+      );
     return createWebgpuDecoder(
       checkpoint,
       { form, activations, capture: options.capture, slots, threads, power, weightCache, signal },
@@ -134,14 +137,14 @@ async function makeDecoder(
     );
   }
   if (form !== 'int8' && form !== 'float32')
-    throw new PhiError('bad-request', `WASM computes with int8 or float32, not ${form}.`);
+    throw new PhiError('bad-request', `WASM cannot compute with ${form} weights. Choose int8 or float32.`);
   const { stages, weightsBytes: weightBytes } = estimateWasm(
     { shape: checkpoint.config, slots, form },
     MAX_WASM_STAGES,
   );
   const count = options.stages ?? stages;
   if (count > 1) {
-    if (!files) throw new PhiError('bad-request', `${count} stages read the model's files, and none were given.`);
+    if (!files) throw new PhiError('bad-request', `${count} stages need the model's files, but no files were given.`);
     return createWasmStages(
       checkpoint,
       { stages: count, form, slots, threads, files, weightCache, mayKeep, weightBytes, signal },
@@ -158,7 +161,7 @@ async function makeDecoder(
 /** KV slots: the wish within the model's context, else a default within it. */
 function contextSlots({ config }: Checkpoint, wish: number | undefined): number {
   if (wish !== undefined && wish !== 0 && !(Number.isInteger(wish) && wish > 0)) {
-    throw new PhiError('bad-request', `Context length ${wish}: a whole number of tokens above 0 is needed.`);
+    throw new PhiError('bad-request', `The context length must be a whole number of tokens above 0, not ${wish}.`);
   }
   return Math.min(config.context, wish || DEFAULT_CONTEXT);
 }

@@ -31,7 +31,7 @@ describe('what never answers', () => {
     await vi.advanceTimersByTimeAsync(2_000);
     expect(call.outcome).toMatchObject({
       code: 'device-lost',
-      message: 'WebNN (NPU): building the graph gave no sign of life for 60 s and was given up.',
+      message: 'WebNN (NPU): building the graph did not respond for 60 s, so the app stopped waiting.',
     });
   });
 

@@ -26,7 +26,7 @@ export async function withDeadline<T>(
     reject(
       new PhiError(
         'device-lost',
-        `${what} gave no sign of life for ${Math.round(silenceMs / 1000)} s and was given up.`,
+        `${what} did not respond for ${Math.round(silenceMs / 1000)} s, so the app stopped waiting.`,
       ),
     ),
   );

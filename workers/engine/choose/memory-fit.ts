@@ -38,7 +38,7 @@ export function whyTooLarge(
   const phone = userAgentData?.mobile ?? false;
   const { bytes, certainty } = memoryBudget({ memoryGiB: deviceMemory ?? null, phone, ios: false });
   if (certainty !== 'exact' || needs <= bytes) return null;
-  return `needs ${gigabytes(needs)} while it loads; on this device a tab can count on ${gigabytes(bytes)}.`;
+  return `needs ${gigabytes(needs)} while it loads, but a tab on this device can only count on ${gigabytes(bytes)}.`;
 }
 
 const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;

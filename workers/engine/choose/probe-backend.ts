@@ -60,10 +60,10 @@ async function probeWebnn(wish: DeviceType, checkpoint: Checkpoint): Promise<Pro
   if (wish !== 'cpu' && ran !== null && ran !== 'cpu' && ran !== wish) {
     throw new PhiError(
       'backend',
-      `WebNN: the browser ran the graph on the ${ran.toUpperCase()} although the ${wish.toUpperCase()} was asked for.`,
+      `WebNN: the browser ran the graph on the ${ran.toUpperCase()} although the ${wish.toUpperCase()} was requested.`,
     );
   }
-  const onCpu = ran === 'cpu' ? (wish === 'cpu' ? 'WebNN: the CPU was asked for.' : misplaced(devices, wish)) : null;
+  const onCpu = ran === 'cpu' ? (wish === 'cpu' ? 'WebNN: the CPU was requested.' : misplaced(devices, wish)) : null;
   // LiteRT computes with what it expands every weight to: float32 is fastest there, and blocks 100 times slower.
   const onCpuForms: WeightFormat[] = ['float32', 'int8', 'float16', 'int8-blocks', 'int4'];
   const [first] = webgpuForms(checkpoint);
@@ -88,9 +88,9 @@ async function probeWebnn(wish: DeviceType, checkpoint: Checkpoint): Promise<Pro
 
 function misplaced(devices: readonly string[] | null, wish: DeviceType): string {
   const named = devices?.every((device) => device !== 'cpu')
-    ? ` (it says "${devices.join(', ')}", and every token of a run takes as long as on a CPU)`
+    ? ` (the browser reports "${devices.join(', ')}", but every token of a run takes as long as on a CPU)`
     : '';
-  return `WebNN: the browser ran the graph on the CPU although the ${wish.toUpperCase()} was asked for${named}.`;
+  return `WebNN: the browser ran the graph on the CPU although the ${wish.toUpperCase()} was requested${named}.`;
 }
 
 /**

@@ -14,7 +14,7 @@ export type ProbeResult =
 type Records = Pick<Table<unknown>, 'get' | 'set' | 'delete' | 'entries' | 'deleteAll'>;
 
 export const NOT_BACK =
-  'it was tried before and did not come back: the process that ran it ended. It is not tried again in this version of the browser.';
+  'an earlier attempt did not come back, because its process crashed. It is not tried again in this version of the browser.';
 
 export class ProbeMemory {
   readonly #records: Records;

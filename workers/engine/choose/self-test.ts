@@ -42,7 +42,7 @@ async function sayTiny(decoder: Decoder, { vocab }: PhiConfig, right: readonly n
   if (tokens.join() === right.join()) return;
   throw new PhiError(
     'backend',
-    `Self-test: the built-in tiny Phi said ${tokens.join(' ')} where ${right.join(' ')} is right: the device computes wrongly.`,
+    `Self-test: the built-in tiny Phi said ${tokens.join(' ')} instead of ${right.join(' ')}, so the device computes wrongly.`,
   );
 }
 
@@ -94,29 +94,29 @@ export async function testModel(
     const drift = difference(scored.logprobs, recorded);
     if (drift <= DRIFT) return { scored, logprobs: [...recorded] };
     throw wrong(
-      `the text's first tokens score ${drift.toFixed(2)} nats from what was recorded at the first load, where at most ${DRIFT} is rounding`,
+      `the scores of the text's first tokens differ by ${drift.toFixed(2)} nats from the first load (rounding explains at most ${DRIFT})`,
       scored,
     );
   }
   const scored = await scoreSelfTest(decoder, config, ids);
   const { nll, limit, logprobs } = scored;
-  const figures = `a plain English text scored ${nll.toFixed(2)} nats a token where below ${limit.toFixed(2)} is expected`;
+  const figures = `a plain English text scored ${nll.toFixed(2)} nats a token (expected: below ${limit.toFixed(2)})`;
   if (!Number.isFinite(nll)) throw wrong(figures, scored);
   if (nll < limit) return { scored, logprobs };
   if (reference === 'none')
     return {
       scored,
       logprobs,
-      note: `${figures}. The model knows no English, or its file is damaged in a way that nobody noticed.`,
+      note: `${figures}. Either the model does not know English, or its file is damaged in a way that no check found.`,
     };
   const other = await reference();
   if (!other) throw wrong(figures, scored);
   if (difference(logprobs, other) > OTHER_FORM)
-    throw wrong(`${figures}, and float32 on the CPU scores otherwise`, scored);
+    throw wrong(`${figures}, and float32 on the CPU gives another score`, scored);
   return {
     scored,
     logprobs,
-    note: `${figures}; float32 on the CPU says the same, so it is the model that knows no English.`,
+    note: `${figures}. Float32 on the CPU gives the same score, so the model itself does not know English.`,
   };
 }
 
@@ -129,7 +129,7 @@ function difference(a: readonly number[], b: readonly number[]): number {
 }
 
 const wrong = (what: string, { nll, limit }: Scored) =>
-  new PhiError('backend', `Self-test: ${what}: the device computes wrongly.`, {
+  new PhiError('backend', `Self-test: ${what}, so the device computes wrongly.`, {
     nll: Number.isFinite(nll) ? nll : null,
     limit,
   });

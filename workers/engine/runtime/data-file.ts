@@ -70,7 +70,7 @@ export class GroupFile extends DataFile {
 
   slice(start: number, end: number): DataPart {
     const index = tensorRanges(this.#group).findIndex((range) => range.start === start && range.end === end);
-    if (index < 0) throw new RangeError(`${this.#group.location}: bytes ${start} to ${end} are no tensor`);
+    if (index < 0) throw new RangeError(`${this.#group.location}: bytes ${start} to ${end} do not match a tensor`);
     return this.#tensor(index);
   }
 }

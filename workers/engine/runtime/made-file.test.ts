@@ -51,8 +51,8 @@ describe('a file of weights that are made when they are read', () => {
     await read(file.slice(0, 6));
     await read(file.slice(0, 6));
     expect(made()).toBe(2);
-    expect(() => file.slice(0, 5)).toThrow('no tensor');
-    expect(() => file.slice(8, 14)).toThrow('no tensor');
+    expect(() => file.slice(0, 5)).toThrow('do not match a tensor');
+    expect(() => file.slice(8, 14)).toThrow('do not match a tensor');
   });
 
   it('fails where what was made is not what was planned', async () => {
@@ -63,6 +63,6 @@ describe('a file of weights that are made when they are read', () => {
         () => undefined,
       ),
     );
-    await expect(read(file.slice(0, 6))).rejects.toThrow('planned 6');
+    await expect(read(file.slice(0, 6))).rejects.toThrow('but 6 were planned');
   });
 });

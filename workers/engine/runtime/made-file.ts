@@ -28,7 +28,9 @@ export class GroupMaker {
     this.#parts[index] = null;
     const planned = tensorBytes(this.group.tensors[index]!);
     if (part.byteLength !== planned)
-      throw new RangeError(`${this.group.tensors[index]!.name}: made ${part.byteLength} bytes, planned ${planned}`);
+      throw new RangeError(
+        `${this.group.tensors[index]!.name}: ${part.byteLength} bytes were made, but ${planned} were planned`,
+      );
     return new Uint8Array(part.buffer, part.byteOffset, part.byteLength);
   }
 }

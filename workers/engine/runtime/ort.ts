@@ -27,7 +27,7 @@ export async function loadOrt(build: OrtBuild, threads: number): Promise<Ort> {
     if (loaded.build === build && loaded.threads === threads) return loaded.ort;
     throw new PhiError(
       'backend',
-      `This worker runs ONNX Runtime ${loaded.build} with ${loaded.threads} threads; ${build} with ${threads} needs a fresh one.`,
+      `This worker already runs ONNX Runtime ${loaded.build} with ${loaded.threads} threads. ${build} with ${threads} threads needs a new worker.`,
     );
   }
   const ort = importOrt(build, threads);

@@ -110,7 +110,10 @@ async function stagePlan(
 ): Promise<{ config: PhiConfig; groups: WeightGroup[] }> {
   const whole = await openCheckpoint(new Map(files.map((file) => [file.path, stageSource(file, host)])));
   if (to > whole.config.layers)
-    throw new PhiError('bad-request', `Layers ${from} to ${to} were asked for; the model has ${whole.config.layers}.`);
+    throw new PhiError(
+      'bad-request',
+      `Layers ${from} to ${to} were requested, but the model has ${whole.config.layers}.`,
+    );
   const config = { ...whole.config, layers: to - from };
   const checkpoint: Checkpoint = { ...whole, config, layers: whole.layers.slice(from, to) };
   return { config, groups: stageWeights(checkpoint, form, last) };

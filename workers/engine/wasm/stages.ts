@@ -44,7 +44,7 @@ export async function createWasmStages(
   const { stages, form, slots, threads, files, weightCache, mayKeep, weightBytes, signal } = options;
   const { config } = checkpoint;
   if (stages > config.layers)
-    throw new PhiError('bad-request', `${stages} stages were asked for; the model has ${config.layers} layers.`);
+    throw new PhiError('bad-request', `${stages} stages were requested, but the model has ${config.layers} layers.`);
   signal?.throwIfAborted();
   const ranges = cutLayers(config, form, stages);
   const keep = weightCache !== undefined && mayKeep !== undefined && (await mayKeep(weightBytes));
@@ -134,7 +134,7 @@ class StagedDecoder implements Decoder {
       if (result.chunk) return result.chunk;
       hidden = result.hidden!;
     }
-    throw new PhiError('internal', 'The last stage gave hidden states.');
+    throw new PhiError('internal', 'The last stage returned hidden states instead of logits.');
   }
 
   async decode(id: number, past: number, rope: RopeSet, choice: Choice): Promise<number[]> {

@@ -56,7 +56,7 @@ export async function createWebgpuDecoder(
   if (preferredBuild() !== 'jspi')
     throw new PhiError(
       'backend',
-      'WebGPU: this browser has no WebAssembly.Suspending (JSPI), which ONNX Runtime needs.',
+      'WebGPU: ONNX Runtime needs WebAssembly.Suspending (JSPI), which this browser lacks.',
     );
   const ort = await loadOrt('jspi', options.threads);
   const gpu = await openGpu(options.power);
@@ -79,7 +79,7 @@ async function onDevice(
   const { config } = checkpoint;
   const { form, slots } = options;
   if (form === 'float16' && !gpu.float16)
-    throw new PhiError('backend', `WebGPU: ${gpu.name} has no shader-f16; use float32.`);
+    throw new PhiError('backend', `WebGPU: ${gpu.name} has no shader-f16. Use float32.`);
   check(config);
   const bindingBytes = options.bindingBytes ?? gpu.bindingBytes;
   const plan = webgpuPlan(checkpoint, {
@@ -91,7 +91,7 @@ async function onDevice(
   if (cacheBytes > gpu.bindingBytes) {
     throw new PhiError(
       'out-of-memory',
-      `WebGPU: ${slots} tokens of context need a buffer of ${cacheBytes} bytes, ${gpu.name} binds ${gpu.bindingBytes}: choose less.`,
+      `WebGPU: a context of ${slots} tokens needs a buffer of ${cacheBytes} bytes, but ${gpu.name} binds at most ${gpu.bindingBytes}. Choose a shorter context.`,
     );
   }
   // A captured graph does not apply the window.

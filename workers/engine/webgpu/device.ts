@@ -52,9 +52,14 @@ export async function openGpu(power: GPUPowerPreference | undefined): Promise<Gp
   try {
     device = await adapter.requestDevice({ requiredFeatures, requiredLimits });
   } catch (cause) {
-    throw new PhiError('backend', `WebGPU: the adapter gives no device: ${PhiError.from(cause).message}`, undefined, {
-      cause,
-    });
+    throw new PhiError(
+      'backend',
+      `WebGPU: the adapter did not create a device: ${PhiError.from(cause).message}`,
+      undefined,
+      {
+        cause,
+      },
+    );
   }
   initialiseVariablesOn(device);
   let error: PhiError | null = null;
@@ -99,7 +104,7 @@ function adapterName({ vendor, architecture, device, description }: GPUAdapterIn
   if (architecture === 'swiftshader') return 'SwiftShader';
   if (description) return description;
   const kind = device || architecture.split('-').map(capital).join(' ');
-  return [VENDORS[vendor] ?? capital(vendor), kind].filter(Boolean).join(' ') || 'an adapter that gives no name';
+  return [VENDORS[vendor] ?? capital(vendor), kind].filter(Boolean).join(' ') || 'an adapter without a name';
 }
 
 const capital = (word: string) => word.charAt(0).toUpperCase() + word.slice(1);

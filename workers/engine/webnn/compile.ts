@@ -38,7 +38,7 @@ export async function compile(
     for (const { graph } of built) graph.destroy();
     throw new PhiError(
       'backend',
-      `WebNN: the network fell into ${built.length} graphs with other operators between them.`,
+      `WebNN: the browser split the network into ${built.length} graphs and ran other operators between them.`,
       { graphs: built.length },
     );
   }

@@ -55,10 +55,7 @@ export async function createWebnnDecoder(
   onProgress?: PrepareProgress,
 ): Promise<Decoder> {
   if (preferredBuild() !== 'jspi')
-    throw new PhiError(
-      'backend',
-      'WebNN: this browser has no WebAssembly.Suspending (JSPI), which ONNX Runtime needs.',
-    );
+    throw new PhiError('backend', 'WebNN: ONNX Runtime needs WebAssembly.Suspending (JSPI), which this browser lacks.');
   const ort = await loadOrt('jspi', options.threads);
   const device = await WebnnDevice.open(options.deviceType);
   try {
@@ -263,7 +260,7 @@ class WebnnDecoder implements Decoder {
     if (!Number.isFinite(summary[SUMMARY.logSum])) {
       throw new PhiError(
         'backend',
-        `WebNN: ${this.facts.device} computed logits that are not numbers, with ${this.#plan.form} weights.`,
+        `WebNN: ${this.facts.device} computed NaN or infinite logits with ${this.#plan.form} weights.`,
       );
     }
     return summary;

@@ -31,7 +31,7 @@ export class WebnnDevice {
     if (!ml || !webnnScope.MLGraphBuilder) {
       throw new PhiError(
         'backend',
-        'WebNN: this browser has no navigator.ml. Chrome and Edge have it with the flag chrome://flags/#web-machine-learning-neural-network.',
+        'WebNN: this browser has no navigator.ml. In Chrome and Edge, turn it on at chrome://flags/#web-machine-learning-neural-network.',
       );
     }
     let context: MLContext;
@@ -40,7 +40,7 @@ export class WebnnDevice {
     } catch (error) {
       throw new PhiError(
         'backend',
-        `WebNN: the browser gave no context for ${deviceType.toUpperCase()}: ${PhiError.from(error).message}`,
+        `WebNN: the browser did not create a context for ${deviceType.toUpperCase()}: ${PhiError.from(error).message}`,
         undefined,
         {
           cause: error,

@@ -79,7 +79,7 @@ export function refuseFatalBuild(devices: readonly string[] | null, { matrices }
   const gigabytes = (bytes / 1e9).toFixed(1);
   throw new PhiError(
     'out-of-memory',
-    `WebNN on CPU: weights in blocks would be expanded to ${gigabytes} GB in one piece, at which the page's process dies. Use float32.`,
+    `WebNN on CPU: weights in blocks expand to ${gigabytes} GB in one piece, which crashes the page's process. Use float32.`,
     { bytes },
   );
 }

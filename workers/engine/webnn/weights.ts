@@ -308,7 +308,7 @@ function exactInt8Group(name: string, matrix: Matrix): WeightGroup {
       for (let start = 0; start < n; start += TILE) {
         const count = Math.min(TILE, n - start);
         const rows = await matrix.read(start, count);
-        if (rows.kind !== 'blocks') throw new RangeError(`${name}: blocks of 8 bits were announced, floats came.`);
+        if (rows.kind !== 'blocks') throw new RangeError(`${name}: expected blocks of 8 bits, got floats.`);
         scales.set(rows.scales, start);
         if (rows.mins) mins.set(rows.mins, start);
         for (let r = 0; r < count; r++)

@@ -41,5 +41,5 @@ it('sums the products of what goes into a matrix, as the reference network compu
   }
   expect(await calibration.gram(1, 'output')).toHaveLength((heads * headDim) ** 2);
   expect(await calibration.gram(1, 'down')).toHaveLength(intermediate ** 2);
-  await expect(calibration.gram(0, 'qkv')).rejects.toThrow('Layer 0 was asked for after layer 1');
+  await expect(calibration.gram(0, 'qkv')).rejects.toThrow('Layer 0 was requested after layer 1');
 });

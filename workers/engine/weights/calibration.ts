@@ -39,7 +39,9 @@ export class Calibration {
    */
   async gram(layer: number, matrix: LayerMatrix): Promise<Float32Array> {
     if (this.#grams && layer < this.#grams.layer)
-      throw new RangeError(`Layer ${layer} was asked for after layer ${this.#grams.layer}.`);
+      throw new RangeError(
+        `Layer ${layer} was requested after layer ${this.#grams.layer}. Request layers in ascending order.`,
+      );
     while (this.#grams?.layer !== layer) await this.#advance();
     return this.#grams.of[matrix];
   }

@@ -80,7 +80,7 @@ function gcd(a: number, b: number): number {
 /** `rows` written in `form`, which must be able to hold them exactly (see commonForm). */
 export function toForm(rows: Rows, form: Form): Rows {
   if (form.kind === 'float') return { kind: 'float', rows: rows.rows, cols: rows.cols, values: dequantise(rows) };
-  if (rows.kind === 'float') throw new RangeError('floats do not fit blocks exactly');
+  if (rows.kind === 'float') throw new RangeError('floats cannot be stored in blocks exactly');
   return refineBlocks(rows, form.bits, form.block, form.symmetric);
 }
 

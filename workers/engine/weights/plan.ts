@@ -77,7 +77,7 @@ export async function materialise(group: WeightGroup): Promise<Uint8Array<ArrayB
   parts.forEach((part, i) => {
     if (part.byteLength !== tensorBytes(group.tensors[i]!)) {
       throw new RangeError(
-        `${group.tensors[i]!.name}: made ${part.byteLength} bytes, planned ${tensorBytes(group.tensors[i]!)}`,
+        `${group.tensors[i]!.name}: ${part.byteLength} bytes were made, but ${tensorBytes(group.tensors[i]!)} were planned`,
       );
     }
   });
