@@ -6,8 +6,6 @@ const BROWSER = {
   environment: 'node',
   globalSetup: 'e2e/support/setup.ts',
   // One file after another, because each wants all cores.
-  fileParallelism: false,
-  maxWorkers: 1,
   testTimeout: 600_000,
   hookTimeout: 600_000,
   // A browser needs a moment to come to rest: an ended worker is gone after 0.5 to 0.8 s on an idle machine.
@@ -15,6 +13,11 @@ const BROWSER = {
   // A browser on a busy machine misses a moment now and then. A test that fails twice is broken.
   retry: 1,
 } as const;
+
+/** One file after another: they measure, or one of them fills the machine. */
+const ALONE = { fileParallelism: false, maxWorkers: 1 } as const;
+/** Two files at a time: a browser waits for its disk, its server and its compilers, and a second one uses that time. */
+const PAIRS = { fileParallelism: true, maxWorkers: 2 } as const;
 
 /** One project for each kind of test: `vitest run --project unit`. */
 export default defineConfig({
@@ -37,26 +40,26 @@ export default defineConfig({
         // The built app in a real browser.
         test: {
           ...BROWSER,
+          ...PAIRS,
           name: 'browser',
           include: ['e2e/*.test.ts', 'e2e/{faults,gpu}/*.test.ts'],
           sequence: { groupOrder: 2 },
         },
       },
       {
-        // The page with a scripted engine, which waits more than it computes: two files at a time.
+        // The page with a scripted engine.
         test: {
           ...BROWSER,
+          ...PAIRS,
           name: 'ui',
           include: ['e2e/ui/*.test.ts'],
           globalSetup: 'e2e/support/setup-ui.ts',
-          fileParallelism: true,
-          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },
       {
         // Too long for `npm test`, or judged by seconds and megabytes: `npm run test:long`.
-        test: { ...BROWSER, name: 'long', include: ['e2e/long/*.test.ts'], sequence: { groupOrder: 3 } },
+        test: { ...BROWSER, ...ALONE, name: 'long', include: ['e2e/long/*.test.ts'], sequence: { groupOrder: 3 } },
       },
       {
         // Speed in Node: `npm run test:timing`.
@@ -64,19 +67,19 @@ export default defineConfig({
           name: 'timing',
           include: ['workers/**/*.timing.test.ts'],
           environment: 'node',
-          fileParallelism: false,
-          maxWorkers: 1,
+          ...ALONE,
           sequence: { groupOrder: 4 },
         },
       },
       {
         // Against a native server, which has to be built first: `npm run test:native`.
-        test: { ...BROWSER, name: 'native', include: ['e2e/native/*.test.ts'], sequence: { groupOrder: 5 } },
+        test: { ...BROWSER, ...ALONE, name: 'native', include: ['e2e/native/*.test.ts'], sequence: { groupOrder: 5 } },
       },
       {
         // The engine on Dawn outside of a browser: `npm run test:gpu`.
         test: {
           ...BROWSER,
+          ...ALONE,
           name: 'gpu',
           include: ['e2e/gpu/**/*.test.ts'],
           globalSetup: [],

@@ -21,6 +21,8 @@ import { verify } from './verify.ts';
 type Options = JobOptions<Progress>;
 
 const never = new AbortController().signal;
+/** A person waits for what lies behind an address, and nothing that has arrived is lost: two seconds, then they are told. */
+const LOOK_RETRIES = 2;
 
 /**
  * Models in this browser: the one door to this folder. Every method rejects with a PhiError.
@@ -104,7 +106,8 @@ export class ModelStore {
 
   /** What lies behind an address that a person gave. Nothing is stored. */
   async openAddress(address: string, hub: string, { signal = never }: Options = {}): Promise<Remote> {
-    return guarded(() => openAddress(this.#context.net, address, hub, signal));
+    const net = { ...this.#context.net, retries: Math.min(this.#context.net.retries, LOOK_RETRIES) };
+    return guarded(() => openAddress(net, address, hub, signal));
   }
 
   async removeForms(id: string): Promise<void> {

@@ -26,7 +26,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
   /** Times against a stopwatch outside of the page, and speed in Node. An idle machine. */
   timing: {
     projects: ['unit', 'timing', 'browser'],
-    files: ['.timing.', 'jinja', 'gguf.hostile', 'markdown', 'e2e/compare.test'],
+    files: ['.timing.', 'jinja', 'hostile', 'added-tokens', 'server/chat', 'markdown', 'e2e/compare.test'],
     env: { PHI_TIMING: '1' },
   },
   /** 5,000 generated Markdown documents, each shown within a second. */

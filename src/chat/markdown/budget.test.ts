@@ -4,6 +4,7 @@ import { LIMITS, parsedLength } from './budget.ts';
 import { blocksOf } from './blocks.ts';
 import { IncrementalMarkdown } from './incremental.ts';
 import { parse } from './parser.ts';
+import { cpuMs, expectWithin } from '../../../workers/testing/timing.ts';
 
 /** `unit` again and again, `length` characters of it. */
 const repeat = (unit: string, length: number): string => unit.repeat(Math.ceil(length / unit.length)).slice(0, length);
@@ -79,13 +80,10 @@ describe('a text beyond the budget', () => {
   it('counts the cells of a table before its rows are filled up', () => {
     const table = (columns: number, rows: number) =>
       `${'|a'.repeat(columns)}|\n${'|-'.repeat(columns)}|\n${'|\n'.repeat(rows)}`;
-    const started = performance.now();
+    const started = cpuMs();
     for (let i = 0; i < 200; i++) expect(parse(table(300, 1400)).tokens).toEqual([]);
-    const empty = performance.now() - started;
-    const again = performance.now();
-    parse(table(90, 50));
-    // 200 refusals cost less than 40 tables that fit: nothing was filled up.
-    expect(empty).toBeLessThan(Math.max(50, 40 * (performance.now() - again)));
+    // Nothing was filled up: 84 million cells would take minutes, which is more than this test has.
+    expectWithin(cpuMs() - started, 500);
     expect(parse(table(90, 50)).cut).toBeNull();
   });
 
