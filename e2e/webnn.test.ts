@@ -74,14 +74,14 @@ const NPU_TOLERANCE = 0.05;
 
 describe('the graph spelled for NPUs', () => {
   it.for([
-    ['phi3-mini-4k', 'q4_1', [40]],
-    ['phi4-mini', 'q8_0', [100]],
-  ] as const)('computes %s as the reference, over settled and recent positions', async ([kind, file, prompts]) => {
-    const model = gguf(kind, file);
+    [gguf('phi3-mini-4k', 'q4_1'), 'float32', [40]],
+    [gguf('phi4-mini', 'q8_0'), 'float32', [100]],
+    [folder('phi3.5-mini/openvino-int4-npu'), 'int4-columns', [40]],
+  ] as const)('computes $0.name, $1, as the reference', async ([model, form, prompts]) => {
     const engine = await host.open(await selectModel(pathOf(model)), {
       backend: 'webnn',
       device: 'npu',
-      form: 'float32',
+      form,
       contextLength: CONTEXT,
       webnnDialect: 'npu',
     });

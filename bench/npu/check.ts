@@ -14,7 +14,7 @@ const taken = rows.filter(({ whole }) => whole);
 const labs = await openLabs([...new Set(taken.map(({ device }) => device))]);
 let broken = 0;
 for (const { model: name, form, width, slots, device, estimatedMs } of taken) {
-  const model = await labModel(name);
+  const model = await labModel(name, form);
   const shape = shapeOf(width, slots, form, model.head);
   const verdict = await tryOn(device, labs, await labWeights(model, form, 'npu'), shape, SECONDS);
   const what = `${name} ${form}, ${width} tokens over ${slots} slots, ${device}`;

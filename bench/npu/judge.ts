@@ -37,7 +37,7 @@ export async function openLabs(devices: readonly NpuDevice[]): Promise<Labs> {
 
 /** A graph as the engine gives it to an NPU: narrow ones have the head and the recent cache, wide ones are for prefill. */
 export function shapeOf(width: number, slots: number, form: WeightFormat, head: boolean): WebnnShape {
-  const graphs = graphsFor('npu', 1, form);
+  const graphs = graphsFor('npu', 1, form, true);
   const main = width <= graphs.main;
   return {
     dialect: 'npu',

@@ -1,10 +1,11 @@
-/** Models that the lab looks at: the starter, a tiny Phi of each kind, and a layer of Phi-4-mini's shape with random weights. */
+/** Models that the lab looks at: the starter, a tiny Phi of each kind, and a layer of each large shape with random weights. */
 import { prepareStarter } from '../starter.ts';
 import { tinyPhi, type TinySize } from '../../workers/engine/choose/tiny-phi.ts';
-import type { Checkpoint, PhiConfig } from '../../workers/engine/checkpoint/types.ts';
+import type { Checkpoint } from '../../workers/engine/checkpoint/types.ts';
 import { SELF_TEST_TEXT } from '../../workers/engine/choose/self-test.ts';
 import { createTokenizer } from '../../workers/engine/tokenizer/tokenizer.ts';
 import { phi4MiniShape } from '../full-size/shape.ts';
+import type { WeightFormat } from '../../workers/shared/protocol.ts';
 
 /** Heads, groups and rotation as each kind of Phi has them, in small. Windows and long contexts are a matter of masks and tables, not of the graph. */
 const TINY = { layers: 3, hidden: 256, intermediate: 512, vocab: 512 } as const;
@@ -14,10 +15,35 @@ const KINDS: Readonly<Record<string, TinySize>> = {
   'tiny-phi4-mini': { ...TINY, heads: 4, kvHeads: 2, headDim: 64, rotaryDim: 48 },
   'tiny-phi4': { ...TINY, heads: 8, kvHeads: 2, headDim: 32, rotaryDim: 32 },
 };
-/** One layer and the next one's qkv: what repeats in the model, without its head. */
+/** What repeats in a model, one layer and the next one's qkv, with random weights: whole models are too large for a quick look. */
 export const PHI4_MINI_PIECE = 'phi4-mini-piece';
+const { layers, hidden, heads, kvHeads, headDim, intermediate, vocab, rotaryDim } = phi4MiniShape(32);
+const WHOLE: Readonly<Record<string, TinySize>> = {
+  [PHI4_MINI_PIECE]: { layers, hidden, heads, kvHeads, headDim, intermediate, vocab, rotaryDim },
+  // Phi-3-mini and Phi-3.5-mini
+  'phi3-mini-piece': {
+    layers: 32,
+    hidden: 3072,
+    heads: 32,
+    kvHeads: 32,
+    headDim: 96,
+    intermediate: 8192,
+    vocab: 32_064,
+    rotaryDim: 96,
+  },
+  'phi4-piece': {
+    layers: 40,
+    hidden: 5120,
+    heads: 40,
+    kvHeads: 10,
+    headDim: 128,
+    intermediate: 17_920,
+    vocab: 100_352,
+    rotaryDim: 128,
+  },
+};
 
-export const MODELS: readonly string[] = ['starter', ...Object.keys(KINDS), PHI4_MINI_PIECE];
+export const MODELS: readonly string[] = ['starter', ...Object.keys(KINDS), ...Object.keys(WHOLE)];
 
 export interface LabModel {
   name: string;
@@ -30,28 +56,34 @@ export interface LabModel {
   pieces: number;
 }
 
-/** Opens or makes a model. Rejects with the known names for one that is not known. */
-export async function labModel(name: string): Promise<LabModel> {
+/** Opens or makes a model: for 4 bits by column one that has them. Rejects with the known names for one that is not known. */
+export async function labModel(name: string, form: WeightFormat): Promise<LabModel> {
   if (name === 'starter') {
     const { checkpoint } = await prepareStarter(null);
     const ids = createTokenizer(checkpoint.tokenizer).encode(SELF_TEST_TEXT);
     return { name, checkpoint, ids, head: true, pieces: 1 };
   }
-  if (name === PHI4_MINI_PIECE) {
-    const whole = phi4MiniShape(32);
-    const checkpoint = tinyPhi({ ...phi4MiniShape(2), vocab: 256 }, 1);
+  const scales = form === 'int4-columns' ? 'rows' : 'blocks';
+  const whole = WHOLE[name];
+  if (whole) {
+    const checkpoint = tinyPhi({ ...whole, layers: 2, vocab: 256 }, 1, scales);
     return { name, checkpoint, ids: ids(256), head: false, pieces: weights(whole) / pieceWeights(whole) };
   }
   const size = KINDS[name];
   if (!size) throw new Error(`No model "${name}": the lab knows ${MODELS.join(', ')}.`);
-  return { name, checkpoint: tinyPhi(size, 1), ids: ids(size.vocab), head: true, pieces: 1 };
+  return { name, checkpoint: tinyPhi(size, 1, scales), ids: ids(size.vocab), head: true, pieces: 1 };
+}
+
+/** Measures of the whole model that a row's estimate is for. */
+export async function wholeShape(name: string): Promise<TinySize> {
+  return WHOLE[name] ?? (await labModel(name, 'int8')).checkpoint.config;
 }
 
 /** Any tokens: random weights have no favourites. */
 const ids = (vocab: number) => Array.from({ length: 128 }, (_, i) => (i * 37 + 11) % vocab);
 
-const qkv = ({ hidden, heads, kvHeads, headDim }: PhiConfig) => hidden * (heads + 2 * kvHeads) * headDim;
-const layer = (config: PhiConfig) =>
-  qkv(config) + config.hidden * config.heads * config.headDim + 3 * config.hidden * config.intermediate;
-const weights = (config: PhiConfig) => config.layers * layer(config) + config.vocab * config.hidden;
-const pieceWeights = (config: PhiConfig) => layer(config) + qkv(config);
+const qkv = ({ hidden, heads, kvHeads, headDim }: TinySize) => hidden * (heads + 2 * kvHeads) * headDim;
+const layer = (size: TinySize) =>
+  qkv(size) + size.hidden * size.heads * size.headDim + 3 * size.hidden * size.intermediate;
+const weights = (size: TinySize) => size.layers * layer(size) + size.vocab * size.hidden;
+const pieceWeights = (size: TinySize) => layer(size) + qkv(size);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readVerdict } from './intel.ts';
 import type { NpuRow } from './rows.ts';
-import { decodeRate, timeToFirst } from './table.ts';
+import { decodeRate, timeToFirst, withRows } from './table.ts';
 
 const row = (width: number, estimatedMs: number | null): NpuRow => ({
   model: 'm',
@@ -25,6 +25,16 @@ describe('what rows come to', () => {
     expect(timeToFirst(rows, 10)).toBe(10);
     expect(timeToFirst(rows, 40)).toBe(50);
     expect(timeToFirst(rows, 512)).toBe(170);
+  });
+
+  it('takes the place of older rows of the same graph and device', () => {
+    const table = { date: '2026-12-01', versions: {}, rows: [row(16, 1), row(128, 4)] };
+    expect(withRows(null, table)).toEqual(table);
+    expect(withRows(table, { ...table, date: '2026-12-02', rows: [row(16, 2)] })).toEqual({
+      date: '2026-12-02',
+      versions: {},
+      rows: [row(128, 4), row(16, 2)],
+    });
   });
 
   it('says nothing where nothing was estimated', () => {

@@ -7,6 +7,14 @@ export interface NpuTable {
   rows: NpuRow[];
 }
 
+const keyOf = ({ model, form, width, slots, device }: NpuRow) => [model, form, width, slots, device].join(' ');
+
+/** A table with rows added; each takes the place of one of the same graph and device. */
+export function withRows(table: NpuTable | null, { date, versions, rows }: NpuTable): NpuTable {
+  const fresh = new Set(rows.map(keyOf));
+  return { date, versions, rows: [...(table?.rows.filter((row) => !fresh.has(keyOf(row))) ?? []), ...rows] };
+}
+
 /** Estimated time of a whole model's run: a piece's estimate times how many pieces the model has. */
 export const modelMs = ({ estimatedMs, pieces }: Pick<NpuRow, 'estimatedMs' | 'pieces'>): number | null =>
   estimatedMs === null ? null : estimatedMs * pieces;

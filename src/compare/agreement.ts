@@ -56,7 +56,7 @@ export function agreementWith(reference: Reference | null, scores: RowScores): A
 }
 
 /** Forms by what they lose, the most precise first. */
-const PRECISION = ['float32', 'float16', 'int8', 'int8-cast', 'int8-blocks', 'int4', 'int4-groups', 'int4-columns'];
+const PRECISION = ['float32', 'float16', 'int8', 'int8-blocks', 'int4', 'int4-groups', 'int4-columns'];
 
 /** Of the rows that ran, the one that the others are measured against; the earliest of equals. */
 export function mostPrecise<T extends { form: string }>(rows: readonly T[]): T | null {

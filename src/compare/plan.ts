@@ -59,16 +59,7 @@ interface Kind {
   forms: readonly WeightFormat[];
 }
 
-const WEBNN_FORMS = [
-  'float32',
-  'float16',
-  'int8',
-  'int8-blocks',
-  'int4',
-  'int4-columns',
-  'int4-groups',
-  'int8-cast',
-] as const;
+const WEBNN_FORMS = ['float32', 'float16', 'int8', 'int8-blocks', 'int4', 'int4-columns', 'int4-groups'] as const;
 
 /** Every way of running a model that a browser may have, the hoped-for fastest first. Labels are the same in every language. */
 export const KINDS: readonly Kind[] = [

@@ -5,7 +5,6 @@ export const WEIGHT_FORMATS = [
   'int4-groups',
   'int8-blocks',
   'int8',
-  'int8-cast',
   'float16',
   'float32',
 ] as const;

@@ -11,7 +11,6 @@ export const BITS: Readonly<Record<WeightFormat, number>> = {
   'int4-groups': 4.7,
   'int8-blocks': 9,
   int8: 8.1,
-  'int8-cast': 8.1,
   float16: 16,
   float32: 32,
 };

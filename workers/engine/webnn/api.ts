@@ -25,6 +25,7 @@ export interface MLOperand extends MLDescriptor {
 
 export interface MLContext {
   readonly lost: Promise<{ message: string }>;
+  opSupportLimits(): { input: { dataTypes: readonly MLDataType[] } };
   createTensor(descriptor: MLDescriptor & { readable?: boolean; writable?: boolean }): Promise<MLTensor>;
   writeTensor(tensor: MLTensor, data: AllowSharedBufferSource): void;
   readTensor(tensor: MLTensor): Promise<ArrayBuffer>;

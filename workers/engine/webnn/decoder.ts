@@ -77,7 +77,7 @@ async function onDevice(
   const { form, slots, signal } = options;
   const { devices, widthRatio } = device.probe;
   const dialect = options.dialect ?? dialectFor(devices, widthRatio, options.deviceType);
-  const graphs = graphsFor(dialect, widthRatio, form);
+  const graphs = graphsFor(dialect, widthRatio, form, device.takes('int4'));
   const started = performance.now();
   const plan = webnnPlan(checkpoint, form, options.calibration ?? null, dialect);
   refuseFatalBuild(devices, plan);
@@ -106,6 +106,9 @@ async function onDevice(
   if (graphs.weights === 'inputs') shared = await sharedWeights(network, true);
   // A graph of constants comes first: its build takes three times the weights for a moment, and the tensors come on top of what stays of it.
   const main = await buildMain(network, shape, shared ?? {});
+  const step = graphs.step
+    ? await buildRunner(network, { ...shape, width: 1, scales: network.scales }, shared ?? {})
+    : null;
   signal?.throwIfAborted();
   const prefill = await PrefillGraphs.create(
     network,
@@ -121,7 +124,7 @@ async function onDevice(
     device: device.describe(main.devices),
     form,
     graphs: 1,
-    widths: [shape.width, ...(prefill?.widths ?? [])],
+    widths: [...(step ? [1] : []), shape.width, ...(prefill?.widths ?? [])],
     nodesOnWasm: 0, // compile() rejects a network that is not whole
     threads: 1,
     weightError: await weightError(weights.files.at(-1)!),
@@ -129,7 +132,7 @@ async function onDevice(
     prepareMs: prepared - started,
     compileMs: performance.now() - prepared,
   };
-  return new WebnnDecoder(device, plan, config, cache, main, prefill, facts);
+  return new WebnnDecoder(device, plan, config, cache, { main, step, prefill }, facts);
 }
 
 /**
@@ -147,6 +150,13 @@ async function buildMain(network: Network, shape: WebnnShape, weights: Record<st
   }
 }
 
+interface Runners {
+  main: Runner;
+  /** For single tokens; null: the main one. */
+  step: Runner | null;
+  prefill: PrefillGraphs | null;
+}
+
 class WebnnDecoder implements Decoder {
   readonly facts: DecoderFacts;
   readonly slots: number;
@@ -157,6 +167,7 @@ class WebnnDecoder implements Decoder {
   readonly #vocab: number;
   readonly #cache: WebnnCache;
   readonly #main: Runner;
+  readonly #step: Runner | null;
   readonly #prefill: PrefillGraphs | null;
 
   constructor(
@@ -164,8 +175,7 @@ class WebnnDecoder implements Decoder {
     plan: WebnnPlan,
     config: PhiConfig,
     cache: WebnnCache,
-    main: Runner,
-    prefill: PrefillGraphs | null,
+    { main, step, prefill }: Runners,
     facts: DecoderFacts,
   ) {
     this.#device = device;
@@ -173,6 +183,7 @@ class WebnnDecoder implements Decoder {
     this.#vocab = config.vocab;
     this.#cache = cache;
     this.#main = main;
+    this.#step = step;
     this.#prefill = prefill;
     this.facts = facts;
     this.slots = cache.slots;
@@ -196,20 +207,23 @@ class WebnnDecoder implements Decoder {
       const found: { summary: Float32Array; logits: Float32Array | null }[] = [];
       for (let at = body; at < ids.length; at += this.#main.width) {
         const run = ids.slice(at, at + this.#main.width);
+        const runner = this.#runnerFor(run.length);
         // The head is computed on one row of a run: for every row the same run once more.
         for (let row = rows === 'all' ? 0 : run.length - 1; row < run.length; row++) {
           const target = targets?.[rows === 'all' ? at + row : 0] ?? 0;
-          await this.#main.run(this.#cache, run, past + at, rope, {
+          await runner.run(this.#cache, run, past + at, rope, {
             row,
             target,
             choice,
             keep: row === run.length - 1,
           });
-          const summary = await this.#summary();
-          found.push({ summary, logits: logits ? await this.#main.logits() : null });
+          const summary = await this.#summary(runner);
+          found.push({ summary, logits: logits ? await runner.logits() : null });
           const step = at + row - ids.length + (choice?.randoms.length ?? 0);
           if (choice && step >= 0)
-            result.chosen.push(await this.#choose(summary, { ...choice, randoms: choice.randoms.subarray(step) }));
+            result.chosen.push(
+              await this.#choose(runner, summary, { ...choice, randoms: choice.randoms.subarray(step) }),
+            );
         }
       }
       result.argmax = Int32Array.from(found, ({ summary }) => summary[SUMMARY.argmax]!);
@@ -228,14 +242,16 @@ class WebnnDecoder implements Decoder {
 
   async decode(id: number, past: number, rope: RopeSet, choice: Choice): Promise<number[]> {
     return this.#device.watched(async () => {
-      await this.#main.run(this.#cache, [id], past, rope, { row: 0, target: 0, choice, keep: true });
-      return [await this.#choose(await this.#summary(), choice)];
+      const runner = this.#runnerFor(1);
+      await runner.run(this.#cache, [id], past, rope, { row: 0, target: 0, choice, keep: true });
+      return [await this.#choose(runner, await this.#summary(runner), choice)];
     });
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- the interface is asynchronous
   async dispose(): Promise<void> {
     this.#main.destroy();
+    this.#step?.destroy();
     this.#prefill?.destroy();
     this.#cache.destroy();
     this.#device.destroy();
@@ -254,9 +270,14 @@ class WebnnDecoder implements Decoder {
     }
   }
 
-  /** The figures of the last run of the main graph. */
-  async #summary(): Promise<Float32Array> {
-    const summary = await this.#main.summary();
+  /** The graph with the head that `tokens` cost least in. */
+  #runnerFor(tokens: number): Runner {
+    return tokens === 1 ? (this.#step ?? this.#main) : this.#main;
+  }
+
+  /** The figures of a runner's last run. */
+  async #summary(runner: Runner): Promise<Float32Array> {
+    const summary = await runner.summary();
     if (!Number.isFinite(summary[SUMMARY.logSum])) {
       throw new PhiError(
         'backend',
@@ -266,9 +287,9 @@ class WebnnDecoder implements Decoder {
     return summary;
   }
 
-  async #choose(summary: Float32Array, { sampling, randoms, seen }: Choice): Promise<number> {
+  async #choose(runner: Runner, summary: Float32Array, { sampling, randoms, seen }: Choice): Promise<number> {
     const few = readCandidates(summary, this.#vocab);
     // Only where hundreds of logits are equal: then all of them are read.
-    return choose(few ?? allCandidates(await this.#main.logits(), seen, sampling), sampling, randoms[0]!);
+    return choose(few ?? allCandidates(await runner.logits(), seen, sampling), sampling, randoms[0]!);
   }
 }

@@ -57,6 +57,11 @@ export class WebnnDevice {
     }
   }
 
+  /** Whether graphs take tensors of this type as inputs. */
+  takes(dataType: MLDataType): boolean {
+    return this.context.opSupportLimits().input.dataTypes.includes(dataType);
+  }
+
   /** "CPU", "NPU and CPU"; what was asked for when the browser does not tell. */
   describe(devices: readonly string[] | null | undefined): string {
     if (!devices || devices.length === 0) return 'WebNN on a device that the browser does not name';

@@ -13,8 +13,12 @@ const WIDE: TinySize = { ...TINY_SIZE, kvHeads: 4, headDim: 32, rotaryDim: 32, i
 const BASE = { slots: 128, visible: 64, recent: 32, head: true, scales: 'before' } as const;
 
 /** Logits behind the last token of each run of the prompt. */
-async function runAll(size: TinySize, form: WeightFormat, shape: WebnnShape): Promise<Float32Array[]> {
-  const checkpoint = tinyPhi(size);
+async function runAll(
+  size: TinySize,
+  form: WeightFormat,
+  shape: WebnnShape,
+  checkpoint = tinyPhi(size),
+): Promise<Float32Array[]> {
   const graph = await GraphRun.create(checkpoint, webnnPlan(checkpoint, form, null, shape.dialect), shape);
   const all: Float32Array[] = [];
   for (let at = 0; at < TINY_PROMPT.length; at += shape.width)
@@ -50,7 +54,7 @@ describe.each(['litert', 'npu'] as const)('the dialect %s', (dialect) => {
   });
 });
 
-describe('int8 by column for NPUs', () => {
+describe('integers by column for NPUs', () => {
   it(
     'computes what the other layout computes, weights as constants or fed, scales before or after',
     { timeout: 120_000 },
@@ -63,6 +67,15 @@ describe('int8 by column for NPUs', () => {
         }
     },
   );
+
+  it.each(['int4-columns', 'int4-groups'] as const)('%s computes what the other layout computes', async (form) => {
+    const checkpoint = tinyPhi(WIDE, 16, form === 'int4-columns' ? 'rows' : 'blocks');
+    const run = (dialect: 'litert' | 'npu', width: number, weights: 'constants' | 'inputs') =>
+      runAll(WIDE, form, { ...BASE, dialect, width, weights }, checkpoint);
+    const wanted = await run('litert', 1, 'constants');
+    for (const weights of ['constants', 'inputs'] as const)
+      expect(difference(await run('npu', 8, weights), wanted, 8)).toBeLessThan(0.03);
+  });
 
   it('cuts what has more columns than a product takes', () => {
     const plan = webnnPlan(tinyPhi(WIDE), 'int8', null, 'npu');

@@ -11,10 +11,10 @@ import type { WeightFormat } from '../../shared/protocol.ts';
 import type { Calibration, LayerMatrix } from '../weights/calibration.ts';
 import { floatColumns, type Fold } from '../weights/columns.ts';
 import { compensateInto, feedbackOf, type Feedback } from '../weights/compensate.ts';
-import { int4Scales, int4Values, packRow, roundInto, type Int4Matrix } from '../weights/int4-columns.ts';
+import { int4Rows, int4Scales, int4Values, packRow, roundInto, type Int4Matrix } from '../weights/int4-columns.ts';
 import { toForm } from '../weights/matrix.ts';
 import { transposed } from '../weights/products.ts';
-import type { WeightGroup } from '../weights/plan.ts';
+import type { WeightGroup, WeightTensor } from '../weights/plan.ts';
 import { blockRotation, rotation, type Rotation } from '../weights/rotate.ts';
 import type { BlockRows } from '../weights/rows.ts';
 
@@ -79,30 +79,33 @@ export interface Int4Request {
   /** null: rounded to the nearest step. */
   calibration: Calibration | null;
   error: ErrorSum;
+  /** Parts of the columns for codes that lie as `[N, K]`; null: they lie as `[K, N]`. */
+  columns: readonly number[] | null;
 }
 
-/** Codes `[K, N]`, or `[groups, group, N]`, and scales `[N]`, or `[groups, 1, N]`. */
+/** Codes `[K, N]`, `[N, part of K]` for each part, or `[groups, group, N]`; and scales `[N]`, or `[groups, 1, N]`. */
 export function int4Group(
   name: string,
   matrix: Matrix,
   layer: number,
   part: LayerMatrix,
-  { layout, calibration, error }: Int4Request,
+  { layout, calibration, error, columns }: Int4Request,
 ): WeightGroup {
   const { rows: n, cols: k } = matrix;
   const group = layout.group(matrix);
   const groups = k / group;
+  const partName = (i: number) => (columns!.length > 1 ? `${name}.codes.${i}` : `${name}.codes`);
+  const codes: WeightTensor[] = columns
+    ? columns.map((width, i) => ({ name: partName(i), dtype: 'int4', dims: [n, width] }))
+    : [{ name: `${name}.codes`, dtype: 'int4', dims: groups === 1 ? [k, n] : [groups, group, n] }];
   return {
     location: name,
-    tensors: [
-      { name: `${name}.codes`, dtype: 'int4', dims: groups === 1 ? [k, n] : [groups, group, n] },
-      { name: `${name}.scales`, dtype: 'float32', dims: groups === 1 ? [n] : [groups, 1, n] },
-    ],
+    tensors: [...codes, { name: `${name}.scales`, dtype: 'float32', dims: groups === 1 ? [n] : [groups, 1, n] }],
     async make() {
       const out: Int4Matrix = { codes: new Uint8Array((k * n) / 2), scales: new Float32Array(groups * n) };
       if (layout.residual === null) await copyExactly(out, matrix, group);
       else await requantise(out, matrix, layout.fold(layer, part), { layer, part, group, calibration, error });
-      return [out.codes, out.scales];
+      return [...(columns ? int4Rows(out.codes, n, columns) : [out.codes]), out.scales];
     },
   };
 }

@@ -10,20 +10,17 @@ export function linear(
   g: Graph,
   x: Value,
   matrix: WebnnMatrix,
-  plan: Pick<WebnnPlan, 'form' | 'dialect'>,
+  plan: Pick<WebnnPlan, 'form'>,
   scales: 'before' | 'after',
 ): Value {
   const parts = matrix.columns.length > 1 ? slices(g, x, 1, matrix.columns) : [x];
   const pieces = matrix.pieces.map((piece) => {
     if (plan.form === 'float32') return g.op('Gemm', [x, piece], TRANSPOSED);
     if (plan.form === 'float16') return cast(g, g.op('Gemm', [cast(g, x, FLOAT16), piece], TRANSPOSED), FLOAT);
-    if (plan.form === 'int8-cast') return castProduct(g, x, piece);
     const { blocks: spec, group, cols } = matrix;
     if (group !== null && group < cols) return groupedProduct(g, x, piece, cols / group, group);
     if (spec) return blocks(g, x, piece, cols, spec);
-    if (plan.dialect === 'npu' && plan.form === 'int8') return byColumnParts(g, parts, piece, scales);
-    const weights = g.op('DequantizeLinear', [`${piece}.codes`, `${piece}.scales`], { axis: { int: 1 } });
-    const scaled = g.op('MatMul', [x, weights]);
+    const scaled = matrix.byRow ? byRowParts(g, parts, piece, scales) : byColumn(g, x, piece);
     if (!matrix.mins) return scaled;
     // What every weight of a column has on top of scale * code, times the sum of the activations.
     const sum = g.op('ReduceSum', [x, g.int64([1])], { keepdims: { int: 1 } });
@@ -32,12 +29,17 @@ export function linear(
   return concat(g, pieces, 1);
 }
 
+/** Codes `[K, N]`, one scale for each column. */
+function byColumn(g: Graph, x: Value, piece: string): Value {
+  return g.op('MatMul', [x, g.op('DequantizeLinear', [`${piece}.codes`, `${piece}.scales`], { axis: { int: 1 } })]);
+}
+
 /**
  * Codes `[N, K]`, one scale for each row, K in parts that are summed. As a tensor that is fed, Intel's NPUs take this as fast as a constant; `[K, N]`
  * takes 2.4 times as long. The scales must be constants (ten times as long otherwise). Qualcomm's take no DequantizeLinear by row, but codes as
  * numbers and a scaled product; that costs Lunar Lake 18 % by Intel's estimate.
  */
-function byColumnParts(g: Graph, parts: Value[], piece: string, scales: 'before' | 'after'): Value {
+function byRowParts(g: Graph, parts: Value[], piece: string, scales: 'before' | 'after'): Value {
   const sum = parts
     .map((part, i) => {
       const codes = parts.length > 1 ? `${piece}.codes.${i}` : `${piece}.codes`;
@@ -63,11 +65,6 @@ function blocks(g: Graph, x: Value, piece: string, cols: number, spec: NonNullab
     keepdims: { int: 0 },
   });
   return g.op('Add', [scaled, g.op('Gemm', [sums, `${piece}.mins`], TRANSPOSED)]);
-}
-
-/** Qualcomm's Hexagon takes no DequantizeLinear by column: codes as floats, and the scales behind the product. */
-function castProduct(g: Graph, x: Value, piece: string): Value {
-  return g.op('Mul', [g.op('MatMul', [x, cast(g, `${piece}.codes`, FLOAT)]), `${piece}.scales`]);
 }
 
 /** Groups of inputs as a batch: codes `[groups, group, N]` with one scale of 1, scales `[groups, 1, N]` behind the products, and their sum. */

@@ -4,19 +4,20 @@ import { cutIntoRuns, dialectFor, graphsFor, refuseFatalBuild, runCost, visibleS
 
 describe('the graphs of a device', () => {
   it('are one where width costs nothing, and one of single tokens with wide ones over tensors where every token costs', () => {
-    expect(graphsFor('litert', 1.1, 'float32')).toMatchObject({ main: 16, prefill: [], recent: 64 });
-    expect(graphsFor('litert', 3, 'float32').main).toBe(1);
-    expect(graphsFor('litert', 3, 'float32').prefill.length).toBeGreaterThan(0);
-    expect(graphsFor('litert', 3, 'int4').prefill).toEqual([]);
+    expect(graphsFor('litert', 1.1, 'float32', false)).toMatchObject({ main: 16, prefill: [], recent: 64 });
+    expect(graphsFor('litert', 3, 'float32', false).main).toBe(1);
+    expect(graphsFor('litert', 3, 'float32', false).prefill.length).toBeGreaterThan(0);
+    expect(graphsFor('litert', 3, 'int4', false).prefill).toEqual([]);
   });
 
   it('share one copy of the weights on an NPU, except where weights lie in blocks', () => {
-    for (const form of ['int8', 'float16'] as const) {
-      const { prefill, weights } = graphsFor('npu', 1.1, form);
+    for (const form of ['int8', 'float16', 'int4-columns', 'int4-groups'] as const) {
+      const { prefill, weights } = graphsFor('npu', 1.1, form, true);
       expect(prefill.length).toBeGreaterThan(0);
       expect(weights).toBe('inputs');
     }
-    expect(graphsFor('npu', 1.1, 'int4')).toMatchObject({ prefill: [], weights: 'constants' });
+    expect(graphsFor('npu', 1.1, 'int4', true)).toMatchObject({ prefill: [], weights: 'constants' });
+    expect(graphsFor('npu', 1.1, 'int4-columns', false)).toMatchObject({ prefill: [], weights: 'constants' });
   });
 
   it('are spelled for an NPU where one runs them, and nowhere else', () => {
@@ -41,6 +42,7 @@ describe('the graphs of a device', () => {
             cols: 576,
             blocks: { bits: 4, block: 32, shift: 'none' },
             group: null,
+            byRow: false,
             mins: false,
             pieces: ['head'],
             columns: [576],

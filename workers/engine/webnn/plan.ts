@@ -8,6 +8,8 @@ export interface WebnnGraphs {
   dialect: WebnnDialect;
   /** Tokens a run of the graph with the head. */
   main: number;
+  /** A graph of single tokens beside a wider main one; the two share their weights. */
+  step: boolean;
   /** Tokens a run of graphs for prefill. They hold no weights: they take them as tensors, one copy for all. */
   prefill: readonly number[];
   /** Positions of the recent cache. */
@@ -44,21 +46,32 @@ export function dialectFor(
  * (1.4 GB more for int8): they get one graph of a few tokens. Where 16 tokens cost as much as one, a single graph of 16 serves all.
  *
  * An NPU reads a matrix that is fed as fast as a constant one and compiles in a fraction of the time, so all its graphs share one copy of the weights.
- * Blocks alone stay constants: as tensors their scales would be applied at every run.
+ * Blocks stay constants: as tensors their scales would be applied at every run. So do 4 bits where the browser has no such tensors.
+ *
+ * @param feedsInt4 the context takes tensors of 4 bits as inputs
  */
-export function graphsFor(dialect: WebnnDialect, widthRatio: number, form: WeightFormat): WebnnGraphs {
-  const shared = form === 'int8' || form === 'float16' || form === 'float32';
+export function graphsFor(
+  dialect: WebnnDialect,
+  widthRatio: number,
+  form: WeightFormat,
+  feedsInt4: boolean,
+): WebnnGraphs {
+  const blocks = form === 'int4' || form === 'int8-blocks';
+  const four = form === 'int4-columns' || form === 'int4-groups';
+  const shared = four ? feedsInt4 : !blocks;
+  const alone = { dialect, step: false, prefill: [], recent: 64, weights: 'constants' } as const;
   if (dialect === 'npu')
     return shared
-      ? { dialect, main: NPU_WIDTH, prefill: [NPU_PREFILL], recent: 64, weights: 'inputs' }
-      : { dialect, main: 16, prefill: [], recent: 64, weights: 'constants' };
-  if (widthRatio <= CPU_RATIO) return { dialect, main: 16, prefill: [], recent: 64, weights: 'constants' };
-  return form === 'float32'
-    ? { dialect, main: 1, prefill: [32, 64], recent: 64, weights: 'constants' }
-    : { dialect, main: 4, prefill: [], recent: 64, weights: 'constants' };
+      ? { dialect, main: NPU_WIDTH, step: true, prefill: [NPU_PREFILL], recent: 64, weights: 'inputs' }
+      : { ...alone, main: 16 };
+  if (widthRatio <= CPU_RATIO) return { ...alone, main: 16 };
+  return form === 'float32' ? { ...alone, main: 1, prefill: [32, 64] } : { ...alone, main: 4 };
 }
 
-/** Tokens a run of an NPU's graph with the head: 16 cost little more than one, and drafts fill them. */
+/**
+ * Tokens a run of an NPU's graph with the head: drafts fill them. 16 cost 7 to 16 % more than one by Intel's estimate (int8), so single tokens have a
+ * graph of their own.
+ */
 const NPU_WIDTH = 16;
 /** Tokens a run of an NPU's prefill: see docs/npu.md for what a token costs at each width. */
 const NPU_PREFILL = 128;

@@ -6,20 +6,19 @@ import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
 import type { WeightFormat } from '../../shared/protocol.ts';
 import { rowRange } from '../weights/matrix.ts';
 import { holdsExactly, packBlocks, type BlockSpec, type ErrorSum } from '../weights/blocks.ts';
-import { int8Columns, int8Rows } from '../weights/columns.ts';
 import { errorGroup } from '../weights/error.ts';
 import { floatToHalf } from '../weights/half.ts';
 import { tensorRanges, type WeightGroup, type WeightTensor } from '../weights/plan.ts';
 import { dequantise } from '../weights/rows.ts';
 import type { Calibration } from '../weights/calibration.ts';
-import type { Fold } from '../weights/columns.ts';
 import type { Rotation } from '../weights/rotate.ts';
 import type { LinearName } from '../graph/decoder-network.ts';
 import type { WebnnDialect } from './cache-layout.ts';
 import { int4Group, int4Layout, type Int4Layout } from './int4-weights.ts';
+import { exactInt8Group, holdsByColumn, int8Group, int8RowGroup } from './int8-weights.ts';
 
 /** Of the bytes that `webnnPlan` lays out: part of the key under which a made form is kept. */
-export const WEBNN_FORM_VERSION = 3;
+export const WEBNN_FORM_VERSION = 4;
 
 /** How one matrix `[rows, cols]` is held. */
 export interface WebnnMatrix {
@@ -27,8 +26,10 @@ export interface WebnnMatrix {
   cols: number;
   /** Blocks of 4 or 8 bits; null: the form's own type. */
   blocks: BlockSpec | null;
-  /** Signed 4 bits, `[K, N]`: inputs that share a scale. null: another form. */
+  /** Signed 4 bits: inputs that share a scale. null: another form. */
   group: number | null;
+  /** Integers with a scale for each column lie as `[N, K]`, which NPUs read fastest; else as `[K, N]`. */
+  byRow: boolean;
   /** 8 bits by column: a minimum for each column is added to its weights. */
   mins: boolean;
   /** Prefixes of the names of the tensors that hold its rows, in order. */
@@ -66,7 +67,6 @@ const BYTES: Record<WeightFormat, number> = {
   float16: 2,
   int8: 1,
   'int8-blocks': 1,
-  'int8-cast': 1,
   int4: 0.5,
   'int4-columns': 0.5,
   'int4-groups': 0.5,
@@ -92,15 +92,16 @@ export function webnnPlan(
     const bits = form === 'int8-blocks' || (form === 'int4' && keepsEight(checkpoint, name, matrix)) ? 8 : 4;
     const blocks = form === 'int4' || form === 'int8-blocks' ? blockSpec(matrix, bits) : null;
     const parts = cut(name, matrix, PIECE_BYTES[dialect] / BYTES[form]);
-    const columns = dialect === 'npu' && form === 'int8' ? columnParts(matrix.cols) : [matrix.cols];
-    matrices.set(name, { ...planned(matrix, parts), blocks, columns });
+    const byRow = dialect === 'npu' && form === 'int8';
+    const columns = byRow ? columnParts(matrix.cols) : [matrix.cols];
+    matrices.set(name, { ...planned(matrix, parts), blocks, byRow, columns });
     for (const [piece, part] of parts)
       to.push(
         blocks
           ? blockGroup(piece, part, blocks, error)
-          : form === 'int8' && dialect === 'npu'
+          : byRow
             ? int8RowGroup(piece, part, columns)
-            : form === 'int8' || form === 'int8-cast'
+            : form === 'int8'
               ? int8Group(piece, part)
               : floatGroup(piece, part, form === 'float16'),
       );
@@ -124,8 +125,8 @@ export function graphGroups({ groups }: WebnnPlan, { head }: { head: boolean }):
 }
 
 /**
- * Tensors that a graph takes as inputs. On an NPU the head is fed as well, and scales are not: as inputs they would be applied to the matrix
- * at every run.
+ * Tensors that a graph takes as inputs. On an NPU the head is fed as well; scales and minimums are not: as inputs they would be applied to the
+ * matrix at every run.
  */
 export function fedTensors(
   plan: WebnnPlan,
@@ -135,7 +136,7 @@ export function fedTensors(
   const { groups, dialect } = plan;
   return [...groups.layers, ...(head && dialect === 'npu' ? groups.head : [])].flatMap((group) =>
     tensorRanges(group)
-      .filter(({ tensor }) => dialect === 'litert' || !tensor.name.endsWith('.scales'))
+      .filter(({ tensor }) => dialect === 'litert' || !/\.(scales|mins)$/.test(tensor.name))
       .map((range) => ({ group, ...range })),
   );
 }
@@ -170,16 +171,29 @@ function int4Plan(
     for (const part of ['qkv', 'output', 'gateUp', 'down'] as const) {
       const name = `layers.${l}.${part}` as const;
       const matrix = layer[part];
-      matrices.set(name, { ...planned(matrix, [[name, matrix]]), group: layout.group(matrix) });
-      groups.layers.push(int4Group(name, matrix, l, part, { layout, calibration, error }));
+      const group = layout.group(matrix);
+      const byRow = dialect === 'npu' && group === matrix.cols;
+      const columns = byRow ? columnParts(matrix.cols) : [matrix.cols];
+      matrices.set(name, { ...planned(matrix, [[name, matrix]]), group, byRow, columns });
+      groups.layers.push(
+        int4Group(name, matrix, l, part, { layout, calibration, error, columns: byRow ? columns : null }),
+      );
     }
   });
   groups.norms.push(norm('norm', normWeight(checkpoint.norm)));
-  const parts = cut('head', checkpoint.head, PIECE_BYTES.litert / BYTES.int8);
+  const parts = cut('head', checkpoint.head, PIECE_BYTES[dialect] / BYTES.int8);
   const mins = layout.residual === null && holdsByColumn(checkpoint.head);
-  matrices.set('head', { ...planned(checkpoint.head, parts), mins });
+  const byRow = dialect === 'npu';
+  const columns = byRow ? columnParts(checkpoint.head.cols) : [checkpoint.head.cols];
+  matrices.set('head', { ...planned(checkpoint.head, parts), mins, byRow, columns });
   for (const [piece, part] of parts)
-    groups.head.push(mins ? exactInt8Group(piece, part) : int8Group(piece, part, layout.headFold));
+    groups.head.push(
+      mins
+        ? exactInt8Group(piece, part, byRow ? columns : null)
+        : byRow
+          ? int8RowGroup(piece, part, columns, layout.headFold)
+          : int8Group(piece, part, layout.headFold),
+    );
   return { form, dialect, residual: layout.residual, matrices, groups };
 }
 
@@ -188,6 +202,7 @@ const planned = ({ rows, cols }: Matrix, parts: readonly [string, Matrix][]): We
   cols,
   blocks: null,
   group: null,
+  byRow: false,
   mins: false,
   pieces: parts.map(([piece]) => piece),
   columns: [cols],
@@ -243,78 +258,6 @@ function floatGroup(name: string, matrix: Matrix, half: boolean): WeightGroup {
         out.set(half ? floatToHalf(values) : values, row * cols);
       }
       return [out];
-    },
-  };
-}
-
-function int8Group(name: string, matrix: Matrix, fold: Fold = {}): WeightGroup {
-  return {
-    location: name,
-    tensors: [
-      { name: `${name}.codes`, dtype: 'int8', dims: [matrix.cols, matrix.rows] },
-      { name: `${name}.scales`, dtype: 'float32', dims: [matrix.rows] },
-    ],
-    async make() {
-      const { codes, scales } = await int8Columns(matrix, fold);
-      return [codes, scales];
-    },
-  };
-}
-
-/** Codes `[rows, part of the columns]`, and a scale for each row. */
-function int8RowGroup(name: string, matrix: Matrix, columns: readonly number[]): WeightGroup {
-  const { rows, cols } = matrix;
-  const codesName = (i: number) => (columns.length > 1 ? `${name}.codes.${i}` : `${name}.codes`);
-  return {
-    location: name,
-    tensors: [
-      ...columns.map((width, i) => ({ name: codesName(i), dtype: 'int8' as const, dims: [rows, width] })),
-      { name: `${name}.scales`, dtype: 'float32', dims: [rows] },
-    ],
-    async make() {
-      const { codes, scales } = await int8Rows(matrix);
-      if (columns.length === 1) return [codes, scales];
-      let from = 0;
-      const parts = columns.map((width) => {
-        const part = new Int8Array(rows * width);
-        for (let row = 0; row < rows; row++)
-          part.set(codes.subarray(row * cols + from, row * cols + from + width), row * width);
-        from += width;
-        return part;
-      });
-      return [...parts, scales];
-    },
-  };
-}
-
-/** 8 bits with a scale and a minimum for each row. */
-const holdsByColumn = ({ form, cols }: Matrix): boolean =>
-  form.kind === 'blocks' && form.bits === 8 && form.block === cols;
-
-/** The source's own codes. */
-function exactInt8Group(name: string, matrix: Matrix): WeightGroup {
-  const { rows: n, cols: k } = matrix;
-  return {
-    location: name,
-    tensors: [
-      { name: `${name}.codes`, dtype: 'int8', dims: [k, n] },
-      { name: `${name}.scales`, dtype: 'float32', dims: [n] },
-      { name: `${name}.mins`, dtype: 'float32', dims: [n] },
-    ],
-    async make() {
-      const codes = new Int8Array(k * n);
-      const scales = new Float32Array(n);
-      const mins = new Float32Array(n);
-      for (let start = 0; start < n; start += TILE) {
-        const count = Math.min(TILE, n - start);
-        const rows = await matrix.read(start, count);
-        if (rows.kind !== 'blocks') throw new RangeError(`${name}: expected blocks of 8 bits, got floats.`);
-        scales.set(rows.scales, start);
-        if (rows.mins) mins.set(rows.mins, start);
-        for (let r = 0; r < count; r++)
-          for (let i = 0; i < k; i++) codes[i * n + start + r] = rows.codes[r * k + i]! - 128;
-      }
-      return [codes, scales, mins];
     },
   };
 }

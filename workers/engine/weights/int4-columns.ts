@@ -119,6 +119,30 @@ export function putScales(out: Float32Array, columns: number, column: number, sc
   for (let g = 0; g < scales.length / n; g++) out.set(scales.subarray(g * n, (g + 1) * n), g * columns + column);
 }
 
+/**
+ * Codes `[K, n]` turned: `[n, part of K]` for each part.
+ * @param parts sizes, which add up to K
+ */
+export function int4Rows(codes: Uint8Array, n: number, parts: readonly number[]): Uint8Array<ArrayBuffer>[] {
+  let first = 0;
+  return parts.map((width) => {
+    const out = new Uint8Array(Math.ceil((n * width) / 2));
+    for (let start = 0; start < n; start += TURNED) {
+      const end = Math.min(n, start + TURNED);
+      for (let i = 0; i < width; i++)
+        for (let c = start, from = (first + i) * n + start; c < end; c++, from++) {
+          const to = c * width + i;
+          out[to >> 1] = out[to >> 1]! | (((codes[from >> 1]! >> (4 * (from & 1))) & 15) << (4 * (to & 1)));
+        }
+    }
+    first += width;
+    return out;
+  });
+}
+
+/** Columns turned at a time: their rows stay in the processor's cache. */
+const TURNED = 64;
+
 /** Float32 `[K, N]` of such a matrix. */
 export function int4Values({ codes, scales }: Int4Matrix, n: number, group: number): Float32Array {
   const out = new Float32Array(codes.length * 2);

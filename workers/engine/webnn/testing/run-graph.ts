@@ -4,6 +4,7 @@ import type { Checkpoint } from '../../checkpoint/types.ts';
 import { materialise } from '../../weights/plan.ts';
 import { dequantise } from '../../weights/rows.ts';
 import { cacheLayout, HIDDEN_SCORE } from '../cache-layout.ts';
+import type { Dtype } from '../../graph/onnx.ts';
 import { webnnGraph, type WebnnShape } from '../graph.ts';
 import { rotationTables } from '../runner.ts';
 import { fedTensors, graphGroups, type WebnnPlan } from '../weights.ts';
@@ -16,6 +17,12 @@ type Feeds = Record<string, ort.Tensor>;
 function zeros(dtype: 'float32' | 'float16', dims: readonly number[]): ort.Tensor {
   const length = dims.reduce((product, dim) => product * dim, 1);
   return new ort.Tensor(dtype, dtype === 'float32' ? new Float32Array(length) : new Uint16Array(length), dims);
+}
+
+function fedTensor(dtype: Dtype, bytes: Uint8Array<ArrayBuffer>, dims: readonly number[]): ort.Tensor {
+  if (dtype === 'int8') return new ort.Tensor('int8', new Int8Array(bytes.buffer), dims);
+  if (dtype === 'int4') return new ort.Tensor('int4', bytes, dims);
+  return new ort.Tensor('float32', new Float32Array(bytes.buffer), dims);
 }
 
 /** One graph with its caches: token runs one after another, as webnn/runner.ts and webnn/kv-cache.ts do with MLTensors. */
@@ -57,8 +64,7 @@ export class GraphRun {
     const fed: Feeds = {};
     for (const { group, tensor, start, end } of fedTensors(plan, shape)) {
       const bytes = files.get(group.location)!.slice(start, end);
-      const data = tensor.dtype === 'int8' ? new Int8Array(bytes.buffer) : new Float32Array(bytes.buffer);
-      fed[tensor.name] = new ort.Tensor(tensor.dtype as 'int8' | 'float32', data as Float32Array, tensor.dims);
+      fed[tensor.name] = fedTensor(tensor.dtype, bytes, tensor.dims);
     }
     return new GraphRun(session, checkpoint, shape, fed);
   }
