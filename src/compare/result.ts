@@ -100,6 +100,17 @@ export const ResultSchema = v.object({
     bytes: Count,
     fingerprint: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
     context: Count,
+    /** Its measures, by which estimates for NPUs are found; absent in results of older pages. */
+    shape: v.optional(
+      v.object({
+        layers: Count,
+        hidden: Count,
+        heads: Count,
+        kvHeads: Count,
+        headDim: Count,
+        intermediate: Count,
+      }),
+    ),
   }),
   machine: v.object({
     browser: Name,

@@ -82,7 +82,13 @@ export async function compare(request: CompareRequest, observer: Observer): Prom
       format: FORMAT,
       version: VERSION,
       date: `${new Date().toISOString().slice(0, 16)}Z`,
-      model: { name: facts.name, bytes: request.model.bytes, fingerprint: facts.fingerprint, context: facts.context },
+      model: {
+        name: facts.name,
+        bytes: request.model.bytes,
+        fingerprint: facts.fingerprint,
+        context: facts.context,
+        shape: facts.shape,
+      },
       machine,
       settings: {
         setting: request.setting,

@@ -82,7 +82,7 @@ export function environmentRows(): Row[] {
 /** The whole report for an issue or a mail. */
 export function toPlainText(
   environment: Row[],
-  engine: Row[],
+  [engine, npu]: [Row[], string[]],
   rejected: EngineReport['rejected'],
   phase: ModelPhase,
   advice: string[],
@@ -95,6 +95,7 @@ export function toPlainText(
     '',
     ...lines(engine),
     '',
+    ...(npu.length > 0 ? [...npu, ''] : []),
     ...rejected.map(({ what, why }) => `${what}: ${why}`),
     '',
     ...advice,

@@ -257,6 +257,17 @@ export const en = {
   passedOver: 'Not used',
   passedOverHint: 'Backends, devices and weight formats that were tried or considered, and why they are not used.',
   nothingPassedOver: 'None: the first choice works.',
+  npuTitle: 'What an NPU should do',
+  npuHint: 'What the vendors’ NPU compilers say of this model. The Compare screen measures what this machine does.',
+  npuYours: 'Your NPU',
+  npuAll: 'All',
+  npuDecode: 'Estimated tokens a second',
+  npuFirst: 'Estimated time to the first token of 512',
+  npuRefused: 'The compiler does not take it',
+  npuNoEstimate: 'Taken; speed is not estimated',
+  npuSource: (compiler: string, day: string, slots: string) =>
+    `Estimated by Intel’s compiler (${compiler}, ${day}) for a context of ${slots} tokens, not measured. The browser and the driver add to it.`,
+  npuQualcomm: (compiler: string) => `Qualcomm’s compiler (${compiler}) says only whether it takes the model.`,
   browser: 'Browser',
   model: 'Model',
   device: 'Device',
@@ -289,7 +300,7 @@ export const en = {
   'advice:token-expired':
     'The origin-trial token has expired. Get a new one, or turn WebNN on with the browser’s flag.',
   'advice:npu':
-    'An NPU was requested, but another device ran. Windows 11 24H2 and later use the NPU of an Intel Core Ultra (Meteor, Lunar, Arrow and Panther Lake) with a current driver. They do not use NPUs of AMD and Qualcomm yet. On macOS, Core ML chooses the device. On Linux, WebNN runs on the CPU only.',
+    'An NPU was requested, but another device ran. Windows 11 24H2 and later use the NPU of an Intel Core Ultra (Meteor, Lunar, Arrow and Panther Lake) with driver 32.0.100.4404 or newer. NPUs of AMD and Qualcomm are off by default (Chromium’s source, November 2026). To try one, start the browser with --webnn-ort-ignore-ep-blocklist. On macOS, Core ML chooses the device. On Linux, WebNN runs on the CPU only.',
   'advice:windows': 'WebNN reaches the GPU and the NPU on Windows 11 24H2 and later. This Windows is older.',
   'advice:driver':
     'WebGPU found no usable graphics processor. Turn on hardware acceleration in the browser’s settings, and install the current graphics driver. chrome://gpu shows what is blocked.',

@@ -250,6 +250,17 @@ export const ja: Catalogue = {
   passedOver: '使わなかったもの',
   passedOverHint: '試した、または検討したバックエンド・デバイス・重みの形式と、使わない理由です。',
   nothingPassedOver: 'ありません。最初の候補が動いています。',
+  npuTitle: 'NPU での見込み',
+  npuHint: 'このモデルについて、NPU ベンダーのコンパイラーが示す値です。この端末での実測は「比較」で行えます。',
+  npuYours: 'お使いの NPU',
+  npuAll: 'すべて',
+  npuDecode: '毎秒トークン数（推定）',
+  npuFirst: '512 トークンの最初の応答まで（推定）',
+  npuRefused: 'コンパイラーが受け付けません',
+  npuNoEstimate: '受け付けます（速度の推定なし）',
+  npuSource: (compiler, day, slots) =>
+    `Intel のコンパイラー（${compiler}、${day}）による推定値で、実測値ではありません。コンテキストは ${slots} トークンです。実際にはブラウザーとドライバーの時間が加わります。`,
+  npuQualcomm: (compiler) => `Qualcomm のコンパイラー（${compiler}）は、受け付けるかどうかだけを示します。`,
   browser: 'ブラウザー',
   model: 'モデル',
   device: 'デバイス',
@@ -281,7 +292,7 @@ export const ja: Catalogue = {
   'advice:token-expired':
     'オリジントライアルのトークンの有効期限が切れています。新しいトークンを入手するか、ブラウザーのフラグで WebNN を有効にしてください。',
   'advice:npu':
-    'NPU を要求しましたが、別のデバイスで動きました。Windows 11 24H2 以降では、最新のドライバーを入れた Intel Core Ultra（Meteor・Lunar・Arrow・Panther Lake）の NPU を使えます。AMD と Qualcomm の NPU はまだ使えません。macOS では Core ML がデバイスを選びます。Linux の WebNN は CPU だけで動きます。',
+    'NPU を要求しましたが、別のデバイスで動きました。Windows 11 24H2 以降では、ドライバー 32.0.100.4404 以降を入れた Intel Core Ultra（Meteor・Lunar・Arrow・Panther Lake）の NPU を使えます。AMD と Qualcomm の NPU は既定で無効です（Chromium のソース、2026 年 11 月）。試すには、ブラウザーを --webnn-ort-ignore-ep-blocklist 付きで起動してください。macOS では Core ML がデバイスを選びます。Linux の WebNN は CPU だけで動きます。',
   'advice:windows':
     'WebNN で GPU と NPU を使えるのは Windows 11 24H2 以降です。この Windows はそれより古いバージョンです。',
   'advice:driver':

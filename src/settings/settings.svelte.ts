@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { Sampling } from '../../workers/shared/protocol.ts';
+import { GENERATIONS } from '../npu/generations.ts';
 import { WEIGHT_FORMATS } from '../../workers/shared/weight-formats.ts';
 
 const STORAGE_KEY = 'phi-settings';
@@ -47,6 +48,8 @@ const SettingsSchema = v.object({
   form: v.fallback(v.picklist(FORM_CHOICES), 'auto'),
   /** Which graphics processor, where there are two. */
   power: v.fallback(v.picklist(['auto', 'low-power', 'high-performance']), 'auto'),
+  /** The NPU that a person says is theirs, for estimates: no page is told. */
+  npu: v.fallback(v.picklist(['all', ...GENERATIONS]), 'all'),
   /** The person's own origin-trial token; public/theme.js gives it to the browser before any other script. */
   originTrial: v.fallback(v.string(), ''),
   /** Slots of the KV cache; 0 = what the model and the device allow. */

@@ -34,11 +34,12 @@ export class Measurer implements CompareApi {
     const files = await this.#store.openStored(model);
     const header = await readModel(files);
     const encode = encoderOf(header.conversation);
-    const { context, vocab } = header.config;
+    const { context, vocab, layers, hidden, heads, kvHeads, headDim, intermediate } = header.config;
     return {
       name: stored.name,
       fingerprint: await fingerprint(files),
       context,
+      shape: { layers, hidden, heads, kvHeads, headDim, intermediate },
       vocab,
       webgpuForms: header.webgpuForms,
       prompts: lengths.map((tokens, i) => nonces[i]!.map((nonce) => makePrompt(encode, tokens, nonce))),

@@ -44,6 +44,7 @@ export function engineReport({
     prepareMs,
     compileMs,
   } = decoder.facts;
+  const { layers, hidden, heads, kvHeads, headDim, intermediate, vocab, context } = checkpoint.config;
   return {
     model,
     name,
@@ -52,12 +53,13 @@ export function engineReport({
     asked,
     device,
     form,
+    shape: { layers, hidden, heads, kvHeads, headDim, intermediate, vocab, context },
     weightError,
     graphs,
     ...(widths && { widths }),
     nodesOnWasm,
     contextLength: decoder.slots,
-    modelContext: checkpoint.config.context,
+    modelContext: context,
     bytesHeld,
     loadMs,
     prepareMs,

@@ -1,4 +1,5 @@
 /** Between the compare page and its workers (compare.worker.ts, server.worker.ts). Types only; rejections are `PhiError`s. */
+import type { ModelShape } from './advisor/weights.ts';
 import type { BackendId, DeviceType, EngineReport, WeightFormat } from './protocol.ts';
 
 /** One way to run the model, pinned: what does not work is an error, not a reason to take another. */
@@ -23,6 +24,7 @@ export interface ModelFacts {
   /** Of the largest file: the same bytes give the same, however they were cut and wherever they came from. */
   fingerprint: string;
   context: number;
+  shape: Omit<ModelShape, 'vocab' | 'context'>;
   vocab: number;
   /** Every form that WebGPU would take for it, the fastest first. */
   webgpuForms: WeightFormat[];

@@ -84,6 +84,8 @@ export interface EngineReport {
   /** "CPU, 2 threads", "NVIDIA ...", `MLGraph.devices`. */
   device: string;
   form: WeightFormat;
+  /** The model's measures, by which estimates for NPUs are found. */
+  shape: ModelShape;
   /** Relative error of weights requantised for the form; 0 or absent: it holds the source exactly. */
   weightError?: number;
   /** Graphs that one pass through the network is cut into; more than one on WebNN would mean that nodes run on WASM in between. */
