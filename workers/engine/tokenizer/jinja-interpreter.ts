@@ -5,6 +5,7 @@
  */
 import { type Environment, Interpreter } from '@huggingface/jinja';
 import { checkCall } from './jinja-bounds.ts';
+import { pythonText } from './jinja-print.ts';
 import { TemplateLimit, type Value, valueSize } from './jinja-size.ts';
 
 type Node = NonNullable<Parameters<Interpreter['evaluate']>[0]>;
@@ -27,6 +28,8 @@ interface Shape {
   argument?: Shape;
   filter?: Shape;
   operand?: Shape;
+  left?: Shape;
+  right?: Shape;
   object?: Shape;
   property?: Shape;
   computed?: boolean;
@@ -83,13 +86,15 @@ interface Operands {
 export class BoundedInterpreter extends Interpreter {
   readonly #maxSize: number;
   readonly #deadline: number;
+  readonly #printed: WeakSet<object>;
   #steps = 0;
   #made = 0;
   #operands: Operands = operandsOf({ type: 'none' });
 
-  /** `maxSize`: characters of any value. */
-  constructor(environment: Environment, maxSize: number, maxMs: number) {
+  /** `maxSize`: characters of any value. `printed`: the nodes whose values the template writes. */
+  constructor(environment: Environment, maxSize: number, maxMs: number, printed: WeakSet<object>) {
     super(environment);
+    this.#printed = printed;
     this.#maxSize = maxSize;
     this.#deadline = performance.now() + maxMs;
   }
@@ -104,7 +109,7 @@ export class BoundedInterpreter extends Interpreter {
     let value: Value;
     try {
       own.node = this.#prepared(own.node, environment);
-      value = super.evaluate(node && own.node, environment);
+      value = own.node instanceof Done ? own.node.value : super.evaluate(node && own.node, environment);
     } finally {
       this.#operands = parent;
     }
@@ -112,7 +117,20 @@ export class BoundedInterpreter extends Interpreter {
     value ??= super.evaluate(undefined, environment);
     if (value.type === 'FunctionValue') assertCalled(parent.node, node ?? own.node);
     this.#record(parent, value, own);
-    return value;
+    return node && this.#printed.has(node) ? this.#text(value, environment) : value;
+  }
+
+  /** The value as Python writes it; what is undefined, and functions, as they are. */
+  #text(value: Value, environment: Environment): Value {
+    if (typeof value.value === 'string') return value;
+    const text = pythonText(value);
+    if (text !== null && text.length > this.#maxSize)
+      throw new TemplateLimit(`it makes a value of more than ${this.#maxSize} characters`);
+    return text === null ? value : this.#literal(text, environment);
+  }
+
+  #literal(text: string, environment: Environment): Value {
+    return super.evaluate({ type: 'StringLiteral', value: text } as Node, environment);
   }
 
   /** The node with what its work depends on evaluated and looked at. */
@@ -127,6 +145,8 @@ export class BoundedInterpreter extends Interpreter {
           this.#value({ type: 'Program', body: node.body }, environment),
           environment,
         );
+      case 'BinaryExpression':
+        return node.operator!.value === '~' ? this.#joined(node, environment) : node;
       case 'CallExpression':
         return node.callee!.type === 'MemberExpression' ? this.#called(node, environment) : node;
       case 'MemberExpression':
@@ -146,7 +166,30 @@ export class BoundedInterpreter extends Interpreter {
     const names = name === 'selectattr' || name === 'rejectattr';
     const { args, done } = this.#arguments(filter.args ?? [], environment, names);
     checkCall({ name: String(name), operand, ...done }, this.#maxSize);
+    if (name === 'string') return this.#written(operand, environment);
+    if (name === 'join') operand = this.#texts(operand, environment);
     return { ...node, operand: new Done(operand), filter: filter.args ? { ...filter, args } : filter };
+  }
+
+  /** A list whose elements are joined, as texts where they are something else. */
+  #texts(list: Value, environment: Environment): Value {
+    const elements: unknown = list.value;
+    const isText = ({ value, type }: Value) => typeof value === 'string' || type === 'IntegerValue';
+    if (!Array.isArray(elements) || (elements as Value[]).every(isText)) return list;
+    const texts = (elements as Value[]).map((one) => new Done(this.#text(one, environment)));
+    return this.#value({ type: 'ArrayLiteral', value: texts }, environment);
+  }
+
+  /** Operands of `~` are texts. */
+  #joined(node: Shape, environment: Environment): Shape {
+    const [left, right] = [this.#value(node.left!, environment), this.#value(node.right!, environment)];
+    return { ...node, left: this.#written(left, environment), right: this.#written(right, environment) };
+  }
+
+  /** A text in any case; what is undefined is empty. */
+  #written(value: Value, environment: Environment): Done {
+    const text = this.#text(value, environment);
+    return new Done(typeof text.value === 'string' ? text : this.#literal('', environment));
   }
 
   #called(node: Shape, environment: Environment): Shape {

@@ -186,8 +186,11 @@ function plainNumber(literal: string): string {
   const digits = literal.replaceAll('_', '');
   if (/^\d+(\.\d+)?$/.test(digits)) return digits;
   const value = Number(digits);
-  if (/^0[xob]/i.test(digits)) return String(value);
-  return Number.isInteger(value) ? value.toFixed(1) : String(value);
+  if (/^0[xob]/i.test(digits) || !Number.isFinite(value)) return String(value);
+  if (Number.isInteger(value)) return `${BigInt(value)}.0`;
+  if (value >= 1e-6) return String(value); // Smaller ones have an exponent in JavaScript.
+  const [mantissa, power] = value.toExponential().split('e');
+  return `0.${'0'.repeat(-Number(power) - 1)}${mantissa!.replace('.', '')}`;
 }
 
 const SIMPLE: Readonly<Record<string, string>> = {

@@ -12,7 +12,7 @@ describe('templates as files have them', () => {
     ['{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{% endfor %}{{ ns.n }}', '1'],
     ['{% macro show(text) %}[{{ text }}]{% endmacro %}{{ show("a") }}{{ show(messages[0].content) }}', '[a][hi]'],
     ['{% if strftime_now is defined %}{{ strftime_now("%Y") | length }}{% endif %}', '4'],
-    ['{{ "a</think>b".split("</think>")[-1] }}{{ messages[0].content.startswith("h") }}', 'btrue'],
+    ['{{ "a</think>b".split("</think>")[-1] }}{{ messages[0].content.startswith("h") }}', 'bTrue'],
     ['{{ range(3) | join(",") }} {{ range(5, 0, -2) | join(",") }}', '0,1,2 5,3,1'],
     ['{{ messages | tojson(indent=2) | length }}', '51'],
     ['{% for m in messages | selectattr("role", "equalto", "user") | list %}{{ loop.index }}{% endfor %}', '1'],

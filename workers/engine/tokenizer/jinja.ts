@@ -8,6 +8,7 @@ import { PhiError } from '../../shared/errors.ts';
 import { globals, TemplateRefusal } from './jinja-globals.ts';
 import { BoundedInterpreter } from './jinja-interpreter.ts';
 import { tokenizeTemplate } from './jinja-lexer.ts';
+import { printedNodes } from './jinja-print.ts';
 import { TemplateLimit } from './jinja-size.ts';
 export { TemplateRefusal } from './jinja-globals.ts';
 
@@ -41,6 +42,7 @@ export function parseJinja(source: string): JinjaTemplate {
   } catch (cause) {
     throw damaged(cause instanceof Error ? cause.message : String(cause), cause);
   }
+  const printed = printedNodes(program);
   return {
     render(variables, maxMs) {
       const environment = globals();
@@ -48,7 +50,7 @@ export function parseJinja(source: string): JinjaTemplate {
       const given = JSON.stringify(variables).length;
       const deadline = maxMs ?? MAX_MS + given / CHARACTERS_PER_MS;
       try {
-        const interpreter = new BoundedInterpreter(environment, BASE_SIZE + SIZE_FACTOR * given, deadline);
+        const interpreter = new BoundedInterpreter(environment, BASE_SIZE + SIZE_FACTOR * given, deadline, printed);
         return interpreter.run(program).toString();
       } catch (cause) {
         if (cause instanceof TemplateRefusal || cause instanceof PhiError) throw cause;
