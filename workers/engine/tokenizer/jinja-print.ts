@@ -46,11 +46,11 @@ function literal({ type, value }: Value): string {
   if (typeof value === 'boolean') return value ? 'True' : 'False';
   if (typeof value === 'number') return type === 'FloatValue' ? float(value) : integer(value);
   if (Array.isArray(value)) {
-    const elements = (value).map(literal).join(', ');
+    const elements = value.map(literal).join(', ');
     return type === 'TupleValue' ? `(${elements}${value.length === 1 ? ',' : ''})` : `[${elements}]`;
   }
   if (value instanceof Map) {
-    const pairs = [...(value)].map(([key, one]) => `${quoted(key)}: ${literal(one)}`);
+    const pairs = [...value].map(([key, one]) => `${quoted(key)}: ${literal(one)}`);
     return type === 'NamespaceValue' ? `<Namespace {${pairs.join(', ')}}>` : `{${pairs.join(', ')}}`;
   }
   return type === 'UndefinedValue' ? 'Undefined' : 'None';
