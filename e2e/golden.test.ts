@@ -15,11 +15,15 @@ const INT8_GAP = 1.5;
 
 const KINDS = ['phi3-mini-4k', 'phi3.5-mini', 'phi4-mini', 'phi4'];
 
+/** Mixtures of experts. */
+const MIXTURES = ['phi-moe', 'phi-tiny-moe'].map(folder);
+
 /** The repository's own, and more beside a clone that has `../shared/fixtures`. */
 const MODELS = present([
   ...KINDS.flatMap((kind) => ['q8_0', 'q4_0', 'q4_1', 'q4_k_m', 'q6_k'].map((type) => gguf(kind, type))),
   ...['f16', 'q5_k_m', 'iq4_nl'].map((type) => gguf('phi4-mini', type)),
   ...KINDS.map(folder),
+  ...MIXTURES,
   ...KINDS.map((kind) => folder(`${kind}/onnx-cpu-int4`)),
   ...[
     'phi3-mini-4k/openvino-int8',

@@ -1,10 +1,13 @@
 /** Hugging Face config.json as PhiConfig. The meaning of every field is that of transformers' Phi3Config and LlamaConfig. */
 import * as v from 'valibot';
 import { PhiError } from '../../shared/errors.ts';
-import { checkConfig, familyName } from './family.ts';
+import { checkConfig, EXPERTS_PER_TOKEN, familyName } from './family.ts';
 import { checked } from './json.ts';
 import { assertKind } from './kinds.ts';
-import type { PhiConfig, RopeScaling } from './types.ts';
+import type { ExpertsConfig, PhiConfig, RopeScaling } from './types.ts';
+
+/** transformers' default of PhimoeConfig. */
+const DEFAULT_EXPERTS = 16;
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(1));
 const tokenIds = v.nullish(v.union([v.number(), v.array(v.number())]));
@@ -19,6 +22,9 @@ const Rope = v.object({
   long_factor: factors,
   factor: v.nullish(v.number()),
   attention_factor: v.nullish(v.number()),
+  /** Of Phi MoE: attention factors of the short and the long set. */
+  short_mscale: v.nullish(v.number()),
+  long_mscale: v.nullish(v.number()),
   original_max_position_embeddings: v.nullish(count),
 });
 
@@ -34,6 +40,9 @@ const HfConfig = v.object({
   num_attention_heads: count,
   num_key_value_heads: v.nullish(count),
   head_dim: v.nullish(count),
+  num_local_experts: v.nullish(count),
+  num_experts_per_tok: v.nullish(count),
+  router_jitter_noise: v.nullish(v.number(), 0.01),
   rms_norm_eps: v.nullish(v.number(), 1e-5),
   rope_theta: v.nullish(v.number()),
   partial_rotary_factor: v.nullish(v.number()),
@@ -73,7 +82,9 @@ function ropeScaling(config: HfConfig, file: string): RopeScaling | null {
   return {
     short: Float32Array.from(rope.short_factor),
     long: Float32Array.from(rope.long_factor),
+    ...(rope.long_mscale && { longAttentionFactor: rope.long_mscale }),
     attentionFactor:
+      rope.short_mscale ??
       rope.attention_factor ??
       longRopeFactor(config.original_max_position_embeddings ? scale : (rope.factor ?? scale), originalContext),
     originalContext,
@@ -95,8 +106,9 @@ export function readHfConfig(json: unknown, generation: unknown, file: string): 
       'unsupported-model',
       `${file}: activation "${hf.hidden_act}" is not supported; Phi uses "silu".`,
     );
-  if (hf.attention_bias || hf.mlp_bias)
+  if ((hf.attention_bias && kind !== 'phimoe') || hf.mlp_bias)
     throw new PhiError('unsupported-model', `${file}: linear layers with biases are not supported; Phi has none.`);
+  const experts = kind === 'phimoe' ? expertsOf(hf, file) : undefined;
   const rope = hf.rope_parameters ?? hf.rope_scaling;
   const headDim = hf.head_dim ?? hf.hidden_size / hf.num_attention_heads;
   const partial = kind === 'phi3' ? (hf.partial_rotary_factor ?? rope?.partial_rotary_factor ?? 1) : 1;
@@ -106,7 +118,7 @@ export function readHfConfig(json: unknown, generation: unknown, file: string): 
     file.replace(/[^/]*$/, 'generation_config.json'),
   );
   const context = hf.max_position_embeddings;
-  const window = kind === 'phi3' ? hf.sliding_window : null;
+  const window = kind === 'llama' ? null : hf.sliding_window;
   const config: PhiConfig = {
     name: '',
     layers: hf.num_hidden_layers,
@@ -115,6 +127,7 @@ export function readHfConfig(json: unknown, generation: unknown, file: string): 
     kvHeads: hf.num_key_value_heads ?? hf.num_attention_heads,
     headDim,
     intermediate: hf.intermediate_size,
+    ...(experts && { experts }),
     vocab: hf.vocab_size,
     normEps: hf.rms_norm_eps,
     ropeTheta: hf.rope_parameters?.rope_theta ?? hf.rope_theta ?? 10000,
@@ -126,8 +139,20 @@ export function readHfConfig(json: unknown, generation: unknown, file: string): 
     eos: [...new Set([...ids(hf.eos_token_id), ...ids(more?.eos_token_id)])],
   };
   const given = hf._name_or_path?.split('/').at(-1);
-  config.name = given || familyName(config, kind === 'phi3' ? 'Phi-3 family' : 'Llama family');
+  config.name = given || familyName(config, FAMILIES[kind]);
   return { config: checkConfig(config, file), tied: hf.tie_word_embeddings ?? false };
+}
+
+const FAMILIES = { phi3: 'Phi-3 family', phimoe: 'Phi MoE family', llama: 'Llama family' } as const;
+
+function expertsOf(hf: HfConfig, file: string): ExpertsConfig {
+  const active = hf.num_experts_per_tok ?? EXPERTS_PER_TOKEN;
+  if (active !== EXPERTS_PER_TOKEN)
+    throw new PhiError(
+      'unsupported-model',
+      `${file}: ${active} experts a token (num_experts_per_tok) are not supported; the router of Phi MoE chooses ${EXPERTS_PER_TOKEN}.`,
+    );
+  return { count: hf.num_local_experts ?? DEFAULT_EXPERTS, jitter: hf.router_jitter_noise };
 }
 
 /** A window that no sequence can leave is none (Phi-3.5 and Phi-4-mini: 262144 with a context of 131072). */

@@ -40,7 +40,7 @@ describe('identify', () => {
 describe('identify', () => {
   it.each([
     ['Phi-3-small', { architectures: ['Phi3SmallForCausalLM'] }],
-    ['MoE', { architectures: ['PhiMoEForCausalLM'] }],
+    ['mixture of experts', { architectures: ['MixtralForCausalLM'], num_local_experts: 8 }],
     ['vision', { architectures: ['Phi3VForCausalLM'] }],
     ['multimodal', { architectures: ['Phi4MMForCausalLM'] }],
     ['Phi-2', { architectures: ['PhiForCausalLM'] }],

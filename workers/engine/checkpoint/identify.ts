@@ -91,12 +91,12 @@ async function look({ root, model, files }: Candidate, open: boolean): Promise<F
   if (!open) return found;
   try {
     const checkpoint = await openCheckpoint(files);
-    const { layers, hidden, heads, kvHeads, headDim, intermediate, vocab, context } = checkpoint.config;
+    const { layers, hidden, heads, kvHeads, headDim, intermediate, experts, vocab, context } = checkpoint.config;
     return {
       ...found,
       what: describeCheckpoint(checkpoint),
       ...(await labelOf(model, first, checkpoint, files)),
-      shape: { layers, hidden, heads, kvHeads, headDim, intermediate, vocab, context },
+      shape: { layers, hidden, heads, kvHeads, headDim, intermediate, ...(experts && { experts }), vocab, context },
     };
   } catch (cause) {
     return { ...found, error: PhiError.from(cause, 'bad-model').toShape() };

@@ -4,11 +4,10 @@ import { PhiError } from '../../shared/errors.ts';
 import { checked } from './json.ts';
 
 export const WHAT_RUNS =
-  'This app runs Phi-3, Phi-3.5, Phi-4-mini and Phi-4 (Phi3ForCausalLM), and Llama checkpoints of the same shape.';
+  'This app runs Phi-3, Phi-3.5, Phi-4-mini and Phi-4 (Phi3ForCausalLM), Phi MoE (PhiMoEForCausalLM), and Llama checkpoints of the same shape.';
 
 const PHI_1_2 = 'Phi-1, Phi-1.5 or Phi-2';
 const SMALL = 'Phi-3-small';
-const MOE = 'Phi-3.5-MoE, a mixture of experts';
 const VISION = 'Phi-3-vision or Phi-3.5-vision, a model with a vision part';
 const MULTIMODAL = 'Phi-4-multimodal, a model with vision and speech parts';
 const REASONING_VISION = 'Phi-4-reasoning-vision, a model with a vision part';
@@ -21,8 +20,6 @@ const OTHER_KINDS = new Map([
   ['phi2', PHI_1_2],
   ['phi3smallforcausallm', SMALL],
   ['phi3small', SMALL],
-  ['phimoeforcausallm', MOE],
-  ['phimoe', MOE],
   ['phi3vforcausallm', VISION],
   ['phi3_v', VISION],
   ['phi3v', VISION],
@@ -60,18 +57,26 @@ const VISION_FIELDS = [
   'audio_config',
 ];
 
-/** Throws `unsupported-model`, naming the kind, unless the network is Phi3ForCausalLM or LlamaForCausalLM without further parts. */
-export function assertKind(config: unknown, file: string): 'phi3' | 'llama' {
+export type NetworkKind = 'phi3' | 'phimoe' | 'llama';
+
+/** transformers renamed the class; files have either. */
+const isPhiMoe = (architecture: string | null, type: string | null | undefined): boolean =>
+  architecture ? architecture.toLowerCase() === 'phimoeforcausallm' : type === 'phimoe';
+
+/** Throws `unsupported-model`, naming the kind, unless the network is Phi3ForCausalLM, PhiMoEForCausalLM or LlamaForCausalLM without further parts. */
+export function assertKind(config: unknown, file: string): NetworkKind {
   const json = checked(Kind, config, file);
   const { model_type: type } = json;
   const architecture = json.architectures?.[0] ?? null;
-  const moe = Math.max(json.num_local_experts ?? 0, json.num_experts ?? 0) > 1;
+  const phiMoe = isPhiMoe(architecture, type);
+  const moe = !phiMoe && Math.max(json.num_local_experts ?? 0, json.num_experts ?? 0) > 1;
   const part = moe
     ? 'a mixture of experts'
     : VISION_FIELDS.some((field) => json[field])
       ? 'a model with a vision part'
       : null;
   if (!part) {
+    if (phiMoe) return 'phimoe';
     if (architecture === 'Phi3ForCausalLM' || (!architecture && type === 'phi3')) return 'phi3';
     if (architecture === 'LlamaForCausalLM' || (!architecture && type === 'llama')) return 'llama';
   }

@@ -27,7 +27,7 @@ describe('what is refused is named', () => {
 
 describe('what is not refused for what lies beside it', () => {
   it('a float model whose cache of keys and values alone is quantised', async () => {
-    const { files } = REFUSED.find(({ kind }) => kind === 'Mixtures of experts')!;
+    const { files } = REFUSED.find(({ kind }) => kind === 'Phi-3-small')!;
     const config = { ...(files['config.json'] as object), architectures: ['Phi3ForCausalLM'] };
     const beside = { 'hf_quant_config.json': { quantization: { quant_algo: null, kv_cache_quant_algo: 'FP8' } } };
     // It goes on to its tensors, of which it has too few.

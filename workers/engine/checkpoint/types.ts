@@ -9,13 +9,24 @@ export interface RopeScaling {
   short: Float32Array;
   /** Per frequency, `[rotaryDim / 2]`. */
   long: Float32Array;
-  /** Multiplies cos and sin of both sets. */
+  /** Multiplies cos and sin of both sets; of the short one only where the long set has its own. */
   attentionFactor: number;
+  longAttentionFactor?: number;
   /** Sequences longer than this many positions use `long` from their first token on. */
   originalContext: number;
 }
 
-/** Hyperparameters of the decoder, in transformers' meaning of `Phi3Config`. */
+/** A mixture of experts in place of the MLP: a router sends each token to two of `count` MLPs. */
+export interface ExpertsConfig {
+  count: number;
+  /** Epsilon of the router's jitter mask (`router_jitter_noise`): experts whose score is further than twice that from the best one get no share. */
+  jitter: number;
+}
+
+/**
+ * Hyperparameters of the decoder, in transformers' meaning of `Phi3Config` or, with `experts`, `PhimoeConfig`. A network with experts also has LayerNorm
+ * in place of RMSNorm, and biases on norms, attention and head; one without has neither.
+ */
 export interface PhiConfig {
   /** Family in words, for people: "Phi-4-mini", "SmolLM2 135M Instruct"; falls back to the architecture. */
   name: string;
@@ -24,7 +35,9 @@ export interface PhiConfig {
   heads: number;
   kvHeads: number;
   headDim: number;
+  /** Inner width of the MLP, or of one expert. */
   intermediate: number;
+  experts?: ExpertsConfig;
   vocab: number;
   normEps: number;
   ropeTheta: number;
@@ -65,19 +78,38 @@ export interface Matrix {
   read(start: number, count: number): Promise<Rows>;
 }
 
+/** One expert of a mixture. */
+export interface Expert {
+  /** `[2 * intermediate, hidden]`: gate rows, then up rows. */
+  gateUp: Matrix;
+  /** `[hidden, intermediate]` */
+  down: Matrix;
+}
+
+/** What a layer with experts has besides. */
+export interface LayerExperts {
+  /** Router `[experts, hidden]`. */
+  router: Float32Array;
+  each: Expert[];
+  /** Biases: of the norms `[hidden]`, of qkv `[(heads + 2 * kvHeads) * headDim]`, of output `[hidden]`. Zeros where the files have none. */
+  bias: Record<'attentionNorm' | 'qkv' | 'output' | 'mlpNorm', Float32Array>;
+}
+
 export interface Layer {
-  /** RMSNorm weight `[hidden]`. */
+  /** Norm weight `[hidden]`. */
   attentionNorm: Float32Array;
   /** `[(heads + 2 * kvHeads) * headDim, hidden]`: q rows, then k rows, then v rows; rotary pairs are (i, i + rotaryDim / 2). */
   qkv: Matrix;
   /** `[hidden, heads * headDim]` */
   output: Matrix;
-  /** RMSNorm weight `[hidden]`. */
+  /** Norm weight `[hidden]`. */
   mlpNorm: Float32Array;
-  /** `[2 * intermediate, hidden]`: gate rows, then up rows. */
+  /** `[2 * width, hidden]`: gate rows, then up rows. `width` is `intermediate`, or that of all experts side by side (see mlpWidth). */
   gateUp: Matrix;
-  /** `[hidden, intermediate]` */
+  /** `[hidden, width]` */
   down: Matrix;
+  /** The same MLP expert by expert, and the router; present if and only if the configuration has experts. */
+  experts?: LayerExperts;
 }
 
 /** Where the tokenizer comes from; read by workers/tokenizer. */
@@ -93,10 +125,12 @@ export interface Checkpoint {
   /** `[vocab, hidden]` */
   embedding: Matrix;
   layers: Layer[];
-  /** RMSNorm weight `[hidden]`. */
+  /** Norm weight `[hidden]`. */
   norm: Float32Array;
   /** `[vocab, hidden]`; the same object as `embedding` when tied. */
   head: Matrix;
+  /** Biases of the final norm `[hidden]` and the head `[vocab]`; present if and only if the configuration has experts. */
+  bias?: Record<'norm' | 'head', Float32Array>;
   /** Things worth telling a person: missing hashes, unusual types. */
   notes: string[];
 }

@@ -6,7 +6,7 @@ import type { BackendId, DeviceType, WeightFormat } from '../../shared/protocol.
 import { WASM_FORM_VERSION } from '../wasm/weights.ts';
 import { isWebgpuForm, webgpuForms } from '../webgpu/weights.ts';
 import { candidateName, type Candidate } from './candidate.ts';
-import { BITS, weightCount } from './memory-fit.ts';
+import { assertNetwork, BITS, weightCount } from './memory-fit.ts';
 import { defaultThreads, type WeightCache, type PrepareProgress } from '../runtime/ort.ts';
 import { buildDeadlineMs, withDeadline } from './deadline.ts';
 import { DeadlineDecoder } from './deadline-decoder.ts';
@@ -104,6 +104,7 @@ async function makeDecoder(
   onProgress?: PrepareProgress,
 ): Promise<Decoder> {
   const { contextLength, threads = defaultThreads(), power, weightCache, mayKeep, files, signal } = options;
+  assertNetwork(checkpoint, backend);
   const slots = contextSlots(checkpoint, contextLength);
   if (backend === 'webnn') {
     const open = (calibration?: Calibration) =>

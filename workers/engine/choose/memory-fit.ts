@@ -1,5 +1,6 @@
 /** Whether a form of a model has room at all, as far as the browser tells: what certainly does not fit is not even tried. */
 import { memoryBudget } from '../../shared/advisor/device.ts';
+import { PhiError } from '../../shared/errors.ts';
 import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
 import type { WeightFormat } from '../../shared/protocol.ts';
 import type { Candidate } from './candidate.ts';
@@ -38,6 +39,16 @@ export function whyTooLarge(
   const { bytes, certainty } = memoryBudget({ memoryGiB: deviceMemory ?? null, phone, ios: false });
   if (certainty !== 'exact' || needs <= bytes) return null;
   return `needs ${gigabytes(needs)} while it loads, but a tab on this device can only count on ${gigabytes(bytes)}.`;
+}
+
+/** Throws `backend` where the network of the checkpoint is not told to the backend. */
+export function assertNetwork({ config }: Checkpoint, backend: Candidate['backend']): void {
+  if (!config.experts || backend === 'wasm') return;
+  const name = backend === 'webnn' ? 'WebNN' : 'WebGPU';
+  throw new PhiError(
+    'backend',
+    `${name}: a mixture of experts runs on WASM only. The other backends would multiply all ${config.experts.count} experts for every token, where WASM multiplies the two that it goes to.`,
+  );
 }
 
 const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;

@@ -4,6 +4,7 @@ import { PhiError } from '../../shared/errors.ts';
 import { webgpuForms } from '../webgpu/weights.ts';
 import type { BackendId, DeviceType, WeightFormat } from '../../shared/protocol.ts';
 import { backendName, candidateName } from './candidate.ts';
+import { assertNetwork } from './memory-fit.ts';
 import { npuForms } from './npu-forms.ts';
 import { openGpu } from '../webgpu/device.ts';
 import { WebnnDevice } from '../webnn/device.ts';
@@ -40,6 +41,7 @@ export async function probeBackend(
   checkpoint: Checkpoint,
   power: GPUPowerPreference | undefined,
 ): Promise<ProbedBackend> {
+  assertNetwork(checkpoint, backend);
   if (backend === 'webnn') return probeWebnn(device ?? 'npu', checkpoint);
   if (backend === 'webgpu') return probeWebgpu(checkpoint, power);
   return {

@@ -8,6 +8,12 @@ export function ropeSetFor(config: PhiConfig, length: number): RopeSet {
   return config.ropeScaling && length > config.ropeScaling.originalContext ? 'long' : 'short';
 }
 
+/** What cos and sin are multiplied by. */
+export function attentionFactor({ ropeScaling: scaling }: PhiConfig, set: RopeSet): number {
+  if (!scaling) return 1;
+  return set === 'long' ? (scaling.longAttentionFactor ?? scaling.attentionFactor) : scaling.attentionFactor;
+}
+
 /** cos and sin of positions `[start, start + count)`, each `[count, rotaryDim / 2]`, attention factor included. */
 export function ropeTable(
   config: PhiConfig,
@@ -18,7 +24,7 @@ export function ropeTable(
   const half = config.rotaryDim / 2;
   const scaling = config.ropeScaling;
   const factors = scaling ? scaling[set] : null;
-  const attention = scaling ? scaling.attentionFactor : 1;
+  const attention = attentionFactor(config, set);
   const cos = new Float32Array(count * half);
   const sin = new Float32Array(count * half);
   for (let i = 0; i < half; i++) {

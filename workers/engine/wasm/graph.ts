@@ -10,10 +10,12 @@
  */
 import type { PhiConfig } from '../checkpoint/types.ts';
 import { declare, type WeightGroup } from '../weights/plan.ts';
-import { decoder, type Dialect, type LinearName, type NormName } from '../graph/decoder-network.ts';
+import { decoder, type Dialect } from '../graph/decoder-network.ts';
 import { Graph, type Dim, type Value } from '../graph/onnx.ts';
 import { declareSelectInputs, select, type SelectInputs } from './select-graph.ts';
-import { panels, type WasmForm } from './weights.ts';
+import { mixture, type RowProducts } from './experts.ts';
+import { int8Head, int8Linear, int8Rows } from './int8-products.ts';
+import type { WasmForm } from './weights.ts';
 
 /** What a step reads besides weights and tokens. */
 export interface StepInputs {
@@ -205,6 +207,9 @@ export function wasmDialect(
   const single = before !== null;
   const first = g.op('Reshape', [offset, g.int64([1])]);
   const positions = single ? first : g.op('Unsqueeze', [mask.order, g.int64([1])]); // [1] or [tokens, 1], rows of cos and sin
+  // In int8 the mean is taken away by what writes the residual stream, and the bias is folded into what reads the norm.
+  const layerNorm = config.experts !== undefined && form === 'float32';
+  const normInputs = (weight: Value, x: Value[]) => [...x, weight, ...(layerNorm ? [`${weight}.bias`] : [])];
   const ones = (width: number) => g.floats(Array<number>(width).fill(1), [width]);
   const dialect: Dialect = {
     embed(g, ids) {
@@ -213,11 +218,14 @@ export function wasmDialect(
       return g.op('Mul', [codes, g.op('Gather', ['embedding.scales', ids])]); // [tokens, hidden] * [tokens, 1]
     },
     norm: (g, x, weight) =>
-      g.op('SimplifiedLayerNormalization', [x, weight], { axis: { int: -1 }, epsilon: { float: normEps } }),
+      g.op(layerNorm ? 'LayerNormalization' : 'SimplifiedLayerNormalization', normInputs(weight, [x]), {
+        axis: { int: -1 },
+        epsilon: { float: normEps },
+      }),
     addNorm(g, x, y, weight) {
       const [normed, , , sum] = g.ops(
-        'com.microsoft::SkipSimplifiedLayerNormalization',
-        [x, y, weight],
+        `com.microsoft::${layerNorm ? 'SkipLayerNormalization' : 'SkipSimplifiedLayerNormalization'}`,
+        normInputs(weight, [x, y]),
         [g.fresh('normed'), '', '', g.fresh('sum')],
         {
           epsilon: { float: normEps },
@@ -226,18 +234,23 @@ export function wasmDialect(
       return { normed: normed!, sum: sum! };
     },
     linear: (g, x, weight) => {
-      if (form === 'float32') return g.op('MatMul', [x, weight]);
-      if (weight === 'head') return int8Head(g, x, config.vocab);
+      const biased = (y: Value) => (config.experts ? g.op('Add', [y, `${weight}.bias`]) : y);
+      if (form === 'float32') return biased(g.op('MatMul', [x, weight]));
+      if (weight === 'head') return int8Head(g, x, config.vocab, config.experts !== undefined);
       // A normed row without norm weight has a root mean square of 1, so nothing in it exceeds sqrt(hidden).
       if (weight.endsWith('.qkv'))
-        return int8Linear(g, x, weight, config.hidden, (heads + 2 * kvHeads) * headDim, single);
+        return int8Linear(g, x, weight, config.hidden, (heads + 2 * kvHeads) * headDim, single, !!config.experts);
       if (weight.endsWith('.gateUp')) return int8Linear(g, x, weight, config.hidden, 2 * config.intermediate, single);
       const width = weight.endsWith('.down') ? config.intermediate : heads * headDim;
       const [normed, inverse] = g.ops('SimplifiedLayerNormalization', [x, ones(width)], 2, {
         axis: { int: -1 },
         epsilon: { float: 1e-30 },
       }) as [Value, Value];
-      return g.op('Div', [int8Linear(g, normed, weight, width, config.hidden, single), inverse]);
+      return biased(g.op('Div', [int8Linear(g, normed, weight, width, config.hidden, single), inverse]));
+    },
+    experts(g, layer, normed) {
+      const activate = (gateUp: Value) => dialect.activate(g, gateUp);
+      return mixture(g, layer, normed, { config, products: rowProducts(g, form), activate, single });
     },
     attention(g, layer, qkv) {
       const reshape = (x: Value, dims: number[]) => g.op('Reshape', [x, g.int64(dims)]);
@@ -319,52 +332,12 @@ function maskFor(
   };
 }
 
-/** Offset that makes codes positive before they are cut to whole numbers: both bytes' zero points, and a half of the fine one to round. */
-const CODE_OFFSET = 128 + (128 + 0.5) / 256;
-
-/**
- * Activations in 16 bits as two uint8 rows, coarse and fine, of one product: x = unit * ((coarse - 128) + (fine - 128) / 256). Both are cut from
- * the same number, the fine one 256 times as large, so that its low byte is what the coarse one leaves (exactly: a factor of 2^8 rounds nothing).
- * ONNX Runtime's WASM kernel unpacks the weights at every call, which is most of its time: the second row costs a third, not as much again. And
- * 8 bits alone made a reply depend on how its tokens were grouped into runs: logits moved by up to 2 where float sums were ordered differently.
- *
- * `x` `[1, width]` in a step, `[tokens, 1, width]` in a chunk, each row with a root mean square of 1: nothing exceeds sqrt(width). The result has the same
- * form, but that of qkv in a step is `[1, 1, rows]`.
- */
-function int8Linear(g: Graph, x: Value, weight: LinearName, width: number, rows: number, single: boolean): Value {
-  const unit = Math.sqrt(width) / 127;
-  const factors = g.floats([1 / unit, 256 / unit], [2, 1]);
-  const offsets = g.floats([CODE_OFFSET, 256 * CODE_OFFSET], [2, 1]);
-  const scaled = single ? g.op('Gemm', [factors, x, offsets]) : g.op('Add', [g.op('Mul', [x, factors]), offsets]); // [.., 2, width]
-  const codes = g.op('Cast', [g.op('Cast', [scaled], { to: { int: 6 } })], { to: { int: 2 } }); // int32, then uint8: its low byte
-  const product = int8Product(g, codes, unit, weight, rows); // [.., 2, rows]
-  return g.op('MatMul', [g.floats([1, 1 / 256], single && weight.endsWith('.qkv') ? [1, 1, 2] : [1, 2]), product]);
-}
-
-/**
- * The head takes one row of 8 bits, scaled by its largest value: what that rounds away moves a logit by some hundredths and goes no further, where in a layer it
- * would move every later one. `x` and the result as in int8Linear.
- */
-function int8Head(g: Graph, x: Value, vocab: number): Value {
-  const largest = g.op('ReduceMax', [g.op('Abs', [x]), g.int64([-1])], { keepdims: { int: 1 } });
-  const unit = g.op('Max', [g.op('Mul', [largest, g.float(1 / 127)]), g.float(1e-30)]);
-  const scaled = g.op('Add', [g.op('Div', [x, unit]), g.float(128.5)]);
-  const codes = g.op('Cast', [g.op('Cast', [scaled], { to: { int: 6 } })], { to: { int: 2 } });
-  return g.op('Mul', [int8Product(g, codes, 1, 'head', vocab), unit]);
-}
-
-/** uint8 `codes` with zero point 128, times `unit`, times a weight of `rows` outputs, in its panels. */
-function int8Product(g: Graph, codes: Value, unit: number, weight: LinearName, rows: number): Value {
-  const parts = panels(weight, rows).map(({ name }) =>
-    g.op('com.microsoft::MatMulIntegerToFloat', [
-      codes,
-      `${name}.codes`,
-      g.float(unit),
-      `${name}.scales`,
-      g.uint8(128),
-    ]),
-  );
-  return parts.length === 1 ? parts[0]! : g.op('Concat', parts, { axis: { int: -1 } });
-}
-
-export type { LinearName, NormName };
+const rowProducts = (g: Graph, form: WasmForm): RowProducts =>
+  form === 'int8'
+    ? int8Rows(g)
+    : {
+        encode: (rows) => rows,
+        multiply: (rows, weight) => g.op('MatMul', [rows, weight]),
+        decode: (product) => product,
+        normalise: (rows) => ({ rows, factor: null }),
+      };

@@ -8,9 +8,8 @@ import type { Checkpoint } from '../checkpoint/types.ts';
 import { PhiError } from '../../shared/errors.ts';
 import type { RopeSet } from '../graph/rope.ts';
 import { stageWeights } from './stage-graph.ts';
-import { WASM_FORM_VERSION, type WasmForm } from './weights.ts';
+import { residualRotation, WASM_FORM_VERSION, type WasmForm } from './weights.ts';
 import type { ModelFiles } from '../../store/bytes.ts';
-import { rotation } from '../weights/rotate.ts';
 import { EmbeddingRows } from '../weights/embedding-rows.ts';
 import type { WeightCache, PrepareProgress } from '../runtime/ort.ts';
 import type { StageHost } from './stage-protocol.ts';
@@ -109,7 +108,7 @@ class StagedDecoder implements Decoder {
     facts: DecoderFacts,
   ) {
     this.#stages = stages;
-    this.#embedding = new EmbeddingRows(embedding, form === 'int8' ? rotation(config.hidden) : null);
+    this.#embedding = new EmbeddingRows(embedding, form === 'int8' ? residualRotation(config) : null);
     this.slots = slots;
     this.facts = facts;
   }

@@ -2,7 +2,8 @@ import { expect, it } from 'vitest';
 import { TINY_SIZE, tinyPhi } from '../choose/tiny-phi.ts';
 import { int8Columns } from '../weights/columns.ts';
 import { rotation } from '../weights/rotate.ts';
-import { panels, wasmWeights } from './weights.ts';
+import { panels } from './weight-groups.ts';
+import { wasmWeights } from './weights.ts';
 
 it('cuts matrices whose columns would fall into few sets of the cache, and no others', () => {
   expect(panels('layers.0.gateUp', 3072)).toEqual([{ name: 'layers.0.gateUp', start: 0, rows: 3072 }]);

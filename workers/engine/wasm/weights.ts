@@ -1,34 +1,19 @@
 /** The weights of the WASM dialect: int8 for each output channel, or float32. */
-import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
-import { floatColumns, int8Columns, int8Rows, type Fold } from '../weights/columns.ts';
-import { rowRange } from '../weights/matrix.ts';
+import type { Checkpoint, PhiConfig } from '../checkpoint/types.ts';
+import type { Fold } from '../weights/columns.ts';
 import type { WeightGroup } from '../weights/plan.ts';
-import { blockRotation, rotation } from '../weights/rotate.ts';
-import { dequantise } from '../weights/rows.ts';
+import { blockRotation, centred, rotation, type Rotation } from '../weights/rotate.ts';
+import { expertsFloatWeights, expertsInt8Weights } from './experts-weights.ts';
+import { floatEmbedding, floatGroup, int8Embedding, int8Group, int8Panels, norm } from './weight-groups.ts';
 
 export type WasmForm = 'int8' | 'float32';
 
 /** Raised when the bytes that `wasmWeights` makes change: forms kept by older versions are then made again. */
-export const WASM_FORM_VERSION = 6;
+export const WASM_FORM_VERSION = 7;
 
-/** Rows of a panel, see `panels`: an odd number of cache lines. */
-const PANEL_ROWS = 63 * 64;
-
-/**
- * The panels in which a matrix of `rows` outputs is multiplied: their names and rows. ONNX Runtime's int8 kernel reads `[K, N]` down its columns. Where N is a
- * multiple of 2 KiB all of a column falls into a few sets of the processor's cache, and every line is fetched four times: measured 0.19 ns a weight
- * with other widths, 0.31 with odd multiples of 2 KiB, 0.45 to 0.74 with multiples of 4 KiB (the gate and up of Phi-3 and Phi-4-mini, the starter's head).
- * Only those two: the outputs of the others are rotated, which mixes all rows, and have no such widths in any Phi.
- */
-export function panels<Name extends string>(
-  name: Name,
-  rows: number,
-): { name: Name | `${Name}.${number}`; start: number; rows: number }[] {
-  if (rows % 2048 !== 0 || !/^head$|\.gateUp$/.test(name)) return [{ name, start: 0, rows }];
-  return Array.from({ length: Math.ceil(rows / PANEL_ROWS) }, (_, i) => {
-    const start = i * PANEL_ROWS;
-    return { name: `${name}.${i}` as const, start, rows: Math.min(PANEL_ROWS, rows - start) };
-  });
+/** What the int8 form does to everything that is written to the residual stream; embedding rows that are read from the store need it too. */
+export function residualRotation({ hidden, experts }: Pick<PhiConfig, 'hidden' | 'experts'>): Rotation {
+  return experts ? centred(rotation(hidden), hidden) : rotation(hidden);
 }
 
 /** Every group that `wasmGraph` refers to, in the order in which the graph needs them. */
@@ -38,6 +23,8 @@ export function wasmWeights(checkpoint: Checkpoint, form: WasmForm): WeightGroup
   const queryRows = config.heads * config.headDim;
   const queryScale = 1 / Math.sqrt(config.headDim);
   const rowFactor = (row: number) => (row < queryRows ? queryScale : 1);
+  if (config.experts)
+    return form === 'float32' ? expertsFloatWeights(checkpoint, rowFactor) : expertsInt8Weights(checkpoint, rowFactor);
   if (form === 'float32') {
     return [
       floatEmbedding(checkpoint.embedding),
@@ -74,62 +61,4 @@ export function wasmWeights(checkpoint: Checkpoint, form: WasmForm): WeightGroup
     norm('norm', ones),
     ...int8Panels('head', checkpoint.head, reads(checkpoint.norm)),
   ];
-}
-
-function norm(name: string, weight: Float32Array): WeightGroup {
-  return {
-    location: name,
-    tensors: [{ name, dtype: 'float32', dims: [weight.length] }],
-    make: () => Promise.resolve([weight]),
-  };
-}
-
-function floatGroup(name: string, matrix: Matrix, fold?: Fold): WeightGroup {
-  return {
-    location: name,
-    tensors: [{ name, dtype: 'float32', dims: [matrix.cols, matrix.rows] }],
-    make: async () => [await floatColumns(matrix, fold)],
-  };
-}
-
-function floatEmbedding(matrix: Matrix): WeightGroup {
-  return {
-    location: 'embedding',
-    tensors: [{ name: 'embedding', dtype: 'float32', dims: [matrix.rows, matrix.cols] }],
-    make: async () => [dequantise(await matrix.read(0, matrix.rows))],
-  };
-}
-
-function int8Panels(name: string, matrix: Matrix, fold: Fold): WeightGroup[] {
-  return panels(name, matrix.rows).map((panel) =>
-    int8Group(panel.name, rowRange(matrix, panel.start, panel.rows), fold),
-  );
-}
-
-function int8Group(name: string, matrix: Matrix, fold?: Fold): WeightGroup {
-  return {
-    location: name,
-    tensors: [
-      { name: `${name}.codes`, dtype: 'int8', dims: [matrix.cols, matrix.rows] },
-      { name: `${name}.scales`, dtype: 'float32', dims: [matrix.rows] },
-    ],
-    make: async () => {
-      const { codes, scales } = await int8Columns(matrix, fold);
-      return [codes, scales];
-    },
-  };
-}
-
-function int8Embedding(matrix: Matrix, fold: Fold): WeightGroup {
-  return {
-    location: 'embedding',
-    tensors: [
-      { name: 'embedding.codes', dtype: 'int8', dims: [matrix.rows, matrix.cols] },
-      { name: 'embedding.scales', dtype: 'float32', dims: [matrix.rows, 1] },
-    ],
-    make: async () => {
-      const { codes, scales } = await int8Rows(matrix, fold);
-      return [codes, scales];
-    },
-  };
 }

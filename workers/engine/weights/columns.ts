@@ -15,6 +15,8 @@ export interface Fold {
   rowFactor?: (row: number) => number;
   /** `[K]` factors of the inputs: a norm's weight. Applied before `inputs`. */
   inputFactors?: Float32Array;
+  /** `[K]`, of a norm: added to the inputs after `inputFactors`. What the matrix makes of it is added to the `bias` that is given. */
+  inputBias?: Float32Array;
   /** Rotation of the inputs. */
   inputs?: Rotation;
   /** Rotation of the outputs. */
@@ -26,13 +28,15 @@ async function foldedRows(
   matrix: Matrix,
   start: number,
   count: number,
-  { rowFactor, inputFactors, inputs }: Fold,
+  { rowFactor, inputFactors, inputBias, inputs }: Fold,
+  bias?: Float32Array,
 ): Promise<Float32Array> {
   const { cols: k } = matrix;
   const values = dequantise(await matrix.read(start, count)); // [count, K]
   for (let r = 0; r < count; r++) {
     const factor = rowFactor ? rowFactor(start + r) : 1;
     const at = r * k;
+    if (bias && inputBias) bias[start + r]! += factor * dot(values, at, inputBias);
     if (inputFactors) for (let c = 0; c < k; c++) values[at + c] = values[at + c]! * inputFactors[c]! * factor;
     else if (factor !== 1) for (let c = at; c < at + k; c++) values[c] = values[c]! * factor;
     inputs?.apply(values, at);
@@ -40,13 +44,19 @@ async function foldedRows(
   return values;
 }
 
+function dot(values: Float32Array, at: number, other: Float32Array): number {
+  let sum = 0;
+  for (let c = 0; c < other.length; c++) sum += values[at + c]! * other[c]!;
+  return sum;
+}
+
 /** `[K, N]` float32. */
-export async function floatColumns(matrix: Matrix, fold: Fold = {}): Promise<Float32Array> {
+export async function floatColumns(matrix: Matrix, fold: Fold = {}, bias?: Float32Array): Promise<Float32Array> {
   const { rows: n, cols: k } = matrix;
   const out = new Float32Array(n * k);
   for (let start = 0; start < n; start += TILE) {
     const count = Math.min(TILE, n - start);
-    transposeTile(await foldedRows(matrix, start, count, fold), count, k, out, start, n);
+    transposeTile(await foldedRows(matrix, start, count, fold, bias), count, k, out, start, n);
   }
   if (fold.outputs) for (let c = 0; c < k; c++) fold.outputs.apply(out, c * n);
   return out;
@@ -59,21 +69,22 @@ export interface Int8Columns {
   scales: Float32Array;
 }
 
-/** Symmetric int8 for each output channel: scale = max |w| / 127. */
-export async function int8Columns(matrix: Matrix, fold: Fold = {}): Promise<Int8Columns> {
-  return fold.outputs
-    ? quantiseColumns(await floatColumns(matrix, fold), matrix.cols, matrix.rows)
-    : quantiseRows(matrix, fold);
+/** Symmetric int8 for each output channel: scale = max |w| / 127. `bias [N]`, with the rows' factors in it, is folded in place. */
+export async function int8Columns(matrix: Matrix, fold: Fold = {}, bias?: Float32Array): Promise<Int8Columns> {
+  if (!fold.outputs) return quantiseRows(matrix, fold, bias);
+  const values = await floatColumns(matrix, fold, bias);
+  if (bias) fold.outputs.apply(bias, 0);
+  return quantiseColumns(values, matrix.cols, matrix.rows);
 }
 
-async function quantiseRows(matrix: Matrix, fold: Fold): Promise<Int8Columns> {
+async function quantiseRows(matrix: Matrix, fold: Fold, bias?: Float32Array): Promise<Int8Columns> {
   const { rows: n, cols: k } = matrix;
   const codes = new Int8Array(n * k);
   const scales = new Float32Array(n);
   const tile = new Int8Array(TILE * k);
   for (let start = 0; start < n; start += TILE) {
     const count = Math.min(TILE, n - start);
-    const values = await foldedRows(matrix, start, count, fold);
+    const values = await foldedRows(matrix, start, count, fold, bias);
     for (let r = 0; r < count; r++) scales[start + r] = quantiseRow(values, r * k, k, tile, r * k);
     transposeTile(tile, count, k, codes, start, n);
   }

@@ -18,6 +18,22 @@ export function blockRotation(size: number, from: number, to: number): Rotation 
   };
 }
 
+/**
+ * `inner` behind a projection that takes the mean of `size` values away. Folded into everything that writes the residual stream, it leaves a stream whose mean is zero: its
+ * LayerNorm is RMSNorm, which a rotation commutes with (SliceGPT, arXiv 2401.15024).
+ */
+export function centred(inner: Rotation, size: number): Rotation {
+  return {
+    apply(values, offset) {
+      let sum = 0;
+      for (let i = offset; i < offset + size; i++) sum += values[i]!;
+      const mean = sum / size;
+      for (let i = offset; i < offset + size; i++) values[i] = values[i]! - mean;
+      inner.apply(values, offset);
+    },
+  };
+}
+
 /** `size` as a power of two times odd primes. */
 function split(size: number): { power: number; primes: number[] } {
   let power = 1;

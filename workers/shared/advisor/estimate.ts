@@ -124,9 +124,14 @@ const total = (estimate: Omit<Estimate, 'totalBytes'>): Estimate => ({
 });
 
 /** The two places where activations are largest: scores of attention and their softmax, or the MLP's inner layer; and the logits. */
-function activationBytes({ heads, hidden, intermediate, vocab }: ModelShape, slots: number, width: number): number {
+function activationBytes(
+  { heads, hidden, intermediate, experts, vocab }: ModelShape,
+  slots: number,
+  width: number,
+): number {
   const chunk = Math.min(CHUNK_TOKENS, slots);
   const attention = 2 * heads * chunk * slots * width;
-  const mlp = 6 * chunk * intermediate * width;
+  // On a GPU every token goes through all experts; on WASM through two, which is less.
+  const mlp = 6 * chunk * intermediate * (experts?.count ?? 1) * width;
   return Math.max(attention, mlp) + 6 * chunk * hidden * width + 4 * vocab * 4;
 }

@@ -1,8 +1,8 @@
 /** How fast a model may be expected to write on WASM, before anything of it is downloaded. Of GPUs nothing is said: their speeds differ by a hundred. */
-import { wasmWeightBytes, type ModelShape } from './weights.ts';
+import { wasmBytesPerToken, type ModelShape } from './weights.ts';
 
 /**
- * Bytes of int8 weights that one core gets through in a second. Every token reads all of them, so this is what its time goes by, whatever the model: on two cores of a
+ * Bytes of int8 weights that one core gets through in a second. Every token reads all of them, or of experts the two that it goes to, so this is what its time goes by, whatever the model: on two cores of a
  * server the 3.8 GB of a Phi-4-mini gave 1.05 tok/s, which is 4 GB/s (docs/performance.md). The starter's 135 MB have become faster since, and the larger model was
  * not measured again: the estimate is on the careful side.
  */
@@ -23,7 +23,6 @@ export interface Processor {
 
 /** Tokens a second, in decode with a short context, of the int8 form. */
 export function wasmTokensPerSecond(shape: ModelShape, { cores, isolated }: Processor): number {
-  const { all, embedding } = wasmWeightBytes(shape, 'int8');
   const threads = isolated ? Math.min(Math.max(cores, 1), MOST_CORES) : 1;
-  return (BYTES_PER_SECOND * threads ** SCALING) / (all - embedding);
+  return (BYTES_PER_SECOND * threads ** SCALING) / wasmBytesPerToken(shape, 'int8');
 }

@@ -2,8 +2,18 @@ import { describe, expect, it } from 'vitest';
 import { wasmWeights } from '../../engine/wasm/weights.ts';
 import { webgpuPlan } from '../../engine/webgpu/weights.ts';
 import { layout, type WeightGroup } from '../../engine/weights/plan.ts';
-import { emptyCheckpoint, INT4, PHI_3_MINI, PHI_4, PHI_4_MINI, Q4_K_M, Q8_0, STARTER } from './testing/planned.ts';
-import { cacheBytesPerToken, gpuWeightBytes, parameterCount, wasmWeightBytes } from './weights.ts';
+import {
+  emptyCheckpoint,
+  INT4,
+  PHI_3_MINI,
+  PHI_4,
+  PHI_4_MINI,
+  PHI_TINY_MOE,
+  Q4_K_M,
+  Q8_0,
+  STARTER,
+} from './testing/planned.ts';
+import { cacheBytesPerToken, gpuWeightBytes, parameterCount, wasmBytesPerToken, wasmWeightBytes } from './weights.ts';
 
 const bytesOf = (groups: WeightGroup[]) => groups.reduce((sum, group) => sum + layout(group).bytes, 0);
 
@@ -13,6 +23,7 @@ describe('weights on WASM', () => {
     ['Phi-4-mini', PHI_4_MINI],
     ['Phi-3-mini', PHI_3_MINI],
     ['Phi-4', PHI_4],
+    ['Phi-tiny-MoE', PHI_TINY_MOE],
   ])('are those that the dialect lays out, to the byte: %s', (_, shape) => {
     const checkpoint = emptyCheckpoint(shape, Q4_K_M);
     for (const form of ['int8', 'float32'] as const) {
@@ -22,6 +33,14 @@ describe('weights on WASM', () => {
       expect(weights.layer).toBe(bytesOf(groups.filter(({ location }) => location.startsWith('layers.0.'))));
       expect(weights.embedding).toBe(bytesOf(groups.filter(({ location }) => location === 'embedding')));
     }
+  });
+
+  it('of experts are read two at a time', () => {
+    expect(wasmWeightBytes(PHI_TINY_MOE, 'int8').all / 1e9).toBeCloseTo(3.78, 2);
+    expect(wasmBytesPerToken(PHI_TINY_MOE, 'int8') / 1e9).toBeCloseTo(1.17, 2);
+    expect(wasmBytesPerToken(STARTER, 'int8')).toBe(
+      wasmWeightBytes(STARTER, 'int8').all - wasmWeightBytes(STARTER, 'int8').embedding,
+    );
   });
 
   it('of the starter are about 165 MB in int8', () => {
@@ -60,6 +79,7 @@ describe('figures that were published', () => {
   it('are met: parameters', () => {
     expect(parameterCount(PHI_4_MINI, true)).toBe(3_836_021_760);
     expect(parameterCount(PHI_4, false)).toBe(14_659_507_200);
+    expect(parameterCount(PHI_TINY_MOE, false) / 1e9).toBeCloseTo(3.76, 2);
   });
 
   it('are met: cache bytes per token in 16 bits', () => {

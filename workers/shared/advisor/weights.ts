@@ -10,7 +10,10 @@ export interface ModelShape {
   heads: number;
   kvHeads: number;
   headDim: number;
+  /** Inner width of the MLP, or of one expert. */
   intermediate: number;
+  /** A mixture of experts, of which a token goes to two. */
+  experts?: { count: number };
   vocab: number;
   /** Longest sequence that the model was made for, in tokens. */
   context: number;
@@ -62,7 +65,12 @@ interface Dims {
   cols: number;
 }
 
-function matrices({ hidden, heads, kvHeads, headDim, intermediate, vocab }: ModelShape) {
+/** Experts that a token goes to. */
+const ACTIVE_EXPERTS = 2;
+
+/** With all experts side by side, as one wide MLP. */
+function matrices({ hidden, heads, kvHeads, headDim, intermediate: inner, experts, vocab }: ModelShape) {
+  const intermediate = inner * (experts?.count ?? 1);
   const dims = (rows: number, cols: number): Dims => ({ rows, cols });
   return {
     qkv: dims((heads + 2 * kvHeads) * headDim, hidden),
@@ -75,6 +83,7 @@ function matrices({ hidden, heads, kvHeads, headDim, intermediate, vocab }: Mode
 
 /** The WASM dialect: int8 for each output channel (codes and scales), or float32. */
 export function wasmWeightBytes(shape: ModelShape, form: 'int8' | 'float32'): WeightBytes {
+  if (shape.experts) return expertsWasmBytes(shape, shape.experts.count, form);
   const { qkv, output, gateUp, down, outer } = matrices(shape);
   const linear = ({ rows, cols }: Dims) => (form === 'int8' ? groupBytes(rows * cols, 4 * rows) : 4 * rows * cols);
   const norm = 4 * shape.hidden;
@@ -83,6 +92,36 @@ export function wasmWeightBytes(shape: ModelShape, form: 'int8' | 'float32'): We
   const head = linear(outer);
   // The embedding is its own tensor, as rows, also where the source ties it to the head: int8 columns cannot be gathered.
   return { all: 2 * head + shape.layers * layer + norm, embedding: head, head, layer };
+}
+
+/** The same of a mixture: experts apart, a router, and biases. */
+function expertsWasmBytes(shape: ModelShape, count: number, form: 'int8' | 'float32'): WeightBytes {
+  const { qkv, output, outer } = matrices(shape);
+  const int8 = form === 'int8';
+  const linear = ({ rows, cols }: Dims, biased: boolean) => {
+    if (int8) return groupBytes(rows * cols, 4 * rows, ...(biased ? [4 * rows] : []));
+    return 4 * rows * cols + (biased ? 4 * rows : 0);
+  };
+  const norm = (int8 ? 1 : 2) * 4 * shape.hidden;
+  const router = groupBytes(4 * count * shape.hidden, 4 * count);
+  const expert = expertBytes(shape, form);
+  const layer = 2 * norm + linear(qkv, true) + linear(output, false) + 4 * shape.hidden + router + count * expert;
+  const embedding = linear(outer, false);
+  const head = linear(outer, true);
+  return { all: embedding + head + shape.layers * layer + norm, embedding, head, layer };
+}
+
+function expertBytes({ hidden, intermediate }: ModelShape, form: 'int8' | 'float32'): number {
+  if (form === 'float32') return 4 * 3 * intermediate * hidden;
+  const gateUp = 2 * intermediate;
+  return groupBytes(gateUp * hidden, 4 * gateUp, 4 * gateUp) + groupBytes(hidden * intermediate, 4 * hidden);
+}
+
+/** What a token's step reads of them: everything but the embedding, and of experts the two that it goes to. */
+export function wasmBytesPerToken(shape: ModelShape, form: 'int8' | 'float32'): number {
+  const { all, embedding } = wasmWeightBytes(shape, form);
+  const idle = shape.experts ? shape.experts.count - ACTIVE_EXPERTS : 0;
+  return all - embedding - shape.layers * idle * expertBytes(shape, form);
 }
 
 export type GpuForm = 'int4' | 'int8-blocks' | 'float16' | 'float32';
@@ -144,8 +183,15 @@ export function parameterCount(shape: ModelShape, tied: boolean): number {
   return (
     count(outer) * (tied ? 1 : 2) +
     shape.layers * (sum([qkv, output, gateUp, down].map(count)) + 2 * shape.hidden) +
-    shape.hidden
+    shape.hidden +
+    expertsExtra(shape)
   );
+}
+
+/** Routers and biases, which only mixtures have. */
+function expertsExtra({ experts, layers, hidden, heads, kvHeads, headDim, vocab }: ModelShape): number {
+  if (!experts) return 0;
+  return layers * (experts.count * hidden + (heads + 2 * kvHeads) * headDim + 3 * hidden) + hidden + vocab;
 }
 
 const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);

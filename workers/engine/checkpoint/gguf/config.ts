@@ -1,14 +1,14 @@
 /** Hyperparameters and end tokens out of GGUF metadata. */
 import { PhiError } from '../../../shared/errors.ts';
 import { adapterError } from '../adapter.ts';
-import { checkConfig } from '../family.ts';
+import { checkConfig, EXPERTS_PER_TOKEN } from '../family.ts';
 import { Keys, type Metadata } from './metadata.ts';
 import type { GgufValue } from './parse.ts';
 import { normalWindow } from '../hf-config.ts';
 import { knownKind, WHAT_RUNS } from '../kinds.ts';
-import type { PhiConfig } from '../types.ts';
+import type { ExpertsConfig, PhiConfig } from '../types.ts';
 
-export type Architecture = 'phi3' | 'llama';
+export type Architecture = 'phi3' | 'phimoe' | 'llama';
 
 /** The architecture, or `unsupported-model` that names what the file is. */
 export function readArchitecture(file: string, metadata: Metadata): Architecture {
@@ -18,7 +18,7 @@ export function readArchitecture(file: string, metadata: Metadata): Architecture
   const reject = (kind: string) =>
     new PhiError('unsupported-model', `${file}: this is ${kind}. ${WHAT_RUNS}`, { kind: architecture });
   const type = metadata.get('general.type');
-  if (architecture !== 'phi3' && architecture !== 'llama') {
+  if (architecture !== 'phi3' && architecture !== 'phimoe' && architecture !== 'llama') {
     const known = knownKind(architecture);
     throw reject(known ? `${known} ("${architecture}")` : `a model of the kind "${architecture}"`);
   }
@@ -28,17 +28,30 @@ export function readArchitecture(file: string, metadata: Metadata): Architecture
     throw adapterError(file, kind === 'lora' ? 'LoRA' : String(kind), typeof base === 'string' ? base : null);
   }
   if (typeof type === 'string' && type !== 'model') throw reject(`a GGUF of the type "${type}", not a whole model`);
-  if (Number(metadata.get(`${architecture}.expert_count`) ?? 0) > 0)
+  if (architecture !== 'phimoe' && Number(metadata.get(`${architecture}.expert_count`) ?? 0) > 0)
     throw reject(`a mixture of experts ("${architecture}" with experts)`);
   return architecture;
 }
 
-/** Hyperparameters, checked for sense; `ropeScaling` is null yet (see gguf-rope.ts). `vocab` is the number of embedding rows. */
-export function readConfig(file: string, architecture: Architecture, metadata: Metadata, vocab: number): PhiConfig {
+/** What the shapes of tensors tell: rows of the embedding, and of q where it is a tensor of its own. */
+export interface TensorRows {
+  vocab: number;
+  query: number | null;
+}
+
+/** Hyperparameters, checked for sense; `ropeScaling` is null yet (see gguf/rope.ts). */
+export function readConfig(
+  file: string,
+  architecture: Architecture,
+  metadata: Metadata,
+  { vocab, query }: TensorRows,
+): PhiConfig {
   const keys = new Keys(file, metadata, `${architecture}.`);
   const hidden = keys.count('embedding_length');
   const heads = keys.count('attention.head_count');
-  const headDim = keys.whole('attention.key_length') ?? hidden / heads;
+  // Phi-tiny-MoE's heads are larger than hidden / heads, and converters that assume otherwise write no length.
+  const ownDim = architecture === 'phimoe' && query !== null ? query / heads : null;
+  const headDim = keys.whole('attention.key_length') ?? ownDim ?? hidden / heads;
   const valueDim = keys.whole('attention.value_length') ?? headDim;
   if (!Number.isInteger(headDim))
     throw keys.damaged('attention.head_count', `${heads} heads do not divide ${hidden} features`);
@@ -59,11 +72,14 @@ export function readConfig(file: string, architecture: Architecture, metadata: M
     heads,
     kvHeads: keys.whole('attention.head_count_kv') ?? heads,
     headDim,
-    intermediate: keys.count('feed_forward_length'),
+    intermediate:
+      (architecture === 'phimoe' ? keys.whole('expert_feed_forward_length') : null) ??
+      keys.count('feed_forward_length'),
+    ...(architecture === 'phimoe' && { experts: readExperts(keys) }),
     vocab,
     normEps,
     ropeTheta: keys.positive('rope.freq_base') ?? 10_000,
-    rotaryDim: keys.whole('rope.dimension_count') ?? headDim,
+    rotaryDim: architecture === 'phimoe' ? headDim : (keys.whole('rope.dimension_count') ?? headDim),
     ropeScaling: null,
     context,
     slidingWindow: normalWindow(
@@ -74,6 +90,16 @@ export function readConfig(file: string, architecture: Architecture, metadata: M
     eos: readEndTokens(architecture, metadata, vocab),
   };
   return checkConfig(config, file);
+}
+
+/** A GGUF does not hold the router's jitter; every published Phi MoE has this one. */
+const JITTER = 0.01;
+
+function readExperts(keys: Keys): ExpertsConfig {
+  const active = keys.whole('expert_used_count') ?? EXPERTS_PER_TOKEN;
+  if (active !== EXPERTS_PER_TOKEN)
+    throw keys.damaged('expert_used_count', `${active}; the router of Phi MoE chooses ${EXPERTS_PER_TOKEN}`);
+  return { count: keys.count('expert_count'), jitter: JITTER };
 }
 
 /** Files from before llama.cpp wrote the window (pull request 8627, July 2024): Phi-3-mini-4k and -medium-4k have 2,047 in their config.json. */
@@ -93,7 +119,7 @@ function readEndTokens(architecture: Architecture, metadata: Metadata, vocab: nu
   const types = metadata.get('tokenizer.ggml.token_type');
   if (!Array.isArray(tokens)) return [...ids];
   // Phi-3's generation_config.json also stops at <|assistant|>; of the phi3 files, only Phi-3's have a SentencePiece vocabulary.
-  const phi3 = architecture === 'phi3' && metadata.get('tokenizer.ggml.model') === 'llama';
+  const phi3 = architecture !== 'llama' && metadata.get('tokenizer.ggml.model') === 'llama';
   for (const name of phi3 ? [...END_TOKENS, '<|assistant|>'] : END_TOKENS) {
     const id = (tokens as unknown[]).indexOf(name);
     const type = types instanceof Int32Array || types instanceof Uint32Array ? types[id] : CONTROL;

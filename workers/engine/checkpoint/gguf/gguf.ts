@@ -1,4 +1,4 @@
-/** GGUF files as a checkpoint: `phi3` and `llama`, whole or split (`-00001-of-00003.gguf`). */
+/** GGUF files as a checkpoint: `phi3`, `phimoe` and `llama`, whole or split (`-00001-of-00003.gguf`). */
 import type { ByteSource } from '../../../store/bytes.ts';
 import { concatRows } from '../../weights/matrix.ts';
 import { splitRotaryPairs } from '../../weights/permute.ts';
@@ -9,6 +9,7 @@ import { parseGguf } from './parse.ts';
 import { readRopeScaling, type RopeFactors } from './rope.ts';
 import { joinParts } from './split.ts';
 import { locateTensors } from './tensors.ts';
+import { readExpertsLayer, readOuterBias } from './phi-moe.ts';
 import { Weights } from './weights.ts';
 import type { Checkpoint, Layer, Matrix, PhiConfig, TokenizerSource } from '../types.ts';
 
@@ -25,7 +26,10 @@ export async function openGguf(files: ByteSource[]): Promise<Checkpoint> {
   const architecture = readArchitecture(file, metadata);
   const weights = new Weights(file, locateTensors(parts));
   const embedding = weights.any('token_embd.weight');
-  const config = readConfig(file, architecture, metadata, embedding.rows);
+  const config = readConfig(file, architecture, metadata, {
+    vocab: embedding.rows,
+    query: weights.rows('blk.0.attn_q.weight'),
+  });
   const { hidden, vocab } = config;
   const { scaling, notes } = readRopeScaling(
     file,
@@ -42,7 +46,12 @@ export async function openGguf(files: ByteSource[]): Promise<Checkpoint> {
   const norm = await weights.vector('output_norm.weight', hidden);
   const layers: Layer[] = [];
   for (let i = 0; i < config.layers; i++)
-    layers.push(await readLayer(weights, `blk.${i}.`, config, architecture === 'llama'));
+    layers.push(
+      config.experts
+        ? await readExpertsLayer(weights, `blk.${i}.`, config)
+        : await readLayer(weights, `blk.${i}.`, config, architecture === 'llama'),
+    );
+  const bias = config.experts && (await readOuterBias(weights, config));
   weights.assertAllUsed();
 
   const template = metadata.get('tokenizer.chat_template');
@@ -55,6 +64,7 @@ export async function openGguf(files: ByteSource[]): Promise<Checkpoint> {
     layers,
     norm,
     head,
+    ...(bias && { bias }),
     notes,
   };
 }

@@ -12,7 +12,7 @@ export interface GgufTensor {
   name: string;
   /** Input features, or the length of a vector. */
   cols: number;
-  /** Output features; 1 for a vector. */
+  /** Output features; 1 for a vector, those of all matrices for a stack of experts. */
   rows: number;
   type: GgmlType;
   source: ByteSource;
@@ -56,7 +56,8 @@ function locate(header: GgufHeader, info: GgufHeader['tensors'][number]): GgufTe
   }
   const cols = dims[0] ?? 0;
   const rows = dims.slice(1).reduce((product, dim) => product * dim, 1);
-  if (dims.slice(2).some((dim) => dim !== 1))
+  const stack = /_exps\.weight$/.test(name);
+  if (dims.slice(stack ? 3 : 2).some((dim) => dim !== 1))
     throw new PhiError(
       'unsupported-model',
       `${source.name}: tensor "${name}" has the shape [${dims.join(', ')}]: not a matrix, so not a Phi model.`,

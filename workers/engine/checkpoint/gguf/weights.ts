@@ -28,6 +28,11 @@ export class Weights {
     return this.#tensors.has(name);
   }
 
+  /** Output features of a tensor that may be absent. */
+  rows(name: string): number | null {
+    return this.#tensors.get(name)?.rows ?? null;
+  }
+
   any(name: string): GgufTensor {
     const tensor = this.#tensors.get(name);
     if (tensor) {

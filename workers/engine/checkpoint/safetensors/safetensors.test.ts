@@ -92,7 +92,7 @@ describe('openSafetensors', options, () => {
     };
     const cases: [Record<string, unknown>, RegExp][] = [
       [{ architectures: ['PhiForCausalLM'] }, /Phi-2 \(PhiForCausalLM\)/],
-      [{ architectures: ['PhiMoEForCausalLM'] }, /Phi-3.5-MoE/],
+      [{ architectures: ['MixtralForCausalLM'], num_local_experts: 8 }, /a mixture of experts/],
       [{ architectures: ['Phi3VForCausalLM'] }, /Phi-3-vision/],
       [{ architectures: ['Phi3SmallForCausalLM'] }, /Phi-3-small/],
       [{ architectures: ['Phi4MMForCausalLM'] }, /Phi-4-multimodal/],

@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import { PhiError } from '../../../shared/errors.ts';
 import type { ByteSource, ModelFiles } from '../../../store/bytes.ts';
-import { concatRows } from '../../weights/matrix.ts';
+import { concatRows, rowRange } from '../../weights/matrix.ts';
 import { ADAPTER_CONFIG, refuseAdapter, refuseAdapterTensors } from '../adapter.ts';
 import { floatMatrix } from '../affine.ts';
 import { checkShapes } from '../family.ts';
@@ -11,6 +11,7 @@ import { readTextFiles } from '../hf-files.ts';
 import { checked, CONFIG_BYTES, fileIn, folderOf, optionalJson, readJson } from '../json.ts';
 import { mlxMatrix, mlxScheme } from './mlx.ts';
 import { readSafetensors, type SafetensorsFile } from './file.ts';
+import { readOuterBias, readPhiMoeLayer, type Modules } from './phi-moe.ts';
 import { refuseByTensors, refuseQuantised } from './quantised.ts';
 import { readVector, type StoredTensor } from '../tensor.ts';
 import type { Checkpoint, Layer, Matrix } from '../types.ts';
@@ -50,23 +51,34 @@ export async function openSafetensors(files: ModelFiles): Promise<Checkpoint> {
       );
     return tensor;
   };
+  const weights = (module: string, given = find): Matrix => {
+    if (!scheme || !tensors.has(`${module}.scales`)) return floatMatrix(given(`${module}.weight`));
+    const biases = tensors.has(`${module}.biases`) ? given(`${module}.biases`) : undefined;
+    return mlxMatrix(module, scheme, given(`${module}.weight`), given(`${module}.scales`), biases);
+  };
   const matrix = (module: string): Matrix => {
     if (tensors.has(`${module}.bias`))
       throw new PhiError('unsupported-model', `${module} has a bias; the models that this app runs have none.`);
-    const scales = tensors.get(`${module}.scales`);
-    if (scheme && scales)
-      return mlxMatrix(module, scheme, find(`${module}.weight`), scales, tensors.get(`${module}.biases`));
-    return floatMatrix(find(`${module}.weight`));
+    return weights(module);
   };
   /** One fused matrix, or its parts by rows. */
   const fused = (whole: string, parts: string[]): Matrix =>
     tensors.has(`${whole}.weight`) ? matrix(whole) : concatRows(parts.map(matrix));
   const vector = (name: string): Promise<Float32Array> => readVector(find(name));
 
-  const layers: Layer[] = [];
-  for (let i = 0; i < config.layers; i++) {
-    const at = `model.layers.${i}`;
-    layers.push({
+  const modules: Modules = {
+    has: (name) => tensors.has(name),
+    matrix: weights,
+    stacked(module, index) {
+      const all = weights(module, (name) => flattened(find(name)));
+      const rows = find(`${module}.weight`).dims[1] ?? 0;
+      return rowRange(all, index * rows, rows);
+    },
+    vector,
+  };
+  const readLayer = async (at: string): Promise<Layer> => {
+    if (config.experts) return readPhiMoeLayer(modules, at, config);
+    return {
       attentionNorm: await vector(`${at}.input_layernorm.weight`),
       qkv: fused(
         `${at}.self_attn.qkv_proj`,
@@ -79,8 +91,10 @@ export async function openSafetensors(files: ModelFiles): Promise<Checkpoint> {
         ['gate', 'up'].map((part) => `${at}.mlp.${part}_proj`),
       ),
       down: matrix(`${at}.mlp.down_proj`),
-    });
-  }
+    };
+  };
+  const layers: Layer[] = [];
+  for (let i = 0; i < config.layers; i++) layers.push(await readLayer(`model.layers.${i}`));
   const embedding = matrix('model.embed_tokens');
   return checkShapes(
     {
@@ -90,11 +104,23 @@ export async function openSafetensors(files: ModelFiles): Promise<Checkpoint> {
       embedding,
       layers,
       norm: await vector('model.norm.weight'),
-      head: tied ? embedding : matrix('lm_head'),
+      head: tied ? embedding : config.experts ? weights('lm_head') : matrix('lm_head'),
+      ...(config.experts && { bias: await readOuterBias(modules, config) }),
       notes: [],
     },
     configSource.name,
   );
+}
+
+/** A stack of matrices `[count, rows, cols]` as one, `[count * rows, cols]`. */
+function flattened(tensor: StoredTensor): StoredTensor {
+  const [count, rows, cols] = tensor.dims;
+  if (tensor.dims.length !== 3 || !count || !rows || !cols)
+    throw new PhiError(
+      'bad-model',
+      `${tensor.name}: a stack of matrices was expected, the file has [${tensor.dims.join(', ')}].`,
+    );
+  return { ...tensor, dims: [count * rows, cols] };
 }
 
 /** Folder of the only set of weights; the shallowest when there are several. */

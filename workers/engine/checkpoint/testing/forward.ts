@@ -3,7 +3,10 @@
  * Everything is float32 in memory, so it is for the tiny fixtures only.
  */
 import { dequantise } from '../../weights/rows.ts';
-import type { Checkpoint, Matrix, PhiConfig } from '../types.ts';
+import { attentionFactor } from '../../graph/rope.ts';
+import { sparseMixer } from '../experts.ts';
+import { mlpWidth } from '../family.ts';
+import type { Checkpoint, LayerExperts, Matrix, PhiConfig } from '../types.ts';
 
 interface DenseLayer {
   attentionNorm: Float32Array;
@@ -12,6 +15,7 @@ interface DenseLayer {
   mlpNorm: Float32Array;
   gateUp: Float32Array;
   down: Float32Array;
+  experts?: LayerExperts;
 }
 
 export interface DenseModel {
@@ -22,6 +26,7 @@ export interface DenseModel {
   norm: Float32Array;
   /** `[vocab, hidden]` */
   head: Float32Array;
+  bias?: Checkpoint['bias'];
 }
 
 /** All rows of a matrix in float32, read in two uneven pieces so that an offset that is wrong only for `start > 0` shows. */
@@ -43,11 +48,12 @@ export async function loadDense(checkpoint: Checkpoint): Promise<DenseModel> {
       mlpNorm: layer.mlpNorm,
       gateUp: await dense(layer.gateUp),
       down: await dense(layer.down),
+      experts: layer.experts,
     });
   }
   const embedding = await dense(checkpoint.embedding);
   const head = checkpoint.head === checkpoint.embedding ? embedding : await dense(checkpoint.head);
-  return { config: checkpoint.config, embedding, layers, norm: checkpoint.norm, head };
+  return { config: checkpoint.config, embedding, layers, norm: checkpoint.norm, head, bias: checkpoint.bias };
 }
 
 /** `x [T, K]` times `w [N, K]` transposed, `[T, N]`. */
@@ -79,14 +85,17 @@ function linear(x: Float32Array, w: Float32Array, k: number): Float32Array {
   return y;
 }
 
-function rmsNorm(x: Float32Array, weight: Float32Array, eps: number): Float32Array {
+/** RMSNorm; with a bias, LayerNorm. */
+function norm(x: Float32Array, weight: Float32Array, eps: number, bias?: Float32Array): Float32Array {
   const k = weight.length;
   const y = new Float32Array(x.length);
   for (let at = 0; at < x.length; at += k) {
+    const row = x.subarray(at, at + k);
+    const mean = bias ? row.reduce((sum, value) => sum + value, 0) / k : 0;
     let sum = 0;
-    for (let i = 0; i < k; i++) sum += x[at + i]! ** 2;
+    for (let i = 0; i < k; i++) sum += (row[i]! - mean) ** 2;
     const scale = 1 / Math.sqrt(sum / k + eps);
-    for (let i = 0; i < k; i++) y[at + i] = x[at + i]! * scale * weight[i]!;
+    for (let i = 0; i < k; i++) y[at + i] = (row[i]! - mean) * scale * weight[i]! + (bias ? bias[i]! : 0);
   }
   return y;
 }
@@ -95,14 +104,16 @@ function rmsNorm(x: Float32Array, weight: Float32Array, eps: number): Float32Arr
 function rotaryTables(config: PhiConfig, tokens: number): { cos: Float32Array; sin: Float32Array } {
   const half = config.rotaryDim / 2;
   const scaling = config.ropeScaling;
-  const factors = scaling && (tokens > scaling.originalContext ? scaling.long : scaling.short);
+  const set = scaling && tokens > scaling.originalContext ? 'long' : 'short';
+  const factors = scaling?.[set];
+  const attention = attentionFactor(config, set);
   const cos = new Float32Array(tokens * half);
   const sin = new Float32Array(tokens * half);
   for (let t = 0; t < tokens; t++) {
     for (let i = 0; i < half; i++) {
       const angle = (t * config.ropeTheta ** ((-2 * i) / config.rotaryDim)) / (factors ? factors[i]! : 1);
-      cos[t * half + i] = Math.cos(angle) * (scaling?.attentionFactor ?? 1);
-      sin[t * half + i] = Math.sin(angle) * (scaling?.attentionFactor ?? 1);
+      cos[t * half + i] = Math.cos(angle) * attention;
+      sin[t * half + i] = Math.sin(angle) * attention;
     }
   }
   return { cos, sin };
@@ -156,6 +167,10 @@ function attend(qkv: Float32Array, config: PhiConfig, first: number): Float32Arr
   return out;
 }
 
+function addToRows(x: Float32Array, bias?: Float32Array): Float32Array {
+  return bias ? x.map((value, i) => value + bias[i % bias.length]!) : x;
+}
+
 function add(a: Float32Array, b: Float32Array): Float32Array {
   return a.map((value, i) => value + b[i]!);
 }
@@ -172,6 +187,22 @@ function swiGlu(gateUp: Float32Array, intermediate: number): Float32Array {
   return out;
 }
 
+/** Multiplies what each expert has made of a token `[T, experts * intermediate]` by its share; of most that is zero. */
+function share(activated: Float32Array, normed: Float32Array, router: Float32Array, config: PhiConfig): Float32Array {
+  const { hidden, intermediate } = config;
+  const { count, jitter } = config.experts!;
+  const scores = linear(normed, router, hidden);
+  const out = new Float32Array(activated.length);
+  for (let t = 0; t < scores.length / count; t++) {
+    const { experts, shares } = sparseMixer(scores.subarray(t * count, (t + 1) * count), jitter);
+    experts.forEach((expert, i) => {
+      const at = (t * count + expert) * intermediate;
+      for (let c = at; c < at + intermediate; c++) out[c] = activated[c]! * shares[i]!;
+    });
+  }
+  return out;
+}
+
 /** Logits `[vocab]` of the last position. The last layer is computed for that position only. */
 export function lastLogits(model: DenseModel, ids: readonly number[]): Float32Array {
   const { config } = model;
@@ -179,14 +210,19 @@ export function lastLogits(model: DenseModel, ids: readonly number[]): Float32Ar
   let x = new Float32Array(ids.length * hidden);
   ids.forEach((id, t) => x.set(model.embedding.subarray(id * hidden, (id + 1) * hidden), t * hidden));
   const { cos, sin } = rotaryTables(config, ids.length);
+  const width = mlpWidth(config);
+  const eps = config.normEps;
   model.layers.forEach((layer, l) => {
     const first = l === model.layers.length - 1 ? ids.length - 1 : 0;
-    const qkv = linear(rmsNorm(x, layer.attentionNorm, config.normEps), layer.qkv, hidden);
+    const bias = layer.experts?.bias;
+    const qkv = addToRows(linear(norm(x, layer.attentionNorm, eps, bias?.attentionNorm), layer.qkv, hidden), bias?.qkv);
     rotate(qkv, config, cos, sin);
     const attention = linear(attend(qkv, config, first), layer.output, config.heads * config.headDim);
-    x = add(x.subarray(first * hidden), attention) as Float32Array<ArrayBuffer>;
-    const mlp = swiGlu(linear(rmsNorm(x, layer.mlpNorm, config.normEps), layer.gateUp, hidden), config.intermediate);
-    x = add(x, linear(mlp, layer.down, config.intermediate)) as Float32Array<ArrayBuffer>;
+    x = add(x.subarray(first * hidden), addToRows(attention, bias?.output)) as Float32Array<ArrayBuffer>;
+    const normed = norm(x, layer.mlpNorm, eps, bias?.mlpNorm);
+    const activated = swiGlu(linear(normed, layer.gateUp, hidden), width);
+    const mlp = layer.experts ? share(activated, normed, layer.experts.router, config) : activated;
+    x = add(x, linear(mlp, layer.down, width)) as Float32Array<ArrayBuffer>;
   });
-  return linear(rmsNorm(x, model.norm, config.normEps), model.head, hidden);
+  return addToRows(linear(norm(x, model.norm, eps, model.bias?.norm), model.head, hidden), model.bias?.head);
 }

@@ -10,6 +10,7 @@ import { expandHeads, integerProduct, layTablesEndToEnd, type IntegerForm } from
 import { editedFolder, rewriteProducts, rewrittenFolder, transformersJsFolder } from './onnx-variants.ts';
 import { openOnnx } from '../onnx/onnx.ts';
 import { restoredFolder } from './openvino-variants.ts';
+import { stackedFolder } from './phi-moe-variants.ts';
 import {
   convertedFolder,
   llamaFolder,
@@ -94,6 +95,7 @@ export const QUANTISATIONS: Record<string, Record<string, () => Made>> = {
     float32: () => memoryFiles(convertedFolder('phi4', 'F32')),
     'In several files with an index': () => memoryFiles(shardedFolder('phi4', 3)),
     'Llama checkpoints of the same shape': () => memoryFiles(llamaFolder('phi4')),
+    'Phi MoE': () => folderFiles('phi-moe'),
   },
   MLX: {
     'Affine, 4 bits': () => folderFiles('phi4-mini/mlx-4bit'),
@@ -101,6 +103,7 @@ export const QUANTISATIONS: Record<string, Record<string, () => Made>> = {
     'Affine, 5 and 6 bits': () => memoryFiles(repackedMlxFolder('phi4-mini/mlx-4bit', 6)),
     'Affine, 8 bits': () => folderFiles('phi3.5-mini/mlx-8bit'),
     'Mixed by module': () => memoryFiles(regroupedMlxFolder('phi4-mini/mlx-4bit')),
+    'Phi MoE': () => memoryFiles(stackedFolder('phi-moe', 8)),
   },
 };
 

@@ -215,8 +215,8 @@ const NETWORKS: Refused[] = [
   },
   {
     kind: 'Mixtures of experts',
-    files: network({ architectures: ['PhiMoEForCausalLM'] }),
-    message: /mixture of experts/,
+    files: network({ architectures: ['MixtralForCausalLM'], num_local_experts: 8 }),
+    message: /mixture of experts \(MixtralForCausalLM\)/,
   },
   {
     kind: 'Mixtures of experts',
@@ -225,7 +225,7 @@ const NETWORKS: Refused[] = [
   },
   {
     kind: 'Mixtures of experts',
-    files: gguf(({ metadata }) => void metadata.set('general.architecture', 'phimoe')),
+    files: gguf(({ metadata }) => void metadata.set('phi3.expert_count', 8)),
     message: /mixture of experts/,
   },
   {

@@ -43,6 +43,18 @@ export const PHI_4: ModelShape = {
   context: 16_384,
 };
 
+export const PHI_TINY_MOE: ModelShape = {
+  layers: 32,
+  hidden: 4096,
+  heads: 16,
+  kvHeads: 4,
+  headDim: 128,
+  intermediate: 448,
+  experts: { count: 16 },
+  vocab: 32_064,
+  context: 4096,
+};
+
 /** llama.cpp's Q4_K_M of a tied model. */
 export const Q4_K_M: SourceMix = {
   qkv: 8,
@@ -77,7 +89,7 @@ export const Q8_0: SourceMix = {
 };
 
 export function emptyCheckpoint(shape: ModelShape, mix: SourceMix): Checkpoint {
-  const { layers, hidden, heads, kvHeads, headDim, intermediate, vocab } = shape;
+  const { layers, hidden, heads, kvHeads, headDim, intermediate, experts, vocab } = shape;
   const matrix = (rows: number, cols: number, bits: 4 | 8 | 'float'): Matrix => ({
     name: 'empty',
     rows,
@@ -97,6 +109,7 @@ export function emptyCheckpoint(shape: ModelShape, mix: SourceMix): Checkpoint {
   });
   const config: PhiConfig = {
     ...shape,
+    experts: experts && { ...experts, jitter: 0.01 },
     name: 'empty',
     normEps: 1e-5,
     ropeTheta: 1e4,
@@ -107,6 +120,17 @@ export function emptyCheckpoint(shape: ModelShape, mix: SourceMix): Checkpoint {
     eos: [],
   };
   const norm = new Float32Array(hidden);
+  const qkvRows = (heads + 2 * kvHeads) * headDim;
+  const each = Array.from({ length: experts?.count ?? 0 }, () => ({
+    gateUp: matrix(2 * intermediate, hidden, mix.gateUp),
+    down: matrix(hidden, intermediate, mix.down8 === 1 ? 8 : 4),
+  }));
+  const mixture = experts && {
+    router: new Float32Array(experts.count * hidden),
+    each,
+    bias: { attentionNorm: norm, qkv: new Float32Array(qkvRows), output: norm, mlpNorm: norm },
+  };
+  const width = intermediate * (experts?.count ?? 1);
   const head = matrix(vocab, hidden, mix.head);
   return {
     format: 'gguf',
@@ -116,14 +140,16 @@ export function emptyCheckpoint(shape: ModelShape, mix: SourceMix): Checkpoint {
     embedding: mix.embedding === 'tied' ? head : matrix(vocab, hidden, mix.embedding),
     layers: Array.from({ length: layers }, (_, l) => ({
       attentionNorm: norm,
-      qkv: matrix((heads + 2 * kvHeads) * headDim, hidden, mix.qkv),
+      qkv: matrix(qkvRows, hidden, mix.qkv),
       output: matrix(hidden, heads * headDim, mix.output),
       mlpNorm: norm,
-      gateUp: matrix(2 * intermediate, hidden, mix.gateUp),
-      down: matrix(hidden, intermediate, l < layers * mix.down8 ? 8 : 4),
+      gateUp: matrix(2 * width, hidden, mix.gateUp),
+      down: matrix(hidden, width, l < layers * mix.down8 ? 8 : 4),
+      ...(mixture && { experts: mixture }),
     })),
     norm,
     head,
+    ...(mixture && { bias: { norm, head: new Float32Array(vocab) } }),
     notes: [],
   };
 }
