@@ -30,9 +30,11 @@ describe('stages', () => {
   it.each([
     ['phi4-mini', 'q8_0', 2],
     ['phi3-mini-4k', 'q4_1', 3],
+    ['phi-moe', 'safetensors', 2],
   ] as const)('of %s %s: %d of them give the logits and the tokens of one session', async (kind, type, stages) => {
-    const model = `phi/${kind}/gguf/${type}.gguf`;
-    const prompts = readExpected(`phi/${kind}/gguf/${type}.expected.json`).cases.map((one) => one.input_ids);
+    const model = type === 'safetensors' ? `phi/${kind}` : `phi/${kind}/gguf/${type}.gguf`;
+    const reference = type === 'safetensors' ? `${model}/expected.json` : `phi/${kind}/gguf/${type}.expected.json`;
+    const prompts = readExpected(reference).cases.map((one) => one.input_ids);
     const whole = await open(model, 'float32', 1);
     const expected = await logitsOf(whole, prompts);
     const reply = await whole.call('greedy', prompts[2]!, 16); // across the window or the switch of LongRoPE
