@@ -164,7 +164,7 @@ describe('a server on this machine', () => {
       .waitFor();
     await page.getByRole('textbox', { name: 'Address' }).fill('http://192.168.1.5:8080/v1');
     await page.getByRole('button', { name: 'Run again' }).click();
-    await alert(/only servers on this machine are asked/).waitFor();
+    await alert(/is not on this device/).waitFor();
     const asked = native.asked.length;
     // Every address of 127 is this machine, but the policy names one: elsewhere, for the page, until it is allowed.
     const elsewhere = native.address.replace('127.0.0.1', '127.0.0.2');

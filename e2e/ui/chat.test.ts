@@ -338,7 +338,7 @@ describe('conversations', () => {
 
   it('say that an address leads nowhere', async () => {
     await openFake(page, server, 'plain', '#/c/gone');
-    await page.getByText('This conversation does not exist any more.').waitFor();
+    await page.getByText('This conversation no longer exists.').waitFor();
     await page.getByRole('heading', { name: 'What is on your mind?' }).waitFor();
   });
 });

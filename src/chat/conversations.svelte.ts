@@ -88,7 +88,7 @@ export class Conversations {
   /** Opens a conversation; a reply that was cut off by a reload is partial from now on. Rejects with `bad-request` when it is gone. */
   async open(id: string): Promise<Conversation> {
     const conversation = await this.#get(id);
-    if (!conversation) throw new PhiError('bad-request', 'This conversation does not exist any more.');
+    if (!conversation) throw new PhiError('bad-request', 'This conversation no longer exists.');
     this.#current = conversation;
     return conversation;
   }

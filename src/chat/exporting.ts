@@ -35,7 +35,7 @@ export async function importChats(app: AppState, file: File): Promise<void> {
     if (file.size > MAX_IMPORT_BYTES)
       throw new PhiError(
         'bad-request',
-        `${file.name} has ${file.size} bytes, more than an export of chats can have. Choose another file.`,
+        `${file.name} has ${file.size} bytes, which is too large for an export of chats. Choose another file.`,
       );
     const { added, known } = await app.conversations.add(await readExport(await file.text()));
     const figure = (count: number) => formatNumber(count, i18n.language);

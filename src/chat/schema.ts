@@ -112,7 +112,7 @@ export function damaged([issue]: [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[
   const where = [within, v.getDotPath(issue)].filter(Boolean).join('.');
   return new PhiError(
     'storage',
-    `This conversation is damaged or was written by another version${where ? ` (${where})` : ''}: ${issue.message}`,
+    `This conversation is damaged, or another version wrote it${where ? ` (${where})` : ''}: ${issue.message}`,
   );
 }
 

@@ -34,7 +34,7 @@ describe('JSON', () => {
     ['another file', '{"a": 1}', /not an export of chats/],
     ['null', 'null', /not an export of chats/],
     ['a list', '[1]', /not an export of chats/],
-    ['another version', exportJson([CHAT]).replace('"version": 1', '"version": 2'), /format 2, this app reads 1/],
+    ['another version', exportJson([CHAT]).replace('"version": 1', '"version": 2'), /format 2; this app reads 1/],
     ['no object', '{"format":"phi-chats","version":1,"conversations":[null]}', /chat 1 of 1/],
     ['an id that is a path', broken((chat) => (chat['id'] = '../x')), /chat 2 of 2.*\(id\)/],
     ['a parent that is not there', broken(message({ parent: 'nowhere' })), /chat 2 of 2.*tree/],

@@ -34,7 +34,7 @@ function openExport(text: string): unknown[] {
   if (!result.success) throw wrong('it is not an export of chats from this app.');
   const { version, conversations } = result.output;
   if (version !== VERSION)
-    throw wrong(`it was written by another version of this app (format ${version}, this app reads ${VERSION}).`);
+    throw wrong(`another version of this app wrote it (format ${version}; this app reads ${VERSION}).`);
   return conversations;
 }
 

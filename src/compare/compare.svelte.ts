@@ -162,6 +162,6 @@ export class Compare {
 }
 
 function toEntry({ kind, address, model, allowed }: ServerSettings): ServerEntry {
-  if (model.trim() === '') throw new PhiError('bad-request', `${PRESETS[kind].name}: the name of a model is missing.`);
+  if (model.trim() === '') throw new PhiError('bad-request', `${PRESETS[kind].name}: enter the name of a model.`);
   return { label: PRESETS[kind].name, address: checkAddress(address, allowed), model: model.trim() };
 }

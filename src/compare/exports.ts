@@ -33,7 +33,7 @@ export function toMarkdown(result: CompareResult): string {
   });
   const header = [
     'Row',
-    'Form',
+    'Weights',
     'Ran on',
     'TTFT ms',
     'Prefill tok/s',
@@ -48,10 +48,10 @@ export function toMarkdown(result: CompareResult): string {
     `|${header.map((_, i) => (i > 2 ? ' ---: ' : ' --- ')).join('|')}|`,
     ...rows.map((cells) => `| ${cells.join(' | ')} |`),
     '',
-    `Median ± half the distance between the fastest and the slowest of ${settings.rounds} rounds, a warm-up round dropped; TTFT and prefill at ${settings.headlineTokens} prompt tokens, ` +
-      `decode over ${settings.decodeTokens} tokens without the first, at the end after ${settings.promptTokens.at(-1)} prompt tokens.` +
+    `Median of ${settings.rounds} rounds after a warm-up round, ± half the gap between the fastest and the slowest. TTFT and prefill at ${settings.headlineTokens} prompt tokens; ` +
+      `decode over ${settings.decodeTokens} tokens without the first; decode at the end after ${settings.promptTokens.at(-1)} prompt tokens.` +
       (reference
-        ? ` Agreement: share of the reference's sure steps (${cell(reference.name)}) with the same best token.`
+        ? ` Agreement: share of the sure steps of the reference (${cell(reference.name)}) with the same best token.`
         : ''),
     '',
   ].join('\n');

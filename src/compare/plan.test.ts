@@ -35,7 +35,7 @@ describe('plan', () => {
       rounds: 3,
       loads: 1,
     });
-    expect(() => customMeasures('?rounds=1')).toThrow(/rounds=1: whole numbers from 3/);
+    expect(() => customMeasures('?rounds=1')).toThrow(/rounds=1 is not valid\. Give whole numbers from 3/);
     expect(() => customMeasures('?prompts=32,x')).toThrow(/prompts=32,x/);
   });
 

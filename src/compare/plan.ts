@@ -34,7 +34,7 @@ export function customMeasures(search: string): Measures | null {
     const sound =
       values.length <= 8 && values.every((value) => Number.isInteger(value) && value >= least && value <= most);
     if (!sound)
-      throw new PhiError('bad-request', `${name}=${text}: whole numbers from ${least} to ${most} are needed.`);
+      throw new PhiError('bad-request', `${name}=${text} is not valid. Give whole numbers from ${least} to ${most}.`);
     return values;
   };
   const { lengths, decodeTokens, rounds, loads } = SETTINGS.quick;

@@ -32,7 +32,7 @@ describe('parseResult', () => {
   });
 
   it.each([
-    ['not JSON', '{"format":', /no JSON/],
+    ['not JSON', '{"format":', /not JSON/],
     ['another file', '{"name":"x"}', /its "format" is not/],
     ['an array', '[]', /its "format" is not/],
     ['nothing', 'null', /its "format" is not/],

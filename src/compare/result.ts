@@ -157,7 +157,7 @@ export function parseResult(json: string): CompareResult {
   try {
     value = JSON.parse(json);
   } catch {
-    throw new PhiError('bad-request', 'This is no JSON: the file is damaged, cut off, or something else.');
+    throw new PhiError('bad-request', 'This file is not JSON. It is damaged, cut off, or of another kind.');
   }
   return checkResult(value);
 }
@@ -165,11 +165,11 @@ export function parseResult(json: string): CompareResult {
 export function checkResult(value: unknown): CompareResult {
   const head = v.safeParse(v.object({ format: v.literal(FORMAT), version: v.number() }), value);
   if (!head.success)
-    throw new PhiError('bad-request', `This is JSON, but no result of this page: its "format" is not "${FORMAT}".`);
+    throw new PhiError('bad-request', `This JSON file is not a result of this page: its "format" is not "${FORMAT}".`);
   if (head.output.version !== VERSION) {
     throw new PhiError(
       'bad-request',
-      `This result has version ${head.output.version} of the format; this page reads version ${VERSION}. Reload the page, or use the one that made it.`,
+      `This result has version ${head.output.version} of the format, but this page reads version ${VERSION}. Reload the page, or use the page that made the result.`,
     );
   }
   const result = v.safeParse(ResultSchema, value);

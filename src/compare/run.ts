@@ -40,9 +40,9 @@ export interface Observer {
   onResult: (result: CompareResult) => void;
 }
 
-const BACKEND_ADVICE = 'Try it again by itself; if it hangs again, the driver does.';
+const BACKEND_ADVICE = 'Run this row alone. If it hangs again, the cause is the driver.';
 const SERVER_ADVICE =
-  'Look whether the server is busy with something else, and whether the browser has asked if this page may reach the local network.';
+  'Check whether the server is busy, and whether the browser is asking to allow access to the local network.';
 
 type Step = { entry: Entry } | { server: ServerEntry };
 
@@ -161,7 +161,7 @@ function describeModel({ model, measures }: CompareRequest, signal: AbortSignal)
     if (facts.context <= decodeTokens + fitting[0]! / 2) {
       throw new PhiError(
         'context-full',
-        `${facts.name} has a context of ${facts.context} tokens: too short to measure a reply of ${decodeTokens}.`,
+        `${facts.name} has a context of ${facts.context} tokens, which is too short to measure a reply of ${decodeTokens}.`,
       );
     }
     return api.describe(model.id, fitting, nonces(fitting.length, rounds + 1));

@@ -17,13 +17,13 @@ describe('checkAddress', () => {
     'file:///etc/passwd',
     'javascript:alert(1)',
   ])('refuses what is not on this machine: %s', (address) => {
-    expect(() => checkAddress(address)).toThrow(/on this machine/);
+    expect(() => checkAddress(address)).toThrow(/on this device/);
   });
 
   it('takes another machine’s where it is allowed, and knows which are', () => {
     expect(checkAddress('http://192.168.0.7:8080/v1/', true)).toBe('http://192.168.0.7:8080/v1');
     expect(checkAddress('https://lab.example/v1', true)).toBe('https://lab.example/v1');
-    expect(() => checkAddress('file:///etc/passwd', true)).toThrow(/on this machine/);
+    expect(() => checkAddress('file:///etc/passwd', true)).toThrow(/on this device/);
     expect(() => checkAddress('https://me:secret@lab.example/v1', true)).toThrow(/password/);
     const elsewhere = ['http://192.168.0.7:8080/v1', 'https://127.0.0.1/v1', ' https://lab.example'];
     expect(
@@ -36,6 +36,6 @@ describe('checkAddress', () => {
   it('refuses passwords and what is no address', () => {
     expect(() => checkAddress('http://me:secret@127.0.0.1/v1')).toThrow(/password/);
     expect(() => checkAddress('127.0.0.1:8080')).toThrow();
-    expect(() => checkAddress('')).toThrow(/no address/);
+    expect(() => checkAddress('')).toThrow(/not an address/);
   });
 });

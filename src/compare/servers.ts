@@ -46,16 +46,16 @@ export function checkAddress(address: string, allowed = false): string {
   try {
     url = new URL(address.trim());
   } catch {
-    throw new PhiError('bad-request', `"${address}" is no address. It looks like http://127.0.0.1:8080/v1.`);
+    throw new PhiError('bad-request', `"${address}" is not an address. Write it like http://127.0.0.1:8080/v1.`);
   }
   if (!isHere(url) && !(allowed && isWeb(url))) {
     throw new PhiError(
       'bad-request',
-      `${address}: without leave only servers on this machine are asked, by http://127.0.0.1 or http://localhost. Allow this one first.`,
+      `${address} is not on this device (http://127.0.0.1 or http://localhost). Allow this server first.`,
     );
   }
   if (url.username || url.password || url.search || url.hash) {
-    throw new PhiError('bad-request', `${address}: an address without a password, "?" and "#" is needed.`);
+    throw new PhiError('bad-request', `${address} must not contain a password, "?" or "#".`);
   }
   return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
 }

@@ -29,13 +29,13 @@ describe('a link', () => {
   it.each([
     ['no base64', '%%%', /damaged/],
     ['cut off', 'fVLLbtswEPwVgWe', /damaged/],
-    ['too long', 'A'.repeat(100_000), /longer than any/],
+    ['too long', 'A'.repeat(100_000), /too long to be a result/],
   ])('is refused when it is %s', async (_what, fragment, message) => {
     await expect(fromFragment(fragment)).rejects.toThrow(message);
   });
 
   it('is refused when it unfolds without end, and when it holds something else', async () => {
-    await expect(fromFragment(await deflate('0'.repeat(10_000_000)))).rejects.toThrow(/unfolds to more than/);
-    await expect(fromFragment(await deflate('{"format":"other"}'))).rejects.toThrow(/no result of this page/);
+    await expect(fromFragment(await deflate('0'.repeat(10_000_000)))).rejects.toThrow(/expands to more than/);
+    await expect(fromFragment(await deflate('{"format":"other"}'))).rejects.toThrow(/not a result of this page/);
   });
 });

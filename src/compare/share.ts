@@ -19,7 +19,10 @@ const pipe = async (
     size += value.length;
     if (size > most) {
       await reader.cancel();
-      throw new PhiError('bad-request', `The link unfolds to more than ${most} bytes: no result of this page does.`);
+      throw new PhiError(
+        'bad-request',
+        `The link expands to more than ${most} bytes, which no result of this page needs.`,
+      );
     }
     chunks.push(value);
   }
@@ -40,14 +43,14 @@ export async function toFragment(result: CompareResult): Promise<string> {
 /** Reads what stands behind `#/compare/`. Throws `bad-request` with the reason in words. */
 export async function fromFragment(packed: string): Promise<CompareResult> {
   if (packed.length > LONGEST_FRAGMENT)
-    throw new PhiError('bad-request', 'This link is longer than any that this page makes.');
+    throw new PhiError('bad-request', 'This link is too long to be a result of this page.');
   let json: string;
   try {
     const bytes = await pipe(fromBase64Url(packed), new DecompressionStream('deflate-raw'), LARGEST_BYTES);
     json = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
     if (cause instanceof PhiError) throw cause;
-    throw new PhiError('bad-request', 'This link is damaged: it was cut off or changed on its way.', undefined, {
+    throw new PhiError('bad-request', 'This link is damaged: it was cut off or changed. Copy it again.', undefined, {
       cause,
     });
   }

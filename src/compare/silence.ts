@@ -23,7 +23,7 @@ export async function withDeadline<T>(
     if (!silent.signal.aborted || signal.aborted) throw cause;
     throw new PhiError(
       'backend',
-      `It gave no sign of life for ${Math.round(patienceMs / 1000)} s and was ended. ${advice}`,
+      `It did not respond for ${Math.round(patienceMs / 1000)} s, so the page stopped it. ${advice}`,
       undefined,
       { cause },
     );

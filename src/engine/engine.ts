@@ -129,7 +129,7 @@ export class Engine {
         const known = avoid.some((one) => one.candidate === candidate);
         if (typeof candidate !== 'string' || known || options.signal?.aborted || !isMendable(error)) throw error;
         avoid.push({ candidate, why: error.message });
-        this.#life?.end('a backend failed in it', { tell: false });
+        this.#life?.end('its backend failed', { tell: false });
       }
     }
   }
@@ -206,7 +206,7 @@ export class Engine {
     try {
       const onProgress = (progress: Progress) => this.#tell({ kind: 'loading', progress });
       const report = await this.#loadAvoiding(loaded.request, loaded.avoid, { signal, onProgress });
-      if (again) report.rejected.unshift({ what: candidate, why: `${error.message} It was started again.` });
+      if (again) report.rejected.unshift({ what: candidate, why: `${error.message} The app started it again.` });
       this.#loaded = { ...loaded, report };
       this.#tell({ kind: 'ready', report });
       return report;

@@ -118,7 +118,10 @@ export class WorkerLife {
     this.api[releaseProxy]();
     const reason =
       error ??
-      new PhiError(code, `The engine's worker ended: ${why}. The conversation is kept; load the model again to go on.`);
+      new PhiError(
+        code,
+        `The engine's worker ended: ${why}. The conversation is kept. Load the model again to continue.`,
+      );
     for (const reject of this.#pending) reject(reason);
     this.#pending.clear();
     this.#owner.onEnd(this, reason, tell);
@@ -145,12 +148,12 @@ export class WorkerLife {
     // While WASM computes it cannot answer: a slow device gets the time that its own self-test says it needs.
     const runs = Math.max(SILENCE_MS, RUNS_BEFORE_STALLED * this.#owner.runMs());
     const silence = this.loads > 0 && this.#heard ? LOAD_SILENCE_MS : runs;
-    if (this.#missedBeats * HEARTBEAT_MS > silence) this.end(`it has not answered for ${Math.round(silence / 1000)} s`);
+    if (this.#missedBeats * HEARTBEAT_MS > silence) this.end(`it did not answer for ${Math.round(silence / 1000)} s`);
     if (this.loads + this.replies === 0) return;
     this.#stalledBeats++;
     const stalled = this.loads > 0 ? STALLED_LOAD_MS : runs;
     if (this.#stalledBeats * HEARTBEAT_MS > stalled)
-      this.end(`the device has not come back with a result for ${Math.round(stalled / 1000)} s`);
+      this.end(`the device did not return a result for ${Math.round(stalled / 1000)} s`);
   }
 }
 

@@ -38,7 +38,7 @@ export class Reach {
   /** Before a download: the engine's worker is started again if it has to be, which unloads the model. */
   async forDownload(model: HubModel | ModelManifest): Promise<void> {
     for (const server of serversOf(model)) this.#stale = (await this.#allow(server)) || this.#stale;
-    if (this.#stale) this.#engine.terminate('a server was allowed, which holds for a new worker');
+    if (this.#stale) this.#engine.terminate('a new worker is needed to reach the server that was allowed');
     this.#stale = false;
   }
 
@@ -60,7 +60,7 @@ export class Reach {
     try {
       return await visitor.inspect(place, options);
     } finally {
-      visitor.terminate('it has looked', 'cancelled');
+      visitor.terminate('the inspection is complete', 'cancelled');
     }
   }
 }

@@ -43,7 +43,7 @@ export async function allowHost(purpose: Purpose, address: string): Promise<bool
   if (await isAllowed(purpose, origin)) return true;
   throw new PhiError(
     'network',
-    `${origin} cannot be reached from here: the page's security policy names the servers that it may use, and only a service worker can add one. This browser has none for this page (a private window, or a first visit that was not loaded whole). Reload the page, or open it in a normal window.`,
+    `The page cannot reach ${origin}. Its security policy lists the allowed servers, and only a service worker can add one. This browser runs no service worker for this page (a private window, or a first visit that did not finish loading). Reload the page, or open it in a normal window.`,
     { origin },
   );
 }

@@ -27,7 +27,7 @@ export function floatMatrix(tensor: StoredTensor): Matrix {
   if (tensor.dims.length !== 2 || !rows || !cols || !isFloat(tensor.dtype)) {
     throw new PhiError(
       'bad-model',
-      `${tensor.name}: a float matrix was expected, the file has ${tensor.dtype} [${tensor.dims.join(', ')}].`,
+      `${tensor.name}: expected a float matrix, but the file has ${tensor.dtype} [${tensor.dims.join(', ')}].`,
     );
   }
   return {

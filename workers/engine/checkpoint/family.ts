@@ -47,7 +47,7 @@ const LIMITS = {
 /** Throws `bad-model` unless the numbers are sizes that fit each other. `file` names their source. */
 export function checkConfig(config: PhiConfig, file: string): PhiConfig {
   const bad = (what: string): never => {
-    throw new PhiError('bad-model', `${file}: ${what}. The file is damaged or not of a Phi model.`);
+    throw new PhiError('bad-model', `${file}: ${what}. The file is damaged, or it is not a Phi model.`);
   };
   for (const [key, limit] of Object.entries(LIMITS) as [keyof typeof LIMITS, number][]) {
     const value = config[key];
@@ -88,16 +88,22 @@ export function checkShapes(checkpoint: Checkpoint, file: string): Checkpoint {
     if (matrix.rows === rows && matrix.cols === cols) return;
     throw new PhiError(
       'bad-model',
-      `${file}: ${matrix.name} is [${matrix.rows}, ${matrix.cols}], the model needs [${rows}, ${cols}].`,
+      `${file}: ${matrix.name} is [${matrix.rows}, ${matrix.cols}], but the model needs [${rows}, ${cols}].`,
     );
   };
   const expectNorm = (norm: Float32Array, name: string, length = config.hidden): void => {
     if (norm.length !== length)
-      throw new PhiError('bad-model', `${file}: the ${name} has ${norm.length} weights, the model needs ${length}.`);
+      throw new PhiError(
+        'bad-model',
+        `${file}: the ${name} has ${norm.length} weights, but the model needs ${length}.`,
+      );
   };
   const qkvRows = attention + 2 * config.kvHeads * config.headDim;
   if (layers.length !== config.layers)
-    throw new PhiError('bad-model', `${file}: ${layers.length} layers were found, ${config.layers} are announced.`);
+    throw new PhiError(
+      'bad-model',
+      `${file}: the file has ${layers.length} layers, but its configuration says ${config.layers}.`,
+    );
   layers.forEach((layer, i) => {
     expectNorm(layer.attentionNorm, `attention norm of layer ${i}`);
     expectNorm(layer.mlpNorm, `MLP norm of layer ${i}`);

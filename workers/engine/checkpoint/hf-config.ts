@@ -72,7 +72,7 @@ function ropeScaling(config: HfConfig, file: string): RopeScaling | null {
   if (!['longrope', 'su', 'yarn'].includes(type) || !rope.short_factor || !rope.long_factor) {
     throw new PhiError(
       'unsupported-model',
-      `${file}: rotary scaling of type "${type}" is not supported; Phi uses "longrope".`,
+      `${file}: rotary scaling of type "${type}" is not supported. Phi uses "longrope".`,
       { kind: type },
     );
   }
@@ -104,10 +104,10 @@ export function readHfConfig(json: unknown, generation: unknown, file: string): 
   if (hf.hidden_act !== 'silu')
     throw new PhiError(
       'unsupported-model',
-      `${file}: activation "${hf.hidden_act}" is not supported; Phi uses "silu".`,
+      `${file}: activation "${hf.hidden_act}" is not supported. Phi uses "silu".`,
     );
   if ((hf.attention_bias && kind !== 'phimoe') || hf.mlp_bias)
-    throw new PhiError('unsupported-model', `${file}: linear layers with biases are not supported; Phi has none.`);
+    throw new PhiError('unsupported-model', `${file}: linear layers with biases are not supported. Phi has no biases.`);
   const experts = kind === 'phimoe' ? expertsOf(hf, file) : undefined;
   const rope = hf.rope_parameters ?? hf.rope_scaling;
   const headDim = hf.head_dim ?? hf.hidden_size / hf.num_attention_heads;

@@ -19,7 +19,7 @@ export async function readTextFiles(files: ModelFiles, folder: string): Promise<
   if (!source) {
     throw new PhiError(
       'bad-model',
-      `${folder}tokenizer.json is missing. Take it from the repository that the model comes from and put it beside the weights.`,
+      `${folder}tokenizer.json is missing. Take it from the model's repository and put it beside the weights.`,
     );
   }
   const json = await readJson(source, TOKENIZER_BYTES);
@@ -38,7 +38,7 @@ async function chatTemplate(files: ModelFiles, folder: string, tokenizerConfig: 
     if (jinja.size > CONFIG_BYTES)
       throw new PhiError(
         'bad-model',
-        `${jinja.name} has ${jinja.size} bytes; a chat template has at most ${CONFIG_BYTES}.`,
+        `${jinja.name} has ${jinja.size} bytes. The limit for a chat template is ${CONFIG_BYTES}.`,
       );
     return new TextDecoder().decode(await jinja.read(0, jinja.size));
   }

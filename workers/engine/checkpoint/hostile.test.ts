@@ -101,7 +101,7 @@ describe('hostile ONNX', options, () => {
       ),
     ).toMatchObject({
       code: 'bad-model',
-      message: expect.stringContaining('circle') as string,
+      message: expect.stringContaining('cycle') as string,
     });
     expect(
       await verdict(

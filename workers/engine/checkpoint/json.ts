@@ -23,7 +23,7 @@ export function parseJson(name: string, bytes: Uint8Array): unknown {
       if (++depth > DEPTH_LIMIT)
         throw new PhiError(
           'bad-model',
-          `${name}: nested more than ${DEPTH_LIMIT} levels deep; this is no file of a model.`,
+          `${name} is nested more than ${DEPTH_LIMIT} levels deep, so it does not belong to a model.`,
         );
     } else if (c === 0x5d || c === 0x7d) depth--;
   }
@@ -43,7 +43,7 @@ export function parseJson(name: string, bytes: Uint8Array): unknown {
 
 export async function readJson(source: ByteSource, limit: number): Promise<unknown> {
   if (source.size > limit)
-    throw new PhiError('bad-model', `${source.name} has ${source.size} bytes; such a file has at most ${limit}.`);
+    throw new PhiError('bad-model', `${source.name} has ${source.size} bytes. The limit for such a file is ${limit}.`);
   return parseJson(source.name, await source.read(0, source.size));
 }
 

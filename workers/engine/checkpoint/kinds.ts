@@ -4,7 +4,7 @@ import { PhiError } from '../../shared/errors.ts';
 import { checked } from './json.ts';
 
 export const WHAT_RUNS =
-  'This app runs Phi-3, Phi-3.5, Phi-4-mini and Phi-4 (Phi3ForCausalLM), Phi MoE (PhiMoEForCausalLM), and Llama checkpoints of the same shape.';
+  'This app runs Phi-3, Phi-3.5, Phi-4-mini and Phi-4 (Phi3ForCausalLM), Phi MoE (PhiMoEForCausalLM), and Llama checkpoints with the same structure.';
 
 const PHI_1_2 = 'Phi-1, Phi-1.5 or Phi-2';
 const SMALL = 'Phi-3-small';

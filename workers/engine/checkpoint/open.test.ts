@@ -73,7 +73,7 @@ describe('openCheckpoint', () => {
     });
     await expect(openCheckpoint(named('readme.md', 'cpu/genai_config.json', 'cpu/model.onnx'))).rejects.toMatchObject({
       code: 'bad-request',
-      message: expect.stringContaining('in cpu: choose that folder') as string,
+      message: expect.stringContaining('but cpu does. Choose that folder') as string,
     });
   });
 

@@ -47,7 +47,7 @@ async function openOllama(files: ModelFiles, model: OllamaModel): Promise<Checkp
   if (licence) checkpoint.notes.push(`Licence in the Ollama manifest: ${licence.title}`);
   if (model.template && checkpoint.chatTemplate === null)
     checkpoint.notes.push(
-      "The GGUF has no chat template. Ollama's own is written in Go's template language and is not used; the prompt is written as the model's family writes it.",
+      "The GGUF has no chat template. Ollama's own template is in Go's template language, which this app does not read. It uses the chat format of the model's family instead.",
     );
   return checkpoint;
 }
@@ -67,7 +67,7 @@ export async function nothingKnown(files: ModelFiles): Promise<PhiError> {
   if (below.length > 0)
     return new PhiError(
       'bad-request',
-      `No model lies in this folder itself, but in ${some(below)}: choose that folder.`,
+      `This folder itself holds no model, but ${some(below)} does. Choose that folder.`,
     );
   const part = otherParts(paths);
   if (part)

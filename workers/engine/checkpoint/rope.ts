@@ -48,7 +48,7 @@ export async function tableFrequencies(table: RotaryTable): Promise<Frequencies>
   const origin = await table.row(0);
   const factor = origin.cos.reduce((sum, value) => sum + value, 0) / table.half;
   if (!(factor > 0.1 && factor < 10) || table.rows < 2)
-    throw new PhiError('bad-model', `${table.name} is no table of cosines: its first row has a mean of ${factor}.`);
+    throw new PhiError('bad-model', `${table.name} is not a table of cosines: its first row has a mean of ${factor}.`);
   let reach = 1;
   for (let position = 1; position < table.rows; position *= 2) {
     const { cos, sin } = await table.row(position);
@@ -95,7 +95,7 @@ export function ropeFrom(
   if (long && Math.abs(long.frequencies.factor - short.factor) > 2e-3 * short.factor) {
     throw new PhiError(
       'unsupported-model',
-      `${file}: short and long rotary tables have the attention factors ${short.factor} and ${long.frequencies.factor}; one for both is supported.`,
+      `${file}: short and long rotary tables have different attention factors (${short.factor} and ${long.frequencies.factor}), which is not supported.`,
     );
   }
   if (hint.rope && agrees(hint.rope, short, long)) return hint.rope;

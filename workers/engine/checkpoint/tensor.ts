@@ -102,7 +102,7 @@ export async function readFloats(tensor: StoredTensor, start: number, count: num
   if (!isFloat(tensor.dtype))
     throw new PhiError(
       'unsupported-model',
-      `${tensor.name} holds ${tensor.dtype} where float16, bfloat16 or float32 is expected.`,
+      `${tensor.name} holds ${tensor.dtype}, but float16, bfloat16 or float32 is expected.`,
     );
   const bytes = await readBytes(tensor, start, count);
   if (tensor.dtype === 'f16') return halfToFloat(bytes);
@@ -115,7 +115,7 @@ export async function readCodes(tensor: StoredTensor, start: number, count: numb
   if (bits === null)
     throw new PhiError(
       'unsupported-model',
-      `${tensor.name} holds ${tensor.dtype} where integers of 2 to 8 bits are expected.`,
+      `${tensor.name} holds ${tensor.dtype}, but integers of 2 to 8 bits are expected.`,
     );
   if (isNarrow(tensor.dtype)) return readNarrow(tensor, start, count);
   if (bits === 8) {
@@ -184,13 +184,13 @@ export async function readIntegers(tensor: StoredTensor): Promise<number[]> {
     if (tensor.dtype === 'i32') return view.getInt32(i * 4, true);
     if (tensor.dtype === 'u32') return view.getUint32(i * 4, true);
     if (tensor.dtype === 'bool') return view.getUint8(i);
-    throw new PhiError('unsupported-model', `${tensor.name} holds ${tensor.dtype} where integers are expected.`);
+    throw new PhiError('unsupported-model', `${tensor.name} holds ${tensor.dtype}, but integers are expected.`);
   });
 }
 
 function shortCount(tensor: StoredTensor): number {
   const count = elementCount(tensor.name, tensor.dims);
   if (count > VECTOR_LIMIT)
-    throw new PhiError('unsupported-model', `${tensor.name} has ${count} elements where a short vector is expected.`);
+    throw new PhiError('unsupported-model', `${tensor.name} has ${count} elements, but a short vector is expected.`);
   return count;
 }

@@ -37,7 +37,7 @@ export class ChatTemplate {
     if (last?.role !== 'assistant')
       throw new PhiError(
         'bad-request',
-        'There is no unfinished reply to go on with: the last message is not the assistant’s.',
+        'There is no unfinished reply to continue: the last message is not from the assistant.',
       );
     const [mark] = unusedCharacters(1, messages.map((message) => message.content).join(''));
     const marked = [...messages.slice(0, -1), { ...last, content: last.content + mark! }];
@@ -46,7 +46,7 @@ export class ChatTemplate {
     if (end < 0)
       throw new PhiError(
         'unsupported-model',
-        'The model’s chat template leaves out the last message, so that this reply cannot be continued. Regenerate it.',
+        'The model’s chat template leaves out the last message, so this reply cannot be continued. Regenerate it.',
       );
     return text.slice(0, end);
   }

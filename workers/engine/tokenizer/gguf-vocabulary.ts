@@ -23,7 +23,7 @@ export function tokenizerJsonFromGguf(metadata: Metadata): { json: unknown; conf
     if (kind === undefined) throw damaged('"tokenizer.ggml.model" is missing');
     throw new PhiError(
       'unsupported-model',
-      `The GGUF has a tokenizer of the kind ${JSON.stringify(kind)}; "llama" (SentencePiece) and "gpt2" (byte-level BPE) are supported.`,
+      `The GGUF has a tokenizer of the kind ${JSON.stringify(kind)}, which is not supported. This app reads "llama" (SentencePiece) and "gpt2" (byte-level BPE).`,
     );
   }
   const tokens = strings(metadata, 'tokenizer.ggml.tokens') ?? missing('tokenizer.ggml.tokens');
@@ -133,7 +133,7 @@ function strings(metadata: Metadata, key: string): readonly string[] | null {
   const value = metadata.get(key);
   if (value === undefined) return null;
   if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;
-  throw damaged(`"${key}" is no list of texts`);
+  throw damaged(`"${key}" is not a list of texts`);
 }
 
 function numbers(metadata: Metadata, key: string): ArrayLike<number> | null {
@@ -141,7 +141,7 @@ function numbers(metadata: Metadata, key: string): ArrayLike<number> | null {
   if (value === undefined) return null;
   if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return value as unknown as ArrayLike<number>;
   if (Array.isArray(value) && value.every((item) => typeof item === 'number')) return value;
-  throw damaged(`"${key}" is no list of numbers`);
+  throw damaged(`"${key}" is not a list of numbers`);
 }
 
 function missing(key: string): never {

@@ -29,7 +29,7 @@ function range(...args: unknown[]): number[] {
   if (numbers.length !== args.length || args.length < 1 || args.length > 3)
     throw new Error('range() takes one to three whole numbers');
   const [start, stop, step] = numbers.length === 1 ? [0, numbers[0]!, 1] : [numbers[0]!, numbers[1]!, numbers[2] ?? 1];
-  if (step === 0) throw new Error('range() with a step of 0');
+  if (step === 0) throw new Error('range() does not allow a step of 0');
   const length = Math.max(0, Math.ceil((stop - start) / step));
   if (length > MAX_RANGE) throw new TemplateLimit(`it counts to ${length}`);
   return Array.from({ length }, (_, i) => start + i * step);

@@ -241,7 +241,7 @@ export class BoundedInterpreter extends Interpreter {
     // A list or mapping that a block prints is written out as a new text.
     const printed = BLOCKS.has(parent.node.type) && typeof value.value === 'object';
     if ((printed || MAKERS.has(own.node.type)) && (this.#made += size) > MADE_VALUES * this.#maxSize)
-      throw new TemplateLimit(`it makes more than ${MADE_VALUES * this.#maxSize} characters on its way`);
+      throw new TemplateLimit(`it makes more than ${MADE_VALUES * this.#maxSize} characters in total`);
     if (size > parent.largest) {
       parent.second = parent.largest;
       parent.largest = size;
@@ -258,7 +258,7 @@ function assertCalled(parent: Shape, node: Shape): void {
   const { type, callee, call } = parent;
   const isArgument =
     (type === 'CallExpression' && callee !== node) || (type === 'CallStatement' && call?.callee !== node);
-  if (type === 'Set' || isArgument) throw new TemplateLimit('it hands functions about as values');
+  if (type === 'Set' || isArgument) throw new TemplateLimit('it passes functions as values');
 }
 
 function operandsOf(node: Shape): Operands {

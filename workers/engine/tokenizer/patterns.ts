@@ -138,7 +138,7 @@ class PatternCheck {
 
   #refuse(what: string): never {
     throw unsupportedTokenizer(
-      `the pattern ${JSON.stringify(this.#pattern.slice(0, 100))}, which may take hours over one message (${what})`,
+      `the pattern ${JSON.stringify(this.#pattern.slice(0, 100))}, which may need hours for one message (${what})`,
     );
   }
 }

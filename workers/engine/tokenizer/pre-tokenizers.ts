@@ -76,7 +76,7 @@ export function namedPreTokenizer(name: string): { preTokenizer: PreTokenizer; i
   if (!rule) {
     throw new PhiError(
       'unsupported-model',
-      `The tokenizer names the pre-tokeniser "${name}", which is not known here. Known: ${Object.keys(RULES).join(', ')}.`,
+      `The tokenizer uses the pre-tokeniser "${name}", which this app does not know. It knows ${Object.keys(RULES).join(', ')}.`,
     );
   }
   return {

@@ -4,9 +4,9 @@ import { PhiError } from '../../shared/errors.ts';
 export const damagedTokenizer = (what: string): PhiError =>
   new PhiError(
     'bad-model',
-    `The tokenizer is damaged: ${what}. Download tokenizer.json again from where the model comes from.`,
+    `The tokenizer is damaged: ${what}. Download tokenizer.json again from the model's repository.`,
   );
 
 /** A sound file of a kind that is not done here. */
 export const unsupportedTokenizer = (what: string): PhiError =>
-  new PhiError('unsupported-model', `The tokenizer has ${what}. That is not supported.`);
+  new PhiError('unsupported-model', `The tokenizer has ${what}, which is not supported.`);

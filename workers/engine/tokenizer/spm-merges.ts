@@ -17,7 +17,7 @@ export function mergesFromScores(pieces: ReadonlyMap<string, number>, scores: Ar
     if (piece.length > MAX_PIECE)
       throw new PhiError(
         'bad-model',
-        `The tokenizer's piece ${id} has ${piece.length} characters; SentencePiece makes none that long.`,
+        `The tokenizer's piece ${id} has ${piece.length} characters, which is too long for SentencePiece. The file is damaged.`,
       );
     const cuts: { pair: [string, string]; left: number; right: number }[] = [];
     for (let at = 1; at < piece.length; at++) {

@@ -34,7 +34,7 @@ export interface TokenizerParts {
 }
 
 export function readTokenizerJson(json: unknown, config: unknown): TokenizerParts {
-  if (!isObject(json)) throw damaged('it is no JSON object');
+  if (!isObject(json)) throw damaged('it is not a JSON object');
   const settings: Json = isObject(config) ? config : {};
   const model = readModel(json['model']);
   const tokens = readVocab(model['vocab']);
@@ -122,7 +122,7 @@ function readModel(value: unknown): Json {
     ) {
       return merge as [string, string];
     }
-    throw damaged(`merge ${i} is no pair of tokens`);
+    throw damaged(`merge ${i} is not a pair of tokens`);
   });
   return { ...value, type: 'BPE', vocab, merges: pairs };
 }

@@ -19,7 +19,7 @@ export function unusedCharacters(count: number, text: string): string[] {
   if (found.length < count)
     throw new PhiError(
       'bad-request',
-      'The conversation contains every character of the private use area: it is no text.',
+      'The conversation contains every character of Unicode’s private use area, so it is not text. Shorten it.',
     );
   return found;
 }

@@ -14,7 +14,10 @@ export type Architecture = 'phi3' | 'phimoe' | 'llama';
 export function readArchitecture(file: string, metadata: Metadata): Architecture {
   const architecture = metadata.get('general.architecture');
   if (typeof architecture !== 'string')
-    throw new PhiError('bad-model', `${file}: no "general.architecture" in the metadata: not a model, or damaged.`);
+    throw new PhiError(
+      'bad-model',
+      `${file}: the metadata has no "general.architecture". The file is damaged, or it is not a model.`,
+    );
   const reject = (kind: string) =>
     new PhiError('unsupported-model', `${file}: this is ${kind}. ${WHAT_RUNS}`, { kind: architecture });
   const type = metadata.get('general.type');
@@ -58,7 +61,7 @@ export function readConfig(
   if (valueDim !== headDim) {
     throw new PhiError(
       'unsupported-model',
-      `${file}: heads have keys of ${headDim} and values of ${valueDim} dimensions; Phi has equal ones.`,
+      `${file}: keys have ${headDim} dimensions and values ${valueDim}. In Phi models they are equal.`,
     );
   }
   const normEps = keys.positive('attention.layer_norm_rms_epsilon');

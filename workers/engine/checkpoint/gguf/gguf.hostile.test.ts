@@ -56,7 +56,7 @@ describe('a GGUF that is not one, or of another kind', () => {
       'an unknown type',
       withTensor('blk.0.ffn_down.weight', (tensor) => (tensor.type = 40)),
       'unsupported-model',
-      /"blk\.0\.ffn_down\.weight" is NVFP4/,
+      /"blk\.0\.ffn_down\.weight" has the type NVFP4/,
     ],
     [
       'a type of the future',
@@ -86,9 +86,9 @@ describe('a GGUF that is not one, or of another kind', () => {
 describe('a damaged or hostile GGUF', () => {
   const text = (value: string) => [...u64Bytes(value.length), ...new TextEncoder().encode(value)];
   it.each<[string, Uint8Array, RegExp]>([
-    ['a huge number of tensors', changed(() => ({ counts: { tensors: HUGE } })), /counts .* tensors/],
+    ['a huge number of tensors', changed(() => ({ counts: { tensors: HUGE } })), /lists .* tensors/],
     ['more tensors than bytes', changed(() => ({ counts: { tensors: 60_000n } })), /truncated or damaged/],
-    ['a huge number of keys', changed(() => ({ counts: { keys: HUGE } })), /counts .* metadata keys/],
+    ['a huge number of keys', changed(() => ({ counts: { keys: HUGE } })), /lists .* metadata keys/],
     ['more keys than there are', changed(() => ({ counts: { keys: 40n } })), /metadata key/],
     ['fewer keys than there are', changed(() => ({ counts: { keys: 3n } })), /tensor/],
     [
@@ -109,7 +109,7 @@ describe('a damaged or hostile GGUF', () => {
     [
       'an array of huge count',
       withKey('tokenizer.ggml.tokens', new Raw(...u32Bytes(9), ...u32Bytes(8), ...u64Bytes(2n ** 62n))),
-      /strings: damaged/,
+      /strings, which is impossible/,
     ],
     [
       'strings past the end',
@@ -130,7 +130,7 @@ describe('a damaged or hostile GGUF', () => {
     [
       'a key twice',
       changed(({ metadata }) => ({ metadata: [...metadata, ['general.name', 'again'] as const] })),
-      /"general\.name" is there twice/,
+      /"general\.name" appears twice/,
     ],
     ['an alignment of zero', withKey('general.alignment', 0), /alignment/],
     ['an alignment that is none', withKey('general.alignment', 33), /alignment/],
@@ -165,12 +165,12 @@ describe('a damaged or hostile GGUF', () => {
     [
       'rows that are no whole blocks',
       withTensor('blk.0.ffn_down.weight', (tensor) => (tensor.dims = [65, 32])),
-      /multiple of the 32/,
+      /multiple of 32/,
     ],
     [
       'a tensor twice',
       changed(({ tensors }) => void tensors.push({ ...tensors[1]! })),
-      /"output_norm\.weight" is there twice/,
+      /"output_norm\.weight" appears twice/,
     ],
     [
       'a missing tensor',

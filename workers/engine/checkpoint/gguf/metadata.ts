@@ -26,7 +26,7 @@ export class Keys {
     const value = sameForAll(this.#metadata.get(this.#prefix + key));
     if (value === undefined) return null;
     if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
-      throw this.damaged(key, `${String(value)} is no count, the same for every layer`);
+      throw this.damaged(key, `${String(value)} is not one count for all layers`);
     return value;
   }
 
@@ -41,7 +41,7 @@ export class Keys {
     const value = this.#metadata.get(this.#prefix + key);
     if (value === undefined) return null;
     if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0)
-      throw this.damaged(key, `${String(value)} is no positive number`);
+      throw this.damaged(key, `${String(value)} is not a positive number`);
     return value;
   }
 

@@ -115,7 +115,7 @@ describe('Ollama', () => {
     [
       'a missing blob',
       manifest(layer('model', 'f')),
-      /sha256-f{64} is missing: the Ollama manifest of phi4-mini:3\.8b/,
+      /sha256-f{64} is missing\. The Ollama manifest of phi4-mini:3\.8b/,
     ],
     ['an adapter', manifest(layer('model', 'a'), layer('adapter', 'b')), /LoRA adapter\. Merge/],
     ['a projector', manifest(layer('model', 'a'), layer('projector', 'b')), /vision part/],

@@ -107,13 +107,13 @@ function problem(name: string, layers: Layer[], model: Layer | undefined, gguf: 
     return refuse('this Ollama model has a vision part (a projector). This app runs text models only.', 'vision');
   if (!model)
     return refuse(
-      'the Ollama manifest names no GGUF. Models that Ollama keeps as single tensors (MLX) are not read.',
+      'the Ollama manifest names no GGUF. This app does not read models that Ollama stores as single tensors (MLX).',
       'ollama tensors',
     );
   if (gguf) return null;
   return new PhiError(
     'bad-model',
-    `${model.digest.replace(':', '-')} is missing: the Ollama manifest of ${name} names it as the model. Choose Ollama's whole "models" folder, or add that file from its "blobs" folder.`,
+    `${model.digest.replace(':', '-')} is missing. The Ollama manifest of ${name} names it as the model. Choose Ollama's whole "models" folder, or add that file from its "blobs" folder.`,
   );
 }
 

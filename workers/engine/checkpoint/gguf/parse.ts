@@ -62,7 +62,7 @@ export async function parseGguf(source: ByteSource): Promise<GgufHeader> {
   const tensorCount = cursor.u64();
   const keyCount = cursor.u64();
   if (keyCount > MAX_KEYS || tensorCount > MAX_TENSORS)
-    cursor.fail(`counts ${keyCount} metadata keys and ${tensorCount} tensors: damaged`);
+    cursor.fail(`lists ${keyCount} metadata keys and ${tensorCount} tensors, which is impossible. The file is damaged`);
   cursor.require(keyCount * SMALLEST_KEY_BYTES + tensorCount * SMALLEST_TENSOR_BYTES);
 
   const metadata = await readMetadata(cursor, keyCount);
@@ -95,20 +95,20 @@ function readVersion(cursor: Cursor): number {
     if (old)
       throw new PhiError(
         'unsupported-model',
-        `${name}: a ggml file from before GGUF. Convert the model again with a current llama.cpp.`,
+        `${name}: this is a ggml file, the format before GGUF. Convert the model again with a current llama.cpp.`,
       );
-    throw new PhiError('bad-model', `${name}: not a GGUF file: it does not begin with "GGUF".`);
+    throw new PhiError('bad-model', `${name}: this is not a GGUF file, because it does not begin with "GGUF".`);
   }
   const version = cursor.u32();
   if (version === 2 || version === 3) return version;
   if (version !== 0 && version % 65_536 === 0)
     throw new PhiError(
       'unsupported-model',
-      `${name}: a big-endian GGUF. Convert the model for little-endian machines.`,
+      `${name}: this is a big-endian GGUF. Convert the model for little-endian machines.`,
     );
   throw new PhiError(
     'unsupported-model',
-    `${name}: GGUF version ${version}; versions 2 and 3 are read. Convert the model again with a current llama.cpp.`,
+    `${name}: this is GGUF version ${version}, but the app reads versions 2 and 3. Convert the model again with a current llama.cpp.`,
     {
       version,
     },
@@ -122,7 +122,7 @@ async function readMetadata(cursor: Cursor, count: number): Promise<Map<string, 
     cursor.what = `metadata key ${i + 1} of ${count}`;
     const key = await readText(cursor, MAX_KEY_BYTES);
     cursor.what = `metadata key "${key}"`;
-    if (metadata.has(key)) cursor.fail('is there twice');
+    if (metadata.has(key)) cursor.fail('appears twice');
     await cursor.fill(4);
     const type = cursor.u32();
     if (type > FLOAT64) cursor.fail(`has the unknown value type ${type}`);
@@ -143,7 +143,7 @@ interface Budget {
 
 function spend(cursor: Cursor, budget: Budget, bytes: number): void {
   budget.bytes -= bytes;
-  if (budget.bytes < 0) cursor.fail(`makes the metadata larger than ${MAX_KEPT_BYTES} bytes: damaged`);
+  if (budget.bytes < 0) cursor.fail(`makes the metadata larger than ${MAX_KEPT_BYTES} bytes. The file is damaged`);
 }
 
 /** null: skipped, being long and of no use here. */
@@ -168,7 +168,7 @@ async function readValue(cursor: Cursor, type: number, keepLong: boolean, budget
   const itemType = cursor.u32();
   const count = cursor.u64();
   if (itemType > FLOAT64) cursor.fail(`is an array of the unknown value type ${itemType}`);
-  if (itemType === ARRAY) cursor.fail('is an array of arrays, which no model has: damaged');
+  if (itemType === ARRAY) cursor.fail('is an array of arrays, which no model has. The file is damaged');
   if (itemType === STRING) return readStrings(cursor, count, keepLong, budget);
   const bytes = count * VALUE_BYTES[itemType]!;
   cursor.require(bytes);
@@ -219,7 +219,7 @@ function readNumbers(cursor: Cursor, type: number, count: number): GgufArray {
 }
 
 async function readStrings(cursor: Cursor, count: number, keep: boolean, budget: Budget): Promise<string[] | null> {
-  if (count > MAX_STRINGS) cursor.fail(`has ${count} strings: damaged`);
+  if (count > MAX_STRINGS) cursor.fail(`has ${count} strings, which is impossible. The file is damaged`);
   cursor.require(count * 8);
   const strings: string[] = [];
   const kept = keep || count <= MAX_PLAIN_VALUE_BYTES / 64;
@@ -244,7 +244,7 @@ async function readStrings(cursor: Cursor, count: number, keep: boolean, budget:
 async function readText(cursor: Cursor, maxBytes: number): Promise<string> {
   await cursor.fill(8);
   const bytes = cursor.u64();
-  if (bytes > maxBytes) cursor.fail(`has a name of ${bytes} bytes: damaged`);
+  if (bytes > maxBytes) cursor.fail(`has a name of ${bytes} bytes, which is too long. The file is damaged`);
   await cursor.fill(bytes);
   return cursor.text(bytes);
 }
@@ -257,7 +257,7 @@ async function readTensorTable(cursor: Cursor, count: number): Promise<GgufTenso
     cursor.what = `tensor "${name}"`;
     await cursor.fill(4);
     const rank = cursor.u32();
-    if (rank < 1 || rank > 4) cursor.fail(`has ${rank} dimensions; 1 to 4 are possible`);
+    if (rank < 1 || rank > 4) cursor.fail(`has ${rank} dimensions, but only 1 to 4 are possible`);
     await cursor.fill(rank * 8 + 12);
     const dims = Array.from({ length: rank }, () => cursor.u64());
     tensors.push({ name, dims, type: cursor.u32(), offset: cursor.u64() });

@@ -23,7 +23,7 @@ export function readRopeScaling(
   if (!['none', 'linear', 'longrope'].includes(type)) {
     throw new PhiError(
       'unsupported-model',
-      `${file}: the context is extended by "${type}", which does not run here. LongRoPE, linear and plain rotary do.`,
+      `${file}: the model extends its context with "${type}", which is not supported. LongRoPE, linear scaling and plain rotary are supported.`,
     );
   }
   if (factors && factors.long !== factors.short) return readLongRope(keys, config, factors);
@@ -47,7 +47,7 @@ function readLongRope(keys: Keys, config: PhiConfig, factors: RopeFactors): { sc
     keys.positive('scaling.attn_factor') ?? longRopeFactor(config.context / originalContext, originalContext);
   const notes =
     original === null
-      ? ['The file does not say where LongRoPE switches to the long factors: the short ones are used throughout.']
+      ? ['The file does not say where LongRoPE switches to the long factors, so the short factors are used throughout.']
       : [];
   return { scaling: { ...factors, attentionFactor, originalContext }, notes };
 }

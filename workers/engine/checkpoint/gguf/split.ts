@@ -32,7 +32,7 @@ export function joinParts(headers: GgufHeader[]): { first: GgufHeader; parts: Gg
     if (!byPart.has(part))
       throw new PhiError(
         'bad-model',
-        `${partName(any, part, count)} is missing: the model is split into ${count} files, and ${headers.length} are here.`,
+        `${partName(any, part, count)} is missing. The model is split into ${count} files, but only ${headers.length} are here.`,
       );
   }
   const parts = [...byPart.keys()].sort((a, b) => a - b).map((part) => byPart.get(part)!);
@@ -42,7 +42,7 @@ export function joinParts(headers: GgufHeader[]): { first: GgufHeader; parts: Gg
   if (typeof expected === 'number' && expected !== tensors) {
     throw new PhiError(
       'bad-model',
-      `${first.source.name}: the ${count} parts should have ${expected} tensors together, but have ${tensors}. They are of different versions, or damaged.`,
+      `${first.source.name}: the ${count} parts should have ${expected} tensors together, but they have ${tensors}. They come from different versions, or are damaged.`,
     );
   }
   return { first, parts };
@@ -51,7 +51,10 @@ export function joinParts(headers: GgufHeader[]): { first: GgufHeader; parts: Gg
 function splitCount(header: GgufHeader): number {
   const count = header.metadata.get('split.count') ?? 1;
   if (typeof count !== 'number' || !Number.isInteger(count) || count < 0 || count > 65_535) {
-    throw new PhiError('bad-model', `${header.source.name}: metadata "split.count" is ${String(count)}.`);
+    throw new PhiError(
+      'bad-model',
+      `${header.source.name}: metadata "split.count" is ${String(count)}, which is not valid. The file is damaged.`,
+    );
   }
   return Math.max(count, 1);
 }

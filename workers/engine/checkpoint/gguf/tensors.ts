@@ -26,7 +26,7 @@ export function locateTensors(headers: GgufHeader[]): Map<string, GgufTensor> {
   for (const header of headers) {
     const extents = header.tensors.map((info) => {
       const tensor = locate(header, info);
-      if (tensors.has(info.name)) throw damaged(header.source, info.name, 'is there twice');
+      if (tensors.has(info.name)) throw damaged(header.source, info.name, 'appears twice');
       tensors.set(info.name, tensor);
       return tensor;
     });
@@ -48,7 +48,7 @@ function locate(header: GgufHeader, info: GgufHeader['tensors'][number]): GgufTe
     const known = [...GGML_TYPES.values()].map((known) => known.name).join(', ');
     throw new PhiError(
       'unsupported-model',
-      `${source.name}: tensor "${name}" is ${ggmlTypeName(info.type)}, which is not read. Choose a file with ${known}.`,
+      `${source.name}: tensor "${name}" has the type ${ggmlTypeName(info.type)}, which is not supported. Choose a file with ${known}.`,
       {
         type: info.type,
       },
@@ -60,7 +60,7 @@ function locate(header: GgufHeader, info: GgufHeader['tensors'][number]): GgufTe
   if (dims.slice(stack ? 3 : 2).some((dim) => dim !== 1))
     throw new PhiError(
       'unsupported-model',
-      `${source.name}: tensor "${name}" has the shape [${dims.join(', ')}]: not a matrix, so not a Phi model.`,
+      `${source.name}: tensor "${name}" has the shape [${dims.join(', ')}]. It is not a matrix, so this is not a Phi model.`,
     );
   if (!(cols >= 1 && rows >= 1 && cols <= source.size * 8 && rows <= source.size))
     throw damaged(source, name, `has the impossible shape [${dims.join(', ')}]`);
@@ -68,11 +68,15 @@ function locate(header: GgufHeader, info: GgufHeader['tensors'][number]): GgufTe
     throw damaged(
       source,
       name,
-      `has rows of ${cols} weights, no multiple of the ${type.elements} of a ${type.name} block`,
+      `has rows of ${cols} weights, which is not a multiple of ${type.elements}, the size of a ${type.name} block`,
     );
   const tensor: GgufTensor = { name, cols, rows, type, source, offset: header.dataStart + info.offset };
   if (info.offset % header.alignment !== 0)
-    throw damaged(source, name, `begins at ${info.offset}, no multiple of the alignment ${header.alignment}`);
+    throw damaged(
+      source,
+      name,
+      `begins at ${info.offset}, which is not a multiple of the alignment ${header.alignment}`,
+    );
   if (tensor.offset + tensorBytes(tensor) > source.size) {
     throw damaged(
       source,

@@ -48,7 +48,7 @@ export class Weights {
     if (tensor.rows !== rows || tensor.cols !== cols) {
       throw this.damaged(
         name,
-        `has ${tensor.rows} rows of ${tensor.cols}, but the metadata asks for ${rows} rows of ${cols}`,
+        `has ${tensor.rows} rows of ${tensor.cols}, but the metadata says ${rows} rows of ${cols}`,
       );
     }
     return tensorMatrix(tensor);
@@ -71,7 +71,7 @@ export class Weights {
     const some = unused.slice(0, 3).map((name) => `"${name}"`);
     throw new PhiError(
       'unsupported-model',
-      `${this.#file}: ${unused.length} tensors have no place in a Phi decoder: ${some.join(', ')}. It is ${known?.[1] ?? 'another kind of model'}.`,
+      `${this.#file}: a Phi decoder does not have ${unused.length} of the tensors: ${some.join(', ')}. The file is ${known?.[1] ?? 'another kind of model'}.`,
     );
   }
 }

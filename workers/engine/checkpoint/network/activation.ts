@@ -25,7 +25,7 @@ export async function activatedPair(file: string, graph: Graph, down: Linear, gr
   const [gatePart, upPart] = [await partOf(file, graph, gate, group), await partOf(file, graph, up, group)];
   if (group.length === 2 && gatePart.linear !== upPart.linear) return [gatePart.linear.matrix, upPart.linear.matrix];
   if (group.length !== 1)
-    throw unsupported(file, down.op, `${group.length} products feed the MLP; gate and up were expected`);
+    throw unsupported(file, down.op, `expected gate and up, but ${group.length} products feed the MLP`);
   if (gatePart.start < upPart.start) return [gatePart.linear.matrix];
   const { matrix } = gatePart.linear;
   const half = matrix.rows / 2;

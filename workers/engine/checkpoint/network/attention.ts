@@ -26,7 +26,7 @@ export async function attentionBehind(file: string, graph: Graph, output: Linear
   if (!op) throw unsupported(file, output.op, 'no attention operator comes before it');
   const [query = ''] = op.inputs;
   if (group.length !== 1 && group.length !== 3)
-    throw unsupported(file, op, `${group.length} products feed it; q, k and v were expected`);
+    throw unsupported(file, op, `expected q, k and v, but ${group.length} products feed it`);
   const order = await orderOf(file, graph, op, group);
   const rows = order.reduce((sum, { matrix }) => sum + matrix.rows, 0);
   if (op.type === 'ScaledDotProductAttention') {
@@ -35,7 +35,7 @@ export async function attentionBehind(file: string, graph: Graph, output: Linear
     const headDim = dims[0]?.at(3) ?? -1;
     const kvHeads = (rows / headDim - heads) / 2;
     if (!(heads > 0) || !(headDim > 0) || !Number.isInteger(kvHeads))
-      throw unsupported(file, op, 'its heads cannot be told from its shapes');
+      throw unsupported(file, op, 'its shapes do not show how many heads it has');
     return { op, order, heads, kvHeads, headDim, window: null, query };
   }
   const heads = numberAttribute(op, 'num_heads', 0);

@@ -32,7 +32,7 @@ export interface Found {
 export async function buildCheckpoint(found: Found, announced: Announced, text: TextFiles): Promise<Checkpoint> {
   const { file, parts, rope } = found;
   const [first] = parts.layers;
-  if (!first) throw new PhiError('bad-model', `${file}: no layer was found.`);
+  if (!first) throw new PhiError('bad-model', `${file} has no decoder layer, so it is not a Phi model.`);
   const { heads, kvHeads, headDim } = first.attention;
   const layers: Layer[] = [];
   for (const [i, part] of parts.layers.entries()) {
@@ -43,7 +43,7 @@ export async function buildCheckpoint(found: Found, announced: Announced, text: 
     if (!same || part.mlpNorm.eps !== first.mlpNorm.eps)
       throw new PhiError(
         'unsupported-model',
-        `${file}: layer ${i} differs from the first in heads, window or epsilon; Phi's layers are alike.`,
+        `${file}: layer ${i} differs from the first in heads, window or epsilon. In Phi models all layers are alike.`,
       );
     layers.push({
       attentionNorm: await readVector(part.attentionNorm.weight),

@@ -54,7 +54,7 @@ export async function findDecoder(reader: GraphReader): Promise<DecoderParts> {
   if (norms.length < 3 || norms.length % 2 === 0) {
     throw new PhiError(
       'unsupported-model',
-      `${file}: ${norms.length} RMS norms were found; a Phi decoder has two for each layer and one more.`,
+      `${file} has ${norms.length} RMS norms. A Phi decoder has two for each layer and one more.`,
     );
   }
   const linears = new Map<ValueId, Linear>();
@@ -67,7 +67,7 @@ export async function findDecoder(reader: GraphReader): Promise<DecoderParts> {
   if (linears.size > most)
     throw new PhiError(
       'unsupported-model',
-      `${file}: ${linears.size} products with weights were found; a Phi decoder with ${norms.length} norms has at most ${most}.`,
+      `${file} has ${linears.size} products with weights. A Phi decoder with ${norms.length} norms has at most ${most}.`,
     );
   const isLinear = (value: ValueId) => linears.has(value);
   const normOutputs = new Set(norms.map((norm) => norm.output));
@@ -93,7 +93,7 @@ export async function findDecoder(reader: GraphReader): Promise<DecoderParts> {
       throw unsupported(
         file,
         norm.op,
-        `${group.length} products follow it, and ${found.length} take their results; one was expected`,
+        `expected one product that takes the results of the ${group.length} after it, but found ${found.length}`,
       );
     closing.splice(closing.indexOf(found[0]!), 1);
     refuseUnlessAdded(file, graph, found[0]!);

@@ -76,7 +76,7 @@ export class Graph {
       for (const output of op.outputs) {
         if (!output) continue;
         if (this.#producers.has(output))
-          throw new PhiError('bad-model', `${file}: the value ${output} is made twice. The file is damaged.`);
+          throw new PhiError('bad-model', `${file}: two nodes write the value ${output}. The file is damaged.`);
         this.#producers.set(output, op);
       }
       for (const input of new Set(op.inputs)) {
@@ -105,7 +105,7 @@ export class Graph {
     }
     if (ready.length < ops.length) {
       const stuck = ops.find((op) => waiting.get(op)! > 0)!;
-      throw new PhiError('bad-model', `${file}: the graph goes in a circle at ${label(stuck)}. The file is damaged.`);
+      throw new PhiError('bad-model', `${file}: the graph has a cycle at ${label(stuck)}. The file is damaged.`);
     }
     return ready;
   }
@@ -181,7 +181,7 @@ export function numberAttribute(op: Op, name: string, absent: number): number {
 export function unsupported(file: string, op: Op, why: string): PhiError {
   return new PhiError(
     'unsupported-model',
-    `${file}: ${label(op)}: ${why}. Another published form of the model (GGUF, safetensors) may run.`,
+    `${file}: ${label(op)}: ${why}. Another format of the model (GGUF, safetensors) may work.`,
     {
       op: op.type,
       node: op.name,

@@ -43,13 +43,19 @@ class ModelReader {
   async model(size: number): Promise<Graph> {
     const graph = (await this.#proto.fields(0, size)).find(({ no, wire }) => no === 7 && wire === 2);
     if (!graph)
-      throw new PhiError('bad-model', `${this.#file} holds no graph. It is truncated, damaged or no ONNX model.`);
+      throw new PhiError(
+        'bad-model',
+        `${this.#file} contains no graph. It is truncated, damaged or not an ONNX model.`,
+      );
     return this.#graph(graph, 0);
   }
 
   async #graph(message: Field, depth: number): Promise<Graph> {
     if (depth > DEPTH_LIMIT)
-      throw new PhiError('bad-model', `${this.#file}: graphs nested more than ${DEPTH_LIMIT} deep.`);
+      throw new PhiError(
+        'bad-model',
+        `${this.#file}: graphs are nested more than ${DEPTH_LIMIT} deep. The file is damaged.`,
+      );
     const constants = new Map<string, StoredTensor>();
     const ops: Op[] = [];
     const outputs: string[] = [];
@@ -58,7 +64,7 @@ class ModelReader {
         if (++this.#nodes > NODE_LIMIT)
           throw new PhiError(
             'bad-model',
-            `${this.#file}: more than ${NODE_LIMIT} nodes; no Phi model has a tenth of that.`,
+            `${this.#file} has more than ${NODE_LIMIT} nodes, over ten times as many as a Phi model.`,
           );
         const op = await this.#node(field, depth);
         const value = op.type === 'Constant' ? this.#constant(op) : null;
@@ -77,7 +83,7 @@ class ModelReader {
     if (message.wire !== 2)
       throw new PhiError(
         'bad-model',
-        `${this.#file}: field ${message.no} at byte ${message.offset} is no message. The file is damaged.`,
+        `${this.#file}: field ${message.no} at byte ${message.offset} is not a message. The file is damaged.`,
       );
     return this.#proto.fields(message.offset, message.length);
   }
@@ -112,7 +118,7 @@ class ModelReader {
       else if (field.no === 7) op.domain = text;
     }
     if (op.inputs.length > LIST_LIMIT || op.outputs.length > LIST_LIMIT)
-      throw new PhiError('bad-model', `${this.#file}: node "${op.name}" has an absurd number of inputs.`);
+      throw new PhiError('bad-model', `${this.#file}: node "${op.name}" has too many inputs. The file is damaged.`);
     return op;
   }
 
@@ -183,7 +189,7 @@ class ModelReader {
     if (raw)
       throw new PhiError(
         'bad-model',
-        `${this.#file}: ${name} holds ${raw.length} bytes, its shape [${dims.join(', ')}] of ${dtype} needs ${bytes}. The file is damaged.`,
+        `${this.#file}: ${name} holds ${raw.length} bytes, but its shape [${dims.join(', ')}] of ${dtype} needs ${bytes}. The file is damaged.`,
       );
     return this.#typed(name, dtype, dims, bytes, fields);
   }
@@ -193,7 +199,7 @@ class ModelReader {
     if (bytes > TYPED_LIMIT * 8)
       throw new PhiError(
         'bad-model',
-        `${this.#file}: ${name} of ${bytes} bytes holds no raw data. The file is damaged.`,
+        `${this.#file}: ${name} should have ${bytes} bytes, but it has no raw data. The file is damaged.`,
       );
     const values = await this.#proto.integers(
       fields.filter(({ no }) => no === 5 || no === 7 || no === 11),
@@ -204,7 +210,7 @@ class ModelReader {
     if (values.length * width !== bytes)
       throw new PhiError(
         'bad-model',
-        `${this.#file}: ${name} holds ${values.length} values, too few for its shape [${dims.join(', ')}].`,
+        `${this.#file}: ${name} holds ${values.length} values, which is too few for its shape [${dims.join(', ')}]. The file is damaged.`,
       );
     const view = new DataView(data.buffer);
     values.forEach((value, i) => {
@@ -230,21 +236,21 @@ class ModelReader {
     if (!location || location.startsWith('/') || location.includes('\\') || location.split('/').includes('..')) {
       throw new PhiError(
         'bad-model',
-        `${this.#file}: ${name} lies in "${location}", which is outside the model's folder. Such a file is not opened.`,
+        `${this.#file}: ${name} refers to "${location}" outside the model's folder. The app does not open such a file.`,
       );
     }
     const source = this.#files.get(folderOf(this.#file) + location);
     if (!source)
       throw new PhiError(
         'bad-model',
-        `${folderOf(this.#file)}${location} is missing: ${this.#file} keeps its weights there. Add that file and try again.`,
+        `${folderOf(this.#file)}${location} is missing. ${this.#file} keeps its weights there. Add that file and try again.`,
       );
     const offset = Number(at.get('offset') ?? 0);
     const length = Number(at.get('length') ?? bytes);
     if (length !== bytes)
       throw new PhiError(
         'bad-model',
-        `${this.#file}: ${name} has ${length} bytes in ${location}, its shape [${dims.join(', ')}] of ${dtype} needs ${bytes}.`,
+        `${this.#file}: ${name} has ${length} bytes in ${location}, but its shape [${dims.join(', ')}] of ${dtype} needs ${bytes}.`,
       );
     return storedTensor({ name, dtype, dims, source, offset });
   }

@@ -81,7 +81,7 @@ async function layoutOf(files: ModelFiles): Promise<Layout> {
   if (!config)
     throw new PhiError(
       'bad-model',
-      `${folder}config.json is missing; ${path} does not say which tokens end a reply. Take it from the same repository.`,
+      `${folder}config.json is missing. It says which tokens end a reply, and ${path} does not. Take it from the same repository.`,
     );
   const { name, context, bos, eos } = config;
   return {
@@ -101,7 +101,7 @@ async function genaiLayout(files: ModelFiles, path: string): Promise<Layout> {
   if (pipeline || !filename)
     throw new PhiError(
       'unsupported-model',
-      `${path}: the model is split into a pipeline for one kind of NPU. Take the CPU or WebGPU variant.`,
+      `${path}: the model is split into a pipeline for one kind of NPU. Choose the CPU or WebGPU variant.`,
     );
   const source = fileIn(files, folder, filename);
   if (!source)

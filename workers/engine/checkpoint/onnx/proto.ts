@@ -38,7 +38,7 @@ export class ProtoReader {
   #bad(why: string, at: number): PhiError {
     return new PhiError(
       'bad-model',
-      `${this.source.name}: ${why} at byte ${at}. The file is truncated, damaged or no ONNX model.`,
+      `${this.source.name}: ${why} at byte ${at}. The file is truncated, damaged or not an ONNX model.`,
     );
   }
 
@@ -77,7 +77,7 @@ export class ProtoReader {
     };
     while (at < end) {
       await this.#load(at, AHEAD_BYTES, end);
-      if (fields.length === FIELDS_PER_MESSAGE || --this.#left < 0) throw this.#bad('an absurd number of fields', at);
+      if (fields.length === FIELDS_PER_MESSAGE || --this.#left < 0) throw this.#bad('too many fields', at);
       const tag = varint();
       const wire = tag & 7;
       const no = Math.floor(tag / 8);
@@ -88,7 +88,7 @@ export class ProtoReader {
         fields.push({ no, wire, value, offset: start, length: at - start });
       } else if (wire === 1 || wire === 2 || wire === 5) {
         const size = wire === 2 ? varint() : wire === 1 ? 8 : 4;
-        if (size < 0 || at + size > end) throw this.#bad(`${size} bytes are announced where ${end - at} are left`, at);
+        if (size < 0 || at + size > end) throw this.#bad(`a field of ${size} bytes with only ${end - at} left`, at);
         fields.push({ no, wire, value: wire === 5 ? this.#fixed32(at) : 0, offset: at, length: size });
         at += size;
       } else throw this.#bad(`unknown wire type ${wire}`, at);
@@ -104,7 +104,8 @@ export class ProtoReader {
 
   /** What a length-delimited field holds. */
   async bytes(field: Field, limit: number): Promise<Uint8Array> {
-    if (field.length > limit) throw this.#bad(`${field.length} bytes where at most ${limit} make sense`, field.offset);
+    if (field.length > limit)
+      throw this.#bad(`${field.length} bytes where at most ${limit} are possible`, field.offset);
     await this.#load(field.offset, field.length, this.source.size);
     return this.#window.subarray(field.offset - this.#base, field.offset - this.#base + field.length);
   }

@@ -21,7 +21,7 @@ export async function dequantizeLinear(
     throw unsupported(
       file,
       op,
-      `weights of ${weights.dtype} [${weights.dims.join(', ')}]; int4 and int8 matrices are read`,
+      `weights of ${weights.dtype} [${weights.dims.join(', ')}] are not supported, only int4 and int8 matrices`,
     );
   const [rows, cols] = transposed ? [second, first] : [first, second];
   const inputAxis = transposed ? 0 : 1;

@@ -28,7 +28,7 @@ export async function onnxRope(
   const source = rotarySource(file, graph, attention);
   if (!source) {
     if (hint.rope) return hint.rope;
-    throw unsupported(file, attention.op, 'it has no rotary tables, and no config.json says what its rotation is');
+    throw unsupported(file, attention.op, 'it has no rotary tables, and no config.json describes the rotation');
   }
   const short = await splitIfLaidEndToEnd(await tablesOf(file, graph, source), hint, longFrom);
   const shortFrequencies = await tableFrequencies(short.short);
@@ -78,7 +78,7 @@ async function tablesOf(file: string, graph: Graph, source: Source): Promise<Tab
   if (cosTensor && sinTensor) return offsetTables(file, graph, source, table(file, source.op, cosTensor, sinTensor));
   const branch = graph.producer(cos);
   if (branch?.type === 'If') return branchTables(file, graph, branch, cos, sin);
-  throw unsupported(file, branch ?? source.op, 'rotary tables are made in a way that is not read');
+  throw unsupported(file, branch ?? source.op, 'it makes rotary tables in a way that is not supported');
 }
 
 /** Rows `[from, from + rows)` of stored tables. */
@@ -126,7 +126,7 @@ async function offsetTables(file: string, graph: Graph, source: Source, whole: R
   const product = moved.inputs
     .map((input) => graph.producer(graph.origin(input)))
     .find((op) => op?.type === 'Mul' || op?.type === 'Where');
-  if (!compare || !product) throw unsupported(file, moved, 'positions are changed in a way that is not read');
+  if (!compare || !product) throw unsupported(file, moved, 'it changes positions in a way that is not supported');
   const offset = Math.max(
     ...(await Promise.all(product.inputs.map((input) => integer(graph, input)))).map((value) => value ?? 0),
   );
@@ -149,7 +149,7 @@ const COMPARES = new Set(['Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual']);
 async function branchTables(file: string, graph: Graph, branch: Op, cos: ValueId, sin: ValueId): Promise<Tables> {
   const compare = graph.producer(graph.origin(branch.inputs[0] ?? ''));
   if (!compare || !COMPARES.has(compare.type))
-    throw unsupported(file, branch, 'its condition is no comparison of lengths');
+    throw unsupported(file, branch, 'its condition does not compare lengths');
   const { limit, longWhenTrue } = await comparison(file, graph, compare);
   const [whenTrue, whenFalse] = ['then_branch', 'else_branch'].map((name) => {
     const body = branch.attributes.get(name);
@@ -158,7 +158,7 @@ async function branchTables(file: string, graph: Graph, branch: Op, cos: ValueId
       const output = body.origin(body.outputs[branch.outputs.indexOf(value)] ?? '', undefined, CASTS_AND_SHAPES);
       return body.constants.get(output) ?? graph.constants.get(output);
     });
-    if (!cosTensor || !sinTensor) throw unsupported(file, branch, `its ${name} hands out no constant tables`);
+    if (!cosTensor || !sinTensor) throw unsupported(file, branch, `its ${name} does not return constant tables`);
     return table(file, branch, cosTensor, sinTensor);
   }) as [RotaryTable, RotaryTable];
   return longWhenTrue

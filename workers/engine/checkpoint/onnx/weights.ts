@@ -13,10 +13,10 @@ const SHAPES: ReadonlySet<string> = new Set(['Identity', 'Reshape', 'Squeeze', '
 
 /** Products with weights in a form that is not read, and why. */
 const NOT_READ: Readonly<Record<string, string>> = {
-  MatMulInteger: 'integers that are not quantised by DynamicQuantizeLinear are not read',
-  QLinearMatMul: 'statically quantised activations are not read',
-  MatMulBnb4: 'weights quantised with bitsandbytes (bnb4: NF4 or FP4) are not read',
-  MatMulFpQ4: 'weights packed for one kind of processor are not read',
+  MatMulInteger: 'integers are supported only when DynamicQuantizeLinear makes them',
+  QLinearMatMul: 'statically quantised activations are not supported',
+  MatMulBnb4: 'weights quantised with bitsandbytes (bnb4: NF4 or FP4) are not supported',
+  MatMulFpQ4: 'weights packed for one kind of processor are not supported',
 };
 
 /** Transposes and casts between a constant and its use. */
@@ -96,7 +96,7 @@ export class OnnxWeights implements GraphReader {
       numberAttribute(op, name, name === 'bits' ? 4 : 0),
     ) as [number, number, number, number];
     if ((bits !== 4 && bits !== 8) || !(block > 0))
-      throw unsupported(this.file, op, `${bits} bits in blocks of ${block}; 4 and 8 bits are read`);
+      throw unsupported(this.file, op, `${bits} bits in blocks of ${block} are not supported, only 4 and 8 bits`);
     if (numberAttribute(op, 'weight_prepacked', 0))
       throw unsupported(this.file, op, 'weights packed for one kind of GPU');
     if (op.inputs[5]) throw unsupported(this.file, op, 'a bias');
@@ -138,7 +138,7 @@ export class OnnxWeights implements GraphReader {
       throw unsupported(
         this.file,
         op,
-        `${data.dtype} of ${bits ?? '?'} bits in blocks along axis ${axis}; 4 and 8 bits along the last axis are read`,
+        `${data.dtype} of ${bits ?? '?'} bits in blocks along axis ${axis} are not supported, only 4 and 8 bits along the last axis`,
       );
     }
     const cols = (elementCount(data.name, data.dims) * (packed ? 8 / bits : 1)) / rows;

@@ -31,14 +31,11 @@ export async function openOpenVino(files: ModelFiles): Promise<Checkpoint> {
   if (!bin)
     throw new PhiError(
       'bad-model',
-      `${folder}${MODEL.replace('.xml', '.bin')} is missing: it holds the weights of ${path}. Add it and try again.`,
+      `${folder}${MODEL.replace('.xml', '.bin')} is missing. It holds the weights of ${path}. Add it and try again.`,
     );
   const configSource = fileIn(files, folder, 'config.json');
   if (!configSource)
-    throw new PhiError(
-      'bad-model',
-      `${folder}config.json is missing. Take it from the repository that ${path} comes from.`,
-    );
+    throw new PhiError('bad-model', `${folder}config.json is missing. Take it from the same repository as ${path}.`);
   const { config } = readHfConfig(
     await readJson(configSource, CONFIG_BYTES),
     await optionalJson(files, folder, 'generation_config.json'),
@@ -53,7 +50,7 @@ export async function openOpenVino(files: ModelFiles): Promise<Checkpoint> {
     rope: ropeOf(config),
     context: config.context,
   });
-  if (!fromGraph) notes.push('The rotation is taken from config.json; the graph computes it in an unusual way.');
+  if (!fromGraph) notes.push('The rotation comes from config.json, because the graph computes it in an unusual way.');
   const [, , , mask = '', scale = ''] = attention.op.inputs;
   const scoreScale = scale ? await scalar(graph, scale) : null;
   if (scoreScale !== null && Math.abs(scoreScale * Math.sqrt(attention.headDim) - 1) > 1e-3)
@@ -62,7 +59,7 @@ export async function openOpenVino(files: ModelFiles): Promise<Checkpoint> {
   const window = read === undefined ? config.slidingWindow : read;
   if (read === undefined && window)
     notes.push(
-      `The sliding window of ${window} is taken from config.json; the graph makes its mask in an unusual way.`,
+      `The sliding window of ${window} comes from config.json, because the graph makes its mask in an unusual way.`,
     );
   const { name, bos, eos } = config;
   // Exports of before 2025 have LongRoPE's short set only, and are good for the original context only.
@@ -70,7 +67,7 @@ export async function openOpenVino(files: ModelFiles): Promise<Checkpoint> {
     config.ropeScaling !== null &&
     (!rope.ropeScaling || rope.ropeScaling.short.join() === rope.ropeScaling.long.join());
   const context = shortOnly ? config.ropeScaling!.originalContext : config.context;
-  if (shortOnly) notes.push(`The export holds LongRoPE's short factors only: the context is ${context} tokens.`);
+  if (shortOnly) notes.push(`The export holds only LongRoPE's short factors, so the context is ${context} tokens.`);
   return buildCheckpoint(
     { format: 'openvino', file: path, parts, rope, window, notes },
     { name, context, bos, eos },

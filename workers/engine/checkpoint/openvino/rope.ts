@@ -15,7 +15,7 @@ export async function openVinoRope(
   const found = await cosInput(graph, attention.query);
   if (!found) {
     if (hint.rope) return { rope: hint.rope, fromGraph: false };
-    throw unsupported(file, attention.op, 'how its queries are rotated is not read');
+    throw unsupported(file, attention.op, 'it rotates its queries in a way that is not supported');
   }
   const { cos, frequencies } = found;
   let select: Op | null = null;

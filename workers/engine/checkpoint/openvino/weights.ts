@@ -73,7 +73,7 @@ export class OpenVinoWeights implements GraphReader {
         throw unsupported(
           this.file,
           op,
-          `weights of type ${JSON.stringify(op.attributes.get('element_type'))} are not read`,
+          `weights of type ${JSON.stringify(op.attributes.get('element_type'))} are not supported`,
         );
       const [first = '', second = ''] = op.inputs;
       if (op.type === 'Mul' || op.type === 'Sub') {

@@ -68,11 +68,11 @@ class Collector {
   }
 
   bad(why: string): PhiError {
-    return new PhiError('bad-model', `${this.#file}: ${why}. The file is damaged or no OpenVINO model.`);
+    return new PhiError('bad-model', `${this.#file}: ${why}. The file is damaged or not an OpenVINO model.`);
   }
 
   open({ name, attributes }: SaxesTagPlain): void {
-    if (this.#path.length > 64) throw this.bad('elements are nested absurdly deep');
+    if (this.#path.length > 64) throw this.bad('elements are nested too deep');
     if (!this.#path.length && name !== 'net') throw this.bad(`it begins with <${name}>`);
     this.#path.push(name);
     const depth = this.#path.length;
@@ -87,7 +87,7 @@ class Collector {
     } else if (depth === 5 && name === 'port' && this.#path[3] === 'output') layer.outputs.push(attributes['id'] ?? '');
     else if (depth === 6 && name === 'dim') this.#text = '';
     if (layer && layer.inputs.length + layer.outputs.length > PORT_LIMIT)
-      throw this.bad(`layer "${layer.name}" has an absurd number of ports`);
+      throw this.bad(`layer "${layer.name}" has too many ports`);
   }
 
   text(text: string): void {
@@ -126,7 +126,7 @@ export async function readOpenVinoGraph(xml: ByteSource, bin: ByteSource): Promi
   if (xml.size > XML_LIMIT)
     throw new PhiError(
       'bad-model',
-      `${xml.name} has ${xml.size} bytes; the XML of a Phi model has at most ${XML_LIMIT}.`,
+      `${xml.name} has ${xml.size} bytes. The limit for the XML of a model is ${XML_LIMIT}.`,
     );
   const collector = new Collector(xml.name);
   const parser = new SaxesParser({ xmlns: false, position: false });
@@ -181,7 +181,8 @@ function toGraph(file: string, { layers, edges }: Collector, bin: ByteSource): G
       });
     }
   }
-  if (!ops.length) throw new PhiError('bad-model', `${file} describes no network. It is damaged or no OpenVINO model.`);
+  if (!ops.length)
+    throw new PhiError('bad-model', `${file} describes no network. It is damaged or not an OpenVINO model.`);
   return new Graph(file, ops, constants, outputs);
 }
 
@@ -191,12 +192,13 @@ function constant(file: string, { name, data }: Layer, source: ByteSource): Stor
   if (!dtype) return null;
   const shape = (data['shape'] ?? '').trim();
   const dims = shape ? shape.split(',', 17).map(Number) : [];
-  if (dims.length > 16) throw new PhiError('bad-model', `${file}: ${name} has an absurd shape.`);
+  if (dims.length > 16)
+    throw new PhiError('bad-model', `${file}: ${name} has an impossible shape. The file is damaged.`);
   const bytes = byteLength(`${file}: ${name}`, dtype, dims);
   if (Number(data['size']) !== bytes)
     throw new PhiError(
       'bad-model',
-      `${file}: ${name} has ${data['size']} bytes, its shape [${dims.join(', ')}] of ${dtype} needs ${bytes}.`,
+      `${file}: ${name} has ${data['size']} bytes, but its shape [${dims.join(', ')}] of ${dtype} needs ${bytes}.`,
     );
   return storedTensor({ name, dtype, dims, source, offset: Number(data['offset'] ?? Number.NaN) });
 }

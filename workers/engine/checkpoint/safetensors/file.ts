@@ -44,7 +44,7 @@ export async function readSafetensors(source: ByteSource): Promise<SafetensorsFi
   if (headerBytes > HEADER_LIMIT || headerBytes < 2) {
     throw new PhiError(
       'bad-model',
-      `${source.name}: a header of ${headerBytes} bytes is announced. This is no safetensors file, or it is damaged.`,
+      `${source.name} begins with a header of ${headerBytes} bytes, which is impossible. The file is damaged, or it is not a safetensors file.`,
     );
   }
   const header = checked(Header, parseJson(source.name, await source.read(8, headerBytes)), source.name);

@@ -55,7 +55,7 @@ export function mlxMatrix(
   if (mode !== 'affine' || !biases || !dtype) {
     throw new PhiError(
       'unsupported-model',
-      `${module}: MLX quantisation "${mode}" of ${bits} bits is not supported. Affine quantisation of ${MLX_BITS.join(', ')} bits is.`,
+      `${module}: MLX quantisation "${mode}" of ${bits} bits is not supported. Affine quantisation with ${MLX_BITS.join(', ')} bits is supported.`,
       { kind: `mlx ${mode} ${bits}` },
     );
   }
@@ -69,7 +69,7 @@ export function mlxMatrix(
   ) {
     throw new PhiError(
       'bad-model',
-      `${module}: packed weights [${weight.dims.join(', ')}] of ${bits} bits with scales [${scales.dims.join(', ')}] and biases [${biases.dims.join(', ')}] are not MLX's.`,
+      `${module}: packed weights [${weight.dims.join(', ')}] of ${bits} bits with scales [${scales.dims.join(', ')}] and biases [${biases.dims.join(', ')}] do not match MLX's layout.`,
     );
   }
   const cols = (words * 32) / bits;

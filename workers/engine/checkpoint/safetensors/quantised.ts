@@ -100,7 +100,7 @@ export function refuseByTensors(where: string, names: Iterable<string>, others: 
 function refused(where: string, method: string): PhiError {
   return new PhiError(
     'unsupported-model',
-    `${where}: the weights are quantised with ${method}, which is not supported. Open the GGUF, ONNX or MLX form of the model, or its unquantised safetensors.`,
+    `${where}: the weights are quantised with ${method}, which is not supported. Open the model as GGUF, ONNX or MLX, or its unquantised safetensors.`,
     { kind: method },
   );
 }

@@ -27,7 +27,7 @@ export async function openSafetensors(files: ModelFiles): Promise<Checkpoint> {
     refuseAdapterTensors(folder, [...(await readShards(files, folder)).tensors.keys()]);
     throw new PhiError(
       'bad-model',
-      `${folder}config.json is missing. It belongs to the weights: take it from the same repository.`,
+      `${folder}config.json is missing. Take it from the same repository as the weights.`,
     );
   }
   const json = await readJson(configSource, CONFIG_BYTES);
@@ -46,8 +46,8 @@ export async function openSafetensors(files: ModelFiles): Promise<Checkpoint> {
       throw new PhiError(
         'bad-model',
         others.has(name)
-          ? `${folder}*.safetensors: the tensor ${name} is of the type ${others.get(name)}, which weights of this layout do not have. The file is damaged, or quantised in a way that is not read.`
-          : `${folder}*.safetensors: the tensor ${name} is missing. The download is incomplete, or it is another kind of model.`,
+          ? `${folder}*.safetensors: the tensor ${name} has the type ${others.get(name)}, which does not occur in this layout. The file is damaged, or quantised in a way that is not supported.`
+          : `${folder}*.safetensors: the tensor ${name} is missing. The download is incomplete, or this is another kind of model.`,
       );
     return tensor;
   };
@@ -58,7 +58,7 @@ export async function openSafetensors(files: ModelFiles): Promise<Checkpoint> {
   };
   const matrix = (module: string): Matrix => {
     if (tensors.has(`${module}.bias`))
-      throw new PhiError('unsupported-model', `${module} has a bias; the models that this app runs have none.`);
+      throw new PhiError('unsupported-model', `${module} has a bias, which this app does not support.`);
     return weights(module);
   };
   /** One fused matrix, or its parts by rows. */
@@ -156,7 +156,7 @@ async function readShards(files: ModelFiles, folder: string): Promise<Safetensor
     if (!source)
       throw new PhiError(
         'bad-model',
-        `${name} is missing: the index says that the model is in ${names.size} files. Add it and try again.`,
+        `${name} is missing. The index lists ${names.size} files for the model. Add the file and try again.`,
       );
     const shard = await readSafetensors(source);
     for (const [key, dtype] of shard.others) others.set(key, dtype);

@@ -231,7 +231,7 @@ const NETWORKS: Refused[] = [
   {
     kind: 'Mixtures of experts',
     files: gguf(({ tensors: all }) => void all.push({ ...all[1]!, name: 'blk.0.ffn_gate_inp.weight' })),
-    message: /It is a mixture of experts/,
+    message: /The file is a mixture of experts/,
   },
   {
     kind: 'Models with a vision or speech part',
@@ -281,7 +281,7 @@ const GGUF: Refused[] = [
   {
     kind: 'NVFP4, Q1_0 and types of the future',
     files: gguf(({ tensors: all }) => void (all.at(-1)!.type = 40)),
-    message: /"blk\.0\.ffn_down\.weight" is NVFP4, which is not read/,
+    message: /"blk\.0\.ffn_down\.weight" has the type NVFP4, which is not supported/,
   },
 ];
 
