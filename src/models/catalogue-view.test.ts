@@ -13,7 +13,7 @@ const laptop: DeviceFacts = {
   memoryGiB: 16,
   freeStorageBytes: 100e9,
   gpu: { float16: true, bindingBytes: 2 ** 31 - 1, software: false },
-  webnn: false,
+  webnn: null,
   phone: false,
   ios: false,
   isolated: true,

@@ -105,7 +105,7 @@ describe('describeDevice', () => {
       memoryGiB: 16,
       freeStorageBytes: 8,
       gpu: null,
-      webnn: true,
+      webnn: 'system',
       phone: false,
       ios: false,
       isolated: true,
@@ -114,8 +114,12 @@ describe('describeDevice', () => {
     expect(describeDevice(here(UA.mac), null, storage(null, 10), false)).toMatchObject({
       memoryGiB: null,
       freeStorageBytes: null,
-      webnn: false,
+      webnn: null,
     });
+    const told = (platform: string) =>
+      describeDevice(here(UA.windows, { ml: {}, userAgentData: { mobile: false, platform } }), null, null, true).webnn;
+    expect(['Windows', 'macOS', 'Linux', 'Chrome OS'].map(told)).toEqual(['system', 'system', 'cpu', 'cpu']);
+    expect(describeDevice(here(UA.android, { ml: {} }), null, null, true).webnn).toBe('cpu');
     expect(describeDevice(here(UA.mac), null, storage(12, 10), false).freeStorageBytes).toBe(0);
     expect(describeDevice(here(UA.mac), null, null, false).freeStorageBytes).toBeNull();
   });

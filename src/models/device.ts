@@ -8,7 +8,7 @@ export interface Surroundings {
   maxTouchPoints: number;
   hardwareConcurrency?: number;
   deviceMemory?: number;
-  userAgentData?: { mobile: boolean };
+  userAgentData?: { mobile: boolean; platform?: string };
   gpu?: { requestAdapter(): Promise<Adapter | null> };
   ml?: object;
 }
@@ -29,6 +29,12 @@ export function isIos({ userAgent, maxTouchPoints }: Surroundings): boolean {
 
 export function isPhone(here: Surroundings): boolean {
   return here.userAgentData?.mobile ?? (isIos(here) || /Android|Mobile/.test(here.userAgent));
+}
+
+/** On Windows and macOS WebNN is the system's own runtime; elsewhere Chromium brings LiteRT, which computes on the CPU. */
+function webnnRuntime({ ml, userAgent, userAgentData }: Surroundings): DeviceFacts['webnn'] {
+  if (ml === undefined) return null;
+  return /Windows|mac/i.test(userAgentData?.platform ?? userAgent) ? 'system' : 'cpu';
 }
 
 /** Answers that stand for this visit: the page asks once, however many cards show what would run. */
@@ -73,7 +79,7 @@ export function describeDevice(
     memoryGiB: here.deviceMemory ?? null,
     freeStorageBytes: told ? Math.max(0, storage.quota! - storage.usage!) : null,
     gpu,
-    webnn: 'ml' in here && here.ml !== undefined,
+    webnn: webnnRuntime(here),
     phone: isPhone(here),
     ios: isIos(here),
     isolated,

@@ -191,7 +191,7 @@ describe('what is recommended', () => {
     memoryGiB: 16,
     freeStorageBytes: 200e9,
     gpu: { float16: true, bindingBytes: 2 ** 31 - 1, software: false },
-    webnn: false,
+    webnn: null,
     phone: false,
     ios: false,
     isolated: true,

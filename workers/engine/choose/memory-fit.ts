@@ -1,6 +1,7 @@
 /** Whether a form of a model has room at all, as far as the browser tells: what certainly does not fit is not even tried. */
 import { memoryBudget } from '../../shared/advisor/device.ts';
 import { PhiError } from '../../shared/errors.ts';
+import { webnnCopies } from '../../shared/advisor/estimate.ts';
 import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
 import type { WeightFormat } from '../../shared/protocol.ts';
 import type { Candidate } from './candidate.ts';
@@ -15,8 +16,6 @@ export const BITS: Readonly<Record<WeightFormat, number>> = {
   float16: 16,
   float32: 32,
 };
-/** A WebNN build peaks at three times the model (LiteRT); the others hold it once, and the Blob that it is read from lies on the disk. */
-const PEAK = { webnn: 3, webgpu: 1, wasm: 1 } as const;
 
 const matrices = ({ layers, embedding, head }: Checkpoint): Set<Matrix> =>
   new Set([embedding, head, ...layers.flatMap(({ qkv, output, gateUp, down }) => [qkv, output, gateUp, down])]);
@@ -27,10 +26,12 @@ export const weightCount = (checkpoint: Checkpoint): number =>
 /** null: it fits, or nobody knows. WASM is cut into stages where one memory does not hold a model, and has its own say. */
 export function whyTooLarge(
   checkpoint: Checkpoint,
-  { backend, form }: Pick<Candidate, 'backend' | 'form'>,
+  { backend, device, form, onCpu }: Pick<Candidate, 'backend' | 'device' | 'form' | 'onCpu'>,
 ): string | null {
   if (backend === 'wasm') return null;
-  const needs = (weightCount(checkpoint) * BITS[form] * PEAK[backend]) / 8;
+  // WebGPU holds the weights once; the Blob that they are read from lies on the disk.
+  const copies = backend === 'webnn' ? webnnCopies(onCpu ? 'cpu' : (device ?? 'cpu'), form) : 1;
+  const needs = (weightCount(checkpoint) * BITS[form] * copies) / 8;
   const { deviceMemory, userAgentData } = navigator as WorkerNavigator & {
     deviceMemory?: number;
     userAgentData?: { mobile: boolean };

@@ -53,7 +53,8 @@ const MOST_NATS = 0.1;
  */
 export function npuForms(
   checkpoint: Checkpoint,
-  whyNoRoom: (form: WeightFormat) => string | null = (form) => whyTooLarge(checkpoint, { backend: 'webnn', form }),
+  whyNoRoom: (form: WeightFormat) => string | null = (form) =>
+    whyTooLarge(checkpoint, { backend: 'webnn', device: 'npu', form }),
 ): { forms: WeightFormat[]; notes: { form: WeightFormat; why: string }[] } {
   const noInt8 = whyNoRoom('int8');
   const forms: WeightFormat[] = [];

@@ -9,7 +9,11 @@ export interface DeviceFacts {
   freeStorageBytes: number | null;
   /** null: no WebGPU, or no adapter. */
   gpu: GpuFacts | null;
-  webnn: boolean;
+  /**
+   * What WebNN runs on: LiteRT on the CPU (Linux, Android, ChromeOS), or the system's own runtime, which has GPUs and NPUs (Windows, macOS).
+   * null: this browser has no WebNN.
+   */
+  webnn: 'cpu' | 'system' | null;
   phone: boolean;
   ios: boolean;
   /** Cross-origin isolated: WASM runs on several threads. */

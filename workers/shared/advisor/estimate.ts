@@ -1,16 +1,21 @@
 /** Memory that a model needs on a backend: weights, cache and working space, before anything of it is downloaded. */
-import type { BackendId, WeightFormat } from '../protocol.ts';
+import type { BackendId, DeviceType, WeightFormat } from '../protocol.ts';
 import { WASM_BYTES, type GpuFacts } from './device.ts';
 import { cutLayers } from './stages.ts';
-import { cacheBytesPerToken, gpuWeightBytes, wasmWeightBytes, type ModelShape, type SourceMix } from './weights.ts';
+import {
+  cacheBytesPerToken,
+  columnWeightBytes,
+  gpuWeightBytes,
+  wasmWeightBytes,
+  type ModelShape,
+  type SourceMix,
+} from './weights.ts';
 
 const MiB = 2 ** 20;
 /** Tokens in one prefill run, on every backend. */
 const CHUNK_TOKENS = 256;
 /** ONNX Runtime's code and heap, the tokenizer, the page. */
 const RUNTIME_BYTES = 200 * MiB;
-/** WebNN: a build peaks at about three times the model, measured on LiteRT. */
-const WEBNN_BUILD_COPIES = 2;
 
 export interface Estimate {
   backend: BackendId;
@@ -83,15 +88,31 @@ export function estimateWebgpu(
   return estimateGpu('webgpu', shape, mix, Math.min(wished, shape.context), gpu?.float16 ?? true, form);
 }
 
-/** WebNN in the form closest to the source; which forms a device takes, and is fast with, only a trial tells. */
+/**
+ * Copies of the weights while WebNN loads them in a format. An NPU's graphs share one copy as tensors, except weights in blocks, which are constants
+ * of a graph: the browser holds those until the device has its own. LiteRT's build peaks at about three times the model (measured).
+ */
+export function webnnCopies(device: DeviceType, form: WeightFormat): 1 | 2 | 3 {
+  if (device === 'cpu') return 3;
+  return device === 'npu' && form !== 'int4' && form !== 'int8-blocks' ? 1 : 2;
+}
+
+/** WebNN in the format that its device is given first; which formats it takes, and is fast with, only a trial tells. */
 export function estimateWebnn(
   { shape, mix, slots: wished }: EstimateRequest,
-  form: 'int4' | 'int8-blocks' | 'float16' | 'float32',
+  device: DeviceType,
+  form: 'int4' | 'int4-columns' | 'int8' | 'int8-blocks' | 'float16' | 'float32',
 ): Estimate {
-  const estimate = estimateGpu('webnn', shape, mix, Math.min(wished, shape.context), true, form);
+  const slots = Math.min(wished, shape.context);
+  const byColumn = form === 'int8' || form === 'int4-columns';
+  const like = estimateGpu('webnn', shape, mix, slots, device !== 'cpu', byColumn ? 'int8-blocks' : form);
+  const weightsBytes = byColumn ? columnWeightBytes(shape, form) : like.weightsBytes;
+  const copies = webnnCopies(device, form) - 1;
   return total({
-    ...estimate,
-    workingBytes: estimate.workingBytes + WEBNN_BUILD_COPIES * estimate.weightsBytes,
+    ...like,
+    form,
+    weightsBytes,
+    workingBytes: like.workingBytes + copies * weightsBytes,
     bufferBytes: 0,
   });
 }

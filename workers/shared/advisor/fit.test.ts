@@ -10,7 +10,7 @@ const laptop: DeviceFacts = {
   memoryGiB: 16,
   freeStorageBytes: 100 * GB,
   gpu: GPU,
-  webnn: false,
+  webnn: null,
   phone: false,
   ios: false,
   isolated: true,
@@ -58,10 +58,26 @@ describe('an estimate', () => {
     );
   });
 
-  it('counts three copies of the weights while WebNN builds', () => {
+  it('counts three copies of the weights while LiteRT builds, two of a graph of constants, one that tensors share', () => {
     const request = { shape: STARTER, mix: INT4, slots: 1024, gpu: GPU };
-    const [gpu, npu] = [estimateWebgpu(request, 'int4'), estimateWebnn(request, 'int4')];
-    expect(npu.totalBytes - gpu.totalBytes).toBe(2 * gpu.weightsBytes);
+    const gpu = estimateWebgpu(request, 'int4');
+    const of = (device: 'cpu' | 'gpu' | 'npu', form: 'int4' | 'int8' | 'float16') => {
+      const { totalBytes, weightsBytes, workingBytes, cacheBytes } = estimateWebnn(request, device, form);
+      expect(totalBytes).toBe(weightsBytes + workingBytes + cacheBytes);
+      return (workingBytes - gpu.workingBytes) / weightsBytes;
+    };
+    expect(of('gpu', 'int4')).toBe(1);
+    expect(of('npu', 'int4')).toBe(1);
+    expect(of('npu', 'int8')).toBe(0);
+    expect(of('npu', 'float16')).toBe(0);
+    expect(Math.round(of('cpu', 'int4'))).toBe(2);
+  });
+
+  it('of a 14B Phi is what an NPU holds, one byte a weight, not what LiteRT copies', () => {
+    const request = { shape: PHI_4, mix: { ...Q4_K_M, embedding: 4 as const }, slots: 4096, gpu: GPU };
+    expect(estimateWebnn(request, 'npu', 'int8').totalBytes / GB).toBeCloseTo(15.6, 0);
+    expect(estimateWebnn(request, 'npu', 'int4-columns').totalBytes / GB).toBeCloseTo(8.8, 0);
+    expect(estimateWebnn(request, 'cpu', 'float32').totalBytes / GB).toBeGreaterThan(150);
   });
 
   it('cuts a model for WASM into the fewest stages that fit, each in a memory of its own', () => {
@@ -170,7 +186,7 @@ describe('a model', () => {
   });
 
   it('is unsure on WebNN before it was tried, and says when WASM has one thread', () => {
-    const { fits } = assess(starter, { ...laptop, webnn: true, isolated: false }, 2048);
+    const { fits } = assess(starter, { ...laptop, webnn: 'system', isolated: false }, 2048);
     expect(on(fits, 'webnn')).toMatchObject({ verdict: 'unsure', reasons: [{ key: 'webnn-trial' }] });
     expect(on(fits, 'wasm')).toMatchObject({ verdict: 'fits', reasons: [{ key: 'pace' }, { key: 'one-thread' }] });
   });

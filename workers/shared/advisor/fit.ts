@@ -1,6 +1,13 @@
 /** Whether a model fits a device, backend by backend, and why not. Reasons are keys with figures: the page puts them into words. */
 import { gpuBudget, memoryBudget, WASM_BYTES, type DeviceFacts } from './device.ts';
-import { estimateWasm, estimateWebgpu, estimateWebnn, MAX_WASM_STAGES, type Estimate } from './estimate.ts';
+import {
+  estimateWasm,
+  estimateWebgpu,
+  estimateWebnn,
+  MAX_WASM_STAGES,
+  type Estimate,
+  type EstimateRequest,
+} from './estimate.ts';
 import { SLOW_TOKENS_PER_SECOND, wasmTokensPerSecond, type Processor } from './speed.ts';
 import type { ModelShape, SourceMix } from './weights.ts';
 
@@ -74,7 +81,7 @@ export function assess(
   const fits = [
     judgeWebgpu(estimateWebgpu(request, form), device),
     judgeWasm(estimateWasm(request, maxStages), shape, device),
-    judgeWebnn(estimateWebnn(request, form), device),
+    judgeWebnn(estimateOnWebnn(request, device), device),
   ].sort((a, b) => RANK[a.verdict] - RANK[b.verdict] || slowness(a) - slowness(b)) as [Fit, ...Fit[]];
   const reasons: Reason[] = [];
   const free = device.freeStorageBytes;
@@ -137,6 +144,14 @@ function judgeWebgpu(estimate: Estimate, device: DeviceFacts): Fit {
   return beyond
     ? { estimate, verdict: 'unsure', reasons: [{ key: 'gpu-unsure', needs: estimate.totalBytes }, ...fit.reasons] }
     : fit;
+}
+
+/** What the chain tries first: float32 on LiteRT; elsewhere an NPU, in 4 bits where the file has them by column. */
+function estimateOnWebnn(request: EstimateRequest, { webnn }: DeviceFacts): Estimate {
+  if (webnn === 'cpu') return estimateWebnn(request, 'cpu', 'float32');
+  const { shape, mix } = request;
+  const byColumn = mix.block >= shape.hidden && mix.shift === 'none' && mix.qkv === 4 && mix.down8 === 0;
+  return estimateWebnn(request, 'npu', byColumn ? 'int4-columns' : 'int8');
 }
 
 function judgeWebnn(estimate: Estimate, device: DeviceFacts): Fit {

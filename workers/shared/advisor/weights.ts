@@ -124,6 +124,15 @@ export function wasmBytesPerToken(shape: ModelShape, form: 'int8' | 'float32'): 
   return all - embedding - shape.layers * idle * expertBytes(shape, form);
 }
 
+/** WebNN with a scale for each column; 4 bits leave the head in 8. The embedding's rows are read from the store. */
+export function columnWeightBytes(shape: ModelShape, form: 'int8' | 'int4-columns'): number {
+  const { qkv, output, gateUp, down, outer } = matrices(shape);
+  const linear = ({ rows, cols }: Dims, bits: Bits) => groupBytes((rows * cols * bits) / 8, 4 * rows);
+  const norm = 4 * shape.hidden;
+  const parts = [qkv, output, gateUp, down].map((matrix) => linear(matrix, form === 'int8' ? 8 : 4));
+  return linear(outer, 8) + shape.layers * (2 * norm + sum(parts)) + norm;
+}
+
 export type GpuForm = 'int4' | 'int8-blocks' | 'float16' | 'float32';
 
 /**
