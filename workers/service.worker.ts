@@ -2,7 +2,7 @@
  * Entry of the service worker: the app offline, with the headers that it needs on any host, one version at a time. It answers for the
  * app's own files only; models and other origins pass by.
  */
-import { isDownloadWorker, isServerWorker } from './shared/headers.ts';
+import { purposeOf } from './shared/headers.ts';
 import { allowedHosts } from './shared/allowed-hosts.ts';
 import { AppCache, withHeaders } from './offline/app-cache.ts';
 import type { AppFile, AppFiles, OfflineState, ToServiceWorker } from './shared/offline-protocol.ts';
@@ -50,7 +50,7 @@ async function answer(event: FetchEvent, file: AppFile): Promise<Response> {
 
 /** Adds the servers that a person has allowed. They change while the file stays the same, so this happens whenever a worker starts. */
 async function withAllowedHosts(response: Response, path: string): Promise<Response> {
-  const purpose = isServerWorker(path) ? 'compare' : isDownloadWorker(path) ? 'models' : null;
+  const purpose = purposeOf(path);
   if (purpose === null) return response;
   // A database that fails allows nothing.
   const hosts = await allowedHosts(purpose).catch(() => []);

@@ -1,6 +1,7 @@
 import { PhiError } from '../../workers/shared/errors.ts';
-import type { ContextFit, GenerateStats, Notice, StopReason } from '../../workers/shared/protocol.ts';
-import type { Engine } from '../engine/engine.ts';
+import { parseServerAddress } from '../../workers/shared/server-address.ts';
+import type { ContextFit, GenerateRequest, GenerateStats, Notice, StopReason } from '../../workers/shared/protocol.ts';
+import type { Engine, GenerateUpdate } from '../engine/engine.ts';
 import type { ModelSession } from '../models/model-session.svelte.ts';
 import { holdBusy } from '../pwa/busy.ts';
 import type { Settings } from '../settings/settings.svelte.ts';
@@ -22,6 +23,7 @@ import {
 import type { Change, Conversations } from './conversations.svelte.ts';
 import type { Sent } from './database.ts';
 import { ChatModels } from './chat-models.svelte.ts';
+import { isServer, type ModelChoice } from './model-choice.ts';
 import { ReplyLocks } from './reply-locks.ts';
 import { find } from './tree.ts';
 import { LiveReply } from './live-reply.svelte.ts';
@@ -86,7 +88,10 @@ export class Chat {
   async send(content: string, onBegin: (id: string) => void): Promise<void> {
     if (this.#live) return;
     const fresh = !this.#conversations.current;
-    const conversation = this.#conversations.current ?? newConversation(this.#settings.values.system);
+    const conversation = this.#conversations.current ?? {
+      ...newConversation(this.#settings.values.system),
+      ...this.model.takeFresh(),
+    };
     const message = userMessage(conversation.tip, content);
     if (fresh) onBegin(conversation.id);
     await this.#reply(
@@ -165,7 +170,7 @@ export class Chat {
     { fresh = false, sent }: { fresh?: boolean; sent?: Sent } = {},
   ): Promise<void> {
     const model = this.model.of(conversation);
-    const reply: ReplyInfo = { state: 'streaming', seed, model: this.model.nameOf(model) };
+    const reply: ReplyInfo = { state: 'streaming', seed, ...this.#writer(model) };
     const message: Message = { id: newId(), parent, role: 'assistant', content: '', createdAt: Date.now(), reply };
     const change: Change = (current) => ({ ...addMessage(prepare(current), message), model });
     const withReply = change(conversation);
@@ -178,7 +183,11 @@ export class Chat {
 
   async #stream(conversation: Conversation, message: Message): Promise<void> {
     const release = this.#locks.hold(message.id);
-    const live = new LiveReply(conversation.id, message.id, message.content, message.reply?.thoughtMs);
+    const writer = this.#writer(this.model.of(conversation));
+    const live = new LiveReply(conversation.id, message.id, message.content, {
+      thoughtMs: message.reply?.thoughtMs,
+      server: writer.server,
+    });
     this.#live = live;
     const idle = holdBusy(); // Until the end of the reply is on the disk.
     const save = (change: Partial<ReplyInfo>) =>
@@ -189,7 +198,13 @@ export class Chat {
           reply: { ...old.reply!, ...(live.thoughtMs === null ? {} : { thoughtMs: live.thoughtMs }), ...change },
         })),
       );
-    const begun = save({ state: 'streaming', error: undefined, reason: undefined, stats: undefined });
+    const begun = save({
+      ...writer,
+      state: 'streaming',
+      error: undefined,
+      reason: undefined,
+      stats: undefined,
+    });
     let outcome: Outcome;
     try {
       outcome = await this.#run(live, conversation, message, save);
@@ -213,14 +228,38 @@ export class Chat {
     await Promise.all([begun, ended]).finally(idle);
   }
 
+  /** Of the open chat's model, wherever it is. */
+  async *#answer(
+    conversation: Conversation,
+    request: GenerateRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<GenerateUpdate> {
+    const choice = this.model.of(conversation);
+    if (isServer(choice)) {
+      yield* this.model.ask(conversation, choice, request, signal);
+      return;
+    }
+    await this.#models.ready(signal, choice.stored);
+    for await (const event of this.#engine.generate(request, signal)) {
+      if (event.type === 'text') this.#models.hasAnswered();
+      yield event;
+    }
+  }
+
+  /** What a reply keeps of the model that writes it. */
+  #writer(choice: ModelChoice): Pick<ReplyInfo, 'model' | 'server'> {
+    return {
+      model: this.model.nameOf(choice),
+      server: isServer(choice) ? parseServerAddress(choice.server).origin : undefined,
+    };
+  }
+
   async #run(
     live: LiveReply,
     conversation: Conversation,
     message: Message,
     save: (change: Partial<ReplyInfo>) => Promise<void>,
   ): Promise<Outcome> {
-    const choice = this.model.of(conversation);
-    await this.#models.ready(live.controller.signal, 'stored' in choice ? choice.stored : undefined);
     const path = pathTo(conversation, message.id);
     const sampling = { ...this.#settings.sampling(), seed: message.reply!.seed };
     const request = { ...this.#request(conversation, path), sampling, continueLast: message.content !== '' };
@@ -233,7 +272,7 @@ export class Chat {
       await save(change);
       saving = false;
     };
-    for await (const event of this.#engine.generate(request, live.controller.signal)) {
+    for await (const event of this.#answer(conversation, request, live.controller.signal)) {
       if (event.type === 'context') void save({ dropped: droppedFromSent(path, event.fit.dropped) });
       if (event.type === 'prefill') live.phase = { kind: 'prefill', done: event.done, total: event.total };
       if (event.type === 'notice') {
@@ -243,7 +282,6 @@ export class Chat {
       if (event.type === 'text') {
         live.phase = { kind: 'streaming' };
         live.append(event.text, event.tokens);
-        this.#models.hasAnswered();
         if (!saving && performance.now() - lastSave > CHECKPOINT_MS) void checkpoint({});
       }
       if (event.type === 'end') return { reason: event.reason, stats: event.stats };

@@ -107,6 +107,33 @@ describe('Chat', () => {
     expect(path().at(-1)!.reply).toMatchObject({ model: FAKE_MODEL.name, state: 'done' });
   });
 
+  it('sends nothing to a server without a consent for it: not a chat that was imported, copied, or agreed to for another', async () => {
+    const { models, chat, path, conversations } = setUp();
+    await models.start();
+    const server = { server: 'http://127.0.0.1:9/v1', model: 'far' };
+    const consent = { origin: 'http://127.0.0.1:9', history: 1, documents: null, tools: null };
+    chat.model.chooseServer(server, { ...consent, origin: 'http://127.0.0.1:8' });
+    await chat.send('Hello', () => undefined);
+    expect(path()[1]!.reply).toMatchObject({
+      model: 'far',
+      server: 'http://127.0.0.1:9',
+      error: { code: 'bad-request', message: expect.stringContaining('Nothing was sent') as string },
+    });
+    chat.model.chooseServer(server, consent);
+    const sent = conversations.current!;
+    expect(chat.model.server).toEqual(server);
+    await chat.branch(path()[0]!.id);
+    expect([chat.model.server, conversations.current!.consent]).toEqual([null, undefined]);
+    await conversations.add([{ ...sent, id: 'imported', title: 'Brought' }]);
+    await conversations.open('imported');
+    expect([chat.model.server, conversations.current!.consent]).toEqual([null, undefined]);
+    // A new chat begins here, also when one before it was given to a server and left empty.
+    conversations.close();
+    chat.model.chooseServer(server, consent);
+    chat.model.leave();
+    expect(chat.model.choice).toEqual({ stored: FAKE_MODEL.id });
+  });
+
   it('can be stopped while it waits for the model', async () => {
     const { chat, path } = setUp();
     const sent = chat.send('Hello', () => undefined); // The model is never started.

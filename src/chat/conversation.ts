@@ -4,7 +4,7 @@
  */
 import type { ChatMessage } from '../../workers/shared/protocol.ts';
 import type { Message } from './message.ts';
-import type { ModelChoice, ServerConsent } from './model-choice.ts';
+import { isServer, type ModelChoice, type ServerConsent } from './model-choice.ts';
 import { append, childrenOf, find, positionOf, replace } from './tree.ts';
 
 export type { Message, ReplyInfo } from './message.ts';
@@ -117,6 +117,12 @@ export function showBranch(conversation: Conversation, id: string): Conversation
   }
 }
 
+/** A chat that goes nowhere: whoever copies or imports one has not agreed to send what follows to its server. */
+export function withoutServer(conversation: Conversation): Conversation {
+  const stays = conversation.model === undefined || !isServer(conversation.model);
+  return { ...conversation, ...(!stays && { model: undefined }), consent: undefined };
+}
+
 /** A new conversation that holds a copy of the path to `id`. */
 export function branchFrom(conversation: Conversation, id: string, now = Date.now()): Conversation {
   const ids = new Map(pathTo(conversation, id).map((message) => [message.id, newId()]));
@@ -126,7 +132,7 @@ export function branchFrom(conversation: Conversation, id: string, now = Date.no
     parent: message.parent === null ? null : ids.get(message.parent)!,
   }));
   return {
-    ...conversation,
+    ...withoutServer(conversation),
     id: newId(),
     pinned: false,
     createdAt: now,

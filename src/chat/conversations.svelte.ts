@@ -10,6 +10,7 @@ import {
   recover,
   streamingIn,
   summaryOf,
+  withoutServer,
 } from './conversation.ts';
 import type { ConversationDatabase, Sent } from './database.ts';
 import { ReplyLocks } from './reply-locks.ts';
@@ -161,11 +162,11 @@ export class Conversations {
     const fresh: Conversation[] = [];
     // eslint-disable-next-line svelte/prefer-svelte-reactivity -- never shown
     const taken = new Set(this.#summaries.map(({ id }) => id));
-    for (const conversation of conversations.map((one) => recover(one))) {
+    for (const conversation of conversations.map((one) => withoutServer(recover(one)))) {
       const here = taken.has(conversation.id)
         ? (this.#loaded.get(conversation.id) ?? (await this.#records.read(conversation.id).catch(() => null)))
         : null;
-      if (here && JSON.stringify(here) === JSON.stringify(conversation)) continue;
+      if (here && JSON.stringify(withoutServer(here)) === JSON.stringify(conversation)) continue;
       const id = taken.has(conversation.id) ? newId() : conversation.id;
       taken.add(id);
       fresh.push({ ...conversation, id });

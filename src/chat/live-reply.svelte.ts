@@ -10,6 +10,8 @@ export type ReplyPhase =
 export class LiveReply {
   readonly conversation: string;
   readonly message: string;
+  /** Origin of the server that writes it; null: it is written on this page. */
+  readonly server: string | null;
   readonly controller = new AbortController();
   #phase = $state.raw<ReplyPhase>({ kind: 'waiting' });
   #shown = $state('');
@@ -22,7 +24,13 @@ export class LiveReply {
   #lastRender = 0;
   #frame = 0;
 
-  constructor(conversation: string, message: string, text: string, thoughtMs: number | null = null) {
+  constructor(
+    conversation: string,
+    message: string,
+    text: string,
+    { thoughtMs = null, server = null }: { thoughtMs?: number | null; server?: string | null } = {},
+  ) {
+    this.server = server;
     this.#thoughtMs = thoughtMs;
     this.conversation = conversation;
     this.message = message;

@@ -1,7 +1,15 @@
 /** Which model answers in a chat, and what a person agreed to before anything of it went to a server. */
 
-/** A model in this browser's store, by its id; or a model behind a server, by the server's base address and its own name for the model. */
-export type ModelChoice = { stored: string } | { server: string; model: string };
+/** A model behind a server: the base address of the server's API, and what the server calls the model. */
+export interface ServerChoice {
+  server: string;
+  model: string;
+  /** A key was entered for it. The key itself is never stored. */
+  key?: boolean;
+}
+
+/** A model in this browser's store, by its id, or one behind a server. */
+export type ModelChoice = { stored: string } | ServerChoice;
 
 /**
  * Leave to send a chat to one server. Each kind of content has a consent of its own, the time at which it was given (ms since 1970), or null.
@@ -18,7 +26,4 @@ export interface ServerConsent {
   tools: number | null;
 }
 
-export const isServer = (choice: ModelChoice): choice is { server: string; model: string } => 'server' in choice;
-
-export const sameChoice = (a: ModelChoice, b: ModelChoice): boolean =>
-  isServer(a) ? isServer(b) && a.server === b.server && a.model === b.model : !isServer(b) && a.stored === b.stored;
+export const isServer = (choice: ModelChoice): choice is ServerChoice => 'server' in choice;

@@ -71,7 +71,10 @@ const SummaryEntries = { id, title: text, pinned: v.boolean(), createdAt: time, 
 
 const SummarySchema = v.object(SummaryEntries);
 
-const Choice = v.union([v.object({ stored: text }), v.object({ server: text, model: text })]);
+const Choice = v.union([
+  v.object({ stored: text }),
+  v.object({ server: v.pipe(text, v.url()), model: text, key: v.optional(v.boolean()) }),
+]);
 const Consent = v.object({ origin: text, history: time, documents: v.nullable(time), tools: v.nullable(time) });
 
 /** Of a conversation without its messages. */

@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import { PhiError } from '../../workers/shared/errors.ts';
 
-export const SERVER_KINDS = ['llamacpp', 'ollama', 'lmstudio', 'lemonade', 'ovms', 'foundry', 'other'] as const;
+export const SERVER_KINDS = ['llamacpp', 'ollama', 'lmstudio', 'lemonade', 'ovms', 'foundry', 'vllm', 'other'] as const;
 export type ServerKind = (typeof SERVER_KINDS)[number];
 
 interface Preset {
@@ -18,6 +18,7 @@ export const PRESETS: Readonly<Record<ServerKind, Preset>> = {
   lemonade: { name: 'Lemonade Server', address: 'http://localhost:13305/api/v1' },
   ovms: { name: 'OpenVINO Model Server', address: 'http://127.0.0.1:8000/v3' },
   foundry: { name: 'Foundry Local', address: 'http://127.0.0.1:5273/v1' },
+  vllm: { name: 'vLLM', address: 'http://127.0.0.1:8000/v1' },
   other: { name: 'OpenAI API', address: 'http://127.0.0.1:8000/v1' },
 };
 

@@ -50,6 +50,7 @@ export const compareEn = {
     'Start OpenVINO Model Server with --allowed_origins and this page’s address. Its port is the one that --rest_port names.',
   'server:foundry':
     'Foundry Local chooses its port. Run foundry service status to see it. If it does not answer pages, put a proxy in front that adds Access-Control-Allow-Origin.',
+  'server:vllm': 'vLLM answers pages of every address unless it was started with --allowed-origins.',
   'server:other':
     'The server must allow this page’s address in Access-Control-Allow-Origin, and Content-Type in Access-Control-Allow-Headers.',
   compareAllow: (origin: string) =>

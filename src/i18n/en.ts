@@ -1,5 +1,6 @@
 import { compareEn } from './compare-en.ts';
 import { modelsEn } from './models-en.ts';
+import { serversEn } from './servers-en.ts';
 import { plural, type Translation } from './strings.ts';
 
 /** Every string that a person can read, in English: the catalogue that other languages are typed against. */
@@ -118,15 +119,8 @@ export const en = {
     'The conversation is now too long for the model’s short context. The model read all of it again in its long-context mode.',
   runsOn: 'Runs on',
 
-  chooseModel: 'Choose a model',
-  chooseModelHint: 'The model is loaded at once, and kept for this chat and for new ones.',
-  chooseModelBusy: 'Another model can be chosen when the reply or download has ended.',
-  onThisDevice: 'On this device',
-  runsOnDevice: (backend: string, device: string) => `Loaded on ${backend} (${device})`,
-  modelLoading: 'Loading…',
-  modelNotLoaded: 'Not loaded',
-  modelFailed: 'Failed to load',
-  modelInOtherTab: 'In another tab',
+  // Menu of models, servers
+  ...serversEn,
 
   // Empty chat
   emptyTitle: 'What is on your mind?',
@@ -344,6 +338,7 @@ export const en = {
   allowedServersHint:
     'The page may connect to these servers, to the model hub and to this device. After you remove a server, it is out of reach from the next reload on.',
   'allowedFor:models': 'for models',
+  'allowedFor:chat': 'for chats',
   'allowedFor:compare': 'for comparisons',
   removeServer: (origin: string) => `Remove ${origin}`,
   evicted:

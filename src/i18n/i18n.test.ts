@@ -37,6 +37,7 @@ describe('catalogues', () => {
           'formCount',
           'willLeaveContext',
           'noLongerInContext',
+          'serverGoesHistory',
           'exportDamaged',
           'imported',
           'importedKnown',

@@ -1,6 +1,7 @@
 import { compareJa } from './compare-ja.ts';
 import type { Catalogue } from './en.ts';
 import { modelsJa } from './models-ja.ts';
+import { serversJa } from './servers-ja.ts';
 
 export const ja: Catalogue = {
   appName: 'Phi in a tab',
@@ -111,15 +112,8 @@ export const ja: Catalogue = {
     '会話がモデルの短いコンテキストを超えました。長いコンテキスト用の方式に切り替え、会話全体を読み直しました。',
   runsOn: '実行環境：',
 
-  chooseModel: 'モデルを選ぶ',
-  chooseModelHint: '選んだモデルはすぐに読み込まれ、このチャットと新しいチャットで使われます。',
-  chooseModelBusy: '返信またはダウンロードが終わると、別のモデルを選べます。',
-  onThisDevice: 'この端末',
-  runsOnDevice: (backend, device) => `${backend}（${device}）で読み込み済み`,
-  modelLoading: '読み込み中…',
-  modelNotLoaded: '未読み込み',
-  modelFailed: '読み込みに失敗しました',
-  modelInOtherTab: '別のタブで実行中',
+  // Menu of models, servers
+  ...serversJa,
 
   // Empty chat
   emptyTitle: '何について話しましょうか',
@@ -338,6 +332,7 @@ export const ja: Catalogue = {
   allowedServersHint:
     'このページは、モデルハブとこの端末のほかに、次のサーバーに接続できます。サーバーを削除すると、次の再読み込みから接続できなくなります。',
   'allowedFor:models': 'モデル用',
+  'allowedFor:chat': 'チャット用',
   'allowedFor:compare': '比較用',
   removeServer: (origin: string) => `${origin} を削除`,
   evicted:

@@ -4,8 +4,9 @@ import { CSP, MODEL_HOSTS } from '../../workers/shared/headers.ts';
 import { addAllowedHost, originOf, type Purpose } from '../../workers/shared/allowed-hosts.ts';
 import engineUrl from '../../workers/engine.worker.ts?worker&url';
 import compareUrl from '../../workers/server.worker.ts?worker&url';
+import chatUrl from '../../workers/chat.worker.ts?worker&url';
 
-const WORKERS: Readonly<Record<Purpose, string>> = { models: engineUrl, compare: compareUrl };
+const WORKERS: Readonly<Record<Purpose, string>> = { models: engineUrl, compare: compareUrl, chat: chatUrl };
 
 /** What a worker may connect to if it is started now; null: no policy is served, everything. */
 async function connectSources(purpose: Purpose): Promise<string[] | null> {

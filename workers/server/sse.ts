@@ -5,8 +5,8 @@
 
 /** Longest line that is waited for; no chunk of a chat is near it. */
 const LONGEST_LINE = 1024 * 1024;
-/** All that is read of one answer. */
-const LONGEST_BODY = 16 * 1024 * 1024;
+/** All that is read of one answer, in characters, unless more was asked for. */
+export const LONGEST_BODY = 16 * 1024 * 1024;
 
 export interface ServerEvent {
   /** The server says by the event's form that it failed. */
@@ -15,11 +15,14 @@ export interface ServerEvent {
 }
 
 /** Each event, up to `[DONE]` or the end. Throws when a line or the whole grows without end. The body is given up when the loop is left. */
-export async function* serverEvents(body: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<ServerEvent> {
+export async function* serverEvents(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  longest = LONGEST_BODY,
+): AsyncGenerator<ServerEvent> {
   let failed = false;
   /** Lines of data that are no value yet. */
   let held: string[] = [];
-  for await (const line of lines(body)) {
+  for await (const line of lines(body, longest)) {
     const [, field = '', value = ''] = /^(data|event|error)\s*:(.*)$/s.exec(line) ?? [];
     const text = value.trim();
     if (field === 'event') failed = /error/i.test(text);
@@ -51,23 +54,27 @@ function isWhole(data: string): boolean {
   }
 }
 
-async function* lines(body: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
+async function* lines(body: ReadableStream<Uint8Array<ArrayBuffer>>, longest: number): AsyncGenerator<string> {
   let parts: string[] = [];
   let length = 0;
   let total = 0;
+  let blank = false;
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) break;
       total += value.length;
-      if (total > LONGEST_BODY) throw new Error(`it sent more than ${LONGEST_BODY} characters`);
+      if (total > longest) throw new Error(`it sent more than ${longest} characters`);
       const [first = '', ...rest] = value.split(/\r\n|\n|\r/);
       parts.push(first);
       length += first.length;
       assertLength(length);
       for (const next of rest) {
-        yield parts.join('');
+        const line = parts.join('');
+        // A run of empty lines says no more than one, and could be millions.
+        if (line !== '' || !blank) yield line;
+        blank = line === '';
         parts = [next];
         length = next.length;
         assertLength(length);

@@ -4,14 +4,15 @@
  */
 import { PhiError } from './errors.ts';
 import { Table } from './database.ts';
+import type { Purpose } from './headers.ts';
 
-/** What a server is allowed for: models come from it, to the engine; or the comparison sends it prompts. */
-export type Purpose = 'models' | 'compare';
-export const PURPOSES: readonly Purpose[] = ['models', 'compare'];
+export type { Purpose } from './headers.ts';
+export const PURPOSES: readonly Purpose[] = ['models', 'compare', 'chat'];
 
 const TABLES: Readonly<Record<Purpose, Table<{ since: number }>>> = {
   models: new Table('phi-allowed-hosts'),
   compare: new Table('phi-allowed-compare-hosts'),
+  chat: new Table('phi-allowed-chat-hosts'),
 };
 
 /** The origin of an http(s) address, as a policy spells it. Throws `bad-request` for anything else. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { contentSecurityPolicy, isDownloadWorker, isServerWorker, metaPolicy, securityHeaders } from './headers.ts';
+import { contentSecurityPolicy, metaPolicy, purposeOf, securityHeaders } from './headers.ts';
 
 const ENGINES = ['/assets/engine.worker-D8xJObzn.js', 'assets/engine.worker-1.js', '/workers/engine.worker.mjs'];
 /** They run ONNX Runtime over models that are stored already. */
@@ -60,19 +60,30 @@ describe('contentSecurityPolicy', () => {
       const policy = contentSecurityPolicy(path, ['http://127.0.0.1:8080']);
       expect(directive(policy, 'connect-src')).toEqual(["'none'"]);
       expect(directive(policy, 'script-src')).toEqual(["'self'"]);
-      expect([isServerWorker(path), isDownloadWorker(path)]).toEqual([false, false]);
+      expect(purposeOf(path)).toBeNull();
     },
   );
 
-  it('lets only the worker that talks to servers reach this machine, and what was allowed to it', () => {
+  it.each(['server', 'chat'])('lets %s.worker reach this machine, and what was allowed to it', (name) => {
     const sources = (...hosts: string[]) =>
-      directive(contentSecurityPolicy('/assets/server.worker-1.js', hosts), 'connect-src');
+      directive(contentSecurityPolicy(`/assets/${name}.worker-1.js`, hosts), 'connect-src');
     expect(sources()).toEqual(['http://127.0.0.1:*', 'http://localhost:*']);
     expect(sources('https://lab.example')).toEqual(['http://127.0.0.1:*', 'http://localhost:*', 'https://lab.example']);
-    expect([isServerWorker('/assets/server.worker-1.js'), isServerWorker('/assets/engine.worker-1.js')]).toEqual([
-      true,
-      false,
+  });
+
+  it('gives every leave to one worker alone', () => {
+    const names = ['engine', 'server', 'chat', 'stage', 'compare', 'evaluate', 'highlight', 'unknown'];
+    expect(names.map((name) => purposeOf(`/assets/${name}.worker-1.js`))).toEqual([
+      'models',
+      'compare',
+      'chat',
+      null,
+      null,
+      null,
+      null,
+      null,
     ]);
+    expect(purposeOf('/index.html')).toBeNull();
   });
 
   it('allows by default nothing, and no frame', () => {

@@ -10,17 +10,20 @@ export const ISOLATION_HEADERS: Readonly<Record<string, string>> = {
   'Cross-Origin-Resource-Policy': 'same-origin',
 };
 
+/** What a server is allowed for: models come from it, the comparison sends it prompts, or a chat sends it what a person writes. */
+export type Purpose = 'models' | 'compare' | 'chat';
+
 export const CSP = 'Content-Security-Policy';
 
 /**
  * What each worker of the app may do. A worker that is not listed here (a new entry, a library's own) may connect to nothing and makes no code
  * from strings. `runtime`: it runs ONNX Runtime, which compiles WebAssembly and calls `new Function` (the jspi build's glue does).
- * `network`: `models` = this origin, the model hub and the servers a person allowed; `own` = this origin; `servers` = loopback and the servers
- * a person allowed for conversations and comparisons; `none` = nothing.
+ * `network`: `models` = this origin, the model hub and the servers a person allowed for downloads; `own` = this origin; `compare` and `chat` =
+ * loopback and the servers a person allowed for comparisons, or for conversations; `none` = nothing.
  */
 interface WorkerRights {
   runtime: boolean;
-  network: 'models' | 'own' | 'servers' | 'none';
+  network: Purpose | 'own' | 'none';
 }
 const WORKER_RIGHTS: Readonly<Record<string, WorkerRights>> = {
   'engine.worker': { runtime: true, network: 'models' },
@@ -28,7 +31,8 @@ const WORKER_RIGHTS: Readonly<Record<string, WorkerRights>> = {
   'stage.worker': { runtime: true, network: 'own' },
   'compare.worker': { runtime: true, network: 'own' },
   'evaluate.worker': { runtime: true, network: 'own' },
-  'server.worker': { runtime: false, network: 'servers' },
+  'server.worker': { runtime: false, network: 'compare' },
+  'chat.worker': { runtime: false, network: 'chat' },
 };
 /** ONNX Runtime's glue runs as a worker for each of its threads. It gets its WebAssembly module from the worker that started it. */
 const RUNTIME_THREAD: WorkerRights = { runtime: true, network: 'own' };
@@ -74,10 +78,11 @@ const PERMISSIONS = [
   'publickey-credentials-get',
 ];
 
-/** Whether the script at `path` talks to servers of the person's own: it reaches what they allowed for that, and no other worker does. */
-export const isServerWorker = (path: string): boolean => workerRights(path)?.network === 'servers';
-/** Whether the script at `path` downloads models: it reaches what a person allowed for downloads, and no other worker does. */
-export const isDownloadWorker = (path: string): boolean => workerRights(path)?.network === 'models';
+/** What the script at `path` reaches servers for: those that a person allowed for it, which no other worker reaches. null: it reaches none. */
+export function purposeOf(path: string): Purpose | null {
+  const network = workerRights(path)?.network;
+  return network === undefined || network === 'own' || network === 'none' ? null : network;
+}
 
 /** Any port: each server has its own, and people change them. A source list cannot name `[::1]` (CSP3, host-part). */
 const LOOPBACK: readonly string[] = ['http://127.0.0.1:*', 'http://localhost:*'];
@@ -98,7 +103,8 @@ function connectSources(rights: WorkerRights | null, allowedHosts: readonly stri
   switch (rights?.network) {
     case 'models':
       return ["'self'", ...MODEL_HOSTS, ...allowedHosts];
-    case 'servers':
+    case 'compare':
+    case 'chat':
       return [...LOOPBACK, ...allowedHosts];
     case 'none':
       return ["'none'"];

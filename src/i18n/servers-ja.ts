@@ -1,0 +1,56 @@
+import type { Translation } from './strings.ts';
+import type { serversEn } from './servers-en.ts';
+
+export const serversJa: Translation<typeof serversEn> = {
+  chooseModel: 'モデルを選ぶ',
+  chooseModelHint: '選んだモデルはすぐに読み込まれ、このチャットと新しいチャットで使われます。',
+  chooseModelBusy: '返信またはダウンロードが終わると、別のモデルを選べます。',
+  onThisDevice: 'この端末',
+  runsOnDevice: (backend, device) => `${backend}（${device}）で読み込み済み`,
+  modelLoading: '読み込み中…',
+  modelNotLoaded: '未読み込み',
+  modelFailed: '読み込みに失敗しました',
+  modelInOtherTab: '別のタブで実行中',
+  modelAt: (model, host) => `${model}（サーバー ${host}）`,
+  back: '戻る',
+  goOn: '次へ',
+
+  onServer: 'サーバー',
+  onServerHint:
+    'このタブに入らない大きなモデルも、別のプログラムや別のコンピューターで動かせます。サーバーが答えるのは、あなたが送ると決めたチャットだけです。',
+  serverAdd: 'サーバーを追加',
+  serverForget: (model) => `${model} を一覧から削除`,
+  serverConnect: '接続',
+  serverConnecting: '接続しています…',
+  serverKey: 'キー（サーバーが求める場合）',
+  serverKeyHint: 'キーはこのページを閉じるまでメモリーにだけ置かれます。保存も書き出しもされません。',
+  serverNoKey: 'キーを送れるのは https のサーバーとこの端末だけです。このアドレスには送れません。',
+  'serverAllow:loopback': (origin) => `チャットが ${origin} に接続することを許可する。`,
+  'serverAllow:private': (origin) =>
+    `チャットが、ネットワーク内の別の機器 ${origin} に接続することを許可する。通信は暗号化されません。`,
+  'serverAllow:encrypted': (origin) =>
+    `チャットがインターネット経由で ${origin} に接続することを許可する（暗号化されます）。`,
+  'serverAllow:open': (origin) =>
+    `チャットが ${origin} に接続することを許可する。通信は暗号化されず、書いた内容を途中で誰でも読めます。`,
+  serverConsent: 'このチャットをサーバーに送りますか？',
+  'serverReach:loopback':
+    '書いた内容は、このページからこの端末の別のプログラムに送られます。そのプログラムがさらに外へ送るかどうかは、このページからはわかりません。',
+  'serverReach:private': '書いた内容は、暗号化されずに、ネットワーク内の別の機器に送られます。',
+  'serverReach:encrypted': '書いた内容は、暗号化されて端末の外に送られます。サーバーはその全部を読めます。',
+  'serverReach:open': '書いた内容は、暗号化されずに端末の外に送られます。途中で誰でも読めます。',
+  serverGoes: '送られるもの',
+  serverGoesHistory: (_count, figure) => `このチャットのこれまでのメッセージ ${figure} 件`,
+  serverGoesNew: 'これからこのチャットに書くすべて',
+  serverGoesSystem: 'このチャットのシステムプロンプトとサンプリング設定',
+  serverStays: '送られないもの',
+  serverStaysText: 'ほかのチャット。文書とツールの結果には、それぞれ別の同意が必要です。',
+  serverAgree: 'このチャットを送る',
+  leavesDevice: '書いた内容はこの端末の外に送信されます。',
+  leavesPage: '書いた内容はこのページの外に送信されます。',
+  leavesTo: (model, origin) => `このチャットは ${origin} に送られ、${model} が答えます。`,
+  serverEnterKey: 'キーを入力',
+  waitingForServer: (host) => `${host} の応答を待っています`,
+  emptyTextServer: (origin) => `このチャットに書いた内容は ${origin} に送られます。`,
+  contextServer: (tokens) => `これまで ${tokens}`,
+  useServer: 'サーバーのモデルを使う',
+};

@@ -1,0 +1,127 @@
+/** The page's handle on the worker that chats with servers: started when the first chat needs it, and again when a server was allowed or it died. */
+import { proxy, releaseProxy, wrap, type Remote } from 'comlink';
+import { allowedHosts } from '../../workers/shared/allowed-hosts.ts';
+import { installErrorTransfer } from '../../workers/shared/comlink-errors.ts';
+import { PhiError } from '../../workers/shared/errors.ts';
+import type { GenerateEvent } from '../../workers/shared/protocol.ts';
+import { parseServerAddress } from '../../workers/shared/server-address.ts';
+import type { ChatServer, ChatServerApi, ServerReplyRequest } from '../../workers/shared/server-protocol.ts';
+import { startWorker, unlessDead, type WorkerThread } from '../../workers/shared/worker-thread.ts';
+import chatUrl from '../../workers/chat.worker.ts?worker&url';
+import { AsyncQueue } from '../engine/async-queue.ts';
+import type { GenerateUpdate } from '../engine/engine.ts';
+import { allowHost } from '../pwa/hosts.ts';
+
+/** Events and the call's own reply come through different ports; the last event may arrive a little after the reply. */
+const LAST_EVENT_MS = 1_000;
+
+interface Living {
+  thread: WorkerThread;
+  api: Remote<ChatServerApi>;
+}
+
+export class ServerClient {
+  #living: Living | null = null;
+  #jobs = 0;
+  /** Origins whose key the living worker has. */
+  #keyed = $state.raw<readonly string[]>([]);
+
+  hasKey(address: string): boolean {
+    return this.#keyed.includes(parseServerAddress(address).origin);
+  }
+
+  async setKey(address: string, key: string): Promise<void> {
+    await this.#call((api) => api.setKey(address, key));
+    const { origin } = parseServerAddress(address);
+    const others = this.#keyed.filter((other) => other !== origin);
+    this.#keyed = key === '' ? others : [...others, origin];
+  }
+
+  /**
+   * Lets chats reach the server. A worker keeps the policy that it was started with, so a server that is new costs the worker, and the keys in it.
+   * Rejects with `network` where this browser cannot add to the page's policy.
+   */
+  async allow(address: string): Promise<void> {
+    const { origin, reach } = parseServerAddress(address);
+    if (reach !== 'loopback' && (await allowHost('chat', origin))) this.#end();
+  }
+
+  /** What the server offers. It is asked for the list, and told nothing. */
+  models(address: string): Promise<string[]> {
+    return this.#call((api) => api.models(address));
+  }
+
+  /** Streams a reply, as the engine does. The last event is `end`, also after a stop by `signal`. */
+  async *generate(
+    server: ChatServer,
+    request: ServerReplyRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<GenerateUpdate> {
+    await assertAllowed(server.address);
+    const job = `reply-${++this.#jobs}`;
+    const events = new AsyncQueue<GenerateEvent>();
+    const onEvent = proxy((event: GenerateEvent) => events.push(event));
+    const stop = () => void this.#call((api) => api.abort(job)).catch(() => undefined); // The reply itself says what is wrong.
+    signal.addEventListener('abort', stop);
+    const call = this.#call((api) => api.reply(job, { ...server }, request, onEvent)).then(
+      () => setTimeout(() => events.close(), LAST_EVENT_MS),
+      (error: unknown) => events.fail(error),
+    );
+    let ended = false;
+    try {
+      if (signal.aborted) stop();
+      for await (const event of events) {
+        if (event.type === 'error') throw PhiError.fromShape(event.error);
+        ended = event.type === 'end';
+        yield event;
+        if (ended) return;
+      }
+      throw new PhiError('internal', 'The reply ended without its closing event.');
+    } finally {
+      signal.removeEventListener('abort', stop);
+      if (!ended) stop();
+      const timer = await call;
+      if (timer !== undefined) clearTimeout(timer);
+    }
+  }
+
+  async #call<T>(run: (api: Remote<ChatServerApi>) => Promise<T>): Promise<T> {
+    const { thread, api } = this.#alive();
+    try {
+      return await unlessDead(thread, 'The worker that talks to servers', run(api));
+    } catch (cause) {
+      throw PhiError.from(cause);
+    }
+  }
+
+  #alive(): Living {
+    if (this.#living) return this.#living;
+    installErrorTransfer();
+    const thread = startWorker(chatUrl, 'servers');
+    const living = { thread, api: wrap<ChatServerApi>(thread.worker) };
+    this.#living = living;
+    void thread.died.then(() => {
+      if (this.#living === living) this.#end();
+    });
+    return living;
+  }
+
+  #end(): void {
+    this.#living?.api[releaseProxy]();
+    this.#living?.thread.terminate();
+    this.#living = null;
+    this.#keyed = [];
+  }
+}
+
+/** A server whose leave was taken back in the settings is asked no more, although a worker may still be able to reach it. */
+async function assertAllowed(address: string): Promise<void> {
+  const { origin, reach } = parseServerAddress(address);
+  if (reach === 'loopback' || (await allowedHosts('chat')).includes(origin)) return;
+  throw new PhiError(
+    'bad-request',
+    `Chats may not reach ${origin}: there is no leave for it, or it was taken back. Choose the server again in the menu of models.`,
+  );
+}
+
+export const serverClient = new ServerClient();
