@@ -15,6 +15,21 @@ const wall = (files, regex, message) => ({
 /** What may import what; docs/design.md draws it. Circles are found by scripts/structure.test.ts. */
 const WALLS = [
   wall(
+    ['scripts/{build,cli}/**', 'e2e/**'],
+    '/workers/(engine|compare|evaluate|server|offline)/(?!(.*/)?testing/|model\\.ts$|webnn/api\\.ts$)',
+    'Tools take doors: engine/model.ts, workers/shared, the store, or a testing folder.',
+  ),
+  wall(
+    ['bench/**'],
+    '/workers/engine/(choose|generate|wasm|webgpu|webnn/(?!api\\.ts$)|runtime/(?!ort\\.ts$))',
+    'Benches open models through engine/model.ts. Graphs of peers run by runtime/ort.ts.',
+  ),
+  wall(
+    ['bench/npu/**'],
+    '/workers/engine/(generate|runtime|wasm|webgpu)/',
+    'bench/npu hands WebNN graphs to compilers and knows no other backend.',
+  ),
+  wall(
     ['src/**/*.ts', 'src/**/*.svelte', 'scripts/cli/evaluate/page/**'],
     '/workers/(?!shared/|[a-z]+\\.worker\\.ts\\?worker&url$)',
     'A page takes only workers/shared and the addresses of worker entries.',

@@ -1,23 +1,17 @@
 /** This project's engine without its page: the model from the server, no store. */
-import { openCheckpoint } from '../../workers/engine/checkpoint/open.ts';
-import type { Checkpoint } from '../../workers/engine/checkpoint/types.ts';
-import { GREEDY } from '../../workers/engine/generate/greedy.ts';
-import { generateReply } from '../../workers/engine/generate/reply.ts';
-import { Sequence } from '../../workers/engine/generate/sequence.ts';
-import { createConversation, type Conversation } from '../../workers/engine/tokenizer/conversation.ts';
-import { createTokenizer } from '../../workers/engine/tokenizer/tokenizer.ts';
-import { createWebgpuDecoder } from '../../workers/engine/webgpu/decoder.ts';
-import { webgpuForms } from '../../workers/engine/webgpu/weights.ts';
-import type { GenerateEvent } from '../../workers/shared/protocol.ts';
+import { openModel, type Model } from '../../workers/engine/model.ts';
+import { GREEDY } from '../../workers/shared/greedy.ts';
+import type { GenerateRequest } from '../../workers/shared/protocol.ts';
 import { blobSource } from '../../workers/store/bytes.ts';
-import { Stopwatch, type Peer, type PeerOptions, type Prompt, type Reply } from '../peers/peer.ts';
+import type { Peer, PeerOptions, Prompt, Reply } from '../peers/peer.ts';
+import { OTHER_PROMPT, ReplyReader } from '../peers/reply-reader.ts';
 
 const FILE = 'starter.gguf';
 
 export class OursOnDawn implements Peer {
   readonly #url: string;
   readonly #options: PeerOptions;
-  #loaded: { checkpoint: Checkpoint; sequence: Sequence; talk: Conversation } | null = null;
+  #model: Model | null = null;
 
   constructor(url: string, options: PeerOptions) {
     this.#url = url;
@@ -25,7 +19,7 @@ export class OursOnDawn implements Peer {
   }
 
   describe(): string {
-    const facts = this.#loaded?.sequence.decoder.facts;
+    const facts = this.#model?.decoder.facts;
     if (!facts) return 'not loaded';
     return `${facts.device}, weights ${facts.form}, ${facts.activations ?? 'the fastest'} activations, prepared in ${Math.round(facts.prepareMs)} ms, session in ${Math.round(facts.compileMs)} ms`;
   }
@@ -36,45 +30,32 @@ export class OursOnDawn implements Peer {
 
   async load(): Promise<void> {
     const blob = await (await fetch(`${this.#url}${FILE}`)).blob();
-    const checkpoint = await openCheckpoint(new Map([[FILE, blobSource(FILE, blob)]]));
     const { threads, contextLength, settings } = this.#options;
-    // Without the engine's deadlines: a software adapter is silent for longer than a device that hangs.
-    const form = webgpuForms(checkpoint)[0]!;
-    const decoder = await createWebgpuDecoder(checkpoint, { form, slots: contextLength, threads, ...settings });
-    const talk = createConversation(createTokenizer(checkpoint.tokenizer), checkpoint);
-    this.#loaded = { checkpoint, sequence: new Sequence(decoder, checkpoint.config), talk };
+    this.#model = await openModel(new Map([[FILE, blobSource(FILE, blob)]]), {
+      model: FILE,
+      backend: 'webgpu',
+      form: 'auto',
+      contextLength,
+      threads,
+      fallback: 'none',
+      warmUp: true,
+      ...settings,
+    });
   }
 
   async reply({ messages }: Prompt, maxTokens: number, reuse: boolean, drafts = false): Promise<Reply> {
-    if (!this.#loaded) throw new Error('The starter is not loaded.');
-    const { checkpoint, talk } = this.#loaded;
-    if (!reuse) this.#loaded.sequence = new Sequence(this.#loaded.sequence.decoder, checkpoint.config);
-    const { sequence } = this.#loaded;
-    const watch = new Stopwatch();
-    const enough = new AbortController();
-    let text = '';
-    let end: Extract<GenerateEvent, { type: 'end' }> | null = null;
-    const request = { messages, sampling: GREEDY, maxTokens, drafts };
-    await generateReply(sequence, talk, checkpoint.config.eos, request, enough.signal, (event) => {
-      if (event.type === 'text') {
-        text += event.text;
-        if (event.tokens > 0) watch.arrived(event.tokens);
-        if (watch.overtime) enough.abort();
-      } else if (event.type === 'end') end = event;
-    });
-    const stats = (end as Extract<GenerateEvent, { type: 'end' }> | null)?.stats;
-    if (!stats) throw new Error('The reply did not end.');
-    return {
-      text,
-      promptTokens: stats.promptTokens,
-      prefilledTokens: stats.prefilledTokens,
-      tokens: stats.generatedTokens,
-      ttftMs: watch.ttftMs,
-      decodeTokensPerSecond: watch.decodeTokensPerSecond,
-    };
+    if (!reuse) await this.#run(OTHER_PROMPT);
+    return this.#run({ messages, sampling: GREEDY, maxTokens, drafts });
+  }
+
+  async #run(request: GenerateRequest): Promise<Reply> {
+    if (!this.#model) throw new Error('The starter is not loaded.');
+    const reader = new ReplyReader();
+    await this.#model.reply(request, reader.signal, (event) => reader.hear(event));
+    return reader.reply();
   }
 
   async close(): Promise<void> {
-    await this.#loaded?.sequence.decoder.dispose();
+    await this.#model?.dispose();
   }
 }

@@ -1,5 +1,5 @@
 /** The page's side of `npm run test:full-size`: the app's own engine, over `window.fullSize`. */
-import { GREEDY } from '../../workers/engine/generate/greedy.ts';
+import { GREEDY } from '../../workers/shared/greedy.ts';
 import { wrap } from 'comlink';
 import { Engine } from '../../src/engine/engine.ts';
 import { scriptUrl } from '../../workers/shared/script-url.ts';

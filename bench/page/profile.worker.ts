@@ -1,15 +1,14 @@
 /** Decodes with ONNX Runtime's profiler on or off: the engine's own decoder, its sessions wrapped so that each run is timed. */
-import { GREEDY } from '../../workers/engine/generate/greedy.ts';
 import { expose } from 'comlink';
+import type * as OrtModule from 'onnxruntime-web';
 import type { InferenceSession } from 'onnxruntime-web';
-import { pinnedDecoder } from '../../workers/engine/choose/choose.ts';
-import { loadOrt, preferredBuild, type Ort } from '../../workers/engine/runtime/ort.ts';
-import type { Choice, Decoder } from '../../workers/engine/decoder.ts';
-import { openCheckpoint } from '../../workers/engine/checkpoint/open.ts';
+import type { Model } from '../../workers/engine/model.ts';
+import { GREEDY } from '../../workers/shared/greedy.ts';
 import type { BackendId, WeightFormat } from '../../workers/shared/protocol.ts';
 import { blobSource } from '../../workers/store/bytes.ts';
 import { sumEvents, type OpTotals } from '../trace.ts';
 
+const FILE = 'starter.gguf';
 /** A token that takes so long fills a run. */
 const SLOW_MS = 1000;
 /** What figures of short contexts were taken with. */
@@ -45,6 +44,10 @@ console.log = (...values: unknown[]) => {
   if (line.startsWith('{"cat"')) trace.push(line.replace(/,\s*$/, ''));
   else if (line !== '[' && line !== ']') log(line);
 };
+
+type Ort = typeof OrtModule;
+type Decoder = Model['decoder'];
+type Choice = Parameters<Decoder['decode']>[3];
 
 /** Times every run of every session to come. */
 function watchSessions(ort: Ort, profiled: boolean): { sessions: InferenceSession[]; runs: number; ms: number } {
@@ -106,18 +109,23 @@ const api = {
     profiled,
   }: ProfileRequest): Promise<ProfileResult> {
     const blob = await (await fetch(modelUrl)).blob();
-    const checkpoint = await openCheckpoint(new Map([['starter.gguf', blobSource('starter.gguf', blob)]]));
     if (profiled && backend === 'webgpu') askForTimestamps();
-    const watched = watchSessions(await loadOrt(preferredBuild(), threads), profiled);
-    const decoder = await pinnedDecoder(checkpoint, {
+    // The module that the engine loads in this browser. Both are imported here because ONNX Runtime keeps the console that it finds.
+    const watched = watchSessions(await import('onnxruntime-web/jspi'), profiled);
+    const { openModel } = await import('../../workers/engine/model.ts');
+    const model = await openModel(new Map([[FILE, blobSource(FILE, blob)]]), {
+      model: FILE,
       backend,
       form,
       threads,
       contextLength: Math.max(LEAST_SLOTS, context + 2 * runs * steps),
+      fallback: 'none',
+      warmUp: false,
     });
+    const { decoder } = model;
     await fill(decoder, context);
 
-    const seen = new Float32Array(checkpoint.config.vocab);
+    const seen = new Float32Array(model.config.vocab);
     const choice: Choice = { sampling: GREEDY, randoms: new Float32Array(1), seen, stop: [] };
     let past = context;
     let last = 100;
@@ -140,7 +148,7 @@ const api = {
     const tokens = await decode(runs);
     const decodeMs = performance.now() - start;
     for (const session of watched.sessions) session.endProfiling();
-    await decoder.dispose();
+    await model.dispose();
     return { tokens, decodeMs, sessionMs: watched.ms, ops: profiled ? sumEvents(trace, watched.runs) : null };
   },
 };

@@ -1,23 +1,14 @@
 /** This project's engine, by the handle that the page has. */
-import { GREEDY } from '../../workers/engine/generate/greedy.ts';
+import { GREEDY } from '../../workers/shared/greedy.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { EngineReport, GenerateRequest, LoadRequest, Sampling } from '../../workers/shared/protocol.ts';
-import { Stopwatch, type Peer, type PeerOptions, type Prompt, type Reply } from './peer.ts';
+import type { Peer, PeerOptions, Prompt, Reply } from './peer.ts';
+import { OTHER_PROMPT, ReplyReader } from './reply-reader.ts';
 
 const MANIFEST_URL = new URL('models/smollm2-135m-instruct-q4_1/manifest.json', location.href).href;
 /** A made form has been kept when it has stopped growing for so long; a backend that keeps none is given up on. */
 const KEEP_PAUSE_MS = 3_000;
 const KEEP_LIMIT_MS = 30_000;
-/** Shares nothing with a prompt but the first tokens of the template, so that the kept cache is of no use to it. */
-const OTHER: GenerateRequest = {
-  messages: [
-    { role: 'system', content: '0' },
-    { role: 'user', content: '0' },
-  ],
-  sampling: GREEDY,
-  maxTokens: 1,
-};
-
 export class OurPeer implements Peer {
   readonly #engine = new Engine();
   readonly #request: Omit<LoadRequest, 'model'>;
@@ -67,32 +58,14 @@ export class OurPeer implements Peer {
   }
 
   async reply(prompt: Prompt, maxTokens: number, reuse: boolean, drafts = false): Promise<Reply> {
-    if (!reuse) await this.#run(OTHER);
+    if (!reuse) await this.#run(OTHER_PROMPT);
     return this.#run({ messages: prompt.messages, sampling: this.#sampling, maxTokens, drafts });
   }
 
   async #run(request: GenerateRequest): Promise<Reply> {
-    const watch = new Stopwatch();
-    const enough = new AbortController();
-    let text = '';
-    for await (const event of this.#engine.generate(request, enough.signal)) {
-      if (event.type === 'text') {
-        text += event.text;
-        if (event.tokens > 0) watch.arrived(event.tokens);
-        if (watch.overtime) enough.abort();
-      } else if (event.type === 'end') {
-        const { promptTokens, prefilledTokens, generatedTokens } = event.stats;
-        return {
-          text,
-          promptTokens,
-          prefilledTokens,
-          tokens: generatedTokens,
-          ttftMs: watch.ttftMs,
-          decodeTokensPerSecond: watch.decodeTokensPerSecond,
-        };
-      }
-    }
-    throw new Error('The reply did not end.');
+    const reader = new ReplyReader();
+    for await (const event of this.#engine.generate(request, reader.signal)) reader.hear(event);
+    return reader.reply();
   }
 
   async close(): Promise<void> {

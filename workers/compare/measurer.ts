@@ -1,6 +1,6 @@
 /** Measures one way to run a stored model, for one row of the compare page. See shared/compare-protocol.ts. */
 import { openModel, readModel, type Model } from '../engine/model.ts';
-import { GREEDY } from '../engine/generate/greedy.ts';
+import { GREEDY } from '../shared/greedy.ts';
 import { ReplyText } from '../engine/generate/text.ts';
 import { storedWeightCache } from '../engine/weight-cache.ts';
 import type {

@@ -1,5 +1,5 @@
 /** The engine driven by token ids, for `npm run evaluate`. See shared/evaluate-protocol.ts. */
-import { GREEDY } from '../engine/generate/greedy.ts';
+import { GREEDY } from '../shared/greedy.ts';
 import { replay } from '../engine/generate/testing/replay.ts';
 import { openModel, type Model } from '../engine/model.ts';
 import { PhiError } from '../shared/errors.ts';

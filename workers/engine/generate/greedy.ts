@@ -1,8 +1,6 @@
 /** Greedy choice, for whatever tests, times or compares a decoder: the same tokens every time. */
 import type { Choice, Decoder } from '../decoder.ts';
-import type { Sampling } from '../../shared/protocol.ts';
-
-export const GREEDY: Sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 0 };
+import { GREEDY } from '../../shared/greedy.ts';
 
 /** The choice of up to `steps` tokens of a vocabulary of `vocab`, with no end token. */
 export const greedyChoice = (vocab: number, steps = 1): Choice => ({
