@@ -21,6 +21,8 @@ const GROUPS: Readonly<Record<string, Group>> = {
     files: ['e2e/faults/', 'e2e/long/hostile', 'e2e/long/tabs'],
     env: { PHI_KILLS: '30', PHI_CYCLES: '20', PHI_TAB_STEPS: '100' },
   },
+  /** ONNX Runtime without our tricks: which of them are still needed? After each change of its version or the browser's. */
+  quirks: { projects: ['long'], files: ['e2e/long/ort-quirks'], env: {} },
   /** Firefox, where there is one. */
   browsers: { projects: ['long'], files: ['e2e/long/firefox'], env: {} },
   /** Times against a stopwatch outside of the page, and speed in Node. An idle machine. */

@@ -1,9 +1,9 @@
 /**
  * External data as ONNX Runtime's JSPI build reads it: `file.slice(start, end).stream()` for each tensor, one after another in no order that could be known
- * (a hash table's, another at every load), of a `file instanceof Blob`. These are Blobs in name only: the browser's process has to hear of each real one and of
- * each slice and stream, and for the 329 tensors of the starter that took 0.8 s of the 1.4 in which a session was made.
+ * (a hash table's, another at every load), of a `file instanceof Blob`. These pass as Blobs (ort-quirks.ts).
  */
 import { streamOf } from '../../shared/blob-stream.ts';
+import { passAsBlob } from './ort-quirks.ts';
 import { layout, tensorRanges, type WeightGroup } from '../weights/plan.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -19,7 +19,7 @@ export abstract class DataFile {
   /** The bytes from `start` to `end`, which are a tensor. Throws where none lies there and the file holds nothing but tensors. */
   abstract slice(start: number, end: number): DataPart;
 }
-Object.setPrototypeOf(DataFile.prototype, Blob.prototype);
+passAsBlob(DataFile.prototype);
 
 const partOf = (blob: Blob): DataPart => ({ stream: () => streamOf(blob), arrayBuffer: () => blob.arrayBuffer() });
 

@@ -5,6 +5,7 @@ import { PhiError } from '../../shared/errors.ts';
 import { Graph } from '../graph/onnx.ts';
 import { layout, materialise, tensorRanges, type WeightGroup } from '../weights/plan.ts';
 import { BlobFile, DataFile, filesOf, formOf } from './data-file.ts';
+import { oneAtATime } from './ort-quirks.ts';
 
 export type Ort = typeof OrtModule;
 /** `jspi` has WASM, WebGPU and WebNN and streams Blobs into a session; `plain` is the CPU alone, for browsers without JSPI. */
@@ -49,22 +50,14 @@ export interface ExternalData {
 
 export type SessionOptions = Omit<InferenceSession.SessionOptions, 'externalData'> & { externalData?: ExternalData[] };
 
-let creating: Promise<unknown> = Promise.resolve();
-
-/**
- * A session, once those asked for before are made: ONNX Runtime keeps the external data of the one that is being made in one place, and the end of one
- * takes it from another (1.31: "Module.MountedFiles is not available"). It reads Blobs of external data by streams that end (store/blob-stream.ts).
- */
+/** A session, once those asked for before are made. It reads Blobs of external data by streams that end (shared/blob-stream.ts). */
 export function makeSession(ort: Ort, model: Uint8Array, options: SessionOptions): Promise<InferenceSession> {
-  // In the object itself: an option may be a getter (see webgpu.ts).
+  // In the object itself: an option may be a getter (ort-quirks.ts).
   options.externalData = options.externalData?.map(({ path, data }) => ({
     path,
     data: data instanceof Blob && !(data instanceof DataFile) ? new BlobFile(data) : data,
   }));
-  const make = () => ort.InferenceSession.create(model, options as InferenceSession.SessionOptions);
-  const made = creating.then(make, make);
-  creating = made;
-  return made;
+  return oneAtATime(() => ort.InferenceSession.create(model, options as InferenceSession.SessionOptions));
 }
 
 /** Has ONNX Runtime compiled and its threads started, which else the first session waits for: while a model is read there is time for it. */

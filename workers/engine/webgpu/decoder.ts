@@ -13,14 +13,13 @@ import {
   makeSession,
   preferredBuild,
   weightFiles,
-  type ExternalData,
   type WeightCache,
   type Ort,
   type PrepareProgress,
-  type SessionOptions,
 } from '../runtime/ort.ts';
 import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from '../decoder.ts';
 import { openGpu, reasonOf, type Gpu } from './device.ts';
+import { checkHeads, listenForErrors, sessionOptions, type DeviceErrors } from './session.ts';
 import { readBuffer, Selector, STORAGE } from './selection.ts';
 
 /** Tokens in one prefill run. */
@@ -80,7 +79,7 @@ async function onDevice(
   const { form, slots } = options;
   if (form === 'float16' && !gpu.float16)
     throw new PhiError('backend', `WebGPU: ${gpu.name} has no shader-f16. Use float32.`);
-  check(config);
+  checkHeads(config);
   const bindingBytes = options.bindingBytes ?? gpu.bindingBytes;
   const plan = webgpuPlan(checkpoint, {
     form,
@@ -96,7 +95,7 @@ async function onDevice(
   }
   // A captured graph does not apply the window.
   const capture = options.capture !== false && (config.slidingWindow === null || config.slidingWindow >= slots);
-  const errors = listen(gpu.device);
+  const errors = listenForErrors(gpu.device);
   const selecting = Selector.create(gpu.device, config.vocab, MAX_STEPS); // compiled while the weights are made
   selecting.catch(() => undefined); // heard below
   const started = performance.now();
@@ -136,65 +135,6 @@ function shelfName({ form, dtype, matrices }: WebgpuPlan, bindingBytes: number):
   return `webgpu-${form}-${dtype}${cut ? `-${bindingBytes}` : ''}`;
 }
 
-/** What GroupQueryAttention's kernels ask for. */
-function check({ rotaryDim, headDim }: PhiConfig): void {
-  if (rotaryDim % 16 !== 0 || headDim % 4 !== 0) {
-    throw new PhiError(
-      'backend',
-      `WebGPU: attention heads of ${headDim} with ${rotaryDim} rotated dimensions do not fit ONNX Runtime's kernel.`,
-    );
-  }
-}
-
-/** Reads of `enableGraphCapture` by setSessionOptions; the next is the session's own. */
-const PROVIDER_READS = 4;
-
-/**
- * Graph capture is wanted of the WebGPU provider alone. ONNX Runtime Web 1.31, told of it too, binds a session's tensors at the first run for
- * good, and a run of another shape (prefill) then uses buffers that are gone. So the option is true while the provider's options are read,
- * and false when the session's own are; `gpu_graph_id` says of each run whether it is captured.
- */
-function sessionOptions(
-  device: GPUDevice,
-  { layers }: PhiConfig,
-  capture: boolean,
-  externalData: ExternalData[],
-): SessionOptions {
-  const location: Record<string, 'gpu-buffer'> = { logits: 'gpu-buffer' };
-  for (let l = 0; l < layers; l++) location[`present_key.${l}`] = location[`present_value.${l}`] = 'gpu-buffer';
-  let reads = 0;
-  return {
-    executionProviders: [{ name: 'webgpu', device, enableMatmulFp32Accumulation: true }],
-    graphOptimizationLevel: 'disabled', // the graph is written fused
-    preferredOutputLocation: location,
-    extra: { session: { disable_cpu_ep_fallback: '1' } },
-    externalData,
-    get enableGraphCapture() {
-      reads++;
-      return capture && reads <= PROVIDER_READS;
-    },
-  };
-}
-
-interface Errors {
-  /** Throws the first error that the device reported outside of any call. */
-  check(): void;
-}
-
-function listen(device: GPUDevice): Errors {
-  let first: PhiError | null = null;
-  device.addEventListener('uncapturederror', (event) => {
-    const { error } = event;
-    const code = error instanceof GPUOutOfMemoryError ? 'out-of-memory' : 'backend';
-    first ??= new PhiError(code, `WebGPU: ${error.message || 'out of GPU memory'}`);
-  });
-  return {
-    check() {
-      if (first) throw first;
-    },
-  };
-}
-
 class WebgpuDecoder implements Decoder {
   readonly facts: DecoderFacts;
   readonly slots: number;
@@ -207,7 +147,7 @@ class WebgpuDecoder implements Decoder {
   readonly #config: PhiConfig;
   readonly #dtype: Float;
   readonly #capture: boolean;
-  readonly #errors: Errors;
+  readonly #errors: DeviceErrors;
   readonly #buffers: GPUBuffer[] = [];
   readonly #ids: GPUBuffer; // int32 [chunkTokens]
   readonly #seqlens: GPUBuffer; // int32 [1]
@@ -232,7 +172,7 @@ class WebgpuDecoder implements Decoder {
       capture,
       facts,
       errors,
-    }: { slots: number; dtype: Float; capture: boolean; facts: DecoderFacts; errors: Errors },
+    }: { slots: number; dtype: Float; capture: boolean; facts: DecoderFacts; errors: DeviceErrors },
   ) {
     this.#ort = ort;
     this.#gpu = gpu;

@@ -1,6 +1,6 @@
 /** A GPU device of our own for each decoder: its loss is ours to see, and a fresh one can follow it in the same worker. */
 import { PhiError } from '../../shared/errors.ts';
-import { initialiseVariablesOn } from './shaders.ts';
+import { gpuFeatures, initialiseVariablesOn } from '../runtime/ort-quirks.ts';
 
 export interface Gpu {
   device: GPUDevice;
@@ -17,8 +17,6 @@ export interface Gpu {
   lostError(): PhiError | null;
 }
 
-/** ONNX Runtime 1.31's prefill attention takes at least 8 keys at a time from a subgroup: in smaller ones (SwiftShader: 4) its results are wrong. */
-const SMALLEST_SUBGROUP = 8;
 /** Limits raised to what the adapter has. */
 const LIMITS = [
   'maxBufferSize',
@@ -44,9 +42,7 @@ export async function openGpu(power: GPUPowerPreference | undefined): Promise<Gp
       'backend',
       'WebGPU: the browser offers no adapter (no usable GPU, its driver is blocked, or hardware acceleration is off).',
     );
-  const wanted: GPUFeatureName[] =
-    adapter.info.subgroupMinSize >= SMALLEST_SUBGROUP ? ['shader-f16', 'subgroups'] : ['shader-f16'];
-  const requiredFeatures = wanted.filter((feature) => adapter.features.has(feature));
+  const requiredFeatures = gpuFeatures(adapter.info).filter((feature) => adapter.features.has(feature));
   const requiredLimits = Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit]]));
   let device: GPUDevice;
   try {

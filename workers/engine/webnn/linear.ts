@@ -1,4 +1,5 @@
 /** Products with the weights, in every form. */
+import { int4Numbers } from '../runtime/ort-quirks.ts';
 import type { Graph, Value } from '../graph/onnx.ts';
 import { cast, concat, FLOAT, FLOAT16, reshape, slices, transpose } from './spelling.ts';
 import type { WebnnMatrix, WebnnPlan } from './weights.ts';
@@ -70,9 +71,7 @@ function blocks(g: Graph, x: Value, piece: string, cols: number, spec: NonNullab
 /** Groups of inputs as a batch: codes `[groups, group, N]` with one scale of 1, scales `[groups, 1, N]` behind the products, and their sum. */
 function groupedProduct(g: Graph, x: Value, piece: string, groups: number, group: number): Value {
   const parts = transpose(g, reshape(g, x, [-1, groups, group]), [1, 0, 2]); // [groups, tokens, group]
-  // One scale of 1 for all; the zero point is said too, because ONNX Runtime 1.31 gives WebNN one of another shape.
-  const zero = g.tensor(g.fresh('zero'), 'int4', [], Uint8Array.of(0));
-  const codes = g.op('DequantizeLinear', [`${piece}.codes`, g.float(1), zero]);
+  const codes = int4Numbers(g, `${piece}.codes`);
   const scaled = g.op('Mul', [g.op('MatMul', [parts, codes]), `${piece}.scales`]);
   return g.op('ReduceSum', [scaled, g.int64([0])], { keepdims: { int: 0 } });
 }

@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { initialiseVariables } from './shaders.ts';
+import manifest from '../../../package.json' with { type: 'json' };
+import { captureInProvider, initialiseVariables, LOOKED_AT } from './ort-quirks.ts';
+
+it('were looked at with the version of ONNX Runtime that is used', () => {
+  expect(manifest.dependencies['onnxruntime-web']).toBe(LOOKED_AT);
+});
+
+it('graph capture is on while the provider reads it, then off', () => {
+  const options = captureInProvider({ executionProviders: ['webgpu'] });
+  expect(Array.from({ length: 6 }, () => options.enableGraphCapture)).toEqual([true, true, true, true, false, false]);
+});
 
 describe('initialiseVariables', () => {
   it('sets local variables to the zero value of their type', () => {
