@@ -40,6 +40,8 @@ const highest = ({ series }: Bars): number =>
     ...series.flatMap(({ figures }) => figures.map((figure) => (figure ? figure.median + figure.spread / 2 : 0))),
   );
 
+type Configuration = ChartConfiguration<'bar', (number | null)[], string | string[]>;
+
 /** Draws `bars` on `canvas`, which follows the size of its parent; the caller destroys the chart. */
 export function drawBars(
   canvas: HTMLCanvasElement,
@@ -48,7 +50,7 @@ export function drawBars(
   options: { still?: boolean } = {},
 ): Chart {
   const narrow = !options.still && canvas.parentElement!.clientWidth < NARROW;
-  const configuration: ChartConfiguration<'bar', (number | null)[], string | string[]> = {
+  const configuration: Configuration = {
     type: 'bar',
     data: {
       labels: bars.rows.map((name) => (narrow ? name.split(/(?<=,) /) : name)),
@@ -64,46 +66,54 @@ export function drawBars(
         categoryPercentage: 0.8,
       })),
     },
-    options: {
-      indexAxis: 'y',
-      responsive: !options.still,
-      maintainAspectRatio: false,
-      animation: false,
-      ...(options.still && { devicePixelRatio: 2 }),
-      layout: { padding: { right: 56 } },
-      color: colours.text,
-      font: FONT,
-      scales: {
-        x: {
-          beginAtZero: true,
-          suggestedMax: highest(bars),
-          grid: { color: colours.border },
-          ticks: { color: colours.muted, font: FONT, maxTicksLimit: narrow ? 4 : 6, maxRotation: 0 },
-          border: { display: false },
-        },
-        y: {
-          grid: { display: false },
-          ticks: { color: colours.text, font: { ...FONT, lineHeight: 1.1 }, autoSkip: false, crossAlign: 'far' },
-          border: { color: colours.border },
-        },
-      },
-      plugins: {
-        legend: {
-          display: options.still === true && bars.series.length > 1, // on the page it stands below, where long names wrap
-          position: 'bottom',
-          align: 'start',
-          labels: { color: colours.text, font: FONT, boxWidth: 12, boxHeight: 12 },
-        },
-        tooltip: {
-          callbacks: {
-            label: ({ datasetIndex, dataIndex }) => bars.words(bars.series[datasetIndex]!.figures[dataIndex]!),
-          },
-        },
-      },
-    },
+    options: chartOptions(bars, colours, { narrow, still: options.still === true }),
     plugins: [whiskers(bars, colours)],
   };
   return new Chart(canvas, configuration);
+}
+
+function chartOptions(
+  bars: Bars,
+  colours: Colours,
+  { narrow, still }: { narrow: boolean; still: boolean },
+): Configuration['options'] {
+  return {
+    indexAxis: 'y',
+    responsive: !still,
+    maintainAspectRatio: false,
+    animation: false,
+    ...(still && { devicePixelRatio: 2 }),
+    layout: { padding: { right: 56 } },
+    color: colours.text,
+    font: FONT,
+    scales: {
+      x: {
+        beginAtZero: true,
+        suggestedMax: highest(bars),
+        grid: { color: colours.border },
+        ticks: { color: colours.muted, font: FONT, maxTicksLimit: narrow ? 4 : 6, maxRotation: 0 },
+        border: { display: false },
+      },
+      y: {
+        grid: { display: false },
+        ticks: { color: colours.text, font: { ...FONT, lineHeight: 1.1 }, autoSkip: false, crossAlign: 'far' },
+        border: { color: colours.border },
+      },
+    },
+    plugins: {
+      legend: {
+        display: still && bars.series.length > 1, // on the page it stands below, where long names wrap
+        position: 'bottom',
+        align: 'start',
+        labels: { color: colours.text, font: FONT, boxWidth: 12, boxHeight: 12 },
+      },
+      tooltip: {
+        callbacks: {
+          label: ({ datasetIndex, dataIndex }) => bars.words(bars.series[datasetIndex]!.figures[dataIndex]!),
+        },
+      },
+    },
+  };
 }
 
 /** The spread of the rounds through the end of each bar, and the median in figures behind it. */

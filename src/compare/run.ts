@@ -49,11 +49,53 @@ type Step = { entry: Entry } | { server: ServerEntry };
 /** Resolves with the result, also when a person stopped it: with the rows that were whole by then. Rejects when the model cannot be read at all. */
 export async function compare(request: CompareRequest, observer: Observer): Promise<CompareResult> {
   const { signal } = observer;
+  const prepared = await prepare(request, signal);
+  const steps: Step[] = [
+    ...request.entries.map((entry) => ({ entry })),
+    ...request.servers.map((server) => ({ server })),
+  ];
+  const findings = new Findings(request, prepared, steps, await describeMachine());
+  for (const step of request.shuffled ? shuffle(steps) : steps) {
+    const estimateSeconds = estimateRow(
+      'entry' in step ? step.entry.id : 'native',
+      request.model.bytes,
+      prepared.measures,
+    );
+    const advice = 'entry' in step ? BACKEND_ADVICE : SERVER_ADVICE;
+    try {
+      await withDeadline({ estimateSeconds, advice }, signal, async (rowSignal, heard) => {
+        const onProgress = (progress: RowProgress) => {
+          heard();
+          observer.onRow(steps.indexOf(step), progress);
+        };
+        const job = rowJob(request, prepared, rowSignal, onProgress);
+        if ('entry' in step) findings.scored.set(step, await measureRow(step.entry, job));
+        else findings.rows.set(step, await measureServer(step.server, job));
+      });
+    } catch (cause) {
+      const error = PhiError.from(cause);
+      if (signal.aborted) return findings.result(true);
+      findings.rows.set(step, absent(step, error));
+    }
+    observer.onResult(findings.result(false));
+  }
+  return findings.result(false);
+}
+
+/** What is the same for every row. */
+interface Prepared {
+  facts: ModelFacts;
+  measures: Measures;
+  /** The reference that came with the app, cut to what fits the context; null where the model has none. */
+  recorded: Reference | null;
+  contextLength: number;
+}
+
+async function prepare(request: CompareRequest, signal: AbortSignal): Promise<Prepared> {
   const measures = { ...request.measures };
   const facts = await describeModel(request, signal);
   measures.lengths = fitLengths(measures, facts.context);
   facts.prompts = facts.prompts.slice(0, measures.lengths.length);
-  const promptTokens = facts.prompts.map(([prompt]) => prompt!.tokens);
   const found = await recordedReference(facts.fingerprint);
   // As long as the longest prompt and its reply: what follows that prompt is decoded at the end of the context.
   const needed = Math.max(
@@ -64,41 +106,69 @@ export async function compare(request: CompareRequest, observer: Observer): Prom
   const contextLength = Math.min(facts.context, needed);
   facts.textIds = facts.textIds.slice(0, contextLength);
   const recorded = found && { ...found, sequences: found.sequences.filter(({ ids }) => ids.length <= contextLength) };
-  const steps: Step[] = [
-    ...request.entries.map((entry) => ({ entry })),
-    ...request.servers.map((server) => ({ server })),
-  ];
-  const order = request.shuffled ? shuffle(steps) : steps;
+  return { facts, measures, recorded, contextLength };
+}
 
-  const rows = new Map<Step, Row>();
-  const scored = new Map<Step, MeasuredRow>();
-  const machine = await describeMachine();
-  const result = (cancelled: boolean): CompareResult => {
+const rowJob = (
+  { model }: CompareRequest,
+  { facts, measures, recorded, contextLength }: Prepared,
+  signal: AbortSignal,
+  onProgress: RowJob['onProgress'],
+): RowJob => ({
+  model: { id: model.id, facts },
+  measures,
+  contextLength,
+  sequences: recorded?.sequences ?? [],
+  gaps: recorded === null,
+  signal,
+  onProgress,
+});
+
+/** The rows so far, as a result. */
+class Findings {
+  readonly rows = new Map<Step, Row>();
+  readonly scored = new Map<Step, MeasuredRow>();
+  readonly #request: CompareRequest;
+  readonly #prepared: Prepared;
+  readonly #steps: readonly Step[];
+  readonly #machine: CompareResult['machine'];
+
+  constructor(request: CompareRequest, prepared: Prepared, steps: readonly Step[], machine: CompareResult['machine']) {
+    this.#request = request;
+    this.#prepared = prepared;
+    this.#steps = steps;
+    this.#machine = machine;
+  }
+
+  result(cancelled: boolean): CompareResult {
+    const { model, setting, shuffled } = this.#request;
+    const { facts, measures, recorded, contextLength } = this.#prepared;
+    const promptTokens = facts.prompts.map(([prompt]) => prompt!.tokens);
     // With each row there may be a more precise one to measure against.
-    const reference = recorded ?? rowReference([...scored.values()], facts);
-    for (const [step, { row, scores }] of scored)
-      rows.set(step, { ...row, agreement: agreementWith(reference, scores) });
+    const reference = recorded ?? rowReference([...this.scored.values()], facts);
+    for (const [step, { row, scores }] of this.scored)
+      this.rows.set(step, { ...row, agreement: agreementWith(reference, scores) });
     return {
       format: FORMAT,
       version: VERSION,
       date: `${new Date().toISOString().slice(0, 16)}Z`,
       model: {
         name: facts.name,
-        bytes: request.model.bytes,
+        bytes: model.bytes,
         fingerprint: facts.fingerprint,
         context: facts.context,
         shape: facts.shape,
       },
-      machine,
+      machine: this.#machine,
       settings: {
-        setting: request.setting,
+        setting,
         promptTokens,
         headlineTokens: headlineLength(promptTokens),
         decodeTokens: measures.decodeTokens,
         rounds: measures.rounds,
         loads: measures.loads,
         contextLength,
-        shuffled: request.shuffled,
+        shuffled,
         cancelled,
       },
       reference: reference && {
@@ -106,41 +176,9 @@ export async function compare(request: CompareRequest, observer: Observer): Prom
         name: reference.name,
         steps: reference.sequences.reduce((sum, { argmax }) => sum + argmax.length, 0),
       },
-      rows: steps.map((step) => rows.get(step)).filter((row) => row !== undefined),
+      rows: this.#steps.map((step) => this.rows.get(step)).filter((row) => row !== undefined),
     };
-  };
-
-  const job: RowJob = {
-    model: { id: request.model.id, facts },
-    measures,
-    contextLength,
-    sequences: recorded?.sequences ?? [],
-    gaps: recorded === null,
-    signal,
-    onProgress: () => undefined,
-  };
-  for (const step of order) {
-    const show = (progress: RowProgress) => observer.onRow(steps.indexOf(step), progress);
-    const estimateSeconds = estimateRow('entry' in step ? step.entry.id : 'native', request.model.bytes, measures);
-    const advice = 'entry' in step ? BACKEND_ADVICE : SERVER_ADVICE;
-    try {
-      await withDeadline({ estimateSeconds, advice }, signal, async (rowSignal, heard) => {
-        const onProgress = (progress: RowProgress) => {
-          heard();
-          show(progress);
-        };
-        const row = { ...job, signal: rowSignal, onProgress };
-        if ('entry' in step) scored.set(step, await measureRow(step.entry, row));
-        else rows.set(step, await measureServer(step.server, row));
-      });
-    } catch (cause) {
-      const error = PhiError.from(cause);
-      if (signal.aborted) return result(true);
-      rows.set(step, absent(step, error));
-    }
-    observer.onResult(result(false));
   }
-  return result(false);
 }
 
 const longest = (prompts: Prompt[][]) => Math.max(...prompts.flat().map(({ tokens }) => tokens));

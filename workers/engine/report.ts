@@ -4,19 +4,7 @@ import type { Decoder } from './decoder.ts';
 import type { Checkpoint } from './checkpoint/types.ts';
 import type { EngineReport } from '../shared/protocol.ts';
 
-/** The honest report of a loaded model, from what the backend found out itself. */
-export function engineReport({
-  model,
-  name,
-  checkpoint,
-  decoder,
-  asked,
-  rejected,
-  loadMs,
-  warmUpMs,
-  scored,
-  notes = [],
-}: {
+export interface ReportSource {
   model: string;
   /** As the page shows it; files' own names read badly ("Smollm2 135M 8k Lc100K Mix1 Ep2"). */
   name: string;
@@ -28,7 +16,11 @@ export function engineReport({
   warmUpMs: number;
   scored?: Scored;
   notes?: string[];
-}): EngineReport {
+}
+
+/** The honest report of a loaded model, from what the backend found out itself. */
+export function engineReport({ checkpoint, decoder, scored, notes = [], ...given }: ReportSource): EngineReport {
+  const { model, name, asked, rejected, loadMs, warmUpMs } = given;
   const {
     backend,
     requestedDevice,

@@ -90,6 +90,21 @@ const safetensors = (fact: string): Source => ({
   bits: 16,
 });
 
+const genai = (fact: string, id: string, target: 'cpu' | 'webgpu' | 'directml'): Source => ({
+  fact,
+  id,
+  format: 'onnx-genai',
+  target,
+  quant: RTN,
+  bits: 4,
+});
+const ggufs = (fact: string, id: string, prefix: string, quants: string[]): Source => ({
+  fact,
+  id,
+  format: 'gguf',
+  quants: gguf(prefix, quants),
+});
+
 export const MODELS: Model[] = [
   {
     id: 'phi-4-mini-instruct',
@@ -97,28 +112,12 @@ export const MODELS: Model[] = [
     name: 'Phi-4-mini-instruct',
     rank: 1,
     sources: [
-      {
-        fact: 'phi-4-mini-instruct/gguf-bartowski',
-        id: 'gguf',
-        format: 'gguf',
-        quants: gguf('microsoft_Phi-4-mini-instruct-', [...QUANTS_4_MINI, ...QUANTS_4_MINI_FINE]),
-      },
-      {
-        fact: 'phi-4-mini-instruct/onnx-cpu-int4',
-        id: 'onnx-cpu',
-        format: 'onnx-genai',
-        target: 'cpu',
-        quant: RTN,
-        bits: 4,
-      },
-      {
-        fact: 'phi-4-mini-instruct/onnx-gpu-int4',
-        id: 'onnx-gpu',
-        format: 'onnx-genai',
-        target: 'webgpu',
-        quant: RTN,
-        bits: 4,
-      },
+      ggufs('phi-4-mini-instruct/gguf-bartowski', 'gguf', 'microsoft_Phi-4-mini-instruct-', [
+        ...QUANTS_4_MINI,
+        ...QUANTS_4_MINI_FINE,
+      ]),
+      genai('phi-4-mini-instruct/onnx-cpu-int4', 'onnx-cpu', 'cpu'),
+      genai('phi-4-mini-instruct/onnx-gpu-int4', 'onnx-gpu', 'webgpu'),
       {
         fact: 'phi-4-mini-instruct/onnx-community-gqa',
         id: 'onnx-web-gqa',
@@ -153,26 +152,9 @@ export const MODELS: Model[] = [
     rank: 4,
     reasoning: true,
     sources: [
-      {
-        fact: 'phi-4-mini-reasoning/gguf-bartowski',
-        id: 'gguf',
-        format: 'gguf',
-        quants: gguf('microsoft_Phi-4-mini-reasoning-', ['Q4_K_M']),
-      },
-      {
-        fact: 'phi-4-mini-reasoning/gguf-unsloth',
-        id: 'gguf-unsloth',
-        format: 'gguf',
-        quants: gguf('Phi-4-mini-reasoning-', ['Q4_0']),
-      },
-      {
-        fact: 'phi-4-mini-reasoning/onnx-cpu-int4',
-        id: 'onnx-cpu',
-        format: 'onnx-genai',
-        target: 'cpu',
-        quant: RTN,
-        bits: 4,
-      },
+      ggufs('phi-4-mini-reasoning/gguf-bartowski', 'gguf', 'microsoft_Phi-4-mini-reasoning-', ['Q4_K_M']),
+      ggufs('phi-4-mini-reasoning/gguf-unsloth', 'gguf-unsloth', 'Phi-4-mini-reasoning-', ['Q4_0']),
+      genai('phi-4-mini-reasoning/onnx-cpu-int4', 'onnx-cpu', 'cpu'),
       {
         fact: 'phi-4-mini-reasoning/onnx-gpu-int4',
         id: 'onnx-gpu',
@@ -191,12 +173,15 @@ export const MODELS: Model[] = [
     name: 'Phi-3.5-mini-instruct',
     rank: 2,
     sources: [
-      {
-        fact: 'phi-3.5-mini/gguf-bartowski',
-        id: 'gguf',
-        format: 'gguf',
-        quants: gguf('Phi-3.5-mini-instruct-', ['Q3_K_M', 'Q4_0', 'Q4_K_S', 'Q4_K_M', 'Q5_K_M', 'Q6_K', 'Q8_0']),
-      },
+      ggufs('phi-3.5-mini/gguf-bartowski', 'gguf', 'Phi-3.5-mini-instruct-', [
+        'Q3_K_M',
+        'Q4_0',
+        'Q4_K_S',
+        'Q4_K_M',
+        'Q5_K_M',
+        'Q6_K',
+        'Q8_0',
+      ]),
       { fact: 'phi-3.5-mini/onnx-cpu-int4', id: 'onnx-cpu', format: 'onnx-genai', target: 'cpu', quant: AWQ, bits: 4 },
       {
         fact: 'phi-3.5-mini/onnx-gpu-int4',
@@ -307,12 +292,7 @@ export const MODELS: Model[] = [
     name: 'Phi-4 (14B)',
     rank: 5,
     sources: [
-      {
-        fact: 'phi-4/gguf-bartowski',
-        id: 'gguf',
-        format: 'gguf',
-        quants: gguf('phi-4-', ['Q3_K_M', 'Q4_0', 'Q4_K_M', 'Q5_K_M', 'Q6_K', 'Q8_0', 'f16']),
-      },
+      ggufs('phi-4/gguf-bartowski', 'gguf', 'phi-4-', ['Q3_K_M', 'Q4_0', 'Q4_K_M', 'Q5_K_M', 'Q6_K', 'Q8_0', 'f16']),
       { fact: 'phi-4/gguf-microsoft', id: 'gguf-microsoft', format: 'gguf', quants: gguf('phi-4-', ['Q4_K']) },
       {
         fact: 'phi-4/gguf-unsloth',
@@ -333,34 +313,10 @@ export const MODELS: Model[] = [
     rank: 6,
     reasoning: true,
     sources: [
-      {
-        fact: 'phi-4-reasoning/gguf-bartowski',
-        id: 'gguf',
-        format: 'gguf',
-        quants: gguf('microsoft_Phi-4-reasoning-', ['Q4_K_M']),
-      },
-      {
-        fact: 'phi-4-reasoning/gguf-unsloth',
-        id: 'gguf-unsloth',
-        format: 'gguf',
-        quants: gguf('phi-4-reasoning-', ['Q4_K_M']),
-      },
-      {
-        fact: 'phi-4-reasoning/onnx-cpu-int4',
-        id: 'onnx-cpu',
-        format: 'onnx-genai',
-        target: 'cpu',
-        quant: RTN,
-        bits: 4,
-      },
-      {
-        fact: 'phi-4-reasoning/onnx-gpu-int4',
-        id: 'onnx-gpu',
-        format: 'onnx-genai',
-        target: 'webgpu',
-        quant: RTN,
-        bits: 4,
-      },
+      ggufs('phi-4-reasoning/gguf-bartowski', 'gguf', 'microsoft_Phi-4-reasoning-', ['Q4_K_M']),
+      ggufs('phi-4-reasoning/gguf-unsloth', 'gguf-unsloth', 'phi-4-reasoning-', ['Q4_K_M']),
+      genai('phi-4-reasoning/onnx-cpu-int4', 'onnx-cpu', 'cpu'),
+      genai('phi-4-reasoning/onnx-gpu-int4', 'onnx-gpu', 'webgpu'),
     ],
   },
   {
@@ -386,14 +342,7 @@ export const MODELS: Model[] = [
     rank: 7,
     sources: [
       ...ggufCommits('phi-3-medium-4k', 'Phi-3-medium-4k-instruct-', ['Q3_K_M', 'IQ4_XS', 'Q4_K_M', 'Q6_K']),
-      {
-        fact: 'phi-3-medium-4k/onnx-cpu-int4',
-        id: 'onnx-cpu',
-        format: 'onnx-genai',
-        target: 'cpu',
-        quant: RTN,
-        bits: 4,
-      },
+      genai('phi-3-medium-4k/onnx-cpu-int4', 'onnx-cpu', 'cpu'),
     ],
   },
   {

@@ -86,55 +86,9 @@ export interface Affine {
  */
 export function affineMatrix(spec: Affine): Matrix {
   const { name, rows, cols, codes, scales, shift } = spec;
-  const bits = codeBits(codes.dtype);
-  const blocks = Math.ceil(cols / spec.block);
-  const codeCount = elementCount(name, codes.dims);
-  const scaleCount = elementCount(name, scales.dims);
-  const rowCodes = codeCount / rows;
-  const rowScales = scaleCount / rows;
-  if (
-    !bits ||
-    !rows ||
-    !cols ||
-    !blocks ||
-    !(rowCodes >= cols) ||
-    rowCodes >= cols + spec.block ||
-    rowCodes % 1 ||
-    (rowScales !== blocks && rowScales !== 1) ||
-    (isNarrow(codes.dtype) && shift.kind !== 'biases')
-  ) {
-    throw new PhiError(
-      'bad-model',
-      `${name}: [${rows}, ${cols}] in blocks of ${spec.block} does not fit the stored ${codes.dtype} [${codes.dims.join(', ')}] with scales [${scales.dims.join(', ')}].`,
-    );
-  }
-  const perChannel = rowScales === 1 && !('perRow' in shift && shift.perRow > 1);
-  const block = perChannel ? cols : commonBlock(cols, spec.block);
-  const half = bits === 4 ? 8 : 128;
-  // Narrow codes are written into the upper half of the range, where a code of 0 counts as 0 and the minimum is the bias itself.
-  const raised = isNarrow(codes.dtype) ? half : 0;
-  const fixed = shift.kind === 'none' ? half : shift.kind === 'constant' ? shift.zero : null;
+  const layout = layoutOf(spec);
+  const { bits, block, half, raised, fixed, rowCodes, rowScales } = layout;
   const symmetric = fixed === half;
-  const perRow = cols / block;
-  /** `[count, n]` of the file spread over `[count, cols / block]`. */
-  const spread = (values: Float32Array, count: number): Float32Array => {
-    const n = values.length / count;
-    if (n === perRow) return values;
-    const out = new Float32Array(count * perRow);
-    for (let r = 0, at = 0; r < count; r++)
-      for (let b = 0; b < perRow; b++)
-        out[at++] = values[r * n + (n === 1 ? 0 : Math.floor((b * block) / spec.block))]!;
-    return out;
-  };
-  const readMins = async (start: number, count: number, scale: Float32Array): Promise<Float32Array> => {
-    if (shift.kind === 'none' || shift.kind === 'constant') return scale.map((s) => s * (half - (fixed ?? half)));
-    if (shift.kind === 'biases') {
-      const bias = spread(await readFloats(shift.tensor, start * rowScales, count * rowScales), count);
-      return bias.map((value, i) => value + scale[i]! * (half - raised));
-    }
-    const zeros = spread(await readZeros(shift, start, count), count);
-    return scale.map((s, i) => s * (half - zeros[i]!));
-  };
   return {
     name,
     rows,
@@ -153,8 +107,8 @@ export function affineMatrix(spec: Affine): Matrix {
         readFloats(scales, start * rowScales, count * rowScales),
       ]);
       const stored = raised ? packed.map((code) => code + raised) : packed;
-      const scale = spread(rawScales, count);
-      const mins = symmetric ? null : await readMins(start, count, scale);
+      const scale = spread(spec, layout, rawScales, count);
+      const mins = symmetric ? null : await readMins(spec, layout, start, count, scale);
       return {
         kind: 'blocks',
         rows: count,
@@ -167,6 +121,86 @@ export function affineMatrix(spec: Affine): Matrix {
       };
     },
   };
+}
+
+/** How the blocks are stored, and how they are given. */
+interface BlockLayout {
+  bits: 4 | 8;
+  /** Weights that share a scale in what `read` gives; divides `cols`. */
+  block: number;
+  /** Elements of `codes` and of `scales` that a row has in the file. */
+  rowCodes: number;
+  rowScales: number;
+  /** The code that counts as 0 where there are no minimums. */
+  half: number;
+  /** Added to narrow codes: they are written into the upper half of the range, where a code of 0 counts as 0 and the minimum is the bias itself. */
+  raised: number;
+  /** The one zero point of all blocks, as an unsigned code; null: each has its own. */
+  fixed: number | null;
+}
+
+function layoutOf({ name, rows, cols, block: storedBlock, codes, scales, shift }: Affine): BlockLayout {
+  const bits = codeBits(codes.dtype);
+  const blocks = Math.ceil(cols / storedBlock);
+  const rowCodes = elementCount(name, codes.dims) / rows;
+  const rowScales = elementCount(name, scales.dims) / rows;
+  if (
+    !bits ||
+    !rows ||
+    !cols ||
+    !blocks ||
+    !(rowCodes >= cols) ||
+    rowCodes >= cols + storedBlock ||
+    rowCodes % 1 ||
+    (rowScales !== blocks && rowScales !== 1) ||
+    (isNarrow(codes.dtype) && shift.kind !== 'biases')
+  ) {
+    throw new PhiError(
+      'bad-model',
+      `${name}: [${rows}, ${cols}] in blocks of ${storedBlock} does not fit the stored ${codes.dtype} [${codes.dims.join(', ')}] with scales [${scales.dims.join(', ')}].`,
+    );
+  }
+  const perChannel = rowScales === 1 && !('perRow' in shift && shift.perRow > 1);
+  const half = bits === 4 ? 8 : 128;
+  return {
+    bits,
+    block: perChannel ? cols : commonBlock(cols, storedBlock),
+    rowCodes,
+    rowScales,
+    half,
+    raised: isNarrow(codes.dtype) ? half : 0,
+    fixed: shift.kind === 'none' ? half : shift.kind === 'constant' ? shift.zero : null,
+  };
+}
+
+/** `[count, n]` of the file spread over `[count, cols / block]`. */
+function spread(spec: Affine, { block }: BlockLayout, values: Float32Array, count: number): Float32Array {
+  const n = values.length / count;
+  const perRow = spec.cols / block;
+  if (n === perRow) return values;
+  const out = new Float32Array(count * perRow);
+  for (let r = 0, at = 0; r < count; r++)
+    for (let b = 0; b < perRow; b++) out[at++] = values[r * n + (n === 1 ? 0 : Math.floor((b * block) / spec.block))]!;
+  return out;
+}
+
+/** Minimums of rows, `[count, cols / block]`. */
+async function readMins(
+  spec: Affine,
+  layout: BlockLayout,
+  start: number,
+  count: number,
+  scale: Float32Array,
+): Promise<Float32Array> {
+  const { shift } = spec;
+  const { half, raised, fixed, rowScales } = layout;
+  if (shift.kind === 'none' || shift.kind === 'constant') return scale.map((s) => s * (half - (fixed ?? half)));
+  if (shift.kind === 'biases') {
+    const bias = spread(spec, layout, await readFloats(shift.tensor, start * rowScales, count * rowScales), count);
+    return bias.map((value, i) => value + scale[i]! * (half - raised));
+  }
+  const zeros = spread(spec, layout, await readZeros(shift, start, count), count);
+  return scale.map((s, i) => s * (half - zeros[i]!));
 }
 
 /** Zero points of rows as unsigned codes in float32, `[count, perRow]`. */

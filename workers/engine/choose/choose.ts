@@ -3,7 +3,7 @@ import { estimateWasm, MAX_WASM_STAGES } from '../../shared/advisor/estimate.ts'
 import type { Checkpoint } from '../checkpoint/types.ts';
 import { PhiError } from '../../shared/errors.ts';
 import type { BackendId, DeviceType, WeightFormat } from '../../shared/protocol.ts';
-import { WASM_FORM_VERSION } from '../wasm/weights.ts';
+import { WASM_FORM_VERSION, type WasmForm } from '../wasm/weights.ts';
 import { isWebgpuForm, webgpuForms } from '../webgpu/weights.ts';
 import { candidateName, type Candidate } from './candidate.ts';
 import { assertNetwork, BITS, weightCount } from './memory-fit.ts';
@@ -103,7 +103,7 @@ async function makeDecoder(
   options: DecoderOptions,
   onProgress?: PrepareProgress,
 ): Promise<Decoder> {
-  const { contextLength, threads = defaultThreads(), power, weightCache, mayKeep, files, signal } = options;
+  const { contextLength, threads = defaultThreads(), power, weightCache, signal } = options;
   assertNetwork(checkpoint, backend);
   const slots = contextSlots(checkpoint, contextLength);
   if (backend === 'webnn') {
@@ -139,6 +139,17 @@ async function makeDecoder(
   }
   if (form !== 'int8' && form !== 'float32')
     throw new PhiError('bad-request', `WASM cannot compute with ${form} weights. Choose int8 or float32.`);
+  return makeWasmDecoder(checkpoint, { form, slots, threads }, options, onProgress);
+}
+
+/** In one worker, or in as many as hold the model. */
+async function makeWasmDecoder(
+  checkpoint: Checkpoint,
+  { form, slots, threads }: { form: WasmForm; slots: number; threads: number },
+  options: DecoderOptions,
+  onProgress?: PrepareProgress,
+): Promise<Decoder> {
+  const { weightCache, mayKeep, files, signal } = options;
   const { stages, weightsBytes: weightBytes } = estimateWasm(
     { shape: checkpoint.config, slots, form },
     MAX_WASM_STAGES,

@@ -43,60 +43,67 @@ export async function* generateTokens(
   const random = new RandomNumbers(sampling.seed);
   random.use(skip);
   const seen = new Float32Array(sequence.config.vocab);
-  for (const id of prompt) seen[id] = 1;
-  const choice = (steps: number): Choice => ({
-    sampling,
-    randoms: random.next(steps),
-    seen,
-    stop: eos,
-  });
-
-  const tokens = [...prompt];
+  const choice = (steps: number): Choice => ({ sampling, randoms: random.next(steps), seen, stop: eos });
+  const tokens: number[] = [];
+  const add = (ids: readonly number[]): void => {
+    for (const id of ids) {
+      tokens.push(id);
+      seen[id] = 1;
+    }
+  };
+  add(prompt);
   let started = performance.now();
   const { id, computed } = await sequence.prefill(tokens, choice(1), { signal, onProgress: onPrefill });
-  let last = id;
   random.use(1);
-  tokens.push(id);
-  seen[id] = 1;
+  add([id]);
   yield { type: 'first', id, computed, ms: performance.now() - started };
 
-  const lookup = options.drafts !== false && sequence.costs ? new Lookup(sequence.costs) : null;
-  let stepMs = RUN_MS; // unknown: the first run takes one step
-  while (!eos.includes(last) && tokens.length - prompt.length < maxTokens && tokens.length <= sequence.decoder.slots) {
+  const stepper = new Stepper(sequence, options.drafts !== false);
+  const generated = () => tokens.length - prompt.length;
+  while (!eos.includes(tokens.at(-1)!) && generated() < maxTokens && tokens.length <= sequence.decoder.slots) {
     await nextTask();
     if (signal?.aborted) break;
     started = performance.now();
-    if (sequence.outgrown(tokens.length)) {
-      const again = await sequence.prefill(tokens, choice(1), { signal });
-      yield { type: 'rope-switch', ms: performance.now() - started };
-      last = again.id;
-      random.use(1);
-      tokens.push(last);
-      seen[last] = 1;
-      yield { type: 'tokens', ids: [last], ms: performance.now() - started };
-      continue;
-    }
-    const most = Math.min(maxTokens - (tokens.length - prompt.length), sequence.room());
-    const draft = lookup?.draft(tokens, Math.min(most, sequence.decoder.chunkTokens)) ?? [];
     let ids: number[];
-    if (draft.length > 0) {
-      // What a draft says has occurred before, so that `seen` is the same at each of its positions.
-      ids = await sequence.check(last, draft, choice(draft.length + 1));
-      lookup!.checked(draft.length, ids.length - 1, performance.now() - started);
-    } else {
-      const steps = Math.max(
-        1,
-        Math.min(most, sequence.decoder.maxSteps, Math.floor(RUN_MS / stepMs), lookup?.run ?? Infinity),
-      );
-      ids = await sequence.decode(last, choice(steps));
-      lookup?.stepped(ids.length, performance.now() - started);
-      stepMs = (performance.now() - started) / ids.length;
-    }
+    if (sequence.outgrown(tokens.length)) {
+      ids = [(await sequence.prefill(tokens, choice(1), { signal })).id];
+      yield { type: 'rope-switch', ms: performance.now() - started };
+    } else ids = await stepper.next(tokens, maxTokens - generated(), choice);
     const ms = performance.now() - started;
     random.use(ids.length); // a draft's numbers behind the last token that was right belong to the tokens that come next
-    last = ids.at(-1)!;
-    tokens.push(...ids);
-    for (const chosen of ids) seen[chosen] = 1;
+    add(ids);
     yield { type: 'tokens', ids, ms };
+  }
+}
+
+/** One run after the other: a draft is checked where there is one, else as many single steps are made as a run may last. */
+class Stepper {
+  readonly #sequence: Sequence;
+  readonly #lookup: Lookup | null;
+  #stepMs = RUN_MS; // unknown: the first run takes one step
+
+  constructor(sequence: Sequence, drafts: boolean) {
+    this.#sequence = sequence;
+    this.#lookup = drafts && sequence.costs ? new Lookup(sequence.costs) : null;
+  }
+
+  /** At most `wanted` tokens after `tokens`. */
+  async next(tokens: readonly number[], wanted: number, choice: (steps: number) => Choice): Promise<number[]> {
+    const { decoder } = this.#sequence;
+    const started = performance.now();
+    const most = Math.min(wanted, this.#sequence.room());
+    const last = tokens.at(-1)!;
+    const draft = this.#lookup?.draft(tokens, Math.min(most, decoder.chunkTokens)) ?? [];
+    if (draft.length > 0) {
+      // What a draft says has occurred before, so that `seen` is the same at each of its positions.
+      const ids = await this.#sequence.check(last, draft, choice(draft.length + 1));
+      this.#lookup!.checked(draft.length, ids.length - 1, performance.now() - started);
+      return ids;
+    }
+    const fitting = Math.min(most, decoder.maxSteps, Math.floor(RUN_MS / this.#stepMs), this.#lookup?.run ?? Infinity);
+    const ids = await this.#sequence.decode(last, choice(Math.max(1, fitting)));
+    this.#lookup?.stepped(ids.length, performance.now() - started);
+    this.#stepMs = (performance.now() - started) / ids.length;
+    return ids;
   }
 }

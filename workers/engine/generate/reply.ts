@@ -26,14 +26,12 @@ export async function generateReply(
 ): Promise<void> {
   const resumed = request.resume ?? [];
   const { slots } = sequence.decoder;
+  const { tokenizer } = conversation;
   const { messages, dropped, tokens, ids: encoded } = fitRequest(conversation, slots, request);
   onEvent({ type: 'context', fit: { tokens, dropped: dropped.length, over: 0 } });
-  const prompt = [...keepIds(conversation.tokenizer, sequence.ids, encoded), ...resumed];
-  const text = new ReplyText(conversation.tokenizer, {
-    stop: request.stop ?? [],
-    continues: request.continueLast ?? false,
-  });
-  const ends = [...new Set([...eos, ...conversation.tokenizer.ends])];
+  const prompt = [...keepIds(tokenizer, sequence.ids, encoded), ...resumed];
+  const text = new ReplyText(tokenizer, { stop: request.stop, continues: request.continueLast });
+  const ends = [...new Set([...eos, ...tokenizer.ends])];
   const stats = new Stats(prompt.length - resumed.length, resumed.length);
   const wanted = request.maxTokens - resumed.length;
   const maxTokens = Math.min(wanted, slots - prompt.length);
@@ -52,35 +50,19 @@ export async function generateReply(
   let opening = request.continueLast || resumed.length > 0 ? '' : conversation.opening(messages);
   try {
     // A backend with a shorter context may leave no room for a reply that was under way.
-    const events = maxTokens > 0 ? generateTokens(sequence, prompt, options) : [];
-    for await (const event of events) {
+    for await (const event of maxTokens > 0 ? generateTokens(sequence, prompt, options) : []) {
       if (event.type === 'rope-switch') {
         onEvent({ type: 'notice', notice: 'rope-switch' });
         continue;
       }
       const ids = event.type === 'first' ? [event.id] : event.ids;
       stats.add(event);
-      let out = opening;
+      const added = pushIds(text, ids, ends);
+      onEvent({ type: 'text', text: opening + added.text, tokens: stats.generated, ids });
       opening = '';
-      let stopped = false;
-      for (const id of ids) {
-        if (ends.includes(id)) {
-          reason = 'end';
-          stopped = true;
-          break;
-        }
-        const pushed = text.push(id);
-        out += pushed.text;
-        if (pushed.stop) {
-          reason = 'stop-string';
-          stopped = true;
-          break;
-        }
-      }
-      onEvent({ type: 'text', text: out, tokens: stats.generated, ids });
-      if (stopped) break;
-      if (signal.aborted) {
-        reason = 'cancelled';
+      const stop = added.stop ?? (signal.aborted ? 'cancelled' : null);
+      if (stop) {
+        reason = stop;
         break;
       }
     }
@@ -93,6 +75,22 @@ export async function generateReply(
   const rest = reason === 'stop-string' ? '' : text.flush();
   if (rest) onEvent({ type: 'text', text: rest, tokens: stats.generated, ids: [] });
   onEvent({ type: 'end', reason, stats: stats.report(sequence.length) });
+}
+
+/** What tokens add to the text, up to the one that ends the reply. */
+function pushIds(
+  text: ReplyText,
+  ids: readonly number[],
+  ends: readonly number[],
+): { text: string; stop: 'end' | 'stop-string' | null } {
+  let out = '';
+  for (const id of ids) {
+    if (ends.includes(id)) return { text: out, stop: 'end' };
+    const pushed = text.push(id);
+    out += pushed.text;
+    if (pushed.stop) return { text: out, stop: 'stop-string' };
+  }
+  return { text: out, stop: null };
 }
 
 /** Parts of the context that are kept free for a reply: at most this one in so many. */

@@ -12,34 +12,16 @@ import type { PhiConfig } from '../checkpoint/types.ts';
 import { declare, type WeightGroup } from '../weights/plan.ts';
 import { decoder, type Dialect } from '../graph/decoder-network.ts';
 import { Graph, type Dim, type Value } from '../graph/onnx.ts';
+import { wasmDialect } from './dialect.ts';
 import { declareSelectInputs, select, type SelectInputs } from './select-graph.ts';
-import { mixture, type RowProducts } from './experts.ts';
-import { int8Head, int8Linear, int8Rows } from './int8-products.ts';
+import type { Added, StepInputs } from './step-inputs.ts';
 import type { WasmForm } from './weights.ts';
-
-/** What a step reads besides weights and tokens. */
-export interface StepInputs {
-  past: Value; // int64 scalar: valid slots of the cache
-  cos: Value; // float32 [positions, rotaryDim / 2], from position `past` on
-  sin: Value;
-  keys: Value[]; // [kvHeads, 1, headDim, slots]
-  values: Value[]; // [kvHeads, 1, slots, headDim]
-}
 
 /** Graph inputs: see `wasmGraph`. */
 interface Inputs extends StepInputs {
   ids: Value; // int64 [tokens]
   select: SelectInputs;
 }
-
-/** What this run has added, laid out as the cache. */
-interface Added {
-  keys: Value[];
-  values: Value[];
-}
-
-const NEVER = 2 ** 31; // position of an empty slot: after every query
-const HIDDEN = -1e30; // score of a key that must not be seen; finite, so that a fully hidden block gives no NaN
 
 /** The model's protobuf. `groups` are the weights as `wasmWeights` plans them. */
 export function wasmGraph(config: PhiConfig, form: WasmForm, groups: WeightGroup[]): Uint8Array {
@@ -185,159 +167,3 @@ function loopGraph(
   outputs.slice(2, 2 + 2 * layers).forEach((value) => g.output(value, 'float32', null));
   return g;
 }
-
-/**
- * The dialect of a chunk or of one step of the loop. `before` is what the run's earlier steps have added, null in a chunk; `added` fills with that and
- * this step's. Hidden states are `[1, hidden]` in a step and `[tokens, 1, hidden]` in a chunk: there no node may hide the number of tokens behind a
- * -1 in a Reshape, because ONNX Runtime's planner compares every buffer with all others whose shape it does not know (half a second at load).
- */
-export function wasmDialect(
-  g: Graph,
-  config: PhiConfig,
-  form: WasmForm,
-  inputs: StepInputs,
-  ids: Value,
-  offset: Value,
-  before: Added | null,
-): { dialect: Dialect; added: Added } {
-  const { heads, kvHeads, headDim, rotaryDim, normEps } = config;
-  const group = heads / kvHeads;
-  const mask = maskFor(g, config, inputs, ids, offset);
-  const added: Added = { keys: [], values: [] };
-  const single = before !== null;
-  const first = g.op('Reshape', [offset, g.int64([1])]);
-  const positions = single ? first : g.op('Unsqueeze', [mask.order, g.int64([1])]); // [1] or [tokens, 1], rows of cos and sin
-  // In int8 the mean is taken away by what writes the residual stream, and the bias is folded into what reads the norm.
-  const layerNorm = config.experts !== undefined && form === 'float32';
-  const normInputs = (weight: Value, x: Value[]) => [...x, weight, ...(layerNorm ? [`${weight}.bias`] : [])];
-  const ones = (width: number) => g.floats(Array<number>(width).fill(1), [width]);
-  const dialect: Dialect = {
-    embed(g, ids) {
-      if (form === 'float32') return g.op('Gather', ['embedding', ids]);
-      const codes = g.op('Cast', [g.op('Gather', ['embedding.codes', ids])], { to: { int: 1 } });
-      return g.op('Mul', [codes, g.op('Gather', ['embedding.scales', ids])]); // [tokens, hidden] * [tokens, 1]
-    },
-    norm: (g, x, weight) =>
-      g.op(layerNorm ? 'LayerNormalization' : 'SimplifiedLayerNormalization', normInputs(weight, [x]), {
-        axis: { int: -1 },
-        epsilon: { float: normEps },
-      }),
-    addNorm(g, x, y, weight) {
-      const [normed, , , sum] = g.ops(
-        `com.microsoft::${layerNorm ? 'SkipLayerNormalization' : 'SkipSimplifiedLayerNormalization'}`,
-        normInputs(weight, [x, y]),
-        [g.fresh('normed'), '', '', g.fresh('sum')],
-        {
-          epsilon: { float: normEps },
-        },
-      );
-      return { normed: normed!, sum: sum! };
-    },
-    linear: (g, x, weight) => {
-      const biased = (y: Value) => (config.experts ? g.op('Add', [y, `${weight}.bias`]) : y);
-      if (form === 'float32') return biased(g.op('MatMul', [x, weight]));
-      if (weight === 'head') return int8Head(g, x, config.vocab, config.experts !== undefined);
-      // A normed row without norm weight has a root mean square of 1, so nothing in it exceeds sqrt(hidden).
-      if (weight.endsWith('.qkv'))
-        return int8Linear(g, x, weight, config.hidden, (heads + 2 * kvHeads) * headDim, single, !!config.experts);
-      if (weight.endsWith('.gateUp')) return int8Linear(g, x, weight, config.hidden, 2 * config.intermediate, single);
-      const width = weight.endsWith('.down') ? config.intermediate : heads * headDim;
-      const [normed, inverse] = g.ops('SimplifiedLayerNormalization', [x, ones(width)], 2, {
-        axis: { int: -1 },
-        epsilon: { float: 1e-30 },
-      }) as [Value, Value];
-      return biased(g.op('Div', [int8Linear(g, normed, weight, width, config.hidden, single), inverse]));
-    },
-    experts(g, layer, normed) {
-      const activate = (gateUp: Value) => dialect.activate(g, gateUp);
-      return mixture(g, layer, normed, { config, products: rowProducts(g, form), activate, single });
-    },
-    attention(g, layer, qkv) {
-      const reshape = (x: Value, dims: number[]) => g.op('Reshape', [x, g.int64(dims)]);
-      const transpose = (x: Value, perm: number[]) => g.op('Transpose', [x], { perm: { ints: perm } });
-      const row = single && form === 'float32' ? g.op('Unsqueeze', [qkv, g.int64([0])]) : qkv; // [tokens, 1, ...]
-      const [qk, v] = g.ops('Split', [row, g.int64([(heads + kvHeads) * headDim, kvHeads * headDim])], 2, {
-        axis: { int: -1 },
-      }) as [Value, Value];
-      const rotated = g.op('com.microsoft::RotaryEmbedding', [qk, positions, inputs.cos, inputs.sin], {
-        num_heads: { int: heads + kvHeads },
-        rotary_embedding_dim: { int: rotaryDim === headDim ? 0 : rotaryDim },
-        interleaved: { int: 0 },
-      });
-      const [q, k] = g.ops('Split', [rotated, g.int64([heads * headDim, kvHeads * headDim])], 2, {
-        axis: { int: -1 },
-      }) as [Value, Value];
-      // Queries, scaled by 1/sqrt(headDim) in the weights, as [kvHeads, group, tokens, headDim]. A step has one row a head: ONNX Runtime multiplies single rows
-      // as they lie, and packs the whole cache for three (12 % of a step at 1,500 tokens of context).
-      const queries = single
-        ? reshape(q, [kvHeads, group, 1, headDim])
-        : transpose(reshape(q, [0, kvHeads, group, headDim]), [1, 2, 0, 3]);
-      const ownKeys = single
-        ? reshape(k, [kvHeads, 1, headDim, 1])
-        : transpose(reshape(k, [0, kvHeads, 1, headDim]), [1, 2, 3, 0]);
-      const ownValues = single
-        ? reshape(v, [kvHeads, 1, 1, headDim])
-        : transpose(reshape(v, [0, kvHeads, 1, headDim]), [1, 2, 0, 3]);
-      const keys = before ? g.op('Concat', [before.keys[layer]!, ownKeys], { axis: { int: 3 } }) : ownKeys;
-      const values = before ? g.op('Concat', [before.values[layer]!, ownValues], { axis: { int: 2 } }) : ownValues;
-      added.keys.push(keys);
-      added.values.push(values);
-
-      const scores = g.op('Concat', [g.op('MatMul', [queries, inputs.keys[layer]!]), g.op('MatMul', [queries, keys])], {
-        axis: { int: -1 },
-      });
-      const weights = g.op('Softmax', [g.op('Add', [scores, mask.bias])], { axis: { int: -1 } });
-      const [pOld, pNew] = g.ops('Split', [weights, mask.widths], 2, { axis: { int: -1 } }) as [Value, Value];
-      const mixed = g.op('Add', [g.op('MatMul', [pOld, inputs.values[layer]!]), g.op('MatMul', [pNew, values])]); // as queries
-      return single
-        ? reshape(mixed, [1, heads * headDim])
-        : reshape(transpose(mixed, [2, 0, 1, 3]), [0, 1, heads * headDim]);
-    },
-    activate(g, gateUp) {
-      const [gate, up] = g.ops('Split', [gateUp], 2, { axis: { int: -1 }, num_outputs: { int: 2 } }) as [Value, Value];
-      return g.op('Mul', [g.op('com.microsoft::QuickGelu', [gate], { alpha: { float: 1 } }), up]);
-    },
-  };
-  return { dialect, added };
-}
-
-/**
- * Additive mask `[tokens, slots + added]` (causal, empty slots, sliding window), the two widths of its last axis, and the place of each token in the run.
- */
-function maskFor(
-  g: Graph,
-  config: PhiConfig,
-  inputs: StepInputs,
-  ids: Value,
-  offset: Value,
-): { bias: Value; widths: Value; order: Value } {
-  const scalar = (vector: Value) => g.op('Squeeze', [vector, g.int64([0])]);
-  const slots = g.op('Shape', [inputs.keys[0]!], { start: { int: 3 }, end: { int: 4 } }); // [1]
-  const tokens = g.op('Shape', [ids]); // [1]
-  const addedNow = g.op('Add', [tokens, offset]); // [1]
-  const slotPositions = g.op('Range', [g.int64(0), scalar(slots), g.int64(1)]);
-  const oldKeys = g.op('Where', [g.op('Less', [slotPositions, inputs.past]), slotPositions, g.int64(NEVER)]);
-  const newKeys = g.op('Add', [g.op('Range', [g.int64(0), scalar(addedNow), g.int64(1)]), inputs.past]);
-  const keys = g.op('Concat', [oldKeys, newKeys], { axis: { int: 0 } });
-  const order = g.op('Range', [offset, scalar(addedNow), g.int64(1)]); // [tokens]
-  const queries = g.op('Unsqueeze', [g.op('Add', [order, inputs.past]), g.int64([1])]); // [tokens, 1]
-  let visible = g.op('LessOrEqual', [keys, queries]);
-  if (config.slidingWindow !== null && config.slidingWindow < config.context) {
-    visible = g.op('And', [visible, g.op('Less', [g.op('Sub', [queries, keys]), g.int64(config.slidingWindow)])]);
-  }
-  return {
-    bias: g.op('Where', [visible, g.float(0), g.float(HIDDEN)]),
-    widths: g.op('Concat', [slots, addedNow], { axis: { int: 0 } }),
-    order,
-  };
-}
-
-const rowProducts = (g: Graph, form: WasmForm): RowProducts =>
-  form === 'int8'
-    ? int8Rows(g)
-    : {
-        encode: (rows) => rows,
-        multiply: (rows, weight) => g.op('MatMul', [rows, weight]),
-        decode: (product) => product,
-        normalise: (rows) => ({ rows, factor: null }),
-      };

@@ -7,7 +7,8 @@ import { declare, type WeightGroup } from '../weights/plan.ts';
 import { decoderStates } from '../graph/decoder-network.ts';
 import { Graph } from '../graph/onnx.ts';
 import { declareSelectInputs } from './select-graph.ts';
-import { headOutputs, wasmDialect } from './graph.ts';
+import { wasmDialect } from './dialect.ts';
+import { headOutputs } from './graph.ts';
 import { wasmWeights, type WasmForm } from './weights.ts';
 
 /** The weights of a stage. `checkpoint` has only its layers; the embedding is in no session. */

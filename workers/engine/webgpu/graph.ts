@@ -7,6 +7,7 @@ import type { PhiConfig } from '../checkpoint/types.ts';
 import { declare } from '../weights/plan.ts';
 import { decoder, type Dialect, type LinearName } from '../graph/decoder-network.ts';
 import { Graph, type Value } from '../graph/onnx.ts';
+import { ortNorms, quickGelu } from '../graph/ort-kernels.ts';
 import type { Float, MatrixName, MatrixPlan, Piece, WebgpuPlan } from './weights.ts';
 
 const FLOAT = 1;
@@ -55,19 +56,7 @@ function webgpuDialect(config: PhiConfig, plan: WebgpuPlan): Dialect {
       const table = matrix(plan.tied ? 'head' : 'embedding')!;
       return convert(g, embed(g, ids, table), table.dtype, plan.dtype);
     },
-    norm: (g, x, weight) =>
-      g.op('SimplifiedLayerNormalization', [x, weight], { axis: { int: -1 }, epsilon: { float: normEps } }),
-    addNorm(g, x, y, weight) {
-      const [normed, , , sum] = g.ops(
-        'com.microsoft::SkipSimplifiedLayerNormalization',
-        [x, y, weight],
-        [g.fresh('normed'), '', '', g.fresh('sum')],
-        {
-          epsilon: { float: normEps },
-        },
-      );
-      return { normed: normed!, sum: sum! };
-    },
+    ...ortNorms(normEps),
     linear: (g, x, name: LinearName) => linear(g, x, matrix(name)!),
     attention(g, layer, qkv) {
       const packed = g.op('Reshape', [qkv, g.int64([1, -1, (heads + 2 * kvHeads) * headDim])]);
@@ -85,10 +74,7 @@ function webgpuDialect(config: PhiConfig, plan: WebgpuPlan): Dialect {
       );
       return g.op('Reshape', [mixed!, g.int64([-1, heads * headDim])]);
     },
-    activate(g, gateUp) {
-      const [gate, up] = g.ops('Split', [gateUp], 2, { axis: { int: -1 }, num_outputs: { int: 2 } }) as [Value, Value];
-      return g.op('Mul', [g.op('com.microsoft::QuickGelu', [gate], { alpha: { float: 1 } }), up]);
-    },
+    activate: quickGelu,
     mlp(g, layer, x, y) {
       const gate = matrix(`layers.${layer}.gate`);
       const up = matrix(`layers.${layer}.up`);

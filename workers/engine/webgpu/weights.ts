@@ -1,6 +1,6 @@
 /** The weights of the WebGPU dialect: what each matrix is computed with, and the groups that hold it. */
 import { FLOAT_EMBEDDING_BYTES } from '../../shared/advisor/weights.ts';
-import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
+import type { Checkpoint, Layer, Matrix } from '../checkpoint/types.ts';
 import { holdsExactly, packInto, type BlockSpec, type ErrorSum } from '../weights/blocks.ts';
 import { floatToHalf } from '../weights/half.ts';
 import { errorGroup } from '../weights/error.ts';
@@ -69,69 +69,107 @@ const SMALLEST_BLOCK = 16;
 const FUSED_NORM_EPS = 1e-5;
 
 /** Every group that `webgpuGraph` refers to, in the order in which the graph needs them. */
-export function webgpuPlan(checkpoint: Checkpoint, { form, dtype, bindingBytes }: PlanOptions): WebgpuPlan {
-  const matrices = new Map<MatrixName, MatrixPlan>();
-  const groups: WeightGroup[] = [];
-  const error: ErrorSum = { error: 0, weights: 0 };
-  const mixed = hasFourBits(checkpoint);
-  const float: Float = form === 'float16' ? 'float16' : form === 'float32' ? 'float32' : dtype;
-  const norm = (name: string, weight: Float32Array) => groups.push(normGroup(name, weight, float));
-  /** Activations of the head and what is computed from them stay in float32: logits in float16 tie. */
-  const inBlocks = form === 'int4' || form === 'int8-blocks';
-  // int4 holds such a file exactly, at two dispatches for the mins of each matrix and a fused kernel less; 8 bits that kept mins would have no use.
-  const plain = form === 'int8-blocks' && mixed;
-  const add = (name: MatrixName, matrix: Matrix, type: Float, bits: 4 | 8 | null) => {
-    const blocks = inBlocks && bits ? blockSpec(matrix, bits, plain) : null;
+export function webgpuPlan(checkpoint: Checkpoint, options: PlanOptions): WebgpuPlan {
+  const { form } = options;
+  const planner = new Planner(checkpoint, options);
+  // Activations of the head and what is computed from them stay in float32: logits in float16 tie.
+  const outer: Float = form === 'float16' ? 'float16' : 'float32';
+  const tied = checkpoint.head === checkpoint.embedding;
+  if (!tied) planner.addEmbedding();
+  checkpoint.layers.forEach((layer, l) => planner.addLayer(layer, l));
+  planner.addNorm('norm', checkpoint.norm);
+  planner.add('head', checkpoint.head, outer, planner.outerBits(checkpoint.head));
+  const { float: dtype, matrices, groups } = planner;
+  return { form, dtype, matrices, groups: [...groups, errorGroup(planner.error)], tied };
+}
+
+/** Collects matrices and groups while it is told of the checkpoint's parts. */
+class Planner {
+  readonly matrices = new Map<MatrixName, MatrixPlan>();
+  readonly groups: WeightGroup[] = [];
+  readonly error: ErrorSum = { error: 0, weights: 0 };
+  readonly float: Float;
+  readonly #checkpoint: Checkpoint;
+  readonly #form: WebgpuForm;
+  readonly #bindingBytes: number;
+  /** The file has 4-bit matrices, so that its 8-bit ones are meant. */
+  readonly #mixed: boolean;
+  readonly #inBlocks: boolean;
+  /** Without minimums. int4 holds such a file exactly, at two dispatches for the mins of each matrix and a fused kernel less; 8 bits that kept mins would have no use. */
+  readonly #plain: boolean;
+
+  constructor(checkpoint: Checkpoint, { form, dtype, bindingBytes }: PlanOptions) {
+    this.#checkpoint = checkpoint;
+    this.#form = form;
+    this.#bindingBytes = bindingBytes;
+    this.#mixed = hasFourBits(checkpoint);
+    this.float = form === 'float16' ? 'float16' : form === 'float32' ? 'float32' : dtype;
+    this.#inBlocks = form === 'int4' || form === 'int8-blocks';
+    this.#plain = form === 'int8-blocks' && this.#mixed;
+  }
+
+  addNorm(name: string, weight: Float32Array): void {
+    this.groups.push(normGroup(name, weight, this.float));
+  }
+
+  /** `bits`: null keeps floats. */
+  add(name: MatrixName, matrix: Matrix, type: Float, bits: 4 | 8 | null): void {
+    const blocks = bits && this.#blocks(matrix, bits);
     const plan: MatrixPlan = {
       rows: matrix.rows,
       cols: matrix.cols,
       dtype: type,
       blocks,
-      pieces: cut(name, matrix, blocks, type, bindingBytes),
+      pieces: cut(name, matrix, blocks, type, this.#bindingBytes),
     };
-    matrices.set(name, plan);
-    for (const piece of plan.pieces) groups.push(pieceGroup(matrix, plan, piece, error));
-  };
-  const bitsOf = (matrix: Matrix): 4 | 8 =>
-    form === 'int8-blocks' || (matrix.form.kind === 'blocks' && matrix.form.bits === 8 && mixed) ? 8 : 4;
-  // Requantised embeddings and heads lose most: they keep 8 bits even when the rest is cut to 4.
-  const outerBits = (matrix: Matrix): 4 | 8 =>
-    matrix.form.kind === 'blocks' && matrix.form.bits === 4 ? bitsOf(matrix) : 8;
-  const outer: Float = form === 'float16' ? 'float16' : 'float32';
+    this.matrices.set(name, plan);
+    for (const piece of plan.pieces) this.groups.push(pieceGroup(matrix, plan, piece, this.error));
+  }
 
-  const { config } = checkpoint;
-  const tied = checkpoint.head === checkpoint.embedding;
-  if (!tied)
-    add(
-      'embedding',
-      checkpoint.embedding,
-      float,
-      keepsFloats(checkpoint, float) ? null : outerBits(checkpoint.embedding),
-    );
-  checkpoint.layers.forEach((layer, l) => {
-    norm(`layers.${l}.attentionNorm`, layer.attentionNorm);
-    add(`layers.${l}.qkv`, layer.qkv, float, bitsOf(layer.qkv));
-    add(`layers.${l}.output`, layer.output, float, bitsOf(layer.output));
-    norm(`layers.${l}.mlpNorm`, layer.mlpNorm);
+  addEmbedding(): void {
+    const { embedding } = this.#checkpoint;
+    const bits = keepsFloats(this.#checkpoint, this.float) ? null : this.outerBits(embedding);
+    this.add('embedding', embedding, this.float, bits);
+  }
+
+  addLayer(layer: Layer, l: number): void {
+    const { float } = this;
+    this.addNorm(`layers.${l}.attentionNorm`, layer.attentionNorm);
+    this.add(`layers.${l}.qkv`, layer.qkv, float, this.#bits(layer.qkv));
+    this.add(`layers.${l}.output`, layer.output, float, this.#bits(layer.output));
+    this.addNorm(`layers.${l}.mlpNorm`, layer.mlpNorm);
     const { gateUp } = layer;
-    const bits = bitsOf(gateUp);
+    const bits = this.#bits(gateUp);
     const half = gateUp.rows / 2;
-    const spec = inBlocks ? blockSpec(gateUp, bits, plain) : null;
-    // MatMulNBitsMlp takes gate and up apart, each whole, without zero points, and has its own epsilon.
-    const fused =
+    if (this.#fusesMlp(gateUp, bits)) {
+      this.add(`layers.${l}.gate`, rowRange(gateUp, 0, half), float, bits);
+      this.add(`layers.${l}.up`, rowRange(gateUp, half, half), float, bits);
+    } else this.add(`layers.${l}.gateUp`, gateUp, float, bits);
+    this.add(`layers.${l}.down`, layer.down, float, this.#bits(layer.down));
+  }
+
+  /** Requantised embeddings and heads lose most: they keep 8 bits even when the rest is cut to 4. */
+  outerBits(matrix: Matrix): 4 | 8 {
+    return matrix.form.kind === 'blocks' && matrix.form.bits === 4 ? this.#bits(matrix) : 8;
+  }
+
+  #bits({ form }: Matrix): 4 | 8 {
+    return this.#form === 'int8-blocks' || (form.kind === 'blocks' && form.bits === 8 && this.#mixed) ? 8 : 4;
+  }
+
+  #blocks(matrix: Matrix, bits: 4 | 8): MatrixPlan['blocks'] {
+    return this.#inBlocks ? blockSpec(matrix, bits, this.#plain) : null;
+  }
+
+  /** MatMulNBitsMlp takes gate and up apart, each whole, without zero points, and has its own epsilon. */
+  #fusesMlp(gateUp: Matrix, bits: 4 | 8): boolean {
+    const spec = this.#blocks(gateUp, bits);
+    return (
       spec?.shift === 'none' &&
-      cut('', rowRange(gateUp, 0, half), spec, float, bindingBytes).length === 1 &&
-      Math.fround(config.normEps) === Math.fround(FUSED_NORM_EPS);
-    if (fused) {
-      add(`layers.${l}.gate`, rowRange(gateUp, 0, half), float, bits);
-      add(`layers.${l}.up`, rowRange(gateUp, half, half), float, bits);
-    } else add(`layers.${l}.gateUp`, gateUp, float, bits);
-    add(`layers.${l}.down`, layer.down, float, bitsOf(layer.down));
-  });
-  norm('norm', checkpoint.norm);
-  add('head', checkpoint.head, outer, outerBits(checkpoint.head));
-  groups.push(errorGroup(error));
-  return { form, dtype: float, matrices, groups, tied };
+      cut('', rowRange(gateUp, 0, gateUp.rows / 2), spec, this.float, this.#bindingBytes).length === 1 &&
+      Math.fround(this.#checkpoint.config.normEps) === Math.fround(FUSED_NORM_EPS)
+    );
+  }
 }
 
 /** The forms that make sense for a checkpoint, best first: one that holds it exactly, then smaller and larger ones. */

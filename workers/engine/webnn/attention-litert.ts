@@ -9,18 +9,18 @@ import {
   concat,
   maskRows,
   queriesKeysValues,
+  recentCache,
   reshape,
   slices,
+  stack,
   transpose,
   type AttentionPart,
+  type RecentCache,
 } from './spelling.ts';
 
-export function litertAttention(
-  g: Graph,
-  config: PhiConfig,
-  { width, slots, visible, recent }: WebnnShape,
-): AttentionPart {
-  const { layers, heads, kvHeads, headDim } = config;
+export function litertAttention(g: Graph, config: PhiConfig, shape: WebnnShape): AttentionPart {
+  const { width, slots, visible, recent } = shape;
+  const { heads, kvHeads, headDim } = config;
   const group = heads / kvHeads;
   const rows = group * width; // queries of a key-value head
   const panel = valuePanel(headDim);
@@ -30,42 +30,12 @@ export function litertAttention(
   const keys = visible + recent + width;
   const seen = (cache: Value, axis: number) => (visible === slots ? cache : slices(g, cache, axis, [visible])[0]!);
   const mask = maskRows(g, g.input('mask', 'float32', [width, keys]), group, width, keys); // [rows, keys]
-  const recentOf = (name: string, dims: number[]) => {
-    if (!recent) return null;
-    const cache = g.input(name, 'float32', dims);
-    const parts = slices(
-      g,
-      cache,
-      0,
-      Array.from({ length: layers }, () => 1),
-    );
-    return { cache, parts: parts.map((part) => reshape(g, part, [kvHeads, recent, headDim])) };
-  };
-  const recentKeys = recentOf('recent_key', layout.recentKey);
-  const recentValues = recentOf('recent_value', layout.recentValue);
+  const recentKeys = recent ? recentCache(g, 'recent_key', 'float32', layout.recentKey) : null;
+  const recentValues = recent ? recentCache(g, 'recent_value', 'float32', layout.recentValue) : null;
   const ownKeys: Value[] = []; // [kvHeads, width, headDim]
   const ownValues: Value[] = [];
-
-  /** Scores of queries `[kvHeads, rows, headDim]` with keys `[kvHeads, n, headDim]` of several caches: `[kvHeads, rows, all n]`. */
-  const scores = (queries: Value, caches: Value[]): Value => {
-    if (width > 1)
-      return concat(
-        g,
-        caches.map((cache) => g.op('MatMul', [queries, transpose(g, cache, [0, 2, 1])])),
-        2,
-      );
-    // Few queries: the keys go on the left, which XNNPACK does not repack (10 against 14 ms a token).
-    const few = transpose(g, queries, [0, 2, 1]);
-    return transpose(
-      g,
-      concat(
-        g,
-        caches.map((cache) => g.op('MatMul', [cache, few])),
-        1,
-      ),
-      [0, 2, 1],
-    );
-  };
+  const near = (cache: RecentCache | null, layer: number, own: Value) =>
+    cache ? concat(g, [cache.parts[layer]!, own], 1) : own;
   return {
     layer(layer, qkv) {
       const parts = queriesKeysValues(g, config, width, qkv, cos, sin);
@@ -74,9 +44,8 @@ export function litertAttention(
       const value = byHead(g, parts.values, config, width, 1);
       ownKeys.push(key);
       ownValues.push(value);
-      const near = (cache: ReturnType<typeof recentOf>, own: Value) =>
-        cache ? concat(g, [cache.parts[layer]!, own], 1) : own;
-      const all = g.op('Add', [scores(queries, [seen(`key.${layer}`, 1), near(recentKeys, key)]), mask]);
+      const caches = [seen(`key.${layer}`, 1), near(recentKeys, layer, key)];
+      const all = g.op('Add', [scores(g, queries, caches, width), mask]);
       const [far, close] = slices(g, g.op('Softmax', [all], { axis: { int: -1 } }), 2, [visible, recent + width]) as [
         Value,
         Value,
@@ -85,23 +54,31 @@ export function litertAttention(
       const settled = panel === headDim ? panels : transpose(g, panels, [0, 2, 1, 3]);
       const mixed = g.op('Add', [
         reshape(g, settled, [kvHeads, rows, headDim]),
-        g.op('MatMul', [close, near(recentValues, value)]),
+        g.op('MatMul', [close, near(recentValues, layer, value)]),
       ]);
       return byToken(g, mixed, config, width);
     },
     added() {
-      const stacked = (own: Value[]) =>
-        concat(
-          g,
-          own.map((x) => reshape(g, x, [1, kvHeads, width, headDim])),
-          0,
-        ); // [layers, kvHeads, width, headDim]
-      if (!recentKeys || !recentValues) return { key: stacked(ownKeys), value: stacked(ownValues) };
+      const dims = [kvHeads, width, headDim];
+      if (!recentKeys || !recentValues) return { key: stack(g, ownKeys, dims), value: stack(g, ownValues, dims) };
       const keep = g.input('keep', 'float32', [recent, 1]);
       const place = g.input('place', 'float32', [recent, width]);
       const added = (cache: Value, own: Value[]) =>
-        g.op('Add', [g.op('Mul', [cache, keep]), g.op(width === 1 ? 'Mul' : 'MatMul', [place, stacked(own)])]);
+        g.op('Add', [g.op('Mul', [cache, keep]), g.op(width === 1 ? 'Mul' : 'MatMul', [place, stack(g, own, dims)])]);
       return { key: added(recentKeys.cache, ownKeys), value: added(recentValues.cache, ownValues) };
     },
   };
+}
+
+/** Scores of queries `[kvHeads, rows, headDim]` with keys `[kvHeads, n, headDim]` of several caches: `[kvHeads, rows, all n]`. */
+function scores(g: Graph, queries: Value, caches: Value[], width: number): Value {
+  const products = (axis: number, product: (cache: Value) => Value) => concat(g, caches.map(product), axis);
+  if (width > 1) return products(2, (cache) => g.op('MatMul', [queries, transpose(g, cache, [0, 2, 1])]));
+  // Few queries: the keys go on the left, which XNNPACK does not repack (10 against 14 ms a token).
+  const few = transpose(g, queries, [0, 2, 1]);
+  return transpose(
+    g,
+    products(1, (cache) => g.op('MatMul', [cache, few])),
+    [0, 2, 1],
+  );
 }

@@ -14,10 +14,13 @@ import {
   concat,
   FLOAT,
   FLOAT16,
+  recentCache,
   reshape,
   slices,
+  stack,
   transpose,
   type AttentionPart,
+  type RecentCache,
 } from './spelling.ts';
 
 export function npuAttention(
@@ -25,7 +28,7 @@ export function npuAttention(
   config: PhiConfig,
   { width, slots, visible, recent }: WebnnShape,
 ): AttentionPart {
-  const { layers, heads, kvHeads, headDim } = config;
+  const { heads, kvHeads, headDim } = config;
   const group = heads / kvHeads;
   const layout = cacheLayout(config, slots, recent, 'npu');
   const rotation = rotationTables(g, config, width);
@@ -33,17 +36,11 @@ export function npuAttention(
   const seen = (cache: Value, axis: number) => (visible === slots ? cache : slices(g, cache, axis, [visible])[0]!);
   const given = cast(g, g.input('mask', 'float32', [width, keys]), FLOAT16);
   const mask = spreadMask(g, given, config, width, keys);
-  const recentOf = (name: string, dims: number[]) => {
-    if (!recent) return null;
-    const cache = g.input(name, layout.dtype, dims);
-    const ones = Array.from({ length: layers }, () => 1);
-    return { cache, parts: slices(g, cache, 0, ones).map((part) => reshape(g, part, dims.slice(1))) };
-  };
-  const recentKeys = recentOf('recent_key', layout.recentKey);
-  const recentValues = recentOf('recent_value', layout.recentValue);
+  const recentKeys = recent ? recentCache(g, 'recent_key', layout.dtype, layout.recentKey) : null;
+  const recentValues = recent ? recentCache(g, 'recent_value', layout.dtype, layout.recentValue) : null;
   const ownKeys: Value[] = []; // [kvHeads, width, headDim]
   const ownValues: Value[] = []; // [kvHeads, headDim, width]
-  const joined = (settled: Value, near: ReturnType<typeof recentOf>, layer: number, own: Value, axis: number) =>
+  const joined = (settled: Value, near: RecentCache | null, layer: number, own: Value, axis: number) =>
     concat(g, [seen(settled, axis), ...(near ? [near.parts[layer]!] : []), own], axis);
 
   return {
@@ -68,14 +65,8 @@ export function npuAttention(
       return cast(g, byToken(g, mixed, config, width), FLOAT);
     },
     added() {
-      const stacked = (own: Value[], dims: number[]) =>
-        concat(
-          g,
-          own.map((x) => reshape(g, x, [1, ...dims])),
-          0,
-        );
-      const key = stacked(ownKeys, [kvHeads, width, headDim]);
-      const value = stacked(ownValues, [kvHeads, headDim, width]);
+      const key = stack(g, ownKeys, [kvHeads, width, headDim]);
+      const value = stack(g, ownValues, [kvHeads, headDim, width]);
       if (!recentKeys || !recentValues) return { key, value };
       const keep = cast(g, g.input('keep', 'float32', [recent, 1]), FLOAT16);
       const place = cast(g, g.input('place', 'float32', [recent, width]), FLOAT16);

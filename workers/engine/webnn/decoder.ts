@@ -16,7 +16,10 @@ import {
   type WeightCache,
   type Ort,
   type PrepareProgress,
+  type WeightFiles,
 } from '../runtime/ort.ts';
+import type { DataFile } from '../runtime/data-file.ts';
+import type { WeightGroup } from '../weights/plan.ts';
 import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from '../decoder.ts';
 import { WebnnCache } from './kv-cache.ts';
 import { allCandidates, choose, readCandidates } from './selection.ts';
@@ -81,14 +84,7 @@ async function onDevice(
   const started = performance.now();
   const plan = webnnPlan(checkpoint, form, options.calibration ?? null, dialect);
   refuseFatalBuild(devices, plan);
-  const groups = [...plan.groups.norms, ...plan.groups.head, ...plan.groups.layers, ...plan.groups.error];
-  const weights = await weightFiles({
-    groups,
-    weightCache: options.weightCache?.(dialect === 'npu' ? `webnn-npu-${form}` : `webnn-${form}`, WEBNN_FORM_VERSION),
-    onProgress,
-    signal,
-  });
-  const files = new Map(groups.map((group, i) => [group, weights.files[i]!]));
+  const { weights, files } = await makeWeights(plan, options, onProgress);
   const prepared = performance.now();
   const embedding = new EmbeddingRows(checkpoint.embedding, plan.residual);
   const network: Network = { ort, device, config, plan, slots, embedding, files, scales: 'before' };
@@ -102,8 +98,7 @@ async function onDevice(
     weights: graphs.weights,
     scales: network.scales,
   };
-  let shared: Record<string, MLTensor> | null = null;
-  if (graphs.weights === 'inputs') shared = await sharedWeights(network, true);
+  const shared = graphs.weights === 'inputs' ? await sharedWeights(network, true) : null;
   // A graph of constants comes first: its build takes three times the weights for a moment, and the tensors come on top of what stays of it.
   const main = await buildMain(network, shape, shared ?? {});
   const step = graphs.step
@@ -133,6 +128,22 @@ async function onDevice(
     compileMs: performance.now() - prepared,
   };
   return new WebnnDecoder(device, plan, config, cache, { main, step, prefill }, facts);
+}
+
+/** The plan's weights, and the file of each group. */
+async function makeWeights(
+  { form, dialect, groups: { norms, head, layers, error } }: WebnnPlan,
+  { weightCache, signal }: WebnnOptions,
+  onProgress?: PrepareProgress,
+): Promise<{ weights: WeightFiles; files: Map<WeightGroup, DataFile> }> {
+  const groups = [...norms, ...head, ...layers, ...error];
+  const weights = await weightFiles({
+    groups,
+    weightCache: weightCache?.(dialect === 'npu' ? `webnn-npu-${form}` : `webnn-${form}`, WEBNN_FORM_VERSION),
+    onProgress,
+    signal,
+  });
+  return { weights, files: new Map(groups.map((group, i) => [group, weights.files[i]!])) };
 }
 
 /**

@@ -77,6 +77,27 @@ export function maskRows(g: Graph, mask: Value, group: number, width: number, ke
   return reshape(g, expanded, [group * width, keys]);
 }
 
+/** The recent cache of all layers as it comes in, and each layer's part of it. */
+export interface RecentCache {
+  cache: Value;
+  parts: Value[];
+}
+
+/** Declares the recent cache `name`; `dims` begin with the layers. */
+export function recentCache(g: Graph, name: string, dtype: 'float32' | 'float16', dims: number[]): RecentCache {
+  const cache = g.input(name, dtype, dims);
+  const ones = Array.from({ length: dims[0]! }, () => 1);
+  return { cache, parts: slices(g, cache, 0, ones).map((one) => reshape(g, one, dims.slice(1))) };
+}
+
+/** `[...dims]` of each layer -> `[layers, ...dims]` */
+export const stack = (g: Graph, own: Value[], dims: number[]): Value =>
+  concat(
+    g,
+    own.map((x) => reshape(g, x, [1, ...dims])),
+    0,
+  );
+
 export interface AttentionPart {
   /** `[width, (heads + 2 kvHeads) headDim]` -> `[width, heads headDim]` */
   layer(layer: number, qkv: Value): Value;

@@ -48,6 +48,7 @@ export interface DecoderParts {
   head: Matrix;
 }
 
+/** Throws `unsupported-model` with the operator at which the graph stops to be a Phi decoder. */
 export async function findDecoder(reader: GraphReader): Promise<DecoderParts> {
   const { file, graph } = reader;
   const norms = await findNorms(file, graph);
@@ -57,57 +58,15 @@ export async function findDecoder(reader: GraphReader): Promise<DecoderParts> {
       `${file} has ${norms.length} RMS norms. A Phi decoder has two for each layer and one more.`,
     );
   }
-  const linears = new Map<ValueId, Linear>();
-  for (const op of graph.ops) {
-    const linear = await reader.linear(op);
-    if (linear) linears.set(linear.output, linear);
-  }
-  // q, k, v, output, gate, up, down.
-  const most = 7 * ((norms.length - 1) / 2) + 1;
-  if (linears.size > most)
-    throw new PhiError(
-      'unsupported-model',
-      `${file} has ${linears.size} products with weights. A Phi decoder with ${norms.length} norms has at most ${most}.`,
-    );
-  const isLinear = (value: ValueId) => linears.has(value);
-  const normOutputs = new Set(norms.map((norm) => norm.output));
-  /** Products that take a norm's output, by that norm; the rest are attention's and the MLP's second products. */
-  const afterNorm = new Map<ValueId, Linear[]>(norms.map((norm) => [norm.output, []]));
-  const closing: Linear[] = [];
-  for (const linear of linears.values()) {
-    refuseBias(file, graph, linear);
-    const group = afterNorm.get(graph.origin(linear.input, (value) => normOutputs.has(value), PASS_THROUGH));
-    if (group) group.push(linear);
-    else closing.push(linear);
-  }
-  const sourcesOf = new Map(
-    closing.map((linear) => [linear, new Set([...graph.behind(linear.input, isLinear)].filter(isLinear))]),
-  );
-  /** The one product whose input comes from exactly this group. */
-  const closingOf = (group: Linear[], norm: Norm): Linear => {
-    const found = closing.filter((linear) => {
-      const sources = sourcesOf.get(linear)!;
-      return sources.size === group.length && group.every(({ output }) => sources.has(output));
-    });
-    if (found.length !== 1 || !group.length)
-      throw unsupported(
-        file,
-        norm.op,
-        `expected one product that takes the results of the ${group.length} after it, but found ${found.length}`,
-      );
-    closing.splice(closing.indexOf(found[0]!), 1);
-    refuseUnlessAdded(file, graph, found[0]!);
-    return found[0]!;
-  };
-
+  const products = new Products(file, graph, norms, await findLinears(reader, norms.length));
   const layers: DecoderLayer[] = [];
   for (let i = 0; i + 1 < norms.length; i += 2) {
     const [attentionNorm, mlpNorm] = [norms[i]!, norms[i + 1]!];
-    const qkv = afterNorm.get(attentionNorm.output)!;
-    const output = closingOf(qkv, attentionNorm);
+    const qkv = products.after(attentionNorm);
+    const output = products.takeClosing(qkv, attentionNorm);
     const attention = await attentionBehind(file, graph, output, qkv);
-    const gateUp = afterNorm.get(mlpNorm.output)!;
-    const down = closingOf(gateUp, mlpNorm);
+    const gateUp = products.after(mlpNorm);
+    const down = products.takeClosing(gateUp, mlpNorm);
     layers.push({
       attentionNorm,
       qkv: attention.order.map(({ matrix }) => matrix),
@@ -119,15 +78,7 @@ export async function findDecoder(reader: GraphReader): Promise<DecoderParts> {
     });
   }
   const [norm] = norms.slice(-1) as [Norm];
-  const [head, ...others] = afterNorm.get(norm.output)!;
-  if (!head || others.length || closing.length) {
-    const odd = others[0] ?? closing[0];
-    throw unsupported(
-      file,
-      odd ? odd.op : norm.op,
-      odd ? 'a product that a Phi decoder does not have' : 'no head follows the last norm',
-    );
-  }
+  const head = products.takeHead(norm);
   if (!graph.outputs.some((output) => graph.origin(output, undefined, PASS_THROUGH) === head.output))
     throw unsupported(file, head.op, 'its result is changed before it leaves as logits');
   const [first] = norms as [Norm];
@@ -136,6 +87,83 @@ export async function findDecoder(reader: GraphReader): Promise<DecoderParts> {
   if (!lookup || !embedding)
     throw unsupported(file, lookup ?? first.op, 'the first norm does not take token embeddings as they are looked up');
   return { embedding, layers, norm, head: head.matrix };
+}
+
+/** The products with constant weights, by their results. */
+async function findLinears(reader: GraphReader, norms: number): Promise<Map<ValueId, Linear>> {
+  const linears = new Map<ValueId, Linear>();
+  for (const op of reader.graph.ops) {
+    const linear = await reader.linear(op);
+    if (linear) linears.set(linear.output, linear);
+  }
+  // q, k, v, output, gate, up, down.
+  const most = 7 * ((norms - 1) / 2) + 1;
+  if (linears.size > most)
+    throw new PhiError(
+      'unsupported-model',
+      `${reader.file} has ${linears.size} products with weights. A Phi decoder with ${norms} norms has at most ${most}.`,
+    );
+  return linears;
+}
+
+/** The products by their place: those that take a norm's output, and the rest, which close attention and MLP. */
+class Products {
+  readonly #file: string;
+  readonly #graph: Graph;
+  readonly #afterNorm: ReadonlyMap<ValueId, Linear[]>;
+  /** Those that no block has taken yet. */
+  readonly #closing: Linear[] = [];
+  /** The products that each closing one takes results of. */
+  readonly #sources: ReadonlyMap<Linear, ReadonlySet<ValueId>>;
+
+  constructor(file: string, graph: Graph, norms: readonly Norm[], linears: ReadonlyMap<ValueId, Linear>) {
+    this.#file = file;
+    this.#graph = graph;
+    const normOutputs = new Set(norms.map((norm) => norm.output));
+    this.#afterNorm = new Map<ValueId, Linear[]>(norms.map((norm) => [norm.output, []]));
+    for (const linear of linears.values()) {
+      refuseBias(file, graph, linear);
+      const origin = graph.origin(linear.input, (value) => normOutputs.has(value), PASS_THROUGH);
+      (this.#afterNorm.get(origin) ?? this.#closing).push(linear);
+    }
+    const isLinear = (value: ValueId) => linears.has(value);
+    this.#sources = new Map(
+      this.#closing.map((linear) => [linear, new Set([...graph.behind(linear.input, isLinear)].filter(isLinear))]),
+    );
+  }
+
+  after(norm: Norm): Linear[] {
+    return this.#afterNorm.get(norm.output)!;
+  }
+
+  /** The one product whose input comes from exactly this group. */
+  takeClosing(group: Linear[], norm: Norm): Linear {
+    const found = this.#closing.filter((linear) => {
+      const sources = this.#sources.get(linear)!;
+      return sources.size === group.length && group.every(({ output }) => sources.has(output));
+    });
+    if (found.length !== 1 || !group.length)
+      throw unsupported(
+        this.#file,
+        norm.op,
+        `expected one product that takes the results of the ${group.length} after it, but found ${found.length}`,
+      );
+    this.#closing.splice(this.#closing.indexOf(found[0]!), 1);
+    refuseUnlessAdded(this.#file, this.#graph, found[0]!);
+    return found[0]!;
+  }
+
+  /** The one product behind the last norm, when every other has its place. */
+  takeHead(norm: Norm): Linear {
+    const [head, ...others] = this.after(norm);
+    if (head && !others.length && !this.#closing.length) return head;
+    const odd = others[0] ?? this.#closing[0];
+    throw unsupported(
+      this.#file,
+      odd ? odd.op : norm.op,
+      odd ? 'a product that a Phi decoder does not have' : 'no head follows the last norm',
+    );
+  }
 }
 
 function refuseBias(file: string, graph: Graph, linear: Linear): void {

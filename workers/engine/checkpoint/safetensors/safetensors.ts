@@ -40,62 +40,13 @@ export async function openSafetensors(files: ModelFiles): Promise<Checkpoint> {
   if (!scheme) await refuseQuantised(files, folder, json, configSource.name);
   const { tensors, others } = await readShards(files, folder);
   if (!scheme) refuseByTensors(`${folder}*.safetensors`, tensors.keys(), others);
-  const find = (name: string): StoredTensor => {
-    const tensor = tensors.get(name);
-    if (!tensor)
-      throw new PhiError(
-        'bad-model',
-        others.has(name)
-          ? `${folder}*.safetensors: the tensor ${name} has the type ${others.get(name)}, which does not occur in this layout. The file is damaged, or quantised in a way that is not supported.`
-          : `${folder}*.safetensors: the tensor ${name} is missing. The download is incomplete, or this is another kind of model.`,
-      );
-    return tensor;
-  };
-  const weights = (module: string, given = find): Matrix => {
-    if (!scheme || !tensors.has(`${module}.scales`)) return floatMatrix(given(`${module}.weight`));
-    const biases = tensors.has(`${module}.biases`) ? given(`${module}.biases`) : undefined;
-    return mlxMatrix(module, scheme, given(`${module}.weight`), given(`${module}.scales`), biases);
-  };
-  const matrix = (module: string): Matrix => {
-    if (tensors.has(`${module}.bias`))
-      throw new PhiError('unsupported-model', `${module} has a bias, which this app does not support.`);
-    return weights(module);
-  };
-  /** One fused matrix, or its parts by rows. */
-  const fused = (whole: string, parts: string[]): Matrix =>
-    tensors.has(`${whole}.weight`) ? matrix(whole) : concatRows(parts.map(matrix));
-  const vector = (name: string): Promise<Float32Array> => readVector(find(name));
-
-  const modules: Modules = {
-    has: (name) => tensors.has(name),
-    matrix: weights,
-    stacked(module, index) {
-      const all = weights(module, (name) => flattened(find(name)));
-      const rows = find(`${module}.weight`).dims[1] ?? 0;
-      return rowRange(all, index * rows, rows);
-    },
-    vector,
-  };
-  const readLayer = async (at: string): Promise<Layer> => {
-    if (config.experts) return readPhiMoeLayer(modules, at, config);
-    return {
-      attentionNorm: await vector(`${at}.input_layernorm.weight`),
-      qkv: fused(
-        `${at}.self_attn.qkv_proj`,
-        ['q', 'k', 'v'].map((part) => `${at}.self_attn.${part}_proj`),
-      ),
-      output: matrix(`${at}.self_attn.o_proj`),
-      mlpNorm: await vector(`${at}.post_attention_layernorm.weight`),
-      gateUp: fused(
-        `${at}.mlp.gate_up_proj`,
-        ['gate', 'up'].map((part) => `${at}.mlp.${part}_proj`),
-      ),
-      down: matrix(`${at}.mlp.down_proj`),
-    };
-  };
+  const modules = new FolderModules(folder, { tensors, others }, scheme);
   const layers: Layer[] = [];
-  for (let i = 0; i < config.layers; i++) layers.push(await readLayer(`model.layers.${i}`));
-  const embedding = matrix('model.embed_tokens');
+  for (let i = 0; i < config.layers; i++) {
+    const at = `model.layers.${i}`;
+    layers.push(await (config.experts ? readPhiMoeLayer(modules, at, config) : readLayer(modules, at)));
+  }
+  const embedding = modules.unbiased('model.embed_tokens');
   return checkShapes(
     {
       format: scheme ? 'mlx' : 'safetensors',
@@ -103,13 +54,87 @@ export async function openSafetensors(files: ModelFiles): Promise<Checkpoint> {
       ...(await readTextFiles(files, folder)),
       embedding,
       layers,
-      norm: await vector('model.norm.weight'),
-      head: tied ? embedding : config.experts ? weights('lm_head') : matrix('lm_head'),
+      norm: await modules.vector('model.norm.weight'),
+      head: tied ? embedding : config.experts ? modules.matrix('lm_head') : modules.unbiased('lm_head'),
       ...(config.experts && { bias: await readOuterBias(modules, config) }),
       notes: [],
     },
     configSource.name,
   );
+}
+
+async function readLayer(modules: FolderModules, at: string): Promise<Layer> {
+  return {
+    attentionNorm: await modules.vector(`${at}.input_layernorm.weight`),
+    qkv: modules.fused(
+      `${at}.self_attn.qkv_proj`,
+      ['q', 'k', 'v'].map((part) => `${at}.self_attn.${part}_proj`),
+    ),
+    output: modules.unbiased(`${at}.self_attn.o_proj`),
+    mlpNorm: await modules.vector(`${at}.post_attention_layernorm.weight`),
+    gateUp: modules.fused(
+      `${at}.mlp.gate_up_proj`,
+      ['gate', 'up'].map((part) => `${at}.mlp.${part}_proj`),
+    ),
+    down: modules.unbiased(`${at}.mlp.down_proj`),
+  };
+}
+
+/** The tensors of a folder by module, as transformers names them. Its methods throw `bad-model` naming the tensor that is missing. */
+class FolderModules implements Modules {
+  readonly #folder: string;
+  readonly #file: SafetensorsFile;
+  readonly #scheme: ReturnType<typeof mlxScheme>;
+
+  constructor(folder: string, file: SafetensorsFile, scheme: ReturnType<typeof mlxScheme>) {
+    this.#folder = folder;
+    this.#file = file;
+    this.#scheme = scheme;
+  }
+
+  has(tensor: string): boolean {
+    return this.#file.tensors.has(tensor);
+  }
+
+  #find(name: string): StoredTensor {
+    const { tensors, others } = this.#file;
+    const tensor = tensors.get(name);
+    if (tensor) return tensor;
+    throw new PhiError(
+      'bad-model',
+      others.has(name)
+        ? `${this.#folder}*.safetensors: the tensor ${name} has the type ${others.get(name)}, which does not occur in this layout. The file is damaged, or quantised in a way that is not supported.`
+        : `${this.#folder}*.safetensors: the tensor ${name} is missing. The download is incomplete, or this is another kind of model.`,
+    );
+  }
+
+  matrix(module: string, find = (name: string) => this.#find(name)): Matrix {
+    if (!this.#scheme || !this.has(`${module}.scales`)) return floatMatrix(find(`${module}.weight`));
+    const biases = this.has(`${module}.biases`) ? find(`${module}.biases`) : undefined;
+    return mlxMatrix(module, this.#scheme, find(`${module}.weight`), find(`${module}.scales`), biases);
+  }
+
+  stacked(module: string, index: number): Matrix {
+    const all = this.matrix(module, (name) => flattened(this.#find(name)));
+    const rows = this.#find(`${module}.weight`).dims[1] ?? 0;
+    return rowRange(all, index * rows, rows);
+  }
+
+  vector(name: string): Promise<Float32Array> {
+    return readVector(this.#find(name));
+  }
+
+  /** Throws `unsupported-model` for a module with a bias. */
+  unbiased(module: string): Matrix {
+    if (this.has(`${module}.bias`))
+      throw new PhiError('unsupported-model', `${module} has a bias, which this app does not support.`);
+    return this.matrix(module);
+  }
+
+  /** One fused matrix, or its parts by rows. */
+  fused(whole: string, parts: string[]): Matrix {
+    return this.has(`${whole}.weight`) ? this.unbiased(whole) : concatRows(parts.map((part) => this.unbiased(part)));
+  }
 }
 
 /** A stack of matrices `[count, rows, cols]` as one, `[count * rows, cols]`. */
