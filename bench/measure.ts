@@ -35,7 +35,7 @@ function contextFor({ tasks, tokens, context }: Options): number {
   const fits = context ?? CONTEXTS.find((length) => length >= least);
   if (fits === undefined)
     throw new Error(
-      `${longest} tokens are more than the bench's longest context of ${CONTEXTS.at(-1)}: ask for fewer --tokens.`,
+      `${longest} tokens exceed the bench's longest context of ${CONTEXTS.at(-1)}. Choose fewer --tokens.`,
     );
   return fits;
 }
@@ -117,7 +117,7 @@ export async function measureRound(
       const prompt = task === 'rewrite' ? prompts.rewrite : prompts.byLength.get(Number(task))!;
       const result = await steadily(() => reply(prompt, options.tokens, false));
       if (result.promptTokens !== prompt.ids.length)
-        throw new Error(`${peer} sees ${result.promptTokens} tokens where the prompt has ${prompt.ids.length}.`);
+        throw new Error(`${peer} counts ${result.promptTokens} tokens, but the prompt has ${prompt.ids.length}.`);
       keepReply(task, result);
       keep(task, 'prefill tok/s', (1000 * (result.prefilledTokens ?? result.promptTokens)) / result.ttftMs);
       first = task === '1500' && !drafts ? result : null;

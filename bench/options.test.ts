@@ -15,7 +15,7 @@ describe('parseOptions', () => {
 
   it('names what it does not know', () => {
     expect(() => parseOptions(['--peers', 'ours,llama'])).toThrow(
-      'The peer "llama" is unknown: choose of ours, wllama, transformers.js, padded-webnn, matmuls-webnn.',
+      'The peer "llama" is unknown: choose from ours, wllama, transformers.js, padded-webnn, matmuls-webnn.',
     );
     expect(() => parseOptions(['--rounds', '0'])).toThrow('--rounds takes a whole number of at least 1, not "0".');
     expect(() => parseOptions(['--temperature', 'hot'])).toThrow(

@@ -8,21 +8,21 @@ export type Task = (typeof TASKS)[number];
 
 export const USAGE = `npm run bench -- [options]
   --backend wasm|webgpu|webnn   default wasm
-  --device browser|dawn         default browser; dawn: WebGPU in Node, on a GPU or on Mesa's lavapipe (see e2e/gpu), for ours and transformers.js
+  --device browser|dawn         default browser. dawn: WebGPU in Node, on a GPU or Mesa's lavapipe (see e2e/gpu); runs ours and transformers.js
   --peers a,b                   ours, wllama, transformers.js, padded-webnn, matmuls-webnn; default: all that fit the backend
   --tasks a,b                   ${TASKS.join(', ')}; default: all but 100
                                 (rewrite: this engine alone, and all its replies once more with prompt lookup)
   --rounds N                    default 5; engines take turns within each round
   --tokens N                    length of a reply, default 128
-  --temperature T               of this engine's replies; default 0. The others always take the likeliest token
-  --context N                   KV slots; default: the least of 512, 1024 and 2048 that the tasks need
+  --temperature T               of this engine's replies; default 0. The other engines always take the likeliest token
+  --context N                   KV slots; default: the smallest of 512, 1024 and 2048 that fits the tasks
   --threads N                   default: all cores
-  --retries N                   repeats of a measurement during which other programs took over 10 % of the processor, default 2
-  --wait SECONDS                wait at most so long for a quiet machine before each measurement, default 0
-  --browser PATH                another Chromium, on the machine's own GPU; default: the one from npm
-  --browser-args "A B"          further flags for it
-  --settings JSON               {"wllama": {"n_ubatch": 64}, "ours": {"form": "float32"}}: overrides of an engine's settings
-  --json FILE                   the figures as JSON`;
+  --retries N                   repeats of a measurement if other programs took over 10 % of the processor; default 2
+  --wait SECONDS                longest wait for an idle machine before each measurement; default 0
+  --browser PATH                another Chromium, which can use this machine's GPU; default: the one from npm
+  --browser-args "A B"          more flags for the browser
+  --settings JSON               {"wllama": {"n_ubatch": 64}, "ours": {"form": "float32"}}: overrides settings of an engine
+  --json FILE                   writes the figures as JSON`;
 
 export interface Options {
   backend: BackendName;
@@ -54,7 +54,7 @@ const DEFAULT_PEERS: Record<BackendName, PeerName[]> = {
 function listOf<T extends string>(text: string, known: readonly T[], what: string): T[] {
   return text.split(',').map((item) => {
     const found = known.find((name) => name === item.trim());
-    if (found === undefined) throw new Error(`${what} "${item}" is unknown: choose of ${known.join(', ')}.`);
+    if (found === undefined) throw new Error(`${what} "${item}" is unknown: choose from ${known.join(', ')}.`);
     return found;
   });
 }
@@ -93,7 +93,7 @@ export function parseOptions(args: string[]): Options | null {
   if (values.help) return null;
   const backend = listOf(values.backend, BACKENDS, 'The backend')[0]!;
   const device = listOf(values.device, ['browser', 'dawn'] as const, 'The device')[0]!;
-  if (device === 'dawn' && backend !== 'webgpu') throw new Error('--device dawn is for --backend webgpu.');
+  if (device === 'dawn' && backend !== 'webgpu') throw new Error('--device dawn needs --backend webgpu.');
   return {
     backend,
     device,

@@ -27,7 +27,7 @@ export class PeerPage implements PeerHandle {
     this.#page = page;
     this.#name = name;
     this.#gone = new Promise<never>((_resolve, reject) => {
-      page.on('crash', () => reject(new Error(`${name}: the page crashed; most often it ran out of memory.`)));
+      page.on('crash', () => reject(new Error(`${name}: the page crashed. The usual cause is too little memory.`)));
       page.on('close', () => reject(new Error(`${name}: the page was closed.`)));
     });
     this.#gone.catch(() => undefined); // heard by every call

@@ -57,7 +57,7 @@ async function bench(options: Options): Promise<void> {
     for (const [peer, description] of descriptions) console.log(`${peer}: ${description}`);
     if (disturbance > 0.1)
       console.log(
-        `\nOther programs had up to ${Math.round(disturbance * 100)} % of the processor during a measurement: repeat on a quiet machine.`,
+        `\nOther programs had up to ${Math.round(disturbance * 100)} % of the processor during a measurement: repeat the bench on an idle machine.`,
       );
     if (options.json !== undefined) {
       const environment = { machine, browser: agent, settings: Object.fromEntries(descriptions), disturbance };

@@ -183,7 +183,8 @@ async function main(): Promise<void> {
       const [again, seconds] = await timed(page.evaluate((wish) => window.fullSize.load(wish), request));
       check(need(again).prepareMs < report.prepareMs / 10, 'kept weights are read, not made again');
       say(`load with ${GB(kept)} of weights kept: ${seconds.toFixed(0)} s`);
-    } else console.log('The made weights were not kept: they would take more than a quarter of the free room.');
+    } else
+      console.log('The made weights were not kept, because they would take more than a quarter of the free space.');
     if (values.compare) {
       await site.reload();
       const times = await timeInt4(page, shape, report.threads);
@@ -197,7 +198,7 @@ async function main(): Promise<void> {
       );
       console.log(`This engine: ${speeds.at(-1)!.toFixed(2)} tok/s, ${ratio.toFixed(1)}x.`);
     }
-    check(site.session.foreign.length === 0, 'nothing was asked of another host');
+    check(site.session.foreign.length === 0, 'no other host received a request');
     if (values.json !== undefined) await writeFile(values.json, JSON.stringify(figures, null, 2));
   } finally {
     await memory.stop();

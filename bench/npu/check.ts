@@ -22,7 +22,7 @@ for (const { model: name, form, width, slots, device, estimatedMs } of taken) {
     console.error(`${what}: not checked, its compiler is missing`);
     broken++;
   } else if (!verdict.whole) {
-    console.error(`${what}: was taken whole and is refused now: ${verdict.refused.join('; ')}`);
+    console.error(`${what}: the compiler accepted it before and refuses it now: ${verdict.refused.join('; ')}`);
     broken++;
   } else console.log(`${what}: whole, estimated ${verdict.estimatedMs ?? '-'} ms (${estimatedMs ?? '-'} in the table)`);
 }

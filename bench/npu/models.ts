@@ -70,7 +70,7 @@ export async function labModel(name: string, form: WeightFormat): Promise<LabMod
     return { name, checkpoint, ids: ids(256), head: false, pieces: weights(whole) / pieceWeights(whole) };
   }
   const size = KINDS[name];
-  if (!size) throw new Error(`No model "${name}": the lab knows ${MODELS.join(', ')}.`);
+  if (!size) throw new Error(`The model "${name}" is unknown. Choose from ${MODELS.join(', ')}.`);
   return { name, checkpoint: tinyPhi(size, 1, scales), ids: ids(size.vocab), head: true, pieces: 1 };
 }
 

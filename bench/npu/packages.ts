@@ -143,7 +143,7 @@ function wineProgram(): string {
   const found = ['/usr/lib/wine/wine64', '/usr/bin/wine64', '/usr/bin/wine'].find((path) => existsSync(path));
   if (found) return found;
   throw new MissingTool(
-    'Wine was not found; Intel ships its NPU compiler for Windows only. Install it: apt-get install --no-install-recommends wine64',
+    'Wine was not found. Intel ships its NPU compiler for Windows only. Install Wine: apt-get install --no-install-recommends wine64',
   );
 }
 

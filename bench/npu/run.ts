@@ -17,17 +17,17 @@ import { printTable, withRows, type NpuTable } from './table.ts';
 const USAGE = `npm run npu -- [options]
   --model NAME     ${MODELS.join(', ')}; several with commas (${PHI4_MINI_PIECE})
   --form FORM      ${WEIGHT_FORMATS.join(', ')}; several with commas (int8)
-  --width N        tokens a run; several with commas (what the engine uses on an NPU)
+  --width N        tokens a run; several with commas (default: what the engine uses on an NPU)
   --slots N        KV slots that a run looks at (1024)
   --device NAME    ${DEVICES.join(', ')}; several with commas (all)
-  --seconds N      most for one compile (600)
-  --json FILE      puts the rows and the versions of the compilers into a table, in place of older rows of the same graphs`;
+  --seconds N      time limit for one compilation (600)
+  --json FILE      writes the rows and the compilers' versions into a table; replaces older rows of the same graphs`;
 
 const list = (text: string) => text.split(',').map((part) => part.trim());
 
 function oneOf<T extends string>(known: readonly T[], text: string, what: string): T {
   const found = known.find((name) => name === text);
-  if (!found) throw new Error(`${what} "${text}": ${known.join(', ')} are known.`);
+  if (!found) throw new Error(`${what} "${text}" is unknown. Choose from ${known.join(', ')}.`);
   return found;
 }
 

@@ -21,7 +21,9 @@ export async function writeInt4Graph(checkpoint: Checkpoint, options: Int4Option
   const { config } = checkpoint;
   const { hidden, heads, kvHeads, headDim, intermediate, vocab, normEps } = config;
   if (config.ropeScaling || config.rotaryDim !== headDim)
-    throw new Error('The int4 graph of the bench is for plain, full rotary models: the starter.');
+    throw new Error(
+      'The int4 graph of the bench supports only models with plain, full rotary embedding, such as the starter.',
+    );
   const g = new Graph('decoder');
 
   const ids = g.input('input_ids', 'int64', ['batch_size', 'sequence_length']);
@@ -33,7 +35,7 @@ export async function writeInt4Graph(checkpoint: Checkpoint, options: Int4Option
   const matmul = async (x: Value, matrix: Matrix, name: string): Promise<Value> => {
     const rows = await matrix.read(0, matrix.rows);
     if (rows.kind === 'float')
-      throw new Error(`${matrix.name} is ${matrix.type}; the int4 graph of the bench is made from block formats.`);
+      throw new Error(`${matrix.name} is ${matrix.type}, but the bench's int4 graph needs block formats.`);
     const packed = packBlocks(rows, options.zeroPoints);
     const blocks = matrix.cols / packed.block;
     const inputs = [

@@ -45,7 +45,7 @@ function pointsOf(
   const middle = 2 ** (bits - 1);
   const exact = mins.map((min, b) => {
     if (scales[b]! !== 0) return middle - min / scales[b]!;
-    if (min !== 0) throw new Error(`Block ${b} has a minimum without a scale: it cannot be held with a zero point.`);
+    if (min !== 0) throw new Error(`Block ${b} has a minimum but no scale, so a zero point cannot express it.`);
     return middle;
   });
   if (form === 'float') return exact;

@@ -23,7 +23,7 @@ function norm(name: string, weight: Float32Array): WeightGroup {
 /** The head serves as embedding too. */
 export function paddedWeights(checkpoint: Checkpoint): WeightGroup[] {
   if (checkpoint.head !== checkpoint.embedding)
-    throw new Error('The padded graph is for models with tied embeddings: the starter.');
+    throw new Error('The padded graph supports only models with tied embeddings, such as the starter.');
   return [
     matrix('head', checkpoint.head),
     ...checkpoint.layers.flatMap((layer, l) => [

@@ -25,7 +25,7 @@ export interface PaddedShape {
 export function paddedGraph(config: PhiConfig, weights: WeightGroup[], shape: PaddedShape): Uint8Array {
   const { intermediate, vocab, normEps } = config;
   if (config.ropeScaling || config.rotaryDim !== config.headDim)
-    throw new Error('The padded graph is for plain, full rotary models: the starter.');
+    throw new Error('The padded graph supports only models with plain, full rotary embedding, such as the starter.');
   const g = new Graph('padded');
   for (const group of weights) declare(g, group);
   const ids = g.input('input_ids', 'int32', [shape.width]);

@@ -120,7 +120,7 @@ export function assertListed(moduleIds: Iterable<string>, names: ReadonlySet<str
   const unlisted = [...bundled].filter((name) => !names.has(name));
   if (unlisted.length > 0)
     throw new Error(
-      `The build contains ${unlisted.sort().join(', ')}, which no bill of materials lists: name it in "dependencies" of package.json.`,
+      `The build contains ${unlisted.sort().join(', ')}, but the bill of materials does not list it. Add it to "dependencies" in package.json.`,
     );
 }
 

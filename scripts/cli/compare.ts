@@ -15,19 +15,19 @@ const IDS = KINDS.map(({ id }) => id);
 
 const USAGE = `npm run compare -- --json OUT.json
 Runs the compare page in a headless browser and writes its result (docs/compare-schema.md).
-  --json OUT.json     where the result goes; without it, a table is printed only
-  --model PATH        a model from the disk (a file or a folder); the starter
-  --backends A,B      ${IDS.join(', ')}; all
-  --every-form        every weight form of each backend
-  --full              thorough measures; else the quick ones
+  --json OUT.json     writes the result to this file; without it, only a table is printed
+  --model PATH        a model from the disk (a file or a folder); default: the starter
+  --backends A,B      ${IDS.join(', ')}; default: all
+  --every-form        every weight format of each backend
+  --full              the thorough measurement; default: the quick one
   --prompts 32,512    prompt lengths in tokens    --tokens 32   length of a reply
   --rounds 3          rounds that count           --loads 1     loads
   --shuffle           rows in random order
   --server URL --server-model NAME   a server on this machine that speaks the OpenAI chat API
-  --browser PATH      another browser than the one from npm, with the machine's own GPU
+  --browser PATH      another browser, which can use this machine's GPU; default: the one from npm
   --browser-arg X     a flag for the browser; may be repeated
-  --timeout MINUTES   60
-Exit status: 0 when every row was measured or is absent with its reason, 2 when it could not run.`;
+  --timeout MINUTES   stops after this time; default: 60
+Exit status: 0 if every row was measured or has a reason for its absence, 2 if the comparison could not run.`;
 
 const MINUTE_MS = 60_000;
 
@@ -60,9 +60,9 @@ function readOptions(args: string[]) {
     return id;
   });
   if ((values.server === undefined) !== (values['server-model'] === undefined))
-    throw new Error('--server and --server-model belong together.');
+    throw new Error('--server needs --server-model, and --server-model needs --server.');
   const minutes = Number(values.timeout);
-  if (!(minutes > 0)) throw new Error(`--timeout ${values.timeout}: minutes above 0 are needed.`);
+  if (!(minutes > 0)) throw new Error(`--timeout ${values.timeout}: it must be a number of minutes above 0.`);
   return { ...values, backends, minutes };
 }
 
@@ -96,7 +96,7 @@ async function setUp(page: Page, options: Options): Promise<void> {
     const wanted = options.backends.includes(id);
     await page.getByRole('checkbox', { name: label, exact: true }).setChecked(wanted);
   }
-  await page.getByRole('checkbox', { name: 'Every weight form of each backend' }).setChecked(options['every-form']);
+  await page.getByRole('checkbox', { name: 'Every weight format of each backend' }).setChecked(options['every-form']);
   await page.getByRole('checkbox', { name: 'In random order' }).setChecked(options.shuffle);
   if (options.full) await page.getByText('Full', { exact: true }).click();
   if (options.server !== undefined) {

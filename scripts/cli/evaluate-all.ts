@@ -6,12 +6,12 @@ import { startEngineHost, type EngineHost } from './evaluate/engine.ts';
 import { OPTIONS_USAGE, parseAllOptions, type AllOptions } from './evaluate/options.ts';
 
 const USAGE = `npm run evaluate:all -- FOLDER... [options]
-Every expected.json below the folders (or NAME.expected.json beside NAME.gguf), or those named, one model after another in one browser.
-Forms that hold the file exactly are held to the tolerance and to every greedy token; approximate ones to best tokens that are clearly ahead, and their error is told.
-  --prompts 5,100   only prompts of so many tokens
-  --seconds N       most that one model may take before the next one's turn; 300
+Checks every model below the folders against the expected.json beside it (or NAME.expected.json beside NAME.gguf), one after another in one browser.
+Weight formats that hold the file exactly must keep the tolerance and match every greedy token. Approximate formats must match best tokens with a clear lead; their error is printed.
+  --prompts 5,100   only prompts with these numbers of tokens
+  --seconds N       time limit for one model; default: 300
 ${OPTIONS_USAGE}
-Exit status: 0 all agree, 1 one is wrong or could not run, 2 nothing could be tried.`;
+Exit status: 0 all models agree, 1 a model is wrong or could not run, 2 no model could be tried.`;
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
@@ -19,7 +19,7 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 async function within<T>(seconds: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`it was not done after ${seconds} s`)), seconds * 1000);
+    timer = setTimeout(() => reject(new Error(`it did not finish within ${seconds} s`)), seconds * 1000);
   });
   try {
     return await Promise.race([work, late]);

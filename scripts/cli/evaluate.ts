@@ -22,7 +22,7 @@ async function readExpected(path: string): Promise<Expected> {
   }
   if (!hasChecks(expected))
     throw new Error(
-      `${path} holds nothing to check: no case with last_logits, argmax_all or greedy, and no teacher_forced text.`,
+      `${path} contains nothing to check. It needs a case with last_logits, argmax_all or greedy, or a teacher_forced text.`,
     );
   return expected;
 }
@@ -90,7 +90,7 @@ async function main(): Promise<number> {
     const found = problems(report);
     report.passed = found.length === 0;
     for (const problem of found) console.error(`FAILED ${problem}`);
-    console.log(report.passed ? `Within ${options.tolerance}.` : `Past ${options.tolerance}.`);
+    console.log(report.passed ? `Within ${options.tolerance}.` : `Outside ${options.tolerance}.`);
     status = report.passed ? OK : PAST_TOLERANCE;
   } catch (error) {
     report.error = messageOf(error);

@@ -15,7 +15,7 @@ const { values } = parseArgs({
 const port = Number(values.port);
 if (values.help || !Number.isInteger(port) || port < 0 || port > 65535) {
   console.log(
-    'npm start -- [--port N] [--host ADDRESS]\nServes the app on this machine; another port is taken when N is in use.',
+    'npm start -- [--port N] [--host ADDRESS]\nServes the app on this machine. If port N is in use, it takes another one.',
   );
   process.exit(values.help ? 0 : 2);
 }
@@ -23,6 +23,6 @@ if (values.help || !Number.isInteger(port) || port < 0 || port > 65535) {
 await ensureBuilt();
 const server = await serve({ root: DIST, port, host: values.host });
 if (port !== 0 && server.port !== port) console.log(`Port ${port} is in use.`);
-console.log(`Phi is at ${server.url}  (Ctrl+C stops it)`);
+console.log(`Open ${server.url} in a browser. Ctrl+C stops the server.`);
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => void server.close().then(() => process.exit(0)));

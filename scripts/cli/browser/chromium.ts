@@ -98,7 +98,7 @@ async function hasFonts(): Promise<boolean> {
 export async function npmChromium(): Promise<Browser> {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     throw new Error(
-      `The browser from npm runs on Linux x64 only, this is ${process.platform} ${process.arch}: set PHI_BROWSER to the path of a Chrome, Edge or Chromium.`,
+      `The browser from npm runs on Linux x64 only, and this is ${process.platform} ${process.arch}. Set PHI_BROWSER to the path of Chrome, Edge or Chromium.`,
     );
   }
   const folder = await unpack();
@@ -111,7 +111,7 @@ export async function npmChromium(): Promise<Browser> {
     const missing = await missingLibraries(executable, bundled);
     if (missing.length > 0)
       throw new Error(
-        `The test browser needs ${missing.join(', ')}, which this system lacks: install it (on Debian: apt-get install libnss3 libexpat1).`,
+        `The test browser needs ${missing.join(', ')}, which this system lacks. Install it (on Debian: apt-get install libnss3 libexpat1).`,
       );
     env.LD_LIBRARY_PATH = [bundled, process.env.LD_LIBRARY_PATH].filter(Boolean).join(':');
   }

@@ -40,7 +40,7 @@ export async function findReferences(paths: readonly string[]): Promise<string[]
     const references = below.filter((one) => REFERENCE.test(one)).sort();
     if (references.length === 0)
       throw new Error(
-        `${path} holds no reference: an expected.json in a model's folder, or NAME.expected.json beside NAME.gguf.`,
+        `${path} contains no reference. Put an expected.json into a model's folder, or NAME.expected.json beside NAME.gguf.`,
       );
     found.push(...references);
   }

@@ -133,7 +133,7 @@ export async function checkTeacherForced(
 /** Teacher-forced NLL of a person's own text. */
 export async function scoreText(engine: Engine, text: string): Promise<TextReport> {
   const ids = await engine.call('tokenize', text);
-  if (ids.length < 2) throw new Error('The text is shorter than two tokens: nothing to score.');
+  if (ids.length < 2) throw new Error('The text has fewer than two tokens, so there is nothing to score.');
   const { nll, windows, ms } = await scoreWindows(engine, ids, engine.report.contextLength);
   return { ...compareNll(nll, null, 0), argmax: null, tokensPerSecond: perSecond(ids.length, ms), windows };
 }

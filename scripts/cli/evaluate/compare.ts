@@ -110,7 +110,7 @@ export function compareGreedy(
       of,
       equal: step,
       mismatch: null,
-      problem: `greedy: only ${ours.length} of ${of} tokens came`,
+      problem: `greedy: only ${ours.length} of ${of} tokens were generated`,
     };
   const gap = gaps[step] ?? Number.NaN;
   const counts = !(gap <= 2 * tolerance);

@@ -62,7 +62,7 @@ export async function startEngineHost(browser: LaunchOptions, say?: (line: strin
   const { page } = session;
   const crashed = new Promise<never>((_resolve, reject) => {
     page.on('crash', () =>
-      reject(new PhiError('out-of-memory', 'The browser tab crashed; most often it ran out of memory.')),
+      reject(new PhiError('out-of-memory', 'The browser tab crashed. The usual cause is too little memory.')),
     );
     session.context.on('close', () => reject(new PhiError('internal', 'The browser closed.')));
   });

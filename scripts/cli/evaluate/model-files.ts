@@ -87,11 +87,13 @@ export async function selectModel(path: string): Promise<ModelFile[]> {
   if (stats.isDirectory()) {
     if (candidates.length > 1)
       throw new Error(
-        `${path} holds ${candidates.length} models; name one of them: ${candidates.map(({ main }) => main).join(', ')}`,
+        `${path} contains ${candidates.length} models. Name one of them: ${candidates.map(({ main }) => main).join(', ')}`,
       );
     [chosen] = candidates;
     if (!chosen)
-      throw new Error(`${path} holds no model at its top level (.gguf, .onnx, .safetensors, or .xml with its .bin).`);
+      throw new Error(
+        `${path} contains no model at its top level (.gguf, .onnx, .safetensors, or .xml with its .bin).`,
+      );
   } else {
     const name = basename(absolute);
     // A file without a known ending is the engine's to judge, by its first bytes.

@@ -40,25 +40,25 @@ export interface AllOptions extends RunOptions {
 }
 
 /** Options that `npm run evaluate` and `npm run evaluate:all` share. */
-export const OPTIONS_USAGE = `  --backend NAME    ${BACKENDS.join(' | ')}; wasm
-  --form NAME       ${FORMS.join(' | ')}; auto
-  --device NAME     ${DEVICES.join(' | ')}; what WebNN is asked for
-  --tolerance X     largest difference of a logit; ${DEFAULT_TOLERANCE}
-  --context N       KV slots; what model and device allow
-  --threads N       of WebAssembly; all cores
-  --stages N        cuts the model into N workers on WASM; as few as hold it
-  --calibrate       int4-columns and int4-groups: rounding makes up for itself, by what the built-in texts show
-  --browser PATH    another browser than the one from npm (with the machine's own GPU)
+export const OPTIONS_USAGE = `  --backend NAME    ${BACKENDS.join(' | ')}; default: wasm
+  --form NAME       ${FORMS.join(' | ')}; default: auto
+  --device NAME     ${DEVICES.join(' | ')}; the device to request from WebNN
+  --tolerance X     largest allowed difference of a logit; default: ${DEFAULT_TOLERANCE}
+  --context N       KV slots; default: as many as model and device allow
+  --threads N       threads of WebAssembly; default: all cores
+  --stages N        cuts the model into N workers on WASM; default: as few as possible
+  --calibrate       int4-columns and int4-groups: compensates rounding errors, measured on the built-in texts
+  --browser PATH    another browser, which can use this machine's GPU; default: the one from npm
   --browser-arg X   a flag for the browser; may be repeated
-  --json OUT.json   writes all figures there`;
+  --json OUT.json   writes all figures to this file`;
 
 export const USAGE = `npm run evaluate -- --model PATH [--cases EXPECTED.json] [--text FILE] --json OUT.json
 Runs the built app's own engine in a headless browser on a model from the disk.
   --model PATH      a model's file, or a folder with one model at its top level
-  --cases FILE      reference numbers: {cases: [{input_ids, last_logits, argmax_all, greedy}]}; what is missing is not checked
+  --cases FILE      reference numbers: {cases: [{input_ids, last_logits, argmax_all, greedy}]}; missing keys are not checked
   --text FILE       reports the teacher-forced negative log-likelihood of a text
 ${OPTIONS_USAGE}
-Exit status: 0 within the tolerance, 1 past it, 2 could not run or nothing to check.`;
+Exit status: 0 within the tolerance, 1 outside it, 2 if it could not run or there was nothing to check.`;
 
 function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
   const found = allowed.find((one) => one === value);
@@ -131,7 +131,7 @@ export function parseAllOptions(args: string[]): AllOptions | null {
     options: { ...RUN_OPTIONS, prompts: { type: 'string' }, seconds: { type: 'string', default: '300' } },
   });
   if (values.help) return null;
-  if (folders.length === 0) throw new Error('FOLDER is missing: what holds the models.');
+  if (folders.length === 0) throw new Error('FOLDER is missing: name the folder with the models.');
   const prompts = values.prompts?.split(',').map((length) => positive('prompts', length)!) ?? null;
   return { folders, prompts, seconds: positive('seconds', values.seconds)!, ...runOptions(values) };
 }

@@ -15,7 +15,7 @@ PATH="$PWD/.cache/gpu:$PATH" exec .cache/gpu/node node_modules/tsx/dist/cli.mjs 
 /** Throws when `folder` exists: what lies in it may be somebody's. */
 export async function packForGpu(folder: string, say: (line: string) => void): Promise<void> {
   const target = resolve(folder);
-  if (existsSync(target)) throw new Error(`${target} exists: name a folder that does not.`);
+  if (existsSync(target)) throw new Error(`${target} exists already. Name a new folder.`);
   const project = join(target, 'project');
   say(`Copying the project and what it needs into ${target} ...`);
   const files = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: ROOT });

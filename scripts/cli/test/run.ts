@@ -87,13 +87,15 @@ for (const stage of STAGES) {
     continue;
   }
   for (const { name } of stage.steps) {
-    console.log(`\n--- ${name}: not run, because of what failed above`);
+    console.log(`\n--- ${name}: not run, because an earlier step failed`);
     total.skipped++;
   }
 }
 times.push({ name: 'in all', ms: performance.now() - began });
 for (const line of summary(times, records)) console.log(line);
 if (!existsSync(join(ROOT, '../shared/fixtures')))
-  console.log('\n../shared/fixtures is absent: more models of the same formats, kinds and quantisations were not run.');
+  console.log(
+    '\n../shared/fixtures is absent, so its further models of the same formats, kinds and quantisations were not tested.',
+  );
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exitCode = total.failed > 0 ? 1 : 0;
