@@ -41,7 +41,7 @@ describe('findReferences', () => {
   it('names a folder that is absent or holds none', async () => {
     await expect(findReferences([folder, join(folder, 'absent')])).rejects.toThrow('absent');
     await mkdir(join(folder, 'empty'));
-    await expect(findReferences([join(folder, 'empty')])).rejects.toThrow(/empty holds no reference/);
+    await expect(findReferences([join(folder, 'empty')])).rejects.toThrow(/empty contains no reference/);
   });
 });
 
