@@ -11,7 +11,7 @@ declare const self: ServiceWorkerGlobalScope & { PHI_FILES: AppFiles };
 
 const cache = new AppCache(self.PHI_FILES, self.registration.scope);
 
-/** What runs or frames code: these need the headers even where the file is not ours to keep. */
+/** Requests that run or frame code. They need the headers even if the file is not one that the app keeps. */
 const NEED_HEADERS: readonly RequestDestination[] = ['document', 'worker', 'sharedworker', 'script', 'style'];
 
 /** The build of ONNX Runtime that this browser takes; see preferredBuild in engine/runtime/ort.ts. */
@@ -39,7 +39,7 @@ self.addEventListener('message', (event) => {
   else event.waitUntil(report(event.ports[0]));
 });
 
-/** What is neither kept nor on the server in this version (the browser dropped the cache, and another version was deployed) comes as it is there. */
+/** A file that is neither kept nor on the server in this version is served as the server has it (the browser dropped the cache, and another version was deployed). */
 async function answer(event: FetchEvent, file: AppFile): Promise<Response> {
   try {
     return await cache.serve(file, (work) => event.waitUntil(work));

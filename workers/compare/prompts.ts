@@ -9,7 +9,7 @@ const FILLERS = [' and', ' so', '.', '!'];
 
 export type Encode = (content: string) => number[];
 
-/** How a prompt becomes tokens: by the model's chat template, or as plain text for a model that has none (speed needs tokens only). */
+/** Turns a prompt into tokens, with the model's chat template or, without one, as plain text (measuring speed needs only tokens). */
 export function encoderOf(conversation: Conversation): Encode {
   const chat: Encode = (content) => conversation.encode(messagesOf(content));
   try {

@@ -11,7 +11,7 @@ export interface Arrival {
   recomputed?: boolean;
   /** A server's own count, once it is known; it replaces what was counted by arrivals. */
   usage?: { promptTokens: number; tokens: number };
-  /** What a server calls the model that answers: some take what is loaded, whatever was asked for. */
+  /** The server's name for the model that answers. Some servers use the loaded model, whatever model the request names. */
   model?: string;
 }
 

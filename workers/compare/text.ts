@@ -6,5 +6,5 @@ A little after midnight the line crosses the high bridge. It was built from both
 What is carried in the van is not romantic: parts for pumps, seeds, forms to be signed, a violin that was sold on Monday. It weighs about three tonnes. Still, if the train were cancelled for a week, the pharmacy would run short of insulin, the school would cook without onions, and forty letters would arrive after the answer to them had stopped mattering.
 `;
 
-/** What a model is asked to do with it. */
+/** The instruction that precedes the text. */
 export const INSTRUCTION = 'Go on with this story at length.\n\n';

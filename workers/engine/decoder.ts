@@ -1,4 +1,4 @@
-/** What a backend offers to the generation loop: a decoder with a KV cache of numbered slots. */
+/** The interface between a backend and the generation loop: a decoder with a KV cache of numbered slots. */
 import type { RopeSet } from './graph/rope.ts';
 import type { BackendId, DeviceType, Sampling, WeightFormat } from '../shared/protocol.ts';
 
@@ -45,14 +45,14 @@ export interface ChunkResult {
 
 export interface DecoderFacts {
   backend: BackendId;
-  /** What was wished for, where that means something (WebNN). */
+  /** The requested device, for backends that have a choice (WebNN). */
   requestedDevice: DeviceType | null;
-  /** What really runs, in words. */
+  /** The device that really runs, in words. */
   device: string;
   /** The device is the CPU in disguise (SwiftShader, WARP): ranked by measured speed. */
   software?: boolean;
   form: WeightFormat;
-  /** Where they are wider than the device's fastest (WebGPU). */
+  /** Set if activations are wider than the device's fastest type (WebGPU). */
   activations?: 'float32';
   /** Graphs that one pass through the network is cut into. */
   graphs: number;

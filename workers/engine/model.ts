@@ -28,7 +28,7 @@ import { createTokenizer } from './tokenizer/tokenizer.ts';
 import type { Tokenizer } from './tokenizer/types.ts';
 import { webgpuForms } from './webgpu/weights.ts';
 
-/** What to load and on what. The fields of `LoadRequest` mean what they mean there. */
+/** The model and backend to load. Fields of `LoadRequest` have the same meaning here. */
 export interface ModelRequest
   extends
     Omit<LoadRequest, 'model' | 'contextLength' | 'avoid'>,
@@ -36,7 +36,7 @@ export interface ModelRequest
     Pick<PinnedRequest, 'activations'> {
   /** For the report. */
   model: string;
-  /** What is remembered about this model on this device is kept under it: must change when the content does. Absent: `model`. */
+  /** Key for the results kept about this model on this device. It must change with the model's content. Default: `model`. */
   contentKey?: string;
   /** As the page shows it; absent: as the file says. */
   name?: string;
@@ -52,7 +52,7 @@ export interface ModelRequest
   warmUp: boolean;
 }
 
-/** What happens while a model opens. Each is optional. */
+/** Events while a model opens. Each is optional. */
 export interface ModelEvents {
   /** Weights made so far, of all. */
   onPrepare?: (done: number, total: number) => void;
@@ -63,7 +63,7 @@ export interface ModelEvents {
   textWork?: TellTextWork;
 }
 
-/** What the files say, without any backend. */
+/** Facts from the files, independent of a backend. */
 export interface ModelHeader {
   readonly config: PhiConfig;
   /** Throws `bad-model` or `unsupported-model` where the tokenizer cannot be read. */
@@ -98,7 +98,7 @@ export interface Model extends ModelHeader {
   tokens(prompt: readonly number[], options: TokenOptions & { cache: 'kept' | 'empty' }): AsyncGenerator<TokenEvent>;
   /** A reply as events; the last is `end`. Throws `context-full` when the prompt alone does not fit. */
   reply(request: GenerateRequest, signal: AbortSignal, onEvent: (event: GenerateEvent) => void): Promise<void>;
-  /** What `reply` would make of the request. */
+  /** How `reply` would fit the request into the context. */
   fit(request: Pick<GenerateRequest, 'messages' | 'maxTokens' | 'droppedBefore'>): ContextFit;
   /** Frees sessions, tensors and contexts. The model must not be used afterwards. */
   dispose(): Promise<void>;

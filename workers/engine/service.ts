@@ -45,7 +45,7 @@ export class Engine implements EngineApi {
     return this.#job(job, async (signal) => {
       const [found, ...more] = await identify(sourcesOf(files));
       if (found?.error) throw PhiError.fromShape(found.error);
-      // Of several the person chooses; see `inspect`.
+      // If there are several, the person chooses; see `inspect`.
       if (!found || more.length > 0)
         throw new PhiError(
           'bad-request',

@@ -4,7 +4,7 @@
  */
 import { isLoopback, isPrivate } from '../shared/server-address.ts';
 
-/** For `fetch`: where the server is, as far as its address tells. Empty for others, and in browsers that would throw at it. */
+/** Options for `fetch` that say where the server is, if its address shows it. Empty for other servers, and in browsers that would throw. */
 export function addressSpace(url: string): RequestInit {
   const { hostname } = new URL(url);
   const space = isLoopback(hostname) ? 'loopback' : isPrivate(hostname) ? 'local' : null;

@@ -20,7 +20,7 @@ export async function* serverEvents(
   longest = LONGEST_BODY,
 ): AsyncGenerator<ServerEvent> {
   let failed = false;
-  /** Lines of data that are no value yet. */
+  /** Lines of data that do not form a value yet. */
   let held: string[] = [];
   for await (const line of lines(body, longest)) {
     const [, field = '', value = ''] = /^(data|event|error)\s*:(.*)$/s.exec(line) ?? [];
@@ -43,7 +43,7 @@ export async function* serverEvents(
   if (held.length > 0) yield { failed, data: held.join('\n') };
 }
 
-/** Whether nothing has to be waited for: text that is not the start of JSON cannot become it. */
+/** True if waiting cannot help: text that does not begin like JSON cannot become JSON. */
 function isWhole(data: string): boolean {
   if (!/^[[{"]/.test(data)) return true;
   try {

@@ -1,4 +1,4 @@
-/** What a server says of its error, out of whatever it is wrapped in. */
+/** Finds a server's error message in whatever it is wrapped in. */
 
 const MOST = 300;
 /** In the order in which they are looked for; what they hold may be wrapped again. */

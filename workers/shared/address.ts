@@ -24,7 +24,7 @@ const NAME = /^\w[\w.-]*$/;
 const QUANTISATION = /^([^:]*):([A-Za-z0-9][\w.-]*)$/;
 /** Other names of the hub. */
 const HUB_HOSTS: readonly string[] = ['huggingface.co', 'www.huggingface.co', 'hf.co', 'www.hf.co'];
-/** What the hub keeps besides models. */
+/** The hub's sections besides models. */
 const NO_MODELS: readonly string[] = ['datasets', 'spaces', 'docs', 'blog', 'papers', 'collections', 'settings', 'api'];
 const COMMANDS = /^(?:ollama (?:run|pull)|git clone|hf download|huggingface-cli download)\s+/;
 /** A tag of Ollama's that says nothing. */
@@ -44,7 +44,7 @@ export function parseAddress(text: string, hub: string): Address {
   return byUrl(scheme === undefined ? `${schemeOf(trimmed)}://${trimmed}` : trimmed, base, trimmed);
 }
 
-/** Whether an address without a scheme begins with a server: one of the hub's, an address with a port, or a domain before a path of a file. */
+/** True if an address without a scheme begins with a server: one of the hub's, an address with a port, or a domain before a path of a file. */
 function hasHost(text: string): boolean {
   const [first = '', ...rest] = text.split('/');
   if (rest.length === 0) return false;

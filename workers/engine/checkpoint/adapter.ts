@@ -17,7 +17,7 @@ const Config = v.object({
   model: text,
 });
 
-/** Whether a file holds an adapter's weights, by its name. */
+/** Tells by its name whether a file holds an adapter's weights. */
 export function isAdapterFile(path: string): boolean {
   return WEIGHTS.test(path);
 }
@@ -36,7 +36,7 @@ export async function refuseAdapter(files: ModelFiles, folder: string): Promise<
   throw adapterError(source.name, kind, config.base_model_name_or_path ?? config.model ?? null);
 }
 
-/** Of tensors named as PEFT names them, in a file that is called something else. */
+/** For a file with another name whose tensors are named as PEFT names them. */
 export function refuseAdapterTensors(where: string, names: readonly string[]): void {
   if (!names.some((name) => /\.lora_[AB](\.|$)|\.lora_[ab]$/.test(name))) return;
   const dora = names.some((name) => /lora_magnitude_vector|\.m$/.test(name));

@@ -14,7 +14,7 @@ import {
 } from './tensor.ts';
 import type { Matrix } from './types.ts';
 
-/** Weights of one row that share a scale when rows are not cut into blocks evenly: `cols` is no multiple of `block`. */
+/** Weights of one row that share a scale when `cols` is not a multiple of `block`. */
 function commonBlock(cols: number, block: number): number {
   let [a, b] = [cols, block];
   while (b) [a, b] = [b, a % b];
@@ -54,7 +54,7 @@ export async function repeated(tensor: StoredTensor, rows: number): Promise<Stor
   };
 }
 
-/** What shifts the codes. `codes` and `floats` are zero points: weight = scale * (code - zero point). `biases`: weight = scale * code + bias. */
+/** How codes are shifted. `codes` and `floats` are zero points: weight = scale * (code - zero point). `biases`: weight = scale * code + bias. */
 export type Shift =
   | { kind: 'none' }
   /** One zero point for all, as an unsigned code. */

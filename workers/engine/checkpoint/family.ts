@@ -1,4 +1,4 @@
-/** What people call a model of these dimensions, and whether the dimensions make sense. For every source format. */
+/** Names a model by its dimensions, and checks that they make sense. Used by every source format. */
 import { PhiError } from '../../shared/errors.ts';
 import type { Checkpoint, Matrix, PhiConfig } from './types.ts';
 

@@ -22,7 +22,7 @@ const Rope = v.object({
   long_factor: factors,
   factor: v.nullish(v.number()),
   attention_factor: v.nullish(v.number()),
-  /** Of Phi MoE: attention factors of the short and the long set. */
+  /** Attention factors of Phi MoE for the short and the long set. */
   short_mscale: v.nullish(v.number()),
   long_mscale: v.nullish(v.number()),
   original_max_position_embeddings: v.nullish(count),
@@ -155,7 +155,7 @@ function expertsOf(hf: HfConfig, file: string): ExpertsConfig {
   return { count: hf.num_local_experts ?? DEFAULT_EXPERTS, jitter: hf.router_jitter_noise };
 }
 
-/** A window that no sequence can leave is none (Phi-3.5 and Phi-4-mini: 262144 with a context of 131072). */
+/** A window longer than the context has no effect (Phi-3.5 and Phi-4-mini: 262144 with a context of 131072). */
 export function normalWindow(window: number | null | undefined, context: number): number | null {
   return window && window > 0 && window < context ? window : null;
 }

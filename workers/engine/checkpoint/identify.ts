@@ -1,4 +1,4 @@
-/** What models lie among files, each opened as far as its headers: kind, form, size, or why it does not run. Nothing is copied. */
+/** Finds the models among files. Reads only headers: kind, weight format, size, or the reason why a model does not run. Copies nothing. */
 import { PhiError } from '../../shared/errors.ts';
 import type { FoundModel } from '../../shared/protocol.ts';
 import type { ModelFiles } from '../../store/bytes.ts';
@@ -103,7 +103,7 @@ async function look({ root, model, files }: Candidate, open: boolean): Promise<F
   }
 }
 
-/** What a model is called whose file is named by a hash, and its licence where a manifest has it. */
+/** The name of a model whose file is named by a hash, and its licence if a manifest has one. */
 async function labelOf(
   { ollama }: Recognised,
   first: string,

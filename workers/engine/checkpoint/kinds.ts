@@ -35,7 +35,7 @@ const OTHER_KINDS = new Map([
   ['gpt2', 'GPT-2'],
 ]);
 
-/** What people call a network, by its architecture or type; null for one that is not in the list. */
+/** The common name of a network, by its architecture or type; null if it is not in the list. */
 export function knownKind(name: string): string | null {
   return OTHER_KINDS.get(name.toLowerCase()) ?? null;
 }

@@ -55,7 +55,7 @@ async function openOllama(files: ModelFiles, model: OllamaModel): Promise<Checkp
 const ACCEPTED =
   'A GGUF file (all parts of a split one), ONNX (genai_config.json with its .onnx, or onnx/model*.onnx), OpenVINO (openvino_model.xml), safetensors or MLX (config.json with *.safetensors) are accepted';
 
-/** What to say when no model was found. */
+/** The error for a folder without a model. */
 export async function nothingKnown(files: ModelFiles): Promise<PhiError> {
   const paths = [...files.keys()].sort();
   if (paths.length === 0) return new PhiError('bad-request', `No files were given. ${ACCEPTED}.`);
@@ -81,7 +81,7 @@ export async function nothingKnown(files: ModelFiles): Promise<PhiError> {
   });
 }
 
-/** What lies in a folder, by its path inside. */
+/** The files of a folder, by their path inside it. */
 export function inFolder(files: ModelFiles, folder: string): ModelFiles {
   return new Map(
     [...files]

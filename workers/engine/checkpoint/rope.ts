@@ -64,7 +64,7 @@ export async function tableFrequencies(table: RotaryTable): Promise<Frequencies>
 /** Far above rounding, far below what another set of frequencies is off by. */
 const FIT = 0.1;
 
-/** Whether a row at `position` has the angles of these frequencies. */
+/** True if the row at `position` has the angles of these frequencies. */
 export function fits({ values, tolerance, factor }: Frequencies, position: number, { cos, sin }: Angles): boolean {
   return values.every((frequency, i) => {
     // float32 tables are computed in float32, so angles at high positions are rounded before their cosine is taken.
@@ -74,7 +74,7 @@ export function fits({ values, tolerance, factor }: Frequencies, position: numbe
   });
 }
 
-/** What the config files say, to be believed where the graph agrees. */
+/** Values from the config files, used if the graph agrees. */
 export interface RopeHint {
   rope: Rope | null;
   /** Longest sequence, for the default attention factor. */
@@ -144,7 +144,7 @@ function agrees(
   );
 }
 
-/** The base whose powers the frequencies are, rounded to as few digits as fit; null when they are no powers of one base. */
+/** The base whose powers the frequencies are, rounded to as few digits as fit; null if they are not powers of one base. */
 function roundBase(frequencies: Frequencies): number | null {
   const dim = 2 * frequencies.values.length;
   let best = { error: Infinity, theta: 0 };

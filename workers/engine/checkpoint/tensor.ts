@@ -51,7 +51,7 @@ export interface StoredTensor {
   readonly offset: number;
 }
 
-/** Number of elements. Throws `bad-model` when a dimension is no size or the product is absurd. */
+/** Number of elements. Throws `bad-model` if a dimension is not a valid size or the product is too large. */
 export function elementCount(name: string, dims: readonly number[]): number {
   let product = 1;
   for (const dim of dims) product *= dim;
@@ -87,7 +87,7 @@ export function codeBits(dtype: Dtype): 4 | 8 | null {
   return dtype === 'u8' || dtype === 'i8' || dtype === 'u6' || dtype === 'u5' ? 8 : null;
 }
 
-/** Whether codes of this type leave the upper half of their blocks' range free (see `codeBits`). */
+/** True if codes of this type use only the lower half of their range (see `codeBits`). */
 export function isNarrow(dtype: Dtype): boolean {
   return dtype === 'u2' || dtype === 'u3' || dtype === 'u5' || dtype === 'u6';
 }
@@ -159,7 +159,7 @@ function unpackNibbles(packed: Uint8Array, skip: number, count: number, flip: nu
   return out;
 }
 
-/** Vectors (norm weights, rotary tables) are at most this many elements; anything longer is no vector. */
+/** Vectors (norm weights, rotary tables) are at most this many elements; anything longer is refused. */
 const VECTOR_LIMIT = 1 << 20;
 
 /** All elements of a short float tensor, float64 included. */

@@ -1,5 +1,5 @@
 /**
- * What every source format is read into. The Phi decoder and a Llama checkpoint are the same network: a reader fuses q, k, v and
+ * The common form that every source format is read into. The Phi decoder and a Llama checkpoint are the same network: a reader fuses q, k, v and
  * gate, up by concatenating rows, puts GGUF's permuted rows of Llama back, and hands out each weight by its role.
  */
 import type { Rows } from '../weights/rows.ts';
@@ -72,7 +72,7 @@ export interface Matrix {
   readonly cols: number;
   /** Type in the source, for people: "Q4_K", "int4 block 32", "F16". Several joined by "+" after fusing. */
   readonly type: string;
-  /** What `read` gives: float32 rows, or affine blocks of that many bits (see weights/rows.ts). */
+  /** The result of `read`: float32 rows, or affine blocks with `bits` bits (see weights/rows.ts). */
   readonly form: { kind: 'float'; bits: 16 | 32 } | BlockForm;
   /** Rows `[start, start + count)`. */
   read(start: number, count: number): Promise<Rows>;
@@ -86,7 +86,7 @@ export interface Expert {
   down: Matrix;
 }
 
-/** What a layer with experts has besides. */
+/** The additional parts of a layer with experts. */
 export interface LayerExperts {
   /** Router `[experts, hidden]`. */
   router: Float32Array;
@@ -112,7 +112,7 @@ export interface Layer {
   experts?: LayerExperts;
 }
 
-/** Where the tokenizer comes from; read by workers/tokenizer. */
+/** The source of the tokenizer, read by workers/engine/tokenizer. */
 export type TokenizerSource =
   { kind: 'tokenizer.json'; json: unknown; config: unknown } | { kind: 'gguf'; metadata: ReadonlyMap<string, unknown> };
 

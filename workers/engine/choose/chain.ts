@@ -25,7 +25,7 @@ export interface ChainRequest extends DecoderOptions {
   /** Candidates that failed in an earlier worker of this visit, by name. */
   avoid?: readonly { candidate: string; why: string }[];
   memory: ProbeMemory;
-  /** Tells one model from another, by content. */
+  /** Identifies a model by its content. */
   model: string;
   /** SELF_TEST_TEXT in the model's tokens. */
   selfTestIds: readonly number[];
@@ -49,7 +49,7 @@ const SAME_SPEED = 1.25;
 const requiredSpeedup = (form: WeightFormat): number => Math.max(2, BITS[form] / BITS.int8);
 const COMPUTES_WIDER =
   'This model failed its self-test in float16 on this GPU, so it computes in float32. Replies are correct but slower, and the KV cache takes twice the memory.';
-/** Weights that may be made once more, in float32 on WASM, for a second opinion. */
+/** A model with at most this many weights is loaded once more, in float32 on WASM, to check a failed self-test. */
 const REFERENCE_WEIGHTS = 100e6;
 
 /**

@@ -26,9 +26,9 @@ export interface DecoderOptions {
   contextLength?: number;
   threads?: number;
   power?: 'low-power' | 'high-performance';
-  /** Where a form made for a dialect is kept: `dialect` and its version are part of the key. */
+  /** The cache for weights made for a dialect. `dialect` and its version are part of the key. */
   weightCache?: (form: string, version: number) => WeightCache;
-  /** Whether made weights of so many bytes, kept piece by piece, would leave room enough; see store/forms.ts. */
+  /** Tells whether enough space is left after keeping made weights of this size in pieces; see store/forms.ts. */
   mayKeep?: (bytes: number) => Promise<boolean>;
   /** The checkpoint's files: where a model is cut into stages, each reads its own weights. */
   files?: ModelFiles;
@@ -43,7 +43,7 @@ export interface DecoderOptions {
   signal?: AbortSignal;
 }
 
-/** What a test or a measurement asks for: exactly this, or an error. */
+/** The exact candidate that a test or a measurement requests; anything else is an error. */
 export interface PinnedRequest extends DecoderOptions {
   backend: BackendId;
   form: WeightFormat | 'auto';

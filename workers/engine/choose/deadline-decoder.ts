@@ -5,7 +5,7 @@ import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from '.
 
 /** No call is given up sooner. Below the page's own patience with a worker (src/engine/engine.ts): what is known here names the device. */
 export const LEAST_CALL_MS = 45_000;
-/** So many times the time that a call is expected to take are waited for it. */
+/** Wait this many expected call times before giving up. */
 const PATIENCE = 8;
 /** Before the first call a token is expected to take so long: SwiftShader's first runs compile. */
 const FIRST_MS_PER_TOKEN = 500;
@@ -17,7 +17,7 @@ export class DeadlineDecoder implements Decoder {
   readonly maxSteps: number;
   readonly #decoder: Decoder;
   readonly #name: string;
-  /** Of the slowest call so far. */
+  /** Duration of the slowest call so far. */
   #msPerToken: number | null = null;
   #silent = false;
 
@@ -41,7 +41,7 @@ export class DeadlineDecoder implements Decoder {
   async dispose(): Promise<void> {
     const disposed = this.#decoder.dispose();
     if (!this.#silent) return disposed;
-    disposed.catch(() => undefined); // what hangs may hang here too, and the error that led here is the one to tell
+    disposed.catch(() => undefined); // disposing may hang too; the error that led here is the one to report
   }
 
   async #bounded<T>(tokens: number, call: () => Promise<T>): Promise<T> {

@@ -1,4 +1,4 @@
-/** Whether a form of a model has room at all, as far as the browser tells: what certainly does not fit is not even tried. */
+/** Skips weight formats that certainly do not fit the memory that the browser reports. */
 import { memoryBudget } from '../../shared/advisor/device.ts';
 import { PhiError } from '../../shared/errors.ts';
 import { webnnCopies } from '../../shared/advisor/estimate.ts';

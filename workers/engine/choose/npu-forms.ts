@@ -19,7 +19,7 @@ interface NpuRow {
   megabytes: number;
   /** Qualcomm's compiler (onnxruntime-qnn 2.7.0) takes it whole. */
   hexagon: boolean;
-  /** What the form costs the starter when it has to be rounded for it: teacher-forced NLL above that of float32, in nats a token. */
+  /** Cost of rounding the starter to this format: teacher-forced NLL above that of float32, in nats a token. */
   nats: number;
 }
 

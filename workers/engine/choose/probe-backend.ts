@@ -1,4 +1,4 @@
-/** Where a model could run, looked at without loading anything: what the browser offers, and what really computes behind it. */
+/** Probes a backend without loading a model: what the browser offers, and which device really computes. */
 import type { Checkpoint } from '../checkpoint/types.ts';
 import { PhiError } from '../../shared/errors.ts';
 import { webgpuForms } from '../webgpu/weights.ts';
@@ -13,7 +13,7 @@ import { CPU_RATIO } from '../webnn/plan.ts';
 export interface ProbedBackend {
   backend: BackendId;
   device: DeviceType | null;
-  /** Tells this device from another of the same kind: part of what findings are kept under. */
+  /** Identifies the device. Part of the key under which results are kept. */
   signature: string;
   /** It computes on the CPU, whatever was asked for; then why in words. */
   onCpu: string | null;
@@ -96,7 +96,7 @@ function misplaced(devices: readonly string[] | null, wish: DeviceType): string 
 }
 
 /**
- * Time is the better witness: Chromium 153 on Linux says "gpu" of graphs that LiteRT runs on the CPU. null: it is no CPU, and the browser does not name it.
+ * Measured time is more reliable than the name: Chromium 153 on Linux reports "gpu" for graphs that LiteRT runs on the CPU. null: not a CPU, and the browser does not name it.
  */
 export function whatRan(devices: readonly string[] | null, widthRatio: number): DeviceType | null {
   if (widthRatio > CPU_RATIO || (devices && devices.length > 0 && devices.every((device) => device === 'cpu')))

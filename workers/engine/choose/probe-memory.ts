@@ -84,10 +84,10 @@ interface AgentData {
   ): Promise<{ fullVersionList?: { brand: string; version: string }[]; platformVersion?: string }>;
 }
 
-/** What is asked of `navigator`, in whatever thread, where the browser has it. */
+/** The parts of `navigator` used here, if the browser has them in this thread. */
 const agent = () => navigator as unknown as { userAgent: string; userAgentData?: AgentData; locks?: LockManager };
 
-/** With the build number and the version of the system where the browser tells them: either may bring other drivers. */
+/** Includes the build number and the system's version if the browser reports them, because either may bring other drivers. */
 async function browserVersion(): Promise<string> {
   const { userAgentData, userAgent } = agent();
   if (!userAgentData) return userAgent;
@@ -102,7 +102,7 @@ async function browserVersion(): Promise<string> {
   ].join(' ');
 }
 
-/** What lies in the database may be of another version, or damaged. */
+/** The stored value may come from another version, or be damaged. */
 export function parseFinding(value: unknown): ProbeResult | null {
   if (typeof value !== 'object' || value === null) return null;
   const { state, why, ms, logprobs } = value as Record<string, unknown>;

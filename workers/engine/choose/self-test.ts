@@ -1,4 +1,4 @@
-/** Whether a backend computes rightly on this device: drivers that overflow or miscompile give fluent nonsense, not errors. */
+/** Tests that a backend computes correctly on this device. Drivers that overflow or miscompile give fluent nonsense, not errors. */
 import type { PhiConfig } from '../checkpoint/types.ts';
 import { PhiError } from '../../shared/errors.ts';
 import { continueGreedily } from '../generate/greedy.ts';
@@ -10,7 +10,7 @@ import type { Decoder } from '../decoder.ts';
 export const SELF_TEST_TEXT =
   'When the rain stopped, the children ran out of the house and looked at the river. It had risen during the night, and the small bridge near the mill was under water.';
 
-/** Of ln(vocabulary), the loss of a model that knows nothing. */
+/** Share of ln(vocabulary), which is the loss of a model that knows nothing. */
 const MOST_OF_CHANCE = 0.6;
 /** Tokens that are scored again at later loads. */
 const AGAIN_TOKENS = 12;
@@ -49,7 +49,7 @@ async function sayTiny(decoder: Decoder, { vocab }: PhiConfig, right: readonly n
 export interface Scored {
   /** Mean negative log-likelihood, in nats a token. */
   nll: number;
-  /** What is below it knows the language. */
+  /** A model with a loss below this limit knows the language. */
   limit: number;
   logprobs: number[];
   /** Time for each token, in ms. */

@@ -18,7 +18,7 @@ const SPEED_TEST_SIZE: TinySize = {
 export const SPEED_TEST_SLOTS = 64;
 const PROMPT_TOKENS = 16;
 const DECODE_TOKENS = 8;
-/** A way that takes so many times as long as the best one so far need not be measured to the end. */
+/** Stop measuring a candidate once it takes this many times as long as the best one so far. */
 const HOPELESS = 3;
 
 export const speedTestModel = (): Checkpoint => tinyPhi(SPEED_TEST_SIZE, 1);

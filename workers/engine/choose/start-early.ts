@@ -1,4 +1,4 @@
-/** What a load on WASM waits for besides the checkpoint, begun while that is opened. */
+/** Starts the other work of a WASM load while the checkpoint is still being opened. */
 import { WASM_FORM_VERSION } from '../wasm/weights.ts';
 import type { LoadRequest } from '../../shared/protocol.ts';
 import type { ModelFiles } from '../../store/bytes.ts';

@@ -36,7 +36,7 @@ export const TINY_SIZE: TinySize = {
 export const TINY_SEED = 339;
 /** Long enough to fill more than one of a backend's narrow runs. */
 export const TINY_PROMPT: readonly number[] = Array.from({ length: 20 }, (_, i) => (i * 37 + 11) % TINY_SIZE.vocab);
-/** What float32 chooses after it, greedily. */
+/** The greedy tokens of float32 after the prompt. */
 export const TINY_TOKENS: readonly number[] = [216, 114, 166, 5, 156, 180, 104, 12];
 
 /** The same with one scale for each row, for 4 bits by column: its best logit leads by 0.22 deviations. */

@@ -95,7 +95,7 @@ class Stepper {
     const last = tokens.at(-1)!;
     const draft = this.#lookup?.draft(tokens, Math.min(most, decoder.chunkTokens)) ?? [];
     if (draft.length > 0) {
-      // What a draft says has occurred before, so that `seen` is the same at each of its positions.
+      // All tokens of a draft have occurred before, so `seen` is the same at each of its positions.
       const ids = await this.#sequence.check(last, draft, choice(draft.length + 1));
       this.#lookup!.checked(draft.length, ids.length - 1, performance.now() - started);
       return ids;

@@ -4,13 +4,13 @@
  * left to chance), so the text is the same.
  */
 
-/** What a chunk of n tokens costs, as a line: `tokenMs` for a single step and `rowMs` for each token more. */
+/** Cost of a chunk of n tokens, as a line: `tokenMs` for a single step and `rowMs` for each token more. */
 export interface ChunkCosts {
   tokenMs: number;
   rowMs: number;
 }
 
-/** A draft needs the last so many tokens to have occurred before, in the same order. */
+/** A draft needs this many last tokens to have occurred before, in the same order. */
 const MATCH = 3;
 /** Longer matches than this tell nothing more. */
 const LONGEST_MATCH = 16;
@@ -29,7 +29,7 @@ const STAKE_TOKENS = 1.5;
 /** Weight of the newest measurement. */
 const NEWEST = 0.3;
 
-/** What followed the longest earlier occurrence of the end of `tokens` (the latest of several), at most `most` tokens. */
+/** At most `most` tokens that followed the longest earlier occurrence of the end of `tokens` (the latest one, if several are equally long). */
 export function findDraft(tokens: readonly number[], most: number): number[] {
   const end = tokens.length;
   let best = 0;

@@ -46,7 +46,7 @@ export async function generateReply(
     signal,
     onPrefill: (done: number, total: number) => onEvent({ type: 'prefill', done, total }),
   };
-  /** What the template has written of the reply: comes with its first token. */
+  /** The part of the reply that the template already wrote. It is sent with the first token. */
   let opening = request.continueLast || resumed.length > 0 ? '' : conversation.opening(messages);
   try {
     // A backend with a shorter context may leave no room for a reply that was under way.
@@ -93,7 +93,7 @@ function pushIds(
   return { text: out, stop: null };
 }
 
-/** Parts of the context that are kept free for a reply: at most this one in so many. */
+/** At most one part in REPLY_SHARE of the context is kept free for a reply. */
 const REPLY_SHARE = 4;
 
 type FitRequest = Pick<GenerateRequest, 'messages' | 'maxTokens' | 'continueLast' | 'droppedBefore'>;
@@ -105,7 +105,7 @@ function fitRequest(
   { messages, maxTokens, continueLast, droppedBefore }: FitRequest,
 ): Fitted & { ids: readonly number[] } {
   const room = Math.min(maxTokens, Math.floor(slots / REPLY_SHARE)) - 1;
-  const encoded = new Map<ChatMessage[], number[]>(); // what was counted need not be encoded again
+  const encoded = new Map<ChatMessage[], number[]>(); // counted messages need not be encoded again
   const count = (some: ChatMessage[]): number => {
     const ids = conversation.encode(some, { continueLast });
     encoded.set(some, ids);

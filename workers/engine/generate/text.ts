@@ -25,7 +25,7 @@ export class ReplyText {
     return { text, stop: this.#matcher.stopped };
   }
 
-  /** What was held back, when the reply ended otherwise. */
+  /** The text held back, if the reply ended in another way. */
   flush(): string {
     return this.#matcher.push(this.#decoder.flush()) + this.#matcher.flush();
   }

@@ -18,7 +18,7 @@ export interface Dialect {
   attention(g: Graph, layer: number, qkv: Value): Value;
   /** silu(gate) * up: `[tokens, 2 intermediate]` -> `[tokens, intermediate]` */
   activate(g: Graph, gateUp: Value): Value;
-  /** Where one kernel does it all: `x + y`, its RMSNorm, gate and up, activation -> the sum and `[tokens, intermediate]`; null: step by step. */
+  /** One kernel for all of it: `x + y`, its RMSNorm, gate and up, activation -> the sum and `[tokens, intermediate]`; null: step by step. */
   mlp?(g: Graph, layer: number, x: Value, y: Value): { sum: Value; activated: Value } | null;
   /** A mixture of experts in place of the MLP: normed `[tokens, hidden]` -> what is added to the residual. Only for models that have experts. */
   experts?(g: Graph, layer: number, normed: Value): Value;

@@ -8,7 +8,7 @@ export function ropeSetFor(config: PhiConfig, length: number): RopeSet {
   return config.ropeScaling && length > config.ropeScaling.originalContext ? 'long' : 'short';
 }
 
-/** What cos and sin are multiplied by. */
+/** Factor of cos and sin. */
 export function attentionFactor({ ropeScaling: scaling }: PhiConfig, set: RopeSet): number {
   if (!scaling) return 1;
   return set === 'long' ? (scaling.longAttentionFactor ?? scaling.attentionFactor) : scaling.attentionFactor;

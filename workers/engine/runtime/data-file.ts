@@ -100,7 +100,7 @@ function keptOrder(groups: readonly WeightGroup[]): KeptTensor[] {
 const bytesOf = (tensors: readonly KeptTensor[]): number =>
   tensors.reduce((sum, { start, end }) => sum + end - start, 0);
 
-/** What to keep of the groups' files. */
+/** Which of the groups' files to keep. */
 export function formOf(groups: readonly WeightGroup[], files: readonly Blob[]): Blob {
   return new Blob(keptOrder(groups).map(({ group, start, end }) => files[group]!.slice(start, end)));
 }

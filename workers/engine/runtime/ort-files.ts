@@ -1,5 +1,5 @@
 /**
- * Where ONNX Runtime's glue and WebAssembly lie in the built app, for `env.wasm.wasmPaths`. The builds with external files are
+ * Addresses of ONNX Runtime's glue and WebAssembly in the built app, for `env.wasm.wasmPaths`. The builds with external files are
  * used (see `resolve.conditions` in vite.config.ts): bundled glue would start its threads from our own worker's file.
  */
 import jspiGlue from 'onnxruntime-web/ort-wasm-simd-threaded.jspi.mjs?url';

@@ -103,9 +103,9 @@ export interface SessionWeights {
 }
 
 export interface WeightFiles {
-  /** Of the groups, in their order. */
+  /** Files of the groups, in their order. */
   files: DataFile[];
-  /** Of all files together. */
+  /** Size of all files together. */
   bytes: number;
   /** Puts weights that were made on the weightCache. */
   keep(): void;

@@ -36,7 +36,7 @@ export class AddedTokens {
   }
 }
 
-/** What to look for with and without control tokens, built when it is first needed. */
+/** Search patterns with and without control tokens, built on first use. */
 class Matchers {
   readonly #tokens: readonly AddedToken[];
   readonly #contentOf: (token: AddedToken) => string | null;
@@ -116,7 +116,7 @@ function splitBy(root: Branch, text: string): Part[] {
   return parts;
 }
 
-/** Whether the character that has its code unit at `index` is one of a word. */
+/** True if the character with its code unit at `index` belongs to a word. */
 function isWordAt(text: string, index: number): boolean {
   const unit = text.charCodeAt(index);
   const first = unit >= 0xdc00 && unit < 0xe000 ? index - 1 : index;

@@ -23,7 +23,7 @@ export class ChatTemplate {
   #takesSystem: boolean | undefined;
   #dropsThoughts: boolean | undefined;
 
-  /** Throws `bad-model` for a source that is no template. `bos`, `eos`: as text, '' where the model has none. */
+  /** Throws `bad-model` for a source that is not a template. `bos`, `eos`: as text, '' where the model has none. */
   constructor(source: string, bos: string, eos: string) {
     this.#template = parseJinja(source);
     this.#tokens = { bos_token: bos, eos_token: eos };
@@ -75,7 +75,7 @@ export class ChatTemplate {
     }
   }
 
-  /** Where the template has no place for a system message, its text opens the first of the user's. */
+  /** If the template has no place for a system message, its text begins the user's first message. */
   #foldSystem(messages: readonly ChatMessage[]): readonly ChatMessage[] {
     const [system, ...rest] = messages;
     if (system?.role !== 'system') return messages;
@@ -115,7 +115,7 @@ export class ChatTemplate {
   }
 
   #run(messages: readonly ChatMessage[], addGenerationPrompt: boolean): string {
-    // `tools` and `documents` are none, not undefined: templates written for transformers ask `is not none`.
+    // `tools` and `documents` are `none` instead of undefined: templates written for transformers ask `is not none`.
     const variables = { ...this.#tokens, tools: null, documents: null, add_generation_prompt: addGenerationPrompt };
     return this.#template.render({ ...variables, messages: messages.map(({ role, content }) => ({ role, content })) });
   }

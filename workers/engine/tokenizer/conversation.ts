@@ -14,7 +14,7 @@ export interface Conversation {
   render(messages: readonly ChatMessage[], options?: RenderOptions): string;
   /** The prompt. */
   encode(messages: readonly ChatMessage[], options?: RenderOptions): number[];
-  /** What the template has written of the reply already: `<think>` and white space where it opens the thought, else ''. */
+  /** The part of the reply that the template already wrote: `<think>` and white space if it opens a thought, else ''. */
   opening(messages: readonly ChatMessage[]): string;
 }
 

@@ -1,4 +1,4 @@
-/** What a filter or method of a template may be given: each is looked at before it runs, because nothing can stop it once it does. */
+/** Limits for the arguments of a template's filters and methods. They are checked first, because nothing can stop a filter once it runs. */
 import { measureValue, TemplateLimit, type Value } from './jinja-size.ts';
 
 /** Characters of a text that is an argument: a mark to split at, an ending to look for. */
@@ -12,7 +12,7 @@ const MAX_ELEMENTS = 30_000;
 const MAX_WORK = 1 << 24;
 
 export interface Call {
-  /** Of the filter, or the method of a value. */
+  /** Name of the filter, or of the method of a value. */
   name: string;
   operand: Value;
   args: readonly Value[];

@@ -1,14 +1,14 @@
-/** What a chat template finds besides its messages. */
+/** The globals that a chat template sees besides its messages. */
 import { Environment } from '@huggingface/jinja';
 import { TemplateLimit } from './jinja-size.ts';
 
 const MAX_RANGE = 30_000;
 /** The longest format in use has about 20 characters. */
 const MAX_FORMAT = 200;
-/** Of the words with which a template refuses; they are shown to a person. */
+/** Longest message of a template's refusal; it is shown to a person. */
 const MAX_REASON = 500;
 
-/** What `raise_exception` was called with: the template refuses what it was given. */
+/** The argument of `raise_exception`: the template refuses its input. */
 export class TemplateRefusal extends Error {}
 
 export function globals(): Environment {

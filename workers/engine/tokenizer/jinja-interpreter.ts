@@ -18,7 +18,7 @@ const MADE_VALUES = 16;
 /** The library takes a text apart into characters to slice it. */
 const MAX_SLICED = 1 << 19;
 
-/** What the library's nodes have, as far as it is looked at here. */
+/** The fields of the library's nodes that are used here. */
 interface Shape {
   type: string;
   operator?: { value: string };
@@ -78,7 +78,7 @@ const BLOCKS: ReadonlySet<string> = new Set([
 interface Operands {
   largest: number;
   second: number;
-  /** Whether the node's work may grow with the product of its children's sizes. */
+  /** True if the node's work may grow with the product of its children's sizes. */
   multiplies: boolean;
   node: Shape;
 }

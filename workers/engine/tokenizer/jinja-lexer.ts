@@ -31,7 +31,7 @@ class TemplateLexer {
   readonly #source: string;
   readonly #tokens: Token[] = [];
   #at = 0;
-  /** What was read last ended in a line end (or nothing was read yet). */
+  /** True if the last part read ended a line, or nothing was read yet. */
   #lineStarts = true;
 
   constructor(source: string) {
@@ -208,7 +208,7 @@ const SIMPLE: Readonly<Record<string, string>> = {
 };
 const HEX_DIGITS: Readonly<Record<string, number>> = { x: 2, u: 4, U: 8 };
 
-/** Python's `unicode-escape` after `backslashreplace`: what is no escape keeps its backslash. */
+/** Python's `unicode-escape` after `backslashreplace`: an unknown escape keeps its backslash. */
 function unescaped(text: string): string {
   let done = '';
   for (let at = 0; at < text.length;) {

@@ -1,4 +1,4 @@
-/** What `{{ value }}` writes, which is what Python's `str` gives: @huggingface/jinja writes `true` and JSON there, jinja2 `True` and Python's literals. */
+/** Writes `{{ value }}` as Python's `str` does: @huggingface/jinja writes `true` and JSON there, jinja2 `True` and Python's literals. */
 import type { Value } from './jinja-size.ts';
 
 /** A node of the library, as far as it is looked at here. */
@@ -78,7 +78,7 @@ const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '
 
 function quoted(text: string): string {
   const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
-  // What Python does not print: controls, formats, surrogates, private and unassigned characters, and every blank but the space.
+  // Characters that Python does not print: controls, formats, surrogates, private and unassigned characters, and every blank but the space.
   const escaped = text.replace(/[\\'\p{C}\p{Z}]/gu, (character) => {
     if (character === ' ') return character;
     if (character === "'") return quote === "'" ? "\\'" : character;

@@ -8,7 +8,7 @@ export class TemplateLimit extends Error {}
 
 /** Deeper than any list of tools; written with indentation, each level costs again. */
 const MAX_DEPTH = 24;
-/** What an element of a list or mapping counts besides its content: the interpreter's value of it takes about 90 bytes. */
+/** Size of an element of a list or mapping besides its content: the interpreter's value takes about 90 bytes. */
 const ELEMENT = 32;
 
 export interface Measure {
@@ -19,7 +19,7 @@ export interface Measure {
 /** Lists and mappings never change; what they hold was measured when it was made. */
 const known = new WeakMap<object, Measure>();
 
-/** Characters, and elements as so many characters each; those inside other values count each time they occur. */
+/** Counts characters, and each element as a fixed number of characters. Values inside other values count each time they occur. */
 export const valueSize = (value: Value): number => measureValue(value).size;
 
 /** Throws TemplateLimit for what nests too deep, or keeps a function or a namespace in a value. */

@@ -14,7 +14,7 @@ export { TemplateRefusal } from './jinja-globals.ts';
 
 /** The longest chat templates in use have 30 KB. */
 const MAX_SOURCE = 128 * 1024;
-/** No template in use has nearly so many. */
+/** Templates in use are far smaller. */
 const MAX_BLANK_RUN = 2000;
 /** A fixed time, and more for long conversations: a phone renders about 500 characters in a millisecond. */
 const MAX_MS = 1000;
@@ -31,7 +31,7 @@ export interface JinjaTemplate {
   render(variables: Readonly<Record<string, unknown>>, maxMs?: number): string;
 }
 
-/** Throws `bad-model` for a source that is no Jinja template or too large. */
+/** Throws `bad-model` for a source that is not a Jinja template or is too large. */
 export function parseJinja(source: string): JinjaTemplate {
   if (source.length > MAX_SOURCE) throw damaged(`it has ${source.length} characters, more than ${MAX_SOURCE}`);
   if (new RegExp(`\\s{${MAX_BLANK_RUN}}`).test(source))

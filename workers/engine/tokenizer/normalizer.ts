@@ -1,5 +1,5 @@
 /**
- * What a tokenizer.json does to text before it is cut. Done here and not by the library, because added tokens with `normalized` are found in
+ * Applies the normalisers of a tokenizer.json to text before it is cut. Done here and not by the library, because added tokens with `normalized` are found in
  * the result, and because a stranger's steps must not make gigabytes of a message.
  */
 import { ReplaceNormalizer } from '@huggingface/tokenizers';
@@ -42,7 +42,7 @@ export function readNormalizer(node: unknown): Normalizer | null {
 interface BoundedStep {
   /** Throws when the result would have more than `limit` characters. */
   apply: (text: string, limit: number) => string;
-  /** So many characters it makes of one at most, as far as the step itself says. */
+  /** The most characters that the step makes from one, if the step says so. */
   growth: number;
 }
 

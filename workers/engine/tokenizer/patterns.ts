@@ -30,7 +30,7 @@ interface Shape {
   varies: boolean;
   /** Open repetitions in its worst branch. */
   open: number;
-  /** So many of them at most have something behind them that must match. */
+  /** At most this many of them may be followed by something that must match. */
   must: number;
   ways: number;
   end: number;

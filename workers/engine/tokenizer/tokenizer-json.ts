@@ -19,7 +19,7 @@ export interface TokenizerParts {
   /** For the library: no added tokens, no normaliser, nothing after the model. */
   json: { added_tokens: []; normalizer: null; post_processor: null } & Json;
   normalize: Normalizer | null;
-  /** Raw token by id; holes where the vocabulary has none. */
+  /** Raw token by id, with holes for ids that the vocabulary lacks. */
   tokens: (string | undefined)[];
   added: AddedToken[];
   bytes: 'byte-level' | 'byte-fallback';

@@ -23,7 +23,7 @@ export interface StreamOptions extends DecodeOptions {
 /** Turns ids into text one at a time; a character that several tokens make up appears with the last of them. */
 export interface StreamDecoder {
   push(id: number): string;
-  /** What was held back, as U+FFFD when it is no whole character. */
+  /** The bytes held back; U+FFFD if they are not a whole character. */
   flush(): string;
 }
 

@@ -14,7 +14,7 @@ export interface RowProducts {
   encode(rows: Value, width: number): Value;
   /** Encoded rows times a matrix; with its bias, where the form has one. */
   multiply(encoded: Value, weight: LinearName, width: number, rows: number): Value;
-  /** What `multiply` gives -> `[rows, 1, rows of the matrix]` */
+  /** Result of `multiply` -> `[rows, 1, rows of the matrix]` */
   decode(product: Value): Value;
   /** Rows `[rows, 1, width]` of any size: as `encode` takes them, and the factor that they were multiplied by `[rows, 1, 1]`; null: as they are. */
   normalise(rows: Value, width: number): { rows: Value; factor: Value | null };

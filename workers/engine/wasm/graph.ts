@@ -92,7 +92,7 @@ function chunkGraph(
   return g;
 }
 
-/** What a chunk gives of its normed hidden states `[tokens, 1, hidden]`: a token after each of the last `headRows`, as many as there are `randoms`, and of all of them the best token, the target's log-probability, the logits. */
+/** Outputs of a chunk from its normed hidden states `[tokens, 1, hidden]`: a token after each of the last `headRows`, as many as there are `randoms`, and of all of them the best token, the target's log-probability, the logits. */
 export function headOutputs(
   g: Graph,
   dialect: Dialect,

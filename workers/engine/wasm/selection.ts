@@ -22,7 +22,7 @@ export function selectionFeeds(OrtTensor: Ort['Tensor'], vocab: number, choice: 
   };
 }
 
-/** What a chunk is asked for. */
+/** The outputs that a chunk must compute. */
 export interface Asked {
   choice: Choice | null;
   targets?: ChunkRequest['targets'] | null;

@@ -1,4 +1,4 @@
-/** What crosses between the engine worker and a stage worker. Types only. */
+/** Messages between the engine worker and a stage worker. Types only. */
 import type { RopeSet } from '../graph/rope.ts';
 import type { WasmForm } from './weights.ts';
 import type { LayerRange } from '../../shared/advisor/stages.ts';
@@ -16,7 +16,7 @@ export interface StageSetup {
   keep: boolean;
 }
 
-/** What a stage asks of the engine worker: the model's bytes, whose store that worker has, and the weightCache. */
+/** Services of the engine worker for a stage: the model's bytes (that worker has the store) and the weight cache. */
 export interface StageHost {
   /** The array is handed over, not copied. */
   read(path: string, offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
@@ -39,7 +39,7 @@ export interface StageStep {
   tokens: number;
   past: number;
   rope: RopeSet;
-  /** Of the last stage: see ChunkRequest. */
+  /** Only for the last stage; see ChunkRequest. */
   choice: Choice | null;
   headRows: number[];
   targets: number[] | null;

@@ -18,7 +18,7 @@ export class Stage {
   readonly facts: StageFacts;
   readonly #ort: Ort;
   readonly #session: InferenceSession;
-  /** Of a decoder with this stage's layers only. */
+  /** Facts of a decoder with this stage's layers only. */
   readonly #config: PhiConfig;
   readonly #cache: KvCache;
   readonly #last: boolean;

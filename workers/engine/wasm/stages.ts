@@ -27,7 +27,7 @@ export interface StagesOptions {
   /** The checkpoint's files: every stage reads its own weights. */
   files: ModelFiles;
   weightCache?: (form: string, version: number) => WeightCache;
-  /** Whether so many bytes of made weights may be kept. */
+  /** Tells whether this many bytes of made weights may be kept. */
   mayKeep?: (bytes: number) => Promise<boolean>;
   /** Bytes of all made weights, for that question. */
   weightBytes: number;

@@ -5,7 +5,7 @@ import { rowRange } from '../weights/matrix.ts';
 import type { WeightGroup, WeightTensor } from '../weights/plan.ts';
 import { dequantise } from '../weights/rows.ts';
 
-/** A bias that a kernel adds to both rows of an activation counts so many times: it is stored as that part of itself (see int8-products.ts). */
+/** A kernel adds a bias to both rows of an activation, so it counts this many times. The stored bias is divided by this number (see int8-products.ts). */
 export const TWO_ROWS = 1 + 1 / 256;
 
 /** Rows of a panel, see `panels`: an odd number of cache lines. */

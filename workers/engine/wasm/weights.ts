@@ -11,7 +11,7 @@ export type WasmForm = 'int8' | 'float32';
 /** Raised when the bytes that `wasmWeights` makes change: forms kept by older versions are then made again. */
 export const WASM_FORM_VERSION = 7;
 
-/** What the int8 form does to everything that is written to the residual stream; embedding rows that are read from the store need it too. */
+/** The rotation that int8 applies to everything written to the residual stream. Embedding rows read from the store need it too. */
 export function residualRotation({ hidden, experts }: Pick<PhiConfig, 'hidden' | 'experts'>): Rotation {
   return experts ? centred(rotation(hidden), hidden) : rotation(hidden);
 }

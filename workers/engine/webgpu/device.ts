@@ -78,7 +78,7 @@ export async function openGpu(power: GPUPowerPreference | undefined): Promise<Gp
   };
 }
 
-/** What a failed call means. The loss of the device is told a little later than the calls that it breaks. */
+/** Explains a failed call. The browser reports the loss of the device a little later than the calls that fail because of it. */
 export async function reasonOf(gpu: Gpu, error: unknown): Promise<PhiError> {
   if (error instanceof PhiError) return error;
   await Promise.race([gpu.lost.catch(() => undefined), new Promise((resolve) => setTimeout(resolve, LOSS_WAIT_MS))]);

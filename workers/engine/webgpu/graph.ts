@@ -120,7 +120,7 @@ function linear(g: Graph, x: Value, { cols, blocks, pieces }: MatrixPlan): Value
       [x, ...weights(piece), ...zeros],
       sizes(cols, piece.rows, blocks),
     );
-    // What every weight of a block has on top of scale * code, times the sum of the block's activations: exact, with 1/32 of the weights.
+    // Adds the part of each weight beyond scale * code, times the sum of the block's activations. Exact, with 1/32 of the weights.
     return blocks.shift === 'mins'
       ? g.op('Gemm', [blockSums(), `${piece.name}.mins`, product], { transB: { int: 1 } })
       : product;

@@ -16,7 +16,7 @@ export type WebgpuForm = (typeof FORMS)[number];
 export const isWebgpuForm = (form: WeightFormat): form is WebgpuForm => (FORMS as readonly string[]).includes(form);
 export type Float = 'float16' | 'float32';
 
-/** Rows of one matrix that lie in one buffer: an adapter binds only so many bytes at once. */
+/** Rows of one matrix in one buffer. An adapter limits the bytes of a binding. */
 export interface Piece {
   /** Prefix of the tensors' names. */
   name: string;

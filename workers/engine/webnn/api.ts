@@ -13,7 +13,7 @@ export interface MLTensor extends MLDescriptor {
 }
 
 export interface MLGraph {
-  /** What really runs the graph; Chromium only. */
+  /** The devices that really run the graph; Chromium only. */
   readonly devices?: readonly string[];
   destroy(): void;
 }

@@ -41,7 +41,7 @@ export interface WebnnOptions {
   threads: number;
   /** For forms of 4 bits by column or group: rounding makes up for itself. */
   calibration?: Calibration;
-  /** Where a form made for a dialect is kept. */
+  /** The cache for weights made for a dialect. */
   weightCache?: (form: string, version: number) => WeightCache;
   signal?: AbortSignal;
   /** For tests: another dialect than the one that the device gets. */

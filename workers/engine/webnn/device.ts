@@ -57,7 +57,7 @@ export class WebnnDevice {
     }
   }
 
-  /** Whether graphs take tensors of this type as inputs. */
+  /** True if graphs accept tensors of this type as inputs. */
   takes(dataType: MLDataType): boolean {
     return this.context.opSupportLimits().input.dataTypes.includes(dataType);
   }
@@ -87,7 +87,7 @@ export class WebnnDevice {
     try {
       return await Promise.race([work(), this.lost]);
     } catch (error) {
-      await Promise.resolve(); // a lost context rejects what is in flight first and tells of itself afterwards
+      await Promise.resolve(); // a lost context first rejects calls in flight, and reports its loss afterwards
       throw this.#lostError ?? PhiError.from(error, 'backend');
     }
   }

@@ -26,11 +26,11 @@ const GROUP = 128;
 const TILE = 64;
 
 export interface Int4Layout {
-  /** Of the residual stream; null: the source is held as it is. */
+  /** Rotation of the residual stream; null: the source is kept as it is. */
   residual: Rotation | null;
   /** Inputs that share a scale. */
   group(matrix: Matrix): number;
-  /** What a matrix takes in of the norms and rotations around it. */
+  /** The norms and rotations folded into a matrix. */
   fold(layer: number, part: LayerMatrix): Fold;
   /** The head's. */
   headFold: Fold;
@@ -65,7 +65,7 @@ export function int4Layout(checkpoint: Checkpoint, format: Int4Format): Int4Layo
   };
 }
 
-/** Whether a form of a checkpoint is one of these, and the checkpoint has to be rounded for it. */
+/** True if the format is one of these and the checkpoint must be rounded for it. */
 export const losesAsInt4 = (checkpoint: Checkpoint, format: WeightFormat): boolean =>
   (format === 'int4-columns' || format === 'int4-groups') && int4Layout(checkpoint, format).residual !== null;
 

@@ -123,7 +123,7 @@ export class WebnnCache {
     return { recent_key: this.#near.key, recent_value: this.#near.value };
   }
 
-  /** Where a run puts the recent cache with its own tokens added; `advance` makes it the recent cache. */
+  /** The outputs of a run: the recent cache with the run's tokens added. `advance` makes them the recent cache. */
   get recentOutputs(): Record<string, MLTensor> {
     return { new_key: this.#nextNear.key, new_value: this.#nextNear.value };
   }
@@ -137,7 +137,7 @@ export class WebnnCache {
     return { base: this.#base, count: this.#count };
   }
 
-  /** The run that wrote `recentOutputs` has added so many tokens. */
+  /** Call after the run that wrote `recentOutputs`, with the number of tokens it added. */
   advance(tokens: number): void {
     [this.#near, this.#nextNear] = [this.#nextNear, this.#near];
     this.#count += tokens;

@@ -23,7 +23,7 @@ export function linear(
     if (spec) return blocks(g, x, piece, cols, spec);
     const scaled = matrix.byRow ? byRowParts(g, parts, piece, scales) : byColumn(g, x, piece);
     if (!matrix.mins) return scaled;
-    // What every weight of a column has on top of scale * code, times the sum of the activations.
+    // Adds the part of each weight of a column beyond scale * code, times the sum of the activations.
     const sum = g.op('ReduceSum', [x, g.int64([1])], { keepdims: { int: 1 } });
     return g.op('Add', [scaled, g.op('Mul', [sum, `${piece}.mins`])]);
   });
@@ -61,7 +61,7 @@ function blocks(g: Graph, x: Value, piece: string, cols: number, spec: NonNullab
   });
   const scaled = g.op('Gemm', [x, weights], TRANSPOSED);
   if (spec.shift !== 'mins') return scaled;
-  // What every weight of a block has on top of scale * code, times the sum of the block's activations.
+  // Adds the part of each weight of a block beyond scale * code, times the sum of the block's activations.
   const sums = g.op('ReduceSum', [g.op('Reshape', [x, g.int64([-1, cols / spec.block, spec.block])]), g.int64([2])], {
     keepdims: { int: 0 },
   });

@@ -76,7 +76,7 @@ const NPU_WIDTH = 16;
 /** Tokens a run of an NPU's prefill: see docs/npu.md for what a token costs at each width. */
 const NPU_PREFILL = 128;
 
-/** LiteRT plans so many bytes for a weight in blocks, in one piece of memory that must stay below 2 GiB, or its process dies (Chromium 153). */
+/** LiteRT allocates this many bytes for a weight in blocks, in one piece of memory. Above 2 GiB its process crashes (Chromium 153). */
 const BLOCK_WEIGHT_BYTES = 32;
 const LARGEST_PIECE_BYTES = 2 ** 31;
 

@@ -3,7 +3,7 @@ import { PhiError } from '../../shared/errors.ts';
 import { webnnScope, type MLContext, type MLOperand } from './api.ts';
 
 export interface Probe {
-  /** What the browser says that a graph runs on ("cpu"); null where it does not say. Chromium 153 on Linux says "gpu" of graphs that LiteRT runs on the CPU. */
+  /** The device of a graph as the browser reports it ("cpu"); null if it does not. Chromium 153 on Linux reports "gpu" for graphs that LiteRT runs on the CPU. */
   devices: readonly string[] | null;
   /** Time of 16 tokens through a matrix over the time of one: near 1 on a GPU or NPU, 3 and more on a CPU. */
   widthRatio: number;

@@ -1,5 +1,5 @@
 /**
- * What leaves the device after a run: a few figures and the candidates for the next token, at most 4 KB. WebNN has no TopK and no sort, so
+ * The data that leaves the device after a run: a few figures and the candidates for the next token, at most 4 KB. WebNN has no TopK and no sort, so
  * a threshold is searched that some hundreds of tokens exceed, and these are packed. Everything above the threshold is there: whatever
  * choice looks at no more than the best `count` tokens can be made from it exactly (webnn/selection.ts).
  */
@@ -7,22 +7,22 @@ import type { Graph, Value } from '../graph/onnx.ts';
 
 /** Places for candidates. */
 const MOST = 448;
-/** Where more tokens exceed the threshold of the blocks, it is raised until about so many are left: frequent tokens lie side by side in a vocabulary. */
+/** If more tokens exceed the threshold of the blocks, it is raised until about this many are left: frequent tokens lie side by side in a vocabulary. */
 const WANTED_TOKENS = 400;
-/** Blocks whose maximum must exceed the threshold: so many candidates there are at least. */
+/** Number of blocks whose maximum must exceed the threshold. This is the least number of candidates. */
 const WANTED_BLOCKS = 256;
 /** Places for blocks above the threshold: the search ends before it is exact. */
 const MOST_BLOCKS = 288;
-/** The threshold is bracketed in rounds of so many steps at once: four give a millionth of the range. */
+/** Steps of one round of the threshold search. Four rounds narrow it to a millionth of the range. */
 const STEPS = 32;
 const ROUNDS = 4;
 /** Blocks of the vocabulary, about: enough that the best tokens mostly lie in different ones. */
 const BLOCKS = 3072;
 const LOWEST = -3e38;
 
-/** Where the figures lie in the summary. */
+/** Places of the figures in the summary. */
 export const SUMMARY = {
-  /** Of the raw logits. */
+  /** From the raw logits. */
   argmax: 0,
   /** ln of the sum of exp(logits). */
   logSum: 1,

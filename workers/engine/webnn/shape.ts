@@ -1,4 +1,4 @@
-/** What one graph of the network is made for. */
+/** The shape that one graph of the network is made for. */
 import type { WebnnDialect } from './cache-layout.ts';
 
 export interface WebnnShape {

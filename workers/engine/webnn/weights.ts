@@ -17,7 +17,7 @@ import type { WebnnDialect } from './cache-layout.ts';
 import { int4Group, int4Layout, type Int4Layout } from './int4-weights.ts';
 import { exactInt8Group, holdsByColumn, int8Group, int8RowGroup } from './int8-weights.ts';
 
-/** Of the bytes that `webnnPlan` lays out: part of the key under which a made form is kept. */
+/** Version of the layout of `webnnPlan`. Part of the key under which made weights are kept. */
 export const WEBNN_FORM_VERSION = 4;
 
 /** How one matrix `[rows, cols]` is held. */
@@ -41,7 +41,7 @@ export interface WebnnMatrix {
 export interface WebnnPlan {
   form: WeightFormat;
   dialect: WebnnDialect;
-  /** Of the residual stream: the embedding has to be rotated too. null: none. */
+  /** Rotation of the residual stream; the embedding must be rotated too. null: no rotation. */
   residual: Rotation | null;
   matrices: ReadonlyMap<LinearName, WebnnMatrix>;
   /** Norms first, then the head, then the layers' matrices, whose place `inputs` can take; last what is no part of a graph: what requantising cost. */
@@ -73,7 +73,7 @@ const BYTES: Record<WeightFormat, number> = {
 };
 
 /**
- * What `webnnGraph` refers to.
+ * The weights that `webnnGraph` refers to.
  *
  * @param calibration for `int4-columns` and `int4-groups`: rounding makes up for itself, which takes long. null: to the nearest step
  */
@@ -208,7 +208,7 @@ const planned = ({ rows, cols }: Matrix, parts: readonly [string, Matrix][]): We
   columns: [cols],
 });
 
-/** Pieces of at most so many weights, with their names. */
+/** Pieces with at most this many weights, with their names. */
 function cut(name: string, matrix: Matrix, most: number): [string, Matrix][] {
   const rows = Math.max(1, Math.floor(most / matrix.cols / TILE)) * TILE;
   if (matrix.rows <= rows) return [[name, matrix]];

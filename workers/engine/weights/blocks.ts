@@ -78,7 +78,7 @@ export async function packInto(
 const writeFloats = (values: Float32Array, out: Float32Array | Uint16Array, offset: number) =>
   out.set(out instanceof Uint16Array ? floatToHalf(values) : values, offset);
 
-/** Whether blocks of `form` can be written as `spec` without loss. */
+/** True if blocks of `form` can be written as `spec` without loss. */
 export function holdsExactly(form: Matrix['form'], spec: BlockSpec): boolean {
   if (form.kind === 'float') return false;
   const shifts = form.symmetric || spec.shift === 'mins' || (spec.shift === 'zero-points' && form.integral === true);

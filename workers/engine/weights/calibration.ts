@@ -1,5 +1,5 @@
 /**
- * What goes through a model's matrices when it reads a text: the products X'X of each matrix's inputs, which compensated rounding needs. The float network is
+ * Measures the inputs of a model's matrices while it reads a text: the products X'X of each matrix's inputs, which compensated rounding needs. The float network is
  * run layer by layer, so that one layer's weights are held at a time.
  */
 import type { Checkpoint, Layer, Matrix, PhiConfig } from '../checkpoint/types.ts';

@@ -9,7 +9,7 @@ import { dequantise } from './rows.ts';
 /** Rows read and transposed at a time: enough to write whole cache lines of the transposed matrix, few enough to stay in the cache. */
 const TILE = 64;
 
-/** What is folded into a matrix while it is converted. */
+/** Factors folded into a matrix during conversion. */
 export interface Fold {
   /** Factor for each output row, e.g. 1/sqrt(headDim) on the rows of q. */
   rowFactor?: (row: number) => number;

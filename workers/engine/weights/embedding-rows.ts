@@ -4,7 +4,7 @@ import { dequantise, type Rows } from './rows.ts';
 
 /** Bytes of rows that are kept. */
 const KEPT_BYTES = 8 * 1024 * 1024;
-/** A table of so many weights is held as the file has it: a row from the disk takes milliseconds of every token. */
+/** A table with at most this many weights stays in memory in the file's format. Reading a row from the disk would cost milliseconds for each token. */
 const HELD_WEIGHTS = 32 * 1024 * 1024;
 
 /** Rows of the embedding, read from the checkpoint when needed: a table of 200,000 tokens is not worth its place on a device. */

@@ -1,4 +1,4 @@
-/** What requantising cost, kept with the form that was made. */
+/** The error of requantising, kept with the made weights. */
 import type { ErrorSum } from './blocks.ts';
 import type { WeightGroup } from './plan.ts';
 

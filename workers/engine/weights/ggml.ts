@@ -23,7 +23,7 @@ export interface GgmlType {
   elements: number;
   /** Bytes of a ggml block. */
   bytes: number;
-  /** What `decode` gives. */
+  /** Result of `decode`. */
   form: Matrix['form'];
   /** `rows` rows of `cols` weights out of `rows * cols / elements * bytes` bytes. */
   decode(bytes: Uint8Array<ArrayBuffer>, rows: number, cols: number): Rows;

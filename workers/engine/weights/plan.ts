@@ -1,5 +1,5 @@
 /**
- * What a graph needs of the weights, decided before any weight is read: which tensors, in which type and shape, and where in the
+ * The weights that a graph needs, planned before any weight is read: which tensors, in which type and shape, and where in the
  * external data each of them lies. A group is made in one go (codes, scales and sums of one matrix) and is one external-data file.
  */
 import type { Dtype, Graph, Value } from '../graph/onnx.ts';
@@ -57,7 +57,7 @@ export interface TensorRange {
   end: number;
 }
 
-/** Where each of a group's tensors lies in its file. */
+/** Offset of each of a group's tensors in its file. */
 export function tensorRanges(group: Pick<WeightGroup, 'tensors'>): TensorRange[] {
   const { offsets } = layout(group);
   return group.tensors.map((tensor, i) => ({ tensor, start: offsets[i]!, end: offsets[i]! + tensorBytes(tensor) }));

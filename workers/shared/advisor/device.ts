@@ -1,4 +1,4 @@
-/** What a page can find out about the device, and how much memory a tab may be expected to get there. */
+/** Finds out about the device, and how much memory a tab can count on there. */
 
 const GiB = 2 ** 30;
 
@@ -36,10 +36,10 @@ export const WASM_BYTES = 4 * GiB;
 
 /** WebKit ends a tab at about 1.5 GB on iPhones and iPads (web-llm issue 753). */
 const IOS_BYTES = 1.5e9;
-/** Of a phone's memory half is the system's and the other apps'; Android ends the largest tab first. */
+/** The system and other apps use half of a phone's memory; Android ends the largest tab first. */
 const PHONE_SHARE = 0.5;
 const DESKTOP_SHARE = 0.75;
-/** Where nothing is told: what most computers and phones of the last years have at least. */
+/** Used if the browser reports nothing: most computers and phones of the last years have at least this much. */
 const ASSUMED_GIB = { phone: 4, desktop: 8 };
 /** Chromium rounds to a power of two and stops at 8, or at 32 on computers from version 147 on: these values mean "or more". */
 const CAPS_GIB = [8, 32];
@@ -47,7 +47,7 @@ const CAPS_GIB = [8, 32];
 export interface MemoryBudget {
   /** For one tab, GPU memory included where it is shared. */
   bytes: number;
-  /** `at-least`: there may be more than the browser tells. `assumed`: it tells nothing. */
+  /** `at-least`: there may be more than the browser reports. `assumed`: it reports nothing. */
   certainty: 'exact' | 'at-least' | 'assumed';
 }
 
@@ -64,7 +64,7 @@ export function memoryBudget({
 }
 
 /**
- * What a GPU may be expected to hold without a word from the browser, which keeps the memory of GPUs to itself: integrated ones share half of the
+ * Expected memory of a GPU. The browser does not report it: integrated ones share half of the
  * main memory on Windows, more on a Mac.
  */
 export function gpuBudget(device: DeviceFacts): number {

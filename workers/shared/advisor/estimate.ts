@@ -55,7 +55,7 @@ export function estimateWasm(
   const weights = wasmWeightBytes(shape, form);
   const cacheBytes = slots * cacheBytesPerToken(shape, 4);
   const activations = activationBytes(shape, slots, 4);
-  /** Of `count` stages the last holds the head; one alone holds the embedding too, several read its rows from the store. */
+  /** The last of `count` stages holds the head. A single stage holds the embedding too; several stages read its rows from the store. */
   const heap = (count: number) => {
     const memories = cutLayers(shape, form, count).map(({ from, to }) => {
       const outer = (count === 1 ? weights.embedding : 0) + (to === shape.layers ? weights.head : 0);

@@ -1,4 +1,4 @@
-/** Whether a model fits a device, backend by backend, and why not. Reasons are keys with figures: the page puts them into words. */
+/** Decides for each backend whether a model fits a device, and why not. Reasons are keys with figures; the page puts them into words. */
 import { gpuBudget, memoryBudget, WASM_BYTES, type DeviceFacts } from './device.ts';
 import {
   estimateWasm,
@@ -20,7 +20,7 @@ export type Reason =
   | { key: 'wasm-limit'; needs: number; has: number }
   | { key: 'ios-limit'; needs: number; has: number }
   | { key: 'memory'; needs: number; has: number }
-  /** It needs more than the browser tells of; there may be more. */
+  /** It needs more than the browser reports, but there may be more. */
   | { key: 'memory-unsure'; needs: number; has: number }
   /** A GPU's own memory is unknown to pages. */
   | { key: 'gpu-unsure'; needs: number }
@@ -50,19 +50,19 @@ export interface Candidate {
   mix: SourceMix;
   /** Bits of a weight in the source: 2 to 8, 16, 32. */
   bits: number;
-  /** Of the download; an estimate where the exact size is unknown. */
+  /** Size of the download; an estimate if the exact size is unknown. */
   sourceBytes: number;
 }
 
 export interface Assessment {
   candidate: Candidate;
   verdict: Verdict;
-  /** Of the model, on whatever backend. */
+  /** The model's own, on any backend. */
   reasons: Reason[];
   /** Best first. */
   fits: [Fit, ...Fit[]];
   downloadBytes: number;
-  /** Of the store once it was loaded: the download and, on WASM, the int8 form kept for the next visit. */
+  /** Space in the store after a load: the download and, on WASM, the int8 weights kept for the next visit. */
   storeBytes: number;
 }
 
@@ -110,7 +110,7 @@ function slowness({ reasons }: Fit): number {
   return reasons.some(({ key }) => key === 'software-gpu' || key === 'webnn-trial') ? 1 : 0;
 }
 
-/** Whether it would run, but slower than anyone wants to read. */
+/** True if it would run, but slower than anyone wants to read. */
 export const isSlow = ({ fits: [best] }: Pick<Assessment, 'fits'>): boolean =>
   best.reasons.some(({ key }) => key === 'slow');
 

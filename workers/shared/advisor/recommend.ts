@@ -5,7 +5,7 @@ export type Use = 'chat' | 'code';
 
 /** A candidate with what a choice between those that fit goes by. */
 export interface Choosable extends Candidate {
-  /** What the quantisation suits. */
+  /** The use that the quantisation suits. */
   suits: readonly Use[];
   /** Of the model: lower is chosen first. */
   rank: number;

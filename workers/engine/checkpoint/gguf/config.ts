@@ -36,7 +36,7 @@ export function readArchitecture(file: string, metadata: Metadata): Architecture
   return architecture;
 }
 
-/** What the shapes of tensors tell: rows of the embedding, and of q where it is a tensor of its own. */
+/** Facts from the shapes of tensors: rows of the embedding, and rows of q if q is a separate tensor. */
 export interface TensorRows {
   vocab: number;
   query: number | null;

@@ -13,7 +13,7 @@ const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
  */
 export class Cursor {
   readonly source: ByteSource;
-  /** What is being read, for error messages. */
+  /** Names the part being read, for error messages. */
   what = 'header';
   #window = new Uint8Array(0);
   #view = new DataView(this.#window.buffer);

@@ -24,7 +24,7 @@ export interface OllamaModel {
   paths: string[];
   /** Path of the licence's text. */
   licence: string | null;
-  /** Whether the manifest has a template, in Go's language. */
+  /** True if the manifest has a template (in Go's language). */
   template: boolean;
   /** Why it does not open: a blob is missing, or a layer is of a kind that does not run. */
   error: PhiError | null;
@@ -69,7 +69,7 @@ async function readLayers(source: ByteSource): Promise<Layer[] | null> {
   try {
     json = parseJson(source.name, bytes);
   } catch {
-    return null; // not JSON, so not a manifest; the file itself is no part of any model
+    return null; // not JSON, so not a manifest; the file does not belong to a model
   }
   const manifest = v.safeParse(Manifest, json);
   const ours = manifest.success && manifest.output.layers.some(({ mediaType }) => mediaType.startsWith(TYPE));

@@ -51,7 +51,7 @@ export async function readOuterBias(weights: Weights, { hidden, vocab }: PhiConf
   return { norm: await biasOf(weights, 'output_norm', hidden), head: await biasOf(weights, 'output', vocab) };
 }
 
-/** Zeros where the file has none. */
+/** Zeros if the file has none. */
 async function biasOf(weights: Weights, name: string, length: number): Promise<Float32Array> {
   return weights.has(`${name}.bias`) ? weights.vector(`${name}.bias`, length) : new Float32Array(length);
 }

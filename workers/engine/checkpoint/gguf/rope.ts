@@ -4,7 +4,7 @@ import { Keys, type Metadata } from './metadata.ts';
 import { longRopeFactor } from '../hf-config.ts';
 import type { PhiConfig, RopeScaling } from '../types.ts';
 
-/** What the tensors hold; with Llama 3's one set `long === short`. */
+/** Factors from the tensors. Llama 3 has one set, so `long === short`. */
 export interface RopeFactors {
   long: Float32Array;
   short: Float32Array;

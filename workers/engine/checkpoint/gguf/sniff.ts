@@ -7,7 +7,7 @@ const HEADER_BYTES = 24;
 const OTHER_KINDS =
   /(^|\/)(license|licence|readme|notice|\.git\w*)$|\.(gguf|onnx|onnx[._]data(_\d+)?|data|safetensors|xml|jsonl?|jinja|tmpl|txt|md|model|py|ipynb|png|jpe?g|gif|webp|svg|pdf|ya?ml|toml|html?|css|js|ts|sh|csv|zip|gz|tar|7z)$/i;
 
-/** Whether the first four bytes are "GGUF". */
+/** True if the first four bytes are "GGUF". */
 export async function isGguf(source: ByteSource): Promise<boolean> {
   if (source.size < HEADER_BYTES) return false;
   const [g, g2, u, f] = await source.read(0, 4);

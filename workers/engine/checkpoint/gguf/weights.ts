@@ -6,7 +6,7 @@ import type { Matrix } from '../types.ts';
 /** Inverse frequencies that old converters stored; llama.cpp computes them too. */
 const IGNORED = /^blk\.\d+\.attn_rot_embd(\.|$)/;
 
-/** What a tensor without a place tells of the network. */
+/** Names of tensors that a Phi decoder lacks, and the kind of network that has them. */
 const OTHER_NETWORKS: [RegExp, string][] = [
   [/_exps\.|_shexp\.|ffn_gate_inp/, 'a mixture of experts'],
   [/^(v|mm|a)\./, 'a model with a vision or audio part'],

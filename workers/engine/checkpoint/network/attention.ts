@@ -14,7 +14,7 @@ export interface Attention {
   headDim: number;
   /** The operator's own window; null when it has none (a mask may still have one). */
   window: number | null;
-  /** Where q goes in: the way from here back to the product holds the rotation. */
+  /** The input for q. The rotation lies between this input and the product before it. */
   query: ValueId;
 }
 

@@ -9,7 +9,7 @@ import type { Rope } from '../rope.ts';
 import { readVector } from '../tensor.ts';
 import type { Checkpoint, Layer } from '../types.ts';
 
-/** What the files beside the graph say. */
+/** Facts from the files beside the graph. */
 export interface Announced {
   /** For people; null: named by its dimensions. */
   name: string | null;
@@ -23,7 +23,7 @@ export interface Found {
   file: string;
   parts: DecoderParts;
   rope: Rope;
-  /** Of the mask or the operator; null: none. */
+  /** The window of the mask or the operator; null if there is none. */
   window: number | null;
   notes: string[];
 }

@@ -19,7 +19,7 @@ import {
 import { activatedPair } from './activation.ts';
 import type { Matrix } from '../types.ts';
 
-/** What a file format knows about its own operators. */
+/** Reads the operators of one file format. */
 export interface GraphReader {
   file: string;
   graph: Graph;

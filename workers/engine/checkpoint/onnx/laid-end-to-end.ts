@@ -48,7 +48,7 @@ export async function splitTable(
   );
 }
 
-/** Whether the rows are those of the frequencies that they begin with, at places that were not used to find these. */
+/** Checks that later rows follow the frequencies found from the first rows, at positions that were not used to find them. */
 async function isOneSet(table: RotaryTable): Promise<boolean> {
   const first = await table.row(0);
   // The cheapest proof that a set does not begin here.

@@ -102,7 +102,7 @@ export class ProtoReader {
     return (w[i]! | (w[i + 1]! << 8) | (w[i + 2]! << 16) | (w[i + 3]! << 24)) >>> 0;
   }
 
-  /** What a length-delimited field holds. */
+  /** The bytes of a length-delimited field. */
   async bytes(field: Field, limit: number): Promise<Uint8Array> {
     if (field.length > limit)
       throw this.#bad(`${field.length} bytes where at most ${limit} are possible`, field.offset);

@@ -6,7 +6,7 @@ import { ropeFrom, tableFrequencies, type Rope, type RopeHint, type RotaryTable 
 import { splitTable } from './laid-end-to-end.ts';
 import { isFloat, readFloats, readIntegers, type StoredTensor } from '../tensor.ts';
 
-/** Where the attention takes cos, sin and, if they are given, positions from. */
+/** The sources of cos, sin and (if given) positions of the attention. */
 interface Source {
   op: Op;
   cos: ValueId;

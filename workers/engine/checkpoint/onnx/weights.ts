@@ -114,7 +114,7 @@ export class OnnxWeights implements GraphReader {
     );
   }
 
-  /** Whether g_idx names the blocks one after another, as they lie without it. */
+  /** True if g_idx lists the blocks in order, which is the same as no g_idx. */
   async #inOrder(op: Op, block: number): Promise<boolean> {
     const groups = await readIntegers(this.#needed(op, 4, 'the groups'));
     return groups.every((group, column) => group === Math.floor(column / block));

@@ -71,7 +71,7 @@ async function factorAfter(graph: Graph, cos: Op): Promise<number> {
   return 1;
 }
 
-/** Where a Select on the length of the sequence changes sets. */
+/** The length at which a Select changes from one set to the other. */
 async function lengthLimit(file: string, graph: Graph, select: Op): Promise<{ limit: number; longWhenTrue: boolean }> {
   const compare = graph.producer(graph.origin(select.inputs[0] ?? ''));
   const [left = '', right = ''] = compare?.inputs ?? [];

@@ -25,7 +25,7 @@ const CODES: ReadonlyMap<number, Dtype> = new Map([
   [8, 'u8'],
 ]);
 
-/** What the documentation and messages list. */
+/** The widths that the documentation and messages list. */
 export const MLX_BITS = [...CODES.keys()];
 
 /** The `quantization` of config.json, with its exceptions by module; null for a model that MLX did not quantise. */

@@ -3,7 +3,7 @@ import { concatRows } from '../../weights/matrix.ts';
 import { joinedVectors, valuesOf, wideMlp } from '../experts.ts';
 import type { Checkpoint, Expert, Layer, Matrix, PhiConfig } from '../types.ts';
 
-/** What the file holds, by module: names without `.weight`. */
+/** The file's matrices by module (names without `.weight`). */
 export interface Modules {
   has(tensor: string): boolean;
   matrix(module: string): Matrix;

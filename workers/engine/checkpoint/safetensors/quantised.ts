@@ -16,7 +16,7 @@ const Quantization = v.looseObject({
 });
 const Config = v.object({
   quantization_config: v.nullish(Quantization),
-  // Where models with several parts keep it.
+  // Models with several parts keep it here.
   compression_config: v.nullish(Quantization),
 });
 const ModelOpt = v.object({ quantization: v.nullish(v.object({ quant_algo: text })) });
@@ -76,7 +76,7 @@ function describe(own: v.InferOutput<typeof Quantization>): string | null {
   return bits ? `${name} (${bits} bits)` : name;
 }
 
-/** What tensor names and types tell where no config file does. The first that fits counts. */
+/** Recognises the quantisation by tensor names and types when no config file names it. The first match counts. */
 const TENSORS: [RegExp, string][] = [
   [/\.weight_scale_2$/, 'ModelOpt NVFP4'],
   [/\.weight_packed$/, 'compressed-tensors'],
