@@ -58,7 +58,7 @@ export class AppState {
   /** The browser may have dropped models or caches while nobody looked. */
   async #lookAgain(): Promise<void> {
     if (document.visibilityState !== 'visible' || this.models.report === null) return;
-    // A database that fails is told of where it is needed: by the next load, and on the models screen.
+    // A database that fails is reported where it is needed: at the next load, and on the models screen.
     await Promise.all([this.models.refresh().catch(() => null), this.pwa.keepOffline()]);
   }
 

@@ -5,7 +5,7 @@ export type Route =
   /** `shared`: a packed result that the link carries. */
   | { screen: 'compare'; shared: string | null };
 
-/** What a fragment stands for; an unknown one is a new chat. */
+/** The screen of a fragment. An unknown fragment opens a new chat. */
 export function parseRoute(hash: string): Route {
   const path = hash.replace(/^#\/?/, '');
   if (path === 'models' || path === 'settings' || path === 'diagnostics') return { screen: path };

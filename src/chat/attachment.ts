@@ -2,7 +2,7 @@
 /** About a hundred thousand tokens: more than most contexts. */
 export const MAX_ATTACHED_BYTES = 512 * 1024;
 
-/** What is in a file, or why it is not taken. */
+/** The text of a file, or the reason why it cannot be attached. */
 export async function readTextFile(file: File): Promise<{ text: string } | { refused: 'too-large' | 'no-text' }> {
   if (file.size > MAX_ATTACHED_BYTES) return { refused: 'too-large' };
   const bytes = await file.arrayBuffer();

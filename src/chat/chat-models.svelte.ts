@@ -27,7 +27,7 @@ export class ChatModels {
     this.#conversations = conversations;
   }
 
-  /** Of the open chat, or of the new one. */
+  /** The model of the open chat, or of the new one. */
   get choice(): ModelChoice {
     return this.of(this.#conversations.current ?? this.#fresh);
   }

@@ -37,7 +37,7 @@ interface Outcome {
   error?: PhiError;
 }
 
-/** What a person can do with a conversation. One reply at a time. */
+/** The actions on a conversation. One reply at a time. */
 export class Chat {
   readonly #engine: Engine;
   readonly #models: ModelSession;
@@ -129,7 +129,7 @@ export class Chat {
     );
   }
 
-  /** Goes on with a reply that was cut off. */
+  /** Continues a reply that was cut off. */
   async continueReply(id: string): Promise<void> {
     const conversation = this.#conversations.current;
     const message = conversation && find(conversation.messages, id);

@@ -21,7 +21,7 @@ export interface Conversation {
   system: string;
   /** Which model answers; absent: the one that is chosen for all chats. */
   model?: ModelChoice;
-  /** What may go to the server that was chosen last. */
+  /** The parts that may be sent to the server that was chosen last. */
   consent?: ServerConsent;
   /** In order of creation. */
   messages: Message[];
@@ -32,14 +32,14 @@ export interface Conversation {
 /** A conversation without its messages. */
 export type Head = Omit<Conversation, 'messages'>;
 
-/** What a change touched. */
+/** The parts that a change touched. */
 export interface Patch {
   head: Partial<Head>;
   /** Messages that are new or other than before, with their positions. */
   messages: [position: number, message: Message][];
 }
 
-/** What the list shows. */
+/** The fields that the list shows. */
 export type Summary = Pick<Conversation, 'id' | 'title' | 'pinned' | 'createdAt' | 'updatedAt'>;
 
 const TITLE_LENGTH = 60;
@@ -142,7 +142,7 @@ export function branchFrom(conversation: Conversation, id: string, now = Date.no
   };
 }
 
-/** What is other in `after`, which was made from `before`. */
+/** The differences between `before` and `after`, which was made from it. */
 export function patchOf(before: Conversation, after: Conversation): Patch {
   const head = Object.entries(after).filter(
     ([field, value]) => field !== 'messages' && before[field as keyof Head] !== value,
@@ -189,7 +189,7 @@ export function recover(conversation: Conversation, alive: ReadonlySet<string> =
   return { ...conversation, messages: conversation.messages.map(mend) };
 }
 
-/** What the engine is given: the system prompt, then the path; empty replies (failed before their first token) are left out. */
+/** The messages for the engine: the system prompt, then the path; empty replies (failed before their first token) are left out. */
 export function toChatMessages(conversation: Pick<Conversation, 'system'>, path: readonly Message[]): ChatMessage[] {
   const system: ChatMessage[] = conversation.system.trim() ? [{ role: 'system', content: conversation.system }] : [];
   return [...system, ...path.filter(isSent).map(({ role, content }) => ({ role, content }))];

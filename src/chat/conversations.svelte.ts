@@ -16,7 +16,7 @@ import type { ConversationDatabase, Sent } from './database.ts';
 import { ReplyLocks } from './reply-locks.ts';
 import { parseSummary } from './schema.ts';
 
-/** What the store needs of the database; tests give one in memory. */
+/** The database as the store needs it; tests use one in memory. */
 export type ConversationRecords = Pick<
   ConversationDatabase,
   'summaries' | 'read' | 'write' | 'ahead' | 'apply' | 'remove' | 'readDraft' | 'writeDraft' | 'search'
@@ -25,7 +25,7 @@ export type ConversationRecords = Pick<
 /** Makes a conversation from the one that the page has. What it touched is brought to the disk, where another tab may have done something else. */
 export type Change = (conversation: Conversation) => Conversation;
 
-/** What tabs tell each other. */
+/** Messages between tabs. */
 type News = { changed: Summary | Summary[] } | { removed: string };
 
 /** The part of a BroadcastChannel that is used. */
@@ -212,7 +212,7 @@ export class Conversations {
     return recover(stored, alive);
   }
 
-  /** What another tab wrote, with what this one has not written yet. While one reading waits for its turn, another would read the same. */
+  /** Reads what another tab wrote, and keeps this tab's unsaved changes. While one read waits for its turn, a second one is not needed. */
   async #refresh(id: string): Promise<void> {
     if (!this.#loaded.has(id) || this.#stale.has(id)) return;
     this.#stale.add(id);

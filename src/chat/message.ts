@@ -28,6 +28,6 @@ export interface Message {
   role: 'user' | 'assistant';
   content: string;
   createdAt: number;
-  /** Of assistant messages only. */
+  /** Only for assistant messages. */
   reply?: ReplyInfo;
 }

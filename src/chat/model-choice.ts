@@ -22,7 +22,7 @@ export interface ServerConsent {
   history: number;
   /** Passages of documents. */
   documents: number | null;
-  /** What tools found out on this device. */
+  /** Results of tools on this device. */
   tools: number | null;
 }
 

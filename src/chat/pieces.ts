@@ -5,7 +5,7 @@
 const PIECE_CHARACTERS = 8_000;
 const PIECE_LINES = 200;
 
-/** Where the piece of `text` that begins at `from` ends: behind a line where it can, for a line that is longer than a piece inside it. */
+/** End of the piece of `text` that begins at `from`: at a line end if possible, or inside a line that is longer than a piece. */
 export function pieceEnd(text: string, from: number): number {
   const limit = Math.min(text.length, from + PIECE_CHARACTERS);
   let behindLine = from;

@@ -114,7 +114,7 @@ export function isWhole(value: unknown): value is { id: string; messages: Messag
   return Array.isArray(value.messages);
 }
 
-/** Whether a whole conversation can be taken apart; what is damaged stays as it is, and is refused when it is read. */
+/** True if a whole conversation can be split into records. A damaged one stays as it is, and is refused when it is read. */
 function isSound(value: unknown): value is Conversation {
   try {
     return isWhole(value) && parseConversation(value).id === value.id;

@@ -3,7 +3,7 @@ import { PhiError } from '../../workers/shared/errors.ts';
 import type { Conversation, Summary } from './conversation.ts';
 
 const count = v.pipe(v.number(), v.finite());
-/** What a Date can hold. */
+/** The range of a Date. */
 const time = v.pipe(v.number(), v.minValue(0), v.maxValue(8.64e15));
 const text = v.string();
 const id = v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/));
@@ -77,13 +77,13 @@ const Choice = v.union([
 ]);
 const Consent = v.object({ origin: text, history: time, documents: v.nullable(time), tools: v.nullable(time) });
 
-/** Of a conversation without its messages. */
+/** Schema of a conversation without its messages. */
 export const HeadEntries = {
   ...SummaryEntries,
   named: v.boolean(),
   system: text,
   tip: v.nullable(id),
-  // A choice that is damaged is made anew; the chat is not lost for that. Without its consent nothing is sent to a server.
+  // A damaged choice is replaced by the default, so that the chat is not lost. Without its consent nothing is sent to a server.
   model: v.fallback(v.optional(Choice), undefined),
   consent: v.fallback(v.optional(Consent), undefined),
 };
@@ -103,7 +103,7 @@ function isTree({ messages, tip }: { messages: { id: string; parent: string | nu
   return tip === null ? messages.length === 0 : seen.has(tip);
 }
 
-/** What was read from storage or a file, as a conversation; anything else is a `storage` error that says what is wrong and where. */
+/** Turns data from storage or a file into a conversation. Anything else throws a `storage` error that says what is wrong and where. */
 export function parseConversation(value: unknown): Conversation {
   const result = v.safeParse(ConversationSchema, value);
   if (result.success) return result.output;

@@ -8,7 +8,7 @@ import { parseConversation } from './schema.ts';
 
 const FORMAT = 'phi-chats';
 const VERSION = 1;
-/** Text of about ten thousand long conversations; more is no file of ours and would only fill memory. */
+/** Size of about ten thousand long conversations. A larger file is not an export and would only fill memory. */
 export const MAX_IMPORT_BYTES = 256 * 1024 * 1024;
 
 /** Longest that reading a file keeps the page from answering, apart from its JSON. */
@@ -22,7 +22,7 @@ export function exportJson(conversations: readonly Conversation[], now = new Dat
 
 const wrong = (why: string) => new PhiError('bad-request', `This file cannot be imported: ${why} Nothing was changed.`);
 
-/** What an exported file holds, not checked yet. Throws `bad-request`. */
+/** The content of an exported file, not checked yet. Throws `bad-request`. */
 function openExport(text: string): unknown[] {
   let json: unknown;
   try {

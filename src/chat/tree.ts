@@ -36,7 +36,7 @@ function treeOf(messages: readonly Message[]): Tree {
 export function append(messages: readonly Message[], message: Message): Message[] {
   const longer = [...messages, message];
   const tree = treeOf(messages);
-  // Where the maps already know a successor of this list, the new list gets maps of its own.
+  // If the maps already know a successor of this list, the new list gets its own maps.
   if (tree.at.size === messages.length) {
     insert(tree, message, messages.length);
     trees.set(longer, tree);

@@ -1,4 +1,4 @@
-/** Whether a row computes what it should: fast and wrong must show as wrong. */
+/** Checks that a row computes correctly: a fast but wrong row must show as wrong. */
 import type { StepScores } from '../../workers/shared/compare-protocol.ts';
 import type { Agreement } from './result.ts';
 
@@ -21,7 +21,7 @@ export interface Reference {
   sequences: ReferenceSequence[];
 }
 
-/** What a row said to each sequence of the reference, and of the built-in text. */
+/** A row's results for each sequence of the reference, and for the built-in text. */
 export interface RowScores {
   sequences: StepScores[];
   text: StepScores;
@@ -58,7 +58,7 @@ export function agreementWith(reference: Reference | null, scores: RowScores): A
 /** Forms by what they lose, the most precise first. */
 const PRECISION = ['float32', 'float16', 'int8', 'int8-blocks', 'int4', 'int4-groups', 'int4-columns'];
 
-/** Of the rows that ran, the one that the others are measured against; the earliest of equals. */
+/** The row that the others are compared with; the earliest if several are equal. */
 export function mostPrecise<T extends { form: string }>(rows: readonly T[]): T | null {
   return [...rows].sort((a, b) => PRECISION.indexOf(a.form) - PRECISION.indexOf(b.form))[0] ?? null;
 }

@@ -1,4 +1,4 @@
-/** What a chart shows: rows of all machines side by side. */
+/** The data of a chart: rows of all machines side by side. */
 import { i18n, t } from '../i18n/i18n.svelte.ts';
 import { formatNumber } from '../ui/format.ts';
 import type { Shown } from './compare.svelte.ts';

@@ -30,7 +30,7 @@ const FRAME_HEIGHT = 56;
 
 export const chartHeight = ({ rows, series }: Bars): number => FRAME_HEIGHT + rows.length * series.length * BAR_HEIGHT;
 
-/** Below so many pixels, names stand in two lines: the bars need the room. */
+/** Below this width in pixels, names take two lines, because the bars need the space. */
 const NARROW = 480;
 
 /** The whiskers count too: the axis must hold them. */

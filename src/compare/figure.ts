@@ -27,7 +27,7 @@ export const isUnsteady = ({ median, spread }: Figure): boolean => spread > UNST
 
 export interface Ratio {
   value: number;
-  /** What the ratio may be if both are off by their spreads, half of it to each side. */
+  /** The range of the ratio if both figures are off by half their spread. */
   low: number;
   high: number;
 }

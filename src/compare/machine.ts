@@ -1,4 +1,4 @@
-/** The machine as far as the browser tells, without what could tell one person from another. */
+/** The machine as the browser reports it, without anything that could identify a person. */
 import type { CompareResult } from './result.ts';
 
 interface Brands {
@@ -66,7 +66,7 @@ export async function pageBytes(): Promise<number | null> {
 
 const PATIENCE_MS = 3_000;
 
-/** What is nice to know may be refused, and never come from a driver that hangs: null then. */
+/** Optional facts: null if the browser refuses them or a driver hangs. */
 export function inTime<T>(answer: Promise<T>): Promise<T | null> {
   const timeout = new Promise<null>((resolve) => setTimeout(() => resolve(null), PATIENCE_MS));
   return Promise.race([answer.catch(() => null), timeout]);

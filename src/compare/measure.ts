@@ -24,7 +24,7 @@ export interface RowJob {
   model: { id: string; facts: ModelFacts };
   measures: Measures;
   contextLength: number;
-  /** What the reference asks besides the built-in text. */
+  /** The sequences of the reference, in addition to the built-in text. */
   sequences: ReferenceSequence[];
   /** No reference is recorded: gaps are needed, for this row may become it. */
   gaps: boolean;
@@ -145,7 +145,7 @@ async function score(api: Remote<CompareApi>, { sequences, model, gaps, onProgre
 
 function describe({ label, target }: Entry, opened: OpenedRow[], contextLength: number) {
   const { report } = opened.at(-1)!;
-  // A load that made the weights anew is another thing than one that finds them.
+  // A load that makes the weights cannot be compared with one that finds them.
   const found = opened.filter(({ madeForm }) => !madeForm);
   const loads = found.length > 0 ? found : opened;
   return {
@@ -167,7 +167,7 @@ function describe({ label, target }: Entry, opened: OpenedRow[], contextLength: 
   };
 }
 
-/** What a row may be called by evidence: `MLGraph.devices` or the adapter, never what was asked for. */
+/** The kind of device by evidence (`MLGraph.devices` or the adapter), never by what was requested. */
 export function kindOf({ backend, device }: Pick<EngineReport, 'backend' | 'device'>): Kind | null {
   if (backend === 'wasm') return 'cpu';
   if (backend === 'webgpu') return device.includes('(software)') ? 'cpu' : 'gpu';

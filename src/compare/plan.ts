@@ -1,4 +1,4 @@
-/** What is run, in which order, and about how long it takes. */
+/** The rows of a run, their order, and an estimate of the time. */
 import type { Target } from '../../workers/shared/compare-protocol.ts';
 import { PhiError } from '../../workers/shared/errors.ts';
 import type { WeightFormat } from '../../workers/shared/protocol.ts';
@@ -135,7 +135,7 @@ export function shuffle<T>(items: readonly T[], random: () => number = Math.rand
   return order;
 }
 
-/** Guesses for a laptop, in bytes of weights read a second while decoding; what was measured replaces them as the run goes on. */
+/** Estimates for a laptop, in bytes of weights read per second while decoding. Measured values replace them during the run. */
 const DECODE_BYTES_PER_SECOND: Readonly<Record<RowId | 'native', number>> = {
   'webnn-npu': 10e9,
   'webnn-gpu': 10e9,

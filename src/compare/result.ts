@@ -1,11 +1,11 @@
-/** What a comparison found out, as it is kept, downloaded, shared and read back. Documented in docs/compare-schema.md. */
+/** The result of a comparison, as it is stored, downloaded, shared and read back. Documented in docs/compare-schema.md. */
 import * as v from 'valibot';
 import { PhiError } from '../../workers/shared/errors.ts';
 
 export const FORMAT = 'phi-in-a-tab/compare';
 export const VERSION = 1;
 
-/** Nothing that a run makes comes near these; what does is no result. */
+/** A real result stays far below these limits; anything larger is refused. */
 const LONGEST_TEXT = 2_000;
 const MOST_ROWS = 64;
 const MOST_LENGTHS = 8;
@@ -33,7 +33,7 @@ const AgreementSchema = v.object({
   /** Steps at which the reference's best token leads by at least 0.7 nats. */
   atGap07: StepsSchema,
   all: StepsSchema,
-  /** Of the built-in text, nats a token. */
+  /** NLL of the built-in text, in nats a token. */
   meanNll: Measure,
 });
 
@@ -45,7 +45,7 @@ const AskedSchema = v.object({
 });
 
 const Common = {
-  /** What a person calls the row: "WebNN, NPU". */
+  /** The label of the row: "WebNN, NPU". */
   label: Name,
   backend: v.picklist(['webnn', 'webgpu', 'wasm', 'native']),
   asked: AskedSchema,
@@ -53,7 +53,7 @@ const Common = {
 
 const MeasuredSchema = v.object({
   ...Common,
-  /** What ran, as far as the browser tells; of a server, its name. */
+  /** The device that ran, as the browser reports it; for a server, its name. */
   device: Text,
   /** What that device is, by evidence; null where there is none. */
   kind: v.nullable(v.picklist(['npu', 'gpu', 'cpu'])),
@@ -66,7 +66,7 @@ const MeasuredSchema = v.object({
   weightError: v.nullable(Measure),
   loadMs: v.nullable(FigureSchema),
   compileMs: v.nullable(FigureSchema),
-  /** Of the first load, when the weights had to be brought into another form; null when they were stored in it. */
+  /** For the first load, if the weights had to be converted; null if they were stored in this format. */
   prepareMs: v.nullable(Measure),
   /** At `settings.headlineTokens`. */
   ttftMs: FigureSchema,
@@ -133,7 +133,7 @@ export const ResultSchema = v.object({
     /** The person stopped it: rows are missing. */
     cancelled: v.boolean(),
   }),
-  /** What agreement was measured against; null when nothing could serve. */
+  /** The reference of the agreement; null if there was none. */
   reference: v.nullable(v.object({ kind: v.picklist(['recorded', 'row']), name: Name, steps: Count })),
   rows: v.pipe(v.array(v.union([MeasuredSchema, AbsentSchema])), v.maxLength(MOST_ROWS)),
 });
@@ -178,7 +178,7 @@ export function checkResult(value: unknown): CompareResult {
   throw new PhiError('bad-request', `This result is damaged at "${path}": ${message}`);
 }
 
-/** Of a row that fits neither kind, the reason lies below the union, with a path that begins there. */
+/** If a row fits neither kind, the reason lies below the union, with a path that begins there. */
 function whereAndWhy(issue: v.BaseIssue<unknown>): { path: string; message: string } {
   const at = v.getDotPath(issue);
   const inner = issue.issues?.[0];

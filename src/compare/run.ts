@@ -36,7 +36,7 @@ export interface Observer {
   signal: AbortSignal;
   /** A row has begun or gone on. */
   onRow: (index: number, progress: RowProgress) => void;
-  /** What is known after a row. */
+  /** The facts known after a row. */
   onResult: (result: CompareResult) => void;
 }
 

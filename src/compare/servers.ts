@@ -7,7 +7,7 @@ export type ServerKind = (typeof SERVER_KINDS)[number];
 
 interface Preset {
   name: string;
-  /** Where it listens unless told otherwise. */
+  /** Its default address. */
   address: string;
 }
 
@@ -35,13 +35,13 @@ const LOOPBACK = ['127.0.0.1', 'localhost'];
 const isHere = ({ protocol, hostname }: URL): boolean => protocol === 'http:' && LOOPBACK.includes(hostname);
 const isWeb = ({ protocol }: URL): boolean => /^https?:$/.test(protocol);
 
-/** Whether the address is one of another machine, which has to be allowed. What is no address is of none. */
+/** True if the address belongs to another machine, which has to be allowed. Anything that is not a URL counts as local. */
 export function isElsewhere(address: string): boolean {
   const url = URL.canParse(address.trim()) ? new URL(address.trim()) : null;
   return url !== null && isWeb(url) && !isHere(url);
 }
 
-/** The address without a slash at the end. Throws `bad-request` for what is none, and for every host but this machine unless it is `allowed`. */
+/** The address without a slash at the end. Throws `bad-request` if it is not an address, and for every host except this machine unless it is `allowed`. */
 export function checkAddress(address: string, allowed = false): string {
   let url: URL;
   try {
@@ -88,6 +88,6 @@ export function keepServers(servers: readonly ServerSettings[]): void {
   try {
     localStorage.setItem(STORAGE_KEY, JSON.stringify(servers));
   } catch {
-    // Where storage is forbidden, they last as long as the page.
+    // If storage is forbidden, they last as long as the page.
   }
 }

@@ -1,4 +1,4 @@
-/** What a person can do about the common troubles, from what the engine reports and the browser tells. Keys: the page puts them into words. */
+/** Advice for common problems, from the reports of the engine and the browser. It consists of keys; the page puts them into words. */
 import type { ErrorShape } from '../../workers/shared/errors.ts';
 import type { EngineReport } from '../../workers/shared/protocol.ts';
 
@@ -12,7 +12,7 @@ export interface Surroundings {
   isolated: boolean;
   /** A browser that has WebNN behind a flag. */
   chromium: boolean;
-  /** `platformVersion` of the user-agent hints on Windows: 19 and more is Windows 11 24H2; null elsewhere or where it is not told. */
+  /** `platformVersion` of the user-agent hints on Windows: 19 and more is Windows 11 24H2; null on other systems, or if the browser does not report it. */
   windows: number | null;
   /** A token of the page has expired. */
   expired: boolean;
@@ -41,7 +41,7 @@ export function advise(report: EngineReport | null, error: ErrorShape | null, he
   return advice;
 }
 
-/** What this page sees of its browser. */
+/** The facts that this page can see about its browser. */
 export async function lookAround(expired: boolean): Promise<Surroundings> {
   const { userAgentData } = navigator as Navigator & {
     userAgentData?: { platform: string; getHighEntropyValues(hints: string[]): Promise<{ platformVersion?: string }> };

@@ -17,7 +17,7 @@ const SIGNATURE_BYTES = 64;
 const HEADER_BYTES = 1 + SIGNATURE_BYTES + 4;
 const VERSIONS = [2, 3];
 
-/** What a token says; null when it is none. The signature is the browser's to check. */
+/** The content of a token; null if the text is not a token. The browser checks the signature. */
 export function readToken(token: string): TrialToken | null {
   try {
     const bytes = Uint8Array.from(atob(token.trim()), (character) => character.charCodeAt(0));

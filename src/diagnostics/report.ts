@@ -11,7 +11,7 @@ export interface Row {
   value: string;
 }
 
-/** What the engine says of itself, in words. */
+/** The engine's report in words. */
 export function engineRows(report: EngineReport): Row[] {
   const language = i18n.language;
   const time = (ms: number) => formatDuration(ms, language);
@@ -59,7 +59,7 @@ export function engineRows(report: EngineReport): Row[] {
   ];
 }
 
-/** What the browser tells about itself, as far as it matters for speed. */
+/** The browser's facts that matter for speed. */
 export function environmentRows(): Row[] {
   const yesNo = (value: boolean) => (value ? t('yes') : t('no'));
   return [

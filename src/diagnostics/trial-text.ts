@@ -1,7 +1,7 @@
 import { i18n, t } from '../i18n/i18n.svelte.ts';
 import { readToken } from './origin-trial.ts';
 
-/** What a token is for and until when, in the language of the page. */
+/** The purpose and the end date of a token, in the language of the page. */
 export function describeToken(token: string, now = Date.now()): string {
   const read = readToken(token);
   if (!read) return t('trialWrong');

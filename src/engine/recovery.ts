@@ -1,16 +1,16 @@
-/** What of a lost backend or worker can be mended by loading again. */
+/** Decides whether loading again can repair the loss of a backend or worker. */
 import { isBackendFailure, type PhiError } from '../../workers/shared/errors.ts';
 import type { EngineReport } from '../../workers/shared/protocol.ts';
 
 /** Backends that one reply may lose. */
 const MOST_RECOVERIES = 4;
 
-/** What another backend, or the same in a fresh worker, may do better. */
+/** Failures that another backend, or the same one in a new worker, may avoid. */
 export const isMendable = (error: PhiError): boolean => error.code === 'worker-died' || isBackendFailure(error);
 
 /** `losses`: what the reply has lost before. */
 export const isFirstDeath = (error: PhiError, losses: number): boolean => error.code === 'worker-died' && losses === 0;
 
-/** WASM is the last backend: nothing but the loss of its worker is mended by loading again, and that once. */
+/** WASM is the last backend. Loading again only repairs the loss of its worker, and only once. */
 export const canRecover = (error: PhiError, { backend }: EngineReport, losses: number): boolean =>
   losses < MOST_RECOVERIES && (backend === 'wasm' ? isFirstDeath(error, losses) : isMendable(error));

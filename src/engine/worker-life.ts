@@ -22,7 +22,7 @@ export interface EndOptions {
   code?: 'worker-died' | 'cancelled';
   /** In place of the error that `code` and the reason make. */
   error?: PhiError;
-  /** Whether people hear of it; absent: unless the owner goes on with the reply in a fresh worker. */
+  /** True if people are told. Default: unless the owner continues the reply in a new worker. */
   tell?: boolean;
 }
 

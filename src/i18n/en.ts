@@ -344,7 +344,7 @@ export const en = {
   evicted:
     'The model that was stored here is gone. The browser cleared it, or its storage was deleted. Your chats are still here. Download the model again to continue.',
 
-  /** Where there is room for one line only; `message` is in English. */
+  /** For places with space for one line only; `message` is in English. */
   errorLine: (what: string, message: string) => `${what}: ${message}`,
   // Headings of errors, by code; the message itself follows
   'error:bad-model': 'The model file is damaged',

@@ -1,4 +1,4 @@
-/** What each kind of error means and what to do about it, in Japanese. */
+/** The meaning of each kind of error, and what to do about it, in Japanese. */
 import type { ErrorHelp } from './error-help.ts';
 
 export const errorsJa: ErrorHelp = {

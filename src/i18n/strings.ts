@@ -1,4 +1,4 @@
-/** What catalogues of strings share. A catalogue's entries are texts, or functions that make one of figures and names. */
+/** Shared by the catalogues of strings. An entry is a text, or a function that makes a text from figures and names. */
 export type Translation<Strings> = {
   readonly [K in keyof Strings]: Strings[K] extends (...args: infer A) => string ? (...args: A) => string : string;
 };

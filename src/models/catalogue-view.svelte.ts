@@ -10,10 +10,10 @@ import { MODELS, VARIANTS } from './catalogue/catalogue.ts';
 
 export type Judged = Assessment & { candidate: Variant };
 
-/** What is loaded when nothing is set (workers/engine/choose/choose.ts). */
+/** The default if nothing is set (workers/engine/choose/choose.ts). */
 const DEFAULT_CONTEXT = 4096;
 
-/** `https://hub.test/` without the slash at its end; null when it is no address of a hub. Empty stays empty: the default. */
+/** `https://hub.test/` without the slash at its end; null if it is not a valid address of a hub. Empty stays empty: the default. */
 export function readBase(text: string): string | null {
   const base = text.trim().replace(/\/+$/, '');
   return base === '' || isHubBase(base) ? base : null;
@@ -61,7 +61,7 @@ export class CatalogueView {
     return best && best.verdict !== 'no' ? best : null;
   }
 
-  /** Whether something would fit with the shortest context. */
+  /** True if a model would fit with the shortest context. */
   get shorterHelps(): boolean {
     return this.#device !== null && rankAll(VARIANTS, this.#device, this.#use, CONTEXTS[0])[0]!.verdict !== 'no';
   }

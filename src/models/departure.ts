@@ -1,5 +1,5 @@
 /**
- * Whether the page was left in order the last time. A crash of its process leaves no word behind; then what was being tried is not tried again (see
+ * Remembers whether the page was closed properly the last time. After a crash of its process, the candidate of that time is not tried again (see
  * workers/engine/choose/probe-memory.ts). A page that was reloaded or closed in the middle of a load must not cost a backend that works.
  */
 const KEY = 'phi-left';

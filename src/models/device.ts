@@ -1,8 +1,8 @@
-/** What this page can find out about the device, for the advisor. */
+/** Finds out about the device, for the advisor. */
 import type { DeviceFacts, GpuFacts } from '../../workers/shared/advisor/device.ts';
 import type { StorageReport } from '../../workers/shared/protocol.ts';
 
-/** Of `navigator`, what not every browser has. */
+/** Parts of `navigator` that not every browser has. */
 export interface Surroundings {
   userAgent: string;
   maxTouchPoints: number;

@@ -42,7 +42,7 @@ export class EngineClaim {
         return lock === null ? undefined : new Promise<void>((release) => (this.#release = mine = release));
       };
       locks.request(NAME, options, hold).catch((cause: unknown) => {
-        reject(cause instanceof Error ? cause : new Error(String(cause))); // Of no effect once it was granted.
+        reject(cause instanceof Error ? cause : new Error(String(cause))); // Has no effect once it was granted.
         if (mine === null || this.#release !== mine) return;
         this.#release = null;
         this.onLost();

@@ -160,7 +160,7 @@ export class ModelSession {
     return this.#reach.inspect(place, options);
   }
 
-  /** Gets once more what could not be got: a download goes on where it stopped. */
+  /** Tries the failed step again. A download continues where it stopped. */
   async again(): Promise<void> {
     if (this.#acquiring) await this.#acquire(this.#acquiring);
   }
@@ -218,7 +218,7 @@ export class ModelSession {
     if (this.#job === job) await this.load();
   }
 
-  /** Another tab took over. The worker is ended, because only that gives its memory back; a download goes on without a model. */
+  /** Another tab took over. The worker is ended, because only that gives its memory back; a download continues without a model. */
   async #giveUp(): Promise<void> {
     if (this.#phase.kind === 'installing') return this.#engine.unload();
     const job = this.#begin({ kind: 'elsewhere' });

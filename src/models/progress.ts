@@ -3,7 +3,7 @@ import type { Progress } from '../../workers/shared/protocol.ts';
 import { i18n, t } from '../i18n/i18n.svelte.ts';
 import { formatBytes, formatTimeLeft } from '../ui/format.ts';
 
-/** A progress event in words, and as a share of 1 where it can be told (null: it moves, nobody knows how far). */
+/** A progress event in words, and as a share of 1 (null: the share is unknown). */
 export interface ProgressLine {
   title: string;
   detail: string;

@@ -15,7 +15,7 @@ const forgetHost: Forget = (origin) => removeAllowedHost('models', origin);
 
 const allowHost: Allow = async (address) => (await import('../pwa/hosts.ts')).allowHost('models', address);
 
-/** Where the bytes of a model come from, besides this page's own server. */
+/** The servers of a model's bytes, besides this page's own server. */
 function serversOf(model: HubModel | ModelManifest): string[] {
   if ('base' in model) return [model.base];
   const urls = model.files.flatMap(({ shards }) => shards.map(({ url }) => url)).filter((url) => /^https?:/i.test(url));
@@ -50,7 +50,7 @@ export class Reach {
     for (const origin of new Set(originsOf(removed))) if (!needed.has(origin)) await this.#forget(origin);
   }
 
-  /** What lies at a place. An address is looked at by a worker of its own: its policy knows the server, and a loaded model stays. */
+  /** Finds the models at a place. A separate worker inspects an address: its policy allows the server, and the loaded model stays. */
   async inspect(place: Place, options: JobOptions): Promise<FoundModel[]> {
     if ('files' in place) return this.#engine.inspect(place, options);
     const address = parseAddress(place.address, place.hub);

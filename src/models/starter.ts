@@ -3,7 +3,7 @@ import * as v from 'valibot';
 /** The model that lies beside the page. */
 export const STARTER_ID = 'smollm2-135m-instruct-q4_1';
 
-/** What the page shows of a manifest; the worker validates all of it before it installs anything. */
+/** The fields of a manifest that the page shows. The worker validates all of it before it installs anything. */
 const ModelInfoSchema = v.object({
   id: v.string(),
   name: v.string(),

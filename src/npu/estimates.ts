@@ -1,4 +1,4 @@
-/** What the NPU vendors' compilers say of a model: a copy of bench/npu/table.json, small enough to ship. Estimates, never measurements. */
+/** Estimates of the NPU vendors' compilers for a model: a copy of bench/npu/table.json, small enough to ship. Estimates, never measurements. */
 import type { ModelShape } from '../../workers/shared/advisor/weights.ts';
 import type { WeightFormat } from '../../workers/shared/protocol.ts';
 import shipped from './estimates.json';

@@ -8,7 +8,7 @@ import chatUrl from '../../workers/chat.worker.ts?worker&url';
 
 const WORKERS: Readonly<Record<Purpose, string>> = { models: engineUrl, compare: compareUrl, chat: chatUrl };
 
-/** What a worker may connect to if it is started now; null: no policy is served, everything. */
+/** The servers that a worker started now may reach; null: no policy is served, so it may reach all. */
 async function connectSources(purpose: Purpose): Promise<string[] | null> {
   const { headers } = await fetch(WORKERS[purpose]);
   const policy = headers.get(CSP);
@@ -19,7 +19,7 @@ async function connectSources(purpose: Purpose): Promise<string[] | null> {
   });
 }
 
-/** Whether a source of a policy covers `origin`. Paths and wildcard ports do not occur in ours. */
+/** True if a source of a policy covers `origin`. Our policies have no paths and no wildcard ports. */
 function covers(source: string, origin: string): boolean {
   if (source === "'self'") return origin === location.origin;
   const [, scheme, domain] = /^(https?:\/\/)\*\.(.+)$/.exec(source) ?? [];

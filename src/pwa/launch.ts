@@ -1,10 +1,10 @@
-/** What other programs hand over: shared text, files opened with the app, shortcuts. Names of parameters: public/manifest.webmanifest. */
+/** Takes what other programs pass on: shared text, files opened with the app, shortcuts. Names of parameters: public/manifest.webmanifest. */
 import { PhiError } from '../../workers/shared/errors.ts';
 import type { AppState } from '../app/app.svelte.ts';
 import { chatHref } from '../app/router.svelte.ts';
 import { errorLine } from '../i18n/errors.ts';
 
-/** Of the Launch Handler API (Chromium), which TypeScript does not know. */
+/** Part of the Launch Handler API (Chromium), which TypeScript does not know. */
 interface LaunchParams {
   targetURL?: string;
   files: readonly FileSystemFileHandle[];

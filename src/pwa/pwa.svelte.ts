@@ -11,7 +11,7 @@ interface InstallPrompt extends Event {
   prompt(): Promise<unknown>;
 }
 
-/** What a reload would bring: another version, or the headers for threads. */
+/** The benefit of a reload: another version, or the headers for threads. */
 export type ReloadReason = 'update' | 'threads';
 
 /** The page as an installed, offline app: what it knows of its service worker. */
@@ -35,7 +35,7 @@ export class Pwa {
     return this.#applying;
   }
 
-  /** Whether the page and ONNX Runtime start without the network, as the service worker last found. The model is another matter. */
+  /** True if the page and ONNX Runtime can start without the network, as the service worker last found. It says nothing about the model. */
   get offlineReady(): boolean {
     return this.#offlineReady;
   }

@@ -3,7 +3,7 @@
  * only after a while, so that short replies do not touch it; given up by the browser whenever the page is hidden, and asked for again.
  */
 
-/** What ends sooner needs no screen. */
+/** Work that ends sooner does not keep the screen on. */
 const LONG_MS = 10_000;
 
 type Ask = () => Promise<WakeLockSentinel>;
@@ -24,7 +24,7 @@ export function keepScreenOn(
       sentinel = await request();
       if (ended) await sentinel.release();
     } catch {
-      sentinel = null; // A low battery, or a page that was just hidden: the work goes on without.
+      sentinel = null; // A low battery, or a page that was just hidden: the work continues without it.
     }
   };
   const again = (): void => void hold();

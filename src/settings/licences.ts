@@ -1,7 +1,7 @@
-/** Whose work the app is made of: `licences.json`, written by the build (scripts/build/supply-chain.ts). */
+/** Licences of the software and models in the app: `licences.json`, written by the build (scripts/build/supply-chain.ts). */
 export interface Licence {
   name: string;
-  /** Of a package; a model has none. */
+  /** Version of a package; a model has none. */
   version: string;
   /** SPDX expression. */
   licence: string;

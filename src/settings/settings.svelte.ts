@@ -41,14 +41,14 @@ const SettingsSchema = v.object({
   theme: v.fallback(v.picklist(['system', 'light', 'dark']), 'system'),
   /** Chosen model; null = the starter. */
   model: v.fallback(v.nullable(v.string()), null),
-  /** Where models are downloaded from, without a slash at the end; '' = huggingface.co. */
+  /** The server for model downloads, without a slash at the end; '' = huggingface.co. */
   hub: v.fallback(v.string(), ''),
   backend: v.fallback(v.picklist(['auto', 'webnn', 'webgpu', 'wasm']), 'auto'),
   /** How weights are held for computing; 'auto': what is fastest here. */
   form: v.fallback(v.picklist(FORM_CHOICES), 'auto'),
   /** Which graphics processor, where there are two. */
   power: v.fallback(v.picklist(['auto', 'low-power', 'high-performance']), 'auto'),
-  /** The NPU that a person says is theirs, for estimates: no page is told. */
+  /** The person's NPU as they name it, for estimates. A page cannot find it out. */
   npu: v.fallback(v.picklist(['all', ...GENERATIONS]), 'all'),
   /** The person's own origin-trial token; public/theme.js gives it to the browser before any other script. */
   originTrial: v.fallback(v.string(), ''),
@@ -68,7 +68,7 @@ const SettingsSchema = v.object({
 
 export type SettingsValues = v.InferOutput<typeof SettingsSchema>;
 
-/** What is stored, read as far as it is sound. */
+/** Reads the stored settings; invalid values get their default. */
 export function parseSettings(json: string | null): SettingsValues {
   let value: unknown;
   try {
@@ -81,7 +81,7 @@ export function parseSettings(json: string | null): SettingsValues {
   return v.parse(SettingsSchema, { ...blank, ...record });
 }
 
-/** What the person chose; kept in localStorage, because the theme is needed before the first paint. */
+/** The person's choices, kept in localStorage, because the theme is needed before the first paint. */
 export class Settings {
   readonly #storage: Storage | null;
   #values = $state<SettingsValues>(parseSettings(null));

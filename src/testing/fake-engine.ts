@@ -24,7 +24,7 @@ import { fitMessages } from '../../workers/shared/context-fit.ts';
 import type { EngineThread } from '../engine/engine-thread.ts';
 import { GROWING, HOSTILE, LONG, REASONED, SHORT, SHOWCASE, UNANSWERED } from './fake-replies.ts';
 
-/** What `?fake=first,slow` switches on. */
+/** The switches of `?fake=first,slow`. */
 export interface FakeScript {
   /** Nothing is stored yet. */
   first?: boolean;
@@ -36,7 +36,7 @@ export interface FakeScript {
   error?: boolean;
   /** The worker dies half-way through a reply, once. */
   die?: boolean;
-  /** It dies again whenever the reply goes on. */
+  /** It dies again whenever the reply continues. */
   'keep-dying'?: boolean;
   /** It runs on WebGPU, whose device is lost half-way through a reply. */
   lose?: boolean;
@@ -60,7 +60,7 @@ export function parseFakeScript(flags: string): FakeScript {
   return Object.fromEntries(flags.split(',').map((flag) => [flag, true]));
 }
 
-/** What the fake keeps between its lives, as the real one keeps models in IndexedDB. */
+/** Data that survives a restart of the fake, as models in IndexedDB survive a restart of the real engine. */
 export interface FakeDisk {
   models: StoredModel[];
 }

@@ -6,7 +6,7 @@ export interface Rendered {
   /** Longest step: rendering, style and layout together. */
   ms: number;
   text: string;
-  /** What of it a person can see now: browsers leave out what is far below. */
+  /** The part that a person can see now; browsers do not lay out parts far below. */
   seen: string;
   html: string;
   elements: number;

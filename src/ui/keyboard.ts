@@ -14,7 +14,7 @@ export function watchKeyboard(): void {
 }
 
 /**
- * Whether a key belongs to an input method (Japanese, Chinese, Korean). Safari reports the Return that ends a conversion behind
+ * True if a key belongs to an input method (Japanese, Chinese, Korean). Safari reports the Return that ends a conversion behind
  * `compositionend`, without `isComposing`, but with the key code that stands for input methods.
  */
 export const isComposing = (event: KeyboardEvent): boolean => event.isComposing || event.keyCode === 229;
@@ -22,7 +22,7 @@ export const isComposing = (event: KeyboardEvent): boolean => event.isComposing 
 /** On-screen keyboards have no Shift+Return, so Return makes a line there. */
 export const TOUCH = '(pointer: coarse)';
 
-/** Whether a key sends what was written: Return, or with Ctrl or Cmd where Return makes a line. */
+/** True if a key sends the message: Return, or Ctrl or Cmd with Return if Return alone makes a new line. */
 export function sendsMessage(event: KeyboardEvent): boolean {
   if (event.key !== 'Enter' || event.shiftKey || event.altKey || isComposing(event)) return false;
   return event.ctrlKey || event.metaKey || !matchMedia(TOUCH).matches;

@@ -3,9 +3,9 @@ import type { Token } from 'markdown-it';
 import { renderTokens } from './parser.ts';
 
 export interface Block {
-  /** Of the whole block. */
+  /** HTML of the whole block. */
   html: string;
-  /** What a block that holds blocks begins with; two with the same are one that grew. */
+  /** The beginning of a block that holds blocks. Two blocks with the same beginning are one block that grew. */
   open: string;
   /** null: it is drawn as one piece. */
   children: Block[] | null;

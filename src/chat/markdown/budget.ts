@@ -1,5 +1,5 @@
 /**
- * What one text may cost. Parsers of Markdown are fast on what people write, but a few kilobytes can ask for a table of 400,000 cells,
+ * Limits the cost of one text. Parsers of Markdown are fast on what people write, but a few kilobytes can ask for a table of 400,000 cells,
  * for 5,000 quotes inside each other, or for 100 MB of repeated addresses. Where a text would exceed a limit, it is cut at the block
  * that does so, and the rest is shown as plain text.
  */
@@ -20,7 +20,7 @@ export const LIMITS = {
   milliseconds: 1_000,
 } as const;
 
-/** What was spent on a text; goes through the parser in its `env`. */
+/** The cost of a text so far; passed through the parser in its `env`. */
 export class Budget {
   nodes: number;
   hrefs = 0;
@@ -44,7 +44,7 @@ export class Budget {
     this.stopped = true;
   }
 
-  /** Whether `more` nodes would be too many, or the time is up; the clock is read at every 64th call. */
+  /** True if `more` nodes would be too many, or the time is up. The clock is read at every 64th call. */
   exceeds(more: number): boolean {
     return this.nodes + more > LIMITS.nodes || ((this.#calls++ & 63) === 0 && performance.now() > this.#deadline);
   }

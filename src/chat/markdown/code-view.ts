@@ -16,7 +16,7 @@ const NEW_CHARACTERS = 400;
 const NEW_PART = 0.25;
 const QUIET_MS = 250;
 
-/** What is pasted into a shell must not run at once: without the line end of the last line. */
+/** Copied without the last line end, so that a shell does not run pasted code at once. */
 const copied = (text: string): string => (text.endsWith('\n') ? text.slice(0, -1) : text);
 
 export class CodeView {
@@ -26,7 +26,7 @@ export class CodeView {
   /** All text behind the coloured ranges. */
   readonly #tail = document.createTextNode('');
   #text = '';
-  /** What is coloured on the page: ends and colours of the nodes before the tail. */
+  /** The coloured part on the page: ends and colours of the nodes before the tail. */
   #ends: number[] = [];
   #groups: number[] = [];
   #asked = 0;

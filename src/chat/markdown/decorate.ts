@@ -1,4 +1,4 @@
-/** What the page adds to sanitised blocks: frames around code and tables, formulas. */
+/** Adds frames around code and tables, and formulas, to sanitised blocks. */
 import { t } from '../../i18n/i18n.svelte.ts';
 import type * as Maths from './maths.ts';
 import { CodeView } from './code-view.ts';

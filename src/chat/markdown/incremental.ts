@@ -6,7 +6,7 @@ import { PlainText } from './plain-text.ts';
 const BLOCKS_AT_ONCE = 20;
 const TURN_MS = 25;
 
-/** Where a line of `text` begins. */
+/** Offset of a line of `text`. */
 function offsetOf(text: string, line: number): number {
   let offset = 0;
   for (let i = 0; i < line; i++) offset = text.indexOf('\n', offset) + 1;
@@ -27,7 +27,7 @@ export class IncrementalMarkdown {
   #settled = 0;
   #prefix = '';
   #before: { references: References; nodes: number } = { references: {}, nodes: 0 };
-  /** What is beyond the budget, and where it begins. */
+  /** The text beyond the budget, and its offset. */
   #rest: { plain: PlainText; from: number; text: string } | null = null;
 
   /** `note`: said where text is shown as it is written, because it is too large to be formatted or could not be. */
@@ -82,7 +82,7 @@ export class IncrementalMarkdown {
     this.#showRest(text, from);
   }
 
-  /** What follows a blank line can still belong to a list, and a line under a paragraph can make it a heading: the last block stays open. */
+  /** Text after a blank line can still belong to a list, and a line under a paragraph can make it a heading: the last block stays open. */
   #settle(tail: string, blocks: readonly Block[]): void {
     if (blocks.length < 2) return;
     const settled = tail.slice(0, offsetOf(tail, blocks.at(-1)!.line));

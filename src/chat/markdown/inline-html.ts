@@ -6,7 +6,7 @@ const TAG = /<\/?(br|sub|sup|kbd|b|i|u|s|em|strong|mark)\s*\/?>/iy;
 const isTag = (token: Token | undefined): boolean => token?.type === 'tag';
 const closes = (token: Token): boolean => token.content.startsWith('</');
 
-/** Pairs tags, and turns those that close nothing or are never closed into text: an open one would go on in the next block. */
+/** Pairs tags, and turns those that close nothing or are never closed into text: an open tag would continue in the next block. */
 function pair(children: Token[]): void {
   const open: Token[] = [];
   const asText = (token: Token) => (token.type = 'text');

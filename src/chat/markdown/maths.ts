@@ -12,7 +12,7 @@ if (typeof FontFace !== 'undefined') document.fonts.add(new FontFace('Phi Maths'
 const MAX_TEX = 4_000;
 const MAX_EXPAND = 200;
 
-/** What Temml styles: padding of cells, colours, frames. Anything else, and any value that could load something, is left out. */
+/** Properties that Temml sets: padding of cells, colours, frames. Anything else, and any value that could load something, is left out. */
 const STYLES = /^(?:color|background-color|(?:padding|margin|border)(?:-\w+)?)$/;
 const PLAIN_VALUE = /^[\w\s.#%-]+$/;
 
@@ -41,7 +41,7 @@ export function renderMaths(tex: string, display: boolean): DocumentFragment | n
   return fragment;
 }
 
-/** Of the declarations in `css`, those that may be set. */
+/** The declarations in `css` that may be set. */
 export function safeStyles(css: string): [string, string][] {
   const rules = css.split(';').map((rule): [string, string] => {
     const [name = '', value = ''] = rule.split(':').map((part) => part.trim());

@@ -2,7 +2,7 @@
 import type { Block } from './blocks.ts';
 import { sanitise } from './sanitise.ts';
 
-/** What the page makes of sanitised elements: frames around code and tables, formulas, a copy button. */
+/** The page's own parts around sanitised elements: frames around code and tables, formulas, a copy button. */
 export interface Decorator {
   decorate(fragment: DocumentFragment): void;
   /** Shows more code in the block that `element` is; false: it must be drawn again. */
@@ -19,7 +19,7 @@ function elementsOf(host: Element, first: number, count: number): (Element | und
   return Array.from({ length: count }, (_, i) => all[first + i]);
 }
 
-/** What a fragment of HTML must stand in, so that the browser's parser keeps its tags. */
+/** The element that must surround a fragment of HTML, so that the browser's parser keeps its tags. */
 const CONTEXT: Record<string, [string, string]> = {
   TABLE: ['<table>', '</table>'],
   THEAD: ['<table><thead>', '</thead></table>'],
@@ -41,7 +41,7 @@ function draw(host: Element, blocks: readonly Block[], decorator: Decorator): Do
   return fragment;
 }
 
-/** Of a table the frame around it is on the page. */
+/** For a table, the page holds the frame around it. */
 const holderOf = (element: Element): Element =>
   element.tagName === 'DIV' ? (element.querySelector(':scope > table') ?? element) : element;
 

@@ -8,7 +8,7 @@ const ALLOWED_TAGS = [
   ...['ol', 'p', 'pre', 's', 'strong', 'sub', 'sup', 'table', 'tbody', 'td', 'th', 'thead', 'tr', 'u', 'ul'],
 ];
 
-/** What may come out, by what goes in: our own rendering of Markdown, or Temml's of formulas. */
+/** The allowed output for each kind of input: our own rendering of Markdown, or Temml's of formulas. */
 const PROFILES = {
   markdown: {
     ALLOWED_TAGS,

@@ -9,7 +9,7 @@ const BACKSLASH = 0x5c;
 /** Longer is not a formula. */
 const MAX_TEX = 4_000;
 const MAX_TEX_LINES = 200;
-/** What may not stand before the first `$` and behind the last: letters, digits, other `$`, the end of a pattern like `^[a-z]+$`, and `${`. */
+/** Characters that must not stand before the first `$` or after the last: letters, digits, other `$`, the end of a pattern like `^[a-z]+$`, and `${`. */
 const WORD_BEFORE = /[\w$\\+?\]]/;
 const WORD_BEHIND = /[\w${]/;
 /** A `$` that is quoted or listed ("$", ($), 「$」) is the sign itself. */
@@ -36,7 +36,7 @@ function findClose(source: string, close: string, from: number, reach = MAX_TEX)
   return -1;
 }
 
-/** Whether a code span begins in `source` at `from` or behind, and before `end`. */
+/** True if a code span begins in `source` at `from` or later, and before `end`. */
 function hasCodeSpan(source: string, from: number, end: number): boolean {
   const text = source.slice(from, end + MAX_TEX);
   for (let at = text.indexOf('`'); at >= 0 && at < end - from;) {

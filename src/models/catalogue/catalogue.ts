@@ -28,7 +28,7 @@ const FileSchema = v.strictObject({
 const VariantSchema = v.strictObject({
   id: v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9._-]{0,127}$/)),
   format: v.picklist(['gguf', 'onnx-genai', 'onnx-web', 'safetensors']),
-  /** What the file was made for; it runs on every backend here. */
+  /** The purpose of the file; it runs on every backend here. */
   target: v.picklist(['any', 'cpu', 'webgpu', 'directml', 'web']),
   quant: v.string(),
   bits: v.picklist([2, 3, 4, 5, 6, 8, 16]),
@@ -67,15 +67,15 @@ const ModelSchema = v.strictObject({
 
 export type CatalogueModel = v.InferOutput<typeof ModelSchema>;
 
-/** One downloadable form of one model, with all that a recommendation goes by. */
+/** One downloadable variant of a model, with everything that a recommendation needs. */
 export interface Variant extends v.InferOutput<typeof VariantSchema>, Choosable {
   bits: v.InferOutput<typeof VariantSchema>['bits'];
   model: CatalogueModel;
   /** For people: "Phi-4-mini-instruct (Q4_K_M)". */
   name: string;
-  /** Of the form alone: "Q4_K_M". */
+  /** Name of the variant alone: "Q4_K_M". */
   label: string;
-  /** Whether `sourceBytes` is exact. */
+  /** True if `sourceBytes` is exact. */
   sized: boolean;
 }
 
@@ -128,7 +128,7 @@ function totalBytes(model: CatalogueModel, { files, about, bits }: CatalogueMode
   return about ?? Math.round((parameterCount(model.shape, model.tied) * BITS_WITH_SCALES[bits]!) / 8);
 }
 
-/** What the engine is given to download a variant from `baseUrl`: huggingface.co, a mirror, or a file server with the same paths. */
+/** The engine's description of a download of a variant from `baseUrl`: huggingface.co, a mirror, or a file server with the same paths. */
 export function toHubModel(
   { id, name, model, repo, revision, folder, files }: Variant,
   { baseUrl = DEFAULT_HUB }: { baseUrl?: string } = {},
