@@ -11,6 +11,7 @@ import type {
   StoredModel,
 } from '../../workers/shared/protocol.ts';
 import type { HubModel } from '../../workers/shared/hub.ts';
+import { mark } from '../../workers/shared/span.ts';
 import type { Engine, JobOptions } from '../engine/engine.ts';
 import type { Settings } from '../settings/settings.svelte.ts';
 import { wasLeftInOrder } from './departure.ts';
@@ -357,6 +358,7 @@ export class ModelSession {
 
   #set(phase: ModelPhase): void {
     this.#phase = phase;
+    if (phase.kind === 'ready') mark('ready');
     for (const wake of [...this.#waiting]) wake();
   }
 }

@@ -5,8 +5,10 @@
 import { PhiError } from '../shared/errors.ts';
 import type { ContextFit, EngineReport, GenerateEvent, GenerateRequest, LoadRequest } from '../shared/protocol.ts';
 import type { StepScores } from '../shared/compare-protocol.ts';
+import { span } from '../shared/span.ts';
 import type { TellTextWork } from '../shared/text-work.ts';
 import type { ModelFiles } from '../store/bytes.ts';
+import { readAhead } from '../store/read-ahead.ts';
 import { openCheckpoint } from './checkpoint/open.ts';
 import type { Checkpoint, PhiConfig } from './checkpoint/types.ts';
 import { walkChain, type ChainRequest, type ChainResult } from './choose/chain.ts';
@@ -119,14 +121,16 @@ export async function openModel(files: ModelFiles, request: ModelRequest, on: Mo
     request.weightCache && request.fallback === 'next-worker'
       ? startEarly(request, files, request.weightCache)
       : request.weightCache;
-  const checkpoint = await openCheckpoint(files);
+  const checkpoint = await span('checkpoint', () => openCheckpoint(inBlocks(files)));
   const header = new Header(checkpoint, on.textWork);
   const { decoder, ...chosen } = await chooseDecoder(header, { ...request, weightCache }, files, on);
   try {
     request.signal?.throwIfAborted();
     const loadMs = performance.now() - started;
     if (request.warmUp) on.onWarmUp?.();
-    const { ms: warmUpMs, costs } = request.warmUp ? await warmUp(decoder, checkpoint.config) : { ms: 0, costs: null };
+    const { ms: warmUpMs, costs } = request.warmUp
+      ? await span('warm-up', () => warmUp(decoder, checkpoint.config))
+      : { ms: 0, costs: null };
     const { backend, device = null, form = 'auto', power } = request;
     const report = engineReport({
       model: request.model,
@@ -146,6 +150,12 @@ export async function openModel(files: ModelFiles, request: ModelRequest, on: Mo
     throw error;
   }
 }
+
+/** Weights are read from one end of a tensor to the other, in small tiles. */
+const READ_AHEAD = { blockBytes: 2 ** 20, mostBlocks: 8, onlySequential: true };
+
+const inBlocks = (files: ModelFiles): ModelFiles =>
+  new Map([...files].map(([path, file]) => [path, { ...readAhead(file, READ_AHEAD), blob: file.blob.bind(file) }]));
 
 type Chosen = Omit<ChainResult, 'scored'> & Partial<Pick<ChainResult, 'scored'>>;
 
@@ -168,8 +178,8 @@ async function chooseDecoder(
     model: request.contentKey ?? request.model,
     form,
     files,
-    selfTestIds: header.tokenizer.encode(SELF_TEST_TEXT),
-    memory: await ProbeMemory.open(request.forgive ?? false),
+    selfTestIds: await span('tokenizer', () => Promise.resolve(header.tokenizer.encode(SELF_TEST_TEXT))),
+    memory: await span('probe memory', () => ProbeMemory.open(request.forgive ?? false)),
     onTry,
   };
   return fallback === 'next-worker'

@@ -17,6 +17,7 @@ import type {
   StorageReport,
   StoredModel,
 } from '../shared/protocol.ts';
+import { span } from '../shared/span.ts';
 import { blobSource, type ModelFiles } from '../store/bytes.ts';
 import { ModelStore } from '../store/store.ts';
 import { identify } from './checkpoint/identify.ts';
@@ -38,7 +39,7 @@ export class Engine implements EngineApi {
   }
 
   install(job: JobId, model: ModelManifest | HubModel | string, onProgress: OnProgress): Promise<StoredModel> {
-    return this.#job(job, (signal) => this.#store.install(model, { signal, onProgress }));
+    return this.#job(job, (signal) => span('download', () => this.#store.install(model, { signal, onProgress })));
   }
 
   importFiles(job: JobId, files: { path: string; file: Blob }[], onProgress: OnProgress): Promise<StoredModel> {
@@ -102,7 +103,7 @@ export class Engine implements EngineApi {
             model: request.model,
           });
         try {
-          return await this.#load(stored, request, signal, onProgress);
+          return await span('load', () => this.#load(stored, request, signal, onProgress));
         } catch (error) {
           if (!(error instanceof PhiError) || error.code !== 'integrity') throw error;
           // The store has dropped what was damaged: fetch just that, and try once more.

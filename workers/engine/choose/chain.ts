@@ -4,6 +4,7 @@
  */
 import type { Checkpoint } from '../checkpoint/types.ts';
 import { isBackendFailure, PhiError } from '../../shared/errors.ts';
+import { span } from '../../shared/span.ts';
 import type { BackendId, DeviceType, EngineReport, WeightFormat } from '../../shared/protocol.ts';
 import { candidateName, backendName, type Candidate } from './candidate.ts';
 import { createDecoder, type DecoderOptions } from './choose.ts';
@@ -114,7 +115,8 @@ class Walk {
   async #probeBackend(wish: BackendRequest): Promise<ProbedBackend | null> {
     try {
       const look = () => probeBackend(wish, this.#checkpoint, this.#request.power);
-      const probed = await withDeadline(`${backendName(wish)}: the device`, SMALL_STEP_MS, look);
+      const name = backendName(wish);
+      const probed = await span(`probe ${name}`, () => withDeadline(`${name}: the device`, SMALL_STEP_MS, look));
       this.#rejected.push(...probed.notes);
       if (probed.onCpu !== null) this.#rejected.push({ what: backendName(wish), why: probed.onCpu });
       return probed;
@@ -216,12 +218,14 @@ class Walk {
     return this.#attempt(candidate, `${key}|${model}`, async () => {
       const decoder = await createDecoder(this.#checkpoint, candidate, this.#request, this.#onProgress);
       try {
-        const test = await testModel(
-          decoder,
-          this.#checkpoint.config,
-          selfTestIds,
-          recorded,
-          lastResort ? 'none' : () => this.#float32Reference(),
+        const test = await span('self-test', () =>
+          testModel(
+            decoder,
+            this.#checkpoint.config,
+            selfTestIds,
+            recorded,
+            lastResort ? 'none' : () => this.#float32Reference(),
+          ),
         );
         if (test.note) this.#notes.push(test.note);
         return { value: { decoder, scored: test.scored }, result: { state: 'good', logprobs: test.logprobs } };
@@ -259,7 +263,9 @@ class Walk {
   /** Milliseconds of the tiny Phi's test. */
   #testTiny(candidate: Candidate): Promise<number> {
     const { checkpoint, tokens } = tinyFor(candidate.form);
-    return this.#withDecoder(checkpoint, candidate, (decoder, { config }) => testTiny(decoder, config, tokens));
+    return span('tiny model', () =>
+      this.#withDecoder(checkpoint, candidate, (decoder, { config }) => testTiny(decoder, config, tokens)),
+    );
   }
 
   async #withDecoder<T>(

@@ -1,5 +1,6 @@
 /** Starts the other work of a WASM load while the checkpoint is still being opened. */
 import { WASM_FORM_VERSION } from '../wasm/weights.ts';
+import { span } from '../../shared/span.ts';
 import type { LoadRequest } from '../../shared/protocol.ts';
 import type { ModelFiles } from '../../store/bytes.ts';
 import { defaultThreads, preferredBuild, startOrt, type WeightCache } from '../runtime/ort.ts';
@@ -22,7 +23,7 @@ export function startEarly(
   const certain = backend === 'wasm' || (backend === 'auto' && !('gpu' in navigator) && !('ml' in navigator));
   if (!certain || stages > 1 || size > ONE_MEMORY_BYTES) return weightCache;
   // A failure of either is met again, and told, when the session is made.
-  startOrt(preferredBuild(), threads ?? defaultThreads()).catch(() => undefined);
+  span('start ONNX Runtime', () => startOrt(preferredBuild(), threads ?? defaultThreads())).catch(() => undefined);
   const wanted = `wasm-${form === 'auto' ? 'int8' : form}`;
   const early = weightCache(wanted, WASM_FORM_VERSION);
   const opened = early.open();

@@ -1,6 +1,7 @@
 /** The WASM backend: ONNX Runtime's CPU kernels, with threads where the page is isolated. */
 import type { InferenceSession, Tensor } from 'onnxruntime-web';
 import type { Checkpoint, PhiConfig } from '../checkpoint/types.ts';
+import { span } from '../../shared/span.ts';
 import { ropeTable, type RopeSet } from '../graph/rope.ts';
 import { wasmGraph } from './graph.ts';
 import { wasmWeights, type WasmForm } from './weights.ts';
@@ -36,18 +37,21 @@ export async function createWasmDecoder(
   onProgress?: PrepareProgress,
 ): Promise<Decoder> {
   const build = preferredBuild();
-  const ort = await loadOrt(build, threads);
+  const ort = await span('ONNX Runtime', () => loadOrt(build, threads));
   const groups = wasmWeights(checkpoint, form);
   const model = wasmGraph(checkpoint.config, form, groups);
   const started = performance.now();
-  const weights = await weightFiles({ groups, weightCache, onProgress, signal });
+  const weights = await span('weights', () => weightFiles({ groups, weightCache, onProgress, signal }));
   const prepared = performance.now();
-  const session = await makeSession(ort, model, {
-    executionProviders: ['wasm'],
-    graphOptimizationLevel: 'disabled', // the graph is fused by hand: ONNX Runtime's own passes found nothing and doubled the time to make a session
-    logSeverityLevel: 3,
-    externalData: await externalData(build, groups, weights.files),
-  });
+  const data = await externalData(build, groups, weights.files);
+  const session = await span('session', () =>
+    makeSession(ort, model, {
+      executionProviders: ['wasm'],
+      graphOptimizationLevel: 'disabled', // the graph is fused by hand: ONNX Runtime's own passes found nothing and doubled the time to make a session
+      logSeverityLevel: 3,
+      externalData: data,
+    }),
+  );
   weights.keep();
   const facts: DecoderFacts = {
     backend: 'wasm',
