@@ -3,25 +3,11 @@
  * in float32 or as int8 with one scale for each output channel.
  */
 import type { Matrix } from '../checkpoint/types.ts';
-import type { Rotation } from './rotate.ts';
+import { inverseScale, simdColumns, simdRows, suitsSimd, type Fold, type Int8Columns } from './columns-simd.ts';
+import { TILE } from './kernels.ts';
 import { dequantise } from './rows.ts';
 
-/** Rows read and transposed at a time: enough to write whole cache lines of the transposed matrix, few enough to stay in the cache. */
-const TILE = 64;
-
-/** Factors folded into a matrix during conversion. */
-export interface Fold {
-  /** Factor for each output row, e.g. 1/sqrt(headDim) on the rows of q. */
-  rowFactor?: (row: number) => number;
-  /** `[K]` factors of the inputs: a norm's weight. Applied before `inputs`. */
-  inputFactors?: Float32Array;
-  /** `[K]`, of a norm: added to the inputs after `inputFactors`. What the matrix makes of it is added to the `bias` that is given. */
-  inputBias?: Float32Array;
-  /** Rotation of the inputs. */
-  inputs?: Rotation;
-  /** Rotation of the outputs. */
-  outputs?: Rotation;
-}
+export type { Fold, Int8Columns };
 
 /** Float32 rows `[start, start + count)` with everything but the rotation of the outputs folded in. */
 async function foldedRows(
@@ -34,11 +20,11 @@ async function foldedRows(
   const { cols: k } = matrix;
   const values = dequantise(await matrix.read(start, count)); // [count, K]
   for (let r = 0; r < count; r++) {
-    const factor = rowFactor ? rowFactor(start + r) : 1;
+    const factor = Math.fround(rowFactor ? rowFactor(start + r) : 1);
     const at = r * k;
     if (bias && inputBias) bias[start + r]! += factor * dot(values, at, inputBias);
-    if (inputFactors) for (let c = 0; c < k; c++) values[at + c] = values[at + c]! * inputFactors[c]! * factor;
-    else if (factor !== 1) for (let c = at; c < at + k; c++) values[c] = values[c]! * factor;
+    if (inputFactors) for (let c = 0; c < k; c++) values[at + c] = values[at + c]! * inputFactors[c]!;
+    if (factor !== 1) for (let c = at; c < at + k; c++) values[c] = values[c]! * factor;
     inputs?.apply(values, at);
   }
   return values;
@@ -62,15 +48,15 @@ export async function floatColumns(matrix: Matrix, fold: Fold = {}, bias?: Float
   return out;
 }
 
-export interface Int8Columns {
-  /** `[K, N]` */
-  codes: Int8Array;
-  /** `[N]`: weight = code * scale */
-  scales: Float32Array;
-}
-
 /** Symmetric int8 for each output channel: scale = max |w| / 127. `bias [N]`, with the rows' factors in it, is folded in place. */
 export async function int8Columns(matrix: Matrix, fold: Fold = {}, bias?: Float32Array): Promise<Int8Columns> {
+  if (!suitsSimd(matrix, fold) || (bias && fold.inputBias)) return plainColumns(matrix, fold, bias);
+  if (bias) fold.outputs?.apply(bias, 0);
+  return simdColumns(matrix, fold);
+}
+
+/** `int8Columns` of any shape, in TypeScript. */
+export async function plainColumns(matrix: Matrix, fold: Fold = {}, bias?: Float32Array): Promise<Int8Columns> {
   if (!fold.outputs) return quantiseRows(matrix, fold, bias);
   const values = await floatColumns(matrix, fold, bias);
   if (bias) fold.outputs.apply(bias, 0);
@@ -96,16 +82,21 @@ function quantiseColumns(values: Float32Array, k: number, n: number): Int8Column
   const largest = new Float32Array(n);
   for (let at = 0; at < values.length;)
     for (let c = 0; c < n; c++, at++) largest[c] = Math.max(largest[c]!, Math.abs(values[at]!));
-  const inverse = largest.map((max) => (max > 0 ? 127 / max : 0));
+  const inverse = largest.map(inverseScale);
   const codes = new Int8Array(n * k);
   for (let at = 0; at < values.length;) {
-    for (let c = 0; c < n; c++, at++) codes[at] = nearest(values[at]! * inverse[c]!);
+    for (let c = 0; c < n; c++, at++) codes[at] = nearest(values[at]!, inverse[c]!);
   }
   return { codes, scales: largest.map((max) => max / 127) };
 }
 
 /** Symmetric int8 rows, for the embedding: `[rows, cols]` codes and a scale for each row. */
-export async function int8Rows(matrix: Matrix, fold: Fold = {}): Promise<{ codes: Int8Array; scales: Float32Array }> {
+export async function int8Rows(matrix: Matrix, fold: Fold = {}): Promise<Int8Columns> {
+  return suitsSimd(matrix, fold) ? simdRows(matrix, fold) : plainRows(matrix, fold);
+}
+
+/** `int8Rows` of any shape, in TypeScript. */
+export async function plainRows(matrix: Matrix, fold: Fold = {}): Promise<Int8Columns> {
   const { rows: n, cols: k } = matrix;
   const codes = new Int8Array(n * k);
   const scales = new Float32Array(n);
@@ -117,8 +108,8 @@ export async function int8Rows(matrix: Matrix, fold: Fold = {}): Promise<{ codes
   return { codes, scales };
 }
 
-/** Nearest whole number of a value in [-127, 127], halves upwards. No branch: the sign of a weight is a coin toss, which costs more than all else here. */
-const nearest = (value: number) => ((value + 128.5) | 0) - 128;
+/** Nearest whole number of `value * inverse`, which lies in [-127, 127], halves upwards. No branch: the sign of a weight is a coin toss, which costs more than all else here. */
+const nearest = (value: number, inverse: number) => (Math.fround(Math.fround(value * inverse) + 128.5) | 0) - 128;
 
 /** Quantises `k` values into `out`; returns their scale. */
 function quantiseRow(values: Float32Array, from: number, k: number, out: Int8Array, to: number): number {
@@ -127,8 +118,8 @@ function quantiseRow(values: Float32Array, from: number, k: number, out: Int8Arr
     const size = Math.abs(values[i]!);
     if (size > max) max = size;
   }
-  const inverse = max > 0 ? 127 / max : 0;
-  for (let i = 0; i < k; i++) out[to + i] = nearest(values[from + i]! * inverse);
+  const inverse = inverseScale(max);
+  for (let i = 0; i < k; i++) out[to + i] = nearest(values[from + i]!, inverse);
   return max / 127;
 }
 

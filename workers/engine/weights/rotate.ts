@@ -4,14 +4,26 @@
  * commutes with it, so the norm weights and the rotation go into the matrices around, and the network computes the same at no cost.
  */
 export interface Rotation {
-  /** Replaces `values[offset .. offset + size)` by its product with R, as a row vector. */
+  /** Replaces `values[offset + from .. offset + to)` by its product with R, as a row vector. Every step is rounded to float32, as SIMD does it. */
   apply(values: Float32Array, offset: number): void;
+  /** What is rotated of a vector: blocks of `power` times all `primes` values. */
+  readonly from: number;
+  readonly to: number;
+  /** Power of two. */
+  readonly power: number;
+  readonly primes: readonly number[];
 }
+
+/** What the Hadamard transform is multiplied by to keep lengths. */
+export const hadamardScale = (power: number): number => Math.fround(1 / Math.sqrt(power));
 
 /** The same rotation for every block of `size` values in `[from, to)`; the rest is left alone. For heads. */
 export function blockRotation(size: number, from: number, to: number): Rotation {
   const block = rotation(size);
   return {
+    ...block,
+    from,
+    to,
     apply(values, offset) {
       for (let at = from; at < to; at += size) block.apply(values, offset + at);
     },
@@ -51,8 +63,12 @@ function split(size: number): { power: number; primes: number[] } {
  */
 export function rotation(size: number): Rotation {
   const { power, primes } = split(size);
-  const scale = 1 / Math.sqrt(power);
+  const scale = hadamardScale(power);
   return {
+    from: 0,
+    to: size,
+    power,
+    primes,
     apply(values, offset) {
       for (let at = offset; at < offset + size; at += power) hadamard(values, at, power);
       let stride = power;
@@ -67,12 +83,12 @@ export function rotation(size: number): Rotation {
 
 /** x - (2 / p) sum(x) over every `p` values that lie `stride` apart. */
 function reflect(values: Float32Array, offset: number, size: number, p: number, stride: number): void {
-  const factor = 2 / p;
+  const factor = Math.fround(2 / p);
   for (let block = offset; block < offset + size; block += p * stride) {
     for (let first = block; first < block + stride; first++) {
       let sum = 0;
-      for (let k = 0, i = first; k < p; k++, i += stride) sum += values[i]!;
-      sum *= factor;
+      for (let k = 0, i = first; k < p; k++, i += stride) sum = Math.fround(sum + values[i]!);
+      sum = Math.fround(sum * factor);
       for (let k = 0, i = first; k < p; k++, i += stride) values[i] = values[i]! - sum;
     }
   }
@@ -98,10 +114,10 @@ function hadamard(values: Float32Array, offset: number, size: number): void {
         const b = values[i + half]!;
         const c = values[i + 2 * half]!;
         const d = values[i + 3 * half]!;
-        const sum = a + b;
-        const difference = a - b;
-        const sum2 = c + d;
-        const difference2 = c - d;
+        const sum = Math.fround(a + b);
+        const difference = Math.fround(a - b);
+        const sum2 = Math.fround(c + d);
+        const difference2 = Math.fround(c - d);
         values[i] = sum + sum2;
         values[i + half] = difference + difference2;
         values[i + 2 * half] = sum - sum2;
