@@ -9,7 +9,7 @@ import { floatEmbedding, floatGroup, int8Embedding, int8Group, int8Panels, norm 
 export type WasmForm = 'int8' | 'float32';
 
 /** Raised when the bytes that `wasmWeights` makes change: forms kept by older versions are then made again. */
-export const WASM_FORM_VERSION = 7;
+export const WASM_FORM_VERSION = 8;
 
 /** The rotation that int8 applies to everything written to the residual stream. Embedding rows read from the store need it too. */
 export function residualRotation({ hidden, experts }: Pick<PhiConfig, 'hidden' | 'experts'>): Rotation {

@@ -18,7 +18,7 @@ import { int4Group, int4Layout, type Int4Layout } from './int4-weights.ts';
 import { exactInt8Group, holdsByColumn, int8Group, int8RowGroup } from './int8-weights.ts';
 
 /** Version of the layout of `webnnPlan`. Part of the key under which made weights are kept. */
-export const WEBNN_FORM_VERSION = 4;
+export const WEBNN_FORM_VERSION = 5;
 
 /** How one matrix `[rows, cols]` is held. */
 export interface WebnnMatrix {

@@ -1,10 +1,10 @@
 /** int8 by channel with the loops of kernels.ts: what columns.ts says in plain TypeScript, bit for bit, for shapes that vectors of four suit. */
 import type { Matrix } from '../checkpoint/types.ts';
 import { kernels, place, TILE, type Kernels } from './kernels.ts';
-import { hadamardScale, type Rotation } from './rotate.ts';
+import { centre, hadamardScale, type Rotation } from './rotate.ts';
 import type { Rows } from './rows.ts';
 
-/** What is folded into a matrix while it is converted. */
+/** Factors folded into a matrix during conversion. */
 export interface Fold {
   /** Factor for each output row, e.g. 1/sqrt(headDim) on the rows of q. */
   rowFactor?: (row: number) => number;
@@ -111,7 +111,8 @@ const sourceBytes = (rows: Rows): number =>
   rows.kind === 'float' ? 0 : rows.codes.length + rows.scales.byteLength + (rows.mins?.byteLength ?? 0);
 
 /** Rotates one vector at `values`. */
-function rotate(simd: Kernels, { from, to, power, primes }: Rotation, values: number): void {
+function rotate(simd: Kernels, { from, to, power, primes, centred }: Rotation, values: number): void {
+  if (centred) centre(new Float32Array(simd.memory.buffer, values, centred), 0, centred);
   const at = values + from * FLOAT_BYTES;
   const count = to - from;
   simd.hadamard(at, count, power);

@@ -3,7 +3,7 @@ import type { Matrix } from '../checkpoint/types.ts';
 import { uniforms } from '../generate/random.ts';
 import { plainColumns, plainRows } from './columns.ts';
 import { simdColumns, simdRows, suitsSimd, type Fold } from './columns-simd.ts';
-import { blockRotation, rotation } from './rotate.ts';
+import { blockRotation, centred, rotation } from './rotate.ts';
 import type { Rows } from './rows.ts';
 
 type Kind = 'float' | 'symmetric' | 'mins' | 'bytes';
@@ -75,6 +75,7 @@ const CASES: [string, Matrix, Fold][] = [
     matrixOf('symmetric', 160, 64),
     { inputFactors: factorsOf(64), outputs: blockRotation(16, 96, 160) },
   ],
+  ['outputs without their mean', matrixOf('mins', 96, 64), { outputs: centred(rotation(96), 96) }],
 ];
 
 const bits = ({ codes, scales }: { codes: Int8Array; scales: Float32Array }) => [

@@ -12,6 +12,8 @@ export interface Rotation {
   /** Power of two. */
   readonly power: number;
   readonly primes: readonly number[];
+  /** Values whose mean is taken away first. */
+  readonly centred?: number;
 }
 
 /** What the Hadamard transform is multiplied by to keep lengths. */
@@ -36,14 +38,21 @@ export function blockRotation(size: number, from: number, to: number): Rotation 
  */
 export function centred(inner: Rotation, size: number): Rotation {
   return {
+    ...inner,
+    centred: size,
     apply(values, offset) {
-      let sum = 0;
-      for (let i = offset; i < offset + size; i++) sum += values[i]!;
-      const mean = sum / size;
-      for (let i = offset; i < offset + size; i++) values[i] = values[i]! - mean;
+      centre(values, offset, size);
       inner.apply(values, offset);
     },
   };
+}
+
+/** Takes the mean of `size` values away. */
+export function centre(values: Float32Array, offset: number, size: number): void {
+  let sum = 0;
+  for (let i = offset; i < offset + size; i++) sum += values[i]!;
+  const mean = sum / size;
+  for (let i = offset; i < offset + size; i++) values[i] = values[i]! - mean;
 }
 
 /** `size` as a power of two times odd primes. */
