@@ -73,6 +73,21 @@ describe('addresses in running text', () => {
       `${link('http://[::1]:8080/v1')} or ${link('http://192.168.1.5:1234')}`,
     ],
     ['連絡先： info@example.co.jp。', `連絡先： ${link('mailto:info@example.co.jp', 'info@example.co.jp')}。`],
+    ...[
+      '連絡先：|。',
+      '|までご連絡ください。',
+      'メールは|です',
+      '（|）',
+      '「|」',
+      '联系我们：|，谢谢',
+      '문의: |로',
+      '请写信给|。',
+    ].map((around): [string, string] => {
+      const [before, after] = around.split('|') as [string, string];
+      const mail = link('mailto:info@example.co.jp', 'info@example.co.jp');
+      return [`${before}info@example.co.jp${after}`, `${before}${mail}${after}`];
+    }),
+    ['メール：info@例え.jp', `メール：${link('mailto:info@xn--r8jz45g.jp', 'info@例え.jp')}`],
     ['**https://example.com/**', `<strong>${link('https://example.com/')}</strong>`],
     ['`https://example.com/` and main.rs and README.md', '<code>https://example.com/</code> and main.rs and README.md'],
     [

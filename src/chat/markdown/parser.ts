@@ -4,6 +4,7 @@
  */
 import MarkdownIt, { type StateCore, type Token } from 'markdown-it';
 import cjkFriendly from 'markdown-it-cjk-friendly';
+import { findAddresses } from './addresses.ts';
 import { Budget, parsedLength, withinBudget } from './budget.ts';
 import { inlineHtml } from './inline-html.ts';
 import { SAFE_HREF } from './sanitise.ts';
@@ -29,7 +30,7 @@ const md = new MarkdownIt({ breaks: true, linkify: true })
 const { escapeHtml } = md.utils;
 
 md.validateLink = (url) => SAFE_HREF.test(url.trim());
-md.linkify.add('ftp:', null).add('//', null);
+md.linkify = findAddresses();
 
 /** As many characters as a name of a language needs. */
 const LANGUAGE = /^[\w+#.-]{1,24}/;
