@@ -2,8 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { relativeErrors, weightDifference } from '../testing/compare.ts';
 import { folderFiles, memoryFiles } from '../testing/fixtures.ts';
-import type { EditModel } from '../testing/onnx-edit.ts';
+import { intAttribute, type EditModel, type EditNode } from '../testing/onnx-edit.ts';
 import {
+  bnb4Product,
   expandHeads,
   integerProduct,
   layTablesEndToEnd,
@@ -164,6 +165,36 @@ describe('dynamic quantisation', options, () => {
       code: 'unsupported-model',
       message: expect.stringMatching(message) as string,
     });
+  });
+});
+
+describe('4-bit floats of bitsandbytes', options, () => {
+  const folder = (type: 0 | 1, edit: (model: EditModel) => void = () => undefined) =>
+    editedFolder(PHI4, (model) => {
+      rewriteProducts(model, (product, name) => bnb4Product(product, name, type));
+      edit(model);
+    });
+
+  it.each([
+    ['FP4', 0, 0.15],
+    ['NF4', 1, 0.12],
+  ] as const)('are read: %s', async (kind, type, bound) => {
+    const read = await openOnnx(memoryFiles(folder(type)));
+    expect(read.layers[0]!.down.type).toContain(kind);
+    const errors = await relativeErrors(read, await openOnnx(folderFiles(PHI4)));
+    for (const [role, error] of Object.entries(errors).filter(([role]) => / \d/.test(role))) {
+      expect(error, role).toBeLessThan(bound);
+      expect(error, role).toBeGreaterThan(0);
+    }
+  });
+
+  it.each<[string, (node: EditNode) => void, RegExp]>([
+    ['another table', (node) => (node.attributes[3] = intAttribute('quant_type', 2)), /neither 0 \(FP4\) nor 1/],
+    ['weights as they are multiplied', (node) => node.attributes.push(intAttribute('transB', 0)), /not transposed/],
+    ['another size', (node) => (node.attributes[0] = intAttribute('N', 7)), /does not fit u8/],
+  ])('are refused with %s', async (_, edit, message) => {
+    const files = folder(1, (model) => edit(model.nodes.find(({ type }) => type === 'MatMulBnb4')!));
+    await expect(openOnnx(memoryFiles(files))).rejects.toThrow(message);
   });
 });
 

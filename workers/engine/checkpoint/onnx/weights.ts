@@ -1,8 +1,9 @@
-/** Constant matrices of ONNX operators: MatMulNBits, GatherBlockQuantized, MatMul, Gemm and DequantizeLinear before them. */
+/** Constant matrices of ONNX operators: MatMulNBits, MatMulBnb4, GatherBlockQuantized, MatMul, Gemm and DequantizeLinear before them. */
 import { affineMatrix, floatMatrix, type Shift } from '../affine.ts';
 import type { Linear } from '../network/linear.ts';
 import type { GraphReader } from '../network/decoder-graph.ts';
 import { CASTS, numberAttribute, unsupported, type Graph, type Op, type ValueId } from '../network/graph.ts';
+import { bnb4Matrix } from './bnb4.ts';
 import { integerProduct, type IntegerProduct } from './integers.ts';
 import { dequantizeLinear } from './qdq.ts';
 import { codeBits, elementCount, isFloat, readIntegers, type StoredTensor } from '../tensor.ts';
@@ -15,7 +16,6 @@ const SHAPES: ReadonlySet<string> = new Set(['Identity', 'Reshape', 'Squeeze', '
 const NOT_READ: Readonly<Record<string, string>> = {
   MatMulInteger: 'integers are supported only when DynamicQuantizeLinear makes them',
   QLinearMatMul: 'statically quantised activations are not supported',
-  MatMulBnb4: 'weights quantised with bitsandbytes (bnb4: NF4 or FP4) are not supported',
   MatMulFpQ4: 'weights packed for one kind of processor are not supported',
 };
 
@@ -65,9 +65,11 @@ export class OnnxWeights implements GraphReader {
     const matrix =
       op.type === 'MatMulNBits'
         ? await this.#matMulNBits(op)
-        : op.type === 'MatMul' || op.type === 'Gemm'
-          ? await this.#matMul(op)
-          : null;
+        : op.type === 'MatMulBnb4'
+          ? this.#bnb4(op)
+          : op.type === 'MatMul' || op.type === 'Gemm'
+            ? await this.#matMul(op)
+            : null;
     const refused = NOT_READ[op.type];
     if (!matrix && refused) throw unsupported(this.file, op, refused);
     return matrix && { op, input: op.inputs[0] ?? '', output: op.outputs[0] ?? '', matrix };
@@ -112,6 +114,11 @@ export class OnnxWeights implements GraphReader {
       op.inputs[3],
       2 ** (bits - 1),
     );
+  }
+
+  #bnb4(op: Op): Matrix {
+    const [weights, absmax] = [this.#needed(op, 1, 'the weights'), this.#needed(op, 2, 'the scales')];
+    return this.#once([weights, absmax, 'bnb4'], () => bnb4Matrix(this.file, op, weights, absmax));
   }
 
   /** True if g_idx lists the blocks in order, which is the same as no g_idx. */

@@ -1,5 +1,6 @@
 /** Graphs as other exporters write them, made from a fixture: rotary tables end to end, expanded heads, products of integers. */
 import { ropeTable } from '../../graph/rope.ts';
+import { BNB4_TABLES } from '../../weights/bnb4.ts';
 import { floatToHalf } from '../../weights/half.ts';
 import type { PhiConfig } from '../types.ts';
 import { intAttribute, intsAttribute, type EditModel, type EditNode, type EditTensor } from './onnx-edit.ts';
@@ -182,12 +183,6 @@ export function integerProduct(
 /** Products that are refused, made from products of integers: docs/models.md's words for them, and what the app says. */
 export const REFUSED_PRODUCTS: { kind: string; from: string; to: string; message: RegExp }[] = [
   {
-    kind: 'ONNX `bnb4` (`MatMulBnb4`)',
-    from: 'MatMulInteger',
-    to: 'MatMulBnb4',
-    message: /bitsandbytes \(bnb4: NF4 or FP4\)/,
-  },
-  {
     kind: 'ONNX with static quantisation',
     from: 'MatMulInteger',
     to: 'QLinearMatMul',
@@ -222,4 +217,42 @@ export function quantiseEmbedding(model: EditModel): void {
     0,
     node('DequantizeLinear', 'table_dequantise', ['table_rows', 'table_scale', 'table_zero'], [found]),
   );
+}
+
+/** A product with weights as bitsandbytes rounds them: to the nearest value of the table, times the largest value of the block. */
+export function bnb4Product(
+  { node: { inputs, outputs }, n, k, block, codes, scales }: Product,
+  name: string,
+  quantType: 0 | 1,
+): { nodes: EditNode[]; tensors: EditTensor[] } {
+  const table = BNB4_TABLES[quantType]!.values;
+  const scale = new Float32Array(scales.data.slice().buffer);
+  const packed = new Uint8Array(codes.length / 2);
+  const absmax = new Float32Array(codes.length / block);
+  for (let b = 0; b < absmax.length; b++) {
+    const values = Array.from({ length: block }, (_, i) => scale[b]! * (codes[b * block + i]! - 8));
+    const largest = Math.max(...values.map(Math.abs)) || 1;
+    absmax[b] = largest;
+    for (const [i, value] of values.entries()) {
+      let code = 0;
+      for (let c = 1; c < table.length; c++)
+        if (Math.abs(table[c]! - value / largest) < Math.abs(table[code]! - value / largest)) code = c;
+      const at = b * block + i;
+      packed[at >> 1]! |= at % 2 === 0 ? code << 4 : code;
+    }
+  }
+  const attributes = [
+    intAttribute('N', n),
+    intAttribute('K', k),
+    intAttribute('block_size', block),
+    intAttribute('quant_type', quantType),
+  ];
+  const tensors: EditTensor[] = [
+    { name: `${name}_bnb4`, type: UINT8, dims: [packed.length], data: packed },
+    { name: `${name}_absmax`, type: FLOAT, dims: [absmax.length], data: new Uint8Array(absmax.buffer) },
+  ];
+  return {
+    nodes: [node('MatMulBnb4', name, [inputs[0]!, `${name}_bnb4`, `${name}_absmax`], outputs, attributes, MS)],
+    tensors,
+  };
 }

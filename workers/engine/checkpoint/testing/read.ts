@@ -6,7 +6,7 @@ import { GGML_TYPES } from '../../weights/ggml.ts';
 import type { ModelFiles } from '../../../store/bytes.ts';
 import { folderFiles, memoryFiles, memorySource } from './fixtures.ts';
 import { splitGguf, tinyGguf, writeGguf } from './gguf-writer.ts';
-import { expandHeads, integerProduct, layTablesEndToEnd, type IntegerForm } from './onnx-rewrites.ts';
+import { bnb4Product, expandHeads, integerProduct, layTablesEndToEnd, type IntegerForm } from './onnx-rewrites.ts';
 import { editedFolder, rewriteProducts, rewrittenFolder, transformersJsFolder } from './onnx-variants.ts';
 import { openOnnx } from '../onnx/onnx.ts';
 import { restoredFolder } from './openvino-variants.ts';
@@ -81,6 +81,10 @@ export const QUANTISATIONS: Record<string, Record<string, () => Made>> = {
       false,
       true,
     ),
+    '`MatMulBnb4`, NF4 and FP4 (`bnb4` of transformers.js)': () =>
+      memoryFiles(
+        editedFolder(PHI4_ONNX, (model) => rewriteProducts(model, (product, name) => bnb4Product(product, name, 1))),
+      ),
     'float16 and float32': rewritten('plain MatMul'),
   },
   OpenVINO: {
