@@ -5,9 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface CpuTimes {
   /** Ticks of all cores since boot. */
   capacity: number;
-  /** Of these, spent on anything (stolen by the hypervisor included). */
+  /** Part of these ticks spent on any work (including time stolen by the hypervisor). */
   busy: number;
-  /** Of these, by this process and its descendants, by process id. */
+  /** Part of these ticks spent by this process and its descendants, by process id. */
   own: Map<number, number>;
 }
 

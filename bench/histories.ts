@@ -90,7 +90,7 @@ async function visit(url: string, conversations: readonly Conversation[]): Promi
   const session = await launch({ gpu: false });
   const { page } = session;
   page.setDefaultTimeout(120_000);
-  // What tsx puts around functions, for those that run in the page.
+  // The helper that tsx puts around functions, for functions that run in the page.
   await page.addInitScript('globalThis.__name = (value) => value');
   await page.addInitScript(watchList, CHAT_LINK);
   await restoreStore(page, url, {

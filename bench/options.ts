@@ -26,7 +26,7 @@ export const USAGE = `npm run bench -- [options]
 
 export interface Options {
   backend: BackendName;
-  /** Where WebGPU comes from. */
+  /** The source of WebGPU. */
   device: 'browser' | 'dawn';
   peers: PeerName[];
   tasks: Task[];

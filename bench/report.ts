@@ -154,7 +154,7 @@ const BARS: Bar[] = [
   ]),
 ];
 
-/** What we are after, as far as the rows hold it. */
+/** The targets, as far as the rows contain them. */
 export function toRatios(rows: readonly Row[], backend: BackendName): Ratio[] {
   const find = (peer: PeerName, task: Task, metric: Metric) =>
     rows.find((row) => row.peer === peer && row.task === task && row.metric === metric);

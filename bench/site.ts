@@ -16,7 +16,7 @@ export interface Site extends BenchPlace {
   browser: Session;
 }
 
-/** Where engines are opened: a browser, or processes with Dawn. */
+/** Opens engines: in a browser, or in processes with Dawn. */
 export interface BenchPlace {
   open: OpenPeer;
   /** The same profile in a fresh browser: so that rounds share nothing but the stored files. */

@@ -72,7 +72,7 @@ const KINDS: [string, string[]][] = [
   ],
 ];
 const KIND_OF = new Map(KINDS.flatMap(([kind, ops]) => ops.map((op) => [op, kind] as const)));
-/** Category of what a GPU with timestamp queries tells of a kernel, "node&operator&program". */
+/** Category of a kernel as a GPU with timestamp queries reports it, "node&operator&program". */
 const GPU_KERNEL = 'Api';
 /** These hold other nodes: their time is counted there. */
 const CONTAINERS = ['If', 'Loop'];

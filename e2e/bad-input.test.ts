@@ -16,7 +16,7 @@ import type { Session } from '../scripts/cli/browser/launch.ts';
 import { needFixture } from './support/fixtures.ts';
 
 const GOOD = await readFile(needFixture('phi/phi4-mini/gguf/q8_0.gguf'));
-/** Of copying, reading and refusing; generous because the machine may be busy. */
+/** Time limit for copying, reading and refusing; generous because the machine may be busy. */
 const REFUSAL_MS = 30_000;
 
 const u32 = (value: number): Buffer => Buffer.from(Uint32Array.of(value).buffer);

@@ -1,4 +1,4 @@
-/** What `npm run build` makes: the same bytes each time, and a list of everything in them that is the work of others. */
+/** `npm run build` makes the same bytes each time, and a list of everything in them that is the work of others. */
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

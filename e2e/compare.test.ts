@@ -19,7 +19,7 @@ import { outsideTimings, watchReplies } from './support/outside-stopwatch.ts';
 import { startRecordedServer, type RecordedServer } from './support/recorded-server.ts';
 
 const STOPWATCH_TOLERANCE = 0.05;
-/** A message from thread to thread takes so long, whatever it tells of. */
+/** Time of a message between threads. */
 const MESSAGE_MS = 1;
 const SERVER_TOLERANCE = 0.1;
 

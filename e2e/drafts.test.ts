@@ -10,7 +10,7 @@ import { SAMPLING } from './support/sampling.ts';
 const MODEL = gguf('phi4-mini', 'q8_0');
 const TOKENS = 24;
 const CONTEXT = 192;
-/** Of logits of 8: int8 activations of a chunk and of a step round otherwise. */
+/** For logits around 8: int8 activations of a chunk and of a single step are rounded differently. */
 const MOST_DIFFERENCE = 0.1;
 const BACKENDS: [string, EvaluateOptions][] = [
   ['WASM, int8', { backend: 'wasm', form: 'int8' }],

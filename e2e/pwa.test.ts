@@ -28,7 +28,7 @@ import { FaultServer } from '../workers/store/testing/fault-server.ts';
 import { needFixture } from './support/fixtures.ts';
 import { fullChromium } from './support/full-chromium.ts';
 
-/** So many that they last for seconds on any machine. */
+/** Enough tokens to last for seconds on any machine. */
 const STORY_TOKENS = 250;
 const MODEL_DATABASES = ['phi-shards', 'phi-manifests', 'phi-partials', 'phi-pins', 'phi-forms'];
 /** The browser's own words for a server that is gone, and for what a policy refuses. */

@@ -1,5 +1,5 @@
 /**
- * What version 0.1 left in a browser (a recording, see scripts/make/record-store.ts) is opened by this version: every chat, the model with its weights,
+ * This version opens the data that version 0.1 left in a browser (a recording, see scripts/make/record-store.ts): every chat, the model with its weights,
  * the settings and the allowed servers are there, and nothing is downloaded.
  */
 import { readFile } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-/** Layer stages on WASM: tiny models cut into two and three workers give what one session gives, and a stage that dies is told. */
+/** Layer stages on WASM: tiny models cut into two and three workers give the same as one session, and the death of a stage is reported. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEngineHost, type Engine, type EngineHost } from '../scripts/cli/evaluate/engine.ts';
 import { selectModel } from '../scripts/cli/evaluate/model-files.ts';

@@ -17,7 +17,7 @@ const ARGMAX_SHARE = 0.9;
 const CLEAR_GAP = 0.7;
 const FAIR_GAP = 0.3;
 const FAIR_SHARE = 0.96;
-/** What rounding alone turns: sums of another order (a chunk, a single token) move a logit by up to 0.02 in 30 layers of int8. */
+/** The effect of rounding alone: sums in another order (a chunk, a single token) move a logit by up to 0.02 in 30 layers of int8. */
 const ROUNDING_GAP = 0.04;
 
 describe('the starter in int8', () => {

@@ -1,5 +1,5 @@
 /**
- * What onnxruntime-web makes of the int4 graph that a hub publishes: the whole of it, and one layer and the head in sessions of their own, as it computes them on
+ * How onnxruntime-web runs the int4 graph that a hub publishes: the whole of it, and one layer and the head in sessions of their own, as it computes them on
  * WASM. On the same page, cores and threads as this engine before.
  */
 import type { Page } from 'playwright';

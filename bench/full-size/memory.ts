@@ -8,7 +8,7 @@ export interface Usage {
   allBytes: number;
 }
 
-/** Of the processes whose command line holds `mark` (the profile's folder), and their children. */
+/** Memory of the processes whose command line contains `mark` (the profile's folder), and their children. */
 async function usage(mark: string): Promise<Usage> {
   const total: Usage = { tabBytes: 0, allBytes: 0 };
   for (const one of await processTree(({ command }) => command.includes(mark))) {

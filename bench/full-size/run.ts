@@ -166,7 +166,7 @@ async function main(): Promise<void> {
     console.log(
       `Peak of the tab ${GB(peak)}; at most ${MODEL_COPIES} x ${GB(manifest.bytes)} + ${GB(int8Bytes)} = ${GB(limit)} is allowed.`,
     );
-    // Of a few layers most is the head, which is made whole, and the tokenizer.
+    // With few layers, most memory goes to the head, which is made as a whole, and to the tokenizer.
     if (layers === 32) check(peak <= limit, 'the peak is within the bar');
     Object.assign(figures, {
       stages,

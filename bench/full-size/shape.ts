@@ -41,7 +41,7 @@ export interface RandomMatrix {
   deviation: number;
 }
 
-/** What keeps activations finite and logits a few units apart through 32 random layers. */
+/** Scales that keep activations finite and logits a few units apart through 32 random layers. */
 export function randomMatrices({ hidden, heads, kvHeads, headDim, intermediate, vocab }: PhiConfig) {
   const matrix = (rows: number, cols: number, deviation: number): RandomMatrix => ({ rows, cols, deviation });
   return {

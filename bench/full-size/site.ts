@@ -14,7 +14,7 @@ export interface FullSizeSite {
   session: Session;
   /** Folder of the browser's profile, which its processes have on their command lines. */
   profile: string;
-  /** Opens the page anew: its workers and their memory are gone. */
+  /** Opens the page again: its workers and their memory are gone. */
   reload(): Promise<void>;
   close(): Promise<void>;
 }

@@ -17,7 +17,7 @@ export interface TimingRequest {
 
 export interface TimingResult {
   loadMs: number;
-  /** Of each round after the first two, which are slower. */
+  /** Time of each round after the first two, which are slower. */
   runMs: number[];
 }
 

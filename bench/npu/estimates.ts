@@ -5,12 +5,12 @@ import { wholeShape } from './models.ts';
 import type { NpuRow } from './rows.ts';
 import { decodeRate, timeToFirst, type NpuTable } from './table.ts';
 
-/** Where the page reads it. */
+/** The place where the page reads it. */
 export const SHIPPED = 'src/npu/estimates.json';
 const SLOTS = 1024;
 const PROMPT_TOKENS = 512;
 
-/** What `table` comes to for models of full size: tiny ones are left out. */
+/** Sums up `table` for models of full size; tiny ones are left out. */
 export async function shippedEstimates({ date, versions, rows }: NpuTable): Promise<NpuEstimates> {
   const full = rows.filter(({ model, slots }) => slots === SLOTS && !model.startsWith('tiny-'));
   const names = [...new Set(full.map(({ model }) => model))];

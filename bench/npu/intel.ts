@@ -35,7 +35,7 @@ export async function compileForIntel(
   }
 }
 
-/** What the compiler's log and result line say. */
+/** Reads the compiler's log and result line. */
 export function readVerdict(output: string, blobBytes: number, stoppedAfterSeconds: number | null): Verdict {
   const nothing = { whole: false, blobBytes: 0, compileMs: 0, estimatedMs: null };
   if (stoppedAfterSeconds !== null)

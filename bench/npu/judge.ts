@@ -14,7 +14,7 @@ export interface Labs {
   hexagon: string | null;
 }
 
-/** Opens what the devices need; a missing tool is told and its devices are left out. */
+/** Opens the tools of the devices. A missing tool is reported, and its devices are left out. */
 export async function openLabs(devices: readonly NpuDevice[]): Promise<Labs> {
   const open = async <T>(needed: boolean, make: () => Promise<T>): Promise<T | null> => {
     if (!needed) return null;

@@ -15,7 +15,7 @@ const KINDS: Readonly<Record<string, TinySize>> = {
   'tiny-phi4-mini': { ...TINY, heads: 4, kvHeads: 2, headDim: 64, rotaryDim: 48 },
   'tiny-phi4': { ...TINY, heads: 8, kvHeads: 2, headDim: 32, rotaryDim: 32 },
 };
-/** What repeats in a model, one layer and the next one's qkv, with random weights: whole models are too large for a quick look. */
+/** The repeating part of a model (one layer and the next one's qkv), with random weights: whole models are too large for a quick look. */
 export const PHI4_MINI_PIECE = 'phi4-mini-piece';
 const { layers, hidden, heads, kvHeads, headDim, intermediate, vocab, rotaryDim } = phi4MiniShape(32);
 const WHOLE: Readonly<Record<string, TinySize>> = {

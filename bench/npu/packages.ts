@@ -9,7 +9,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-/** What the rows of the lab were made with; written beside them. */
+/** Versions of the packages that made the rows; written beside them. */
 export const VERSIONS = {
   openvino: '2026.4.1',
   'msvc-runtime': '14.44.35112',
@@ -24,7 +24,7 @@ export const VERSIONS = {
 const WINDOWS = process.platform === 'win32';
 const run = promisify(execFile);
 
-/** Where packages, graphs and weights are kept: `PHI_NPU_CACHE`, else a folder of the user's cache. */
+/** Folder for packages, graphs and weights: `PHI_NPU_CACHE`, else a folder of the user's cache. */
 export const cacheFolder = (): string => process.env['PHI_NPU_CACHE'] ?? join(homedir(), '.cache', 'phi-npu');
 
 /** Something that a person has to install; the message says how. */

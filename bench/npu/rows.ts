@@ -1,4 +1,4 @@
-/** What the lab finds out of one graph on one device. */
+/** The result for one graph on one device. */
 import type { WeightFormat } from '../../workers/shared/protocol.ts';
 
 export const DEVICES = ['intel-3720', 'intel-4000', 'intel-5010', 'hexagon-v73'] as const;
@@ -7,12 +7,12 @@ export type NpuDevice = (typeof DEVICES)[number];
 export interface Verdict {
   /** The device takes the whole graph. */
   whole: boolean;
-  /** What it does not take and why, in the compiler's words. */
+  /** The operators that the compiler refuses, and why, in its own words. */
   refused: string[];
   /** Size of the compiled model; 0 where none was made. */
   blobBytes: number;
   compileMs: number;
-  /** By the vendor's cost model, not measured; null where the vendor gives none. */
+  /** Estimated by the vendor's cost model, not measured; null if the vendor has none. */
   estimatedMs: number | null;
   /** Hexagon only, for each output: its largest value, and the largest difference from the float32 result of the same graph; null: NaN or infinite. */
   differences?: Record<string, { largest: number; difference: number | null }>;

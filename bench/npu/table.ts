@@ -1,4 +1,4 @@
-/** What the rows come to: a printed table, and what a person feels of them. */
+/** Sums up the rows: a printed table, and the speed that a person would notice. */
 import type { NpuRow } from './rows.ts';
 
 export interface NpuTable {

@@ -10,7 +10,7 @@ import { packBlocks } from './pack.ts';
 
 export interface Int4Options {
   zeroPoints: 'float' | 'uint';
-  /** Of MatMulNBits: 4 allows int8 activations, 1 demands float32 (the WASM kernel knows only that). */
+  /** Accuracy level of MatMulNBits: 4 allows int8 activations, 1 demands float32 (the WASM kernel knows only that). */
   accuracyLevel: 1 | 4;
   /** Rows of the rotary table. */
   positions: number;

@@ -11,7 +11,7 @@ import { sumEvents, type OpTotals } from '../trace.ts';
 const FILE = 'starter.gguf';
 /** A token that takes so long fills a run. */
 const SLOW_MS = 1000;
-/** What figures of short contexts were taken with. */
+/** The context of the published figures for short contexts. */
 const LEAST_SLOTS = 2048;
 
 export interface ProfileRequest {
@@ -75,7 +75,7 @@ function watchSessions(ort: Ort, profiled: boolean): { sessions: InferenceSessio
   return watched;
 }
 
-/** Has ONNX Runtime told by every GPU device to come how long each kernel takes. */
+/** Makes every later GPU device report to ONNX Runtime how long each kernel takes. */
 function askForTimestamps(): void {
   const prototype = GPUAdapter.prototype;
   const own = Object.getOwnPropertyDescriptor(prototype, 'requestDevice')!.value as GPUAdapter['requestDevice'];

@@ -1,6 +1,6 @@
 import type { Peer, Prompt, Reply } from './peer.ts';
 
-/** What the bench asks of whatever peer is open, in a page or in the process of a GPU. */
+/** Requests of the bench to the open peer, in a page or in a GPU process. */
 export const answersOf = (opened: () => Peer) => ({
   install: (): Promise<void> => opened().install(),
   describe: (): string => opened().describe(),

@@ -71,7 +71,7 @@ async function tensor(context: MLContext, shape: number[], readable: boolean): P
 const cacheNames = (config: PhiConfig, prefix: string): string[] =>
   Array.from({ length: config.layers }, (_, layer) => [`${prefix}.${layer}.key`, `${prefix}.${layer}.value`]).flat();
 
-/** What tells a graph where its tokens are, `past` being the first one's position. */
+/** Inputs that give a graph the positions of its tokens; `past` is the position of the first. */
 function positionFeeds(
   { ort, config, attention }: Loaded,
   width: number,

@@ -1,4 +1,4 @@
-/** What every engine in the comparison can do, seen from the page. */
+/** The interface of every engine in the comparison, as the page sees it. */
 import type { ChatMessage } from '../../workers/shared/protocol.ts';
 
 export const PEER_NAMES = ['ours', 'wllama', 'transformers.js', 'padded-webnn', 'matmuls-webnn'] as const;
@@ -16,7 +16,7 @@ export interface Prompt {
 export interface Reply {
   text: string;
   promptTokens: number;
-  /** Prompt tokens that were computed now, as the engine tells; null when it does not. */
+  /** Prompt tokens computed for this reply, as the engine reports them; null if it does not. */
   prefilledTokens: number | null;
   tokens: number;
   /** From the call to the first token's arrival. */
@@ -30,7 +30,7 @@ export interface PeerOptions {
   threads: number;
   /** KV slots; enough for every task. */
   contextLength: number;
-  /** Of this engine's replies; the others are greedy. */
+  /** Temperature of this engine's replies; the others are greedy. */
   temperature: number;
   /** Overrides of the engine's own settings, for finding its best ones. */
   settings: Record<string, unknown>;
@@ -64,7 +64,7 @@ export class Stopwatch {
     this.#last = now;
   }
 
-  /** The figures of a reply of an engine that computes every prompt anew, or does not tell. */
+  /** The figures of a reply for an engine that computes every prompt again, or does not report it. */
   reply(text: string, promptTokens: number): Reply {
     const { tokens, ttftMs, decodeTokensPerSecond } = this;
     return { text, promptTokens, prefilledTokens: null, tokens, ttftMs, decodeTokensPerSecond };

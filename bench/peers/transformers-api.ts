@@ -24,7 +24,7 @@ export interface TransformersSetup {
   dtype: 'q4';
 }
 
-/** What `generate` keeps between turns. */
+/** The state that `generate` keeps between turns. */
 let cache: DynamicCache | null = null;
 let model: PreTrainedModel | null = null;
 let tokenizer: PreTrainedTokenizer | null = null;

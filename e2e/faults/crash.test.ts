@@ -1,4 +1,4 @@
-/** The browser is killed at any moment of download, load and chat; the next start has what was committed, and mends the rest without help. */
+/** The browser is killed at any moment of download, load and chat; the next start has what was committed, and repairs the rest without help. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,7 +30,7 @@ const SETTINGS = { ...GREEDY, maxTokens: 8 };
 let tiny: TinyStarter;
 let server: AppServer;
 let profile: string;
-/** What the model says to the first message of a chat, undisturbed. */
+/** The model's undisturbed reply to the first message of a chat. */
 let undisturbed: string;
 /** Ids of replies that were seen in the database, whole, before a kill. */
 const committed = new Set<string>();

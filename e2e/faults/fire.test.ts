@@ -128,7 +128,7 @@ async function inCycles(what: string, cycle: (i: number) => Promise<void>): Prom
   await expect.poll(engines, { timeout: 10_000 }).toHaveLength(1);
 }
 
-/** Resident bytes of the process in which devices live, where the system tells: lost ones should leave nothing there. Shown, not judged: it keeps what it freed. */
+/** Resident bytes of the process in which devices live, if the system reports them: lost devices should leave nothing there. Shown, not judged: it keeps what it freed. */
 async function gpuProcessBytes(): Promise<number> {
   if (process.platform !== 'linux') return 0;
   const found = (await processTree(({ pid }) => pid === process.pid)).filter(({ command }) =>

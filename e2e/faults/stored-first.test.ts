@@ -95,7 +95,7 @@ it(`loses nothing that was sent in ${LOSSES} reloads and kills before the first 
     // Every way once, then any.
     const way = WAYS[loss] ?? pick(random, WAYS);
     const text = `text-${loss}-end`;
-    await session.page.reload(); // The model is loaded anew, so that no reply comes at once.
+    await session.page.reload(); // The model is loaded again, so that no reply comes at once.
     await messageBox(session.page).waitFor();
     await send(session.page, way, text);
     texts.push(text);

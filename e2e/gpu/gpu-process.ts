@@ -10,7 +10,7 @@ import type { Witness } from './process/witness.ts';
 const file = (name: string) => fileURLToPath(new URL(`./process/${name}`, import.meta.url));
 /** Dawn's remarks on limits that nobody asked for. */
 const REMARK = /^Warning: max\w+ artificially reduced/;
-/** Of what the process wrote, enough to tell why it ended. */
+/** The end of the process's output, enough to see why it ended. */
 const TAIL = 2000;
 
 /** How to start a GPU process. */

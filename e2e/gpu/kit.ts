@@ -1,5 +1,5 @@
 /**
- * What WebGPU outside of a browser needs, in one folder: a Node with JSPI, Dawn, and Mesa's software GPU (lavapipe) for machines without a GPU.
+ * One folder with everything that WebGPU needs outside of a browser: a Node with JSPI, Dawn, and Mesa's software GPU (lavapipe) for machines without a GPU.
  * `npm run test:gpu` fetches it; carried along with the repository it needs no network. Linux on x86-64 only.
  */
 import { execFile } from 'node:child_process';

@@ -12,7 +12,7 @@ export interface VulkanDevice {
 
 const LIBRARIES = join(MESA, 'usr/lib/x86_64-linux-gnu');
 const LAVAPIPE = join(MESA, 'usr/share/vulkan/icd.d/lvp_icd.json');
-/** Where NVIDIA's driver lies in containers whose Vulkan loader does not look there. */
+/** Place of NVIDIA's driver in containers whose Vulkan loader does not look there. */
 const NVIDIA = '/usr/local/nvidia/share/vulkan/icd.d/nvidia_icd.json';
 const SYSTEM_LIBRARIES = ['/usr/local/nvidia/lib64', '/usr/lib/x86_64-linux-gnu', '/lib64', '/usr/lib64'];
 

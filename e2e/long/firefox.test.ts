@@ -119,7 +119,7 @@ describe('Firefox', () => {
     );
     const shards = server.shards.length;
     await page.goto(`${server.url}#/models`);
-    await shown('Bring your own model'); // What a reload cuts off counts as an error.
+    await shown('Bring your own model'); // Requests cut off by a reload count as errors.
     await page.reload();
     await shown('Bring your own model', 'Ready offline');
     await server.close();

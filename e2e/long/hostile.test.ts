@@ -63,7 +63,7 @@ afterAll(async () => {
   await tiny.remove();
 });
 
-/** What the page holds now has done nothing, and could do nothing if it were clicked. */
+/** The content of the page has run nothing, and could run nothing if it were clicked. */
 async function expectHarmless(): Promise<void> {
   const { ran, violations, found } = await page.evaluate(() => {
     const found: string[] = [];

@@ -1,4 +1,4 @@
-/** What loading the starter takes: the worker's heap and WebAssembly memory, and the peak of the processes as the system tells it. */
+/** Memory for loading the starter: the worker's heap and WebAssembly memory, and the peak of the processes as the system reports it. */
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { ROOT } from '../../scripts/build/app.ts';

@@ -25,7 +25,7 @@ const TOKENS = Number(process.env.PHI_TOKENS ?? 30);
 const SAMPLES = 8;
 /** The tiny model has a context of 512. */
 const TURNS_PER_CHAT = Math.max(1, Math.floor(450 / (TOKENS + 30)));
-/** Of its entry in the list, as shown; and what a page's heap goes up and down by. */
+/** Heap of one chat's entry in the list, as shown; and the normal variation of a page's heap. */
 const CHAT_BYTES = 100_000;
 const PAGE_SLACK_BYTES = 2e6;
 /** WebAssembly memory grows by a fifth at a time, and prompts of new lengths fragment it for a while; a tensor kept per token would show many times over. */

@@ -22,7 +22,7 @@ const STEPS = Number(process.env.PHI_TAB_STEPS ?? 20);
 const SEED = Number(process.env.PHI_SEED ?? 1);
 const FEWEST = 2;
 const MOST = 5;
-/** Tabs are left alone after so many steps, until they agree. */
+/** After this many steps the test waits until the tabs agree. */
 const BURST = 5;
 const LONGEST_PAUSE_MS = 400;
 const AGREED_MS = 120_000;

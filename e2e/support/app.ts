@@ -137,10 +137,10 @@ export async function send(page: Page, message: string): Promise<Locator> {
 }
 
 export interface Answer {
-  /** What the model said, white space collapsed. */
+  /** The model's reply, with white space collapsed. */
   text: string;
   promptTokens: number;
-  /** Of the prompt, those that the cache did not hold. */
+  /** Prompt tokens that the cache did not hold. */
   prefilledTokens: number;
   contextTokens: number;
 }

@@ -5,7 +5,7 @@ interface Violation {
   nodes: { html: string; failureSummary?: string }[];
 }
 
-/** What axe finds on the page as it is. `axe`: its source. */
+/** Violations that axe finds on the page as it is. `axe`: its source. */
 export async function accessibilityViolations(page: Page, axe: string): Promise<string[]> {
   await page.evaluate(axe);
   const violations = await page.evaluate(async () => {

@@ -2,7 +2,7 @@
 import type { Page } from 'playwright';
 import { ENGINE, inject, keepDevices, type WithDevices } from './inject.ts';
 
-/** What the page can do to itself in the middle of a reply. `device` loses the GPU device or WebNN context, `call` leaves it to the test. */
+/** Faults that the page can cause itself in the middle of a reply. `device` loses the GPU device or WebNN context, `call` leaves it to the test. */
 export type Fault = 'stop' | 'terminate' | 'device' | 'call';
 
 interface Hooks {
@@ -15,7 +15,7 @@ interface Hooks {
 type Hooked = Window & { fire: Hooks; faultInTest(): Promise<void>; Worker: typeof Worker };
 
 const CHANNEL = 'phi-fire';
-/** What has not settled by then never will: the test is to say so, not to wait. */
+/** A call that has not settled by then never will. The test should say so instead of waiting. */
 const GIVEN_UP_MS = 30_000;
 
 /** Runs in the page before its own code. */
@@ -73,7 +73,7 @@ export async function arm(page: Page, fault: Fault, tokens: number): Promise<voi
       const { fire } = scope;
       const idle = () => !document.querySelector('article[aria-busy=true]');
       const engines = fire.engines.length;
-      /** What tells that the calls of the lost worker have been rejected: the next worker is made after that. */
+      /** The sign that the calls of the lost worker have been rejected: the next worker is made after that. */
       const replaced = () => fire.engines.length > engines;
       const press = () => document.querySelector<HTMLButtonElement>('button[aria-label=Stop]')?.click();
       const strikes: Record<Fault, () => void> = {

@@ -16,7 +16,7 @@ export async function inject<T>(page: Page, url: RegExp, wrap: (arg: T) => void,
   if (before) return void before.push(code);
   const all = [code];
   patterns.set(url.source, all);
-  // What a service worker answers passes no route.
+  // Answers of a service worker do not pass through routes.
   await page.addInitScript(() => (ServiceWorkerContainer.prototype.register = () => new Promise(() => undefined)));
   await page.route(url, async (route) => {
     const response = await route.fetch();

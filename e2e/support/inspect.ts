@@ -1,4 +1,4 @@
-/** What lies in the browser's databases, read past all of the app's code. Layout: workers/store/tables.ts, src/chat/records.ts. */
+/** Reads the browser's databases without the app's code. Layout: workers/store/tables.ts, src/chat/records.ts. */
 import type { Page } from 'playwright';
 import type { Conversation, Message } from '../../src/chat/conversation.ts';
 import type { StoredModel } from '../../workers/shared/protocol.ts';

@@ -1,4 +1,4 @@
-/** What `npm test` leaves to the long runs (scripts/cli/test/long.ts). */
+/** Tests that `npm test` leaves to the long runs (scripts/cli/test/long.ts). */
 export { describeIf, itIf } from '../../workers/testing/it-if.ts';
 
 /** `npm run test:backends`: the whole matrix of models, forms and backends. */

@@ -49,7 +49,7 @@ function countArrays({ snapshot, nodes, strings }: HeapSnapshot): number {
 
 interface HeapUsage {
   usedSize: number;
-  /** Of ArrayBuffers. */
+  /** Bytes of ArrayBuffers. */
   backingStorageSize?: number;
 }
 const heapBytes = ({ usedSize, backingStorageSize = 0 }: HeapUsage): number => usedSize + backingStorageSize;

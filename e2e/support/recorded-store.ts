@@ -9,7 +9,7 @@ import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib';
 import type { Page } from 'playwright';
 import { needFixture } from './fixtures.ts';
 
-/** Where the bytes of a Blob lie: in a fixture of the repository, so that they are not kept twice, or (`path` null) behind the JSON. */
+/** Place of a Blob's bytes: in a fixture of the repository, so that they are not kept twice, or (`path` null) behind the JSON. */
 interface Place {
   path: string | null;
   offset: number;
@@ -177,7 +177,7 @@ export async function recordStore(page: Page, path: string, fixtures: readonly s
   return recorded;
 }
 
-/** What `recordStore` wrote, every Blob with its bytes. */
+/** The recording of `recordStore`, every Blob with its bytes. */
 export async function readRecordedStore(path: string): Promise<RecordedStore> {
   const file = brotliDecompressSync(await readFile(path));
   const tailAt = LENGTH_BYTES + file.readUInt32LE(0);

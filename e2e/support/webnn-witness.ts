@@ -68,11 +68,11 @@ function wrap(): void {
 /** Wraps the API in every evaluation worker that `page` starts from now on. */
 export const watchWebnn = (page: Page): Promise<void> => inject(page, EVALUATION, wrap, null);
 
-/** What happened since the last call. */
+/** Events since the last call. */
 export const takeWebnnReads = (page: Page): Promise<WebnnRead[]> =>
   evaluationWorker(page).evaluate(() => (globalThis as Wrapped).webnnLog.reads.splice(0));
 
-/** What was asked for and what graphs were built. */
+/** Requested devices and built graphs. */
 export const webnnFacts = (page: Page): Promise<Pick<WebnnLog, 'wishes' | 'graphs' | 'devices'>> =>
   evaluationWorker(page).evaluate(() => {
     const { wishes, graphs, devices } = (globalThis as Wrapped).webnnLog;

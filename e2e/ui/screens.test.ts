@@ -25,7 +25,7 @@ describe('every screen', () => {
   ];
 
   const button = (name: string) => page.getByRole('button', { name, exact: true });
-  /** What opens, asks or fails on the screens. */
+  /** Dialogs, questions and errors of the screens. */
   const states: [string, string, string, () => Promise<void>][] = [
     [
       'a full disk',

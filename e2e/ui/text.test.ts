@@ -1,4 +1,4 @@
-/** What is shown of text, in the real page: with its styles, its policy and its browser. Growing replies, far too much of it, two directions. */
+/** How text is shown in the real page, with its styles, its policy and its browser: growing replies, far too long ones, two directions. */
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -7,7 +7,7 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** The built app. */
 export const DIST = join(ROOT, 'dist');
 
-/** The page of `npm run evaluate`, which is no part of the app. */
+/** The page of `npm run evaluate`, which is not part of the app. */
 export const EVALUATE_PAGE = join(ROOT, 'node_modules/.cache/evaluate-page');
 
 /** A page with all that it loads, built into a folder of its own. */
@@ -15,7 +15,7 @@ interface BuiltPage {
   folder: string;
   /** Carries the time at which the build began, so that an edit during the build counts as newer. */
   page: string;
-  /** What it is made of, so that a change to a test rebuilds nothing. */
+  /** The sources of the build, so that a change to a test rebuilds nothing. */
   sources: readonly string[];
   build: (outDir: string) => Promise<void>;
 }

@@ -21,7 +21,7 @@ async function appFile(folder: string, path: string): Promise<AppFile> {
   return { path: path === PAGE ? '' : path, integrity: `sha384-${hash.digest('base64')}` };
 }
 
-/** What the service worker keeps of the app built in `folder`; the version is a hash of all of it. */
+/** The files of the app in `folder` that the service worker keeps. The version is a hash of all of them. */
 export async function listFiles(folder: string): Promise<AppFiles> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const paths = entries

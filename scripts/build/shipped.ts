@@ -1,4 +1,4 @@
-/** What the build ships of others' work, found in package-lock.json. */
+/** Finds the work of others that the build ships, in package-lock.json. */
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -41,7 +41,7 @@ export function packageOf(file: string): string | null {
   return scope!.startsWith('@') ? `${scope}/${name}` : scope!;
 }
 
-/** Where Node finds `name` from the package at `path`: in its own folder, or in that of a package around it. */
+/** The place where Node finds `name` from the package at `path`: in its own folder, or in that of a package around it. */
 function resolve(packages: Record<string, unknown>, path: string, name: string): string | null {
   for (let folder = path; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf(MODULES) - 1))) {
     const candidate = `${folder === '' ? '' : `${folder}/`}${MODULES}${name}`;

@@ -1,4 +1,4 @@
-/** What a first visit downloads before it sees anything must stay small: ONNX Runtime and the tokenizer belong to the worker. */
+/** Keeps the download before the first paint small: ONNX Runtime and the tokenizer belong to the worker. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';

@@ -123,7 +123,7 @@ const versionOf = (text: string): Version => {
 
 const compare = (a: Version, b: Version): number => a[0] - b[0] || a[1] - b[1] || a[2] - b[2];
 
-/** Whether `range` (as package.json has them: `>=`, `>`, `^`, `~`, `<`, a bare major version; `||`) allows the least version of `ours`. */
+/** True if `range` (as package.json has them: `>=`, `>`, `^`, `~`, `<`, a bare major version; `||`) allows the least version of `ours`. */
 function allows(range: string, ours: string): boolean {
   const least = versionOf(ours.replace(/^\D+/, ''));
   const one = (comparator: string): boolean => {

@@ -1,4 +1,4 @@
-/** What the build ships of others' work: their licences as a file that the app shows, and a bill of materials (CycloneDX 1.5). */
+/** Lists the work of others that the build ships: their licences as a file that the app shows, and a bill of materials (CycloneDX 1.5). */
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Plugin } from 'vite';

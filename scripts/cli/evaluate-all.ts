@@ -15,7 +15,7 @@ Exit status: 0 all models agree, 1 a model is wrong or could not run, 2 no model
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** Rejects after so many seconds. */
+/** Rejects after `seconds`. */
 async function within<T>(seconds: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
@@ -52,7 +52,7 @@ async function judgeAll(
         report = await within(seconds, judgeModel(host, reference, prompts, options));
       } catch (error) {
         report = failedModel(reference, messageOf(error), (performance.now() - started) / 1000);
-        // What failed may have taken the browser with it: the next model gets a new one.
+        // A failure may have crashed the browser, so the next model gets a new one.
         await host?.close();
         host = null;
       }

@@ -38,7 +38,7 @@ function parseOptions(): Options | null {
   return { count: whole(count, 'count', 1), imports: whole(imports, 'imports', 1), seed: whole(seed, 'seed', 1), only };
 }
 
-/** What people hand each other as JSON, and what reads it. */
+/** JSON files that people exchange, and their readers. */
 const IMPORTS: { name: string; json: () => string; parse: (value: unknown) => unknown }[] = [
   {
     name: 'conversations',
@@ -63,7 +63,7 @@ const IMPORTS: { name: string; json: () => string; parse: (value: unknown) => un
   { name: 'compare results', json: () => JSON.stringify(laptop()), parse: checkResult },
 ];
 
-/** Damaged as text. Those that are no JSON any more never reach the schema, and are not counted. */
+/** Damaged as text. Texts that are no longer JSON never reach the schema, and are not counted. */
 function fuzzImports(
   { name, json, parse }: (typeof IMPORTS)[number],
   count: number,

@@ -48,7 +48,7 @@ const ModelSchema = v.object({
 type FactFile = v.InferOutput<typeof FileSchema>;
 type FactVariant = v.InferOutput<typeof VariantSchema>;
 
-/** What the readers of workers/checkpoint open, besides the weights. The rest of a repository is not downloaded. */
+/** The files that the readers in workers/engine/checkpoint open, besides the weights. The rest of a repository is not downloaded. */
 const TEXT_FILES: Record<Source['format'], { needed: string[]; welcome: string[] }> = {
   gguf: { needed: [], welcome: [] },
   'onnx-genai': {

@@ -208,7 +208,7 @@ async function main([dist, name]: string[]): Promise<void> {
   const { page } = session;
   page.setDefaultTimeout(60_000);
   try {
-    // What tsx puts around functions, for those that run in the page.
+    // The helper that tsx puts around functions, for functions that run in the page.
     await page.addInitScript('globalThis.__name = (value) => value');
     await page.addInitScript((values) => {
       if (localStorage.getItem('phi-settings') === null) localStorage.setItem('phi-settings', JSON.stringify(values));

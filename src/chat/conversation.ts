@@ -180,7 +180,7 @@ export function streamingIn(conversation: Conversation): string[] {
   return conversation.messages.filter((message) => message.reply?.state === 'streaming').map(({ id }) => id);
 }
 
-/** A reply that was streaming when its page went away becomes a partial one; those in `alive` go on. The same object when there is none. */
+/** A reply that was streaming when its page went away becomes a partial one; those in `alive` continue. Returns the same object if there is none. */
 export function recover(conversation: Conversation, alive: ReadonlySet<string> = new Set()): Conversation {
   const dead = streamingIn(conversation).filter((id) => !alive.has(id));
   if (dead.length === 0) return conversation;

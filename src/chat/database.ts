@@ -21,7 +21,7 @@ const DATABASE = 'phi-conversations';
 const NEW_CHAT = 'new';
 /** Records that a search holds at once. */
 const SEARCH_BATCH = 1_000;
-/** Records that a write hands over before the page gets a turn: an import has hundreds of thousands. */
+/** Records written before the page gets a turn: an import has hundreds of thousands. */
 const WRITE_BATCH = 1_000;
 
 /** Whose draft was sent with a write: it goes in the same transaction. null: that of the chat that did not exist yet. */

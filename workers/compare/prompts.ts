@@ -48,7 +48,7 @@ export function makePrompt(encode: Encode, tokens: number, nonce: string): Promp
 
 const prompt = (encode: Encode, content: string): Prompt => ({ content, tokens: encode(content).length });
 
-/** The text over and over, until it has more words than tokens are wished for. */
+/** The text over and over, until it has more words than the requested number of tokens. */
 function wordsFor(tokens: number): string[] {
   const words = TEXT.split(/(?=\s)/);
   return Array.from({ length: tokens + words.length }, (_, i) => words[i % words.length]!);

@@ -187,7 +187,7 @@ async function chooseDecoder(
     : walkInOneWorker(checkpoint, chain, onPrepare);
 }
 
-/** Goes on behind a candidate that failed, for tools whose worker nobody starts anew. */
+/** Continues with the next candidate after a failure, for tools whose worker nobody restarts. */
 async function walkInOneWorker(
   checkpoint: Checkpoint,
   request: ChainRequest,

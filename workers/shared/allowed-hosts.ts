@@ -23,7 +23,7 @@ export function originOf(address: string): string {
   return url.origin;
 }
 
-/** Origins, in alphabetical order. What another program wrote there in a form that is no origin is left out. */
+/** Origins, in alphabetical order. Entries that are not origins (written by another program) are left out. */
 export async function allowedHosts(purpose: Purpose): Promise<string[]> {
   const entries = await TABLES[purpose].entries();
   return entries

@@ -3,7 +3,7 @@
  * one. ONNX Runtime reads a stream for every tensor, and a load that met this stood still without a word.
  */
 
-/** At most so many bytes at a time where a reader brings no memory of its own. */
+/** Most bytes at a time, if a reader brings no memory of its own. */
 const PIECE_BYTES = 1024 * 1024;
 
 /** The bytes of `blob`, as a byte stream where the browser has those for Blobs. It ends with the last byte, without asking the Blob whether it was the last. */
@@ -30,7 +30,7 @@ export function streamOf(blob: Blob): ReadableStream<Uint8Array<ArrayBuffer>> {
   });
 }
 
-/** null for the streams of browsers whose Blobs are no byte streams. */
+/** null for the streams of browsers whose Blobs are not byte streams. */
 function byteReader(stream: ReadableStream<Uint8Array<ArrayBuffer>>): ReadableStreamBYOBReader | null {
   try {
     return stream.getReader({ mode: 'byob' });
@@ -63,7 +63,7 @@ export async function* piecesOf(blob: Blob): AsyncGenerator<Uint8Array<ArrayBuff
   }
 }
 
-/** Its bytes, at most so many at a time, each in an array of its own; rejects when the browser can no longer read them. */
+/** Its bytes in pieces of limited size, each in its own array; rejects when the browser can no longer read them. */
 export async function* slicesOf(blob: Blob, sliceBytes: number): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   for (let at = 0; at < blob.size; at += sliceBytes)
     yield new Uint8Array(await blob.slice(at, at + sliceBytes).arrayBuffer());

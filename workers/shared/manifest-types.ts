@@ -42,7 +42,7 @@ export interface StoredModel extends ModelManifest {
 export interface HubFile {
   /** Inside the repository. */
   path: string;
-  /** Exact, or absent: rounded sizes of web pages are no sizes. */
+  /** Exact, or absent: rounded sizes from web pages do not count. */
   bytes?: number;
   /** Lower-case hex, of the whole file, where published. */
   sha256?: string;

@@ -107,7 +107,7 @@ export interface EngineReport {
   selfTest?: { nll: number; limit: number };
   /** Things worth telling a person about the model. */
   notes?: string[];
-  /** A run (a chunk of a prompt, a few tokens of a reply) is expected to take at most so long: the watchdog's measure. */
+  /** A run (a chunk of a prompt, a few tokens of a reply) is expected to take at most this long. The watchdog uses it. */
   runMs?: number;
 }
 
@@ -257,6 +257,6 @@ export interface EngineApi {
   /** What `generate` would make of the request. */
   fit(request: Pick<GenerateRequest, 'messages' | 'maxTokens' | 'droppedBefore'>): Promise<ContextFit>;
   abort(job: JobId): Promise<void>;
-  /** Forgets what was found out about backends and forms on this device: the next load tries everything anew. */
+  /** Forgets the results for backends and weight formats on this device. The next load tries everything again. */
   forgetProbes(): Promise<void>;
 }

@@ -13,7 +13,7 @@ interface TextWork {
   characters: number;
 }
 
-/** Runs `run` and tells the owner of it. */
+/** Runs `run` and notifies the owner. */
 export type TellTextWork = <T>(part: TextPart, characters: number, run: () => T) => T;
 
 /** For conversations whose owner does not watch: tests, tools, workers that are timed as a whole. */

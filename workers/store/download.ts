@@ -13,7 +13,7 @@ import { putShard } from './put.ts';
 const MAX_CONNECTIONS = 4;
 const IN_FLIGHT_BYTES = 192 * 1024 * 1024;
 
-/** Size of what lies at the shard's URL, where the manifest tells: the file is cut from this URL alone, from its first byte. */
+/** Size of the file at the shard's URL, if the manifest gives it: the file consists of this URL alone, from its first byte. */
 function urlBytes({ file, shard }: Slot): number | null {
   const [first] = file.shards;
   return first?.offset === 0 && file.shards.every(({ url }) => url === shard.url) ? file.bytes : null;

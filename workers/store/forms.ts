@@ -16,7 +16,7 @@ import { modelPrefix, type FormEntry, type FormHeader } from './tables.ts';
 
 export interface FormKey {
   model: StoredModel;
-  /** "int8", "float32"; part of the key, so anything that tells one layout from another. */
+  /** "int8", "float32"; part of the key, so it must identify the layout. */
   form: string;
   /** Of the code that makes it: a new version does not read what the old one wrote. */
   version: number;

@@ -119,7 +119,7 @@ async function* readChunks(
   }
 }
 
-/** A page is not told why another origin cannot be read: the two reasons that there are. */
+/** A page does not learn why another origin cannot be read, so the message names both possible reasons. */
 function explain(cause: unknown, url: string, net: Net): never {
   const { origin } = new URL(url);
   if (!(cause instanceof TypeError) || origin === net.origin) throw cause;

@@ -3,7 +3,7 @@ export interface Net {
   fetch: typeof fetch;
   /** Of the page: a cross-origin If-Range would force a preflight that model hubs refuse. */
   origin: string;
-  /** A connection that brings no byte for so long is dropped. */
+  /** A connection without a byte for this long is dropped. */
   stallMs: number;
   /** First pause after a failure; doubles with each further one. */
   backoffMs: number;

@@ -122,7 +122,7 @@ function fromListing(model: HubModel, { commit, files }: Listing, file: HubFile)
   return { path: file.path, bytes: size, sha256: file.sha256 ?? sha256 ?? undefined };
 }
 
-/** The file with its size as the server tells it; null when it is not there. */
+/** The file with its size as the server reports it; null if it is not there. */
 async function fromServer(net: Net, model: HubModel, file: HubFile, signal: AbortSignal): Promise<HubFile | null> {
   if (file.bytes !== undefined && !file.optional) return file;
   try {

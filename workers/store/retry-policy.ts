@@ -5,7 +5,7 @@ import { Fault, type Net } from './net.ts';
 /** A refetch or two mend a bad proxy or a server in the middle of an update; more only load it. */
 const MAX_REFETCHES = 2;
 const MAX_BACKOFF_MS = 15_000;
-/** So much arriving shows that the line works: the count of failures begins anew. */
+/** After this many bytes the connection works again, so the count of failures restarts. */
 const NOTABLE_BYTES = 256 * 1024;
 
 /** Decides, failure by failure, whether something is tried once more and after what pause. One for each thing fetched. */

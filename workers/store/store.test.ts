@@ -35,7 +35,7 @@ const storedKeys = async () => (await shardTable().entries()).map(([key]) => key
 
 const noRoom = () => new DOMException('No room.', 'QuotaExceededError');
 
-/** Writes are refused once so many bytes of Blobs were put. Returns how to end that. */
+/** Refuses writes once this many bytes of Blobs were put. Returns how to end that. */
 function limitRoom(bytes: number): () => void {
   let left = bytes;
   return beforePut((_database, value) => {

@@ -21,7 +21,7 @@ import { verify } from './verify.ts';
 type Options = JobOptions<Progress>;
 
 const never = new AbortController().signal;
-/** A person waits for what lies behind an address, and nothing that has arrived is lost: two seconds, then they are told. */
+/** A person waits for the inspection of an address, and no data is lost by giving up, so it is reported after two seconds. */
 const LOOK_RETRIES = 2;
 
 /**
@@ -50,7 +50,7 @@ export class ModelStore {
     { signal = never, onProgress }: Options = {},
   ): Promise<StoredModel> {
     return guarded(async () => {
-      // While bytes arrive, or do not, the meter tells.
+      // During a download, the meter reports progress.
       const net = { ...this.#context.net, onRetry: () => onProgress?.({ phase: 'retry' }) };
       const wanted = await describe({ ...this.#context, net }, model, signal);
       return withModelLock(wanted.id, signal, async () => {

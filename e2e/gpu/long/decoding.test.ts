@@ -1,4 +1,4 @@
-/** What the decoder asks of the GPU besides matrices: graph capture, limits of bindings, the choice of tokens, scores, and the loss of the device. */
+/** Features of the GPU that the decoder uses besides matrices: graph capture, limits of bindings, the choice of tokens, scores, and the loss of the device. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkCase } from '../../../scripts/cli/evaluate/check.ts';
 import { selectModel } from '../../../scripts/cli/evaluate/model-files.ts';
@@ -10,7 +10,7 @@ import { startGpuHost, type GpuEngine, type GpuHost } from '../host.ts';
 
 const TOLERANCE = 0.06;
 const TOKENS = 16;
-/** Of one sampled score, in nats, between WebGPU and WASM in float32. */
+/** Allowed difference of one sampled score, in nats, between WebGPU and WASM in float32. */
 const SCORE_TOLERANCE = 0.001;
 const EIGHT_BITS = gguf('phi4-mini', 'q8_0');
 const FOUR_BITS = gguf('phi4', 'q4_0');
@@ -44,7 +44,7 @@ describe('graph capture', () => {
     const plain = await steps(false);
     expect(captured.ids).toEqual(readExpected(FOUR_BITS.expected).cases[1]!.greedy);
     expect(plain.ids).toEqual(captured.ids);
-    // Without capture every kernel of every step is bound anew; with it those of the first step, and of the others only the choice of a token.
+    // Without capture, every kernel of every step is bound again. With capture, all kernels of the first step are bound, and then only those that choose a token.
     expect(plain.bindGroups).toBeGreaterThan(plain.dispatches / 2);
     expect(captured.bindGroups).toBeLessThan(plain.bindGroups / 3);
   });

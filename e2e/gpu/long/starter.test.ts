@@ -10,9 +10,9 @@ import { readExpected } from '../../support/fixtures.ts';
 import { needDevice } from '../device.ts';
 import { startGpuHost, type GpuHost } from '../host.ts';
 
-/** Of the mean loss in nats a token. Q4_1 is held exactly by int4; the minimums of int8-blocks are rounded into codes. */
+/** Allowed difference of the mean loss, in nats a token. Q4_1 is held exactly by int4; the minimums of int8-blocks are rounded into codes. */
 const NLL_TOLERANCE = 0.01;
-/** Of a loss, mean over a long text, between float16 and float32. */
+/** Allowed difference of the mean loss over a long text between float16 and float32. */
 const LONG_TOLERANCE = 0.02;
 const LONG = 2048;
 

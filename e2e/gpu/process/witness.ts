@@ -1,11 +1,11 @@
-/** What a test asks the GPU process besides the engine: which adapter there is, and what the engine asked of it. */
+/** Questions of a test to the GPU process, besides the engine: which adapter there is, and what the engine requested from it. */
 import { wrapGpu, type GpuRead, type WithGpuLog } from '../../support/gpu-log.ts';
 
 export interface AdapterFacts {
   /** "llvmpipe: Mesa 25.0.7 (LLVM 19.1.7)". */
   name: string;
   software: boolean;
-  /** Of those that the engine uses, what the adapter has. */
+  /** The features that the engine uses and the adapter has. */
   features: string[];
   subgroupSizes: [number, number];
   /** maxStorageBufferBindingSize. */

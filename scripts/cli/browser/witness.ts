@@ -4,7 +4,7 @@
  */
 import { createServer } from 'node:http';
 
-/** What full Chromium asks for by itself, whatever page is open: updates, sign-in. Nothing of the app lies on these hosts. */
+/** Requests that full Chromium makes by itself: updates, sign-in. Nothing of the app lies on these hosts. */
 const BROWSERS_OWN = /(^|\.)(google|googleapis|gstatic|gvt1)\.com$/;
 
 export interface Witness {

@@ -56,7 +56,7 @@ function lead(logits: readonly number[], best: number): number {
   return logits[best]! - logits.reduce((most, value, id) => (id === best ? most : Math.max(most, value)), -Infinity);
 }
 
-/** What an approximate form must keep: finite logits, and the best token where it is clearly ahead. */
+/** Requirements for an approximate weight format: finite logits, and the same best token where it has a clear lead. */
 export function approximateProblems({ logits }: CaseReport, expected: ExpectedCase): string[] {
   if (!logits || logits.largest === null) return logits?.problem ? [logits.problem] : [];
   const gap = lead(expected.last_logits!, logits.reference);
@@ -66,7 +66,7 @@ export function approximateProblems({ logits }: CaseReport, expected: ExpectedCa
   ];
 }
 
-/** Loads the model and compares it, prompt by prompt (`lengths`: only those of so many tokens). */
+/** Loads the model and compares it, prompt by prompt (`lengths`: only prompts with these numbers of tokens). */
 export async function judgeModel(
   host: EngineHost,
   reference: string,
@@ -118,7 +118,7 @@ export async function judgeModel(
   return report;
 }
 
-/** What could not be loaded or run, with the reason. */
+/** Models that could not be loaded or run, with the reason. */
 export const failedModel = (reference: string, why: string, seconds: number): ModelReport => ({
   reference,
   verdict: 'failed',
@@ -132,7 +132,7 @@ export const failedModel = (reference: string, why: string, seconds: number): Mo
 
 const WORDS = { ok: 'ok    ', wrong: 'WRONG ', failed: 'FAILED' };
 
-/** What ran, by how much it is off, equal greedy tokens of each prompt; then what is wrong. */
+/** What ran, its error, the equal greedy tokens of each prompt, then the problems. */
 export function modelLine(
   name: string,
   { verdict, engine, exact, largest, cases, problems, seconds }: ModelReport,

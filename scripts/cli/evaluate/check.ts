@@ -21,7 +21,7 @@ const SPEED_TOKENS = 16;
 export interface CaseReport {
   name: string;
   promptTokens: number;
-  /** Of the last position. */
+  /** Logits of the last position. */
   logits: LogitsVerdict | null;
   /** At every prompt position; from the last logits alone when the reference has no more. */
   argmax: AgreementVerdict | null;

@@ -8,7 +8,7 @@ export interface LogitsVerdict {
   largest: number | null;
   /** Token at which it lies. */
   at: number;
-  /** Of ours; a single one fails the case. */
+  /** Our logits that are not finite; a single one fails the case. */
   nonFinite: number;
   ours: number;
   reference: number;
@@ -131,7 +131,7 @@ export interface GapShare {
   equal: number;
 }
 
-/** Of the steps where the reference is at least `gap` sure, how many have its token. */
+/** At steps where the reference leads by at least `gap`, how many have its token. */
 export function shareAtGap(
   ours: readonly number[],
   reference: readonly number[],

@@ -5,7 +5,7 @@ interface Base {
   fact: string;
   /** Last part of the variant's id in the catalogue. */
   id: string;
-  /** Of the weights, year and month, where a repository's name does not tell. */
+  /** Year and month of the weights, if the repository's name does not show them. */
   edition?: string;
   /** Sizes and hashes of the facts come from different sources: the size is then taken as rounded. */
   inexact?: boolean;
@@ -25,7 +25,7 @@ export interface Model {
   id: string;
   fact: string;
   name: string;
-  /** Which model a recommendation takes first. */
+  /** Order in which models are recommended. */
   rank: number;
   reasoning?: boolean;
   sources: Source[];

@@ -26,7 +26,7 @@ interface Candidate {
   files: ModelFiles;
 }
 
-/** Models at the top level and in folders below. Throws `bad-request` or `unsupported-model` when there is none. */
+/** Models at the top level and in folders below. Throws `bad-request` or `unsupported-model` if there are none. */
 async function candidates(given: ModelFiles): Promise<Candidate[]> {
   const ollama = (await findModels(given)).filter((model) => model.ollama);
   const found: Candidate[] = ollama.map((model) => ollamaCandidate(given, model));

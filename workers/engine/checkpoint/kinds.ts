@@ -110,7 +110,7 @@ const PARTS: [RegExp, string][] = [
   [/(^|\/)[^/]*mmproj[^/]*\.gguf$/i, 'a vision or audio projector (mmproj), one part of a multimodal model'],
 ];
 
-/** The part of another kind of model that these files are, in words and with the file that tells it; null when none tells. */
+/** The part of another kind of model that these files are, in words and with the file that shows it; null if no file does. */
 export function otherParts(paths: Iterable<string>): { path: string; what: string } | null {
   for (const path of paths) for (const [pattern, what] of PARTS) if (pattern.test(path)) return { path, what };
   return null;

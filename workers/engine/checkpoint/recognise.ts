@@ -1,4 +1,4 @@
-/** Tells which models a folder holds: by the names of files, by Ollama's manifests, and GGUF files by their first bytes. */
+/** Finds the models in a folder: by the names of files, by Ollama's manifests, and GGUF files by their first bytes. */
 import type { ModelFiles } from '../../store/bytes.ts';
 import { ADAPTER_CONFIG } from './adapter.ts';
 import { ollamaModels, type OllamaModel } from './gguf/ollama.ts';

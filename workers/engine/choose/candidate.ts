@@ -1,4 +1,4 @@
-/** One way to run a model: a backend, for WebNN the device wished for, and the form of the weights. */
+/** One way to run a model: a backend, the requested device (WebNN only), and the weight format. */
 import type { BackendId, DeviceType, WeightFormat } from '../../shared/protocol.ts';
 
 export interface Candidate {

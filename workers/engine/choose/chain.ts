@@ -173,7 +173,7 @@ class Walk {
     for (const form of wasm?.forms ?? []) yield [wasm!, { ...wasm!, form }];
   }
 
-  /** Tries a form on the tiny Phi and times it on the made-up one. null: it does not work here; the reason is noted. */
+  /** Tests a weight format on the tiny Phi and times it on the speed test's model. null: it does not work here; the reason is noted. */
   async #timeFormat(probed: ProbedBackend, form: WeightFormat, best: number): Promise<number | null> {
     const candidate = { ...probed, form };
     const name = candidateName(candidate);

@@ -22,7 +22,7 @@ import type { WebnnDialect } from '../webnn/cache-layout.ts';
 import { createWebnnDecoder } from '../webnn/decoder.ts';
 
 export interface DecoderOptions {
-  /** KV slots wished for; 0 or absent: what the model allows, within reason. */
+  /** Requested KV slots; 0 or absent: as many as the model allows, up to a default. */
   contextLength?: number;
   threads?: number;
   power?: 'low-power' | 'high-performance';
@@ -170,7 +170,7 @@ async function makeWasmDecoder(
   );
 }
 
-/** KV slots: the wish within the model's context, else a default within it. */
+/** KV slots: the requested number, or a default, within the model's context. */
 function contextSlots({ config }: Checkpoint, wish: number | undefined): number {
   if (wish !== undefined && wish !== 0 && !(Number.isInteger(wish) && wish > 0)) {
     throw new PhiError('bad-request', `The context length must be a whole number of tokens above 0, not ${wish}.`);

@@ -7,7 +7,7 @@ import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from '.
 export const LEAST_CALL_MS = 45_000;
 /** Wait this many expected call times before giving up. */
 const PATIENCE = 8;
-/** Before the first call a token is expected to take so long: SwiftShader's first runs compile. */
+/** Expected time of a token before the first call. It is long because SwiftShader's first runs compile. */
 const FIRST_MS_PER_TOKEN = 500;
 
 export class DeadlineDecoder implements Decoder {

@@ -4,7 +4,7 @@ import { watchSilence } from '../../shared/silence.ts';
 
 /** Context, adapter and small graphs answer within it, the first time that a driver is loaded too. */
 export const SMALL_STEP_MS = 60_000;
-/** A model's graph may be compiled for so long, by the bytes of its weights. Measured: 10 s a gigabyte on LiteRT, NPU compilers take minutes. */
+/** Time limit for compiling a model's graph, by the bytes of its weights. Measured: 10 s a gigabyte on LiteRT, NPU compilers take minutes. */
 const BUILD_MS_PER_BYTE = 120_000 / 1e9;
 
 export const buildDeadlineMs = (weightBytes: number): number => SMALL_STEP_MS + weightBytes * BUILD_MS_PER_BYTE;

@@ -42,7 +42,7 @@ export function whyTooLarge(
   return `needs ${gigabytes(needs)} while it loads, but a tab on this device can only count on ${gigabytes(bytes)}.`;
 }
 
-/** Throws `backend` where the network of the checkpoint is not told to the backend. */
+/** Throws `backend` if the backend does not know the network of the checkpoint. */
 export function assertNetwork({ config }: Checkpoint, backend: Candidate['backend']): void {
   if (!config.experts || backend === 'wasm') return;
   const name = backend === 'webnn' ? 'WebNN' : 'WebGPU';

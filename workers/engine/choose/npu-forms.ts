@@ -1,5 +1,5 @@
 /**
- * Which forms an NPU is offered, and in which order. WebNN tells neither vendor nor generation, so the order is by all that were looked at; on the device
+ * The weight formats for an NPU, and their order. WebNN reports neither vendor nor generation, so the order fits all NPUs that were examined; on the device
  * the forms are measured, and one that is clearly faster goes first.
  */
 import type { Checkpoint } from '../checkpoint/types.ts';

@@ -1,4 +1,4 @@
-/** The router of Phi MoE at inference, as nodes. What it computes is told, and tested, in checkpoint/experts.ts. */
+/** The router of Phi MoE at inference, as nodes. checkpoint/experts.ts describes and tests what it computes. */
 import type { ExpertsConfig } from '../checkpoint/types.ts';
 import type { Graph, Value } from './onnx.ts';
 

@@ -3,7 +3,7 @@ import { measureValue, TemplateLimit, type Value } from './jinja-size.ts';
 
 /** Characters of a text that is an argument: a mark to split at, an ending to look for. */
 const MAX_ARGUMENT = 1 << 14;
-/** Characters of an attribute's path, each part of which is looked up anew for each element. */
+/** Characters of an attribute's path, each part of which is looked up again for each element. */
 const MAX_PATH = 128;
 const MAX_INDENT = 100;
 /** Elements that one operation may make. */
@@ -68,7 +68,7 @@ const CHECKS: Readonly<Record<string, (call: Call, maxSize: number, operand: Val
   dictsort: sortable,
 };
 
-/** Texts are compared in lower case, made anew for each comparison. */
+/** Texts are compared in lower case, which is computed again for each comparison. */
 function sortable(_: Call, __: number, operand: Value): void {
   const content: unknown = operand.value;
   const values = content instanceof Map ? [...content.values(), ...content.keys()] : content;

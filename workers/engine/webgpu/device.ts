@@ -32,7 +32,7 @@ const LIMITS = [
 
 const LOSS_WAIT_MS = 100;
 
-/** Opens the adapter that `power` wishes for. Rejects with `backend` in words when there is none. */
+/** Opens the adapter that `power` requests. Rejects with `backend` if there is none. */
 export async function openGpu(power: GPUPowerPreference | undefined): Promise<Gpu> {
   const gpu = (navigator as Partial<Navigator>).gpu;
   if (!gpu) throw new PhiError('backend', 'WebGPU: this browser has no navigator.gpu.');

@@ -1,4 +1,4 @@
-/** A WebNN context: how it is opened, what really runs in it, and how its loss is told. */
+/** A WebNN context: opens it, finds out which device really runs, and reports its loss. */
 import { PhiError } from '../../shared/errors.ts';
 import type { DeviceType } from '../../shared/protocol.ts';
 import { webnnScope, type MLContext, type MLDataType, type MLTensor } from './api.ts';

@@ -38,7 +38,7 @@ export function dialectFor(
 }
 
 /**
- * Which graphs a device gets.
+ * The graphs that a device gets.
  *
  * On a CPU every token of a run costs (16 take three times as long as one), so tokens are decoded one at a time. LiteRT repacks a matrix that is
  * not a constant at every run (60 ms of the starter's 86 for 16 tokens) and holds a constant twice. So it has one graph of constants for single

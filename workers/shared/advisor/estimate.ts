@@ -38,7 +38,7 @@ export interface Estimate {
 export interface EstimateRequest {
   shape: ModelShape;
   mix: SourceMix;
-  /** Context wished for, in tokens; the model's own is the most. */
+  /** Requested context in tokens; the model's own context is the limit. */
   slots: number;
   gpu: GpuFacts | null;
 }

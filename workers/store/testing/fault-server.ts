@@ -4,18 +4,18 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export type ServerFault =
-  /** The connection is cut after so many bytes of the body. */
+  /** Cuts the connection after this many bytes of the body. */
   | { kind: 'drop'; afterBytes: number }
-  /** Nothing more comes after so many bytes, and the connection stays open. */
+  /** Sends nothing more after this many bytes, but keeps the connection open. */
   | { kind: 'stall'; afterBytes: number }
-  /** A clean end after so many bytes, without Content-Length. */
+  /** Ends cleanly after this many bytes, without Content-Length. */
   | { kind: 'short'; bytes: number }
   /** The body comes in pieces with pauses. */
   | { kind: 'drip'; bytes: number; pauseMs: number }
   | { kind: 'status'; status: number; retryAfter?: string }
   /** 200 and the whole file, whatever was asked. */
   | { kind: 'ignore-range' }
-  /** Content-Length says so many bytes more (or fewer) than are sent. */
+  /** Content-Length announces this many bytes more (or fewer) than are sent. */
   | { kind: 'wrong-length'; difference: number }
   /** One byte of the body is flipped. */
   | { kind: 'wrong-byte'; at: number }

@@ -13,7 +13,7 @@ const OTHER_NETWORKS: [RegExp, string][] = [
   [/\.lora_[ab]$/, 'a LoRA adapter'],
 ];
 
-/** Hands out tensors by name and checks shapes; remembers which were asked for, because one that nobody asks for means another network. */
+/** Returns tensors by name and checks their shapes. It remembers which were used, because an unused tensor means another network. */
 export class Weights {
   readonly #file: string;
   readonly #tensors: Map<string, GgufTensor>;

@@ -145,7 +145,7 @@ async function offsetTables(file: string, graph: Graph, source: Source, whole: R
 
 const COMPARES = new Set(['Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual']);
 
-/** The two branches of an If on the length; each hands out a constant table. */
+/** The two branches of an If on the length; each returns a constant table. */
 async function branchTables(file: string, graph: Graph, branch: Op, cos: ValueId, sin: ValueId): Promise<Tables> {
   const compare = graph.producer(graph.origin(branch.inputs[0] ?? ''));
   if (!compare || !COMPARES.has(compare.type))

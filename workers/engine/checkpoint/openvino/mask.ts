@@ -30,7 +30,7 @@ export async function maskWindow(graph: Graph, mask: ValueId): Promise<number | 
   return understood ? null : undefined;
 }
 
-/** `key <compare> query + offset`, told apart by their shapes: keys run along the last axis, queries along the one before. */
+/** `key <compare> query + offset`, distinguished by their shapes: keys run along the last axis, queries along the one before. */
 async function keyAgainstQuery(graph: Graph, op: Op): Promise<{ compare: string; offset: number } | null> {
   const [left, right] = await Promise.all(op.inputs.slice(0, 2).map((input) => withOffset(graph, input)));
   if (!left || !right) return null;

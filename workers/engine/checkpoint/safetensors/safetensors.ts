@@ -150,7 +150,7 @@ function flattened(tensor: StoredTensor): StoredTensor {
 
 /** Folder of the only set of weights; the shallowest when there are several. */
 function modelFolder(files: ModelFiles): string {
-  // An adapter's weights may be in another kind of file; its config tells it.
+  // An adapter's weights may be in another kind of file, so its config is checked too.
   const folders = [...files.keys()]
     .filter((path) => path.endsWith('.safetensors') || path.endsWith(ADAPTER_CONFIG))
     .map(folderOf);

@@ -1,4 +1,4 @@
-/** A reply that is known, told once more by way of drafts: shows whether a backend chooses the same token in a chunk as in a single step. */
+/** Replays a known reply through drafts: shows whether a backend chooses the same token in a chunk as in a single step. */
 import { allCandidates, choose } from '../../webnn/selection.ts';
 import type { ReplayResult } from '../../../shared/evaluate-protocol.ts';
 import type { Sampling } from '../../../shared/protocol.ts';
