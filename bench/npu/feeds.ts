@@ -2,6 +2,7 @@
 import { cacheLayout, HIDDEN_SCORE } from '../../workers/engine/webnn/cache-layout.ts';
 import type { WebnnShape } from '../../workers/engine/webnn/graph.ts';
 import { rotationTables } from '../../workers/engine/webnn/runner.ts';
+import { CEILING } from '../../workers/engine/webnn/select-graph.ts';
 import type { Checkpoint } from '../../workers/engine/checkpoint/types.ts';
 import { dequantise } from '../../workers/engine/weights/rows.ts';
 

@@ -11,6 +11,16 @@ export interface Choice {
   seen: Float32Array;
   /** Tokens after which decoding ends. */
   stop: readonly number[];
+  /**
+   * `[randoms, ceil(vocab / 32)]`: bit `id % 32` of word `id / 32` is 1 where a token may be chosen, a row of words for each random number. Absent: all may.
+   * `decode` chooses one token where it is given: what may follow depends on it.
+   */
+  mask?: Uint32Array;
+}
+
+/** Whether a token may be chosen by row `row` of a mask over `vocab` tokens. */
+export function mayChoose(mask: Uint32Array, vocab: number, row: number, id: number): boolean {
+  return ((mask[row * Math.ceil(vocab / 32) + (id >> 5)]! >>> (id & 31)) & 1) === 1;
 }
 
 export interface ChunkRequest {

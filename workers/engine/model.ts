@@ -17,6 +17,7 @@ import { ProbeMemory } from './choose/probe-memory.ts';
 import { SELF_TEST_TEXT } from './choose/self-test.ts';
 import { startEarly } from './choose/start-early.ts';
 import type { Decoder } from './decoder.ts';
+import { Constraints } from './constraint/constraint.ts';
 import { generateTokens, type TokenEvent, type TokenOptions } from './generate/generate.ts';
 import type { ChunkCosts } from './generate/lookup.ts';
 import { generateReply, measureRequest } from './generate/reply.ts';
@@ -245,6 +246,7 @@ class OpenModel implements Model {
   readonly #header: Header;
   readonly decoder: Decoder;
   readonly #sequence: Sequence;
+  #constraints: Constraints | undefined;
 
   constructor(header: Header, decoder: Decoder, report: EngineReport, costs: ChunkCosts | null) {
     this.#header = header;
@@ -286,7 +288,11 @@ class OpenModel implements Model {
   }
 
   reply(request: GenerateRequest, signal: AbortSignal, onEvent: (event: GenerateEvent) => void): Promise<void> {
-    return generateReply(this.#sequence, this.conversation, this.config.eos, request, signal, onEvent);
+    const { conversation, config } = this;
+    this.#constraints ??= new Constraints(conversation.tokenizer, config.vocab, [
+      ...new Set([...config.eos, ...conversation.tokenizer.ends]),
+    ]);
+    return generateReply(this.#sequence, conversation, config.eos, request, signal, onEvent, this.#constraints);
   }
 
   fit(request: Pick<GenerateRequest, 'messages' | 'maxTokens' | 'droppedBefore'>): ContextFit {

@@ -11,8 +11,9 @@ import type {
   NllResult,
   RemoteFile,
   ReplayResult,
+  ReplyResult,
 } from '../shared/evaluate-protocol.ts';
-import type { EngineReport, Sampling } from '../shared/protocol.ts';
+import type { EngineReport, GenerateRequest, Sampling } from '../shared/protocol.ts';
 import { httpSource } from '../store/http-source.ts';
 
 export class Evaluator implements EvaluateApi {
@@ -72,6 +73,20 @@ export class Evaluator implements EvaluateApi {
   replay(prompt: number[], reply: number[], sampling: Sampling, length: number): Promise<ReplayResult> {
     const { decoder, config } = this.#model;
     return replay(decoder, config, prompt, reply, sampling, length);
+  }
+
+  async reply(request: GenerateRequest): Promise<ReplyResult> {
+    const result = { text: '', ids: [] as number[] };
+    let end: Pick<ReplyResult, 'reason' | 'stats'> | undefined;
+    await this.#model.reply(request, new AbortController().signal, (event) => {
+      if (event.type === 'end') end = event;
+      if (event.type === 'error') throw PhiError.fromShape(event.error);
+      if (event.type !== 'text') return;
+      result.text += event.text;
+      result.ids.push(...event.ids);
+    });
+    if (!end) throw new PhiError('internal', 'The reply ended without its closing event.');
+    return { ...result, reason: end.reason, stats: end.stats };
   }
 
   async nll(ids: number[]): Promise<NllResult> {

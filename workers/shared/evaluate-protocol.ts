@@ -2,7 +2,16 @@
  * Between `npm run evaluate` (through scripts/cli/evaluate/page) and workers/evaluate.worker.ts. Types only. Logits stay in the worker where they
  * can; rejections are `PhiError`s as in protocol.ts.
  */
-import type { BackendId, DeviceType, EngineReport, Sampling, WeightFormat } from './protocol.ts';
+import type {
+  BackendId,
+  DeviceType,
+  EngineReport,
+  GenerateRequest,
+  GenerateStats,
+  Sampling,
+  StopReason,
+  WeightFormat,
+} from './protocol.ts';
 
 /** A file of the model, served with Range by the same origin; read lazily (workers/store/http-source.ts), it may have gigabytes. */
 export interface RemoteFile {
@@ -70,6 +79,14 @@ export interface ReplayResult {
   largestDifference: number;
 }
 
+/** A reply to a chat, with everything that a request may ask for. */
+export interface ReplyResult {
+  text: string;
+  ids: number[];
+  reason: StopReason;
+  stats: GenerateStats;
+}
+
 /** Each call stands alone: it starts from an empty KV cache. */
 export interface EvaluateApi {
   open(files: RemoteFile[], options: EvaluateOptions): Promise<EngineReport>;
@@ -82,6 +99,8 @@ export interface EvaluateApi {
   /** Checks in drafts of `length` tokens what `sample` gave. */
   replay(prompt: number[], reply: number[], sampling: Sampling, length: number): Promise<ReplayResult>;
   nll(ids: number[]): Promise<NllResult>;
+  /** As the chat gets it, but all at once. The KV cache goes on from the reply before. */
+  reply(request: GenerateRequest): Promise<ReplyResult>;
   /** Plain text, without special tokens parsed or added. */
   tokenize(text: string): Promise<number[]>;
 }

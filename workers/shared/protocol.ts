@@ -130,6 +130,15 @@ export interface ChatMessage {
   content: string;
 }
 
+/** What the text of a reply must look like. What of it cannot be enforced is refused by name (`bad-request`). */
+export type Constraint =
+  /** JSON that is valid for a schema: JSON Schema 2020-12, the subset in docs/structured.md. */
+  | { kind: 'json'; schema: unknown }
+  /** A regular expression for the whole text. */
+  | { kind: 'regex'; pattern: string }
+  /** A grammar whose rule `root` is the whole text. */
+  | { kind: 'ebnf'; grammar: string };
+
 export interface GenerateRequest {
   messages: ChatMessage[];
   sampling: Sampling;
@@ -146,6 +155,8 @@ export interface GenerateRequest {
   resume?: number[];
   /** false: no prompt lookup (generate/lookup.ts), which changes the speed only. */
   drafts?: boolean;
+  /** The form of the reply, guaranteed token by token. */
+  constraint?: Constraint;
 }
 
 /** How a conversation lies in the context of the loaded model. */
@@ -170,6 +181,18 @@ export interface GenerateStats {
   prefillTokensPerSecond: number;
   /** First token excluded. */
   decodeTokensPerSecond: number;
+  /** What holding the reply to its form took. */
+  constraint?: ConstraintStats;
+}
+
+export interface ConstraintStats {
+  /** From the request to the first mask: the schema, and the model's vocabulary where it was not ready. */
+  compileMs: number;
+  /** Masks of tokens that were made or looked up. */
+  masks: number;
+  maskMs: number;
+  /** Tokens that were certain and not chosen. */
+  forced: number;
 }
 
 /** The reply goes on with this candidate after the error. */

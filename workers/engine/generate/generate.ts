@@ -1,34 +1,21 @@
 /** The loop: prefill, choose, decode, stop. Tokens only; text is made of them elsewhere. */
-import type { Choice } from '../decoder.ts';
-import type { Sampling } from '../../shared/protocol.ts';
+import { GrowingReply, type TokenOptions } from './growing-reply.ts';
 import { Lookup } from './lookup.ts';
 import { nextTask } from './next-task.ts';
-import { RandomNumbers } from './random.ts';
 import type { Sequence } from './sequence.ts';
+
+export type { TokenOptions } from './growing-reply.ts';
 
 /** A run of several tokens lasts about this long at most: text flows evenly, and Stop acts at the end of a run. */
 const RUN_MS = 150;
 
 export type TokenEvent =
-  /** Sent once, with the first token: tokens computed and how long it took. */
-  | { type: 'first'; id: number; computed: number; ms: number }
+  /** Sent once, with the first token: tokens computed and how long it took. `before`: tokens of the reply that a constraint has put before it. */
+  | { type: 'first'; id: number; before?: number[]; computed: number; ms: number }
   /** Tokens after the first, in order. */
   | { type: 'tokens'; ids: number[]; ms: number }
   /** The rope factors changed and the whole sequence was computed again. */
   | { type: 'rope-switch'; ms: number };
-
-export interface TokenOptions {
-  sampling: Sampling;
-  maxTokens: number;
-  /** End tokens: sent, then nothing more. */
-  eos: readonly number[];
-  /** Tokens at the end of the prompt that were chosen with the same seed before: the random numbers go on behind theirs. */
-  skip?: number;
-  /** false: no prompt lookup. */
-  drafts?: boolean;
-  signal?: AbortSignal;
-  onPrefill?: (done: number, total: number) => void;
-}
 
 /**
  * Generates tokens after `prompt` until an end token, `maxTokens`, a full context (the last slot is used) or an abort between runs.
@@ -39,40 +26,23 @@ export async function* generateTokens(
   prompt: readonly number[],
   options: TokenOptions,
 ): AsyncGenerator<TokenEvent> {
-  const { sampling, maxTokens, eos, skip = 0, signal, onPrefill } = options;
-  const random = new RandomNumbers(sampling.seed);
-  random.use(skip);
-  const seen = new Float32Array(sequence.config.vocab);
-  const choice = (steps: number): Choice => ({ sampling, randoms: random.next(steps), seen, stop: eos });
-  const tokens: number[] = [];
-  const add = (ids: readonly number[]): void => {
-    for (const id of ids) {
-      tokens.push(id);
-      seen[id] = 1;
-    }
-  };
-  add(prompt);
+  const { eos, signal } = options;
+  const reply = new GrowingReply(sequence, prompt, options);
   let started = performance.now();
-  const { id, computed } = await sequence.prefill(tokens, choice(1), { signal, onProgress: onPrefill });
-  random.use(1);
-  add([id]);
-  yield { type: 'first', id, computed, ms: performance.now() - started };
+  const first = await reply.begin();
+  yield { type: 'first', ...first, ms: performance.now() - started };
 
   const stepper = new Stepper(sequence, options.drafts !== false);
-  const generated = () => tokens.length - prompt.length;
-  while (!eos.includes(tokens.at(-1)!) && generated() < maxTokens && tokens.length <= sequence.decoder.slots) {
+  while (!eos.includes(reply.last) && reply.left > 0 && reply.tokens.length <= sequence.decoder.slots) {
     await nextTask();
     if (signal?.aborted) break;
     started = performance.now();
     let ids: number[];
-    if (sequence.outgrown(tokens.length)) {
-      ids = [(await sequence.prefill(tokens, choice(1), { signal })).id];
+    if (sequence.outgrown(reply.tokens.length)) {
+      ids = [await reply.readAgain()];
       yield { type: 'rope-switch', ms: performance.now() - started };
-    } else ids = await stepper.next(tokens, maxTokens - generated(), choice);
-    const ms = performance.now() - started;
-    random.use(ids.length); // a draft's numbers behind the last token that was right belong to the tokens that come next
-    add(ids);
-    yield { type: 'tokens', ids, ms };
+    } else ids = (await reply.certain(Math.min(reply.left, sequence.room()))) ?? (await stepper.next(reply));
+    yield { type: 'tokens', ids, ms: performance.now() - started };
   }
 }
 
@@ -87,23 +57,30 @@ class Stepper {
     this.#lookup = drafts && sequence.costs ? new Lookup(sequence.costs) : null;
   }
 
-  /** At most `wanted` tokens after `tokens`. */
-  async next(tokens: readonly number[], wanted: number, choice: (steps: number) => Choice): Promise<number[]> {
+  /** Adds tokens to the reply, and resolves with them. */
+  async next(reply: GrowingReply): Promise<number[]> {
     const { decoder } = this.#sequence;
     const started = performance.now();
-    const most = Math.min(wanted, this.#sequence.room());
-    const last = tokens.at(-1)!;
-    const draft = this.#lookup?.draft(tokens, Math.min(most, decoder.chunkTokens)) ?? [];
+    const most = Math.min(reply.left, this.#sequence.room());
+    const { draft, masks } = reply.fitting(
+      this.#lookup?.draft(reply.tokens, Math.min(most, decoder.chunkTokens)) ?? [],
+    );
     if (draft.length > 0) {
       // All tokens of a draft have occurred before, so `seen` is the same at each of its positions.
-      const ids = await this.#sequence.check(last, draft, choice(draft.length + 1));
+      const ids = await this.#sequence.check(reply.last, draft, reply.choice(draft.length + 1, masks));
       this.#lookup!.checked(draft.length, ids.length - 1, performance.now() - started);
-      return ids;
+      return reply.add(ids);
     }
-    const fitting = Math.min(most, decoder.maxSteps, Math.floor(RUN_MS / this.#stepMs), this.#lookup?.run ?? Infinity);
-    const ids = await this.#sequence.decode(last, choice(Math.max(1, fitting)));
+    const runs = [
+      most,
+      decoder.maxSteps,
+      Math.floor(RUN_MS / this.#stepMs),
+      this.#lookup?.run ?? Infinity,
+      reply.steps,
+    ];
+    const ids = await this.#sequence.decode(reply.last, reply.choice(Math.max(1, Math.min(...runs)), masks));
     this.#lookup?.stepped(ids.length, performance.now() - started);
     this.#stepMs = (performance.now() - started) / ids.length;
-    return ids;
+    return reply.add(ids);
   }
 }

@@ -10,6 +10,8 @@ import type {
 } from '../../shared/protocol.ts';
 import type { Conversation } from '../tokenizer/conversation.ts';
 import { fitMessages, type Fitted } from '../../shared/context-fit.ts';
+import { checkRoom, resumeText, type Constraints } from '../constraint/constraint.ts';
+import type { Matcher } from '../constraint/matcher.ts';
 import { generateTokens } from './generate.ts';
 import { keepIds } from './keep-ids.ts';
 import type { Sequence } from './sequence.ts';
@@ -23,6 +25,7 @@ export async function generateReply(
   request: GenerateRequest,
   signal: AbortSignal,
   onEvent: (event: GenerateEvent) => void,
+  constraints?: Constraints,
 ): Promise<void> {
   const resumed = request.resume ?? [];
   const { slots } = sequence.decoder;
@@ -37,7 +40,14 @@ export async function generateReply(
   const maxTokens = Math.min(wanted, slots - prompt.length);
   let reason: StopReason = maxTokens < wanted ? 'context-full' : 'max-tokens';
   for (const id of resumed) text.push(id); // shown already, but for what is held back
+  /** The part of the reply that the template already wrote. It is sent with the first token. */
+  let opening = request.continueLast ? '' : conversation.opening(messages);
+  const compiling = performance.now();
+  const constraint = constraints && matcherFor(constraints, request, opening, maxTokens);
+  const compileMs = performance.now() - compiling;
+  if (resumed.length > 0) opening = '';
   const options = {
+    constraint,
     sampling: request.sampling,
     maxTokens,
     eos: ends,
@@ -46,8 +56,6 @@ export async function generateReply(
     signal,
     onPrefill: (done: number, total: number) => onEvent({ type: 'prefill', done, total }),
   };
-  /** The part of the reply that the template already wrote. It is sent with the first token. */
-  let opening = request.continueLast || resumed.length > 0 ? '' : conversation.opening(messages);
   try {
     // A backend with a shorter context may leave no room for a reply that was under way.
     for await (const event of maxTokens > 0 ? generateTokens(sequence, prompt, options) : []) {
@@ -55,7 +63,7 @@ export async function generateReply(
         onEvent({ type: 'notice', notice: 'rope-switch' });
         continue;
       }
-      const ids = event.type === 'first' ? [event.id] : event.ids;
+      const ids = event.type === 'first' ? [...(event.before ?? []), event.id] : event.ids;
       stats.add(event);
       const added = pushIds(text, ids, ends);
       onEvent({ type: 'text', text: opening + added.text, tokens: stats.generated, ids });
@@ -74,7 +82,27 @@ export async function generateReply(
   }
   const rest = reason === 'stop-string' ? '' : text.flush();
   if (rest) onEvent({ type: 'text', text: rest, tokens: stats.generated, ids: [] });
-  onEvent({ type: 'end', reason, stats: stats.report(sequence.length) });
+  onEvent({
+    type: 'end',
+    reason,
+    stats: { ...stats.report(sequence.length), ...(constraint && { constraint: { compileMs, ...constraint.spent } }) },
+  });
+}
+
+/** What holds the reply to its form, behind what there is of it; undefined: it may be anything. */
+function matcherFor(
+  constraints: Constraints,
+  { constraint, messages, resume = [], continueLast = false }: GenerateRequest,
+  opening: string,
+  maxTokens: number,
+): Matcher | undefined {
+  if (!constraint) return undefined;
+  const begun = continueLast ? messages.at(-1)!.content : '';
+  const matcher = constraints.matcher(constraint, constraints.thinking(opening, begun));
+  resumeText(matcher, begun);
+  matcher.push(resume);
+  if (maxTokens > 0) checkRoom(matcher, maxTokens);
+  return matcher;
 }
 
 /** What tokens add to the text, up to the one that ends the reply. */
@@ -142,11 +170,15 @@ class Stats {
     this.generated = resumed;
   }
 
-  add(event: { type: 'first'; computed: number; ms: number } | { type: 'tokens'; ids: number[]; ms: number }): void {
+  add(
+    event:
+      | { type: 'first'; before?: number[]; computed: number; ms: number }
+      | { type: 'tokens'; ids: number[]; ms: number },
+  ): void {
     if (event.type === 'first') {
       this.#prefilled = event.computed;
       this.#firstMs = event.ms;
-      this.generated++;
+      this.generated += 1 + (event.before?.length ?? 0);
     } else {
       this.generated += event.ids.length;
       this.#decodeMs += event.ms;

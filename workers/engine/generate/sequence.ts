@@ -80,6 +80,14 @@ export class Sequence {
     return chosen;
   }
 
+  /** Feeds tokens that are certain, at most a chunk of them, and chooses the one behind. */
+  async extend(ids: readonly number[], choice: Choice): Promise<number> {
+    const past = this.#cached.length;
+    const { chosen } = await this.decoder.chunk({ ids, past, rope: this.#rope, choice, rows: 'last' });
+    this.#cached.push(...ids);
+    return chosen[0]!;
+  }
+
   /**
    * Feeds `id` and `draft` in one chunk, chooses a token at each of their positions by the number that belongs to it, and resolves with the choices as far as
    * they are certain: the right beginning of the draft and the token after it, ending early after one of `choice.stop`.
@@ -88,8 +96,8 @@ export class Sequence {
    */
   async check(id: number, draft: readonly number[], choice: Choice): Promise<number[]> {
     const { sampling, stop } = choice;
-    // The best token of each row costs less than a choice, and is the same where nothing is left to chance.
-    const best = sampling.temperature <= 0 && sampling.repetitionPenalty === 1;
+    // The best token of each row costs less than a choice, and is the same where nothing is left to chance and everything is allowed.
+    const best = sampling.temperature <= 0 && sampling.repetitionPenalty === 1 && !choice.mask;
     const { argmax, chosen } = await this.decoder.chunk({
       ids: [id, ...draft],
       past: this.#cached.length,

@@ -11,6 +11,8 @@ import { readTokenizerJson } from './tokenizer-json.ts';
 export type { DecodeOptions, EncodeOptions, StreamDecoder, StreamOptions, Tokenizer } from './types.ts';
 import type { AddedToken, DecodeOptions, EncodeOptions, StreamDecoder, StreamOptions, Tokenizer } from './types.ts';
 
+const utf8 = new TextEncoder();
+
 /** Tokens after which a model says nothing more, by the names that its kin use. */
 const ENDS = ['<|end|>', '<|im_end|>', '<|endoftext|>', '<|eot_id|>', '<|end_of_text|>', '</s>'];
 
@@ -42,6 +44,7 @@ class BpeTokenizer implements Tokenizer {
   readonly addEos: boolean;
   readonly ends: readonly number[];
   readonly controlStarts: readonly string[];
+  readonly stripsSpace: boolean;
   readonly #parts: TokenizerParts;
   readonly #library: Library;
   readonly #splitter: AddedTokens;
@@ -54,6 +57,7 @@ class BpeTokenizer implements Tokenizer {
     this.#splitter = new AddedTokens(parts.added, parts.normalize);
     this.#added = new Map(parts.added.map((token) => [token.id, token]));
     this.#addedIds = new Map(parts.added.map((token) => [token.content, token.id]));
+    this.stripsSpace = parts.stripsSpace;
     this.vocabSize = parts.tokens.length;
     const ends = parts.added.filter((token) => token.control && ENDS.includes(token.content)).map((token) => token.id);
     this.bos = parts.bos;
@@ -99,15 +103,19 @@ class BpeTokenizer implements Tokenizer {
 
   streamDecoder(options: StreamOptions = {}): StreamDecoder {
     const { skipSpecial = true, continues = false } = options;
-    const encoder = new TextEncoder();
-    const bytesOf = (id: number) => {
-      const added = this.#added.get(id);
-      if (added) return added.control && skipSpecial ? null : encoder.encode(added.content);
-      const token = this.#parts.tokens[id];
-      if (token === undefined) return null;
-      return this.#parts.bytes === 'byte-level' ? byteLevelBytes(token) : sentencePieceBytes(token);
-    };
-    return createStreamDecoder(bytesOf, this.#parts.stripsSpace && !continues);
+    return createStreamDecoder((id) => this.#bytesOf(id, skipSpecial), this.stripsSpace && !continues);
+  }
+
+  textBytes(id: number): Uint8Array | null {
+    return this.#bytesOf(id, true);
+  }
+
+  #bytesOf(id: number, skipSpecial: boolean): Uint8Array | null {
+    const added = this.#added.get(id);
+    if (added) return added.control && skipSpecial ? null : utf8.encode(added.content);
+    const token = this.#parts.tokens[id];
+    if (token === undefined) return null;
+    return this.#parts.bytes === 'byte-level' ? byteLevelBytes(token) : sentencePieceBytes(token);
   }
 
   tokenId(text: string): number | undefined {

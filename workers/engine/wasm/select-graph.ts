@@ -12,7 +12,14 @@ export interface SelectInputs {
   penalty: Value;
   /** float32 `[vocab]`: 1 where the token occurred, else 0. */
   seen: Value;
+  /** bool: only what `allowed` allows may be chosen. */
+  masked: Value;
+  /** bool `[rows, vocab]` for the rows that choose; any shape where `masked` is false. */
+  allowed: Value;
 }
+
+/** Score of a token that may not be chosen: finite, so that nothing becomes NaN, and far below what any temperature brings back. */
+const FORBIDDEN = -1e30;
 
 export function declareSelectInputs(g: Graph, vocab: number): SelectInputs {
   return {
@@ -22,12 +29,14 @@ export function declareSelectInputs(g: Graph, vocab: number): SelectInputs {
     minP: g.input('min_p', 'float32', []),
     penalty: g.input('penalty', 'float32', []),
     seen: g.input('seen', 'float32', [vocab]),
+    masked: g.input('masked', 'bool', []),
+    allowed: g.input('allowed', 'bool', ['mask_rows', 'mask_vocab']),
   };
 }
 
 /**
  * Logits `[rows, vocab]` and a uniform number in [0, 1) for each row, `[rows]` -> the chosen ids, int64 `[rows]`.
- * Order as in transformers: repetition penalty, temperature, top-k, then min-p and top-p on the candidates' probabilities.
+ * Order as in transformers: repetition penalty, mask, temperature, top-k, then min-p and top-p on the candidates' probabilities.
  */
 export function select(g: Graph, inputs: SelectInputs, logits: Value, randoms: Value, seen = inputs.seen): Value {
   const penalised = g.subgraph('penalised');
@@ -53,7 +62,17 @@ export function select(g: Graph, inputs: SelectInputs, logits: Value, randoms: V
     else_branch: { graph: penalised },
   });
 
-  const [values, ids] = g.ops('TopK', [scores, inputs.k], 2) as [Value, Value]; // [rows, k], sorted
+  const limited = g.subgraph('limited');
+  limited.output(
+    limited.rename(limited.op('Where', [inputs.allowed, scores, g.float(FORBIDDEN)]), limited.fresh('limited')),
+    'float32',
+    null,
+  );
+  const open = g.subgraph('open');
+  open.output(open.rename(scores, open.fresh('open')), 'float32', null);
+  const left = g.op('If', [inputs.masked], { then_branch: { graph: limited }, else_branch: { graph: open } });
+
+  const [values, ids] = g.ops('TopK', [left, inputs.k], 2) as [Value, Value]; // [rows, k], sorted
   const probabilities = g.op('Softmax', [g.op('Mul', [values, inputs.inverseTemperature])], { axis: { int: 1 } });
   const before = g.op('CumSum', [probabilities, g.int64(1)], { exclusive: { int: 1 } });
   const total = (x: Value) => g.op('ReduceSum', [x, g.int64([1])], { keepdims: { int: 1 } }); // [rows, 1]

@@ -236,7 +236,7 @@ class WebgpuDecoder implements Decoder {
         const out = own ?? this.#logits;
         await this.#run(ids.length, past, rope, headRows.length, out);
         if (choice) {
-          this.#selector.begin(choice.sampling, choice.seen);
+          this.#selector.begin(choice);
           const first = headRows.length - choice.randoms.length;
           choice.randoms.forEach((random, step) =>
             this.#selector.choose(
@@ -273,7 +273,7 @@ class WebgpuDecoder implements Decoder {
       const steps = choice.randoms.length;
       queue.writeBuffer(this.#ids, 0, Int32Array.of(id));
       queue.writeBuffer(this.#rows, 0, Int32Array.of(0));
-      this.#selector.begin(choice.sampling, choice.seen);
+      this.#selector.begin(choice);
       for (let step = 0; step < steps; step++) {
         await this.#run(1, past + step, rope, 1, this.#logits);
         // The id goes straight into the next run's input; nobody waits for it.

@@ -12,6 +12,8 @@ struct Params {
   min_p: f32,
   penalty: f32, // 1 = off
   random: f32,  // [0, 1)
+  masked: u32,  // 0: all may be chosen
+  mask_at: u32, // first word of the row's mask
 }
 
 struct Work {
@@ -31,13 +33,15 @@ const MOST = 1024u;
 @group(0) @binding(4) var<storage, read_write> candidates: array<u32>; // [vocab]
 @group(0) @binding(5) var<storage, read_write> next: array<i32>;       // [1..]
 @group(0) @binding(6) var<storage, read_write> history: array<i32>;    // [steps]
+@group(0) @binding(7) var<storage, read> allowed: array<u32>;          // [rows, vocab / 32], a bit for each token
 
 var<workgroup> bins: array<atomic<u32>, BINS>;
 var<workgroup> sums: array<u32, THREADS>;
 var<workgroup> threshold: u32;
 
-// Order-preserving: a larger score has a larger key.
+// Order-preserving: a larger score has a larger key. 0 is no score's: the token may not be chosen.
 fn key_of(i: u32) -> u32 {
+  if (params.masked != 0u && ((allowed[params.mask_at + (i >> 5u)] >> (i & 31u)) & 1u) == 0u) { return 0u; }
   var score = logits[params.offset + i];
   if (params.penalty != 1.0 && seen[i] != 0u) {
     score = select(score * params.penalty, score / params.penalty, score > 0.0);
@@ -53,7 +57,8 @@ fn score_of(key: u32) -> f32 {
 @compute @workgroup_size(256)
 fn count(@builtin(local_invocation_index) t: u32, @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u) {
   for (var i = group.x * THREADS + t; i < params.vocab; i += groups.x * THREADS) {
-    atomicAdd(&bins[key_of(i) >> BIN_SHIFT], 1u);
+    let key = key_of(i);
+    if (key != 0u) { atomicAdd(&bins[key >> BIN_SHIFT], 1u); }
   }
   workgroupBarrier();
   for (var b = t; b < BINS; b += THREADS) {
@@ -85,7 +90,8 @@ fn collect(@builtin(local_invocation_index) t: u32, @builtin(workgroup_id) group
   }
   workgroupBarrier();
   for (var i = group.x * THREADS + t; i < params.vocab; i += groups.x * THREADS) {
-    if ((key_of(i) >> BIN_SHIFT) >= threshold) { candidates[atomicAdd(&work.count, 1u)] = i; }
+    let key = key_of(i);
+    if (key != 0u && (key >> BIN_SHIFT) >= threshold) { candidates[atomicAdd(&work.count, 1u)] = i; }
   }
 }
 
@@ -185,7 +191,7 @@ fn choose(@builtin(local_invocation_index) t: u32) {
     // Both conditions end the list: what lies before grows, the masses fall. The first is always kept.
     var kept = 0.0;
     var end = 0u;
-    while (end < k && (end == 0u || (kept < params.top_p * total && mass[end] >= mass[0] * params.min_p))) {
+    while (end < k && (end == 0u || (mass[end] > 0.0 && kept < params.top_p * total && mass[end] >= mass[0] * params.min_p))) {
       kept += mass[end];
       end++;
     }

@@ -1,11 +1,12 @@
 /** Compute passes of our own behind a run, on ONNX Runtime's device and queue: choosing a token, and scoring rows of logits. */
 import type { Sampling } from '../../shared/protocol.ts';
+import type { Choice } from '../decoder.ts';
 import scoreCode from './score.wgsl?raw';
 import selectCode from './select.wgsl?raw';
 
 /** Candidates at most, as in webgpu-select.wgsl; top-k off means this many, as on the other backends. */
 const MOST_CANDIDATES = 1024;
-const PARAM_BYTES = 48;
+const PARAM_BYTES = 48; // 11 of 12 words
 /** One counter and 2,048 bins. */
 const WORK_BYTES = 4 * (1 + 2048);
 const LOGITS_PER_GROUP = 4096;
@@ -36,18 +37,30 @@ export class Selector {
   readonly #work: GPUBuffer;
   readonly #candidates: GPUBuffer;
   readonly #history: GPUBuffer;
+  /** `[steps, ceil(vocab / 32)]` */
+  readonly #mask: GPUBuffer;
+  #masked = false;
   readonly #readBack: GPUBuffer;
 
   /** `steps`: most tokens chosen before they are read back. */
   static async create(device: GPUDevice, vocab: number, steps: number): Promise<Selector> {
     const layout = device.createBindGroupLayout({
-      entries: (['read-only-storage', 'uniform', 'storage', 'storage', 'storage', 'storage', 'storage'] as const).map(
-        (type, binding) => ({
-          binding,
-          visibility: 0x4, // COMPUTE
-          buffer: { type },
-        }),
-      ),
+      entries: (
+        [
+          'read-only-storage',
+          'uniform',
+          'storage',
+          'storage',
+          'storage',
+          'storage',
+          'storage',
+          'read-only-storage',
+        ] as const
+      ).map((type, binding) => ({
+        binding,
+        visibility: 0x4, // COMPUTE
+        buffer: { type },
+      })),
     });
     const module = device.createShaderModule({ code: selectCode });
     const pipelineLayout = device.createPipelineLayout({ bindGroupLayouts: [layout] });
@@ -83,16 +96,19 @@ export class Selector {
     this.#work = buffer(WORK_BYTES); // zero, and the last pass leaves it so
     this.#candidates = buffer(4 * vocab);
     this.#history = buffer(4 * steps);
+    this.#mask = buffer(4 * steps * Math.ceil(vocab / 32));
     this.#readBack = buffer(4 * steps, READ_BACK);
   }
 
   get bytes(): number {
-    return 8 * this.#vocab + WORK_BYTES + 8 * this.#steps;
+    return 8 * this.#vocab + WORK_BYTES + 8 * this.#steps + this.#mask.size;
   }
 
-  /** `seen`: `[vocab]`, 1 where a token occurred; uploaded only where a penalty asks for it. */
-  begin(sampling: Sampling, seen: Float32Array): void {
+  /** Uploads what the next choices are made by: `seen` only where a penalty asks for it, and the mask where there is one. */
+  begin({ sampling, seen, mask }: Choice): void {
     if (sampling.repetitionPenalty !== 1) this.#device.queue.writeBuffer(this.#seen, 0, Uint32Array.from(seen));
+    this.#masked = mask !== undefined;
+    if (mask) this.#device.queue.writeBuffer(this.#mask, 0, new Uint32Array(mask));
   }
 
   /** Queues the choice of a token of the row that starts at element `offset`, as number `step` since the last `read`. */
@@ -101,7 +117,7 @@ export class Selector {
     queue.writeBuffer(this.#params, 0, this.#paramBytes(offset, step, sampling, random));
     const group = this.#device.createBindGroup({
       layout: this.#layout,
-      entries: [logits, this.#params, this.#seen, this.#work, this.#candidates, next, this.#history].map(
+      entries: [logits, this.#params, this.#seen, this.#work, this.#candidates, next, this.#history, this.#mask].map(
         (buffer, binding) => ({
           binding,
           resource: { buffer },
@@ -129,6 +145,7 @@ export class Selector {
     new Float32Array(params, 16, 5).set(
       greedy ? [1, 1, 0, repetitionPenalty, 0] : [1 / temperature, topP, minP, repetitionPenalty, random],
     );
+    new Uint32Array(params, 36, 2).set([Number(this.#masked), step * Math.ceil(this.#vocab / 32)]);
     return params;
   }
 
@@ -171,7 +188,15 @@ export class Selector {
   }
 
   destroy(): void {
-    for (const buffer of [this.#params, this.#seen, this.#work, this.#candidates, this.#history, this.#readBack])
+    for (const buffer of [
+      this.#params,
+      this.#seen,
+      this.#work,
+      this.#candidates,
+      this.#history,
+      this.#mask,
+      this.#readBack,
+    ])
       buffer.destroy();
   }
 }

@@ -22,7 +22,7 @@ import type { DataFile } from '../runtime/data-file.ts';
 import type { WeightGroup } from '../weights/plan.ts';
 import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from '../decoder.ts';
 import { WebnnCache } from './kv-cache.ts';
-import { allCandidates, choose, readCandidates } from './selection.ts';
+import { allCandidates, allowedOf, choose, readCandidates } from './selection.ts';
 import { WebnnDevice } from './device.ts';
 import type { Calibration } from '../weights/calibration.ts';
 import { EmbeddingRows } from '../weights/embedding-rows.ts';
@@ -222,19 +222,17 @@ class WebnnDecoder implements Decoder {
         // The head is computed on one row of a run: for every row the same run once more.
         for (let row = rows === 'all' ? 0 : run.length - 1; row < run.length; row++) {
           const target = targets?.[rows === 'all' ? at + row : 0] ?? 0;
+          const step = at + row - ids.length + (choice?.randoms.length ?? 0);
+          const own = choice && step >= 0 ? choiceOf(choice, step) : null;
           await runner.run(this.#cache, run, past + at, rope, {
             row,
             target,
-            choice,
+            choice: own,
             keep: row === run.length - 1,
           });
           const summary = await this.#summary(runner);
           found.push({ summary, logits: logits ? await runner.logits() : null });
-          const step = at + row - ids.length + (choice?.randoms.length ?? 0);
-          if (choice && step >= 0)
-            result.chosen.push(
-              await this.#choose(runner, summary, { ...choice, randoms: choice.randoms.subarray(step) }),
-            );
+          if (own) result.chosen.push(await this.#choose(runner, summary, own));
         }
       }
       result.argmax = Int32Array.from(found, ({ summary }) => summary[SUMMARY.argmax]!);
@@ -298,9 +296,23 @@ class WebnnDecoder implements Decoder {
     return summary;
   }
 
-  async #choose(runner: Runner, summary: Float32Array, { sampling, randoms, seen }: Choice): Promise<number> {
+  async #choose(runner: Runner, summary: Float32Array, { sampling, randoms, seen, mask }: Choice): Promise<number> {
     const few = readCandidates(summary, this.#vocab);
+    const left = few && mask ? allowedOf(few, mask, this.#vocab) : few;
+    if (left && left.ids.length > 0) return choose(left, sampling, randoms[0]!);
     // Only where hundreds of logits are equal: then all of them are read.
-    return choose(few ?? allCandidates(await runner.logits(), seen, sampling), sampling, randoms[0]!);
+    const all = allCandidates(await runner.logits(), seen, sampling);
+    return choose(mask ? allowedOf(all, mask, this.#vocab) : all, sampling, randoms[0]!);
   }
+}
+
+/** What belongs to the `step`-th of the tokens that are chosen, first in its arrays. */
+function choiceOf(choice: Choice, step: number): Choice {
+  const { randoms, mask } = choice;
+  const words = mask ? mask.length / randoms.length : 0;
+  return {
+    ...choice,
+    randoms: randoms.subarray(step),
+    ...(mask && { mask: mask.subarray(step * words, (step + 1) * words) }),
+  };
 }

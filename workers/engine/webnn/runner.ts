@@ -1,9 +1,9 @@
 import type { PhiConfig } from '../checkpoint/types.ts';
 import { ropeTable, type RopeSet } from '../graph/rope.ts';
-import { SUMMARY, summaryLayout } from './select-graph.ts';
+import { CEILING, SUMMARY, summaryLayout } from './select-graph.ts';
 import { cacheLayout, HIDDEN_SCORE } from './cache-layout.ts';
 import type { WebnnShape } from './graph.ts';
-import type { Choice } from '../decoder.ts';
+import { mayChoose, type Choice } from '../decoder.ts';
 import type { MLDataType, MLGraph, MLTensor } from './api.ts';
 import type { WebnnCache } from './kv-cache.ts';
 import type { WebnnDevice } from './device.ts';
@@ -33,6 +33,8 @@ export class Runner {
   readonly #own: Record<string, MLTensor>;
   readonly #weights: Record<string, MLTensor>;
   readonly #outputs: Record<string, MLTensor>;
+  /** The mask that `ceiling` was written from last; undefined: it was never written. */
+  #ceiling: Uint32Array | null | undefined = undefined;
 
   private constructor(
     device: WebnnDevice,
@@ -74,6 +76,7 @@ export class Runner {
       target: ['int32', [1]],
       sampling: ['float32', [2]],
       seen: ['float32', [1, vocab]],
+      ceiling: ['float32', [1, vocab]],
     };
     const own: Record<string, MLTensor> = {};
     for (const [name, [dtype, dims]] of Object.entries(inputs))
@@ -184,6 +187,18 @@ export class Runner {
     this.#write('target', Int32Array.of(target));
     this.#write('sampling', Float32Array.of(repetitionPenalty, 1 / repetitionPenalty));
     if (choice && repetitionPenalty !== 1) this.#write('seen', Float32Array.from(choice.seen));
+    this.#writeCeiling(choice?.mask ?? null);
+  }
+
+  /** `mask`: of this run's row; null: every token may be chosen. Most runs have none, and write nothing. */
+  #writeCeiling(mask: Uint32Array | null): void {
+    if (mask === this.#ceiling) return;
+    this.#ceiling = mask;
+    const ceiling = new Float32Array(this.#config.vocab);
+    if (mask)
+      for (let id = 0; id < ceiling.length; id++) ceiling[id] = mayChoose(mask, ceiling.length, 0, id) ? CEILING : 0;
+    else ceiling.fill(CEILING);
+    this.#write('ceiling', ceiling);
   }
 }
 

@@ -19,6 +19,8 @@ const ROUNDS = 4;
 /** Blocks of the vocabulary, about: enough that the best tokens mostly lie in different ones. */
 const BLOCKS = 3072;
 const LOWEST = -3e38;
+/** In `ceiling`, of tokens that may be chosen: above any logit, and within float16. Of the others it is 0. */
+export const CEILING = 6e4;
 
 /** Places of the figures in the summary. */
 export const SUMMARY = {
@@ -48,8 +50,9 @@ function blocking(vocab: number): { size: number; count: number } {
 }
 
 /**
- * Logits `[1, vocab]` -> the summary. Declares the inputs `target` int32 [1], `seen` float32 [1, vocab] (1 where the token occurred) and
- * `sampling` float32 [2]: repetition penalty and its reciprocal.
+ * Logits `[1, vocab]` -> the summary. Declares the inputs `target` int32 [1], `seen` float32 [1, vocab] (1 where the token occurred),
+ * `sampling` float32 [2]: repetition penalty and its reciprocal, and `ceiling` float32 [1, vocab]: CEILING where a token may be chosen, else 0.
+ * What may not be chosen lies below everything else, at equal scores; the worker leaves it out when it chooses.
  */
 export function candidates(g: Graph, logits: Value, vocab: number): { value: Value; length: number } {
   const { places } = summaryLayout(vocab);
@@ -69,9 +72,12 @@ export function candidates(g: Graph, logits: Value, vocab: number): { value: Val
   const seen = g.input('seen', 'float32', [1, vocab]);
   const weight = (factor: Value) => g.op('Add', [g.op('Mul', [seen, g.op('Sub', [factor, g.float(1)])]), g.float(1)]);
   const part = (op: string, factor: Value) => g.op('Mul', [g.op(op, [logits, g.float([0])]), weight(factor)]);
-  const scores = g.op('Add', [part('Max', reciprocal), part('Min', penalty)]);
+  const penalised = g.op('Add', [part('Max', reciprocal), part('Min', penalty)]);
+  const least = g.op('Sub', [reduce('ReduceMin', penalised, 1), g.float([1])]); // [1, 1]
+  const scores = g.op('Min', [penalised, g.op('Add', [least, g.input('ceiling', 'float32', [1, vocab])])]);
 
-  const packed = vocab <= MOST ? everything(g, flat(scores), vocab) : pack(g, scores, vocab);
+  const packed =
+    vocab <= MOST ? everything(g, flat(scores), vocab) : pack(g, scores, g.op('Add', [least, g.float([0.5])]), vocab);
   const figures = [argmax, logSum, target, packed.count, packed.blocks].map(flat);
   return {
     value: g.op('Concat', [...figures, packed.scores, packed.ids], { axis: { int: 0 } }),
@@ -90,7 +96,8 @@ function everything(g: Graph, scores: Value, vocab: number): Packed {
   return { count: g.float([vocab]), blocks: g.float([0]), scores, ids: iota(g, vocab) };
 }
 
-function pack(g: Graph, scores: Value, vocab: number): Packed {
+/** `least` [1, 1]: what may be chosen lies above it. */
+function pack(g: Graph, scores: Value, least: Value, vocab: number): Packed {
   const { size, count } = blocking(vocab);
   const { places, mostBlocks } = summaryLayout(vocab);
   const missing = size * count - vocab;
@@ -104,7 +111,8 @@ function pack(g: Graph, scores: Value, vocab: number): Packed {
       : scores;
   const blocks = g.op('Reshape', [padded, g.int64([count, size])]);
   const maxima = g.op('ReduceMax', [blocks, g.int64([1])], { keepdims: { int: 1 } }); // [count, 1]
-  const threshold = search(g, maxima, Math.min(WANTED_BLOCKS, count)); // [1, 1]
+  // Beside a mask there may be fewer blocks than are wanted: then all that hold something.
+  const threshold = g.op('Max', [search(g, maxima, Math.min(WANTED_BLOCKS, count), least), least]); // [1, 1]
 
   const above = above1(g, maxima, threshold); // [count, 1]
   const blockIds = compact(g, g.op('Reshape', [above, g.int64([count])]), iota(g, count), mostBlocks); // [mostBlocks]
@@ -136,12 +144,12 @@ function pack(g: Graph, scores: Value, vocab: number): Packed {
 }
 
 /**
- * The largest of many thresholds that `wanted` values of `[n, 1]` exceed, `[1, 1]`; something below `least` when fewer exceed that. Absent: below all values.
+ * The largest of many thresholds that `wanted` values of `[n, 1]` exceed, `[1, 1]`; something below `least` when fewer exceed that.
  * Plain arithmetic: comparisons would leave XNNPACK's graph.
  */
-function search(g: Graph, values: Value, wanted: number, least?: Value): Value {
+function search(g: Graph, values: Value, wanted: number, least: Value): Value {
   const scale = (x: Value, factor: number) => g.op('Mul', [x, g.float(factor)]);
-  let low = least ?? g.op('Sub', [g.op('ReduceMin', [values, g.int64([0])], { keepdims: { int: 1 } }), g.float(1)]);
+  let low = least;
   let high = g.op('ReduceMax', [values, g.int64([0])], { keepdims: { int: 1 } });
   const fractions = g.tensor(
     g.fresh('fractions'),

@@ -2,6 +2,7 @@
  * Choosing a token from the candidates that leave the device: the same order as in graph/select.ts. Top-k off, or a k beyond them, means the
  * candidates (256 and more), as it means the best 1,024 on the other backends.
  */
+import { mayChoose } from '../decoder.ts';
 import { SUMMARY, summaryLayout } from './select-graph.ts';
 import type { Sampling } from '../../shared/protocol.ts';
 
@@ -30,6 +31,12 @@ export function allCandidates(logits: Float32Array, seen: Float32Array, { repeti
     seen[id] ? (logit > 0 ? logit / repetitionPenalty : logit * repetitionPenalty) : logit,
   );
   return { scores, ids: Int32Array.from(scores.keys()) };
+}
+
+/** Those that the mask allows. */
+export function allowedOf({ scores, ids }: Candidates, mask: Uint32Array, vocab: number): Candidates {
+  const kept = [...ids.keys()].filter((i) => mayChoose(mask, vocab, 0, ids[i]!));
+  return { scores: Float32Array.from(kept, (i) => scores[i]!), ids: Int32Array.from(kept, (i) => ids[i]!) };
 }
 
 /** Temperature, top-k, then min-p and top-p on the probabilities of what is left; `random` in [0, 1) picks. */
