@@ -53,6 +53,7 @@ export async function firstRun(
     target: { dtype: 'int32', dims: [1], data: Int32Array.of(0) },
     sampling: float([2], Float32Array.of(1, 1)),
     seen: float([1, config.vocab]),
+    ceiling: float([1, config.vocab], new Float32Array(config.vocab).fill(CEILING)),
   };
   for (let l = 0; l < config.layers; l++) {
     feeds[`key.${l}`] = empty(layout.key);

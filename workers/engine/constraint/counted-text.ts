@@ -1,12 +1,14 @@
 /** A text with a bounded number of characters: which states of its automaton still lead to an end in time, and how soon. */
 import type { Dfa } from './dfa.ts';
-import type { Node } from './program.ts';
 import { refuse } from './refusal.ts';
 import { jsonRanges, utf8Ranges } from './utf8.ts';
 
 const NEVER = 1e9;
 /** Counts times states. */
 const MOST_CELLS = 4_000_000;
+
+/** A character is complete and leads to a state, or goes on: from, to, next node, and again. */
+export type Inside = { state: number } | { edges: readonly number[] };
 
 export class CountedText {
   readonly min: number;
@@ -16,8 +18,8 @@ export class CountedText {
   readonly #counts: number;
   /** `[counts + 1, states]`: fewest bytes to the end. */
   readonly #least: Int32Array;
-  /** Set once its nodes are made. */
-  nodes: { states: readonly number[]; reach: (node: number) => Node } = { states: [], reach: () => ({ op: 'again' }) };
+  /** Set once its nodes are made: the node of each state, and what a node inside of a character is. */
+  nodes: { states: readonly number[]; inside: (node: number) => Inside } = { states: [], inside: () => ({ edges: [] }) };
   readonly #ends = new Map<number, readonly (readonly [state: number, bytes: number])[]>();
 
   constructor(dfa: Dfa, min: number, max: number, form: 'json' | 'raw') {
@@ -81,10 +83,10 @@ export class CountedText {
     const known = this.#ends.get(node);
     if (known) return known;
     const found = new Map<number, number>();
-    const at = this.nodes.reach(node);
+    const at = this.nodes.inside(node);
     const add = (state: number, bytes: number) => found.set(state, Math.min(bytes, found.get(state) ?? NEVER));
-    if (at.op === 'count') add(at.state, 0);
-    else if (at.op === 'read')
+    if ('state' in at) add(at.state, 0);
+    else
       for (let i = 2; i < at.edges.length; i += 3)
         for (const [state, bytes] of this.#endsOf(at.edges[i]!)) add(state, bytes + 1);
     const ends = [...found];

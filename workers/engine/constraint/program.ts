@@ -5,7 +5,7 @@
 import type { Expr, Rule } from './grammar.ts';
 import { refuse } from './refusal.ts';
 import { jsonRanges, utf8Ranges, type ByteRanges } from './utf8.ts';
-import { CountedText } from './counted-text.ts';
+import { CountedText, type Inside } from './counted-text.ts';
 import { Nullability, refuseLeftRecursion } from './recursion.ts';
 
 /** Control tokens are symbols from here on, one for each text in `Program.tokens`. */
@@ -198,7 +198,7 @@ class Builder {
       );
       return this.#node({ op: 'state', text, state, read });
     });
-    text.nodes = { states, reach: (node) => this.nodes[node]! };
+    text.nodes = { states, inside: (node) => this.nodes[node] as Inside };
     return this.#node({ op: 'open', text, first: states[0]!, next });
   }
 }

@@ -7,6 +7,7 @@ import { cacheLayout, HIDDEN_SCORE } from '../cache-layout.ts';
 import type { Dtype } from '../../graph/onnx.ts';
 import { webnnGraph, type WebnnShape } from '../graph.ts';
 import { rotationTables } from '../runner.ts';
+import { CEILING } from '../select-graph.ts';
 import { fedTensors, graphGroups, type WebnnPlan } from '../weights.ts';
 
 ort.env.wasm.numThreads = 1;
@@ -93,6 +94,7 @@ export class GraphRun {
       target: new ort.Tensor('int32', Int32Array.of(0), [1]),
       sampling: new ort.Tensor('float32', Float32Array.of(1, 1), [2]),
       seen: new ort.Tensor('float32', new Float32Array(vocab), [1, vocab]),
+      ceiling: new ort.Tensor('float32', new Float32Array(vocab).fill(CEILING), [1, vocab]),
     };
     const result = await this.#session.run(feeds);
     this.#recentKey = result['new_key']!;
