@@ -19,7 +19,10 @@ export class CountedText {
   /** `[counts + 1, states]`: fewest bytes to the end. */
   readonly #least: Int32Array;
   /** Set once its nodes are made: the node of each state, and what a node inside of a character is. */
-  nodes: { states: readonly number[]; inside: (node: number) => Inside } = { states: [], inside: () => ({ edges: [] }) };
+  nodes: { states: readonly number[]; inside: (node: number) => Inside } = {
+    states: [],
+    inside: () => ({ edges: [] }),
+  };
   readonly #ends = new Map<number, readonly (readonly [state: number, bytes: number])[]>();
 
   constructor(dfa: Dfa, min: number, max: number, form: 'json' | 'raw') {

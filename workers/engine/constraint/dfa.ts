@@ -1,6 +1,8 @@
 /** Deterministic automata over code points: patterns, formats and numbers, and what of them holds at once. */
-import type { Ranges } from './grammar.ts';
 import { refuse } from './refusal.ts';
+
+/** Inclusive ranges of code points, or of bytes. */
+export type Ranges = readonly (readonly [from: number, to: number])[];
 
 /** State 0 begins. `edges`: `[from, to, state]`, disjoint and ascending; no edge is the end of it. */
 export interface Dfa {

@@ -1,8 +1,7 @@
 /** What a text may look like: expressions over bytes and characters, made by the compilers of schemas, patterns and EBNF. */
-import type { Dfa } from './dfa.ts';
+import type { Dfa, Ranges } from './dfa.ts';
 
-/** Inclusive ranges of code points, or of bytes. */
-export type Ranges = readonly (readonly [from: number, to: number])[];
+export type { Ranges } from './dfa.ts';
 
 export type Expr =
   | { kind: 'literal'; bytes: Uint8Array }
