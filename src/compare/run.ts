@@ -258,7 +258,7 @@ function absent(step: Step, error: PhiError): Absent {
     return {
       ...nativeIdentity(step.server),
       absent: why,
-      ...(error.detail?.['refused'] === true && { refused: true }),
+      ...(error.detail?.refused && { refused: true }),
     };
   const { label, target } = step.entry;
   return {

@@ -1,6 +1,7 @@
 /** Advice for common problems, from the reports of the engine and the browser. It consists of keys; the page puts them into words. */
 import type { ErrorShape } from '../../workers/shared/errors.ts';
 import type { EngineReport } from '../../workers/shared/protocol.ts';
+import { REASONS } from '../../workers/shared/reasons.ts';
 
 export type Advice =
   'webnn-flag' | 'token-expired' | 'npu' | 'windows' | 'driver' | 'software-gpu' | 'memory' | 'isolation' | 'not-back';
@@ -22,21 +23,22 @@ const WINDOWS_11_24H2 = 19;
 
 export function advise(report: EngineReport | null, error: ErrorShape | null, here: Surroundings): Advice[] {
   const reasons = [...(report?.rejected.map(({ what, why }) => `${what}: ${why}`) ?? []), error?.message ?? ''];
-  const said = (pattern: RegExp) => reasons.some((reason) => pattern.test(reason));
+  const said = (...phrases: string[]) => reasons.some((reason) => phrases.some((phrase) => reason.includes(phrase)));
   const advice: Advice[] = [];
   const add = (key: Advice, holds: boolean) => holds && advice.push(key);
   add('token-expired', here.expired && !here.webnn);
   add('webnn-flag', here.chromium && !here.webnn);
   add('windows', here.windows !== null && here.windows < WINDOWS_11_24H2);
-  add('npu', said(/although the NPU was requested/));
+  add('npu', said(REASONS.notTheNpu));
+  add('driver', !here.webgpu || said(REASONS.noAdapter, REASONS.noDevice, REASONS.deviceLost));
+  add('software-gpu', said(REASONS.software));
   add(
-    'driver',
-    !here.webgpu ||
-      said(/WebGPU: the browser offers no adapter|WebGPU: the adapter did not create a device|device was lost/),
+    'memory',
+    error?.code === 'out-of-memory' ||
+      reasons.some((reason) => /out of memory|memory could not/i.test(reason)) ||
+      said(REASONS.loadMemory),
   );
-  add('software-gpu', said(/WebGPU: the adapter is .* computes on the CPU/));
-  add('memory', error?.code === 'out-of-memory' || said(/out of memory|memory could not|needs .* while it loads/i));
-  add('not-back', said(/did not come back/));
+  add('not-back', said(REASONS.notBack));
   add('isolation', !here.isolated);
   return advice;
 }

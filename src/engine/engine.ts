@@ -125,7 +125,7 @@ export class Engine {
         return await this.#loadOnce({ ...request, avoid }, { ...options, onProgress });
       } catch (cause) {
         const error = PhiError.from(cause);
-        const candidate = error.detail?.['candidate'] ?? trying;
+        const candidate = error.detail?.candidate ?? trying;
         const known = avoid.some((one) => one.candidate === candidate);
         if (typeof candidate !== 'string' || known || options.signal?.aborted || !isMendable(error)) throw error;
         avoid.push({ candidate, why: error.message });

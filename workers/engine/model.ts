@@ -200,7 +200,7 @@ async function walkInOneWorker(
       return await walkChain(checkpoint, { ...request, avoid }, onPrepare);
     } catch (cause) {
       const { message, detail } = PhiError.from(cause);
-      const candidate = detail?.['candidate'];
+      const candidate = detail?.candidate;
       if (typeof candidate !== 'string' || avoid.some((one) => one.candidate === candidate)) throw cause;
       avoid.push({ candidate, why: message });
     }

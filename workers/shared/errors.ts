@@ -20,10 +20,24 @@ export type ErrorCode =
   | 'worker-died'
   | 'internal';
 
+/** The named fields steer the program. The others are figures for tests and diagnostics. */
+export interface ErrorDetail {
+  /** Name of the backend candidate that failed. */
+  candidate?: string;
+  /** HTTP status of the answer. */
+  status?: number;
+  /** A server answered, but refused the request. */
+  refused?: boolean;
+  /** With `context-full`: tokens of the prompt, and the most that fit. */
+  tokens?: number;
+  limit?: number;
+  [figure: string]: string | number | boolean | null | undefined;
+}
+
 export interface ErrorShape {
   code: ErrorCode;
   message: string;
-  detail?: Record<string, string | number | boolean | null>;
+  detail?: ErrorDetail;
 }
 
 /** Codes of failures that lie with a backend, its device or its runtime: another backend may do better with the same model. */
@@ -31,7 +45,7 @@ const BACKEND_FAILURES: readonly ErrorCode[] = ['backend', 'device-lost', 'out-o
 
 export const isBackendFailure = ({ code }: { code: ErrorCode }): boolean => BACKEND_FAILURES.includes(code);
 
-/** The only error class thrown on purpose. `detail` holds figures for tests and diagnostics, never needed to understand `message`. */
+/** The only error class thrown on purpose. A person understands `message` without `detail`. */
 export class PhiError extends Error {
   readonly code: ErrorCode;
   readonly detail: ErrorShape['detail'];

@@ -71,7 +71,7 @@ export async function listRepository(
     return await fetchJson(net, url, `The list of files of ${model.repo} on ${host(model)}`, readListing, signal);
   } catch (cause) {
     const { code, detail } = PhiError.from(cause);
-    const refused = code === 'network' && detail?.['status'] !== undefined;
+    const refused = code === 'network' && detail?.status !== undefined;
     if (refused || code === 'integrity') return null;
     throw cause;
   }
@@ -132,7 +132,7 @@ async function fromServer(net: Net, model: HubModel, file: HubFile, signal: Abor
       optional: undefined,
     };
   } catch (cause) {
-    if (cause instanceof PhiError && cause.detail?.['status'] === 404) return null;
+    if (cause instanceof PhiError && cause.detail?.status === 404) return null;
     throw cause;
   }
 }

@@ -1,6 +1,7 @@
 /** Skips weight formats that certainly do not fit the memory that the browser reports. */
 import { memoryBudget } from '../../shared/advisor/device.ts';
 import { PhiError } from '../../shared/errors.ts';
+import { REASONS } from '../../shared/reasons.ts';
 import { webnnCopies } from '../../shared/advisor/estimate.ts';
 import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
 import type { WeightFormat } from '../../shared/protocol.ts';
@@ -39,7 +40,7 @@ export function whyTooLarge(
   const phone = userAgentData?.mobile ?? false;
   const { bytes, certainty } = memoryBudget({ memoryGiB: deviceMemory ?? null, phone, ios: false });
   if (certainty !== 'exact' || needs <= bytes) return null;
-  return `needs ${gigabytes(needs)} while it loads, but a tab on this device can only count on ${gigabytes(bytes)}.`;
+  return `needs ${gigabytes(needs)} ${REASONS.loadMemory}, but a tab on this device can only count on ${gigabytes(bytes)}.`;
 }
 
 /** Throws `backend` if the backend does not know the network of the checkpoint. */

@@ -1,6 +1,7 @@
 /** Probes a backend without loading a model: what the browser offers, and which device really computes. */
 import type { Checkpoint } from '../checkpoint/types.ts';
 import { PhiError } from '../../shared/errors.ts';
+import { REASONS } from '../../shared/reasons.ts';
 import { webgpuForms } from '../webgpu/weights.ts';
 import type { BackendId, DeviceType, WeightFormat } from '../../shared/protocol.ts';
 import { backendName, candidateName } from './candidate.ts';
@@ -60,10 +61,7 @@ async function probeWebnn(wish: DeviceType, checkpoint: Checkpoint): Promise<Pro
   opened.destroy();
   const ran = whatRan(devices, widthRatio);
   if (wish !== 'cpu' && ran !== null && ran !== 'cpu' && ran !== wish) {
-    throw new PhiError(
-      'backend',
-      `WebNN: the browser ran the graph on the ${ran.toUpperCase()} although the ${wish.toUpperCase()} was requested.`,
-    );
+    throw new PhiError('backend', `WebNN: the browser ran the graph on the ${ran.toUpperCase()} ${notThe(wish)}.`);
   }
   const onCpu = ran === 'cpu' ? (wish === 'cpu' ? 'WebNN: the CPU was requested.' : misplaced(devices, wish)) : null;
   // LiteRT computes with what it expands every weight to: float32 is fastest there, and blocks 100 times slower.
@@ -92,8 +90,11 @@ function misplaced(devices: readonly string[] | null, wish: DeviceType): string 
   const named = devices?.every((device) => device !== 'cpu')
     ? ` (the browser reports "${devices.join(', ')}", but every token of a run takes as long as on a CPU)`
     : '';
-  return `WebNN: the browser ran the graph on the CPU although the ${wish.toUpperCase()} was requested${named}.`;
+  return `WebNN: the browser ran the graph on the CPU ${notThe(wish)}${named}.`;
 }
+
+const notThe = (wish: DeviceType): string =>
+  wish === 'npu' ? REASONS.notTheNpu : `although the ${wish.toUpperCase()} was requested`;
 
 /**
  * Measured time is more reliable than the name: Chromium 153 on Linux reports "gpu" for graphs that LiteRT runs on the CPU. null: not a CPU, and the browser does not name it.
@@ -115,7 +116,7 @@ async function probeWebgpu(checkpoint: Checkpoint, power: GPUPowerPreference | u
   return {
     ...probed,
     signature: `webgpu ${gpu.name} ${gpu.float16 ? 'f16' : 'f32'} ${gpu.bindingBytes}`,
-    onCpu: gpu.software ? `WebGPU: the adapter is ${gpu.name}, which computes on the CPU.` : null,
+    onCpu: gpu.software ? `WebGPU: the adapter is ${gpu.name}, ${REASONS.software}.` : null,
     forms: [...blocks, gpu.float16 ? 'float16' : 'float32'],
     float16: gpu.float16,
     notes: gpu.float16

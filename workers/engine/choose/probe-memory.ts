@@ -6,6 +6,7 @@
  * tab left that is trying, it means: tried, did not come back.
  */
 import { PhiError } from '../../shared/errors.ts';
+import { REASONS } from '../../shared/reasons.ts';
 import { Table } from '../../shared/database.ts';
 
 export type ProbeResult =
@@ -13,8 +14,7 @@ export type ProbeResult =
 
 type Records = Pick<Table<unknown>, 'get' | 'set' | 'delete' | 'entries' | 'deleteAll'>;
 
-export const NOT_BACK =
-  'an earlier attempt did not come back, because its process crashed. It is not tried again in this version of the browser.';
+export const NOT_BACK = `an earlier attempt ${REASONS.notBack}, because its process crashed. It is not tried again in this version of the browser.`;
 
 export class ProbeMemory {
   readonly #records: Records;

@@ -150,8 +150,8 @@ export function measureRequest(conversation: Conversation, slots: number, reques
     return { tokens, dropped: dropped.length, over: 0 };
   } catch (error) {
     if (!(error instanceof PhiError) || error.code !== 'context-full') throw error;
-    const tokens = Number(error.detail?.['tokens']);
-    return { tokens, dropped: 0, over: tokens - Number(error.detail?.['limit']) };
+    const tokens = Number(error.detail?.tokens);
+    return { tokens, dropped: 0, over: tokens - Number(error.detail?.limit) };
   }
 }
 

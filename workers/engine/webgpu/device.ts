@@ -1,5 +1,6 @@
 /** A GPU device of our own for each decoder: its loss is ours to see, and a fresh one can follow it in the same worker. */
 import { PhiError } from '../../shared/errors.ts';
+import { REASONS } from '../../shared/reasons.ts';
 import { gpuFeatures, initialiseVariablesOn } from '../runtime/ort-quirks.ts';
 
 export interface Gpu {
@@ -40,7 +41,7 @@ export async function openGpu(power: GPUPowerPreference | undefined): Promise<Gp
   if (!adapter)
     throw new PhiError(
       'backend',
-      'WebGPU: the browser offers no adapter (no usable GPU, its driver is blocked, or hardware acceleration is off).',
+      `${REASONS.noAdapter} (no usable GPU, its driver is blocked, or hardware acceleration is off).`,
     );
   const requiredFeatures = gpuFeatures(adapter.info).filter((feature) => adapter.features.has(feature));
   const requiredLimits = Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit]]));
@@ -48,19 +49,14 @@ export async function openGpu(power: GPUPowerPreference | undefined): Promise<Gp
   try {
     device = await adapter.requestDevice({ requiredFeatures, requiredLimits });
   } catch (cause) {
-    throw new PhiError(
-      'backend',
-      `WebGPU: the adapter did not create a device: ${PhiError.from(cause).message}`,
-      undefined,
-      {
-        cause,
-      },
-    );
+    throw new PhiError('backend', `${REASONS.noDevice}: ${PhiError.from(cause).message}`, undefined, {
+      cause,
+    });
   }
   initialiseVariablesOn(device);
   let error: PhiError | null = null;
   const lost = device.lost.then((info): never => {
-    error = new PhiError('device-lost', `WebGPU: the GPU device was lost (${info.message || info.reason}).`, {
+    error = new PhiError('device-lost', `WebGPU: the GPU ${REASONS.deviceLost} (${info.message || info.reason}).`, {
       reason: info.reason,
     });
     throw error;
