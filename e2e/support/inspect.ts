@@ -66,7 +66,11 @@ async function look(): Promise<Inventory> {
     .filter(([key]) => key.startsWith('c:'))
     .map(([key, head]) => ({
       ...(head as Conversation),
-      messages: messages.filter((message) => message.key.startsWith(`m:${key.slice(2)}/`)),
+      // Imported ones are whole until something changes in them.
+      messages: [
+        ...((head as Partial<Conversation>).messages ?? []),
+        ...messages.filter((message) => message.key.startsWith(`m:${key.slice(2)}/`)),
+      ],
     }));
   const forms = (await entries('phi-forms')).filter(([, value]) => !(value instanceof Blob)).length;
   const drafts = chats.filter(([key]) => key.startsWith('d:')).map(([, draft]) => draft as string);

@@ -52,7 +52,7 @@ export class AppState {
     });
     void this.pwa.start();
     document.addEventListener('visibilitychange', () => void this.#lookAgain());
-    await Promise.all([this.conversations.loadList(), this.models.start()]);
+    await this.models.start();
   }
 
   /** The browser may have dropped models or caches while nobody looked. */

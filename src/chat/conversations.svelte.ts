@@ -19,7 +19,7 @@ import { parseSummary } from './schema.ts';
 /** The database as the store needs it; tests use one in memory. */
 export type ConversationRecords = Pick<
   ConversationDatabase,
-  'summaries' | 'read' | 'write' | 'ahead' | 'apply' | 'remove' | 'readDraft' | 'writeDraft' | 'search'
+  'summaries' | 'read' | 'write' | 'writeMany' | 'ahead' | 'apply' | 'remove' | 'readDraft' | 'writeDraft' | 'search'
 >;
 
 /** Makes a conversation from the one that the page has. What it touched is brought to the disk, where another tab may have done something else. */
@@ -171,7 +171,7 @@ export class Conversations {
       taken.add(id);
       fresh.push({ ...conversation, id });
     }
-    await this.#records.write(fresh);
+    await this.#records.writeMany(fresh);
     const summaries = fresh.map(summaryOf);
     this.#list(...summaries);
     this.#channel.postMessage({ changed: summaries } satisfies News);

@@ -175,6 +175,37 @@ describe('ConversationDatabase', () => {
     expect(await database.readDraft(one.id)).toBe('');
   });
 
+  it('stores many conversations in a record each, and takes one apart with its first change', async () => {
+    const { database, name } = freshDatabase();
+    const many = Array.from({ length: 120 }, (_, index) => conversation(`hello ${index}`, 'world'));
+    const put = vi.spyOn(IDBObjectStore.prototype, 'put');
+    await database.writeMany(many);
+    expect(put).toHaveBeenCalledTimes(2 * many.length);
+    put.mockRestore();
+    expect(await database.summaries()).toHaveLength(many.length);
+    const [one, other] = [many[119]!, many[7]!];
+    expect(await database.read(one.id)).toEqual(one);
+    expect(await database.search('HELLO 119')).toEqual(new Set([one.id]));
+    expect((await database.search('world')).size).toBe(many.length);
+
+    // The page went away after the message and before the change: it is there, and the newest.
+    const late = { id: 'm2', parent: 'm1', role: 'user', content: 'late', createdAt: 0 } as const;
+    await database.ahead(one.id, [[2, late]]);
+    const read = await new ConversationDatabase(name).read(one.id);
+    expect([read?.tip, read?.messages]).toEqual(['m2', [...one.messages, late]]);
+
+    const reply = { ...other.messages[1]!, content: 'worlds' };
+    expect(await database.apply(other.id, { head: {}, messages: [[1, reply]] })).toBe(true);
+    expect((await database.read(other.id))?.messages).toEqual([other.messages[0], reply]);
+    const again = vi.spyOn(IDBObjectStore.prototype, 'put');
+    await database.apply(other.id, { head: {}, messages: [[1, other.messages[1]!]] });
+    expect(again.mock.calls.map(([, key]) => key)).toEqual([`m:${other.id}/m1`]);
+    again.mockRestore();
+    expect(await database.read(other.id)).toEqual(other);
+    await database.remove(one.id);
+    expect(await database.read(one.id)).toBeNull();
+  });
+
   it('takes apart what version 0.1 wrote, when it opens and also later, and leaves what is damaged to be refused', async () => {
     const name = `test-${++count}`;
     const [one, two] = [conversation('Bread', 'flour'), conversation('Boats', 'oars')];

@@ -13,16 +13,22 @@ import {
   keysFrom,
   messageEntry,
   messagePrefix,
-  splitConversations,
+  allowParts,
+  wholeEntries,
 } from './records.ts';
 import { parseConversation, parseSummary } from './schema.ts';
 
 const DATABASE = 'phi-conversations';
 const NEW_CHAT = 'new';
-/** Records that a search holds at once. */
-const SEARCH_BATCH = 1_000;
-/** Records written before the page gets a turn: an import has hundreds of thousands. */
+/** Records that a search holds at once: conversations, which may be whole, and messages. */
+const SEARCHED = [
+  ['c:', 100],
+  ['m:', 1_000],
+] as const;
+/** Records written before the page gets a turn. */
 const WRITE_BATCH = 1_000;
+/** The same of whole conversations: an import may have 100 MB of them. */
+const WHOLE_BATCH = 50;
 
 /** Whose draft was sent with a write: it goes in the same transaction. null: that of the chat that did not exist yet. */
 export interface Sent {
@@ -35,7 +41,7 @@ export class ConversationDatabase {
   readonly #use: UseStore;
 
   constructor(name = DATABASE) {
-    this.#use = connect({ database: name, store: 'records', migrations: [splitConversations, keepChoices] });
+    this.#use = connect({ database: name, store: 'records', migrations: [allowParts, keepChoices] });
   }
 
   /** Every readable list entry, unordered. */
@@ -59,21 +65,18 @@ export class ConversationDatabase {
     return head === undefined ? null : joinRecords(head, messages);
   }
 
-  /** Whole conversations that are not there, in one transaction. */
+  /** Conversations that are not there, in one transaction. */
   write(conversations: readonly Conversation[], sent?: Sent): Promise<void> {
-    const entries = conversations.flatMap(entriesOf);
     return this.#inTransaction((store) => {
       if (sent) store.delete(draftKey(sent.draftOf));
-      const putFrom = (start: number): void => {
-        const end = Math.min(start + WRITE_BATCH, entries.length);
-        let last: IDBRequest | undefined;
-        for (const [key, value] of entries.slice(start, end)) last = store.put(value, key);
-        if (last && end < entries.length) last.onsuccess = () => putFrom(end);
-        // Nothing is waited for with the last ones, so that a chat that begins is stored when the page goes away now.
-        else store.transaction.commit();
-      };
-      putFrom(0);
+      // Nothing is waited for with the last ones, so that a chat that begins is stored when the page goes away now.
+      putAll(store, conversations.flatMap(entriesOf), WRITE_BATCH, () => store.transaction.commit());
     });
+  }
+
+  /** The same for many, in one record each: all of them or none. */
+  writeMany(conversations: readonly Conversation[]): Promise<void> {
+    return this.#inTransaction((store) => putAll(store, conversations.flatMap(wholeEntries), WHOLE_BATCH));
   }
 
   /** Stores new messages before the change that they belong to: asks nothing first, so that a page that goes away now does not lose them. */
@@ -94,13 +97,9 @@ export class ConversationDatabase {
         found = true;
         try {
           let head: unknown = request.result;
-          if (isWhole(head)) {
-            // Version 0.1 wrote it after this database was brought up to date.
-            const entries = entriesOf(parseConversation(head));
-            for (const [key, value] of entries) store.put(value, key);
-            head = new Map(entries).get(`c:${id}`);
-          }
-          for (const [key, value] of changedEntries(head, patch)) store.put(value, key);
+          const apart = isWhole(head) ? entriesOf(parseConversation(head)) : [];
+          if (apart.length > 0) head = new Map(apart).get(`c:${id}`);
+          putAll(store, [...apart, ...changedEntries(head, patch)], WRITE_BATCH);
           if (sent) store.delete(draftKey(sent.draftOf));
         } catch (cause) {
           fail(cause);
@@ -131,8 +130,8 @@ export class ConversationDatabase {
   async search(query: string): Promise<Set<string>> {
     const needle = query.toLocaleLowerCase();
     const found = new Set<string>();
-    for (const prefix of ['c:', 'm:']) {
-      for await (const [key, value] of this.#batches(prefix)) {
+    for (const [prefix, batch] of SEARCHED) {
+      for await (const [key, value] of this.#batches(prefix, batch)) {
         const id = key.slice(prefix.length).split('/', 1)[0]!;
         if (!found.has(id) && matches(value, needle)) found.add(id);
       }
@@ -140,20 +139,20 @@ export class ConversationDatabase {
     return found;
   }
 
-  async *#batches(prefix: string): AsyncGenerator<[string, unknown]> {
+  async *#batches(prefix: string, batch: number): AsyncGenerator<[string, unknown]> {
     let from = prefix;
     for (;;) {
       const range = IDBKeyRange.bound(from, `${prefix}\uffff`, from !== prefix);
       const [keys, values] = await this.#guard(
         this.#use('readonly', (store) =>
           Promise.all([
-            promisifyRequest(store.getAllKeys(range, SEARCH_BATCH)),
-            promisifyRequest<unknown[]>(store.getAll(range, SEARCH_BATCH)),
+            promisifyRequest(store.getAllKeys(range, batch)),
+            promisifyRequest<unknown[]>(store.getAll(range, batch)),
           ]),
         ),
       );
       for (const [i, key] of keys.entries()) if (typeof key === 'string') yield [key, values[i]];
-      if (keys.length < SEARCH_BATCH) return;
+      if (keys.length < batch) return;
       from = keys.at(-1) as string;
     }
   }
@@ -184,6 +183,23 @@ export class ConversationDatabase {
       throw PhiError.from(cause, 'storage');
     }
   }
+}
+
+/** Puts records `batch` at a time, each batch when the one before has been taken; `last` is called with the last batch. */
+function putAll(
+  store: IDBObjectStore,
+  entries: readonly (readonly [string, unknown])[],
+  batch: number,
+  last: () => void = () => undefined,
+): void {
+  const putFrom = (start: number): void => {
+    const end = Math.min(start + batch, entries.length);
+    let request: IDBRequest | undefined;
+    for (const [key, value] of entries.slice(start, end)) request = store.put(value, key);
+    if (request && end < entries.length) request.onsuccess = () => putFrom(end);
+    else last();
+  };
+  putFrom(0);
 }
 
 /** Reads of a record only what it needs, because a damaged one must not end the search. */

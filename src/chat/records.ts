@@ -6,10 +6,10 @@
  *   `m:<conversation>/<message>`  StoredMessage
  *   `d:<conversation>`            a draft
  *
- * Version 0.1 had the whole conversation under `c:`. `splitConversations` takes such a record apart.
+ * Version 0.1 and imports store whole conversations under `c:`: one record is written many times faster than one for each message. The first change
+ * takes such a record apart.
  */
 import * as v from 'valibot';
-import { PhiError } from '../../workers/shared/errors.ts';
 import type { Migration } from '../../workers/shared/connection.ts';
 import type { Conversation, Head, Message, Patch } from './conversation.ts';
 import { summaryOf } from './conversation.ts';
@@ -46,6 +46,12 @@ export function entriesOf({ messages, ...head }: Conversation): Entry[] {
     ...headEntries({ ...head, format: 2, last: messages.length - 1 }),
   ];
 }
+
+/** The same in two records, however many messages there are. */
+export const wholeEntries = (conversation: Conversation): Entry[] => [
+  [`c:${conversation.id}`, conversation],
+  [`s:${conversation.id}`, summaryOf(conversation)],
+];
 
 /** The records of a change, on top of what is stored of the conversation's head. */
 export function changedEntries(stored: unknown, { head, messages }: Patch): Entry[] {
@@ -95,7 +101,17 @@ function inOrder(stored: readonly StoredMessage[]): StoredMessage[] {
 
 /** The conversation of a head and its messages in any order. Throws `storage` for what is damaged. */
 export function joinRecords(head: unknown, messages: readonly unknown[]): Conversation {
-  if (isWhole(head)) return parseConversation(head);
+  if (isWhole(head)) {
+    const whole = parseConversation(head);
+    const known = new Set(whole.messages.map(({ id }) => id));
+    // A message that was stored before its conversation was taken apart.
+    const late = messages.map(parseMessage).filter(({ id }) => !known.has(id));
+    if (late.length === 0) return whole;
+    const apart = new Map(entriesOf(whole));
+    const key = `c:${whole.id}`;
+    const own = [...apart].filter(([name]) => name.startsWith(messagePrefix(whole.id))).map(([, message]) => message);
+    return joinRecords(apart.get(key), [...own, ...late]);
+  }
   const { last, ...rest } = parseHead(head);
   const order = inOrder(messages.map(parseMessage));
   const late = order.findLast(({ position }) => position > last);
@@ -108,20 +124,10 @@ export function joinRecords(head: unknown, messages: readonly unknown[]): Conver
   };
 }
 
-/** A conversation in one record, as version 0.1 wrote it. */
+/** A conversation in one record. */
 export function isWhole(value: unknown): value is { id: string; messages: Message[] } {
   if (typeof value !== 'object' || value === null || !('messages' in value)) return false;
   return Array.isArray(value.messages);
-}
-
-/** True if a whole conversation can be split into records. A damaged one stays as it is, and is refused when it is read. */
-function isSound(value: unknown): value is Conversation {
-  try {
-    return isWhole(value) && parseConversation(value).id === value.id;
-  } catch (cause) {
-    if (cause instanceof PhiError) return false;
-    throw cause;
-  }
 }
 
 /**
@@ -130,14 +136,5 @@ function isSound(value: unknown): value is Conversation {
  */
 export const keepChoices: Migration = () => undefined;
 
-/** Layout 2: messages in records of their own. */
-export const splitConversations: Migration = (store) => {
-  const request = store.openCursor(keysFrom('c:'));
-  request.onsuccess = () => {
-    const cursor = request.result;
-    if (!cursor) return;
-    const value: unknown = cursor.value;
-    if (isSound(value)) for (const [key, record] of entriesOf(value)) store.put(record, key);
-    cursor.continue();
-  };
-};
+/** Layout 2: messages may be in records of their own. Whole conversations stay as they are until they change; the number keeps version 0.1 away. */
+export const allowParts: Migration = () => undefined;

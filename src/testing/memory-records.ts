@@ -30,6 +30,10 @@ export class MemoryRecords implements ConversationRecords {
     if (sent) this.drafts.delete(sent.draftOf);
   }
 
+  writeMany(conversations: readonly Conversation[]) {
+    return this.write(conversations);
+  }
+
   #set(conversations: readonly Conversation[]) {
     for (const conversation of conversations) {
       this.writes.push(conversation.title);
