@@ -1,5 +1,8 @@
-/** Model files that are damaged, hostile or of another kind: said in words, and the app goes on. */
-import { readFile } from 'node:fs/promises';
+/** Model files as people have them: found for what they are; damaged, hostile or of another kind: said in words, and the app goes on. */
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Page } from 'playwright';
 import {
@@ -71,6 +74,29 @@ afterAll(async () => {
   await session.close();
   await server.close();
   await tiny.remove();
+});
+
+describe('a folder of Ollama', () => {
+  it('is found as a model under its name, of files without endings', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'phi-ollama-'));
+    try {
+      const digest = createHash('sha256').update(GOOD).digest('hex');
+      const manifest = join(folder, 'models/manifests/registry.ollama.ai/library/phi4-mini');
+      await mkdir(manifest, { recursive: true });
+      await mkdir(join(folder, 'models/blobs'));
+      await writeFile(join(folder, 'models/blobs', `sha256-${digest}`), GOOD);
+      const layers = [
+        { mediaType: 'application/vnd.ollama.image.model', digest: `sha256:${digest}`, size: GOOD.length },
+      ];
+      await writeFile(join(manifest, '3.8b'), JSON.stringify({ schemaVersion: 2, layers }));
+      await page.locator('input[type=file][webkitdirectory]').setInputFiles(join(folder, 'models'));
+      const found = page.getByRole('article', { name: 'phi4-mini:3.8b' });
+      await found.getByRole('button', { name: 'Copy into the browser' }).waitFor({ timeout: REFUSAL_MS });
+      expect(await found.innerText()).toMatch(/GGUF, Q8_0/);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
 });
 
 describe('a bad model file', () => {

@@ -58,6 +58,19 @@ describe('the catalogue', () => {
     expect(await page.locator('main').innerText()).toMatch(/Needs [\d.]+ GB/);
   });
 
+  it('lists every family with its forms, each with its size and its licence', async () => {
+    await openModels(LAPTOP);
+    const groups = page.locator('details.group');
+    const names = await groups.locator('> summary').allInnerTexts();
+    for (const family of ['Phi-4-mini-reasoning', 'Phi-4-reasoning', 'Phi-3-medium'])
+      expect(names.join('\n')).toContain(family);
+    const medium = groups.filter({ hasText: 'Phi-3-medium' }).first();
+    await medium.locator('> summary').click();
+    const text = await medium.innerText();
+    expect(text).toMatch(/GGUF/);
+    expect(text).toMatch(/[\d.]+ GB/);
+  });
+
   it('offers an iPhone nothing that a tab there cannot hold, and says why', async () => {
     const phone = await newVisitor(session, devices['iPhone 15']);
     await openFake(phone, server, 'plain', '#/models');
