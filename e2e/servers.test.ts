@@ -52,6 +52,6 @@ it('is allowed for chats alone, and asked no more when the leave is taken back',
   await page.goto(open);
   await page.getByRole('textbox', { name: 'Message', exact: true }).fill('Again');
   await page.keyboard.press('Enter');
-  await page.getByRole('alert').filter({ hasText: 'there is no leave for it, or it was taken back' }).waitFor();
+  await page.getByRole('alert').filter({ hasText: 'are not allowed to reach' }).waitFor();
   expect(chat.asked).toHaveLength(asked);
 });

@@ -35,7 +35,10 @@ const api: ChatServerApi = {
   setKey(address, key) {
     const { origin, mayHaveKey } = parseServerAddress(address);
     if (key !== '' && !mayHaveKey)
-      throw new PhiError('bad-request', `${origin}: a key is sent over https and to this machine only.`);
+      throw new PhiError(
+        'bad-request',
+        `${origin}: keys are sent only over https or to this machine. Use an https address.`,
+      );
     if (key === '') keys.delete(origin);
     else keys.set(origin, key);
     return Promise.resolve();

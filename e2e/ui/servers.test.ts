@@ -152,7 +152,7 @@ it('keeps a key in memory only: not on disk, not in exports, not in the words of
   // After a reload the key is gone: nothing is sent before it is entered again.
   await page.reload();
   const asked = chat.keys.length;
-  expect(await ask('Anyone?')).toContain('keys are forgotten when the page is closed');
+  expect(await ask('Anyone?')).toContain('The app forgets keys when the page is closed');
   expect(chat.keys).toHaveLength(asked);
   await badge().getByRole('button', { name: 'Enter the key' }).click();
   await page.getByRole('dialog').getByLabel('Key, if the server needs one').fill(key);

@@ -98,13 +98,13 @@ export class ChatModels {
     if (consent?.origin !== origin)
       throw new PhiError(
         'bad-request',
-        `Nothing was sent: this chat has no leave to go to ${origin}. Choose the server again in the menu of models.`,
+        `Nothing was sent, because this chat is not allowed to go to ${origin}. Choose the server again in the menu of models.`,
       );
     const client = await this.client();
     if (server.key && !client.hasKey(server.server))
       throw new PhiError(
         'bad-request',
-        `Nothing was sent: ${origin} wants a key, and keys are forgotten when the page is closed. Enter the key again above the message box.`,
+        `Nothing was sent, because ${origin} needs a key. The app forgets keys when the page is closed. Enter the key again above the message box.`,
       );
     yield* client.generate({ address: server.server, model: server.model }, request, signal);
   }

@@ -50,7 +50,8 @@ export const compareEn = {
     'Start OpenVINO Model Server with --allowed_origins and this page’s address. Its port is the one that --rest_port names.',
   'server:foundry':
     'Foundry Local chooses its port. Run foundry service status to see it. If it does not answer pages, put a proxy in front that adds Access-Control-Allow-Origin.',
-  'server:vllm': 'vLLM answers pages of every address unless it was started with --allowed-origins.',
+  'server:vllm':
+    'vLLM answers pages by default. If you started it with --allowed-origins, add this page’s address there.',
   'server:other':
     'The server must allow this page’s address in Access-Control-Allow-Origin, and Content-Type in Access-Control-Allow-Headers.',
   compareAllow: (origin: string) =>

@@ -51,7 +51,8 @@ export const compareJa: Translation<typeof compareEn> = {
     'OpenVINO Model Server は、--allowed_origins にこのページのアドレスを指定して起動してください。ポートは --rest_port で指定したものです。',
   'server:foundry':
     'Foundry Local のポートは自動で決まります。foundry service status で確認できます。ページに応答しない場合は、Access-Control-Allow-Origin を追加するプロキシを前に置いてください。',
-  'server:vllm': 'vLLM は、--allowed-origins を付けて起動しないかぎり、どのページにも応答します。',
+  'server:vllm':
+    'vLLM は、初期設定のままでページに応答します。--allowed-origins を付けて起動した場合は、このページのアドレスを加えてください。',
   'server:other':
     'サーバー側で、Access-Control-Allow-Origin にこのページのアドレスを、Access-Control-Allow-Headers に Content-Type を指定する必要があります。',
   compareAllow: (origin) =>

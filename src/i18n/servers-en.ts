@@ -30,20 +30,21 @@ export const serversEn = {
     `Allow chats to reach ${origin}, another machine in your network. The connection is not encrypted.`,
   'serverAllow:encrypted': (origin: string) => `Allow chats to reach ${origin} over the internet, encrypted.`,
   'serverAllow:open': (origin: string) =>
-    `Allow chats to reach ${origin}. The connection is not encrypted: everyone on the way can read what you write.`,
+    `Allow chats to reach ${origin}. The connection is not encrypted, so anyone on the network path can read what you write.`,
   serverConsent: 'Send this chat to a server?',
   'serverReach:loopback':
-    'What you write goes from this page to a program on this device. Whether that program passes it on, this page cannot see.',
+    'What you write goes from this page to a program on this device. This page cannot see whether that program passes it on.',
   'serverReach:private': 'What you write leaves this device for another machine in your network, unencrypted.',
-  'serverReach:encrypted': 'What you write leaves this device, encrypted on the way. The server can read all of it.',
-  'serverReach:open': 'What you write leaves this device unencrypted. Everyone on the way can read it.',
+  'serverReach:encrypted':
+    'What you write leaves this device over an encrypted connection. The server can read all of it.',
+  'serverReach:open': 'What you write leaves this device unencrypted. Anyone on the network path can read it.',
   serverGoes: 'What is sent',
   serverGoesHistory: (count: number, figure: string) =>
     plural(count, 'the message of this chat so far', `the ${figure} messages of this chat so far`),
   serverGoesNew: 'everything that you write in this chat from now on',
   serverGoesSystem: 'the system prompt and the sampling settings of this chat',
   serverStays: 'What is not sent',
-  serverStaysText: 'Other chats. Documents and results of tools need a consent of their own.',
+  serverStaysText: 'Other chats. The app asks separately before it sends documents and results of tools.',
   serverAgree: 'Send this chat there',
   leavesDevice: 'Your words leave this device.',
   leavesPage: 'Your words leave this page.',

@@ -17,13 +17,14 @@ export const serversJa: Translation<typeof serversEn> = {
 
   onServer: 'サーバー',
   onServerHint:
-    'このタブに入らない大きなモデルも、別のプログラムや別のコンピューターで動かせます。サーバーが答えるのは、あなたが送ると決めたチャットだけです。',
+    'このタブには大きすぎるモデルも、別のプログラムやコンピューターで動かせます。サーバーが答えるのは、送信すると決めたチャットだけです。',
   serverAdd: 'サーバーを追加',
   serverForget: (model) => `${model} を一覧から削除`,
   serverConnect: '接続',
   serverConnecting: '接続しています…',
   serverKey: 'キー（サーバーが求める場合）',
-  serverKeyHint: 'キーはこのページを閉じるまでメモリーにだけ置かれます。保存も書き出しもされません。',
+  serverKeyHint:
+    'キーは、このページを閉じるまでメモリーにだけ保持されます。保存したり、書き出したりすることはありません。',
   serverNoKey: 'キーを送れるのは https のサーバーとこの端末だけです。このアドレスには送れません。',
   'serverAllow:loopback': (origin) => `チャットが ${origin} に接続することを許可する。`,
   'serverAllow:private': (origin) =>
@@ -31,26 +32,27 @@ export const serversJa: Translation<typeof serversEn> = {
   'serverAllow:encrypted': (origin) =>
     `チャットがインターネット経由で ${origin} に接続することを許可する（暗号化されます）。`,
   'serverAllow:open': (origin) =>
-    `チャットが ${origin} に接続することを許可する。通信は暗号化されず、書いた内容を途中で誰でも読めます。`,
+    `チャットが ${origin} に接続することを許可する。通信は暗号化されないため、通信経路上の誰でも内容を読めます。`,
   serverConsent: 'このチャットをサーバーに送りますか？',
   'serverReach:loopback':
-    '書いた内容は、このページからこの端末の別のプログラムに送られます。そのプログラムがさらに外へ送るかどうかは、このページからはわかりません。',
-  'serverReach:private': '書いた内容は、暗号化されずに、ネットワーク内の別の機器に送られます。',
-  'serverReach:encrypted': '書いた内容は、暗号化されて端末の外に送られます。サーバーはその全部を読めます。',
-  'serverReach:open': '書いた内容は、暗号化されずに端末の外に送られます。途中で誰でも読めます。',
+    '入力した内容は、このページからこの端末の別のプログラムに送信されます。そのプログラムがさらに外へ送信するかどうかは、このページからは分かりません。',
+  'serverReach:private': '入力した内容は、暗号化されずに、ネットワーク内の別の機器に送信されます。',
+  'serverReach:encrypted':
+    '入力した内容は、暗号化された通信で端末の外に送信されます。サーバーはすべての内容を読めます。',
+  'serverReach:open': '入力した内容は、暗号化されずに端末の外に送信されます。通信経路上の誰でも内容を読めます。',
   serverGoes: '送られるもの',
   serverGoesHistory: (_count, figure) => `このチャットのこれまでのメッセージ ${figure} 件`,
-  serverGoesNew: 'これからこのチャットに書くすべて',
+  serverGoesNew: 'これからこのチャットに入力するすべての内容',
   serverGoesSystem: 'このチャットのシステムプロンプトとサンプリング設定',
   serverStays: '送られないもの',
   serverStaysText: 'ほかのチャット。文書とツールの結果には、それぞれ別の同意が必要です。',
   serverAgree: 'このチャットを送る',
-  leavesDevice: '書いた内容はこの端末の外に送信されます。',
-  leavesPage: '書いた内容はこのページの外に送信されます。',
-  leavesTo: (model, origin) => `このチャットは ${origin} に送られ、${model} が答えます。`,
+  leavesDevice: '入力した内容はこの端末の外に送信されます。',
+  leavesPage: '入力した内容はこのページの外に送信されます。',
+  leavesTo: (model, origin) => `このチャットは ${origin} に送信され、${model} が答えます。`,
   serverEnterKey: 'キーを入力',
   waitingForServer: (host) => `${host} の応答を待っています`,
-  emptyTextServer: (origin) => `このチャットに書いた内容は ${origin} に送られます。`,
+  emptyTextServer: (origin) => `このチャットに入力した内容は ${origin} に送信されます。`,
   contextServer: (tokens) => `これまで ${tokens}`,
   useServer: 'サーバーのモデルを使う',
 };

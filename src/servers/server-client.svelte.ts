@@ -88,7 +88,7 @@ export class ServerClient {
   async #call<T>(run: (api: Remote<ChatServerApi>) => Promise<T>): Promise<T> {
     const { thread, api } = this.#alive();
     try {
-      return await unlessDead(thread, 'The worker that talks to servers', run(api));
+      return await unlessDead(thread, 'The server worker', run(api));
     } catch (cause) {
       throw PhiError.from(cause);
     }
@@ -120,7 +120,7 @@ async function assertAllowed(address: string): Promise<void> {
   if (reach === 'loopback' || (await allowedHosts('chat')).includes(origin)) return;
   throw new PhiError(
     'bad-request',
-    `Chats may not reach ${origin}: there is no leave for it, or it was taken back. Choose the server again in the menu of models.`,
+    `Chats are not allowed to reach ${origin}, or no longer. Choose the server again in the menu of models.`,
   );
 }
 

@@ -103,7 +103,7 @@ export function compileConstraint(constraint: Constraint): Expr {
 export function checkRoom(matcher: Matcher, maxTokens: number): void {
   if (matcher.needs > maxTokens)
     throw refuse(
-      `the shortest answer has ${matcher.needs} tokens, and ${maxTokens} are allowed. Allow more, or ask for less.`,
+      `the shortest answer has ${matcher.needs} tokens, but only ${maxTokens} are allowed. Allow more tokens, or request a shorter answer.`,
     );
 }
 
@@ -112,6 +112,6 @@ export function resumeText(matcher: Matcher, text: string): void {
   if (!matcher.pushText(text))
     throw new PhiError(
       'bad-request',
-      'What there is of this reply has another form than the one asked for now. Regenerate it.',
+      'This unfinished reply does not fit the form that is requested now. Regenerate it.',
     );
 }

@@ -32,9 +32,7 @@ export class CountedText {
     this.#counts = max === Infinity ? min : max;
     const states = dfa.accepting.length;
     if ((this.#counts + 1) * states > MOST_CELLS)
-      throw refuse(
-        `a pattern with ${states} states beside a length of ${this.#counts} is too large. Bound one of them less.`,
-      );
+      throw refuse(`a pattern with ${states} states and a length of ${this.#counts} is too large. Reduce one of them.`);
     const ranges = form === 'json' ? jsonRanges : utf8Ranges;
     const costs = dfa.edges.map((edges) =>
       edges.map(

@@ -63,7 +63,7 @@ class Nfa {
 
   state(): number {
     if (this.moves.length >= MOST_NFA_STATES)
-      throw refuse(`a pattern is too large: it has more than ${MOST_NFA_STATES} places. Repeat less in it.`);
+      throw refuse(`a pattern is too large: it has more than ${MOST_NFA_STATES} places. Use fewer repetitions in it.`);
     this.edges.push([]);
     return this.moves.push([]) - 1;
   }
@@ -146,7 +146,7 @@ export function toDfa(regex: Regex): Dfa {
 }
 
 const tooLarge = () =>
-  refuse(`a pattern needs more than ${MOST_STATES} states. Repeat less in it, or bound its length instead.`);
+  refuse(`a pattern needs more than ${MOST_STATES} states. Use fewer repetitions in it, or limit its length instead.`);
 
 /** Ranges that overlap, cut where one begins or ends: each piece with all targets that it has. */
 function cutAt(out: readonly (readonly [Ranges, number])[]): [number, number, number[]][] {

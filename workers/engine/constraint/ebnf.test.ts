@@ -38,7 +38,7 @@ describe('parseEbnf', () => {
     ['root ::= "a"\n\nroot ::= "b"', 'line 3: the rule "root" is defined twice'],
     ['root ::= [b-a]', 'out of order'],
     ['root ::= "\\q"', 'escape'],
-    [`root ::= ${'('.repeat(200)}"a"${')'.repeat(200)}`, 'groups lie in one another'],
+    [`root ::= ${'('.repeat(200)}"a"${')'.repeat(200)}`, 'groups are nested more than'],
   ])('refuses %j: %s', (grammar, message) => expect(() => accepts(grammar, '')).toThrow(message));
 
   it('does not need the power of two for what is written twice', () => {

@@ -50,7 +50,7 @@ class Parser {
     for (const rule of this.#rules.values())
       if (!rule.body) throw refuse(`the grammar: the rule "${rule.name}" is not defined.`);
     const root = this.#rules.get('root');
-    if (!root) throw refuse('the grammar: it has no rule "root", which is the whole text.');
+    if (!root) throw refuse('the grammar: it has no rule "root". That rule describes the whole text.');
     return call(root);
   }
 
@@ -142,7 +142,7 @@ class Parser {
       return { kind: 'set', ranges: ANY };
     }
     if (next !== '(') return call(this.#rule(this.#name()));
-    if (++this.#depth > MOST_DEPTH) throw this.#error(`more than ${MOST_DEPTH} groups lie in one another`);
+    if (++this.#depth > MOST_DEPTH) throw this.#error(`groups are nested more than ${MOST_DEPTH} deep`);
     this.#at++;
     this.#space(true);
     const inner = this.#alternatives();
@@ -178,7 +178,7 @@ class Parser {
     }
     const digits = this.#source.slice(this.#at, this.#at + length);
     const code = /^[0-9a-f]+$/i.test(digits) && digits.length === length ? parseInt(digits, 16) : Infinity;
-    if (code > 0x10ffff) throw this.#error(`"\\${next}${digits}" is no character`);
+    if (code > 0x10ffff) throw this.#error(`"\\${next}${digits}" is not a character`);
     this.#at += length;
     return String.fromCodePoint(code);
   }

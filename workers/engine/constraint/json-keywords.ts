@@ -52,7 +52,7 @@ export function checkKeywords(schema: SchemaObject, where: string): void {
   for (const keyword of Object.keys(schema))
     if (!KEPT.has(keyword) && !IGNORED.has(keyword) && !keyword.startsWith('x-'))
       throw refuse(
-        `"${keyword}" at ${where} is not enforced. Take it out of the schema, or say the same with another keyword.`,
+        `"${keyword}" at ${where} is not supported. Remove it from the schema, or express it with another keyword.`,
       );
 }
 
@@ -131,7 +131,7 @@ export class Reader {
   list(keyword: string): unknown[] | null {
     const value = this.schema[keyword];
     if (value === undefined) return null;
-    if (!Array.isArray(value) || value.length === 0) throw this.#wrong(keyword, 'a list with something in it');
+    if (!Array.isArray(value) || value.length === 0) throw this.#wrong(keyword, 'a list with at least one entry');
     return value as unknown[];
   }
 

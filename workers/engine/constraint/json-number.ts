@@ -33,7 +33,7 @@ export function numberDfa(bounds: NumberBounds, where: string): Dfa {
   for (const step of multiples)
     if (!(step > 0) || step > MOST_MULTIPLE || (!Number.isInteger(step) && !/^1e-\d+$|^0\.0*1$/.test(String(step))))
       throw refuse(
-        `"multipleOf": ${step} at ${where}. Whole numbers up to ${MOST_MULTIPLE} and 0.1, 0.01 and so on are enforced.`,
+        `"multipleOf": ${step} at ${where}. Only whole numbers up to ${MOST_MULTIPLE} and 0.1, 0.01 and so on are supported.`,
       );
   const free = bounds.min === -Infinity && bounds.max === Infinity && fine.length === 0;
   let dfa: Dfa;

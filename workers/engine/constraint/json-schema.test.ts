@@ -126,7 +126,7 @@ describe('schemaExpr', () => {
     ['"$ref": "#/$defs/a"', { $ref: '#/$defs/a' }],
     ['refers to itself', { $ref: '#' }],
     [
-      'choices 1 and 2 may both be right',
+      'choices 1 and 2 may both match',
       {
         oneOf: [
           { type: 'integer', minimum: 1 },
@@ -139,8 +139,8 @@ describe('schemaExpr', () => {
     ['the back reference', { type: 'string', pattern: '(a)\\1' }],
     ['"\\\\b" is not supported'.replaceAll('\\\\', '\\'), { type: 'string', pattern: '\\bword' }],
     ['no number keeps to the bounds', { type: 'integer', minimum: 5, maximum: 4 }],
-    ['nothing can satisfy it', { type: 'string', minLength: 3, maxLength: 2 }],
-    ['nothing can satisfy it', { type: 'object', properties: { a: false }, required: ['a'] }],
+    ['no text can satisfy it', { type: 'string', minLength: 3, maxLength: 2 }],
+    ['no text can satisfy it', { type: 'object', properties: { a: false }, required: ['a'] }],
     ['"minLength" at # is string', { type: 'string', minLength: '3' }],
     ['the schema at # is null', null],
   ])('refuses %s', (message, schema) => expect(refusal(schema)).toContain(message));

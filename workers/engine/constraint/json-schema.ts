@@ -140,7 +140,7 @@ class Compiler {
       shapes.slice(0, i).forEach((others, j) => {
         if (some.some((a) => others.some((b) => this.#overlap(a, b, 0))))
           throw refuse(
-            `"oneOf" at ${where}: choices ${j + 1} and ${i + 1} may both be right. Use "anyOf", or tell them apart by a required property with a "const".`,
+            `"oneOf" at ${where}: choices ${j + 1} and ${i + 1} may both match. Use "anyOf", or distinguish them by a required property with a "const".`,
           );
       }),
     );
@@ -171,14 +171,14 @@ class Compiler {
   #resolve(reference: string, where: string): Schema {
     if (!reference.startsWith('#') || (reference.length > 1 && reference[1] !== '/'))
       throw refuse(
-        `"$ref": ${JSON.stringify(reference)} at ${where} leads out of the schema. Only "#" and "#/…" are followed.`,
+        `"$ref": ${JSON.stringify(reference)} at ${where} points outside the schema. Only "#" and "#/…" are supported.`,
       );
     let at: unknown = this.#root;
     let parts: string[];
     try {
       parts = decodeURIComponent(reference.slice(2)).split('/');
     } catch {
-      throw refuse(`"$ref": ${JSON.stringify(reference)} at ${where} is badly escaped.`);
+      throw refuse(`"$ref": ${JSON.stringify(reference)} at ${where} has an invalid escape.`);
     }
     for (const part of reference.length > 2 ? parts : []) {
       const key = part.replaceAll('~1', '/').replaceAll('~0', '~');
@@ -187,7 +187,8 @@ class Compiler {
           ? (at as Record<string, unknown>)[key]
           : undefined;
     }
-    if (at === undefined) throw refuse(`"$ref": ${JSON.stringify(reference)} at ${where} names nothing in the schema.`);
+    if (at === undefined)
+      throw refuse(`"$ref": ${JSON.stringify(reference)} at ${where} does not exist in the schema.`);
     const schema = asSchema(at, reference);
     if (typeof schema === 'object') this.#place(schema, reference);
     return schema;
@@ -265,7 +266,7 @@ class Compiler {
     const most = properties.length + (extras.length > 0 ? 1 : 0);
     if (minProperties > most)
       throw refuse(
-        `"minProperties": ${minProperties} at ${where}: only ${most} different names are sure. Name the properties, or ask for fewer.`,
+        `"minProperties": ${minProperties} at ${where}: only ${most} different names are certain. Name the properties, or require fewer.`,
       );
     return objectText(properties, extras.length > 0 ? choice(...extras) : null, minProperties, maxProperties);
   }
@@ -292,7 +293,7 @@ class Compiler {
   #names({ names, where }: Shape): { dfa: Dfa; min: number; max: number; accepts: (name: string) => boolean } | null {
     if (names.length === 0) return null;
     const shapes = this.#shapes(names);
-    if (shapes.length !== 1) throw refuse(`"propertyNames" at ${where} is enforced only without choices in it.`);
+    if (shapes.length !== 1) throw refuse(`"propertyNames" at ${where} is supported only without choices in it.`);
     const { types, values, text, minLength: min, maxLength: max } = shapes[0]!;
     const words = values?.filter((value) => typeof value === 'string');
     const dfa = !types.has('string') ? wordsDfa([]) : words ? wordsDfa(words) : text;

@@ -140,7 +140,7 @@ function addText(shape: Growing, read: Reader): void {
     const source = FORMATS[format];
     if (source === undefined)
       throw refuse(
-        `"format": ${JSON.stringify(format)} at ${read.where} is not enforced. These are: ${Object.keys(FORMATS).join(', ')}.`,
+        `"format": ${JSON.stringify(format)} at ${read.where} is not supported. Supported are: ${Object.keys(FORMATS).join(', ')}.`,
       );
     shape.text = intersect(shape.text, patternDfa(source));
   }
@@ -186,7 +186,7 @@ function addObject(shape: Growing, read: Reader): void {
   shape.maxProperties = Math.min(shape.maxProperties, read.count('maxProperties') ?? Infinity);
   const unevaluated = read.schema['unevaluatedProperties'];
   if (unevaluated !== undefined && unevaluated !== false)
-    throw refuse(`"unevaluatedProperties" at ${read.where} is enforced only where it is false.`);
+    throw refuse(`"unevaluatedProperties" at ${read.where} is supported only as false.`);
   if (unevaluated === false) shape.closed = true;
 }
 
@@ -228,7 +228,7 @@ function keeps(shape: Omit<Shape, 'values'>, value: Json): boolean {
       : type === 'array' && (shape.arrays.length + shape.minItems > 0 || shape.maxItems < Infinity);
   if (asked)
     throw refuse(
-      `"enum" or "const" at ${shape.where} lists ${type}s beside other conditions on them. Leave these out.`,
+      `"enum" or "const" at ${shape.where} lists ${type}s together with other conditions on them. Remove these conditions.`,
     );
   return true;
 }

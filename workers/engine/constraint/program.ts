@@ -132,7 +132,7 @@ class Builder {
       // Rounds that read nothing must not be counted: the fewest are none.
       if (max !== Infinity && max > MOST_COPIES)
         throw refuse(
-          `a part that may be empty is repeated up to ${max} times. Repeat it without a bound, or at most ${MOST_COPIES} times.`,
+          `a part that may be empty is repeated up to ${max} times. Repeat it without a limit, or at most ${MOST_COPIES} times.`,
         );
       min = 0;
       if (max !== Infinity) {
@@ -148,7 +148,7 @@ class Builder {
       return at;
     }
     if (min === 0 && max === 1) return this.#node({ op: 'split', to: [this.emit(body, next), next] });
-    if (min > MOST_COUNT) throw refuse(`something is to be repeated ${min} times; the limit is ${MOST_COUNT}.`);
+    if (min > MOST_COUNT) throw refuse(`a part must be repeated ${min} times, but the limit is ${MOST_COUNT}.`);
     const most = max === Infinity ? Infinity : Math.min(max, MOST_COUNT);
     return this.#node({ op: 'repeat', body: this.emit(body, this.#node({ op: 'again' })), min, max: most, next });
   }
@@ -187,8 +187,7 @@ class Builder {
   }
 
   #countedText({ dfa, min, max, form }: Extract<Expr, { kind: 'text' }>, next: number): number {
-    if (min > MOST_COUNT)
-      throw refuse(`a text of at least ${min} characters is asked for; the limit is ${MOST_COUNT}.`);
+    if (min > MOST_COUNT) throw refuse(`a text must have at least ${min} characters, but the limit is ${MOST_COUNT}.`);
     const text = new CountedText(dfa, min, max === Infinity ? Infinity : Math.min(max, MOST_COUNT), form);
     const counts = dfa.accepting.map((_, state) => this.#node({ op: 'count', text, state }));
     const states = dfa.edges.map((edges, state) => {
@@ -248,6 +247,6 @@ export function compileProgram(root: Expr): Program {
   refuseLeftRecursion(empty);
   const program = new Builder(empty).build(root);
   if (program.least[program.start]! >= NEVER)
-    throw refuse('nothing can satisfy it: its conditions exclude one another.');
+    throw refuse('no text can satisfy it, because its conditions exclude one another.');
   return program;
 }

@@ -95,9 +95,9 @@ class Parser {
   #branch(): Branch {
     const branch: Branch = { items: [], start: false, end: false };
     for (let next = this.#peek(); next !== undefined && next !== '|' && next !== ')'; next = this.#peek()) {
-      if (branch.end) throw this.#error('"$" stands before the end of a branch');
+      if (branch.end) throw this.#error('"$" is allowed only at the end of a branch');
       if (this.#take('^')) {
-        if (branch.items.length > 0) throw this.#error('"^" stands behind the beginning of a branch');
+        if (branch.items.length > 0) throw this.#error('"^" is allowed only at the beginning of a branch');
         branch.start = true;
       } else if (this.#take('$')) branch.end = true;
       else branch.items.push(this.#quantified());
@@ -126,7 +126,7 @@ class Parser {
     if (this.#peek() !== '{') return null;
     const rest = this.#characters.slice(this.#at, this.#at + 40).join('');
     const match = /^\{(\d{1,9})(?:(,)(\d{1,9})?)?\}/.exec(rest);
-    if (!match) throw this.#error('"{" begins no count');
+    if (!match) throw this.#error('"{" does not begin a count');
     this.#at += match[0].length;
     const min = Number(match[1]);
     return [min, match[3] ? Number(match[3]) : match[2] ? Infinity : min];
@@ -141,7 +141,7 @@ class Parser {
       return typeof escaped === 'number' ? one(escaped) : { kind: 'set', ranges: escaped };
     }
     const next = this.#peek()!;
-    if ('*+?{}]'.includes(next)) throw this.#error(`"${next}" stands for nothing`);
+    if ('*+?{}]'.includes(next)) throw this.#error(`"${next}" has nothing to repeat`);
     this.#at++;
     return one(next.codePointAt(0)!);
   }
@@ -154,12 +154,12 @@ class Parser {
       } else if (!this.#take(':'))
         throw this.#error(`"(?${this.#peek() ?? ''}" (looking ahead or behind, or flags) is not supported`);
     }
-    if (++this.#depth > MOST_DEPTH) throw this.#error(`more than ${MOST_DEPTH} groups lie in one another`);
+    if (++this.#depth > MOST_DEPTH) throw this.#error(`groups are nested more than ${MOST_DEPTH} deep`);
     const branches = this.#branches();
     this.#depth--;
     if (!this.#take(')')) throw this.#error('a group has no ")"');
     if (branches.some(({ start, end }) => start || end))
-      throw this.#error('"^" and "$" inside of a group are not supported');
+      throw this.#error('"^" and "$" inside a group are not supported');
     const items = branches.map(({ items }): Regex => ({ kind: 'sequence', items }));
     return items.length === 1 ? items[0]! : { kind: 'choice', items };
   }
@@ -190,7 +190,7 @@ class Parser {
     while (this.#peek() !== undefined && this.#peek() !== '}' && digits.length < 7)
       digits += this.#characters[this.#at++]!;
     if (!this.#take('}') || !/^[0-9a-f]+$/i.test(digits) || parseInt(digits, 16) > 0x10ffff)
-      throw this.#error('"\\u{" names no character');
+      throw this.#error('"\\u{" does not name a character');
     return parseInt(digits, 16);
   }
 
