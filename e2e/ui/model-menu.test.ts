@@ -72,7 +72,7 @@ it('cannot take the model away from under a reply', async () => {
   await messageBox(page).press('Enter');
   await page.getByRole('log').getByText('Of course.').waitFor();
   await menuButton().click();
-  await menu().getByText('Another model can be chosen when the reply or download has ended.').waitFor();
+  await menu().getByText('You can choose another model when the reply or download has ended.').waitFor();
   expect(
     await menu()
       .getByRole('button', { name: /^Phi-4-mini/ })

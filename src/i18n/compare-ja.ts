@@ -88,7 +88,7 @@ export const compareJa: Translation<typeof compareEn> = {
     '棒は中央値です。棒の先の線の長さは、最も遅い回と最も速い回の差を示します。薄い棒は、基準と異なる答えを出しました。',
 
   race: 'レース',
-  raceHint: '測定したときの速さで返答を再生します。',
+  raceHint: '測定したときの速さで返信を再生します。',
   raceStart: 'スタート',
   raceStop: '停止',
   raceEnd: '最後まで進める',

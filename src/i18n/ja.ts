@@ -65,7 +65,7 @@ export const ja: Catalogue = {
   replying: '返信しています…',
   thinking: '考えています…',
   thinkingFor: (time) => `考えています（${time}）…`,
-  thoughtFor: (time) => `${time}考えました`,
+  thoughtFor: (time) => `${time}間考えました`,
   thoughts: '思考の過程',
   stopping: '停止しています…',
   reading: (done, total) => `会話を読んでいます：${total} トークン中 ${done}`,
@@ -97,7 +97,7 @@ export const ja: Catalogue = {
   detailRead: '読み込み',
   detailContext: '使用コンテキスト',
   detailFirst: '最初のトークンまで',
-  readOf: (fresh, all) => `${all}中、新規 ${fresh}`,
+  readOf: (fresh, all) => `${all}中、${fresh} が新規`,
   speedTitle: (prompt, prefilled, context) =>
     `プロンプト ${prompt} トークン（うち新規 ${prefilled}）、コンテキスト ${context} トークン`,
   tokens: (_count, figure) => `${figure} トークン`,
@@ -171,7 +171,7 @@ export const ja: Catalogue = {
   presetNone: 'なし',
   presetGeneral: '一般',
   presetGeneralText:
-    'あなたは親切なアシスタントです。短く、わかりやすく答えてください。わからないときはそう言ってください。',
+    'あなたは親切なアシスタントです。短く、分かりやすく答えてください。分からないときはそう言ってください。',
   presetCode: 'コード',
   presetCodeText: 'あなたは経験豊富なプログラマーです。まず動くコードを示し、そのあと数文で説明してください。',
   presetTranslate: '翻訳',
@@ -249,7 +249,7 @@ export const ja: Catalogue = {
   npuYours: 'お使いの NPU',
   npuAll: 'すべて',
   npuDecode: '毎秒トークン数（推定）',
-  npuFirst: '512 トークンの最初の応答まで（推定）',
+  npuFirst: '512 トークンのプロンプトから最初のトークンまで（推定）',
   npuRefused: 'コンパイラーが受け付けません',
   npuNoEstimate: '受け付けます（速度の推定なし）',
   npuSource: (compiler, day, slots) =>

@@ -3,8 +3,8 @@ import { plural } from './strings.ts';
 
 export const serversEn = {
   chooseModel: 'Choose a model',
-  chooseModelHint: 'The model is loaded at once, and kept for this chat and for new ones.',
-  chooseModelBusy: 'Another model can be chosen when the reply or download has ended.',
+  chooseModelHint: 'The app loads the model at once and uses it for this chat and for new chats.',
+  chooseModelBusy: 'You can choose another model when the reply or download has ended.',
   onThisDevice: 'On this device',
   runsOnDevice: (backend: string, device: string) => `Loaded on ${backend} (${device})`,
   modelLoading: 'Loading…',
