@@ -18,7 +18,7 @@ export interface Choice {
   mask?: Uint32Array;
 }
 
-/** Whether a token may be chosen by row `row` of a mask over `vocab` tokens. */
+/** True if row `row` of a mask over `vocab` tokens allows a token. */
 export function mayChoose(mask: Uint32Array, vocab: number, row: number, id: number): boolean {
   return ((mask[row * Math.ceil(vocab / 32) + (id >> 5)]! >>> (id & 31)) & 1) === 1;
 }

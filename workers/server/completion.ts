@@ -26,7 +26,7 @@ const ChunkSchema = v.object({
     v.array(
       v.object({
         delta: Words,
-        /** Of an answer that was not streamed. */
+        /** Field of an answer that was not streamed. */
         message: Words,
         finish_reason: v.nullish(v.string(), ''),
         /** Some servers fail in a choice. */
@@ -47,7 +47,7 @@ const ChunkSchema = v.object({
 export interface CompletionPiece {
   /** Of the answer. */
   text: string;
-  /** What the model thinks aloud, where the server sends it apart. */
+  /** The model's thoughts, if the server sends them separately. */
   thought: string;
   /** Name of the model that answers, by the server's own word; '' where it does not say. */
   model: string;
@@ -176,7 +176,7 @@ export async function request(
 const isTimeout = (signal: AbortSignal | null | undefined): boolean =>
   signal?.reason instanceof DOMException && signal.reason.name === 'TimeoutError';
 
-/** The error for an answer that is none, in the server's own words. */
+/** The error for a refused request, in the server's own words. */
 export async function refusal(url: string, response: Response): Promise<PhiError> {
   const said = wordsOf(await readStart(response.body).catch(() => ''));
   return new PhiError('network', `${url} answered ${response.status}${said && `: ${said}`}`, {

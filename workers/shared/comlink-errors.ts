@@ -7,7 +7,7 @@ import type { TransferHandler } from 'comlink';
 import type { ErrorShape } from './errors.ts';
 import { PhiError } from './errors.ts';
 
-/** What comlink hands to the handler: the thrown value under a private marker, hence `canHandle` is taken over from its handler. */
+/** The value that comlink passes to the handler: the thrown value under a private marker, hence `canHandle` is taken over from its handler. */
 interface Thrown {
   value: unknown;
 }

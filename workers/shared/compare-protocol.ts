@@ -7,7 +7,7 @@ export interface Target {
   backend: BackendId;
   device: DeviceType | null;
   form: WeightFormat | 'auto';
-  /** Of WebAssembly; null: all that there are. */
+  /** Threads of WebAssembly; null: as many as there are. */
   threads: number | null;
 }
 
@@ -18,10 +18,10 @@ export interface Prompt {
   content: string;
 }
 
-/** What is known of a model before anything runs it. */
+/** Facts about a model before anything runs it. */
 export interface ModelFacts {
   name: string;
-  /** Of the largest file: the same bytes give the same, however they were cut and wherever they came from. */
+  /** Hash of the largest file. The same bytes give the same hash, however they were cut and wherever they came from. */
   fingerprint: string;
   context: number;
   shape: Omit<ModelShape, 'vocab' | 'context'>;

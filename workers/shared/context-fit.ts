@@ -4,9 +4,9 @@ import type { ChatMessage } from './protocol.ts';
 
 export interface Fitted {
   messages: ChatMessage[];
-  /** What was left out, oldest first. */
+  /** The messages left out, oldest first. */
   dropped: ChatMessage[];
-  /** Of `messages`, rendered. */
+  /** Tokens of the rendered `messages`. */
   tokens: number;
 }
 

@@ -25,7 +25,7 @@ export interface EvaluateOptions {
   /** Pinned, unless `fallback` is true: a backend that does not work is an error, not a reason to take another. */
   backend: BackendId | 'auto';
   form: WeightFormat | 'auto';
-  /** What fails or computes wrongly is passed over, as in the app. */
+  /** A candidate that fails or computes wrongly is skipped, as in the app. */
   fallback?: boolean;
   device?: DeviceType;
   /** WebGPU: computes in float32 on a device that has float16. */
@@ -49,7 +49,7 @@ export interface GreedyResult {
   /** At each step, best logit minus second best. */
   gaps: number[];
   prefillMs: number;
-  /** Of the `count - 1` tokens after the first. */
+  /** Time of the `count - 1` tokens after the first. */
   decodeMs: number;
 }
 

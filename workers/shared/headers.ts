@@ -10,7 +10,7 @@ export const ISOLATION_HEADERS: Readonly<Record<string, string>> = {
   'Cross-Origin-Resource-Policy': 'same-origin',
 };
 
-/** What a server is allowed for: models come from it, the comparison sends it prompts, or a chat sends it what a person writes. */
+/** The purpose for which a server is allowed: to download models, to receive the comparison's prompts, or to receive a chat. */
 export type Purpose = 'models' | 'compare' | 'chat';
 
 export const CSP = 'Content-Security-Policy';
@@ -49,7 +49,7 @@ function workerRights(path: string): WorkerRights | null {
   return name === undefined ? null : (WORKER_RIGHTS[name] ?? UNLISTED);
 }
 
-/** Whether the script at `path` runs as a worker, under a policy of its own. */
+/** True if the script at `path` runs as a worker, under its own policy. */
 export const isWorkerScript = (path: string): boolean => workerRights(path) !== null;
 
 /**
@@ -64,7 +64,7 @@ const TRUSTED_TYPES = [
   "trusted-types svelte-trusted-html dompurify phi-script-url 'allow-duplicates'",
 ];
 
-/** What nothing here uses is off, so that no injected code could use it either. */
+/** Unused features are off, so that injected code cannot use them either. */
 const PERMISSIONS = [
   'camera',
   'microphone',
@@ -78,7 +78,7 @@ const PERMISSIONS = [
   'publickey-credentials-get',
 ];
 
-/** What the script at `path` reaches servers for: those that a person allowed for it, which no other worker reaches. null: it reaches none. */
+/** The purpose for which the script at `path` may reach the servers that a person allowed for it. null: it may not reach any. */
 export function purposeOf(path: string): Purpose | null {
   const network = workerRights(path)?.network;
   return network === undefined || network === 'own' || network === 'none' ? null : network;

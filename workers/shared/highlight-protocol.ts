@@ -1,4 +1,4 @@
-/** What crosses between the page and the worker that colours code. Types only. */
+/** Messages between the page and the worker that colours code. Types only. */
 
 /** Ranges of a code, in order and without gaps: where each ends, and its colour (0: that of text, up to 7; src/chat/prose.css). */
 export interface Colours {

@@ -11,7 +11,7 @@ import { cutFile, isLink, isSafePath, validateManifest } from './manifest.ts';
 
 export const DEFAULT_HUB = 'https://huggingface.co';
 
-/** What the hub serves when no commit is named. */
+/** The revision that the hub serves if no commit is named. */
 export const MAIN = 'main';
 
 const text = v.pipe(
@@ -45,7 +45,7 @@ const HubSchema = v.object({
   ),
 });
 
-/** Whether `base` can be put before `/owner/name/resolve/...`. */
+/** True if `base` can be put before `/owner/name/resolve/...`. */
 export function isHubBase(base: string): boolean {
   if (!URL.canParse(base) || base.endsWith('/')) return false;
   const { protocol, username, password, search, hash } = new URL(base);
@@ -67,7 +67,7 @@ export function isHubModel(value: object | string): value is HubModel {
   return typeof value === 'object' && 'kind' in value && value.kind === 'hub';
 }
 
-/** Whether nothing has to be asked: the commit and the exact size of every file are known. */
+/** True if the commit and the exact size of every file are known, so that the hub need not be asked. */
 export function isComplete({ revision, files }: HubModel): boolean {
   return revision !== null && files.every(({ bytes, optional }) => bytes !== undefined && !optional);
 }

@@ -1,4 +1,4 @@
-/** What a model consists of and where it comes from. Types only. */
+/** The files of a model and its source. Types only. */
 
 /** One range of a file as it is downloaded and stored. */
 export interface Shard {
@@ -15,12 +15,12 @@ export interface Shard {
 export interface ModelFile {
   path: string;
   bytes: number;
-  /** Of the whole file, where published. */
+  /** SHA-256 of the whole file, if published. */
   sha256?: string;
   shards: Shard[];
 }
 
-/** What a model consists of and where it comes from. The same type describes a model to fetch and one that is stored. */
+/** The files of a model and its source. The same type describes a model to fetch and one that is stored. */
 export interface ModelManifest {
   format: 1;
   id: string;
@@ -29,7 +29,7 @@ export interface ModelManifest {
   source: { name: string; url: string; revision?: string };
   bytes: number;
   files: ModelFile[];
-  /** What it was found to be, of a model that a person brought: see `FoundModel`. */
+  /** The kind of a model that a person brought: see `FoundModel`. */
   what?: string;
 }
 
@@ -52,7 +52,7 @@ export interface HubFile {
 
 export interface HubModel {
   kind: 'hub';
-  /** Of the model in the store. */
+  /** Id of the model in the store. */
   id: string;
   name: string;
   licence: { spdx: string; url: string };

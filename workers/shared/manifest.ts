@@ -18,7 +18,7 @@ const bytes = v.pipe(
 );
 const sha256 = v.pipe(v.string('must be text'), v.regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hexadecimal digits'));
 
-/** Whether a path inside a model is relative, with forward slashes, and stays inside. */
+/** True if a path inside a model is relative, has forward slashes, and stays inside. */
 export function isSafePath(path: string): boolean {
   // Path segments become keys and file names of an export: none may climb, hide a separator or be empty.
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
@@ -26,7 +26,7 @@ export function isSafePath(path: string): boolean {
   return path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
 }
 
-/** Whether an address may stand behind a link: empty (unknown), http(s) without a password, or a path beside the page. */
+/** True if a link may use the address: empty (unknown), http(s) without a password, or a path beside the page. */
 export function isLink(url: string): boolean {
   if (url === '') return true;
   const base = 'https://relative.invalid/';
@@ -100,7 +100,7 @@ function sum(items: { bytes: number }[]): number {
   return total;
 }
 
-/** What a schema cannot say: sizes that add up, ranges that join without gap or overlap, paths that differ. */
+/** Checks beyond the schema: sizes that add up, ranges that join without gap or overlap, paths that differ. */
 function assertCoherent(manifest: ModelManifest): void {
   const paths = new Set<string>();
   for (const { path, bytes, shards, sha256 } of manifest.files) {

@@ -1,4 +1,4 @@
-/** What crosses between page and service worker, and what the build tells the service worker. Types only. */
+/** Messages between page and service worker, and data from the build for the service worker. Types only. */
 
 /** One file of the built app. */
 export interface AppFile {
@@ -25,6 +25,6 @@ export type ToServiceWorker =
 
 export interface OfflineState {
   version: string;
-  /** Whether the page and ONNX Runtime start without the network. */
+  /** True if the page and ONNX Runtime can start without the network. */
   ready: boolean;
 }

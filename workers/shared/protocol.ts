@@ -1,4 +1,4 @@
-/** What crosses between page and engine worker. Types only. */
+/** Messages between page and engine worker. Types only. */
 import type { ModelShape } from './advisor/weights.ts';
 import type { ErrorShape } from './errors.ts';
 import type { WeightFormat } from './weight-formats.ts';
@@ -21,13 +21,13 @@ export interface FoundModel {
   bytes: number;
   /** "GGUF, Q4_K + Q6_K, Phi-4-mini"; null: not opened. */
   what: string | null;
-  /** What it is called and its licence (SPDX), where its files' names do not say it: a manifest or the weights do. */
+  /** Its name and licence (SPDX), from a manifest or the weights, if the files' names do not show them. */
   label?: { name: string; licence?: string };
   /** Its measures, where it was opened and runs: for an estimate before it is downloaded. */
   shape?: ModelShape;
   /** Why it does not run here, which names its kind. */
   error: ErrorShape | null;
-  /** What `install` takes, where it was found behind an address. */
+  /** The argument for `install`, if it was found at an address. */
   remote?: ModelManifest | HubModel;
 }
 
@@ -181,7 +181,7 @@ export interface GenerateStats {
   prefillTokensPerSecond: number;
   /** First token excluded. */
   decodeTokensPerSecond: number;
-  /** What holding the reply to its form took. */
+  /** Cost of holding the reply to its form. */
   constraint?: ConstraintStats;
 }
 
@@ -217,7 +217,7 @@ export type GenerateEvent =
 /** A model of which something is stored but not all of it: `install` goes on with it, `remove` drops it. */
 export interface PartialModel {
   id: string;
-  /** What is to be had and from where; null when only its shards are left (a manifest lost to eviction). */
+  /** The model and its source; null if only its shards are left (the browser evicted the manifest). */
   manifest: ModelManifest | null;
   bytesStored: number;
 }
@@ -277,7 +277,7 @@ export interface EngineApi {
   report(): Promise<EngineReport | null>;
   /** Streams events; resolves after `end` or `error`. */
   generate(job: JobId, request: GenerateRequest, onEvent: (event: GenerateEvent) => void): Promise<void>;
-  /** What `generate` would make of the request. */
+  /** How `generate` would fit the request into the context. */
   fit(request: Pick<GenerateRequest, 'messages' | 'maxTokens' | 'droppedBefore'>): Promise<ContextFit>;
   abort(job: JobId): Promise<void>;
   /** Forgets the results for backends and weight formats on this device. The next load tries everything again. */

@@ -1,4 +1,4 @@
-/** What a reasoning model writes between `<think>` and `</think>` before its answer. Pure: the page folds with it, the engine strips. */
+/** Thoughts: the text of a reasoning model between `<think>` and `</think>` before its answer. Pure functions; the page folds thoughts with them, the engine removes them. */
 
 export const THINK_OPEN = '<think>';
 export const THINK_CLOSE = '</think>';
@@ -42,7 +42,7 @@ export function withoutThought(text: string): string {
   return thought === null ? text : answer;
 }
 
-/** What of a rendered prompt the reply begins with, where the template opens the thought itself: `<think>` and white space, or ''. */
+/** The end of a rendered prompt that belongs to the reply, if the template opens the thought itself: `<think>` and white space, or ''. */
 export function openedThought(prompt: string): string {
   return /<think>\s*$/.exec(prompt)?.[0] ?? '';
 }

@@ -7,7 +7,7 @@ import { Table } from '../shared/database.ts';
 
 let refused = false;
 
-/** Whether this browser refuses to store Blobs, as far as it was seen. */
+/** True if this browser was seen to refuse to store Blobs. */
 export const refusesBlobs = (): boolean => refused;
 
 export class BlobTable<Value> extends Table<Value> {
@@ -35,7 +35,7 @@ export class BlobTable<Value> extends Table<Value> {
   }
 }
 
-/** What IndexedDB throws for a value that it cannot copy. */
+/** The error of IndexedDB for a value that it cannot copy. */
 function isRefusal(cause: unknown): boolean {
   const inner = cause instanceof PhiError ? cause.cause : cause;
   return inner instanceof Error && inner.name === 'DataCloneError';

@@ -1,7 +1,7 @@
 import { defaultNet, type Net } from './net.ts';
 import { openTables, type Tables } from './tables.ts';
 
-/** What the functions of this folder share. */
+/** Shared by the functions of this folder. */
 export interface StoreContext {
   tables: Tables;
   net: Net;

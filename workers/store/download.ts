@@ -21,9 +21,9 @@ function urlBytes({ file, shard }: Slot): number | null {
 
 export interface DownloadRequest {
   model: ModelManifest;
-  /** What is missing of it. */
+  /** Its missing shards. */
   slots: Slot[];
-  /** Of shards that an earlier visit stored, by URL. */
+  /** ETags of shards that an earlier visit stored, by URL. */
   etags: Map<string, string>;
   onBytes: (delta: number) => void;
 }
@@ -126,7 +126,7 @@ class Download {
     this.#stored.add(slot);
   }
 
-  /** Of files that changed in between: after the last connection has ended, so that none writes another. */
+  /** Drops shards of files that changed in between. Runs after the last connection has ended, so that none of them is written again. */
   async #dropUnproven(): Promise<void> {
     const unproven = slotsOf(this.#model, [...this.#changed]).filter(({ shard }) => !shard.sha256);
     await this.#context.tables.shards.delete(unproven.map(({ key }) => key));

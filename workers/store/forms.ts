@@ -18,7 +18,7 @@ export interface FormKey {
   model: StoredModel;
   /** "int8", "float32"; part of the key, so it must identify the layout. */
   form: string;
-  /** Of the code that makes it: a new version does not read what the old one wrote. */
+  /** Version of the code that makes it: a new version does not read data of the old one. */
   version: number;
 }
 
@@ -60,7 +60,7 @@ export async function openForm({ tables }: StoreContext, form: FormKey, signal: 
   return new Blob(sound);
 }
 
-/** Whether a form of so many bytes may be kept. Unknown free room counts as none. */
+/** True if made weights of this size may be kept. Unknown free space counts as no space. */
 export async function mayKeepForm(bytes: number): Promise<boolean> {
   return bytes <= ((await freeRoom()) ?? 0) * SHARE_OF_FREE_ROOM;
 }
@@ -98,7 +98,7 @@ export async function saveForm(
   }
 }
 
-/** What there is of each form of each model. */
+/** Stored size of each weight format of each model. */
 export async function listForms({ tables }: StoreContext): Promise<StoredForm[]> {
   const found = new Map<string, StoredForm>();
   for (const [key, value] of await tables.forms.entries()) {

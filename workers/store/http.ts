@@ -13,7 +13,7 @@ export interface Range {
 export interface Answer {
   /** False: status 200, the body begins at byte 0 whatever was asked. */
   partial: boolean;
-  /** Of the whole that lies at the URL, in bytes, where the headers tell and other origins do not hide them. */
+  /** Size of the whole file at the URL, in bytes, if the headers give it and the other origin does not hide them. */
   size: number | null;
   etag: string | null;
   /** The ETag where If-Range may carry it: strong, and from our own origin. */
@@ -48,7 +48,7 @@ function checkStatus({ status, headers }: Response, url: string): void {
   throw new PhiError('network', `${host} answered ${status} for ${url}: ${why}.`, { status, url });
 }
 
-/** Of an encoded body Content-Length counts the encoded bytes, and other origins hide Content-Encoding. */
+/** For an encoded body, Content-Length counts the encoded bytes, and other origins hide Content-Encoding. */
 const isPlain = (url: string, headers: Headers, net: Net) =>
   new URL(url).origin === net.origin && !headers.has('Content-Encoding');
 

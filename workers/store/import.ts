@@ -15,11 +15,11 @@ export interface DiskFile {
   file: Blob;
 }
 
-/** What the person or the files say about an import. */
+/** Facts about an import from the person or the files. */
 export interface ImportedAs {
-  /** What it is called; absent: its folder or its largest file. */
+  /** Its name; default: its folder or its largest file. */
   name?: string;
-  /** What it was found to be: see `FoundModel`. */
+  /** Its kind: see `FoundModel`. */
   what?: string;
   /** SPDX id. */
   licence?: string;
@@ -47,7 +47,7 @@ function withoutCommonFolder(files: DiskFile[]): { folder: string | null; files:
   return { folder, files: files.map(({ path, file }) => ({ path: path.slice(folder.length + 1), file })) };
 }
 
-/** What the import will store, without hashes. Throws `bad-request` where there is nothing to import. */
+/** The manifest of an import, without hashes. Throws `bad-request` where there is nothing to import. */
 export async function describeImport(
   chosen: DiskFile[],
   { name, what, licence = 'unknown' }: ImportedAs = {},

@@ -149,7 +149,7 @@ export async function install(
       (await findWrongFile(context, model, stored, signal, onProgress)) ??
       (await findWrongSeam(context, model, before, stored, signal));
     let wrong = await findWrong();
-    // What an earlier visit left may be at fault: that is fetched again. What came just now would come the same again.
+    // Parts from an earlier visit may be wrong, so they are fetched again. Parts that arrived just now would arrive the same way again.
     while (wrong?.dropped.some((key) => before.has(key))) {
       before = await storedShards(context, slotsOf(model));
       stored = await fetchMissing(context, model, before, signal, onProgress);

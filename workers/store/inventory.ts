@@ -1,4 +1,4 @@
-/** What of a model is stored: the questions that download, import, open and verify all ask. */
+/** Finds out which parts of a model are stored, for download, import, open and verify. */
 import { PhiError } from '../shared/errors.ts';
 import type { ModelFile, ModelManifest, PartialModel, Shard, StoredModel } from '../shared/protocol.ts';
 import type { StoreContext } from './context.ts';

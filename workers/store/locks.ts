@@ -1,6 +1,6 @@
 import { throwIfCancelled } from './cancel.ts';
 
-/** Where Web Locks are missing (insecure contexts, Node 20) the jobs of one thread queue here; other tabs are then not seen. */
+/** Without Web Locks (insecure contexts, Node 20), the jobs of one thread queue here. Other tabs are then ignored. */
 const queues = new Map<string, Promise<unknown>>();
 
 function queued<T>(name: string, signal: AbortSignal, job: () => Promise<T>): Promise<T> {

@@ -1,7 +1,7 @@
 import type { Progress } from '../shared/protocol.ts';
 
 const TICK_MS = 250;
-/** Of the speed shown, how much the last tick counts: smooth over about two seconds. */
+/** Weight of the last tick in the speed shown, which smooths it over about two seconds. */
 const WEIGHT = 0.15;
 
 /** Counts bytes and reports progress four times a second, also while nothing arrives: then the speed must be seen to fall. */

@@ -1,7 +1,7 @@
 /** How to reach servers and how patient to be with them. Tests shorten the times. */
 export interface Net {
   fetch: typeof fetch;
-  /** Of the page: a cross-origin If-Range would force a preflight that model hubs refuse. */
+  /** The page's origin. A cross-origin If-Range would force a preflight that model hubs refuse. */
   origin: string;
   /** A connection without a byte for this long is dropped. */
   stallMs: number;

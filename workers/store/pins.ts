@@ -1,5 +1,5 @@
 /**
- * What was learned of a hub's model when it was first downloaded: commit, sizes, hashes. Later downloads of it are held to that, also after
+ * Facts recorded at the first download of a hub's model: commit, sizes, hashes. Later downloads must match them, also after
  * the model was removed in between.
  */
 import * as v from 'valibot';

@@ -34,7 +34,7 @@ export function readAhead(
     return bytes;
   };
 
-  /** Whether the range is worth blocks. */
+  /** True if the range is large enough for blocks. */
   const isSequential = (offset: number, length: number): boolean => {
     const before = ends.indexOf(offset);
     if (before >= 0) ends.splice(before, 1);

@@ -7,7 +7,7 @@ import { slotsOf, storedShards, type Slot } from './inventory.ts';
 import { Fault } from './net.ts';
 import type { StoredShard } from './tables.ts';
 
-/** Whether the server still has what the end of `stored` says: its last 64 KiB are fetched again and compared. */
+/** True if the server still has the same file: the last 64 KiB of `stored` are fetched again and compared. */
 async function stillThere(
   { net }: StoreContext,
   slot: Slot,

@@ -11,7 +11,7 @@ const NOTABLE_BYTES = 256 * 1024;
 /** Decides, failure by failure, whether something is tried once more and after what pause. One for each thing fetched. */
 export class RetryPolicy {
   readonly #net: Net;
-  /** What is fetched, in words, for messages. */
+  /** The part being fetched, in words, for messages. */
   readonly #what: string;
   #failures = 0;
   #refetches = 0;

@@ -31,7 +31,7 @@ export class ShardedSource implements ByteSource {
   readonly #context: StoreContext;
   readonly #model: StoredModel;
   readonly #shards: OpenShard[] = [];
-  /** Of these very Blobs: what is verified later under the same key may be a shard that was fetched again. */
+  /** Belongs to these Blobs only: a later check of the same key may see a shard that was fetched again. */
   readonly #sound = new Set<OpenShard>();
   readonly #checks = new Map<OpenShard, Promise<void>>();
   /** Bytes of the shard that was hashed last, while memory lasts: the reads that follow are mostly of the same shard. */
@@ -103,7 +103,7 @@ export class ShardedSource implements ByteSource {
     this.#sound.add(shard);
   }
 
-  /** Where one shard is damaged others may be: all are looked at, so that one more `install` mends the model. */
+  /** If one shard is damaged, others may be too. All are checked, so that one more `install` repairs the model. */
   async #damage(slot: Slot): Promise<PhiError> {
     const damaged = await verify(this.#context, this.#model, new AbortController().signal);
     if (damaged.length > 0) return damagedError(this.#model, damaged);

@@ -104,7 +104,7 @@ export class ModelStore {
     });
   }
 
-  /** What lies behind an address that a person gave. Nothing is stored. */
+  /** Finds the models at an address that a person gave. Stores nothing. */
   async openAddress(address: string, hub: string, { signal = never }: Options = {}): Promise<Remote> {
     const net = { ...this.#context.net, retries: Math.min(this.#context.net.retries, LOOK_RETRIES) };
     return guarded(() => openAddress(net, address, hub, signal));
@@ -140,7 +140,7 @@ export class ModelStore {
     return guarded(() => openForm(this.#context, key, signal));
   }
 
-  /** Whether a form of so many bytes would leave room enough. */
+  /** True if enough space is left after storing made weights of this size. */
   async mayKeepForm(bytes: number): Promise<boolean> {
     return guarded(() => mayKeepForm(bytes));
   }

@@ -1,5 +1,5 @@
 /**
- * What lies where. Each table is an IndexedDB database of its own, so that one that is evicted or damaged takes no other with it.
+ * The tables. Each is a separate IndexedDB database, so that the eviction or damage of one does not affect the others.
  *
  *   phi-shards     `${model}/${path}/${index}`   StoredShard: bytes and what they are, in one value, so in one transaction
  *   phi-manifests  `${model}`                    StoredModel: written last; without it a model does not count as stored

@@ -31,7 +31,7 @@ export async function verify(
   return damaged;
 }
 
-/** What to say when a model that counted as whole is not. */
+/** The error for a model that counted as whole but is not. */
 export function damagedError(model: StoredModel, damaged: Slot[]): PhiError {
   const [first] = damaged;
   const names = damaged.map(({ what }) => what).join('; ');

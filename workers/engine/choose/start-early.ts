@@ -22,7 +22,7 @@ export function startEarly(
   const size = [...files.values()].reduce((sum, file) => sum + file.size, 0);
   const certain = backend === 'wasm' || (backend === 'auto' && !('gpu' in navigator) && !('ml' in navigator));
   if (!certain || stages > 1 || size > ONE_MEMORY_BYTES) return weightCache;
-  // A failure of either is met again, and told, when the session is made.
+  // A failure of either occurs again, and is reported, when the session is made.
   span('start ONNX Runtime', () => startOrt(preferredBuild(), threads ?? defaultThreads())).catch(() => undefined);
   const wanted = `wasm-${form === 'auto' ? 'int8' : form}`;
   const early = weightCache(wanted, WASM_FORM_VERSION);

@@ -36,7 +36,7 @@ export class Constraints {
   }
 
   /**
-   * Whether the model thinks before it answers: its vocabulary has the mark, or what there is of the reply.
+   * True if the model thinks before it answers: its vocabulary, or the reply so far, has the mark.
    *
    * @param opening what the template has written of the reply
    * @param begun what there is of the reply already

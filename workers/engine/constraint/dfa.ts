@@ -17,7 +17,7 @@ export type Regex =
   | { kind: 'choice'; items: readonly Regex[] }
   | { kind: 'repeat'; body: Regex; min: number; max: number };
 
-/** Every character; halves of surrogate pairs are none. */
+/** Every character. Halves of surrogate pairs do not count. */
 export const ANY: Ranges = [
   [0, 0xd7ff],
   [0xe000, 0x10ffff],

@@ -1,4 +1,4 @@
-/** What a text may look like: expressions over bytes and characters, made by the compilers of schemas, patterns and EBNF. */
+/** The form of a text: expressions over bytes and characters, made by the compilers of schemas, patterns and EBNF. */
 import type { Dfa, Ranges } from './dfa.ts';
 
 export type { Ranges } from './dfa.ts';

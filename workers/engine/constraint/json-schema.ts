@@ -146,7 +146,7 @@ class Compiler {
     );
   }
 
-  /** Whether a text that is written for one may be right for the other. */
+  /** True if a text written for one may match the other. */
   #overlap(a: Shape, b: Shape, depth: number): boolean {
     return [...a.types].some((type) => {
       if (!b.types.has(type) || !mayMeet(a, b, type)) return false;
@@ -233,7 +233,7 @@ class Compiler {
     return schemas;
   }
 
-  /** What all parts say about a property. */
+  /** The conditions of all parts on a property. */
   #schemasOf({ objects }: Shape, name: string): Schema[] {
     return objects.flatMap(({ properties, patterns, additional }) => {
       const own = Object.hasOwn(properties, name) ? [properties[name]!] : [];
@@ -289,7 +289,7 @@ class Compiler {
     return found.filter(({ dfa, schemas }) => !schemas.includes(false) && !isEmpty(dfa));
   }
 
-  /** What `propertyNames` allows; null: everything. */
+  /** Names that `propertyNames` allows; null: all. */
   #names({ names, where }: Shape): { dfa: Dfa; min: number; max: number; accepts: (name: string) => boolean } | null {
     if (names.length === 0) return null;
     const shapes = this.#shapes(names);

@@ -1,5 +1,5 @@
 /**
- * What a value must be, with everything that holds at once in one place: the parts of `allOf`, of references and of one choice out of each
+ * The conditions on a value, all in one place: the parts of `allOf`, of references and of one choice out of each
  * `anyOf`, joined keyword by keyword.
  */
 import { accepts, intersect, isEmpty, type Dfa, ANY_TEXT } from './dfa.ts';
@@ -12,7 +12,7 @@ import { refuse } from './refusal.ts';
 export const TYPES = ['object', 'array', 'string', 'number', 'boolean', 'null'] as const;
 export type Type = (typeof TYPES)[number];
 
-/** What one schema says about objects. */
+/** Conditions of one schema on objects. */
 export interface ObjectPart {
   properties: Readonly<Record<string, Schema>>;
   patterns: readonly { dfa: Dfa; schema: Schema }[];
@@ -206,7 +206,7 @@ function typeOf(value: Json): Type {
   return typeof value as Type;
 }
 
-/** Whether a listed value keeps to what else is asked. */
+/** True if a listed value meets the other conditions. */
 function keeps(shape: Omit<Shape, 'values'>, value: Json): boolean {
   const type = typeOf(value);
   if (!shape.types.has(type)) return false;
@@ -233,7 +233,7 @@ function keeps(shape: Omit<Shape, 'values'>, value: Json): boolean {
   return true;
 }
 
-/** Whether the same value can be of both shapes, as far as it is known without looking into objects and lists. */
+/** True if a value may have both shapes, without looking into objects and lists. */
 export function mayMeet(a: Shape, b: Shape, type: Type): boolean {
   if (a.values && b.values) {
     const known = new Set(a.values.map(jsonText));

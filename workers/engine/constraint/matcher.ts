@@ -131,7 +131,7 @@ export class Matcher {
     return ids;
   }
 
-  /** Whether the text can still come to an end behind `ids`. */
+  /** True if the text can still end after `ids`. */
   #leaves(ids: readonly number[], left: number): boolean {
     let state: State | null = this.#state;
     for (const id of ids) state = state && this.#behind(state, id);

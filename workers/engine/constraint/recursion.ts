@@ -1,4 +1,4 @@
-/** What can be told of rules before they are compiled: which may be empty, and which begin with themselves. */
+/** Analyses rules before they are compiled: which may be empty, and which begin with themselves. */
 import type { Expr, Rule } from './grammar.ts';
 import { refuse } from './refusal.ts';
 
@@ -38,7 +38,7 @@ export class Nullability {
     }
   }
 
-  /** Whether it may be no text at all. */
+  /** True if it may match the empty text. */
   of(expr: Expr): boolean {
     let known = this.#known.get(expr);
     if (known === undefined) this.#known.set(expr, (known = this.#of(expr)));

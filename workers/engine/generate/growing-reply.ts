@@ -15,11 +15,11 @@ export interface TokenOptions {
   drafts?: boolean;
   signal?: AbortSignal;
   onPrefill?: (done: number, total: number) => void;
-  /** What may follow; it stands behind the prompt. */
+  /** The constraint of the reply, positioned after the prompt. */
   constraint?: TokenConstraint;
 }
 
-/** What the loop asks of a constraint (constraint/matcher.ts). `left`: tokens that the reply may still have. */
+/** The constraint as the loop uses it (constraint/matcher.ts). `left`: tokens that the reply may still have. */
 export interface TokenConstraint {
   /** Nothing can follow but the end, which is `end`. */
   readonly ended: boolean;

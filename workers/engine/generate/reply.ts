@@ -89,7 +89,7 @@ export async function generateReply(
   });
 }
 
-/** What holds the reply to its form, behind what there is of it; undefined: it may be anything. */
+/** The constraint that holds the reply to its form, after the part already written; undefined: no constraint. */
 function matcherFor(
   constraints: Constraints,
   { constraint, messages, resume = [], continueLast = false }: GenerateRequest,
@@ -105,7 +105,7 @@ function matcherFor(
   return matcher;
 }
 
-/** What tokens add to the text, up to the one that ends the reply. */
+/** The text that tokens add, up to the one that ends the reply. */
 function pushIds(
   text: ReplyText,
   ids: readonly number[],
@@ -161,7 +161,7 @@ class Stats {
   #prefilled = 0;
   #firstMs = 0;
   #decodeMs = 0;
-  /** Of the whole reply. */
+  /** Tokens of the whole reply. */
   generated: number;
 
   constructor(promptTokens: number, resumed: number) {

@@ -43,7 +43,7 @@ export interface Tokenizer {
   tokenId(text: string): number | undefined;
   idToken(id: number): string | undefined;
   isControl(id: number): boolean;
-  /** What the token adds to a reply's text, in UTF-8; null for control tokens and ids without a token. */
+  /** The bytes that the token adds to a reply's text, in UTF-8; null for control tokens and ids without a token. */
   textBytes(id: number): Uint8Array | null;
   /** A reply's text loses one leading space (SentencePiece). */
   readonly stripsSpace: boolean;

@@ -1,7 +1,7 @@
 /** Values that chunks, steps of the loop and stages have in common. */
 import type { Value } from '../graph/onnx.ts';
 
-/** What a step reads besides weights and tokens. */
+/** Inputs of a step besides weights and tokens. */
 export interface StepInputs {
   past: Value; // int64 scalar: valid slots of the cache
   cos: Value; // float32 [positions, rotaryDim / 2], from position `past` on
@@ -10,7 +10,7 @@ export interface StepInputs {
   values: Value[]; // [kvHeads, 1, slots, headDim]
 }
 
-/** What this run has added, laid out as the cache. */
+/** Keys and values that this run added, laid out as the cache. */
 export interface Added {
   keys: Value[];
   values: Value[];

@@ -287,7 +287,7 @@ class WebgpuDecoder implements Decoder {
       }
       const chosen = [...(await this.#selector.read(steps))];
       const end = chosen.findIndex((token) => choice.stop.includes(token));
-      return end < 0 ? chosen : chosen.slice(0, end + 1); // what was computed behind it lies in slots that count as empty
+      return end < 0 ? chosen : chosen.slice(0, end + 1); // anything computed after it lies in slots that count as empty
     });
   }
 

@@ -1,4 +1,4 @@
-/** What ONNX Runtime's WebGPU provider is asked for, and what it and the device say outside of any call. */
+/** Options for ONNX Runtime's WebGPU provider, and errors that it and the device report outside of any call. */
 import { PhiError } from '../../shared/errors.ts';
 import type { PhiConfig } from '../checkpoint/types.ts';
 import type { ExternalData, SessionOptions } from '../runtime/ort.ts';

@@ -29,10 +29,10 @@ export interface Int8Columns {
 const VECTORS = 16;
 const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
 
-/** What a channel whose largest weight is `max` is multiplied by to become int8. */
+/** Factor that turns a channel with the largest weight `max` into int8. */
 export const inverseScale = (max: number): number => Math.fround(max > 0 ? 127 / max : 0);
 
-/** Whether all of a matrix's loops are whole vectors. Every Phi's are. */
+/** True if all loops over a matrix are whole vectors. They are for every Phi. */
 export function suitsSimd({ rows, cols, form }: Matrix, { inputs, outputs }: Fold): boolean {
   const rotates = (rotation: Rotation | undefined) =>
     rotation === undefined || (rotation.power >= 4 && rotation.from % 4 === 0);

@@ -6,7 +6,7 @@
 export interface Rotation {
   /** Replaces `values[offset + from .. offset + to)` by its product with R, as a row vector. Every step is rounded to float32, as SIMD does it. */
   apply(values: Float32Array, offset: number): void;
-  /** What is rotated of a vector: blocks of `power` times all `primes` values. */
+  /** The rotated part of a vector: blocks of `power` times all `primes` values. */
   readonly from: number;
   readonly to: number;
   /** Power of two. */
@@ -16,7 +16,7 @@ export interface Rotation {
   readonly centred?: number;
 }
 
-/** What the Hadamard transform is multiplied by to keep lengths. */
+/** Factor of the Hadamard transform that keeps lengths. */
 export const hadamardScale = (power: number): number => Math.fround(1 / Math.sqrt(power));
 
 /** The same rotation for every block of `size` values in `[from, to)`; the rest is left alone. For heads. */

@@ -10,7 +10,7 @@ export interface DeviceFacts {
   /** null: no WebGPU, or no adapter. */
   gpu: GpuFacts | null;
   /**
-   * What WebNN runs on: LiteRT on the CPU (Linux, Android, ChromeOS), or the system's own runtime, which has GPUs and NPUs (Windows, macOS).
+   * The runtime below WebNN: LiteRT on the CPU (Linux, Android, ChromeOS), or the system's own runtime, which has GPUs and NPUs (Windows, macOS).
    * null: this browser has no WebNN.
    */
   webnn: 'cpu' | 'system' | null;

@@ -146,7 +146,7 @@ function judgeWebgpu(estimate: Estimate, device: DeviceFacts): Fit {
     : fit;
 }
 
-/** What the chain tries first: float32 on LiteRT; elsewhere an NPU, in 4 bits where the file has them by column. */
+/** The first candidate of the chain: float32 on LiteRT; elsewhere an NPU, in 4 bits where the file has them by column. */
 function estimateOnWebnn(request: EstimateRequest, { webnn }: DeviceFacts): Estimate {
   if (webnn === 'cpu') return estimateWebnn(request, 'cpu', 'float32');
   const { shape, mix } = request;

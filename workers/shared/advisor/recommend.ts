@@ -7,9 +7,9 @@ export type Use = 'chat' | 'code';
 export interface Choosable extends Candidate {
   /** The use that the quantisation suits. */
   suits: readonly Use[];
-  /** Of the model: lower is chosen first. */
+  /** Order of the model: lower is chosen first. */
   rank: number;
-  /** Of the quantisation: lower is chosen first among those that suit the use. */
+  /** Order of the quantisation: lower is chosen first among those that suit the use. */
   order: number;
   /** Every byte of the weights is held to a hash that was published beforehand. */
   hashed: boolean;

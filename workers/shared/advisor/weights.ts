@@ -3,7 +3,7 @@
  * wasm/weights.ts and webgpu/weights.ts lay out, without a checkpoint.
  */
 
-/** What of `PhiConfig` decides about sizes. */
+/** The fields of `PhiConfig` that decide about sizes. */
 export interface ModelShape {
   layers: number;
   hidden: number;
@@ -33,7 +33,7 @@ export interface SourceMix {
   embedding: Bits | 'float' | 'tied';
   /** Weights that share a scale. */
   block: number;
-  /** What is kept beside the scales: zero points of `bits` bits, minimums as floats, or nothing. */
+  /** Data kept beside the scales: zero points of `bits` bits, minimums as floats, or nothing. */
   shift: 'none' | 'zero-points' | 'mins';
 }
 
@@ -117,7 +117,7 @@ function expertBytes({ hidden, intermediate }: ModelShape, form: 'int8' | 'float
   return groupBytes(gateUp * hidden, 4 * gateUp, 4 * gateUp) + groupBytes(hidden * intermediate, 4 * hidden);
 }
 
-/** What a token's step reads of them: everything but the embedding, and of experts the two that it goes to. */
+/** The bytes that one token's step reads: everything but the embedding, and of the experts only the two that it uses. */
 export function wasmBytesPerToken(shape: ModelShape, form: 'int8' | 'float32'): number {
   const { all, embedding } = wasmWeightBytes(shape, form);
   const idle = shape.experts ? shape.experts.count - ACTIVE_EXPERTS : 0;

@@ -1,4 +1,4 @@
-/** What the unit tests of the store share: a fresh database, an impatient network, a look at what lies in IndexedDB. */
+/** Shared by the unit tests of the store: a fresh database, an impatient network, a look at what lies in IndexedDB. */
 import { createHash } from 'node:crypto';
 import 'fake-indexeddb/auto';
 import { IDBFactory } from 'fake-indexeddb';

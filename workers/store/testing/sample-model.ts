@@ -5,7 +5,7 @@ import type { FaultServer } from './fault-server.ts';
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
-/** What the source publishes: a hash of every shard, of whole files only, or none. */
+/** The hashes that the source publishes: one of every shard, of whole files only, or none. */
 export type Hashes = 'shards' | 'files' | 'none';
 
 export interface SampleModel {

@@ -11,7 +11,7 @@ import type { Vocabulary } from '../vocabulary.ts';
 export const automatonOf = (constraint: Constraint): Automaton =>
   new Automaton(compileProgram(compileConstraint(constraint)));
 
-/** Whether a text is of the form from end to end. */
+/** True if the whole text has the form. */
 export function acceptsText(automaton: Automaton, text: string): boolean {
   let state: State | null = automaton.start;
   for (const byte of new TextEncoder().encode(text)) state = state && automaton.step(state, byte);
