@@ -30,9 +30,9 @@ const SEED = Number(process.env.PHI_SEED ?? 1);
 const LONGEST_MS = 1_200;
 const SETTINGS = { ...GREEDY, maxTokens: 8 };
 
-/** Ways to send something. All end with Enter. */
-type Way = 'new chat' | 'open chat' | 'edit' | 'attachment';
-const WAYS: readonly Way[] = ['new chat', 'open chat', 'edit', 'attachment'];
+/** Ways to ask for a reply. All but the last send a text, with Enter. */
+type Way = 'new chat' | 'open chat' | 'edit' | 'attachment' | 'regenerate';
+const WAYS: readonly Way[] = ['new chat', 'open chat', 'edit', 'attachment', 'regenerate'];
 
 let tiny: TinyStarter;
 let server: AppServer;
@@ -61,6 +61,7 @@ async function send(page: Page, way: Way, text: string): Promise<void> {
     await box.fill(text);
     return box.press('Enter');
   }
+  if (way === 'regenerate') return page.getByRole('log').getByRole('button', { name: 'Regenerate' }).last().click();
   if (way === 'attachment')
     await page
       .locator('form input[type=file]')
@@ -70,16 +71,23 @@ async function send(page: Page, way: Way, text: string): Promise<void> {
   await messageBox(page).press('Enter');
 }
 
-/** How often each text is in a chat, and how often it is a draft. */
-async function count(page: Page, texts: readonly string[]): Promise<{ text: string; sent: number; drafts: number }[]> {
+interface Kept {
+  /** How often each text is in a chat, and how often it is a draft. */
+  texts: { text: string; sent: number; drafts: number }[];
+  /** Messages in all chats, replies too. */
+  messages: number;
+}
+
+async function count(page: Page, texts: readonly string[]): Promise<Kept> {
   const { conversations, drafts } = await inspect(page);
-  const messages = conversations.flatMap(({ messages }) => messages.filter(({ role }) => role === 'user'));
+  const messages = conversations.flatMap((conversation) => conversation.messages);
   const holds = (whole: string, text: string) => whole.includes(text);
-  return texts.map((text) => ({
+  const kept = texts.map((text) => ({
     text,
-    sent: messages.filter(({ content }) => holds(content, text)).length,
+    sent: messages.filter(({ role, content }) => role === 'user' && holds(content, text)).length,
     drafts: drafts.filter((draft) => holds(draft, text)).length,
   }));
+  return { texts: kept, messages: messages.length };
 }
 
 it(`loses nothing that was sent in ${LOSSES} reloads and kills before the first token (seed ${SEED})`, async () => {
@@ -90,6 +98,7 @@ it(`loses nothing that was sent in ${LOSSES} reloads and kills before the first 
   await session.page.getByRole('button', { name: /^Download/ }).click();
   await ask(session.page, 'hello');
 
+  let { messages: known } = await count(session.page, []);
   const drafts = new Set<string>();
   for (let loss = 0; loss < LOSSES; loss++) {
     // Every way once, then any.
@@ -98,7 +107,7 @@ it(`loses nothing that was sent in ${LOSSES} reloads and kills before the first 
     await session.page.reload(); // The model is loaded again, so that no reply comes at once.
     await messageBox(session.page).waitFor();
     await send(session.page, way, text);
-    texts.push(text);
+    if (way !== 'regenerate') texts.push(text);
     await sleep(integer(random, 2) === 0 ? 0 : random() * LONGEST_MS);
     if (integer(random, 2) === 0) await session.page.reload();
     else {
@@ -107,7 +116,10 @@ it(`loses nothing that was sent in ${LOSSES} reloads and kills before the first 
       await session.page.goto(server.url);
     }
     await messageBox(session.page).waitFor();
-    for (const found of await count(session.page, texts)) {
+    const kept = await count(session.page, texts);
+    expect(kept.messages, `messages after ${way}`).toBeGreaterThanOrEqual(known);
+    known = kept.messages;
+    for (const found of kept.texts) {
       expect(found.sent + found.drafts, `${way}, ${found.text}: in a chat or a draft`).toBe(1);
       if (found.drafts > 0) drafts.add(found.text);
     }
