@@ -117,7 +117,7 @@ export class Conversations {
     if (sent) this.#sent.set(id, sent);
     const added = patch.messages.filter(([position]) => position >= before.messages.length);
     // The write below stores them again, and says what is wrong where they could not be stored.
-    if (added.length > 0) this.#records.ahead(id, added).catch(() => undefined);
+    if (added.length > 0) this.#records.ahead(id, added, sent).catch(() => undefined);
     await this.#write(id, () => this.#save(id));
   }
 

@@ -173,6 +173,12 @@ describe('ConversationDatabase', () => {
     expect(await database.readDraft(one.id)).toBe('more');
     await database.apply(one.id, { head: {}, messages: [] }, { draftOf: one.id });
     expect(await database.readDraft(one.id)).toBe('');
+    // Already with the message that is stored before its conversation: a page that goes away in between would show it twice.
+    await database.writeDraft(one.id, 'late');
+    const late = { id: 'late', parent: 'm0', role: 'user', content: 'late', createdAt: 0 } as const;
+    await database.ahead(one.id, [[1, late]], { draftOf: one.id });
+    expect(await database.readDraft(one.id)).toBe('');
+    expect((await database.read(one.id))?.tip).toBe('late');
   });
 
   it('stores many conversations in a record each, and takes one apart with its first change', async () => {

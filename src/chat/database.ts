@@ -80,8 +80,9 @@ export class ConversationDatabase {
   }
 
   /** Stores new messages before the change that they belong to: asks nothing first, so that a page that goes away now does not lose them. */
-  ahead(id: string, messages: Patch['messages']): Promise<void> {
+  ahead(id: string, messages: Patch['messages'], sent?: Sent): Promise<void> {
     return this.#inTransaction((store) => {
+      if (sent) store.delete(draftKey(sent.draftOf));
       for (const [key, value] of messages.map((entry) => messageEntry(id, entry))) store.put(value, key);
       store.transaction.commit();
     });
