@@ -23,6 +23,7 @@ import {
 import type { Change, Conversations } from './conversations.svelte.ts';
 import type { Sent } from './database.ts';
 import { ChatModels } from './chat-models.svelte.ts';
+import { ChatForm } from './form/chat-form.svelte.ts';
 import { isServer, type ModelChoice } from './model-choice.ts';
 import { ReplyLocks } from './reply-locks.ts';
 import { find } from './tree.ts';
@@ -46,6 +47,8 @@ export class Chat {
   readonly #locks: ReplyLocks;
   /** Which model answers. */
   readonly model: ChatModels;
+  /** Which form its replies must have. */
+  readonly form: ChatForm;
   #live = $state.raw<LiveReply | null>(null);
 
   constructor(
@@ -61,6 +64,7 @@ export class Chat {
     this.#settings = settings;
     this.#conversations = conversations;
     this.model = new ChatModels(models, conversations);
+    this.form = new ChatForm(conversations);
   }
 
   /** The reply that is being written, in whatever conversation. */
@@ -91,6 +95,7 @@ export class Chat {
     const conversation = this.#conversations.current ?? {
       ...newConversation(this.#settings.values.system),
       ...this.model.takeFresh(),
+      ...this.form.takeFresh(),
     };
     const message = userMessage(conversation.tip, content);
     if (fresh) onBegin(conversation.id);
@@ -200,6 +205,7 @@ export class Chat {
       );
     const begun = save({
       ...writer,
+      json: conversation.form !== undefined && !writer.server ? true : undefined,
       state: 'streaming',
       error: undefined,
       reason: undefined,
@@ -262,7 +268,14 @@ export class Chat {
   ): Promise<Outcome> {
     const path = pathTo(conversation, message.id);
     const sampling = { ...this.#settings.sampling(), seed: message.reply!.seed };
-    const request = { ...this.#request(conversation, path), sampling, continueLast: message.content !== '' };
+    // A server's model is not held to a form; the options say so.
+    const constraint = isServer(this.model.of(conversation)) ? undefined : this.form.constraintOf(conversation);
+    const request = {
+      ...this.#request(conversation, path),
+      sampling,
+      continueLast: message.content !== '',
+      ...(constraint && { constraint }),
+    };
     const notices: Notice[] = [];
     let lastSave = performance.now();
     let saving = false;

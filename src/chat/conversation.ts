@@ -23,6 +23,8 @@ export interface Conversation {
   model?: ModelChoice;
   /** The parts that may be sent to the server that was chosen last. */
   consent?: ServerConsent;
+  /** JSON schema that replies are held to, as text; absent: they are free. */
+  form?: string;
   /** In order of creation. */
   messages: Message[];
   /** Leaf of the path that is shown. */

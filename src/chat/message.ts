@@ -17,6 +17,8 @@ export interface ReplyInfo {
   notices?: (string | Moved)[];
   /** Messages before it on its path, oldest first, that were no longer in its context. */
   dropped?: number;
+  /** It was held to a JSON schema. */
+  json?: boolean;
   /** How long the model thought before it answered (`<think>`). */
   thoughtMs?: number;
 }

@@ -55,6 +55,7 @@ const Reply = v.object({
   // A text: as it was said by an older version.
   notices: v.optional(v.array(v.union([text, v.object({ movedTo: text, error: StoredError })]))),
   dropped: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
+  json: v.optional(v.boolean()),
   thoughtMs: v.optional(count),
 });
 
@@ -86,6 +87,7 @@ export const HeadEntries = {
   // A damaged choice is replaced by the default, so that the chat is not lost. Without its consent nothing is sent to a server.
   model: v.fallback(v.optional(Choice), undefined),
   consent: v.fallback(v.optional(Consent), undefined),
+  form: v.fallback(v.optional(text), undefined),
 };
 
 const ConversationSchema = v.pipe(

@@ -2,6 +2,7 @@ import { proxy, type Remote } from 'comlink';
 import { installErrorTransfer } from '../../workers/shared/comlink-errors.ts';
 import { PhiError } from '../../workers/shared/errors.ts';
 import type {
+  Constraint,
   ContextFit,
   EngineApi,
   EngineReport,
@@ -153,6 +154,11 @@ export class Engine {
   unload(): Promise<void> {
     this.#loaded = null;
     return this.#call((api) => api.unload());
+  }
+
+  /** Rejects with `bad-request` where a reply cannot be held to the form. */
+  checkForm(constraint: Constraint): Promise<void> {
+    return this.#call((api) => api.checkForm(constraint));
   }
 
   forgetProbes(): Promise<void> {

@@ -1,4 +1,5 @@
 import { compareEn } from './compare-en.ts';
+import { formEn } from './form-en.ts';
 import { modelsEn } from './models-en.ts';
 import { serversEn } from './servers-en.ts';
 import { plural, type Translation } from './strings.ts';
@@ -168,6 +169,8 @@ export const en = {
 
   // Models
   ...modelsEn,
+
+  ...formEn,
 
   // Options and settings
   chatOptions: 'Chat options',

@@ -1,5 +1,6 @@
 import { compareJa } from './compare-ja.ts';
 import type { Catalogue } from './en.ts';
+import { formJa } from './form-ja.ts';
 import { modelsJa } from './models-ja.ts';
 import { serversJa } from './servers-ja.ts';
 
@@ -160,6 +161,7 @@ export const ja: Catalogue = {
 
   // Models
   ...modelsJa,
+  ...formJa,
 
   // Options and settings
   chatOptions: 'チャットのオプション',

@@ -7,6 +7,7 @@ import { installErrorTransfer } from '../../workers/shared/comlink-errors.ts';
 import { PhiError } from '../../workers/shared/errors.ts';
 import type {
   ChatMessage,
+  Constraint,
   ContextFit,
   EngineApi,
   EngineReport,
@@ -22,7 +23,7 @@ import type {
 import { isHubModel, type HubModel } from '../../workers/shared/hub.ts';
 import { fitMessages } from '../../workers/shared/context-fit.ts';
 import type { EngineThread } from '../engine/engine-thread.ts';
-import { GROWING, HOSTILE, LONG, REASONED, SHORT, SHOWCASE, UNANSWERED } from './fake-replies.ts';
+import { GROWING, HOSTILE, JSON_ANSWER, LONG, REASONED, SHORT, SHOWCASE, UNANSWERED } from './fake-replies.ts';
 
 /** The switches of `?fake=first,slow`. */
 export interface FakeScript {
@@ -335,6 +336,13 @@ class FakeEngine implements EngineApi {
     return this.#report?.contextLength ?? 8192;
   }
 
+  /** Without a compiler: what is called wrong is refused. */
+  checkForm(constraint: Constraint): Promise<void> {
+    return JSON.stringify(constraint).includes('uniqueItems')
+      ? Promise.reject(new PhiError('bad-request', 'The form of the answer cannot be enforced: "uniqueItems" at #.'))
+      : Promise.resolve();
+  }
+
   forgetProbes() {
     return Promise.resolve();
   }
@@ -363,6 +371,7 @@ function fakeStored(model: ModelManifest | HubModel | string): StoredModel {
 }
 
 function pickReply(request: GenerateRequest): string {
+  if (request.constraint) return JSON_ANSWER;
   const prompt = request.messages.at(-1)?.content.toLowerCase() ?? '';
   if (request.continueLast) return ' And so it goes on to its end.';
   if (prompt.includes('growing')) return GROWING;

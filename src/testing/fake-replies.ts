@@ -65,3 +65,7 @@ export const GROWING = [
 
 /** A thought that was cut off before an answer. */
 export const UNANSWERED = '<think>\nThe person asks a lot. I am still thinking about it';
+
+/** As a reply that is held to a schema. */
+export const JSON_ANSWER =
+  '[{"title": "Ran", "year": 1985}, {"title": "=Ikiru", "year": 1952, "tags": ["drama", null]}]';

@@ -3,6 +3,7 @@ import { PhiError } from '../shared/errors.ts';
 import { tellTextWork } from '../shared/text-work.ts';
 import type { HubModel } from '../shared/hub.ts';
 import type {
+  Constraint,
   ContextFit,
   EngineApi,
   EngineReport,
@@ -22,6 +23,7 @@ import { blobSource, type ModelFiles } from '../store/bytes.ts';
 import { ModelStore } from '../store/store.ts';
 import { identify } from './checkpoint/identify.ts';
 import { ProbeMemory } from './choose/probe-memory.ts';
+import { checkConstraint } from './constraint/constraint.ts';
 import { openModel, type Model } from './model.ts';
 import { storedWeightCache } from './weight-cache.ts';
 
@@ -182,6 +184,11 @@ export class Engine implements EngineApi {
   async fit(request: Pick<GenerateRequest, 'messages' | 'maxTokens' | 'droppedBefore'>): Promise<ContextFit> {
     await Promise.resolve();
     return this.#need().fit(request);
+  }
+
+  async checkForm(constraint: Constraint): Promise<void> {
+    await Promise.resolve();
+    checkConstraint(constraint);
   }
 
   abort(job: JobId): Promise<void> {

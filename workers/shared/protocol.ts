@@ -279,6 +279,8 @@ export interface EngineApi {
   generate(job: JobId, request: GenerateRequest, onEvent: (event: GenerateEvent) => void): Promise<void>;
   /** How `generate` would fit the request into the context. */
   fit(request: Pick<GenerateRequest, 'messages' | 'maxTokens' | 'droppedBefore'>): Promise<ContextFit>;
+  /** Rejects with `bad-request` where a reply cannot be held to the form. Needs no model. */
+  checkForm(constraint: Constraint): Promise<void>;
   abort(job: JobId): Promise<void>;
   /** Forgets the results for backends and weight formats on this device. The next load tries everything again. */
   forgetProbes(): Promise<void>;

@@ -99,6 +99,11 @@ export function compileConstraint(constraint: Constraint): Expr {
   }
 }
 
+/** Throws `bad-request` for a form that no reply can be held to. */
+export function checkConstraint(constraint: Constraint): void {
+  compileProgram(compileConstraint(constraint));
+}
+
 /** Throws `bad-request` where a reply of `maxTokens` tokens is too short for the shortest text of the form. */
 export function checkRoom(matcher: Matcher, maxTokens: number): void {
   if (matcher.needs > maxTokens)

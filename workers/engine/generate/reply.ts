@@ -42,20 +42,11 @@ export async function generateReply(
   for (const id of resumed) text.push(id); // shown already, but for what is held back
   /** The part of the reply that the template already wrote. It is sent with the first token. */
   let opening = request.continueLast ? '' : conversation.opening(messages);
-  const compiling = performance.now();
-  const constraint = constraints && matcherFor(constraints, request, opening, maxTokens);
-  const compileMs = performance.now() - compiling;
+  const held = constraints && holdTo(constraints, request, opening, maxTokens);
   if (resumed.length > 0) opening = '';
-  const options = {
-    constraint,
-    sampling: request.sampling,
-    maxTokens,
-    eos: ends,
-    skip: resumed.length,
-    drafts: request.drafts,
-    signal,
-    onPrefill: (done: number, total: number) => onEvent({ type: 'prefill', done, total }),
-  };
+  const onPrefill = (done: number, total: number) => onEvent({ type: 'prefill', done, total });
+  const asked = { sampling: request.sampling, drafts: request.drafts, constraint: held?.matcher };
+  const options = { ...asked, maxTokens, eos: ends, skip: resumed.length, signal, onPrefill };
   try {
     // A backend with a shorter context may leave no room for a reply that was under way.
     for await (const event of maxTokens > 0 ? generateTokens(sequence, prompt, options) : []) {
@@ -82,27 +73,25 @@ export async function generateReply(
   }
   const rest = reason === 'stop-string' ? '' : text.flush();
   if (rest) onEvent({ type: 'text', text: rest, tokens: stats.generated, ids: [] });
-  onEvent({
-    type: 'end',
-    reason,
-    stats: { ...stats.report(sequence.length), ...(constraint && { constraint: { compileMs, ...constraint.spent } }) },
-  });
+  onEvent({ type: 'end', reason, stats: { ...stats.report(sequence.length), ...held?.stats() } });
 }
 
-/** The constraint that holds the reply to its form, after the part already written; undefined: no constraint. */
-function matcherFor(
+/** The matcher that holds the reply to its form, after the part already written; undefined: no constraint. */
+function holdTo(
   constraints: Constraints,
   { constraint, messages, resume = [], continueLast = false }: GenerateRequest,
   opening: string,
   maxTokens: number,
-): Matcher | undefined {
+): { matcher: Matcher; stats: () => Pick<GenerateStats, 'constraint'> } | undefined {
   if (!constraint) return undefined;
+  const started = performance.now();
   const begun = continueLast ? messages.at(-1)!.content : '';
   const matcher = constraints.matcher(constraint, constraints.thinking(opening, begun));
   resumeText(matcher, begun);
   matcher.push(resume);
   if (maxTokens > 0) checkRoom(matcher, maxTokens);
-  return matcher;
+  const compileMs = performance.now() - started;
+  return { matcher, stats: () => ({ constraint: { compileMs, ...matcher.spent } }) };
 }
 
 /** The text that tokens add, up to the one that ends the reply. */
