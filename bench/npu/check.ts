@@ -1,6 +1,10 @@
-/** `npm run npu:check`: compiles every graph of bench/npu/table.json that was taken whole again; fails when one no longer is. Takes minutes. */
+/**
+ * `npm run npu:check`: compiles every graph of bench/npu/table.json that was taken whole again; fails when one no longer is. Takes minutes;
+ * `-- --model NAME --device NAME` takes a part.
+ */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { ROOT } from '../../scripts/build/app.ts';
 import { labWeights } from './graphs.ts';
 import { openLabs, shapeOf, tryOn } from './judge.ts';
@@ -10,7 +14,11 @@ import type { NpuTable } from './table.ts';
 const SECONDS = 600;
 
 const { rows } = JSON.parse(await readFile(join(ROOT, 'bench/npu/table.json'), 'utf8')) as NpuTable;
-const taken = rows.filter(({ whole }) => whole);
+const { values: only } = parseArgs({ options: { model: { type: 'string' }, device: { type: 'string' } } });
+const taken = rows.filter(
+  ({ whole, model, device }) => whole && model === (only.model ?? model) && device === (only.device ?? device),
+);
+if (taken.length === 0) throw new Error('No row of bench/npu/table.json is of this model and device.');
 const labs = await openLabs([...new Set(taken.map(({ device }) => device))]);
 let broken = 0;
 for (const { model: name, form, width, slots, device, estimatedMs } of taken) {

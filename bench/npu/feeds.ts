@@ -1,9 +1,12 @@
 /** Inputs for one run of a WebNN graph: the first tokens of a real text, and caches that are still empty. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { cacheLayout, HIDDEN_SCORE } from '../../workers/engine/webnn/cache-layout.ts';
 import type { WebnnShape } from '../../workers/engine/webnn/graph.ts';
 import { rotationTables } from '../../workers/engine/webnn/runner.ts';
 import { CEILING } from '../../workers/engine/webnn/select-graph.ts';
 import type { Checkpoint } from '../../workers/engine/checkpoint/types.ts';
+import type { Rotation } from '../../workers/engine/weights/rotate.ts';
 import { dequantise } from '../../workers/engine/weights/rows.ts';
 
 export interface GraphFeed {
@@ -15,11 +18,29 @@ export interface GraphFeed {
 
 const size = (dims: readonly number[]) => dims.reduce((product, dim) => product * dim, 1);
 
-/** Feeds for `ids`, which fill the run's first rows. Matrices that are fed are not among them. */
+/** Writes feeds for the Python scripts; returns the path of their description. */
+export async function writeFeeds(folder: string, feeds: Readonly<Record<string, GraphFeed>>): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  const described: Record<string, { dtype: string; dims: readonly number[]; file: string }> = {};
+  for (const [name, { dtype, dims, data }] of Object.entries(feeds)) {
+    const file = `${Object.keys(described).length}.bin`;
+    described[name] = { dtype, dims, file };
+    await writeFile(join(folder, file), new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  const path = join(folder, 'feeds.json');
+  await writeFile(path, JSON.stringify(described));
+  return path;
+}
+
+/**
+ * Feeds for `ids`, which fill the run's first rows. Matrices that are fed are not among them.
+ * @param residual the plan's: the embedding is rotated as the matrices are
+ */
 export async function firstRun(
   { config, embedding }: Checkpoint,
   shape: WebnnShape,
   ids: readonly number[],
+  residual: Rotation | null = null,
 ): Promise<Record<string, GraphFeed>> {
   const { width, slots, visible, recent, dialect } = shape;
   const float = (dims: readonly number[], data = new Float32Array(size(dims))): GraphFeed => ({
@@ -29,6 +50,7 @@ export async function firstRun(
   });
   const x = new Float32Array(width * config.hidden);
   for (const [i, id] of ids.entries()) x.set(dequantise(await embedding.read(id, 1)), i * config.hidden);
+  if (residual) for (let i = 0; i < ids.length; i++) residual.apply(x, i * config.hidden);
   const keys = visible + recent + width;
   const mask = new Float32Array(width * keys).fill(HIDDEN_SCORE[dialect]);
   const place = new Float32Array(recent * width);

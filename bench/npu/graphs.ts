@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { WebnnDialect } from '../../workers/engine/webnn/cache-layout.ts';
 import { webnnGraph, type WebnnShape } from '../../workers/engine/webnn/graph.ts';
 import { graphGroups, WEBNN_FORM_VERSION, webnnPlan, type WebnnPlan } from '../../workers/engine/webnn/weights.ts';
+import type { Calibration } from '../../workers/engine/weights/calibration.ts';
 import type { WeightFormat } from '../../workers/shared/protocol.ts';
 import { materialise } from '../../workers/engine/weights/plan.ts';
 import type { LabModel } from './models.ts';
@@ -18,9 +19,15 @@ export interface LabWeights {
 }
 
 /** Makes the weights once; a later call finds them. */
-export async function labWeights(model: LabModel, form: WeightFormat, dialect: WebnnDialect): Promise<LabWeights> {
-  const plan = webnnPlan(model.checkpoint, form, null, dialect);
-  const folder = join(cacheFolder(), 'graphs', `${model.name}-${dialect}-${form}-${WEBNN_FORM_VERSION}`);
+export async function labWeights(
+  model: LabModel,
+  form: WeightFormat,
+  dialect: WebnnDialect,
+  calibration: Calibration | null = null,
+): Promise<LabWeights> {
+  const plan = webnnPlan(model.checkpoint, form, calibration, dialect);
+  const made = `${model.name}-${dialect}-${form}${calibration ? '-compensated' : ''}-${WEBNN_FORM_VERSION}`;
+  const folder = join(cacheFolder(), 'graphs', made);
   await mkdir(folder, { recursive: true });
   for (const group of graphGroups(plan, model)) {
     const path = join(folder, group.location);
@@ -36,7 +43,7 @@ export async function writeGraph({ model, plan, folder }: LabWeights, shape: Web
   const { model: bytes } = webnnGraph(model.checkpoint.config, plan, shape);
   const path = join(
     folder,
-    `w${shape.width}-s${shape.slots}-v${shape.visible}-r${shape.recent}-${shape.weights}-${shape.scales}.onnx`,
+    `w${shape.width}-s${shape.slots}-v${shape.visible}-r${shape.recent}-${shape.head ? 'head' : 'body'}-${shape.weights}-${shape.scales}.onnx`,
   );
   await writeFile(path, bytes);
   return path;

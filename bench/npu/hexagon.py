@@ -1,40 +1,32 @@
 """Compiles a model with Qualcomm's compiler for Hexagon v73 (Snapdragon X) and runs it in Qualcomm's simulator, beside ONNX Runtime's CPU in float32.
 
-usage: hexagon.py MODEL.onnx FEEDS.json        FEEDS: {name: {dtype, dims, file}}, files are raw little-endian values beside it
-Prints a last line `RESULT {json}`: {failed, message, compileMs, differences: {output: {largest, difference}}}.
+usage: hexagon.py MODEL.onnx FEEDS.json [IDS.json]        FEEDS: {name: {dtype, dims, file}}, files are raw little-endian values beside it
+With IDS, the tokens of the run, the head is computed on every row, and the loss of the text is compared (text.py).
+Prints a last line `RESULT {json}`: {failed, message, compileMs, differences: {output: {largest, difference}}, text}.
 """
 
 import json
-import os
 import sys
 import time
 
 import numpy as np
 import onnxruntime as ort
 import onnxruntime_qnn as qnn
+from text import compared, every_row, for_session, read_feeds
 
 SNAPDRAGON_X = {"htp_arch": "73", "soc_model": "60", "enable_htp_fp16_precision": "1"}
 
 
-def read_feeds(path):
-    with open(path, encoding="utf-8") as file:
-        described = json.load(file)
-    folder = os.path.dirname(path)
-    return {
-        name: np.fromfile(os.path.join(folder, feed["file"]), dtype=feed["dtype"]).reshape(feed["dims"])
-        for name, feed in described.items()
-    }
-
-
-def main(model, feeds_path):
+def main(model, feeds_path, ids_path=None):
     ort.set_default_logger_severity(3)
     ort.register_execution_provider_library("QNNExecutionProvider", qnn.get_library_path())
     device = [d for d in ort.get_ep_devices() if d.ep_name == "QNNExecutionProvider"][:1]
     feeds = read_feeds(feeds_path)
+    if ids_path:
+        model = every_row(model)
     reference = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
     names = [output.name for output in reference.get_outputs()]
-    used = {feed.name for feed in reference.get_inputs()}
-    feeds = {name: value for name, value in feeds.items() if name in used}
+    feeds = for_session(reference, feeds)
     expected = reference.run(None, feeds)
 
     options = ort.SessionOptions()
@@ -47,9 +39,12 @@ def main(model, feeds_path):
     except Exception as error:  # the compiler's refusal is the finding
         return {"failed": "compile", "message": str(error)[:600], "compileMs": 0, "differences": {}}
     compile_ms = round(1000 * (time.time() - start))
-    differences = {}
+    differences, text = {}, None
     try:
         for name, want, got in zip(names, expected, session.run(None, feeds)):
+            if ids_path:
+                with open(ids_path, encoding="utf-8") as file:
+                    text = compared(got.astype(np.float64), want.astype(np.float64), json.load(file))
             want, got = want.astype(np.float32), got.astype(np.float32)
             differences[name] = {
                 "largest": float(np.abs(want).max()),
@@ -57,8 +52,8 @@ def main(model, feeds_path):
             }
     except Exception as error:
         return {"failed": "run", "message": str(error)[:600], "compileMs": compile_ms, "differences": {}}
-    return {"failed": None, "message": "", "compileMs": compile_ms, "differences": differences}
+    return {"failed": None, "message": "", "compileMs": compile_ms, "differences": differences, "text": text}
 
 
 if __name__ == "__main__":
-    print("RESULT " + json.dumps(main(*sys.argv[1:3])))
+    print("RESULT " + json.dumps(main(*sys.argv[1:4])))

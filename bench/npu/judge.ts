@@ -65,8 +65,10 @@ export async function tryOn(
   }
   if (!labs.hexagon) return null;
   // The simulator has no tensors that stay on the device, so weights are constants. Scales are where the engine puts them when the other is refused.
-  const constant: WebnnShape = { ...shape, weights: 'constants', scales: 'after' };
-  const { checkpoint, ids } = weights.model;
-  const feeds = await firstRun(checkpoint, constant, ids.slice(0, shape.width));
-  return tryOnHexagon(labs.hexagon, await writeGraph(weights, constant), feeds, seconds);
+  const { checkpoint, ids, head } = weights.model;
+  const constant: WebnnShape = { ...shape, head, weights: 'constants', scales: 'after' };
+  const run = ids.slice(0, shape.width);
+  const feeds = await firstRun(checkpoint, constant, run, weights.plan.residual);
+  const text = head && run.length > 1 ? run : null;
+  return tryOnHexagon(labs.hexagon, await writeGraph(weights, constant), feeds, text, seconds);
 }

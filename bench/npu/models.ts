@@ -67,7 +67,7 @@ export async function labModel(name: string, form: WeightFormat): Promise<LabMod
   const whole = WHOLE[name];
   if (whole) {
     const checkpoint = tinyPhi({ ...whole, layers: 2, vocab: 256 }, 1, scales);
-    return { name, checkpoint, ids: ids(256), head: false, pieces: weights(whole) / pieceWeights(whole) };
+    return { name, checkpoint, ids: ids(256), head: false, pieces: weights(whole, form) / pieceWeights(whole) };
   }
   const size = KINDS[name];
   if (!size) throw new Error(`The model "${name}" is unknown. Choose from ${MODELS.join(', ')}.`);
@@ -85,5 +85,7 @@ const ids = (vocab: number) => Array.from({ length: 128 }, (_, i) => (i * 37 + 1
 const qkv = ({ hidden, heads, kvHeads, headDim }: TinySize) => hidden * (heads + 2 * kvHeads) * headDim;
 const layer = (size: TinySize) =>
   qkv(size) + size.hidden * size.heads * size.headDim + 3 * size.hidden * size.intermediate;
-const weights = (size: TinySize) => size.layers * layer(size) + size.vocab * size.hidden;
+/** The head stays in 8 bits where the layers have 4, so its weights count twice. */
+const weights = (size: TinySize, form: WeightFormat) =>
+  size.layers * layer(size) + (form === 'int4-columns' || form === 'int4-groups' ? 2 : 1) * size.vocab * size.hidden;
 const pieceWeights = (size: TinySize) => layer(size) + qkv(size);

@@ -16,6 +16,21 @@ export interface Verdict {
   estimatedMs: number | null;
   /** Hexagon only, for each output: its largest value, and the largest difference from the float32 result of the same graph; null: NaN or infinite. */
   differences?: Record<string, { largest: number; difference: number | null }>;
+  /** Hexagon only, of graphs with a head. */
+  text?: TextVerdict;
+}
+
+/** What a run says of a text, beside the reference: figures of bench/npu/text.py. */
+export interface TextVerdict {
+  largest: number;
+  /** Of the logits of all rows; null: NaN or infinite, as in the figures below. */
+  difference: number | null;
+  /** Rows whose best token leads by 0.3 nats, and those of them that keep it. */
+  sure: number;
+  kept: number;
+  /** Mean loss in nats a token, and how far it is above the reference's. */
+  nll: number | null;
+  nllRise: number | null;
 }
 
 export interface NpuRow extends Verdict {

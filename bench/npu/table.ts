@@ -53,6 +53,13 @@ export function printTable(rows: readonly NpuRow[]): void {
   for (const row of rows) {
     if (!row.whole)
       console.log(`${row.model} ${row.form} ${row.width} on ${row.device} is refused: ${row.refused.join('; ')}`);
+    if (row.text) {
+      const { difference, largest, sure, kept, nll, nllRise } = row.text;
+      console.log(
+        `${row.model} ${row.form} on ${row.device}, every row: logits up to ${largest.toFixed(2)}, difference ${number(difference, 4)}, ` +
+          `${kept} of ${sure} sure tokens kept, NLL ${number(nll, 4)} (${number(nllRise, 4)} above the CPU's)`,
+      );
+    }
     for (const [name, { largest, difference }] of Object.entries(row.differences ?? {}))
       console.log(
         `${row.model} ${row.form} on ${row.device}, ${name}: largest ${largest.toFixed(2)}, difference ${number(difference, 4)}`,

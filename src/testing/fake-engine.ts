@@ -41,6 +41,8 @@ export interface FakeScript {
   'keep-dying'?: boolean;
   /** It runs on WebGPU, whose device is lost half-way through a reply. */
   lose?: boolean;
+  /** It runs on an NPU, and the model has the measures of Phi-4-mini. */
+  npu?: boolean;
   /** The browser refuses to store the model. */
   quota?: boolean;
   /** The load fails. */
@@ -248,6 +250,7 @@ class FakeEngine implements EngineApi {
     await this.#wait(150);
     const lost = request.avoid?.some(({ candidate }) => candidate.startsWith('WebGPU')) ?? false;
     this.#report = fakeReport(request, this.#script.short ? 128 : 8192, this.#script.lose === true && !lost);
+    if (this.#script.npu) Object.assign(this.#report, NPU_REPORT);
     const stored = this.#disk.models.find(({ id }) => id === request.model);
     if (stored) this.#report.name = stored.name;
     return this.#report;
@@ -386,6 +389,23 @@ function pickReply(request: GenerateRequest): string {
 function countFakeTokens(messages: ChatMessage[]): number {
   return messages.reduce((sum, message) => sum + 4 + Math.ceil(message.content.length / 4), 3);
 }
+
+const NPU_REPORT: Partial<EngineReport> = {
+  candidate: 'WebNN (NPU), int8',
+  backend: 'webnn',
+  device: 'WebNN on NPU',
+  form: 'int8',
+  shape: {
+    layers: 32,
+    hidden: 3072,
+    heads: 24,
+    kvHeads: 8,
+    headDim: 128,
+    intermediate: 8192,
+    vocab: 200_064,
+    context: 131_072,
+  },
+};
 
 function fakeReport(request: LoadRequest, slots: number, gpu: boolean): EngineReport {
   return {

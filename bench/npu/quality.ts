@@ -1,0 +1,84 @@
+/**
+ * `npm run npu:quality -- [forms]`: what a weight format costs the starter in accuracy. The engine's own graph and weights for NPUs, on ONNX Runtime's CPU
+ * (Python), against float32: loss of the compare screen's text, differences of logits, best tokens that are kept.
+ */
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import * as ort from 'onnxruntime-web/wasm';
+import { ROOT } from '../../scripts/build/app.ts';
+import { TEXT } from '../../workers/compare/text.ts';
+import { ortProducts } from '../../workers/engine/runtime/ort-products.ts';
+import { createTokenizer } from '../../workers/engine/tokenizer/tokenizer.ts';
+import type { WebnnShape } from '../../workers/engine/webnn/graph.ts';
+import { CALIBRATION_TEXTS } from '../../workers/engine/weights/calibration-texts.ts';
+import { Calibration } from '../../workers/engine/weights/calibration.ts';
+import { WEIGHT_FORMATS, type WeightFormat } from '../../workers/shared/weight-formats.ts';
+import { firstRun, writeFeeds } from './feeds.ts';
+import { labWeights, writeGraph } from './graphs.ts';
+import { labModel, type LabModel } from './models.ts';
+import { hexagonPython } from './packages.ts';
+import type { TextVerdict } from './rows.ts';
+
+const USAGE = `npm run npu:quality -- FORM...
+  FORM   ${WEIGHT_FORMATS.join(', ')}; int4-columns+ and int4-groups+ round with compensation, which takes minutes`;
+/** Tokens of the text. */
+const TOKENS = 160;
+const SHAPE: WebnnShape = {
+  dialect: 'npu',
+  width: TOKENS,
+  slots: 256,
+  visible: 256,
+  recent: 0,
+  head: true,
+  weights: 'constants',
+  scales: 'before',
+};
+
+async function calibration({ checkpoint }: LabModel): Promise<Calibration> {
+  const tokenizer = createTokenizer(checkpoint.tokenizer);
+  const texts = CALIBRATION_TEXTS.map((text) => tokenizer.encode(text));
+  return new Calibration(checkpoint, texts, await ortProducts(ort));
+}
+
+/** Arguments for text.py: a model and its feeds. */
+async function prepared(model: LabModel, name: string, ids: readonly number[], folder: string): Promise<string[]> {
+  const form = WEIGHT_FORMATS.find((one): one is WeightFormat => one === name.replace('+', ''));
+  if (!form) throw new Error(`Format "${name}": ${WEIGHT_FORMATS.join(', ')} are known.`);
+  const weights = await labWeights(model, form, 'npu', name.endsWith('+') ? await calibration(model) : null);
+  const feeds = await firstRun(model.checkpoint, SHAPE, ids, weights.plan.residual);
+  console.error(`${name}: weights are made`);
+  return [await writeGraph(weights, SHAPE), await writeFeeds(join(folder, name), feeds)];
+}
+
+async function main(): Promise<void> {
+  const asked = process.argv.slice(2);
+  if (asked.length === 0 || asked[0] === '--help') return console.log(USAGE);
+  const python = await hexagonPython();
+  const model = await labModel('starter', 'float32');
+  const ids = createTokenizer(model.checkpoint.tokenizer).encode(TEXT).slice(0, TOKENS);
+  const folder = await mkdtemp(join(tmpdir(), 'phi-npu-'));
+  try {
+    const idsPath = join(folder, 'ids.json');
+    await writeFile(idsPath, JSON.stringify(ids));
+    const args: string[] = [];
+    const names = ['float32', ...asked];
+    for (const name of names) args.push(...(await prepared(model, name, ids, folder)));
+    const { stdout } = await promisify(execFile)(python, [join(ROOT, 'bench/npu/text.py'), idsPath, ...args]);
+    const line = stdout.split('\n').findLast((text) => text.startsWith('RESULT '))!;
+    const verdicts = JSON.parse(line.slice(7)) as TextVerdict[];
+    console.log(
+      '| format | NLL | above float32 | logits differ by | sure tokens kept |\n| --- | --- | --- | --- | --- |',
+    );
+    verdicts.forEach(({ nll, nllRise, difference, sure, kept }, i) => {
+      const figures = [nll, nllRise, difference].map((value) => value?.toFixed(4) ?? 'NaN');
+      console.log(`| ${[names[i], ...figures, `${kept} of ${sure}`].join(' | ')} |`);
+    });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+await main();
