@@ -4,6 +4,8 @@ import type { Page } from 'playwright';
 import { describe, expect, it } from 'vitest';
 import type { RunningServer } from '../../scripts/build/server.ts';
 import { messageBox, sendButton } from '../support/app.ts';
+import { chosenRows, ESTIMATES } from '../../src/npu/estimates.ts';
+import { formatRate } from '../../src/ui/format.ts';
 import { accessibilityViolations } from '../support/axe.ts';
 import type { Session } from '../../scripts/cli/browser/launch.ts';
 import { eachVisitor, newVisitor, openFake } from '../support/fake-app.ts';
@@ -38,6 +40,21 @@ describe('every screen', () => {
     ],
     ['a failed load', 'load-error', '', () => page.getByRole('alert').waitFor()],
     ['the reason in diagnostics', 'load-error', '#/diagnostics', () => page.getByRole('alert').waitFor()],
+    [
+      'what the compiler of a named NPU estimates, which stays named',
+      'npu',
+      '#/diagnostics',
+      async () => {
+        const figures = page.getByRole('table').getByRole('row');
+        await page.getByRole('combobox', { name: 'Your NPU' }).selectOption('intel-4000');
+        await page.reload();
+        await page.getByRole('heading', { name: 'What an NPU should do' }).waitFor();
+        expect(await figures.count()).toBe(2); // the head, and one form on one NPU
+        const [estimate] = chosenRows(ESTIMATES.models[0]!.rows, 'intel-4000', ['int8']);
+        expect(await figures.nth(1).innerText()).toContain(formatRate(estimate!.decode!, 'en'));
+        await page.getByText(/Estimated by Intel’s compiler \(openvino .*not measured/).waitFor();
+      },
+    ],
     [
       'a failed reply',
       'error',
