@@ -44,7 +44,9 @@ def main(model, feeds_path, ids_path=None):
         for name, want, got in zip(names, expected, session.run(None, feeds)):
             if ids_path:
                 with open(ids_path, encoding="utf-8") as file:
-                    text = compared(got.astype(np.float64), want.astype(np.float64), json.load(file))
+                    ids = json.load(file)
+                got, want = got[: len(ids)], want[: len(ids)]  # rows behind them are padding
+                text = compared(got.astype(np.float64), want.astype(np.float64), ids)
             want, got = want.astype(np.float32), got.astype(np.float32)
             differences[name] = {
                 "largest": float(np.abs(want).max()),
