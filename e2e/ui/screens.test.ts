@@ -48,7 +48,7 @@ describe('every screen', () => {
         const figures = page.getByRole('table').getByRole('row');
         await page.getByRole('combobox', { name: 'Your NPU' }).selectOption('intel-4000');
         await page.reload();
-        await page.getByRole('heading', { name: 'What an NPU should do' }).waitFor();
+        await page.getByRole('heading', { name: 'Estimates for NPUs' }).waitFor();
         expect(await figures.count()).toBe(2); // the head, and one form on one NPU
         const [estimate] = chosenRows(ESTIMATES.models[0]!.rows, 'intel-4000', ['int8']);
         expect(await figures.nth(1).innerText()).toContain(formatRate(estimate!.decode!, 'en'));
