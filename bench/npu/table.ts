@@ -16,7 +16,7 @@ export function withRows(table: NpuTable | null, { date, versions, rows }: NpuTa
 }
 
 /** Estimated time of a whole model's run: a piece's estimate times how many pieces the model has. */
-export const modelMs = ({ estimatedMs, pieces }: Pick<NpuRow, 'estimatedMs' | 'pieces'>): number | null =>
+const modelMs = ({ estimatedMs, pieces }: Pick<NpuRow, 'estimatedMs' | 'pieces'>): number | null =>
   estimatedMs === null ? null : estimatedMs * pieces;
 
 /** Tokens a second, one token a run. */

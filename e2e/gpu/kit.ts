@@ -21,7 +21,7 @@ const DEBIAN_KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const DEBIAN_PACKAGES = ['mesa-vulkan-drivers', 'libvulkan1', 'libstdc++6', 'libgcc-s1'];
 
 /** The folder of the kit; PHI_GPU_KIT names another. */
-export const KIT = process.env.PHI_GPU_KIT ?? join(ROOT, '.cache/gpu');
+const KIT = process.env.PHI_GPU_KIT ?? join(ROOT, '.cache/gpu');
 export const NODE = join(KIT, 'node');
 /** Holds `dawn.node`. */
 export const DAWN = join(KIT, 'dawn');

@@ -49,7 +49,7 @@ async function stopped(page: Page): Promise<void> {
   }
 }
 
-export async function downloadResult(page: Page): Promise<CompareResult> {
+async function downloadResult(page: Page): Promise<CompareResult> {
   const [file] = await Promise.all([
     page.waitForEvent('download'),
     page.getByRole('button', { name: 'JSON', exact: true }).click(),

@@ -26,7 +26,7 @@ type Tagged =
 
 const LENGTH_BYTES = 4;
 
-export interface RecordedObjectStore {
+interface RecordedObjectStore {
   name: string;
   keyPath: string | string[] | null;
   autoIncrement: boolean;

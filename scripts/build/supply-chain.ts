@@ -6,8 +6,8 @@ import type { Licence } from '../../src/settings/licences.ts';
 import type { ModelManifest } from '../../workers/shared/protocol.ts';
 import { licenceText, packageOf, refOf, shippedPackages, type ShippedPackage } from './shipped.ts';
 
-export const LICENCES = 'licences.json';
-export const SBOM = 'sbom.cdx.json';
+const LICENCES = 'licences.json';
+const SBOM = 'sbom.cdx.json';
 
 /** Licences of the packages and of the models that are shipped, sorted by name. Throws when a package has no text: it must not be shipped without. */
 export async function shippedLicences(root: string): Promise<Licence[]> {

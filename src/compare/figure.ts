@@ -8,7 +8,7 @@ export interface Figure {
 }
 
 /** Rounds that lie further apart than this part of their median are too unsteady to compare. */
-export const UNSTEADY = 0.15;
+const UNSTEADY = 0.15;
 
 /** Null without rounds. */
 export function figure(rounds: readonly number[]): Figure | null {

@@ -3,7 +3,7 @@ import { isUnsteady, ratio, type Figure, type Ratio } from './figure.ts';
 import { measuredRows, type CompareResult, type Kind, type Measured } from './result.ts';
 
 /** A row that finds fewer of the sure steps computes wrongly, and how fast it does so is of no interest. */
-export const SOUND_SHARE = 0.98;
+const SOUND_SHARE = 0.98;
 
 export type Headline =
   | { kind: 'pair'; first: Measured; second: Measured; decode: Ratio; prefill: Ratio; unsteady: boolean }

@@ -12,7 +12,7 @@ import { headlineLength } from './plan.ts';
 import type { Kind, Measured } from './result.ts';
 import { callback, withCompareWorker } from './threads.ts';
 
-export type Phase = 'load' | 'warm-up' | 'measure' | 'agreement';
+type Phase = 'load' | 'warm-up' | 'measure' | 'agreement';
 
 export interface RowProgress {
   phase: Phase;

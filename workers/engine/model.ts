@@ -81,7 +81,7 @@ export interface ModelHeader {
  * Teacher forcing: what the model says of a given text. `rope`: the factors to use; absent: those of the text's own length.
  * Each call overwrites the KV cache.
  */
-export interface Scores {
+interface Scores {
   /** Argmax `[length]`, and ln p of each next token `[length - 1]`. */
   text(ids: readonly number[], rope?: RopeSet): Promise<{ argmax: Int32Array; logprobs: Float32Array }>;
   /** From position `from` on: argmax, and best logit minus second best, `[length - from]` each. */

@@ -5,7 +5,7 @@ import { PhiError } from './errors.ts';
  * `loopback`: a program on this machine. `private`: another machine in the network at home or at work, unencrypted. `encrypted`: https, wherever it is.
  * `open`: anywhere, unencrypted.
  */
-export type ServerReach = 'loopback' | 'private' | 'encrypted' | 'open';
+type ServerReach = 'loopback' | 'private' | 'encrypted' | 'open';
 
 export interface ServerAddress {
   /** With the path of the API, without a slash at the end: "http://127.0.0.1:8080/v1". */

@@ -34,7 +34,7 @@ export function sameShard(a: Shard, b: Shard): boolean {
 }
 
 /** The stored shard where it is there, whole in length, and what `shard` describes. */
-export function fits(shard: Shard, stored: StoredShard | undefined): stored is StoredShard {
+function fits(shard: Shard, stored: StoredShard | undefined): stored is StoredShard {
   return (
     stored !== undefined && stored.blob instanceof Blob && stored.blob.size === shard.bytes && sameShard(shard, stored)
   );

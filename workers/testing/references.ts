@@ -42,8 +42,3 @@ export function referenceNames(path: string): string[] {
   const folders = ROOTS.map((root) => join(root, path)).filter((folder) => existsSync(folder));
   return [...new Set(folders.flatMap((folder) => readdirSync(folder)))].sort();
 }
-
-/** Those of `items` whose `path` is there: the repository's own, and more beside a clone that has `../shared/fixtures`. */
-export function present<T>(items: readonly T[], path: (item: T) => string): T[] {
-  return items.filter((item) => findReference(path(item)) !== null);
-}

@@ -1,7 +1,7 @@
 /** Times in tests. They depend on the machine, so that `npm test` never judges them; `npm run test:timing` does, on an idle one. Node only. */
 import { expect } from 'vitest';
 
-export const TIMED = process.env['PHI_TIMING'] === '1';
+const TIMED = process.env['PHI_TIMING'] === '1';
 
 /** Milliseconds of processor time of this process: other programs do not add to it. */
 export function cpuMs(): number {

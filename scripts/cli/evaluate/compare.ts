@@ -143,8 +143,7 @@ export function shareAtGap(
 }
 
 /** Arithmetic mean; NaN of nothing. */
-export const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 export interface NllVerdict {
   tokens: number;

@@ -3,7 +3,7 @@ import { parse, type AST } from 'svelte/compiler';
 import ts from 'typescript';
 
 /** How a string reaches people. `text` is any other text of several words: reasons, notes and parts of messages. */
-export type StringKind = 'catalogue' | 'error' | 'console' | 'markup' | 'text';
+type StringKind = 'catalogue' | 'error' | 'console' | 'markup' | 'text';
 
 export interface FoundString {
   readonly file: string;

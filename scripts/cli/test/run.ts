@@ -27,6 +27,7 @@ const STAGES: Stage[] = [
     sideBySide: true,
     steps: [
       { name: 'lint', run: { tool: ['eslint', '--max-warnings', '0', '.'] } },
+      { name: 'unused code', run: { tool: ['knip'] } },
       { name: 'format', run: { tool: ['prettier', '--check', '--log-level', 'warn', '.'] } },
       {
         name: 'types of the page',

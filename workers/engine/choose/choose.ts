@@ -55,10 +55,7 @@ export interface PinnedRequest extends DecoderOptions {
 const DEFAULT_CONTEXT = 4096;
 
 /** Without a named form: int8 on WASM, what holds the file best on WebGPU, and float32, which every implementation takes, on WebNN on the NPU. */
-export function pinnedCandidate(
-  checkpoint: Checkpoint,
-  { backend, form, device, activations }: PinnedRequest,
-): Candidate {
+function pinnedCandidate(checkpoint: Checkpoint, { backend, form, device, activations }: PinnedRequest): Candidate {
   const unnamed = { wasm: 'int8', webgpu: webgpuForms(checkpoint)[0]!, webnn: 'float32' } as const;
   return {
     backend,

@@ -99,7 +99,7 @@ const notThe = (wish: DeviceType): string =>
 /**
  * Measured time is more reliable than the name: Chromium 153 on Linux reports "gpu" for graphs that LiteRT runs on the CPU. null: not a CPU, and the browser does not name it.
  */
-export function whatRan(devices: readonly string[] | null, widthRatio: number): DeviceType | null {
+function whatRan(devices: readonly string[] | null, widthRatio: number): DeviceType | null {
   if (widthRatio > CPU_RATIO || (devices && devices.length > 0 && devices.every((device) => device === 'cpu')))
     return 'cpu';
   return (['npu', 'gpu'] as const).find((device) => devices?.includes(device)) ?? null;

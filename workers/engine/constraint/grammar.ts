@@ -30,9 +30,6 @@ export const EMPTY: Expr = { kind: 'sequence', items: [] };
 /** No text at all. */
 export const NOTHING: Expr = { kind: 'choice', items: [] };
 
-/** Any bytes at all, as a model writes them where nothing is asked of it. */
-export const ANY_BYTES: Expr = { kind: 'repeat', body: { kind: 'bytes', ranges: [[0, 255]] }, min: 0, max: Infinity };
-
 export const literal = (text: string): Expr => ({ kind: 'literal', bytes: encoder.encode(text) });
 export const sequence = (...items: readonly Expr[]): Expr =>
   items.length === 1 ? items[0]! : { kind: 'sequence', items };

@@ -43,10 +43,6 @@ const KEYWORDS = {
 const KEPT = new Set<string>(Object.values(KEYWORDS).flat());
 const IGNORED = new Set(ANNOTATIONS);
 
-/** All keywords that are kept, for the documentation and its test. */
-export const ENFORCED: readonly string[] = [...KEPT].sort();
-export { ANNOTATIONS };
-
 /** Throws `bad-request` for a keyword that is not kept, by name and place. `x-…` are annotations by custom. */
 export function checkKeywords(schema: SchemaObject, where: string): void {
   for (const keyword of Object.keys(schema))

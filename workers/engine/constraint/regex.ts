@@ -1,5 +1,5 @@
 /** Regular expressions as JSON Schema writes them (ECMAScript with the flag u), as far as they are regular. Anything else is refused by name. */
-import { ANY, intersect, invert, tidy, toDfa, type Dfa, type Regex } from './dfa.ts';
+import { ANY, invert, tidy, toDfa, type Dfa, type Regex } from './dfa.ts';
 import type { Ranges } from './grammar.ts';
 import { refuse } from './refusal.ts';
 
@@ -42,7 +42,6 @@ const MOST_DEPTH = 100;
 const MOST_LENGTH = 10_000;
 
 const one = (code: number): Regex => ({ kind: 'set', ranges: [[code, code]] });
-export const NOTHING_LEFT: Regex = { kind: 'sequence', items: [] };
 const anything: Regex = { kind: 'repeat', body: { kind: 'set', ranges: ANY }, min: 0, max: Infinity };
 
 /** Where a part of a pattern is tied to the ends of the text. */
@@ -261,7 +260,3 @@ export const wholeDfa = (source: string): Dfa =>
       () => true,
     ),
   );
-
-/** All patterns at once. */
-export const allPatterns = (dfas: readonly Dfa[]): Dfa | null =>
-  dfas.length === 0 ? null : dfas.reduce((all, dfa) => intersect(all, dfa));

@@ -113,7 +113,7 @@ export class Sequence {
   }
 }
 
-export function commonPrefix(a: readonly number[], b: readonly number[]): number {
+function commonPrefix(a: readonly number[], b: readonly number[]): number {
   const most = Math.min(a.length, b.length);
   let i = 0;
   while (i < most && a[i] === b[i]) i++;

@@ -24,7 +24,7 @@ export interface Dialect {
   experts?(g: Graph, layer: number, normed: Value): Value;
 }
 
-export type NormName = `layers.${number}.attentionNorm` | `layers.${number}.mlpNorm` | 'norm';
+type NormName = `layers.${number}.attentionNorm` | `layers.${number}.mlpNorm` | 'norm';
 export type LinearName =
   | `layers.${number}.${'qkv' | 'output' | 'gateUp' | 'down'}`
   | `layers.${number}.experts.${number}.${'gateUp' | 'down'}`

@@ -25,7 +25,7 @@ export type Value = string;
 export type Attribute =
   { int: number } | { ints: number[] } | { float: number } | { string: string } | { graph: Graph } | { tensor: Tensor };
 
-export interface Tensor {
+interface Tensor {
   dtype: Dtype;
   dims: number[];
   data: ArrayBufferView;

@@ -8,7 +8,7 @@ import { tokenizerJsonFromGguf } from './gguf-vocabulary.ts';
 import { createStreamDecoder } from './stream-decoder.ts';
 import type { TokenizerParts } from './tokenizer-json.ts';
 import { readTokenizerJson } from './tokenizer-json.ts';
-export type { DecodeOptions, EncodeOptions, StreamDecoder, StreamOptions, Tokenizer } from './types.ts';
+export type { Tokenizer } from './types.ts';
 import type { AddedToken, DecodeOptions, EncodeOptions, StreamDecoder, StreamOptions, Tokenizer } from './types.ts';
 
 const utf8 = new TextEncoder();

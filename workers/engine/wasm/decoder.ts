@@ -68,7 +68,7 @@ export async function createWasmDecoder(
   return new WasmDecoder(ort, session, checkpoint.config, slots, facts);
 }
 
-export class WasmDecoder implements Decoder {
+class WasmDecoder implements Decoder {
   readonly facts: DecoderFacts;
   readonly slots: number;
   readonly chunkTokens = CHUNK_TOKENS;

@@ -3,7 +3,7 @@
 export type MLDataType =
   'float32' | 'float16' | 'int32' | 'uint32' | 'int64' | 'uint64' | 'int8' | 'uint8' | 'int4' | 'uint4';
 
-export interface MLDescriptor {
+interface MLDescriptor {
   dataType: MLDataType;
   shape: readonly number[];
 }

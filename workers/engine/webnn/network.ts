@@ -26,7 +26,7 @@ export interface Network {
   scales: WebnnShape['scales'];
 }
 
-export type FilesByGroup = ReadonlyMap<WeightGroup, DataFile>;
+type FilesByGroup = ReadonlyMap<WeightGroup, DataFile>;
 
 /** Builds one graph. `weights`: matrices as tensors, for a shape that takes them as inputs. */
 export async function buildRunner(

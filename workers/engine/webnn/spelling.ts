@@ -20,7 +20,7 @@ export function slices(g: Graph, x: Value, axis: number, sizes: readonly number[
 }
 
 /** Rotary embedding of `[width, n, headDim]`; a pair is (i, i + rotaryDim / 2). `cos`, `sin`: `[width, 1, headDim]`, the sign is in `sin`. */
-export function rotate(g: Graph, x: Value, { rotaryDim, headDim }: PhiConfig, cos: Value, sin: Value): Value {
+function rotate(g: Graph, x: Value, { rotaryDim, headDim }: PhiConfig, cos: Value, sin: Value): Value {
   const half = rotaryDim / 2;
   const [first, second, rest] = slices(g, x, 2, [
     half,

@@ -2,7 +2,7 @@
 import { halfTable } from './half.ts';
 
 /** Consecutive ggml blocks and the rows that they become (see rows.ts). Four codes are handled at a time: a byte at a time takes two to three times as long. */
-export interface Blocks {
+interface Blocks {
   count: number;
   bytes: Uint8Array;
   /** The same bytes by twos; every ggml block but MXFP4's has an even size. */

@@ -59,7 +59,7 @@ export const GGML_TYPES: ReadonlyMap<number, GgmlType> = new Map([
 ]);
 
 /** Names of types that exist but are not read, for the error. */
-export const OTHER_GGML_TYPES: Readonly<Record<number, string>> = {
+const OTHER_GGML_TYPES: Readonly<Record<number, string>> = {
   9: 'Q8_1',
   15: 'Q8_K',
   24: 'I8',

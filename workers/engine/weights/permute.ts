@@ -33,7 +33,7 @@ export function splitRotaryPairs(source: Matrix, headDim: number, rotaryDim: num
 }
 
 /** A copy of the rows at `indices`, in that order. */
-export function takeRows(rows: Rows, indices: number[]): Rows {
+function takeRows(rows: Rows, indices: number[]): Rows {
   const { cols } = rows;
   if (rows.kind === 'float') {
     const values = new Float32Array(indices.length * cols);

@@ -19,7 +19,7 @@ export interface ModelShape {
   context: number;
 }
 
-export type Bits = 4 | 8;
+type Bits = 4 | 8;
 
 /** How a source's matrices are quantised, as far as a GPU keeps it: 4-bit blocks stay, everything finer becomes 8-bit blocks. */
 export interface SourceMix {

@@ -6,13 +6,13 @@ import { PhiError } from '../../../shared/errors.ts';
 import type { ByteSource } from '../../../store/bytes.ts';
 import { Cursor } from './cursor.ts';
 
-export type GgufArray =
+type GgufArray =
   string[] | Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array;
 /** 64-bit integers are numbers (arrays of them Float64Array): nothing in a model's metadata needs more than 53 bits. Arrays of booleans are bytes. */
 export type GgufValue = string | number | boolean | GgufArray;
 
 /** A line of the tensor table, not yet checked against anything. */
-export interface GgufTensorInfo {
+interface GgufTensorInfo {
   name: string;
   /** As ggml has them: input features first, so a matrix is `[cols, rows]`. */
   dims: number[];

@@ -100,7 +100,7 @@ async function sliceStart(file: string, graph: Graph, op: Op): Promise<number> {
 }
 
 /** Rows `[from, from + count)` of a matrix. */
-export function rowsOf(matrix: Matrix, from: number, count: number): Matrix {
+function rowsOf(matrix: Matrix, from: number, count: number): Matrix {
   return {
     ...matrix,
     name: `${matrix.name} [${from}..]`,

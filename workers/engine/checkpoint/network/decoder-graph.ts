@@ -29,7 +29,7 @@ export interface GraphReader {
   embedding(op: Op): Promise<Matrix | null>;
 }
 
-export interface DecoderLayer {
+interface DecoderLayer {
   attentionNorm: Norm;
   /** Stacked by rows: q, k, v. */
   qkv: Matrix[];

@@ -9,7 +9,7 @@ import { fits, tableFrequencies, type RotaryTable } from '../rope.ts';
 const ROWS = 4096;
 
 /** Rows `[from, from + count)` of a table as a table. */
-export function rowsOfTable(whole: RotaryTable, from: number, count: number): RotaryTable {
+function rowsOfTable(whole: RotaryTable, from: number, count: number): RotaryTable {
   return {
     ...whole,
     rows: count,

@@ -12,7 +12,7 @@ export interface DiskSource extends ByteSource {
   bytesRead: number;
 }
 
-export function diskSource(path: string, name: string): DiskSource {
+function diskSource(path: string, name: string): DiskSource {
   const size = statSync(path).size;
   const source: DiskSource = {
     name,

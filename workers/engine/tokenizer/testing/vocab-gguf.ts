@@ -37,7 +37,7 @@ const NETWORK: [string, GgufValue][] = [
 ];
 
 /** The `tokenizer.*` keys. Byte-level BPE is written as o200k's, anything with byte fallback as SentencePiece. */
-export function vocabularyMetadata({ json, config }: WrittenTokenizer): [string, GgufValue][] {
+function vocabularyMetadata({ json, config }: WrittenTokenizer): [string, GgufValue][] {
   const tokens: string[] = [];
   const types: number[] = [];
   for (const [content, id] of Object.entries(json.model.vocab)) [tokens[id], types[id]] = [content, NORMAL];
