@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { PhiError } from '../../shared/errors.ts';
 import { checkConfig, EXPERTS_PER_TOKEN, familyName } from './family.ts';
 import { checked } from './json.ts';
-import { assertKind } from './kinds.ts';
+import { assertKind, textPart } from './kinds.ts';
 import type { ExpertsConfig, PhiConfig, RopeScaling } from './types.ts';
 
 /** transformers' default of PhimoeConfig. */
@@ -139,7 +139,8 @@ export function readHfConfig(json: unknown, generation: unknown, file: string): 
     eos: [...new Set([...ids(hf.eos_token_id), ...ids(more?.eos_token_id)])],
   };
   const given = hf._name_or_path?.split('/').at(-1);
-  config.name = given || familyName(config, FAMILIES[kind]);
+  const part = textPart(json, file);
+  config.name = part ? `${part.name} (text)` : given || familyName(config, FAMILIES[kind]);
   return { config: checkConfig(config, file), tied: hf.tie_word_embeddings ?? false };
 }
 

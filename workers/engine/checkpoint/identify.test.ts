@@ -42,7 +42,7 @@ describe('identify', () => {
     ['Phi-3-small', { architectures: ['Phi3SmallForCausalLM'] }],
     ['mixture of experts', { architectures: ['MixtralForCausalLM'], num_local_experts: 8 }],
     ['vision', { architectures: ['Phi3VForCausalLM'] }],
-    ['multimodal', { architectures: ['Phi4MMForCausalLM'] }],
+    ['Phi-4-mini-flash', { architectures: ['Phi4FlashForCausalLM'] }],
     ['Phi-2', { architectures: ['PhiForCausalLM'] }],
   ])('names a kind that does not run: %s', async (kind, config) => {
     const files = new Map([

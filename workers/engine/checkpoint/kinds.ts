@@ -9,8 +9,6 @@ export const WHAT_RUNS =
 const PHI_1_2 = 'Phi-1, Phi-1.5 or Phi-2';
 const SMALL = 'Phi-3-small';
 const VISION = 'Phi-3-vision or Phi-3.5-vision, a model with a vision part';
-const MULTIMODAL = 'Phi-4-multimodal, a model with vision and speech parts';
-const REASONING_VISION = 'Phi-4-reasoning-vision, a model with a vision part';
 const FLASH = 'Phi-4-mini-flash';
 
 /** By the architecture, or by the type of config.json, genai_config.json or GGUF metadata, in small letters. */
@@ -23,12 +21,7 @@ const OTHER_KINDS = new Map([
   ['phi3vforcausallm', VISION],
   ['phi3_v', VISION],
   ['phi3v', VISION],
-  ['phi4mmforcausallm', MULTIMODAL],
-  ['phi4multimodalforcausallm', MULTIMODAL],
-  ['phi4mm', MULTIMODAL],
-  ['phi4_multimodal', MULTIMODAL],
-  ['phi4forcausallmv', REASONING_VISION],
-  ['phi4-siglip', REASONING_VISION],
+  ['phi4mm', 'Phi-4-multimodal, a model with vision and speech parts'],
   ['phi4flashforcausallm', FLASH],
   ['phi4flash', FLASH],
   ['clip', 'a vision or audio projector (mmproj), one part of a multimodal model'],
@@ -59,6 +52,28 @@ const VISION_FIELDS = [
 
 export type NetworkKind = 'phi3' | 'phimoe' | 'llama';
 
+/** A model whose text part is Phi3ForCausalLM under the names of its tensors; the rest of it is not read. */
+export interface TextPart {
+  name: string;
+  /** What is not read, in words. */
+  without: string;
+}
+
+const MULTIMODAL: TextPart = { name: 'Phi-4-multimodal', without: 'its parts for pictures and speech' };
+const REASONING_VISION: TextPart = { name: 'Phi-4-reasoning-vision', without: 'its part for pictures' };
+/** By the architecture in small letters. */
+const TEXT_PARTS = new Map([
+  ['phi4mmforcausallm', MULTIMODAL],
+  ['phi4multimodalforcausallm', MULTIMODAL],
+  ['phi4forcausallmv', REASONING_VISION],
+]);
+
+/** The text part that a config.json is read as; null for a model that is read whole. */
+export function textPart(config: unknown, file: string): TextPart | null {
+  const { architectures } = checked(Kind, config, file);
+  return TEXT_PARTS.get(architectures?.[0]?.toLowerCase() ?? '') ?? null;
+}
+
 /** transformers renamed the class; files have either. */
 const isPhiMoe = (architecture: string | null, type: string | null | undefined): boolean =>
   architecture ? architecture.toLowerCase() === 'phimoeforcausallm' : type === 'phimoe';
@@ -68,6 +83,7 @@ export function assertKind(config: unknown, file: string): NetworkKind {
   const json = checked(Kind, config, file);
   const { model_type: type } = json;
   const architecture = json.architectures?.[0] ?? null;
+  if (textPart(config, file)) return 'phi3';
   const phiMoe = isPhiMoe(architecture, type);
   const moe = !phiMoe && Math.max(json.num_local_experts ?? 0, json.num_experts ?? 0) > 1;
   const part = moe

@@ -17,7 +17,7 @@ import {
 import { phiMoeGguf, stackedFolder } from './testing/phi-moe-variants.ts';
 import { putTensors, takeTensors } from './testing/safetensors-variants.ts';
 
-/** In the repository: 16 experts, heads of 24 in 64 features, two shards of bfloat16, window of 47. */
+/** In the repository: 16 experts, heads of 48 in 64 features, two shards of bfloat16, window of 47. */
 const OWN = 'phi-moe';
 
 describe('the sparse mixer', () => {
@@ -55,7 +55,7 @@ describe('reading Phi MoE', () => {
 
   it('has the experts apart and side by side', async () => {
     const { config, layers } = await openSafetensors(folderFiles(OWN));
-    expect(config).toMatchObject({ headDim: 24, slidingWindow: 47, experts: { count: 16, jitter: 0.01 } });
+    expect(config).toMatchObject({ headDim: 48, slidingWindow: 47, experts: { count: 16, jitter: 0.01 } });
     const { gateUp, down, experts } = layers[1]!;
     const { intermediate, hidden } = config;
     const wide = await dense(gateUp);
@@ -134,8 +134,8 @@ describe('reading Phi MoE', () => {
 
 const LONG_ROPE = {
   type: 'longrope',
-  short_factor: Array<number>(12).fill(1),
-  long_factor: Array<number>(12).fill(2),
+  short_factor: Array<number>(24).fill(1),
+  long_factor: Array<number>(24).fill(2),
   short_mscale: 1.1,
   long_mscale: 1.25,
 };

@@ -13,6 +13,7 @@ import { float32Folder } from '../testing/float-models.ts';
 import {
   convertedFolder,
   llamaFolder,
+  multimodalFolder,
   regroupedMlxFolder,
   repackedMlxFolder,
   shardedFolder,
@@ -83,6 +84,16 @@ describe('openSafetensors', options, () => {
     expect(files.get('model.safetensors')!.bytesRead).toBeLessThan(20_000);
   });
 
+  it.each([
+    ['Phi4MMForCausalLM', 'Phi-4-multimodal is read without its parts for pictures and speech'],
+    ['Phi4ForCausalLMV', 'Phi-4-reasoning-vision is read without its part for pictures'],
+  ])('reads the text part of %s, and says what it leaves out', async (architecture, note) => {
+    const read = await openSafetensors(memoryFiles(multimodalFolder('phi4', architecture)));
+    expect(await weightDifference(read, await openSafetensors(folderFiles('phi4')))).toBe(0);
+    expect(read.notes).toEqual([`${note}: it answers text only.`]);
+    expect(read.config.name).toBe(`${note.split(' ')[0]} (text)`);
+  });
+
   it('names the kind that it does not run', async () => {
     const open = (change: Record<string, unknown>) => {
       const files = folderBytes('phi4');
@@ -95,7 +106,7 @@ describe('openSafetensors', options, () => {
       [{ architectures: ['MixtralForCausalLM'], num_local_experts: 8 }, /a mixture of experts/],
       [{ architectures: ['Phi3VForCausalLM'] }, /Phi-3-vision/],
       [{ architectures: ['Phi3SmallForCausalLM'] }, /Phi-3-small/],
-      [{ architectures: ['Phi4MMForCausalLM'] }, /Phi-4-multimodal/],
+      [{ architectures: ['Phi4FlashForCausalLM'] }, /Phi-4-mini-flash/],
       [{ architectures: ['Qwen2ForCausalLM'] }, /Qwen2ForCausalLM/],
       [{ architectures: null, model_type: 'phi' }, /Phi-2/],
       [{ quantization_config: { quant_method: 'gptq' } }, /GPTQ/],

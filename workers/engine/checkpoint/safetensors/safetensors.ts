@@ -8,6 +8,7 @@ import { floatMatrix } from '../affine.ts';
 import { checkShapes } from '../family.ts';
 import { readHfConfig } from '../hf-config.ts';
 import { readTextFiles } from '../hf-files.ts';
+import { textPart } from '../kinds.ts';
 import { checked, CONFIG_BYTES, fileIn, folderOf, optionalJson, readJson } from '../json.ts';
 import { mlxMatrix, mlxScheme } from './mlx.ts';
 import { readSafetensors, type SafetensorsFile } from './file.ts';
@@ -40,7 +41,8 @@ export async function openSafetensors(files: ModelFiles): Promise<Checkpoint> {
   if (!scheme) await refuseQuantised(files, folder, json, configSource.name);
   const { tensors, others } = await readShards(files, folder);
   if (!scheme) refuseByTensors(`${folder}*.safetensors`, tensors.keys(), others);
-  const modules = new FolderModules(folder, { tensors, others }, scheme);
+  const part = textPart(json, configSource.name);
+  const modules = new FolderModules(folder, { tensors, others }, scheme, part !== null);
   const layers: Layer[] = [];
   for (let i = 0; i < config.layers; i++) {
     const at = `model.layers.${i}`;
@@ -57,7 +59,7 @@ export async function openSafetensors(files: ModelFiles): Promise<Checkpoint> {
       norm: await modules.vector('model.norm.weight'),
       head: tied ? embedding : config.experts ? modules.matrix('lm_head') : modules.unbiased('lm_head'),
       ...(config.experts && { bias: await readOuterBias(modules, config) }),
-      notes: [],
+      notes: part ? [`${part.name} is read without ${part.without}: it answers text only.`] : [],
     },
     configSource.name,
   );
@@ -85,11 +87,14 @@ class FolderModules implements Modules {
   readonly #folder: string;
   readonly #file: SafetensorsFile;
   readonly #scheme: ReturnType<typeof mlxScheme>;
+  readonly #adapted: boolean;
 
-  constructor(folder: string, file: SafetensorsFile, scheme: ReturnType<typeof mlxScheme>) {
+  /** `adapted`: adapters may lie beside the weights, which are then called `base_layer`. They are left out. */
+  constructor(folder: string, file: SafetensorsFile, scheme: ReturnType<typeof mlxScheme>, adapted: boolean) {
     this.#folder = folder;
     this.#file = file;
     this.#scheme = scheme;
+    this.#adapted = adapted;
   }
 
   has(tensor: string): boolean {
@@ -108,7 +113,8 @@ class FolderModules implements Modules {
     );
   }
 
-  matrix(module: string, find = (name: string) => this.#find(name)): Matrix {
+  matrix(named: string, find = (name: string) => this.#find(name)): Matrix {
+    const module = this.#hasBase(named) ? `${named}.base_layer` : named;
     if (!this.#scheme || !this.has(`${module}.scales`)) return floatMatrix(find(`${module}.weight`));
     const biases = this.has(`${module}.biases`) ? find(`${module}.biases`) : undefined;
     return mlxMatrix(module, this.#scheme, find(`${module}.weight`), find(`${module}.scales`), biases);
@@ -131,9 +137,15 @@ class FolderModules implements Modules {
     return this.matrix(module);
   }
 
+  /** Phi-4-multimodal applies its adapters to pictures and speech, not to text. */
+  #hasBase(module: string): boolean {
+    return this.#adapted && this.has(`${module}.base_layer.weight`);
+  }
+
   /** One fused matrix, or its parts by rows. */
   fused(whole: string, parts: string[]): Matrix {
-    return this.has(`${whole}.weight`) ? this.unbiased(whole) : concatRows(parts.map((part) => this.unbiased(part)));
+    const isFused = this.has(`${whole}.weight`) || this.#hasBase(whole);
+    return isFused ? this.unbiased(whole) : concatRows(parts.map((part) => this.unbiased(part)));
   }
 }
 

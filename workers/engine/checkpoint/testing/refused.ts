@@ -240,7 +240,10 @@ const NETWORKS: Refused[] = [
   },
   {
     kind: 'Models with a vision or speech part',
-    files: network({ architectures: ['Phi4MMForCausalLM'] }),
+    files: {
+      'genai_config.json': { model: { type: 'phi4mm', context_length: 8, decoder: { filename: 'm.onnx' } } },
+      'm.onnx': 'x',
+    },
     message: /Phi-4-multimodal/,
   },
   {

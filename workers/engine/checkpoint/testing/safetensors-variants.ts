@@ -114,6 +114,28 @@ export function llamaFolder(folder: string): Files {
   return files;
 }
 
+/** A Phi inside a model with parts for pictures: adapters beside its weights where it has them for speech too, and tensors that belong to those parts. */
+export function multimodalFolder(folder: string, architecture: string): Files {
+  const files = folderBytes(folder);
+  const tensors = takeTensors(files.get('model.safetensors')!);
+  const other: Tensor = { dtype: 'F16', shape: [2, 2], data: new Uint8Array(8) };
+  if (architecture === 'Phi4MMForCausalLM') {
+    for (const [name, tensor] of [...tensors]) {
+      if (!name.endsWith('_proj.weight')) continue;
+      const module = name.slice(0, -'.weight'.length);
+      tensors.delete(name);
+      tensors.set(`${module}.base_layer.weight`, tensor);
+      for (const adapter of ['vision', 'speech'])
+        for (const side of ['A', 'B']) tensors.set(`${module}.lora_${side}.${adapter}.weight`, other);
+    }
+    tensors.set('model.embed_tokens_extend.image_embed.img_projection.0.weight', other);
+  } else tensors.set('model.mm_projector.0.weight', other);
+  files.set('model.safetensors', putTensors(tensors));
+  const parts = { img_processor: { name: 'siglip' }, mm_vision_tower: 'siglip', audio_processor: {} };
+  files.set('config.json', utf8({ ...json(files.get('config.json')), ...parts, architectures: [architecture] }));
+  return files;
+}
+
 /** An MLX model with groups half as long, and one module's 4 bits in 8 as config.json's exception says. */
 export function regroupedMlxFolder(folder: string): Files {
   const files = folderBytes(folder);
