@@ -40,6 +40,7 @@ const ModelSchema = v.object({
     kv_heads: v.number(),
     head_dim: v.number(),
     intermediate: v.number(),
+    experts: v.optional(v.number()),
     vocab: v.number(),
     tie_word_embeddings: v.boolean(),
   }),
@@ -156,14 +157,24 @@ const models = new Map(
 const catalogue = MODELS.map((model) => {
   const fact = models.get(model.fact);
   if (!fact) throw new Error(`The facts have no model "${model.fact}".`);
-  const { layers, hidden, heads, kv_heads, head_dim, intermediate, vocab, tie_word_embeddings } = fact.config;
+  const { layers, hidden, heads, intermediate, experts, vocab, tie_word_embeddings } = fact.config;
   return {
     id: model.id,
     name: model.name,
     licence: fact.licence,
     rank: model.rank,
     ...(model.reasoning ? { reasoning: true } : {}),
-    shape: { layers, hidden, heads, kvHeads: kv_heads, headDim: head_dim, intermediate, vocab, context: fact.context },
+    shape: {
+      layers,
+      hidden,
+      heads,
+      kvHeads: fact.config.kv_heads,
+      headDim: fact.config.head_dim,
+      intermediate,
+      ...(experts && { experts: { count: experts } }),
+      vocab,
+      context: fact.context,
+    },
     tied: tie_word_embeddings,
     variants: model.sources.flatMap((source) => variantsOf(model, source, variants)),
   };

@@ -307,6 +307,13 @@ export const MODELS: Model[] = [
     ],
   },
   {
+    id: 'phi-tiny-moe-instruct',
+    fact: 'Phi-tiny-MoE-instruct',
+    name: 'Phi-tiny-MoE-instruct (3.8B, 1.1B active)',
+    rank: 4,
+    sources: [safetensors('phi-tiny-moe-instruct/safetensors')],
+  },
+  {
     id: 'phi-4-reasoning',
     fact: 'Phi-4-reasoning',
     name: 'Phi-4-reasoning (14B)',

@@ -25,6 +25,7 @@ describe('the catalogue', () => {
     ];
     expect(MODELS.map(({ id }) => id)).toEqual([
       ...many,
+      'phi-tiny-moe-instruct',
       'phi-4-reasoning',
       'phi-4-reasoning-plus',
       'phi-3-medium-4k-instruct',
@@ -201,6 +202,11 @@ describe('what is recommended', () => {
   it('is Phi-4-mini: in 4 bits for chat, in 8 for code, with published hashes', () => {
     expect(recommend(VARIANTS, device, 'chat', 4096)?.candidate.id).toBe(MINI);
     expect(recommend(VARIANTS, device, 'code', 4096)?.candidate.id).toBe('phi-4-mini-instruct.gguf-q8_0');
+  });
+
+  it('is Phi-tiny-MoE where there is no GPU and a Phi-4-mini would be slow: a token reads a third of it', () => {
+    const noGpu = { ...device, gpu: null, cores: 4 };
+    expect(recommend(VARIANTS, noGpu, 'chat', 4096)?.candidate.id).toBe('phi-tiny-moe-instruct.safetensors');
   });
 
   it('is a smaller file where the store is short of room, and nothing on an iPhone', () => {

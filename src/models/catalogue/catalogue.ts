@@ -57,6 +57,7 @@ const ModelSchema = v.strictObject({
     kvHeads: count,
     headDim: count,
     intermediate: count,
+    experts: v.optional(v.strictObject({ count })),
     vocab: count,
     context: count,
   }),

@@ -16,6 +16,8 @@ export type Reason =
   /** No WebGPU here, or no adapter. */
   | { key: 'no-webgpu' }
   | { key: 'no-webnn' }
+  /** A mixture of experts, whose router chooses at run time: WebNN's graphs are static. */
+  | { key: 'webnn-experts' }
   /** It needs `needs` in one memory, of which a WASM tab has `has`. */
   | { key: 'wasm-limit'; needs: number; has: number }
   | { key: 'ios-limit'; needs: number; has: number }
@@ -81,7 +83,7 @@ export function assess(
   const fits = [
     judgeWebgpu(estimateWebgpu(request, form), device),
     judgeWasm(estimateWasm(request, maxStages), shape, device),
-    judgeWebnn(estimateOnWebnn(request, device), device),
+    judgeWebnn(estimateOnWebnn(request, device), shape, device),
   ].sort((a, b) => RANK[a.verdict] - RANK[b.verdict] || slowness(a) - slowness(b)) as [Fit, ...Fit[]];
   const reasons: Reason[] = [];
   const free = device.freeStorageBytes;
@@ -154,8 +156,9 @@ function estimateOnWebnn(request: EstimateRequest, { webnn }: DeviceFacts): Esti
   return estimateWebnn(request, 'npu', byColumn ? 'int4-columns' : 'int8');
 }
 
-function judgeWebnn(estimate: Estimate, device: DeviceFacts): Fit {
+function judgeWebnn(estimate: Estimate, shape: ModelShape, device: DeviceFacts): Fit {
   if (!device.webnn) return { estimate, verdict: 'no', reasons: [{ key: 'no-webnn' }] };
+  if (shape.experts) return { estimate, verdict: 'no', reasons: [{ key: 'webnn-experts' }] };
   const fit = inMemory(estimate, device, [{ key: 'webnn-trial' }]);
   return { ...fit, verdict: fit.verdict === 'no' ? 'no' : 'unsure' };
 }
