@@ -27,7 +27,7 @@ export function reasonText(reason: Reason): string {
       return t(`fit:${reason.key}`, formatRate(reason.tokensPerSecond, i18n.language));
     case 'no-webgpu':
     case 'no-webnn':
-    case 'webnn-experts':
+    case 'experts':
     case 'webnn-trial':
     case 'software-gpu':
     case 'one-thread':

@@ -23,7 +23,7 @@ CONFIG = {
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
     "num_key_value_heads": 1,
-    "head_dim": 24,
+    "head_dim": 48,
     "rms_norm_eps": 1e-05,
     "bos_token_id": 1,
     "eos_token_id": 2,

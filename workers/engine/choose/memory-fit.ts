@@ -49,7 +49,7 @@ export function assertNetwork({ config }: Checkpoint, backend: Candidate['backen
   const name = backend === 'webnn' ? 'WebNN' : 'WebGPU';
   throw new PhiError(
     'backend',
-    `${name}: a mixture of experts runs on WASM only. The other backends would multiply all ${config.experts.count} experts for every token, where WASM multiplies the two that it goes to.`,
+    `${name}: a mixture of experts does not run there. Each token would go through all ${config.experts.count} experts, where WASM multiplies the two that it needs.`,
   );
 }
 

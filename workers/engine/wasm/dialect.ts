@@ -34,6 +34,7 @@ export function wasmDialect(
   const dialect: Dialect = {
     embed(g, ids) {
       if (form === 'float32') return g.op('Gather', ['embedding', ids]);
+      if (config.experts) return g.op('Cast', [g.op('Gather', ['embedding', ids])], { to: { int: 1 } });
       const codes = g.op('Cast', [g.op('Gather', ['embedding.codes', ids])], { to: { int: 1 } });
       return g.op('Mul', [codes, g.op('Gather', ['embedding.scales', ids])]); // [tokens, hidden] * [tokens, 1]
     },

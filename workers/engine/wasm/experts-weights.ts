@@ -7,7 +7,7 @@ import { transposed } from '../weights/products.ts';
 import {
   floatEmbedding,
   floatGroup,
-  int8Embedding,
+  halfEmbedding,
   int8Group,
   int8Panels,
   norm as vector,
@@ -104,7 +104,8 @@ export function expertsInt8Weights(checkpoint: Checkpoint, rowFactor: RowFactor)
     ]),
   ];
   return [
-    int8Embedding(checkpoint.embedding, { inputs: written }),
+    // The first router follows right behind it: in 8 bits it was what most often sent a token to another expert.
+    halfEmbedding(checkpoint.embedding, written),
     ...layers.flatMap((layer, l) => layerGroups(layer, layer.experts!, l)),
     vector('norm', ones),
     ...int8Panels('head', checkpoint.head, reads(checkpoint.norm, bias!.norm), bias!.head),

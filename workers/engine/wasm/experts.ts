@@ -75,11 +75,9 @@ function group(g: Graph, { experts }: PhiConfig, router: string, rows: Value): G
   const [first, second] = sparseMixer(g, scores, experts!);
   const flat = (a: Value, b: Value) => g.op('Reshape', [g.op('Concat', [a, b], { axis: { int: 1 } }), g.int64([-1])]);
   const ids = g.op('Unsqueeze', [flat(first.id, second.id), g.int64([0])]); // [1, n]
-  const numbers = g.tensor(
-    g.fresh('experts'),
-    'int64',
+  const numbers = g.floats(
+    Array.from({ length: experts!.count }, (_, i) => i),
     [experts!.count, 1],
-    BigInt64Array.from({ length: experts!.count }, (_, i) => BigInt(i)),
   );
   const isOf = g.op('Equal', [numbers, ids]); // [experts, n]
   // Places of the true ones, row by row: all that is the first expert's, then the second's.

@@ -1,9 +1,14 @@
 /** The groups of weights that the WASM dialect is made of: norms, float matrices, int8 matrices whole or in panels, the embedding. */
 import type { Matrix } from '../checkpoint/types.ts';
 import { floatColumns, int8Columns, int8Rows, type Fold } from '../weights/columns.ts';
+import { floatToHalf } from '../weights/half.ts';
 import { rowRange } from '../weights/matrix.ts';
 import type { WeightGroup, WeightTensor } from '../weights/plan.ts';
+import type { Rotation } from '../weights/rotate.ts';
 import { dequantise } from '../weights/rows.ts';
+
+/** Rows of the embedding that are converted at a time. */
+const TILE_ROWS = 64;
 
 /** A kernel adds a bias to both rows of an activation, so it counts this many times. The stored bias is divided by this number (see int8-products.ts). */
 export const TWO_ROWS = 1 + 1 / 256;
@@ -99,6 +104,25 @@ function cutColumns(codes: Int8Array, n: number, start: number, count: number): 
   const out = new Int8Array(k * count);
   for (let row = 0; row < k; row++) out.set(codes.subarray(row * n + start, row * n + start + count), row * count);
   return out;
+}
+
+/** Rows in 16 bits, rotated. */
+export function halfEmbedding(matrix: Matrix, rotation: Rotation): WeightGroup {
+  const { rows, cols } = matrix;
+  return {
+    location: 'embedding',
+    tensors: [{ name: 'embedding', dtype: 'float16', dims: [rows, cols] }],
+    make: async () => {
+      const out = new Uint16Array(rows * cols);
+      for (let start = 0; start < rows; start += TILE_ROWS) {
+        const count = Math.min(TILE_ROWS, rows - start);
+        const values = dequantise(await matrix.read(start, count)).slice();
+        for (let at = 0; at < values.length; at += cols) rotation.apply(values, at);
+        out.set(floatToHalf(values), start * cols);
+      }
+      return [out];
+    },
+  };
 }
 
 export function int8Embedding(matrix: Matrix, fold: Fold): WeightGroup {

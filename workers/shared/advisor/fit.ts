@@ -16,8 +16,8 @@ export type Reason =
   /** No WebGPU here, or no adapter. */
   | { key: 'no-webgpu' }
   | { key: 'no-webnn' }
-  /** A mixture of experts, whose router chooses at run time: WebNN's graphs are static. */
-  | { key: 'webnn-experts' }
+  /** A mixture of experts, which runs on WASM only. */
+  | { key: 'experts' }
   /** It needs `needs` in one memory, of which a WASM tab has `has`. */
   | { key: 'wasm-limit'; needs: number; has: number }
   | { key: 'ios-limit'; needs: number; has: number }
@@ -81,7 +81,7 @@ export function assess(
   const form = bits <= 4 ? 'int4' : 'int8-blocks';
   const request = { shape, mix, slots, gpu: device.gpu };
   const fits = [
-    judgeWebgpu(estimateWebgpu(request, form), device),
+    judgeWebgpu(estimateWebgpu(request, form), shape, device),
     judgeWasm(estimateWasm(request, maxStages), shape, device),
     judgeWebnn(estimateOnWebnn(request, device), shape, device),
   ].sort((a, b) => RANK[a.verdict] - RANK[b.verdict] || slowness(a) - slowness(b)) as [Fit, ...Fit[]];
@@ -130,9 +130,10 @@ function judgeWasm(estimate: Estimate, shape: ModelShape, device: DeviceFacts): 
   return inMemory(estimate, device, reasons);
 }
 
-function judgeWebgpu(estimate: Estimate, device: DeviceFacts): Fit {
+function judgeWebgpu(estimate: Estimate, shape: ModelShape, device: DeviceFacts): Fit {
   const { gpu } = device;
   if (!gpu) return { estimate, verdict: 'no', reasons: [{ key: 'no-webgpu' }] };
+  if (shape.experts) return { estimate, verdict: 'no', reasons: [{ key: 'experts' }] };
   if (estimate.bufferBytes > gpu.bindingBytes) {
     const tokens = Math.floor((estimate.slots * gpu.bindingBytes) / estimate.bufferBytes / 128) * 128;
     return {
@@ -158,7 +159,7 @@ function estimateOnWebnn(request: EstimateRequest, { webnn }: DeviceFacts): Esti
 
 function judgeWebnn(estimate: Estimate, shape: ModelShape, device: DeviceFacts): Fit {
   if (!device.webnn) return { estimate, verdict: 'no', reasons: [{ key: 'no-webnn' }] };
-  if (shape.experts) return { estimate, verdict: 'no', reasons: [{ key: 'webnn-experts' }] };
+  if (shape.experts) return { estimate, verdict: 'no', reasons: [{ key: 'experts' }] };
   const fit = inMemory(estimate, device, [{ key: 'webnn-trial' }]);
   return { ...fit, verdict: fit.verdict === 'no' ? 'no' : 'unsure' };
 }

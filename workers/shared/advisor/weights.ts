@@ -106,7 +106,7 @@ function expertsWasmBytes(shape: ModelShape, count: number, form: 'int8' | 'floa
   const router = groupBytes(4 * count * shape.hidden, 4 * count);
   const expert = expertBytes(shape, form);
   const layer = 2 * norm + linear(qkv, true) + linear(output, false) + 4 * shape.hidden + router + count * expert;
-  const embedding = linear(outer, false);
+  const embedding = outer.rows * outer.cols * (int8 ? 2 : 4);
   const head = linear(outer, true);
   return { all: embedding + head + shape.layers * layer + norm, embedding, head, layer };
 }
@@ -169,8 +169,11 @@ export function gpuWeightBytes(shape: ModelShape, form: GpuForm, mix: SourceMix,
   const fixed = [size(qkv, mix.qkv, width), size(output, mix.output, width), size(gateUp, mix.gateUp, width)];
   const down4 = size(down, 4, width);
   const down8 = size(down, 8, width);
-  const layer = 2 * norm + sum(fixed) + Math.max(mix.down8 > 0 ? down8 : 0, down4);
-  const layers = shape.layers * (2 * norm + sum(fixed) + mix.down8 * down8 + (1 - mix.down8) * down4);
+  // A mixture has biases, and a router in float32.
+  const mixture = shape.experts ? 4 * shape.experts.count * shape.hidden + floats * (qkv.rows + 3 * shape.hidden) : 0;
+  const outside = 2 * norm + mixture + sum(fixed);
+  const layer = outside + Math.max(mix.down8 > 0 ? down8 : 0, down4);
+  const layers = shape.layers * (outside + mix.down8 * down8 + (1 - mix.down8) * down4);
   return { all: embedding + layers + norm + head, embedding, head, layer };
 }
 
