@@ -10,8 +10,8 @@ import { gguf, needFixture } from './support/fixtures.ts';
 import { SAMPLING } from './support/sampling.ts';
 
 /** Of each backend. `PHI_SCHEMAS` asks for more: docs/structured.md. */
-const COUNT = Number(process.env['PHI_SCHEMAS'] ?? 4);
-const TOKENS = 90;
+const COUNT = Number(process.env['PHI_SCHEMAS'] ?? 2);
+const TOKENS = 70;
 const BACKENDS: [string, EvaluateOptions][] = [
   ['WASM', { backend: 'wasm', form: 'int8' }],
   ['WASM in two stages', { backend: 'wasm', form: 'float32', stages: 2 }],
