@@ -24,6 +24,7 @@ import type { TextVerdict } from './rows.ts';
 
 const USAGE = `npm run npu:quality -- FORM...
   FORM   ${WEIGHT_FORMATS.join(', ')}; int4-columns+ and int4-groups+ round with compensation, which takes minutes`;
+ort.env.wasm.numThreads = 1; // more need a require that its bundle for Node does not have
 /** Tokens of the text. */
 const TOKENS = 160;
 const SHAPE: WebnnShape = {
