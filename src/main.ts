@@ -22,7 +22,7 @@ async function makeEngine(): Promise<Engine> {
 
 const app = new AppState(await makeEngine());
 // The list of chats is read while the words are fetched and the page is put together.
-void app.conversations.loadList();
+void app.loadChats();
 app.applyTheme();
 watchKeyboard();
 const { language } = app.settings.values;

@@ -55,7 +55,7 @@ it('asks before a chat goes to a server, names what goes there, and shows where 
   expect(await modelButton(page).innerText()).toContain('phi-4');
   expect(await accessibilityViolations(page, axe), 'the badge').toEqual([]);
   const reply = await ask('How are you?');
-  expect(reply).toMatch(/^Served w1 w2[^]*w19\s+phi-4 at 127\.0\.0\.1:\d+\s+[\d,.]+ tokens a second$/);
+  expect(reply).toMatch(/^Served w1 w2[^]*w19\s+\d+:\d+\s[AP]M\s+phi-4 at 127\.0\.0\.1:\d+\s+[\d,.]+ tokens a second$/);
   await page.getByText('60 tokens so far').waitFor();
   expect(chat.asked[0]).toMatchObject({ model: 'phi-4', temperature: 0.3, max_tokens: 1024 });
   expect(chat.asked[0]!.messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'user']);
@@ -85,7 +85,9 @@ it('asks before a chat goes to a server, names what goes there, and shows where 
 it('answers where no model is stored, thinks aloud, stops in the middle, and says what a server does wrong', async () => {
   await openFake(page, server, 'first');
   await page.getByRole('button', { name: 'Use a model on a server' }).click();
+  await page.getByRole('dialog').waitFor();
   await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
   await nameServer(page, chat.address);
   await agree(page);
   await page.getByText('What you write in this chat is sent to http://127.0.0.1').waitFor();

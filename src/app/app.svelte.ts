@@ -55,6 +55,18 @@ export class AppState {
     await this.models.start();
   }
 
+  /** The installed app opens where it was left; a tab opens at what its address says. */
+  async loadChats(): Promise<void> {
+    await this.conversations.loadList();
+    const { route } = this.router;
+    const [newest] = [...this.conversations.summaries].sort((a, b) => b.updatedAt - a.updatedAt);
+    // A text that another program shared goes into a new chat.
+    const isPlain = location.hash === '' && !/[?&](title|text|url)=/.test(location.search);
+    const isEmpty = isPlain && route.screen === 'chat' && route.conversation === null;
+    if (newest && isEmpty && matchMedia('(display-mode: standalone)').matches)
+      this.router.go(chatHref(newest.id), { replace: true });
+  }
+
   /** The browser may have dropped models or caches while nobody looked. */
   async #lookAgain(): Promise<void> {
     if (document.visibilityState !== 'visible' || this.models.report === null) return;

@@ -4,7 +4,7 @@ import type { ContextFit, GenerateRequest, GenerateStats, Notice, StopReason } f
 import type { Engine, GenerateUpdate } from '../engine/engine.ts';
 import type { ModelSession } from '../models/model-session.svelte.ts';
 import { holdBusy } from '../pwa/busy.ts';
-import type { Settings } from '../settings/settings.svelte.ts';
+import type { SamplingValues, Settings } from '../settings/settings.svelte.ts';
 import type { Conversation, Message, ReplyInfo } from './conversation.ts';
 import {
   addMessage,
@@ -74,15 +74,16 @@ export class Chat {
 
   /** How the conversation, with a message that is not sent yet, lies in the context. Rejects where no model is loaded. */
   measure(path: readonly Message[], draft: string): Promise<ContextFit> {
-    const system = this.#conversations.current?.system ?? this.#settings.values.system;
-    const request = this.#request({ system }, path);
+    const { current } = this.#conversations;
+    const request = this.#request(current ?? { system: this.#settings.values.system }, path);
     if (draft.trim()) request.messages.push({ role: 'user', content: draft });
     return this.#engine.fit(request);
   }
 
-  #request(conversation: Pick<Conversation, 'system'>, path: readonly Message[]) {
+  #request(conversation: Pick<Conversation, 'system' | 'sampling'>, path: readonly Message[]) {
     const droppedBefore = sentOf(path, droppedOf(path));
-    return { messages: toChatMessages(conversation, path), maxTokens: this.#settings.values.maxTokens, droppedBefore };
+    const { maxTokens } = { ...this.#settings.values, ...conversation.sampling };
+    return { messages: toChatMessages(conversation, path), maxTokens, droppedBefore };
   }
 
   /**
@@ -103,7 +104,7 @@ export class Chat {
       conversation,
       (current) => addMessage(current, message),
       message.id,
-      this.#settings.sampling().seed,
+      this.#settings.sampling(conversation.sampling).seed,
       { fresh, sent: { draftOf: fresh ? null : conversation.id } },
     );
   }
@@ -113,7 +114,7 @@ export class Chat {
     const conversation = this.#conversations.current;
     const parent = conversation && find(conversation.messages, id)?.parent;
     if (!conversation || !parent || this.#live) return;
-    const { seed } = this.#settings.values;
+    const { seed } = { ...this.#settings.values, ...conversation.sampling };
     // A fixed seed counts on, so that the third reply to a message is as repeatable as the first.
     const nextSeed =
       seed === null ? this.#settings.sampling().seed : (seed + siblingsOf(conversation, id).length) % 2 ** 32;
@@ -130,7 +131,7 @@ export class Chat {
       conversation,
       (current) => addMessage(current, edited),
       edited.id,
-      this.#settings.sampling().seed,
+      this.#settings.sampling(conversation.sampling).seed,
     );
   }
 
@@ -160,6 +161,41 @@ export class Chat {
   async setSystem(system: string): Promise<void> {
     const conversation = this.#conversations.current;
     if (conversation) await this.#conversations.update(conversation.id, (current) => ({ ...current, system }));
+  }
+
+  /** Gives the open chat sampling of its own; null: that of the settings again. */
+  async setSampling(values: Partial<SamplingValues> | null): Promise<void> {
+    const conversation = this.#conversations.current;
+    if (!conversation) return;
+    const change: Change = (current) => ({
+      ...current,
+      sampling: values === null ? undefined : { ...current.sampling, ...values },
+    });
+    await this.#conversations.update(conversation.id, change);
+  }
+
+  /** A version of a reply in the person's own words, beside the model's; the chat goes on from it. */
+  async editReply(id: string, content: string): Promise<void> {
+    const conversation = this.#conversations.current;
+    const message = conversation && find(conversation.messages, id);
+    if (!conversation || !message?.reply || this.#live) return;
+    const { model, server, seed, dropped } = message.reply;
+    const edited: Message = {
+      id: newId(),
+      parent: message.parent,
+      role: 'assistant',
+      content,
+      createdAt: Date.now(),
+      reply: { state: 'done', reason: 'end', seed, model, server, dropped, edited: true },
+    };
+    await this.#conversations.update(conversation.id, (current) => addMessage(current, edited));
+  }
+
+  /** Another chat is about to be shown. A reply in a chat that is never stored has no reader any more. */
+  leave(next: string | null): void {
+    this.model.leave();
+    const live = this.#live;
+    if (live && live.conversation !== next && this.#conversations.temporary) live.stop();
   }
 
   stop(): void {
@@ -267,7 +303,7 @@ export class Chat {
     save: (change: Partial<ReplyInfo>) => Promise<void>,
   ): Promise<Outcome> {
     const path = pathTo(conversation, message.id);
-    const sampling = { ...this.#settings.sampling(), seed: message.reply!.seed };
+    const sampling = { ...this.#settings.sampling(conversation.sampling), seed: message.reply!.seed };
     // A server's model is not held to a form; the options say so.
     const constraint = isServer(this.model.of(conversation)) ? undefined : this.form.constraintOf(conversation);
     const request = {

@@ -134,6 +134,64 @@ describe('Chat', () => {
     expect(chat.model.choice).toEqual({ stored: FAKE_MODEL.id });
   });
 
+  it('samples with a chat’s own settings, and with those of all chats once it has none', async () => {
+    const { models, chat, engine, settings } = setUp();
+    await models.start();
+    await chat.send('Hello', () => undefined);
+    const generate = vi.spyOn(engine, 'generate');
+    await chat.setSampling({ temperature: 1.5, maxTokens: 3, seed: 7 });
+    settings.change({ temperature: 0.1, topK: 5 });
+    await chat.send('Again', () => undefined);
+    await chat.setSampling(null);
+    await chat.send('And again', () => undefined);
+    const asked = generate.mock.calls.map(([{ sampling, maxTokens }]) => ({ ...sampling, maxTokens }));
+    expect(asked[0]).toMatchObject({ temperature: 1.5, topK: 5, seed: 7, maxTokens: 3 });
+    expect(asked[1]).toMatchObject({ temperature: 0.1, topK: 5, maxTokens: 1024 });
+  });
+
+  it('goes on from a reply in a person’s own words, and keeps the model’s beside it', async () => {
+    const { models, chat, path, engine, conversations } = setUp();
+    await models.start();
+    await chat.send('Hello', () => undefined);
+    const first = path()[1]!;
+    await chat.editReply(first.id, 'Well, hello.');
+    expect(path()[1]).toMatchObject({ content: 'Well, hello.', reply: { state: 'done', edited: true } });
+    expect(conversations.current!.messages).toContainEqual(first);
+    const generate = vi.spyOn(engine, 'generate');
+    await chat.send('And?', () => undefined);
+    expect(generate.mock.calls[0]![0].messages.map(({ content }) => content)).toEqual([
+      'Hello',
+      'Well, hello.',
+      'And?',
+    ]);
+  });
+
+  it('stores nothing of a temporary chat: no record, no draft, no place in the list', async () => {
+    const { models, chat, path, records, conversations } = setUp();
+    await models.start();
+    await conversations.writeDraft(null, 'a secr');
+    await conversations.setTemporary(true);
+    await conversations.writeDraft(null, 'a secret');
+    await chat.send('A secret', () => undefined);
+    await conversations.writeDraft(conversations.current!.id, 'another');
+    await chat.send('Another', () => undefined);
+    expect(path()).toHaveLength(4);
+    expect([
+      records.records.size,
+      records.drafts.get(null) ?? '',
+      records.drafts.size,
+      conversations.summaries,
+    ]).toEqual([0, '', 1, []]);
+    const { id } = conversations.current!;
+    conversations.close();
+    expect(conversations.temporary).toBe(false);
+    await expect(conversations.open(id)).rejects.toMatchObject({ code: 'bad-request' });
+    await chat.send('Kept', () => undefined);
+    expect(records.records.size).toBe(1);
+    await conversations.removeAll();
+    expect([records.records.size, conversations.summaries, conversations.current]).toEqual([0, [], null]);
+  });
+
   it('can be stopped while it waits for the model', async () => {
     const { chat, path } = setUp();
     const sent = chat.send('Hello', () => undefined); // The model is never started.

@@ -3,6 +3,7 @@
  * functions; every change gives a new object.
  */
 import type { ChatMessage } from '../../workers/shared/protocol.ts';
+import type { SamplingValues } from '../settings/settings.svelte.ts';
 import type { Message } from './message.ts';
 import { isServer, type ModelChoice, type ServerConsent } from './model-choice.ts';
 import { append, childrenOf, find, positionOf, replace } from './tree.ts';
@@ -21,6 +22,8 @@ export interface Conversation {
   system: string;
   /** Which model answers; absent: the one that is chosen for all chats. */
   model?: ModelChoice;
+  /** Sampling of its own; absent: that of the settings. */
+  sampling?: Partial<SamplingValues>;
   /** The parts that may be sent to the server that was chosen last. */
   consent?: ServerConsent;
   /** JSON schema that replies are held to, as text; absent: they are free. */

@@ -19,7 +19,17 @@ import { parseSummary } from './schema.ts';
 /** The database as the store needs it; tests use one in memory. */
 export type ConversationRecords = Pick<
   ConversationDatabase,
-  'summaries' | 'read' | 'write' | 'writeMany' | 'ahead' | 'apply' | 'remove' | 'readDraft' | 'writeDraft' | 'search'
+  | 'summaries'
+  | 'read'
+  | 'write'
+  | 'writeMany'
+  | 'ahead'
+  | 'apply'
+  | 'remove'
+  | 'clear'
+  | 'readDraft'
+  | 'writeDraft'
+  | 'search'
 >;
 
 /** Makes a conversation from the one that the page has. What it touched is brought to the disk, where another tab may have done something else. */
@@ -47,6 +57,10 @@ export class Conversations {
   /** Drafts that were sent with changes of which none is on the disk yet, by conversation. */
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- never shown
   readonly #sent = new Map<string, Sent>();
+  /** Chats that are never stored, in whatever form. They last until another chat is shown. */
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- beside #current, which is reactive
+  readonly #temporary = new Set<string>();
+  #freshTemporary = $state(false);
   #problem = $state.raw<ErrorShape | null>(null);
   /** Writes of one conversation go one after another, so that a later state never lands before an earlier one. */
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- never shown
@@ -78,6 +92,17 @@ export class Conversations {
     return this.#problem;
   }
 
+  /** Whether the open chat (or the new one) is one that is never stored. */
+  get temporary(): boolean {
+    return this.#current ? this.#temporary.has(this.#current.id) : this.#freshTemporary;
+  }
+
+  /** Makes the new chat one that is never stored, or an ordinary one. What was written for it and not sent leaves the disk. */
+  async setTemporary(temporary: boolean): Promise<void> {
+    if (temporary) await this.writeDraft(null, '');
+    this.#freshTemporary = temporary;
+  }
+
   async loadList(): Promise<void> {
     try {
       this.#summaries = (await this.#records.summaries()).sort(bySummaryOrder);
@@ -90,19 +115,27 @@ export class Conversations {
   async open(id: string): Promise<Conversation> {
     const conversation = await this.#get(id);
     if (!conversation) throw new PhiError('bad-request', 'This conversation no longer exists.');
+    this.#leaveTemporary(id);
     this.#current = conversation;
     return conversation;
   }
 
   /** Leaves the open conversation for a new chat. */
   close(): void {
+    this.#leaveTemporary(null);
     this.#current = null;
   }
 
   /** Opens a new conversation and stores it; `sent`: with it goes the draft that it began with. */
   async begin(conversation: Conversation, sent?: Sent): Promise<void> {
+    if (this.temporary) {
+      this.#freshTemporary = false;
+      this.#temporary.add(conversation.id);
+    }
+    this.#leaveTemporary(conversation.id);
     this.#current = conversation;
     this.#show(conversation);
+    if (this.#temporary.has(conversation.id)) return;
     await this.#write(conversation.id, () => this.#put(conversation, sent));
   }
 
@@ -112,6 +145,7 @@ export class Conversations {
     if (!before) return;
     const after = change(before);
     this.#show(after);
+    if (this.#temporary.has(id)) return;
     const patch = patchOf(before, after);
     this.#unsaved.set(id, [...(this.#unsaved.get(id) ?? []), patch]);
     if (sent) this.#sent.set(id, sent);
@@ -144,6 +178,17 @@ export class Conversations {
       await this.#write(id, () => this.#put(conversation));
       this.#show(conversation);
     };
+  }
+
+  /** Deletes every conversation and draft. */
+  async removeAll(): Promise<void> {
+    const ids = [...new Set([...this.#summaries.map(({ id }) => id), ...this.#loaded.keys()])]; // eslint-disable-line svelte/prefer-svelte-reactivity -- not kept
+    for (const id of ids) this.#forget(id);
+    this.#current = null;
+    // Behind the writes that are under way: they must not bring anything back.
+    await Promise.all(this.#writes.values());
+    await this.#report(this.#records.clear());
+    for (const id of ids) this.#channel.postMessage({ removed: id } satisfies News);
   }
 
   /** Conversations as they are now, for an export: the named ones, or all. A damaged one is left out and counted. */
@@ -186,8 +231,20 @@ export class Conversations {
     return this.#records.readDraft(id);
   }
 
+  /** Of a chat that is never stored, nothing. */
   writeDraft(id: string | null, draft: string): Promise<void> {
+    if (id === null ? this.#freshTemporary : this.#temporary.has(id)) return Promise.resolve();
     return this.#report(this.#records.writeDraft(id, draft));
+  }
+
+  /** Forgets temporary chats but the one with `id`. */
+  #leaveTemporary(id: string | null): void {
+    for (const other of this.#temporary) {
+      if (other === id) continue;
+      this.#loaded.delete(other);
+      this.#temporary.delete(other);
+    }
+    if (id !== null) this.#freshTemporary = false;
   }
 
   async #get(id: string): Promise<Conversation | null> {
@@ -270,7 +327,7 @@ export class Conversations {
   #show(conversation: Conversation): void {
     this.#loaded.set(conversation.id, conversation);
     if (this.#current?.id === conversation.id) this.#current = conversation;
-    this.#list(summaryOf(conversation));
+    if (!this.#temporary.has(conversation.id)) this.#list(summaryOf(conversation));
   }
 
   #list(...summaries: Summary[]): void {

@@ -116,6 +116,11 @@ export class ConversationDatabase {
     });
   }
 
+  /** Everything: conversations, drafts. */
+  clear(): Promise<void> {
+    return this.#inTransaction((store) => void store.clear());
+  }
+
   /** Text typed but not sent; `null` is the chat that does not exist yet. */
   async readDraft(id: string | null): Promise<string> {
     const value = await this.#guard(get<unknown>(draftKey(id), this.#use));

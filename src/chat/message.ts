@@ -8,6 +8,8 @@ export interface ReplyInfo {
   seed: number;
   /** Name of the model, for people. */
   model: string;
+  /** A person changed its words. */
+  edited?: boolean;
   /** Origin of the server that made it; absent: it was made on this page. */
   server?: string;
   reason?: StopReason;

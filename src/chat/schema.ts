@@ -47,6 +47,7 @@ const Reply = v.object({
   state: v.picklist(['streaming', 'done', 'partial']),
   seed: count,
   model: text,
+  edited: v.optional(v.boolean()),
   server: v.optional(text),
   reason: v.optional(v.picklist(['end', 'stop-string', 'max-tokens', 'context-full', 'cancelled'])),
   // Rates of a reply of one token are not finite; a reply is not lost for that.
@@ -76,6 +77,17 @@ const Choice = v.union([
   v.object({ stored: text }),
   v.object({ server: v.pipe(text, v.url()), model: text, key: v.optional(v.boolean()) }),
 ]);
+const Own = v.partial(
+  v.object({
+    temperature: count,
+    topK: count,
+    topP: count,
+    minP: count,
+    repetitionPenalty: count,
+    seed: v.nullable(count),
+    maxTokens: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  }),
+);
 const Consent = v.object({ origin: text, history: time, documents: v.nullable(time), tools: v.nullable(time) });
 
 /** Schema of a conversation without its messages. */
@@ -86,6 +98,7 @@ export const HeadEntries = {
   tip: v.nullable(id),
   // A damaged choice is replaced by the default, so that the chat is not lost. Without its consent nothing is sent to a server.
   model: v.fallback(v.optional(Choice), undefined),
+  sampling: v.fallback(v.optional(Own), undefined),
   consent: v.fallback(v.optional(Consent), undefined),
   form: v.fallback(v.optional(text), undefined),
 };

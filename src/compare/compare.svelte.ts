@@ -4,6 +4,7 @@ import type { ModelSession } from '../models/model-session.svelte.ts';
 import { allowHost } from '../pwa/hosts.ts';
 import type { RowProgress } from './measure.ts';
 import {
+  absentRows,
   customMeasures,
   entries,
   estimateRow,
@@ -42,7 +43,9 @@ export class Compare {
   setting = $state<Setting>(this.custom ? 'custom' : 'quick');
   everyForm = $state(false);
   shuffled = $state(false);
-  chosen = $state<RowId[]>(KINDS.map(({ id }) => id));
+  /** Not ticked by themselves; a person may tick them all the same. */
+  readonly absent = absentRows({ ml: 'ml' in navigator, gpu: 'gpu' in navigator, isolated: crossOriginIsolated });
+  chosen = $state<RowId[]>(KINDS.map(({ id }) => id).filter((id) => !this.absent.includes(id)));
   servers = $state<ServerSettings[]>(readServers());
   #running = $state.raw<Running | null>(null);
   #shown = $state.raw<Shown[]>([]);

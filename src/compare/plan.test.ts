@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { customMeasures, entries, estimateRow, fitLengths, headlineLength, KINDS, SETTINGS, shuffle } from './plan.ts';
+import {
+  absentRows,
+  customMeasures,
+  entries,
+  estimateRow,
+  fitLengths,
+  headlineLength,
+  KINDS,
+  SETTINGS,
+  shuffle,
+} from './plan.ts';
 
 const ids = KINDS.map(({ id }) => id);
 
@@ -50,5 +60,13 @@ describe('plan', () => {
       estimateRow('wasm-threads', 98e6, SETTINGS.full),
     );
     expect(estimateRow('webgpu', 98e6, SETTINGS.full)).toBeGreaterThan(estimateRow('webgpu', 98e6, SETTINGS.quick));
+  });
+});
+
+describe('absentRows', () => {
+  it('names what a browser cannot run for want of an interface', () => {
+    expect(absentRows({ ml: true, gpu: true, isolated: true })).toEqual([]);
+    expect(absentRows({ ml: false, gpu: true, isolated: true })).toEqual(['webnn-npu', 'webnn-gpu', 'webnn-cpu']);
+    expect(absentRows({ ml: true, gpu: false, isolated: false })).toEqual(['webgpu', 'wasm-threads']);
   });
 });

@@ -101,6 +101,15 @@ export const KINDS: readonly Kind[] = [
   },
 ];
 
+/** Rows that this browser lacks what they need for. What is there may still turn out not to run the model. */
+export function absentRows(here: { ml: boolean; gpu: boolean; isolated: boolean }): RowId[] {
+  const has = (id: RowId): boolean => {
+    if (id === 'webgpu') return here.gpu;
+    return id === 'wasm-threads' ? here.isolated : id === 'wasm-single' || here.ml;
+  };
+  return KINDS.map(({ id }) => id).filter((id) => !has(id));
+}
+
 export interface Entry {
   id: RowId;
   label: string;

@@ -35,6 +35,7 @@ export const compareEn = {
   compareServerOther: 'Another',
   compareAddress: 'Address',
   compareServerModel: 'Model, as the server names it',
+  compareAbsent: 'This browser lacks it. You can choose it all the same.',
   compareAddServer: 'Add a server',
   compareRemoveServer: (name: string) => `Remove ${name}`,
   compareLocalNetwork:

@@ -36,6 +36,7 @@ export const compareJa: Translation<typeof compareEn> = {
   compareServerOther: 'その他',
   compareAddress: 'アドレス',
   compareServerModel: 'サーバーでのモデル名',
+  compareAbsent: 'このブラウザーにはありませんが、選ぶこともできます。',
   compareAddServer: 'サーバーを追加',
   compareRemoveServer: (name) => `${name} を削除`,
   compareLocalNetwork:

@@ -11,6 +11,7 @@ export const en = {
 
   // Frame
   sidebar: 'Chats and screens',
+  hideList: 'Hide the list of chats',
   openMenu: 'Open menu',
   close: 'Close',
   cancel: 'Cancel',
@@ -31,6 +32,19 @@ export const en = {
   diagnostics: 'Diagnostics',
 
   // List of conversations
+  temporaryChat: 'Temporary chat',
+  temporaryHint: 'This chat is not stored. It is gone when you open another chat or close the page.',
+  editReply: 'Edit reply',
+  editedByYou: 'Edited by you',
+  save: 'Save',
+  deleteAll: 'Delete all chats…',
+  deleteAllChats: 'Delete all chats',
+  deleteAllConfirm: (count: number, figure: string) =>
+    plural(count, 'This deletes your chat for good.', `This deletes all ${figure} chats for good.`),
+  allChatsDeleted: 'All chats were deleted.',
+  samplingOwn: 'How the next word is chosen. These settings apply to this chat only.',
+  samplingShared: 'How the next word is chosen. A change applies to this chat only.',
+  samplingUseShared: 'Use the settings of all chats',
   newChat: 'New chat',
   searchChats: 'Search chats',
   noChats: 'Your chats will be listed here. They stay in this browser.',
@@ -189,7 +203,8 @@ export const en = {
   presetTranslateText:
     'You are a translator. Translate what the user writes into English, or from English into Japanese. Give the translation only.',
   sampling: 'Sampling',
-  samplingHint: 'How the next word is chosen. Applies to all chats from the next reply on.',
+  samplingHint:
+    'How the next word is chosen. Applies to all chats without settings of their own, from the next reply on.',
   samplingReset: 'Back to defaults',
   temperature: 'Temperature',
   temperatureHint: '0 always takes the likeliest word. Higher values vary more.',

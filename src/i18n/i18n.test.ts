@@ -38,6 +38,7 @@ describe('catalogues', () => {
           'willLeaveContext',
           'noLongerInContext',
           'serverGoesHistory',
+          'deleteAllConfirm',
           'exportDamaged',
           'imported',
           'importedKnown',

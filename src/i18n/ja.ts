@@ -9,6 +9,7 @@ export const ja: Catalogue = {
 
   // Frame
   sidebar: 'チャットと画面',
+  hideList: 'チャットの一覧を隠す',
   openMenu: 'メニューを開く',
   close: '閉じる',
   cancel: 'キャンセル',
@@ -29,6 +30,18 @@ export const ja: Catalogue = {
   diagnostics: '診断',
 
   // List of conversations
+  temporaryChat: '一時チャット',
+  temporaryHint: 'このチャットは保存されません。別のチャットを開くか、ページを閉じると消えます。',
+  editReply: '返信を編集',
+  editedByYou: 'あなたが編集',
+  save: '保存',
+  deleteAll: 'すべてのチャットを削除…',
+  deleteAllChats: 'すべてのチャットを削除',
+  deleteAllConfirm: (_count, figure) => `チャット ${figure} 件を完全に削除します。`,
+  allChatsDeleted: 'すべてのチャットを削除しました。',
+  samplingOwn: '次の語の選び方です。この設定はこのチャットだけに使われます。',
+  samplingShared: '次の語の選び方です。変更はこのチャットだけに適用されます。',
+  samplingUseShared: '全チャット共通の設定を使う',
   newChat: '新しいチャット',
   searchChats: 'チャットを検索',
   noChats: 'チャットはここに表示されます。保存先はこのブラウザーの中だけです。',
@@ -180,7 +193,7 @@ export const ja: Catalogue = {
   presetTranslateText:
     'あなたは翻訳者です。ユーザーの文を日本語に、日本語であれば英語に翻訳し、訳文だけを返してください。',
   sampling: 'サンプリング',
-  samplingHint: '次の語の選び方です。次の返信から、すべてのチャットに適用されます。',
+  samplingHint: '次の語の選び方です。次の返信から、独自の設定がないすべてのチャットに適用されます。',
   samplingReset: '初期値に戻す',
   temperature: '温度',
   temperatureHint: '0 では常に最も可能性の高い語を選びます。大きいほど多様になります。',

@@ -39,6 +39,8 @@ const bounded = (name: keyof typeof BOUNDS) => number(BOUNDS[name].min, BOUNDS[n
 const SettingsSchema = v.object({
   language: v.fallback(v.picklist(['auto', 'en', 'ja']), 'auto'),
   theme: v.fallback(v.picklist(['system', 'light', 'dark']), 'system'),
+  /** The list of chats is shown beside the page, where there is room. */
+  sidebar: v.fallback(v.boolean(), true),
   /** Chosen model; null = the starter. */
   model: v.fallback(v.nullable(v.string()), null),
   /** The server for model downloads, without a slash at the end; '' = huggingface.co. */
@@ -65,6 +67,12 @@ const SettingsSchema = v.object({
   seed: v.fallback(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_SEED))), null),
   maxTokens: integer(1, 131_072, 1024),
 });
+
+/** What a chat may have of its own. */
+export type SamplingValues = Pick<
+  SettingsValues,
+  'temperature' | 'topK' | 'topP' | 'minP' | 'repetitionPenalty' | 'seed' | 'maxTokens'
+>;
 
 export type SettingsValues = v.InferOutput<typeof SettingsSchema>;
 
@@ -113,9 +121,9 @@ export class Settings {
     this.change({ ...parseSettings(null), model: this.#values.model });
   }
 
-  /** Sampling of the next reply; without a fixed seed, a new one. */
-  sampling(): Sampling {
-    const { temperature, topK, topP, minP, repetitionPenalty, seed } = this.#values;
+  /** Sampling of the next reply; without a fixed seed, a new one. `own`: what the chat has of its own. */
+  sampling(own: Partial<SamplingValues> = {}): Sampling {
+    const { temperature, topK, topP, minP, repetitionPenalty, seed } = { ...this.#values, ...own };
     return { temperature, topK, topP, minP, repetitionPenalty, seed: seed ?? randomSeed() };
   }
 }

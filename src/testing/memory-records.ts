@@ -59,6 +59,12 @@ export class MemoryRecords implements ConversationRecords {
     return Promise.resolve();
   }
 
+  clear() {
+    this.records.clear();
+    this.drafts.clear();
+    return Promise.resolve();
+  }
+
   readDraft(id: string | null) {
     return Promise.resolve(this.drafts.get(id) ?? '');
   }
