@@ -4,11 +4,14 @@ import type { Page } from 'playwright';
 import { describe, expect, it } from 'vitest';
 import type { RunningServer } from '../../scripts/build/server.ts';
 import { messageBox, sendButton } from '../support/app.ts';
-import { chosenRows, ESTIMATES } from '../../src/npu/estimates.ts';
+import { chosenRows, estimatesFor } from '../../src/npu/estimates.ts';
 import { formatRate } from '../../src/ui/format.ts';
 import { accessibilityViolations } from '../support/axe.ts';
 import type { Session } from '../../scripts/cli/browser/launch.ts';
 import { eachVisitor, newVisitor, openFake } from '../support/fake-app.ts';
+
+/** The measures that the fake engine gives its model on an NPU. */
+const PHI_4_MINI = { layers: 32, hidden: 3072, heads: 24, kvHeads: 8, headDim: 128, intermediate: 8192 };
 
 let server: RunningServer;
 let session: Session;
@@ -50,7 +53,7 @@ describe('every screen', () => {
         await page.reload();
         await page.getByRole('heading', { name: 'Estimates for NPUs' }).waitFor();
         expect(await figures.count()).toBe(2); // the head, and one form on one NPU
-        const [estimate] = chosenRows(ESTIMATES.models[0]!.rows, 'intel-4000', ['int8']);
+        const [estimate] = chosenRows(estimatesFor(PHI_4_MINI), 'intel-4000', ['int8']);
         expect(await figures.nth(1).innerText()).toContain(formatRate(estimate!.decode!, 'en'));
         await page.getByText(/Estimated by Intel’s compiler \(openvino .*not measured/).waitFor();
       },
