@@ -60,7 +60,7 @@ const WALLS = [
 ];
 
 export default defineConfig(
-  { ignores: ['dist/', 'node_modules/', 'public/models/', '.cache/', 'test-results/'] },
+  { ignores: ['dist/', 'dist-library/', 'node_modules/', 'public/models/', '.cache/', 'test-results/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
   ts.configs.recommendedTypeChecked,
@@ -109,6 +109,6 @@ export default defineConfig(
     rules: { 'max-lines-per-function': ['error', 60] },
   },
   { files: ['**/*.ts', '**/*.svelte'], rules: { 'no-undef': 'off' } },
-  { files: ['public/*.js'], languageOptions: { globals: globals.browser } },
+  { files: ['public/**/*.js'], languageOptions: { globals: { ...globals.browser, LanguageModel: 'readonly' } } },
   { files: ['**/*.js'], extends: [ts.configs.disableTypeChecked] },
 );

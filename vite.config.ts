@@ -34,7 +34,7 @@ export default defineConfig({
   optimizeDeps: { exclude: ['onnxruntime-web'] },
   build: {
     target: 'esnext',
-    rolldownOptions: { input: 'index.html', checks: QUIET },
+    rolldownOptions: { input: ['index.html', 'lend.html'], checks: QUIET },
     manifest: true,
     assetsInlineLimit: 0,
     reportCompressedSize: false,

@@ -23,23 +23,12 @@ import type { EngineThread } from './engine-thread.ts';
 import { spawnEngineWorker } from './engine-thread.ts';
 import { progressProxy, WorkerLife } from './worker-life.ts';
 import { canRecover, isFirstDeath, isMendable } from './recovery.ts';
+import type { GenerateUpdate, JobOptions, Recovery } from './types.ts';
 
 /** Events and the call's own reply come through different ports; the last event may arrive a little after the reply. */
 const LAST_EVENT_MS = 1_000;
 
-export interface JobOptions {
-  signal?: AbortSignal;
-  onProgress?: (progress: Progress) => void;
-}
-
-/** Everything but `error`, which `Engine.generate` throws. */
-export type GenerateUpdate = Exclude<GenerateEvent, { type: 'error' }>;
-
-/** How the engine comes back from a lost backend or worker in the middle of a reply. */
-export type Recovery =
-  | { kind: 'loading'; progress: Progress | null }
-  | { kind: 'ready'; report: EngineReport }
-  | { kind: 'failed'; error: PhiError };
+export type { GenerateUpdate, JobOptions, Recovery } from './types.ts';
 
 interface Loaded {
   request: LoadRequest;

@@ -325,6 +325,13 @@ export const en = {
     'One weight format crashed a process of the browser. It is not tried again until the browser changes. “Try everything again” clears this.',
 
   // Compare
+
+  // Lending
+  lendGrants: 'Sites that may borrow a model',
+  lendGrantsHint:
+    'You allowed these sites to ask for your model without choosing it again. Each visit still takes a click in a window of this app.',
+  lendUntil: (site: string, date: string) => `${site}, until ${date}`,
+  lendRevoke: (site: string) => `Withdraw ${site}`,
   ...compareEn,
 
   // Installed and offline

@@ -316,6 +316,13 @@ export const ja: Catalogue = {
     'ある重みの形式がブラウザーのプロセスをクラッシュさせたため、ブラウザーが変わるまで試しません。「すべて試し直す」を押すと解除されます。',
 
   // Compare
+
+  // 貸し出し
+  lendGrants: 'モデルを借りられるサイト',
+  lendGrantsHint:
+    'これらのサイトには、モデルを選び直さずに貸し出すことを許可しています。アクセスのたびに、このアプリのウィンドウでのクリックが必要です。',
+  lendUntil: (site, date) => `${site}（${date} まで）`,
+  lendRevoke: (site) => `${site} の許可を取り消す`,
   ...compareJa,
 
   // Installed and offline

@@ -132,10 +132,14 @@ function directives(path: string, allowedHosts: readonly string[]): string[] {
   ];
 }
 
+/** The page that other sites open as a popup: with isolation it would not know who opened it. Everything else keeps `same-origin`. */
+const LEND_PAGE_PATH = /(?:^|\/)lend\.html$/;
+
 /** All security headers of one path. */
 export function securityHeaders(path: string, allowedHosts: readonly string[] = []): Record<string, string> {
   return {
     ...ISOLATION_HEADERS,
+    ...(LEND_PAGE_PATH.test(path) ? { 'Cross-Origin-Opener-Policy': 'unsafe-none' } : {}),
     [CSP]: contentSecurityPolicy(path, allowedHosts),
     'Permissions-Policy': PERMISSIONS.map((feature) => `${feature}=()`).join(', '),
     'X-Content-Type-Options': 'nosniff',

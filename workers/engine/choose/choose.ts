@@ -17,9 +17,7 @@ import type { Decoder } from '../decoder.ts';
 import type { ModelFiles } from '../../store/bytes.ts';
 import { createWasmDecoder } from '../wasm/decoder.ts';
 import { createWasmStages } from '../wasm/stages.ts';
-import { createWebgpuDecoder } from '../webgpu/decoder.ts';
 import type { WebnnDialect } from '../webnn/cache-layout.ts';
-import { createWebnnDecoder } from '../webnn/decoder.ts';
 
 export interface DecoderOptions {
   /** Requested KV slots; 0 or absent: as many as the model allows, up to a default. */
@@ -103,7 +101,9 @@ async function makeDecoder(
   const { contextLength, threads = defaultThreads(), power, weightCache, signal } = options;
   assertNetwork(checkpoint, backend);
   const slots = contextSlots(checkpoint, contextLength);
+  // Each backend's code comes when it is tried: most devices take one of them.
   if (backend === 'webnn') {
+    const { createWebnnDecoder } = await import('../webnn/decoder.ts');
     const open = (calibration?: Calibration) =>
       createWebnnDecoder(
         checkpoint,
@@ -128,6 +128,7 @@ async function makeDecoder(
         'bad-request',
         `WebGPU cannot compute with ${form} weights. Choose int4, int8-blocks, float16 or float32.`,
       );
+    const { createWebgpuDecoder } = await import('../webgpu/decoder.ts');
     return createWebgpuDecoder(
       checkpoint,
       { form, activations, capture: options.capture, slots, threads, power, weightCache, signal },

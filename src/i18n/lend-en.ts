@@ -1,0 +1,34 @@
+import { plural } from './strings.ts';
+import type { Translation } from './strings.ts';
+
+/** Words of the page that lends a model to another site (lend.html). */
+export const lendEn = {
+  title: 'Lend your model',
+  asks: 'A site asks for your model',
+  explained:
+    'The model runs in this window, on this device. The site sends its questions here and gets the answers. It cannot see your chats, your settings or what else is stored here.',
+  site: 'Site',
+  model: 'Model',
+  term: 'Ask again',
+  once: 'at the next visit',
+  hour: 'after an hour',
+  month: 'after 30 days',
+  known: 'You have lent it a model before.',
+  lend: 'Lend the model',
+  refuse: 'No',
+  noModel: 'There is no model in this browser yet. Open the app and download one first.',
+  openApp: 'Open the app',
+  lending: (site: string) => `Lending to ${site}`,
+  keepOpen: 'Keep this window open. When it closes, the site has no model any more.',
+  preparing: 'The model is being prepared …',
+  ready: 'Ready',
+  replies: (count: number, figure: string) => plural(count, `${figure} reply so far`, `${figure} replies so far`),
+  elsewhere: 'The app runs its model in another tab. Your own chat goes first: close that tab, then try again.',
+  stop: 'Stop lending',
+  stopped: 'Nothing is lent any more. You can close this window.',
+  hostile: 'The site sent something that no site of ours would send, so the connection was ended.',
+  refused: 'The site was told no. You can close this window.',
+  alone: 'This window is for other sites that want to borrow your model. No site has asked.',
+} as const;
+
+export type LendCatalogue = Translation<typeof lendEn>;

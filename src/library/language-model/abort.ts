@@ -1,0 +1,35 @@
+/** Signals beside promises and streams. */
+import { throwIfAborted } from './errors.ts';
+
+/** Settles as `work` does, or rejects with the reason of the first signal that is aborted. */
+export async function unlessAborted<T>(work: Promise<T>, signals: readonly (AbortSignal | undefined)[]): Promise<T> {
+  const given = signals.filter((signal) => signal !== undefined);
+  throwIfAborted(given);
+  if (given.length === 0) return work;
+  const left = new AbortController();
+  const aborted = new Promise<never>((_resolve, reject) => {
+    for (const signal of given)
+      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true, signal: left.signal });
+  });
+  aborted.catch(() => undefined); // raced below
+  work.catch(() => undefined); // what happens after an abort is nobody's error
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    left.abort();
+  }
+}
+
+/** Not every browser iterates over streams. */
+export async function* readAll<T>(stream: ReadableStream<T>): AsyncGenerator<T, void, void> {
+  const reader = stream.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    reader.releaseLock();
+  }
+}
