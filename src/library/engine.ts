@@ -8,7 +8,6 @@ import type {
   EngineReport,
   GenerateRequest,
   ModelManifest,
-  Progress,
   Sampling,
   StoredModel,
   WeightFormat,
@@ -231,5 +230,3 @@ function remember(key: string, id: string): void {
     // as above
   }
 }
-
-export type { Progress };
