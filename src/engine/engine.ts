@@ -65,8 +65,11 @@ export class Engine {
   }
 
   /** Downloads or resumes a model, by its manifest, the manifest's absolute URL, or out of a hub's repository. */
-  install(model: ModelManifest | HubModel | string, options: JobOptions = {}): Promise<StoredModel> {
-    return this.#job(options.signal, (api, job) => api.install(job, model, progressProxy(options.onProgress)));
+  install(
+    model: ModelManifest | HubModel | string,
+    { signal, onProgress, next }: JobOptions & { next?: Omit<LoadRequest, 'model'> } = {},
+  ): Promise<StoredModel> {
+    return this.#job(signal, (api, job) => api.install(job, model, progressProxy(onProgress), next));
   }
 
   importFiles(files: { path: string; file: Blob }[], options: JobOptions = {}): Promise<StoredModel> {

@@ -144,7 +144,7 @@ export class ModelSession {
   /** Downloads the starter (or what is missing of it), then loads it. */
   install(): Promise<void> {
     askToPersist();
-    return this.#acquire((options) => this.#engine.install(starterUrl(), options));
+    return this.#acquire((options) => this.#engine.install(starterUrl(), { ...options, next: this.#wish() }));
   }
 
   /** Downloads a model (or what is missing of it), then loads it. */
@@ -152,7 +152,7 @@ export class ModelSession {
     askToPersist();
     return this.#acquire(async (options) => {
       await this.#reach.forDownload(model);
-      return this.#engine.install(model, options);
+      return this.#engine.install(model, { ...options, next: this.#wish() });
     });
   }
 
@@ -177,15 +177,7 @@ export class ModelSession {
     const job = this.#begin({ kind: 'loading', progress: null });
     if (!(await this.#claim.take())) return this.#waitElsewhere(job);
     if (this.#job !== job) return;
-    const { backend, contextLength, power, form } = this.#settings.values;
-    const request: LoadRequest = {
-      model: this.chosen,
-      backend,
-      form,
-      contextLength,
-      ...(power !== 'auto' && { power }),
-      forgive: this.#leftInOrder,
-    };
+    const request: LoadRequest = { ...this.#wish(), model: this.chosen, forgive: this.#leftInOrder };
     this.#leftInOrder = false;
     try {
       const onProgress = (progress: Progress) => this.#progress(job, { kind: 'loading', progress });
@@ -197,6 +189,12 @@ export class ModelSession {
       this.#claim.release();
       this.#fail(cause, 'loading');
     }
+  }
+
+  /** How a model is to be loaded. */
+  #wish(): Omit<LoadRequest, 'model'> {
+    const { backend, contextLength, power, form } = this.#settings.values;
+    return { backend, form, contextLength, ...(power !== 'auto' && { power }) };
   }
 
   /** Takes the model over from the tab that runs it, which stops at once. */

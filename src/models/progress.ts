@@ -17,6 +17,10 @@ export function describeInstall(progress: Progress | null): ProgressLine {
   return fetching && online.current === false ? { ...line, detail: t('offlineTrying') } : line;
 }
 
+/** Empty below a second, and where nobody knows. */
+const describeTimeLeft = (seconds: number | null): string =>
+  seconds !== null && seconds >= 1 ? t('timeLeft', formatTimeLeft(seconds, i18n.language)) : '';
+
 export function describeProgress(progress: Progress | null): ProgressLine {
   const language = i18n.language;
   if (!progress) return { title: t('starting'), detail: '', share: null };
@@ -29,8 +33,8 @@ export function describeProgress(progress: Progress | null): ProgressLine {
         t('bytesOf', formatBytes(progress.bytesDone, language), formatBytes(progress.bytesTotal, language)),
       ];
       if (progress.bytesPerSecond > 0) figures.push(`${formatBytes(progress.bytesPerSecond, language)}/s`);
-      if (progress.secondsLeft !== null && progress.secondsLeft >= 1)
-        figures.push(t('timeLeft', formatTimeLeft(progress.secondsLeft, language)));
+      const left = describeTimeLeft(progress.secondsLeft);
+      if (left) figures.push(left);
       return {
         title: progress.phase === 'download' ? t('downloading') : t('importing'),
         detail: figures.join(' · '),
@@ -44,7 +48,11 @@ export function describeProgress(progress: Progress | null): ProgressLine {
         share: progress.bytesTotal > 0 ? progress.bytesDone / progress.bytesTotal : null,
       };
     case 'prepare':
-      return { title: t('preparing'), detail: '', share: progress.total > 0 ? progress.done / progress.total : null };
+      return {
+        title: t('preparing'),
+        detail: describeTimeLeft(progress.secondsLeft),
+        share: progress.total > 0 ? progress.done / progress.total : null,
+      };
     case 'compile':
       return { title: t('compiling'), detail: progress.what, share: null };
     case 'warm-up':

@@ -234,7 +234,7 @@ class FakeEngine implements EngineApi {
   async load(job: string, request: LoadRequest, onProgress: (progress: Progress) => void) {
     for (let done = 0; done <= 30; done += 3) {
       this.#checkAbort(job);
-      onProgress({ phase: 'prepare', done, total: 30, what: 'weights' });
+      onProgress({ phase: 'prepare', done, total: 30, secondsLeft: (30 - done) / 10, what: 'weights' });
       await this.#wait(this.#script.slow ? 300 : 30);
     }
     if (this.#script['load-error'])

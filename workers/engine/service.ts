@@ -18,10 +18,12 @@ import type {
   StorageReport,
   StoredModel,
 } from '../shared/protocol.ts';
+import { Pace } from '../shared/pace.ts';
 import { span } from '../shared/span.ts';
 import { blobSource, type ModelFiles } from '../store/bytes.ts';
 import { ModelStore } from '../store/store.ts';
 import { identify } from './checkpoint/identify.ts';
+import { startRuntime } from './choose/start-early.ts';
 import { ProbeMemory } from './choose/probe-memory.ts';
 import { checkConstraint } from './constraint/constraint.ts';
 import { openModel, type Model } from './model.ts';
@@ -40,7 +42,14 @@ export class Engine implements EngineApi {
     return this.#store.report();
   }
 
-  install(job: JobId, model: ModelManifest | HubModel | string, onProgress: OnProgress): Promise<StoredModel> {
+  install(
+    job: JobId,
+    model: ModelManifest | HubModel | string,
+    onProgress: OnProgress,
+    next?: Omit<LoadRequest, 'model'>,
+  ): Promise<StoredModel> {
+    // Compiling takes seconds that the download leaves free. A failure is met again, and told, by the load.
+    if (next && !this.#model) startRuntime(next).catch(() => undefined);
     return this.#job(job, (signal) => span('download', () => this.#store.install(model, { signal, onProgress })));
   }
 
@@ -131,6 +140,7 @@ export class Engine implements EngineApi {
         });
       });
     });
+    const pace = new Pace();
     this.#model = await openModel(
       await this.#store.openStored(stored.id),
       {
@@ -146,7 +156,14 @@ export class Engine implements EngineApi {
         signal,
       },
       {
-        onPrepare: (done, total) => onProgress({ phase: 'prepare', done, total, what: 'weights' }),
+        onPrepare: (done, total) =>
+          onProgress({
+            phase: 'prepare',
+            done,
+            total,
+            secondsLeft: pace.secondsLeft(done, total),
+            what: 'weights',
+          }),
         onTry: (what) => onProgress({ phase: 'compile', what }),
         onWarmUp: () => onProgress({ phase: 'warm-up' }),
         textWork: tellTextWork((message) => self.postMessage(message)),

@@ -45,7 +45,7 @@ export type Progress =
       secondsLeft: number | null;
     }
   | { phase: 'verify'; bytesDone: number; bytesTotal: number }
-  | { phase: 'prepare'; done: number; total: number; what: string }
+  | { phase: 'prepare'; done: number; total: number; secondsLeft: number | null; what: string }
   /** `what`: the candidate that is being tried ("WebGPU, int4"). */
   | { phase: 'compile'; what: string }
   | { phase: 'warm-up' };
@@ -252,6 +252,8 @@ export interface EngineApi {
     job: JobId,
     model: ModelManifest | HubModel | string,
     onProgress: (progress: Progress) => void,
+    /** How it will be loaded next: what can be is prepared during the download. */
+    next?: Omit<LoadRequest, 'model'>,
   ): Promise<StoredModel>;
   /** Finds models, and opens their headers to see what they are. */
   inspect(job: JobId, place: Place): Promise<FoundModel[]>;

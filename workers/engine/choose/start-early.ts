@@ -10,23 +10,40 @@ type OpenWeightCache = (form: string, version: number) => WeightCache;
 /** Files up to this size are taken for a model that one WASM memory holds. */
 const ONE_MEMORY_BYTES = 1e9;
 
+type EarlyRequest = Pick<LoadRequest, 'backend' | 'form' | 'threads' | 'stages' | 'power'>;
+
+/** Whether a load will surely be WASM: it was asked for, or the browser has neither WebNN nor an adapter for WebGPU. */
+async function isSurelyWasm({ backend, power }: EarlyRequest): Promise<boolean> {
+  if (backend !== 'auto') return backend === 'wasm';
+  if ('ml' in navigator) return false;
+  const { gpu } = navigator as Partial<Navigator>;
+  return !gpu || (await gpu.requestAdapter({ powerPreference: power })) === null;
+}
+
+/** Compiles ONNX Runtime and starts its threads, if the load will surely be WASM. Resolves with whether it will. */
+export async function startRuntime(request: EarlyRequest): Promise<boolean> {
+  if (!(await isSurelyWasm(request))) return false;
+  // A failure occurs again, and is reported, when the session is made.
+  span('start ONNX Runtime', () => startOrt(preferredBuild(), request.threads ?? defaultThreads())).catch(
+    () => undefined,
+  );
+  return true;
+}
+
 /**
- * Has ONNX Runtime compiled and its threads started, and the kept weights checked. Returns the weightCache to go on with. Does nothing where another backend
- * may be taken, or several memories.
+ * Starts ONNX Runtime and checks the kept weights, if the load will surely be WASM in one memory. Returns the weightCache to go on with.
  */
-export function startEarly(
-  { backend, form = 'auto', threads, stages = 1 }: Pick<LoadRequest, 'backend' | 'form' | 'threads' | 'stages'>,
-  files: ModelFiles,
-  weightCache: OpenWeightCache,
-): OpenWeightCache {
+export function startEarly(request: EarlyRequest, files: ModelFiles, weightCache: OpenWeightCache): OpenWeightCache {
+  const { form = 'auto', stages = 1 } = request;
   const size = [...files.values()].reduce((sum, file) => sum + file.size, 0);
-  const certain = backend === 'wasm' || (backend === 'auto' && !('gpu' in navigator) && !('ml' in navigator));
-  if (!certain || stages > 1 || size > ONE_MEMORY_BYTES) return weightCache;
-  // A failure of either occurs again, and is reported, when the session is made.
-  span('start ONNX Runtime', () => startOrt(preferredBuild(), threads ?? defaultThreads())).catch(() => undefined);
+  if (stages > 1 || size > ONE_MEMORY_BYTES) return weightCache;
   const wanted = `wasm-${form === 'auto' ? 'int8' : form}`;
   const early = weightCache(wanted, WASM_FORM_VERSION);
-  const opened = early.open();
-  opened.catch(() => undefined);
-  return (name, version) => (name === wanted ? { ...early, open: () => opened } : weightCache(name, version));
+  const opened = startRuntime(request).then(async (surely) => (surely ? { form: await early.open() } : null));
+  opened.catch(() => undefined); // `open` rejects with it
+  const open = async () => {
+    const found = await opened;
+    return found ? found.form : early.open();
+  };
+  return (name, version) => (name === wanted ? { ...early, open } : weightCache(name, version));
 }

@@ -83,7 +83,7 @@ async function importOrt(build: OrtBuild, threads: number): Promise<Ort> {
   return ort;
 }
 
-/** Called after each group of weights is made. */
+/** Called after each group of weights is made, with bytes (or groups, where several workers make them). */
 export type PrepareProgress = (done: number, total: number) => void;
 
 /** A place where a made weight form is kept between visits; see store/forms.ts. */
@@ -118,10 +118,13 @@ export async function weightFiles({ groups, weightCache, onProgress, signal }: S
   const kept = form && (await filesOf(groups, form));
   if (kept) return { files: kept, bytes, keep: () => undefined };
   const made: Blob[] = [];
-  for (const [i, group] of groups.entries()) {
+  let done = 0;
+  onProgress?.(done, bytes);
+  for (const group of groups) {
     signal?.throwIfAborted();
-    made.push(new Blob([await materialise(group)]));
-    onProgress?.(i + 1, groups.length);
+    const blob = new Blob([await materialise(group)]);
+    made.push(blob);
+    onProgress?.((done += blob.size), bytes);
   }
   return { files: made.map((blob) => new BlobFile(blob)), bytes, keep: () => weightCache?.keep(formOf(groups, made)) };
 }
