@@ -71,7 +71,16 @@ async function buildWhole({ folder, page, build }: BuiltPage): Promise<void> {
 const APP: BuiltPage = {
   folder: DIST,
   page: 'index.html',
-  sources: ['index.html', 'lend.html', 'src', ...SHARED_SOURCES, 'public', 'scripts/build', 'vite.config.ts', 'svelte.config.js'],
+  sources: [
+    'index.html',
+    'lend.html',
+    'src',
+    ...SHARED_SOURCES,
+    'public',
+    'scripts/build',
+    'vite.config.ts',
+    'svelte.config.js',
+  ],
   async build(outDir) {
     const { build } = await import('vite');
     await build({ root: ROOT, logLevel: 'warn', build: { outDir, emptyOutDir: true } });
