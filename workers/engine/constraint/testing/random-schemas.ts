@@ -107,7 +107,9 @@ class Generator {
     };
     if (this.#chance(0.3)) schema['additionalProperties'] = this.#chance(0.5) ? this.schema(depth + 2) : false;
     if (this.#chance(0.15)) schema['maxProperties'] = (schema['required'] as string[]).length + this.#int(3);
-    if (this.#chance(0.15) && names.length > 0) schema['minProperties'] = 1 + this.#int(names.length);
+    // Beside a bound from above it could contradict it.
+    if (this.#chance(0.15) && names.length > 0 && schema['maxProperties'] === undefined)
+      schema['minProperties'] = 1 + this.#int(names.length);
     if (this.#chance(0.1)) schema['patternProperties'] = { '^v\\d+$': this.schema(depth + 2) };
     return schema;
   }
