@@ -22,16 +22,18 @@ export function exportJson(conversations: readonly Conversation[], now = new Dat
 
 const wrong = (why: string) => new PhiError('bad-request', `This file cannot be imported: ${why} Nothing was changed.`);
 
-/** The content of an exported file, not checked yet. Throws `bad-request`. */
-function openExport(text: string): unknown[] {
-  let json: unknown;
+function readJson(text: string): unknown {
   try {
-    json = JSON.parse(text);
+    return JSON.parse(text) as unknown;
   } catch (cause) {
     throw wrong(`it is not JSON (${cause instanceof Error ? cause.message : String(cause)}).`);
   }
+}
+
+/** The conversations of a file of this app, not checked yet; null for anything else. Throws `bad-request` for one of another version. */
+function ownConversations(json: unknown): unknown[] | null {
   const result = v.safeParse(ExportSchema, json);
-  if (!result.success) throw wrong('it is not an export of chats from this app.');
+  if (!result.success) return null;
   const { version, conversations } = result.output;
   if (version !== VERSION)
     throw wrong(`another version of this app wrote it (format ${version}; this app reads ${VERSION}).`);
@@ -48,12 +50,16 @@ function parseOne(conversation: unknown, index: number, count: number): Conversa
 
 /** The conversations of an exported file, every one checked; one that is damaged refuses them all, with its place. Throws `bad-request`. */
 export function parseExport(text: string): Conversation[] {
-  return openExport(text).map((one, index, all) => parseOne(one, index, all.length));
+  const own = ownConversations(readJson(text));
+  if (own === null) throw wrong('it is not an export of chats from this app.');
+  return own.map((one, index, all) => parseOne(one, index, all.length));
 }
 
-/** The same, with a pause for the page now and then: a file of 100 MB takes seconds. */
+/** The same, also of other apps' exports (foreign.ts), with a pause for the page now and then: a file of 100 MB takes seconds. */
 export async function readExport(text: string): Promise<Conversation[]> {
-  const all = openExport(text);
+  const json = readJson(text);
+  const all = ownConversations(json) ?? (await import('./foreign.ts')).foreignConversations(json);
+  if (all === null) throw wrong('it is not an export of chats from this app, ChatGPT, Open WebUI or LM Studio.');
   const conversations: Conversation[] = [];
   let begun = performance.now();
   for (const [index, one] of all.entries()) {

@@ -248,7 +248,8 @@ export const en = {
   reloadModel: 'Reload the model',
   newChats: 'New chats',
   yourChats: 'Your chats',
-  yourChatsHint: 'JSON holds everything and can be imported here or in another browser. Markdown is for reading.',
+  yourChatsHint:
+    'JSON holds everything and can be imported here or in another browser. Markdown is for reading. Exports of ChatGPT (conversations.json), Open WebUI and LM Studio can be imported, too.',
   exportAllJson: 'Export all as JSON',
   exportAllMarkdown: 'Export all as Markdown',
   importChats: 'Import…',

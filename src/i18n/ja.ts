@@ -238,7 +238,7 @@ export const ja: Catalogue = {
   newChats: '新しいチャット',
   yourChats: 'チャットのデータ',
   yourChatsHint:
-    'JSON はすべてのデータを含み、このブラウザーでも別のブラウザーでも読み込めます。Markdown は閲覧用です。',
+    'JSON はすべてのデータを含み、このブラウザーでも別のブラウザーでも読み込めます。Markdown は閲覧用です。ChatGPT（conversations.json）、Open WebUI、LM Studio の書き出しも読み込めます。',
   exportAllJson: 'すべてを JSON で書き出す',
   exportAllMarkdown: 'すべてを Markdown で書き出す',
   importChats: '読み込む…',
