@@ -23,8 +23,10 @@ const EXACT = exactCases(
       [gguf('phi3-mini-4k', 'q4_1'), 'int4', [60]], // the window is crossed: attention without graph capture
       [gguf('phi4-mini', 'q8_0'), 'int8-blocks', [5]],
       [gguf('phi4-mini', 'q8_0'), 'float32', [5]],
+      [folder('phi-moe'), 'float32', [60]],
     ],
     [
+      [folder('phi-tiny-moe'), 'float32', []],
       [gguf('phi3-mini-4k', 'q8_0'), 'int8-blocks', []],
       [gguf('phi3.5-mini', 'q4_k_m'), 'int4', []], // mins, and Q6_K in blocks of 16
       [gguf('phi4-mini', 'q4_1'), 'int4', []],

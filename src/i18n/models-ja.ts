@@ -81,7 +81,7 @@ export const modelsJa: Translation<typeof modelsEn> = {
     `${needs} のバッファーが必要ですが、この GPU の上限は ${has} です。コンテキストを ${tokens} トークンにすれば収まります。`,
   'fit:storage': (needs, has) => `${needs} の保存領域が必要ですが、ブラウザーが許可しているのは ${has} です。`,
   'fit:own-context': (tokens) => `このモデルのコンテキストは ${tokens} トークンまでです。`,
-  'fit:experts': '専門家混合（MoE）モデルはプロセッサー（WASM）でのみ動きます。',
+  'fit:experts': '専門家混合（MoE）モデルは WebNN では動きません。',
   'fit:webnn-trial': 'WebNN で動くかどうかは最初の読み込みで分かります。',
   'fit:software-gpu': 'アダプターがソフトウェアのため、CPU で計算します。',
   'fit:one-thread': 'ページがクロスオリジン分離されていないため、WASM は 1 スレッドで動きます。',

@@ -45,11 +45,10 @@ export function whyTooLarge(
 
 /** Throws `backend` if the backend does not know the network of the checkpoint. */
 export function assertNetwork({ config }: Checkpoint, backend: Candidate['backend']): void {
-  if (!config.experts || backend === 'wasm') return;
-  const name = backend === 'webnn' ? 'WebNN' : 'WebGPU';
+  if (!config.experts || backend !== 'webnn') return;
   throw new PhiError(
     'backend',
-    `${name}: a mixture of experts does not run there. Each token would go through all ${config.experts.count} experts, where WASM multiplies the two that it needs.`,
+    `WebNN: a mixture of experts does not run there. Its graphs are static, so each token would go through all ${config.experts.count} experts, where WASM multiplies the two that it needs.`,
   );
 }
 

@@ -31,3 +31,8 @@ export function sparseMixer(g: Graph, scores: Value, { count, jitter }: ExpertsC
   const first = choose(scores);
   return [first, choose(g.op('Where', [first.isIt, g.float(NEVER), scores]))];
 }
+
+/** Each expert's share of each token, `[tokens, experts]`, zero but for the two: for backends that multiply all experts. */
+export function sharesOfAll(g: Graph, [first, second]: [Chosen, Chosen]): Value {
+  return g.op('Where', [first.isIt, first.share, g.op('Where', [second.isIt, second.share, g.float(0)])]);
+}

@@ -8,6 +8,7 @@ import { declare } from '../weights/plan.ts';
 import { decoder, type Dialect, type LinearName } from '../graph/decoder-network.ts';
 import { Graph, type Value } from '../graph/onnx.ts';
 import { ortNorms, quickGelu } from '../graph/ort-kernels.ts';
+import { sharesOfAll, sparseMixer } from '../graph/sparse-mixer.ts';
 import type { Float, MatrixName, MatrixPlan, Piece, WebgpuPlan } from './weights.ts';
 
 const FLOAT = 1;
@@ -43,7 +44,8 @@ export function webgpuGraph(config: PhiConfig, plan: WebgpuPlan, slots: number):
   const head = plan.matrices.get('head')!;
   const last = convert(g, g.op('Gather', [hidden, headRows]), plan.dtype, head.dtype); // [rows, hidden]
   // Named by its own node: an Identity is a copy, which a captured graph does not repeat.
-  g.call(convert(g, linear(g, last, head), head.dtype, 'float32'), 'logits');
+  const logits = biased(g, config, linear(g, last, head), 'head');
+  g.call(convert(g, logits, head.dtype, 'float32'), 'logits');
   g.output('logits', 'float32', ['rows', vocab]);
   return g.toModel();
 }
@@ -56,8 +58,11 @@ function webgpuDialect(config: PhiConfig, plan: WebgpuPlan): Dialect {
       const table = matrix(plan.tied ? 'head' : 'embedding')!;
       return convert(g, embed(g, ids, table), table.dtype, plan.dtype);
     },
-    ...ortNorms(normEps),
-    linear: (g, x, name: LinearName) => linear(g, x, matrix(name)!),
+    ...ortNorms(normEps, config.experts !== undefined),
+    linear(g, x, name: LinearName) {
+      const product = linear(g, x, matrix(name)!);
+      return /\.(qkv|output)$/.test(name) ? biased(g, config, product, name) : product;
+    },
     attention(g, layer, qkv) {
       const packed = g.op('Reshape', [qkv, g.int64([1, -1, (heads + 2 * kvHeads) * headDim])]);
       const [mixed] = g.ops(
@@ -75,6 +80,18 @@ function webgpuDialect(config: PhiConfig, plan: WebgpuPlan): Dialect {
       return g.op('Reshape', [mixed!, g.int64([-1, heads * headDim])]);
     },
     activate: quickGelu,
+    experts(g, layer, normed) {
+      // All experts side by side are one wide MLP; what a token does not go to is multiplied by zero.
+      const { count } = config.experts!;
+      const read = convert(g, normed, plan.dtype, 'float32');
+      const scores = g.op('Gemm', [read, `layers.${layer}.router`], { transB: { int: 1 } });
+      const shares = convert(g, sharesOfAll(g, sparseMixer(g, scores, config.experts!)), 'float32', plan.dtype);
+      const activated = quickGelu(g, linear(g, normed, matrix(`layers.${layer}.gateUp`)!));
+      const apart = g.op('Reshape', [activated, g.int64([-1, count, intermediate])]);
+      const shared = g.op('Mul', [apart, g.op('Unsqueeze', [shares, g.int64([2])])]);
+      const joint = g.op('Reshape', [shared, g.int64([-1, count * intermediate])]);
+      return linear(g, joint, matrix(`layers.${layer}.down`)!);
+    },
     mlp(g, layer, x, y) {
       const gate = matrix(`layers.${layer}.gate`);
       const up = matrix(`layers.${layer}.up`);
@@ -89,6 +106,10 @@ function webgpuDialect(config: PhiConfig, plan: WebgpuPlan): Dialect {
     },
   };
 }
+
+/** Only models with experts have biases. */
+const biased = (g: Graph, { experts }: PhiConfig, y: Value, name: LinearName): Value =>
+  experts ? g.op('Add', [y, `${name}.bias`]) : y;
 
 const weights = ({ name }: Piece): Value[] => [`${name}.codes`, `${name}.scales`];
 const sizes = (k: number, n: number, { bits, block }: { bits: number; block: number }) => ({

@@ -1,6 +1,6 @@
 /** The weights of the WebGPU dialect: what each matrix is computed with, and the groups that hold it. */
 import { FLOAT_EMBEDDING_BYTES } from '../../shared/advisor/weights.ts';
-import type { Checkpoint, Layer, Matrix } from '../checkpoint/types.ts';
+import type { Checkpoint, Layer, LayerExperts, Matrix } from '../checkpoint/types.ts';
 import { holdsExactly, packInto, type BlockSpec, type ErrorSum } from '../weights/blocks.ts';
 import { floatToHalf } from '../weights/half.ts';
 import { errorGroup } from '../weights/error.ts';
@@ -77,7 +77,11 @@ export function webgpuPlan(checkpoint: Checkpoint, options: PlanOptions): Webgpu
   const tied = checkpoint.head === checkpoint.embedding;
   if (!tied) planner.addEmbedding();
   checkpoint.layers.forEach((layer, l) => planner.addLayer(layer, l));
-  planner.addNorm('norm', checkpoint.norm);
+  planner.addVector('norm', checkpoint.norm);
+  if (checkpoint.bias) {
+    planner.addVector('norm.bias', checkpoint.bias.norm);
+    planner.addVector('head.bias', checkpoint.bias.head, outer);
+  }
   planner.add('head', checkpoint.head, outer, planner.outerBits(checkpoint.head));
   const { float: dtype, matrices, groups } = planner;
   return { form, dtype, matrices, groups: [...groups, errorGroup(planner.error)], tied };
@@ -108,8 +112,9 @@ class Planner {
     this.#plain = form === 'int8-blocks' && this.#mixed;
   }
 
-  addNorm(name: string, weight: Float32Array): void {
-    this.groups.push(normGroup(name, weight, this.float));
+  /** Norms and biases. */
+  addVector(name: string, weight: Float32Array, type = this.float): void {
+    this.groups.push(normGroup(name, weight, type));
   }
 
   /** `bits`: null keeps floats. */
@@ -134,18 +139,29 @@ class Planner {
 
   addLayer(layer: Layer, l: number): void {
     const { float } = this;
-    this.addNorm(`layers.${l}.attentionNorm`, layer.attentionNorm);
+    this.addVector(`layers.${l}.attentionNorm`, layer.attentionNorm);
     this.add(`layers.${l}.qkv`, layer.qkv, float, this.#bits(layer.qkv));
     this.add(`layers.${l}.output`, layer.output, float, this.#bits(layer.output));
-    this.addNorm(`layers.${l}.mlpNorm`, layer.mlpNorm);
+    this.addVector(`layers.${l}.mlpNorm`, layer.mlpNorm);
     const { gateUp } = layer;
     const bits = this.#bits(gateUp);
     const half = gateUp.rows / 2;
-    if (this.#fusesMlp(gateUp, bits)) {
+    if (!layer.experts && this.#fusesMlp(gateUp, bits)) {
       this.add(`layers.${l}.gate`, rowRange(gateUp, 0, half), float, bits);
       this.add(`layers.${l}.up`, rowRange(gateUp, half, half), float, bits);
     } else this.add(`layers.${l}.gateUp`, gateUp, float, bits);
     this.add(`layers.${l}.down`, layer.down, float, this.#bits(layer.down));
+    if (layer.experts) this.#addExperts(layer.experts, l);
+  }
+
+  #addExperts({ bias, router, each }: LayerExperts, l: number): void {
+    for (const [part, values] of Object.entries(bias)) this.addVector(`layers.${l}.${part}.bias`, values);
+    // In float32: which experts are the best two is decided by small differences.
+    this.groups.push({
+      location: `layers.${l}.router`,
+      tensors: [{ name: `layers.${l}.router`, dtype: 'float32', dims: [each.length, router.length / each.length] }],
+      make: () => Promise.resolve([router]),
+    });
   }
 
   /** Requantised embeddings and heads lose most: they keep 8 bits even when the rest is cut to 4. */

@@ -16,7 +16,7 @@ export type Reason =
   /** No WebGPU here, or no adapter. */
   | { key: 'no-webgpu' }
   | { key: 'no-webnn' }
-  /** A mixture of experts, which runs on WASM only. */
+  /** A mixture of experts, whose router chooses at run time: WebNN's graphs are static. */
   | { key: 'experts' }
   /** It needs `needs` in one memory, of which a WASM tab has `has`. */
   | { key: 'wasm-limit'; needs: number; has: number }
@@ -81,7 +81,7 @@ export function assess(
   const form = bits <= 4 ? 'int4' : 'int8-blocks';
   const request = { shape, mix, slots, gpu: device.gpu };
   const fits = [
-    judgeWebgpu(estimateWebgpu(request, form), shape, device),
+    judgeWebgpu(estimateWebgpu(request, form), device),
     judgeWasm(estimateWasm(request, maxStages), shape, device),
     judgeWebnn(estimateOnWebnn(request, device), shape, device),
   ].sort((a, b) => RANK[a.verdict] - RANK[b.verdict] || slowness(a) - slowness(b)) as [Fit, ...Fit[]];
@@ -130,10 +130,9 @@ function judgeWasm(estimate: Estimate, shape: ModelShape, device: DeviceFacts): 
   return inMemory(estimate, device, reasons);
 }
 
-function judgeWebgpu(estimate: Estimate, shape: ModelShape, device: DeviceFacts): Fit {
+function judgeWebgpu(estimate: Estimate, device: DeviceFacts): Fit {
   const { gpu } = device;
   if (!gpu) return { estimate, verdict: 'no', reasons: [{ key: 'no-webgpu' }] };
-  if (shape.experts) return { estimate, verdict: 'no', reasons: [{ key: 'experts' }] };
   if (estimate.bufferBytes > gpu.bindingBytes) {
     const tokens = Math.floor((estimate.slots * gpu.bindingBytes) / estimate.bufferBytes / 128) * 128;
     return {

@@ -55,6 +55,7 @@ describe('weights on WebGPU', () => {
     ['Phi-3-mini, ONNX int4', PHI_3_MINI, INT4],
     ['Phi-3-mini, Q8_0', PHI_3_MINI, Q8_0],
     ['Phi-4, Q4_K_M', PHI_4, { ...Q4_K_M, embedding: 4 as const }],
+    ['Phi-tiny-MoE, Q8_0', PHI_TINY_MOE, Q8_0],
   ])('are those of the plan within a thousandth: %s', (_, shape, mix) => {
     const checkpoint = emptyCheckpoint(shape, mix);
     for (const form of ['int8-blocks', ...(mix === Q8_0 ? [] : (['int4'] as const)), 'float16', 'float32'] as const) {
