@@ -1,5 +1,5 @@
 /** Conversations in IndexedDB, in a database of their own; layout: records.ts. The list opens without reading a single message. */
-import { delMany, get, promisifyRequest, set } from 'idb-keyval';
+import { get, promisifyRequest } from 'idb-keyval';
 import type { UseStore } from 'idb-keyval';
 import { connect } from '../../workers/shared/connection.ts';
 import { PhiError } from '../../workers/shared/errors.ts';
@@ -129,7 +129,12 @@ export class ConversationDatabase {
 
   writeDraft(id: string | null, draft: string): Promise<void> {
     const key = draftKey(id);
-    return this.#guard(draft === '' ? delMany([key], this.#use) : set(key, draft, this.#use));
+    return this.#inTransaction((store) => {
+      if (draft === '') store.delete(key);
+      else store.put(draft, key);
+      // Committed at once: it may be the last thing that the page does.
+      store.transaction.commit();
+    });
   }
 
   /** Ids of conversations with `query` in the title or in any message, ignoring case. */
