@@ -169,7 +169,7 @@ describe('a server on this machine', () => {
     // Every address of 127 is this machine, but the policy names one: elsewhere, for the page, until it is allowed.
     const elsewhere = native.address.replace('127.0.0.1', '127.0.0.2');
     await page.getByRole('textbox', { name: 'Address' }).fill(elsewhere);
-    await page.getByRole('checkbox', { name: /^http:\/\/127\.0\.0\.2:\d+ is not on this machine/ }).check();
+    await page.getByRole('checkbox', { name: /^http:\/\/127\.0\.0\.2:\d+ is not on this device/ }).check();
     const [allowed] = measured(await runComparison(page));
     expect(allowed).toMatchObject({ backend: 'native', model: 'recorded' });
     native.asked.length = asked;
