@@ -26,7 +26,7 @@ const WALLS = [
   ),
   wall(
     ['bench/npu/**'],
-    '/workers/engine/(generate|runtime|wasm|webgpu)/',
+    '/workers/engine/(generate/|runtime/(?!ort-products\\.ts$)|wasm/|webgpu/)',
     'bench/npu hands WebNN graphs to compilers and knows no other backend.',
   ),
   wall(
