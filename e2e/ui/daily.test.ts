@@ -85,6 +85,7 @@ it('gives a chat sampling of its own, and lets a person put a reply into other w
   await ask('Short?');
   await replies().last().getByText('Stopped: the reply reached its token limit.').waitFor();
   await page.getByRole('link', { name: 'New chat' }).click();
+  await replies().first().waitFor({ state: 'detached' });
   await ask('And here?');
   expect(await replies().last().innerText()).toContain('so that the stream can be seen.');
 

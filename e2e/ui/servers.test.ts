@@ -68,11 +68,13 @@ it('asks before a chat goes to a server, names what goes there, and shows where 
   // A new chat stays here; the old one still goes there after a reload, and a copy of it does not.
   const address = page.url();
   await page.getByRole('link', { name: 'New chat' }).click();
+  await replies().first().waitFor({ state: 'detached' });
   expect(await badge().count()).toBe(0);
   expect(await ask('Local?')).toContain('Of course.');
   await page.goto(address);
   await page.reload();
   await badge().waitFor();
+  await replies().nth(1).waitFor();
   expect(await ask('Still there?')).toContain('Served');
   await replies().last().getByRole('button', { name: 'Branch' }).click();
   await page.getByText('This is a copy').waitFor();
@@ -153,6 +155,7 @@ it('keeps a key in memory only: not on disk, not in exports, not in the words of
 
   // After a reload the key is gone: nothing is sent before it is entered again.
   await page.reload();
+  await replies().nth(1).waitFor();
   const asked = chat.keys.length;
   expect(await ask('Anyone?')).toContain('The app forgets keys when the page is closed');
   expect(chat.keys).toHaveLength(asked);

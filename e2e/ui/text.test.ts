@@ -244,7 +244,9 @@ describe('a thought', () => {
     await send('ponder');
     await sendButton(page).waitFor();
     await log().getByText('still thinking').waitFor();
-    await log().locator('summary').click();
+    await log()
+      .getByText(/^Thought for/)
+      .click();
     await log().getByText('still thinking').waitFor({ state: 'detached' });
   });
 });
