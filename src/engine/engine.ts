@@ -18,15 +18,12 @@ import type {
   StoredModel,
 } from '../../workers/shared/protocol.ts';
 import type { HubModel } from '../../workers/shared/hub.ts';
-import { AsyncQueue } from './async-queue.ts';
 import type { EngineThread } from './engine-thread.ts';
 import { spawnEngineWorker } from './engine-thread.ts';
 import { progressProxy, WorkerLife } from './worker-life.ts';
+import { replyEvents } from './reply-events.ts';
 import { canRecover, isFirstDeath, isMendable } from './recovery.ts';
 import type { GenerateUpdate, JobOptions, Recovery } from './types.ts';
-
-/** Events and the call's own reply come through different ports; the last event may arrive a little after the reply. */
-const LAST_EVENT_MS = 1_000;
 
 export type { GenerateUpdate, JobOptions, Recovery } from './types.ts';
 
@@ -228,32 +225,21 @@ export class Engine {
     const life = this.#living();
     life.replies++;
     life.progress();
-    const events = new AsyncQueue<GenerateEvent>();
     const left = new AbortController();
     const stop = signal ? AbortSignal.any([signal, left.signal]) : left.signal;
-    const onEvent = proxy((event: GenerateEvent) => {
-      life.progress();
-      events.push(event);
-    });
-    const call = this.#job(stop, (api, job) => api.generate(job, request, onEvent)).then(
-      () => setTimeout(() => events.close(), LAST_EVENT_MS),
-      (error: unknown) => events.fail(error),
+    yield* replyEvents(
+      (onEvent) => {
+        const heard = proxy((event: GenerateEvent) => {
+          life.progress();
+          onEvent(event);
+        });
+        return this.#job(stop, (api, job) => api.generate(job, request, heard));
+      },
+      (ended) => {
+        life.replies--;
+        if (!ended) left.abort();
+      },
     );
-    let ended = false;
-    try {
-      for await (const event of events) {
-        if (event.type === 'error') throw PhiError.fromShape(event.error);
-        ended = event.type === 'end';
-        yield event;
-        if (ended) return;
-      }
-      throw new PhiError('internal', 'The reply ended without its closing event.');
-    } finally {
-      life.replies--;
-      if (!ended) left.abort();
-      const timer = await call;
-      if (timer !== undefined) clearTimeout(timer);
-    }
   }
 
   /** Hears how a reply gets another backend or worker under it. Returns a function that unsubscribes. */

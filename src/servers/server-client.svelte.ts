@@ -3,17 +3,13 @@ import { proxy, releaseProxy, wrap, type Remote } from 'comlink';
 import { allowedHosts } from '../../workers/shared/allowed-hosts.ts';
 import { installErrorTransfer } from '../../workers/shared/comlink-errors.ts';
 import { PhiError } from '../../workers/shared/errors.ts';
-import type { GenerateEvent } from '../../workers/shared/protocol.ts';
 import { parseServerAddress } from '../../workers/shared/server-address.ts';
 import type { ChatServer, ChatServerApi, ServerReplyRequest } from '../../workers/shared/server-protocol.ts';
 import { startWorker, unlessDead, type WorkerThread } from '../../workers/shared/worker-thread.ts';
 import chatUrl from '../../workers/chat.worker.ts?worker&url';
-import { AsyncQueue } from '../engine/async-queue.ts';
-import type { GenerateUpdate } from '../engine/engine.ts';
+import { replyEvents } from '../engine/reply-events.ts';
+import type { GenerateUpdate } from '../engine/types.ts';
 import { allowHost } from '../pwa/hosts.ts';
-
-/** Events and the call's own reply come through different ports; the last event may arrive a little after the reply. */
-const LAST_EVENT_MS = 1_000;
 
 interface Living {
   thread: WorkerThread;
@@ -59,30 +55,19 @@ export class ServerClient {
   ): AsyncGenerator<GenerateUpdate> {
     await assertAllowed(server.address);
     const job = `reply-${++this.#jobs}`;
-    const events = new AsyncQueue<GenerateEvent>();
-    const onEvent = proxy((event: GenerateEvent) => events.push(event));
     const stop = () => void this.#call((api) => api.abort(job)).catch(() => undefined); // The reply itself says what is wrong.
     signal.addEventListener('abort', stop);
-    const call = this.#call((api) => api.reply(job, { ...server }, request, onEvent)).then(
-      () => setTimeout(() => events.close(), LAST_EVENT_MS),
-      (error: unknown) => events.fail(error),
+    yield* replyEvents(
+      (onEvent) => {
+        const reply = this.#call((api) => api.reply(job, { ...server }, request, proxy(onEvent)));
+        if (signal.aborted) stop();
+        return reply;
+      },
+      (ended) => {
+        signal.removeEventListener('abort', stop);
+        if (!ended) stop();
+      },
     );
-    let ended = false;
-    try {
-      if (signal.aborted) stop();
-      for await (const event of events) {
-        if (event.type === 'error') throw PhiError.fromShape(event.error);
-        ended = event.type === 'end';
-        yield event;
-        if (ended) return;
-      }
-      throw new PhiError('internal', 'The reply ended without its closing event.');
-    } finally {
-      signal.removeEventListener('abort', stop);
-      if (!ended) stop();
-      const timer = await call;
-      if (timer !== undefined) clearTimeout(timer);
-    }
   }
 
   async #call<T>(run: (api: Remote<ChatServerApi>) => Promise<T>): Promise<T> {
