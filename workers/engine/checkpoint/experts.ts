@@ -7,17 +7,6 @@ import type { Expert, Layer, Matrix } from './types.ts';
 /** All values of a small matrix `[rows, cols]`: the router. */
 export const valuesOf = async (matrix: Matrix): Promise<Float32Array> => dequantise(await matrix.read(0, matrix.rows));
 
-/** Vectors one after another. */
-export function joinedVectors(parts: readonly Float32Array[]): Float32Array {
-  const out = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
-}
-
 /** All experts side by side: the gates of all, then the ups of all; where a token does not go, its activations are multiplied by zero. */
 export function wideMlp(each: readonly Expert[]): Pick<Layer, 'gateUp' | 'down'> {
   const half = (which: 0 | 1) => each.map(({ gateUp }) => rowRange(gateUp, (which * gateUp.rows) / 2, gateUp.rows / 2));

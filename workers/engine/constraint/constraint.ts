@@ -77,7 +77,7 @@ export class Constraints {
     // The first space of a SentencePiece's reply is not shown.
     const space = this.#tokenizer.stripsSpace ? optional(literal(' ')) : EMPTY;
     if (thinking === 'never') return sequence(space, body);
-    const rest = sequence(THOUGHT, literal(THINK_CLOSE), optional(literal('\n')), optional(literal('\n')), body);
+    const rest = sequence(thought(), literal(THINK_CLOSE), optional(literal('\n')), optional(literal('\n')), body);
     return sequence(
       space,
       thinking === 'open' ? rest : { kind: 'choice', items: [sequence(literal(THINK_OPEN), rest), body] },
@@ -85,8 +85,14 @@ export class Constraints {
   }
 }
 
-/** Any text without the mark that ends a thought. */
-const THOUGHT: Expr = { kind: 'text', dfa: complement(patternDfa('<\\/think>')), min: 0, max: Infinity, form: 'raw' };
+/** Any text without the mark that ends a thought. Made when a model that thinks needs it, not when the worker starts. */
+const thought = (): Expr => ({
+  kind: 'text',
+  dfa: complement(patternDfa('<\\/think>')),
+  min: 0,
+  max: Infinity,
+  form: 'raw',
+});
 
 export function compileConstraint(constraint: Constraint): Expr {
   switch (constraint.kind) {

@@ -4,6 +4,7 @@
  */
 import type { Checkpoint, Layer, Matrix, PhiConfig } from '../checkpoint/types.ts';
 import { ropeTable } from '../graph/rope.ts';
+import { joinVectors } from './matrix.ts';
 import { transposed, type Products } from './products.ts';
 import { dequantise } from './rows.ts';
 
@@ -82,14 +83,14 @@ class LayerRun {
     const { attentionNorm, mlpNorm, qkv, output, gateUp, down } = this.#layer;
     const lengths = texts.map((text) => text.length / width);
     const tokens = lengths.reduce((sum, length) => sum + length, 0);
-    const x = joined(texts);
+    const x = joinVectors(texts);
     const intoQkv = normed(x, width, normEps);
     const projected = await this.#linear(scaled(intoQkv, attentionNorm), tokens, qkv);
     const rows = projected.length / tokens;
     const attended: Float32Array[] = [];
     for (let i = 0, at = 0; i < lengths.length; at += lengths[i]! * rows, i++)
       attended.push(attention(projected.subarray(at, at + lengths[i]! * rows), this.#config));
-    const intoOutput = joined(attended);
+    const intoOutput = joinVectors(attended);
     add(x, await this.#linear(intoOutput, tokens, output));
     const intoGateUp = normed(x, width, normEps);
     const intoDown = gated(await this.#linear(scaled(intoGateUp, mlpNorm), tokens, gateUp), intermediate);
@@ -120,16 +121,6 @@ class LayerRun {
     }
     return out;
   }
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const out = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }
 
 function add(x: Float32Array, y: Float32Array): void {

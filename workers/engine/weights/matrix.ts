@@ -117,7 +117,7 @@ function joinRows(pieces: Rows[]): Rows {
       kind: 'float',
       rows,
       cols: first.cols,
-      values: join32(pieces.map((piece) => (piece as typeof first).values)),
+      values: joinVectors(pieces.map((piece) => (piece as typeof first).values)),
     };
   }
   const blocks = pieces as BlockRows[];
@@ -131,12 +131,13 @@ function joinRows(pieces: Rows[]): Rows {
     ...first,
     rows,
     codes,
-    scales: join32(blocks.map((piece) => piece.scales)),
-    mins: first.mins ? join32(blocks.map((piece) => piece.mins!)) : null,
+    scales: joinVectors(blocks.map((piece) => piece.scales)),
+    mins: first.mins ? joinVectors(blocks.map((piece) => piece.mins!)) : null,
   };
 }
 
-function join32(arrays: Float32Array[]): Float32Array {
+/** Vectors one after another. */
+export function joinVectors(arrays: readonly Float32Array[]): Float32Array {
   const out = new Float32Array(arrays.reduce((sum, array) => sum + array.length, 0));
   let at = 0;
   for (const array of arrays) {

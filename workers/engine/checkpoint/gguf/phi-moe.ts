@@ -1,6 +1,6 @@
 /** The layers of llama.cpp's architecture `phimoe`: experts stacked in one tensor for each part, `[hidden, intermediate, experts]` in ggml's order. */
-import { concatRows, rowRange } from '../../weights/matrix.ts';
-import { joinedVectors, valuesOf, wideMlp } from '../experts.ts';
+import { concatRows, joinVectors, rowRange } from '../../weights/matrix.ts';
+import { valuesOf, wideMlp } from '../experts.ts';
 import type { Checkpoint, Layer, Matrix, PhiConfig } from '../types.ts';
 import type { Weights } from './weights.ts';
 
@@ -38,7 +38,7 @@ export async function readExpertsLayer(weights: Weights, at: string, config: Phi
       each,
       bias: {
         attentionNorm: await biasOf(weights, `${at}attn_norm`, hidden),
-        qkv: joinedVectors(biases),
+        qkv: joinVectors(biases),
         output: await biasOf(weights, `${at}attn_output`, hidden),
         mlpNorm: await biasOf(weights, `${at}ffn_norm`, hidden),
       },

@@ -1,6 +1,6 @@
 /** The layers of PhiMoEForCausalLM: experts apart as Microsoft publishes them (`experts.3.w1`), or stacked as MLX converts them (`switch_mlp`). */
-import { concatRows } from '../../weights/matrix.ts';
-import { joinedVectors, valuesOf, wideMlp } from '../experts.ts';
+import { concatRows, joinVectors } from '../../weights/matrix.ts';
+import { valuesOf, wideMlp } from '../experts.ts';
 import type { Checkpoint, Expert, Layer, Matrix, PhiConfig } from '../types.ts';
 
 /** The file's matrices by module (names without `.weight`). */
@@ -32,7 +32,7 @@ export async function readPhiMoeLayer(modules: Modules, at: string, config: PhiC
       each,
       bias: {
         attentionNorm: await biasOf(modules, `${at}.input_layernorm`, config.hidden),
-        qkv: joinedVectors(biases),
+        qkv: joinVectors(biases),
         output: await biasOf(modules, `${at}.self_attn.o_proj`, config.hidden),
         mlpNorm: await biasOf(modules, `${at}.post_attention_layernorm`, config.hidden),
       },
