@@ -11,8 +11,8 @@ export interface EngineThread {
   terminate(): void;
 }
 
-/** The one place where the engine worker is made. */
-export function spawnEngineWorker(): EngineThread {
-  const thread = startWorker(engineUrl, 'engine');
+/** The one place where the engine worker is made. `url`: where its script lies, if not beside this module. */
+export function spawnEngineWorker(url = engineUrl): EngineThread {
+  const thread = startWorker(url, 'engine');
   return { endpoint: thread.worker, died: thread.died, terminate: () => thread.terminate() };
 }

@@ -2,13 +2,13 @@
 import { mount } from 'svelte';
 import { i18n, preferredLanguage } from '../i18n/i18n.svelte.ts';
 import { lendEn } from '../i18n/lend-en.ts';
-import { parseSettings } from '../settings/settings.svelte.ts';
+import { Settings } from '../settings/settings.svelte.ts';
 import Lend from './Lend.svelte';
 import { Lending } from './lending.svelte.ts';
 import '../ui/tokens.css';
 import '../ui/base.css';
 
-const { language: wanted } = parseSettings(localStorage.getItem('phi-settings'));
+const { language: wanted } = new Settings().values;
 const language = wanted === 'auto' ? preferredLanguage(navigator.languages) : wanted;
 await i18n.use(language);
 const words = language === 'ja' ? (await import('../i18n/lend-ja.ts')).lendJa : lendEn;

@@ -12,9 +12,11 @@ import type {
   StoredModel,
   WeightFormat,
 } from '../../workers/shared/protocol.ts';
-import { startWorker } from '../../workers/shared/worker-thread.ts';
+import { randomSeed } from '../../workers/shared/seed.ts';
 import { Engine } from '../engine/engine.ts';
+import { spawnEngineWorker } from '../engine/engine-thread.ts';
 import type { GenerateUpdate, JobOptions, Recovery } from '../engine/types.ts';
+import { MODES } from './sampling-modes.ts';
 
 /** Where a model comes from. Whatever is stored in this browser already is not downloaded again. */
 export type ModelSource =
@@ -46,13 +48,6 @@ export interface GenerateOptions extends Partial<Omit<GenerateRequest, 'messages
   signal?: AbortSignal;
 }
 
-const DEFAULT_SAMPLING: Omit<Sampling, 'seed'> = {
-  temperature: 0.7,
-  topK: 0,
-  topP: 0.95,
-  minP: 0,
-  repetitionPenalty: 1,
-};
 const DEFAULT_MAX_TOKENS = 1024;
 const KNOWN = 'phi-in-a-tab/known-models';
 
@@ -69,7 +64,11 @@ export class PhiEngine {
   constructor(options: EngineOptions = {}, engine?: Engine) {
     this.#options = options;
     const { workerUrl } = options;
-    this.#engine = engine ?? (workerUrl === undefined ? new Engine() : new Engine(() => spawn(workerUrl)));
+    this.#engine =
+      engine ??
+      (workerUrl === undefined
+        ? new Engine()
+        : new Engine(() => spawnEngineWorker(new URL(workerUrl, document.baseURI).href)));
     this.#engine.onDeath(() => (this.#report = null));
     this.#engine.onRecovery((step) => {
       if (step.kind === 'ready') this.#report = step.report;
@@ -167,8 +166,12 @@ export class PhiEngine {
    */
   generate(messages: ChatMessage[], options: GenerateOptions = {}): AsyncGenerator<GenerateUpdate, void, void> {
     const { sampling, signal, maxTokens = DEFAULT_MAX_TOKENS, ...rest } = options;
-    const seed = crypto.getRandomValues(new Uint32Array(1))[0]!;
-    const request = { ...rest, messages, maxTokens, sampling: { ...DEFAULT_SAMPLING, seed, ...sampling } };
+    const request = {
+      ...rest,
+      messages,
+      maxTokens,
+      sampling: { ...MODES.balanced, seed: randomSeed(), ...sampling },
+    };
     return this.#engine.generate(request, signal);
   }
 
@@ -194,11 +197,6 @@ export class PhiEngine {
     this.#report = null;
     this.#engine.terminate('the page disposed of the engine', 'cancelled');
   }
-}
-
-function spawn(url: string) {
-  const thread = startWorker(new URL(url, document.baseURI).href, 'engine');
-  return { endpoint: thread.worker, died: thread.died, terminate: () => thread.terminate() };
 }
 
 /** Where the source itself names it. */

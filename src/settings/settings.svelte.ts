@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import type { Sampling } from '../../workers/shared/protocol.ts';
 import { GENERATIONS } from '../npu/generations.ts';
+import { randomSeed } from '../../workers/shared/seed.ts';
 import { WEIGHT_FORMATS } from '../../workers/shared/weight-formats.ts';
 
 const STORAGE_KEY = 'phi-settings';
@@ -126,10 +127,6 @@ export class Settings {
     const { temperature, topK, topP, minP, repetitionPenalty, seed } = { ...this.#values, ...own };
     return { temperature, topK, topP, minP, repetitionPenalty, seed: seed ?? randomSeed() };
   }
-}
-
-function randomSeed(): number {
-  return crypto.getRandomValues(new Uint32Array(1))[0]!;
 }
 
 /** localStorage, or null where the browser forbids it (cookies blocked); settings then last as long as the page. */

@@ -1,4 +1,4 @@
-/** Signals beside promises and streams. */
+/** Signals beside promises. */
 import { throwIfAborted } from './errors.ts';
 
 /** Settles as `work` does, or rejects with the reason of the first signal that is aborted. */
@@ -17,19 +17,5 @@ export async function unlessAborted<T>(work: Promise<T>, signals: readonly (Abor
     return await Promise.race([work, aborted]);
   } finally {
     left.abort();
-  }
-}
-
-/** Not every browser iterates over streams. */
-export async function* readAll<T>(stream: ReadableStream<T>): AsyncGenerator<T, void, void> {
-  const reader = stream.getReader();
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    reader.releaseLock();
   }
 }

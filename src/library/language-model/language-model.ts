@@ -1,6 +1,8 @@
 /** `LanguageModel` of the Prompt API (https://webmachinelearning.github.io/prompt-api), over an engine of ours. */
 import type { ChatMessage, Constraint } from '../../../workers/shared/protocol.ts';
-import { readAll, unlessAborted } from './abort.ts';
+import { randomSeed } from '../../../workers/shared/seed.ts';
+import { AsyncQueue } from '../../engine/async-queue.ts';
+import { unlessAborted } from './abort.ts';
 import { constraintOf, withConstraintInWords } from './constraint.ts';
 import { notSupported, throwIfAborted, toDomException } from './errors.ts';
 import { PARAMS, samplingOf, unsupported, type SessionSampling } from './options.ts';
@@ -222,35 +224,30 @@ class Session extends EventTarget implements LanguageModelInterface {
     signal: AbortSignal | undefined,
   ): AsyncGenerator<string, void, void> {
     const constraint = constraintOf(options);
-    const pieces = new TransformStream<string, string>();
-    const writer = pieces.writable.getWriter();
+    const pieces = new AsyncQueue<string>();
     const run = this.#inTurn(signal, async (signals) => {
       const { messages, prefix } = canonicalPrompt(input, this.#begun);
-      const told = tell(messages, constraint, options);
-      const { rest } = await this.#fit(told, signals);
-      await this.#generate({ rest, prefix, constraint }, signals, (piece) => writer.write(piece));
+      const { rest } = await this.#fit(tell(messages, constraint, options), signals);
+      await this.#generate({ rest, prefix, constraint }, signals, (piece) => pieces.push(piece));
     });
     run.then(
-      () => writer.close(),
-      (reason: unknown) => writer.abort(reason),
+      () => pieces.close(),
+      (reason: unknown) => pieces.fail(reason),
     );
-    writer.closed.catch(() => undefined); // the reader hears of it
-    for await (const piece of readAll(pieces.readable)) yield piece;
-    await run;
+    yield* pieces;
   }
 
   /** Nothing of an aborted prompt stays. */
   async #generate(
     { rest, prefix, constraint }: { rest: ChatMessage[]; prefix: boolean; constraint: Constraint | null },
     signals: AbortSignal[],
-    onText: (piece: string) => Promise<void>,
+    onText: (piece: string) => void,
   ): Promise<void> {
     const { sampling, maxTokens } = this.#shared;
-    const seed = crypto.getRandomValues(new Uint32Array(1))[0]!;
     const signal = AbortSignal.any(signals);
     const request: HostRequest = {
       messages: [...this.#history.initial, ...rest],
-      sampling: { ...sampling.sampling, seed },
+      sampling: { ...sampling.sampling, seed: randomSeed() },
       maxTokens,
       prefix,
       constraint,
@@ -262,7 +259,7 @@ class Session extends EventTarget implements LanguageModelInterface {
       throwIfAborted(signals);
       if (done) return this.#history.keep(withReply(rest, prefix, text), value.contextTokens);
       text += value;
-      await onText(value);
+      onText(value);
     }
   }
 }

@@ -1,5 +1,6 @@
 /** "Validate and canonicalize language model options" of the Prompt API, and what this model can do of them. */
 import type { Sampling } from '../../../workers/shared/protocol.ts';
+import { MODES } from '../sampling-modes.ts';
 import {
   SAMPLING_MODES,
   type LanguageModelCreateCoreOptions,
@@ -7,15 +8,6 @@ import {
   type LanguageModelParams,
   type LanguageModelSamplingMode,
 } from './types.ts';
-
-/** Chosen for Phi and models of its size; "balanced" is what the app's chat does by default. */
-const MODES: Record<LanguageModelSamplingMode, Pick<Sampling, 'temperature' | 'topP' | 'topK'>> = {
-  'most-predictable': { temperature: 0, topP: 1, topK: 0 },
-  predictable: { temperature: 0.3, topP: 0.9, topK: 0 },
-  balanced: { temperature: 0.7, topP: 0.95, topK: 0 },
-  creative: { temperature: 1, topP: 0.95, topK: 0 },
-  'most-creative': { temperature: 1.3, topP: 0.98, topK: 0 },
-};
 
 export const PARAMS: LanguageModelParams = Object.freeze({
   defaultTopK: 40,
@@ -35,7 +27,7 @@ export function samplingOf(options: LanguageModelCreateCoreOptions, raw: boolean
   if (samplingMode !== undefined && !SAMPLING_MODES.includes(samplingMode))
     throw new TypeError(`"${String(samplingMode)}" is no sampling mode. There are: ${SAMPLING_MODES.join(', ')}.`);
   const mode = samplingMode ?? 'balanced';
-  const sampling = { ...MODES[mode], minP: 0, repetitionPenalty: 1 };
+  const sampling = MODES[mode];
   if (!raw || (topK === undefined && temperature === undefined)) return { mode, sampling };
   if (samplingMode !== undefined) throw new TypeError('Give a samplingMode, or topK and temperature, not both.');
   if (topK === undefined || temperature === undefined) throw new TypeError('topK and temperature go together.');
