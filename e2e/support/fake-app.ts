@@ -2,12 +2,12 @@
 import { mkdtemp, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { BrowserContextOptions, Page } from 'playwright';
+import type { BrowserContextOptions, Locator, Page } from 'playwright';
 import { build } from 'vite';
 import { ROOT } from '../../scripts/build/app.ts';
 import { serve, type RunningServer } from '../../scripts/build/server.ts';
 import { afterAll, afterEach, beforeAll, beforeEach, inject } from 'vitest';
-import { expectClean } from './app.ts';
+import { expectClean, send, sendButton } from './app.ts';
 import { launch, type Session } from '../../scripts/cli/browser/launch.ts';
 
 /** Builds the page in mode `test`; resolves with a folder, which the caller removes. */
@@ -54,6 +54,14 @@ export async function newVisitor(session: Session, options: BrowserContextOption
 /** Opens the page with a script for the fake engine, e.g. `first,slow`. */
 export async function openFake(page: Page, server: RunningServer, script: string, hash = ''): Promise<void> {
   await page.goto(`${server.url}?fake=${script}${hash}`);
+}
+
+/** Sends a message to the scripted engine, and resolves with the reply once it is over and the next can be sent. */
+export async function askFake(page: Page, message: string): Promise<Locator> {
+  const reply = await send(page, message);
+  await reply.and(page.locator('[aria-busy="false"]')).waitFor();
+  await sendButton(page).waitFor();
+  return reply;
 }
 
 export interface Visitor {

@@ -4,9 +4,9 @@ import { createRequire } from 'node:module';
 import type { Page } from 'playwright';
 import { expect, it } from 'vitest';
 import type { RunningServer } from '../../scripts/build/server.ts';
-import { messageBox, sendButton } from '../support/app.ts';
+import { messageBox, newChat } from '../support/app.ts';
 import { accessibilityViolations } from '../support/axe.ts';
-import { eachVisitor, openFake } from '../support/fake-app.ts';
+import { askFake, eachVisitor, openFake } from '../support/fake-app.ts';
 
 let server: RunningServer;
 let page: Page;
@@ -16,13 +16,7 @@ eachVisitor((visitor) => ({ server, page } = visitor));
 const replies = () => page.getByRole('log').getByRole('article', { name: 'Reply' });
 const button = (name: string) => page.getByRole('button', { name, exact: true });
 
-async function ask(text: string): Promise<void> {
-  const before = await replies().count();
-  await messageBox(page).fill(text);
-  await messageBox(page).press('Enter');
-  await replies().nth(before).and(page.locator('[aria-busy="false"]')).waitFor();
-  await sendButton(page).waitFor();
-}
+const ask = (text: string) => askFake(page, text);
 
 /** Everything in the database of chats. */
 const records = () =>
@@ -84,8 +78,7 @@ it('gives a chat sampling of its own, and lets a person put a reply into other w
   await page.keyboard.press('Escape');
   await ask('Short?');
   await replies().last().getByText('Stopped: the reply reached its token limit.').waitFor();
-  await page.getByRole('link', { name: 'New chat' }).click();
-  await replies().first().waitFor({ state: 'detached' });
+  await newChat(page);
   await ask('And here?');
   expect(await replies().last().innerText()).toContain('so that the stream can be seen.');
 

@@ -1,8 +1,8 @@
 import type { Page } from 'playwright';
 import { expect, it } from 'vitest';
 import type { RunningServer } from '../../scripts/build/server.ts';
-import { messageBox, sendButton } from '../support/app.ts';
-import { eachVisitor, openFake } from '../support/fake-app.ts';
+import { messageBox, newChat } from '../support/app.ts';
+import { askFake, eachVisitor, openFake } from '../support/fake-app.ts';
 
 let server: RunningServer;
 let page: Page;
@@ -13,13 +13,7 @@ const menuButton = () => page.getByRole('button', { name: /^(Model|Choose a mode
 const menu = () => page.getByRole('dialog', { name: 'Choose a model' });
 const replies = () => page.getByRole('log').getByRole('article', { name: 'Reply' });
 
-async function ask(text: string): Promise<void> {
-  const before = await replies().count();
-  await messageBox(page).fill(text);
-  await messageBox(page).press('Enter');
-  await replies().nth(before).and(page.locator('[aria-busy="false"]')).waitFor();
-  await sendButton(page).waitFor();
-}
+const ask = (text: string) => askFake(page, text);
 
 it('says which model answers, changes it by keyboard, and each chat and reply keeps its own', async () => {
   await openFake(page, server, 'two');
@@ -40,7 +34,7 @@ it('says which model answers, changes it by keyboard, and each chat and reply ke
   expect(await replies().nth(1).innerText()).toContain('Phi-4-mini (Q4_K_M)');
 
   // A new chat begins with the model chosen last; with another one in it, the first chat keeps its own.
-  await page.getByRole('link', { name: 'New chat' }).click();
+  await newChat(page);
   await menuButton().click();
   await smol.click();
   await page.getByRole('button', { name: /^Model\s?SmolLM2.*Runs on/ }).waitFor();

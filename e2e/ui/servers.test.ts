@@ -5,10 +5,10 @@ import type { Page } from 'playwright';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { RunningServer } from '../../scripts/build/server.ts';
 import type { Session } from '../../scripts/cli/browser/launch.ts';
-import { messageBox, sendButton, stopButton } from '../support/app.ts';
+import { messageBox, newChat, sendButton, stopButton } from '../support/app.ts';
 import { accessibilityViolations } from '../support/axe.ts';
 import { startChatServer, type ChatServer } from '../support/chat-server.ts';
-import { eachVisitor, openFake } from '../support/fake-app.ts';
+import { askFake, eachVisitor, openFake } from '../support/fake-app.ts';
 import { agree, modelButton, nameServer } from '../support/server-menu.ts';
 
 let server: RunningServer;
@@ -23,14 +23,7 @@ afterAll(() => chat.close());
 const replies = () => page.getByRole('log').getByRole('article', { name: 'Reply' });
 const badge = () => page.getByRole('note');
 
-async function ask(text: string): Promise<string> {
-  const before = await replies().count();
-  await messageBox(page).fill(text);
-  await messageBox(page).press('Enter');
-  await replies().nth(before).and(page.locator('[aria-busy="false"]')).waitFor();
-  await sendButton(page).waitFor();
-  return replies().nth(before).innerText();
-}
+const ask = async (text: string) => (await askFake(page, text)).innerText();
 
 it('asks before a chat goes to a server, names what goes there, and shows where to for as long as it does', async () => {
   const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -67,8 +60,7 @@ it('asks before a chat goes to a server, names what goes there, and shows where 
 
   // A new chat stays here; the old one still goes there after a reload, and a copy of it does not.
   const address = page.url();
-  await page.getByRole('link', { name: 'New chat' }).click();
-  await replies().first().waitFor({ state: 'detached' });
+  await newChat(page);
   expect(await badge().count()).toBe(0);
   expect(await ask('Local?')).toContain('Of course.');
   await page.goto(address);
