@@ -25,9 +25,9 @@ export const lendEn = {
   replies: (count: number, figure: string) => plural(count, `${figure} reply so far`, `${figure} replies so far`),
   elsewhere: 'The app runs its model in another tab. Your own chat goes first: close that tab, then try again.',
   stop: 'Stop lending',
-  stopped: 'Nothing is lent any more. You can close this window.',
-  hostile: 'The site sent something that no site of ours would send, so the connection was ended.',
-  refused: 'The site was told no. You can close this window.',
+  stopped: 'You no longer lend a model. You can close this window.',
+  hostile: 'The site sent a message that this app does not understand, so the app closed the connection.',
+  refused: 'You refused. You can close this window.',
   alone: 'This window is for other sites that want to borrow your model. No site has asked.',
 } as const;
 

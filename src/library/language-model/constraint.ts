@@ -19,7 +19,7 @@ export function constraintOf({
     return null;
   }
   if (typeof given !== 'object' || given === null || Array.isArray(given))
-    throw new TypeError('responseConstraint is a JSON Schema object or a RegExp.');
+    throw new TypeError('responseConstraint must be a JSON Schema object or a RegExp.');
   if (given instanceof RegExp) {
     const flag = MEANINGFUL_FLAGS.exec(given.flags)?.[0];
     if (flag !== undefined) throw notSupported(`The flag "${flag}" of a regular expression is not supported here.`);
@@ -28,7 +28,7 @@ export function constraintOf({
   try {
     return { kind: 'json', schema: JSON.parse(JSON.stringify(given)) as unknown };
   } catch (cause) {
-    throw new TypeError('responseConstraint is not JSON.', { cause });
+    throw new TypeError('responseConstraint cannot be written as JSON.', { cause });
   }
 }
 

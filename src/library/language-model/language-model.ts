@@ -291,7 +291,7 @@ export function defineLanguageModel(
       const sampling = samplingOf(options, raw);
       const refused = unsupported(options);
       if (refused !== null) throw notSupported(refused);
-      if (options.tools?.length) throw notSupported('This engine calls no tools of a page.');
+      if (options.tools?.length) throw notSupported('Tools are not supported.');
       const initial = initialPrompts.length > 0 ? canonicalPrompt(initialPrompts, false).messages : [];
       const contextLength = await makeReady(host, options);
       const maxTokens = Math.min(MOST_REPLY_TOKENS, Math.floor(contextLength / REPLY_SHARE));

@@ -25,14 +25,14 @@ export interface SessionSampling {
 export function samplingOf(options: LanguageModelCreateCoreOptions, raw: boolean): SessionSampling {
   const { samplingMode, topK, temperature } = options;
   if (samplingMode !== undefined && !SAMPLING_MODES.includes(samplingMode))
-    throw new TypeError(`"${String(samplingMode)}" is no sampling mode. There are: ${SAMPLING_MODES.join(', ')}.`);
+    throw new TypeError(`"${String(samplingMode)}" is not a sampling mode. Use one of: ${SAMPLING_MODES.join(', ')}.`);
   const mode = samplingMode ?? 'balanced';
   const sampling = MODES[mode];
   if (!raw || (topK === undefined && temperature === undefined)) return { mode, sampling };
   if (samplingMode !== undefined) throw new TypeError('Give a samplingMode, or topK and temperature, not both.');
-  if (topK === undefined || temperature === undefined) throw new TypeError('topK and temperature go together.');
-  if (!(topK >= 1)) throw new RangeError('topK is at least 1.');
-  if (!(temperature >= 0)) throw new RangeError('temperature is at least 0.');
+  if (topK === undefined || temperature === undefined) throw new TypeError('Give topK and temperature together.');
+  if (!(topK >= 1)) throw new RangeError('topK must be at least 1.');
+  if (!(temperature >= 0)) throw new RangeError('temperature must be at least 0.');
   return {
     mode,
     sampling: {
@@ -59,7 +59,7 @@ export function unsupported({ expectedInputs, expectedOutputs }: LanguageModelCr
   ] as const) {
     for (const { type, languages } of expected ?? []) {
       Intl.getCanonicalLocales(languages ?? []);
-      if (!known.includes(type)) return `This model ${verb} no content of the type "${type}".`;
+      if (!known.includes(type)) return `This model ${verb} text only, not "${type}".`;
     }
   }
   return null;

@@ -17,15 +17,15 @@ const TYPES = ['text', 'image', 'audio', 'tool-call', 'tool-response'];
 function textOf(role: LanguageModelMessage['role'], content: readonly LanguageModelMessageContent[]): string {
   let text = '';
   for (const { type, value } of content) {
-    if (!TYPES.includes(type)) throw new TypeError(`"${String(type)}" is no type of content.`);
+    if (!TYPES.includes(type)) throw new TypeError(`"${String(type)}" is not a type of content.`);
     if (type !== 'text') {
       throw notSupported(
         role === 'assistant'
-          ? `A message of the role "assistant" holds text only, not "${type}".`
+          ? `A message of the role "assistant" can hold text only, not "${type}".`
           : `This model reads text only, not "${type}".`,
       );
     }
-    if (typeof value !== 'string') throw new TypeError('The value of content of the type "text" is a string.');
+    if (typeof value !== 'string') throw new TypeError('Content of the type "text" must have a string as its value.');
     text += value;
   }
   return text;
@@ -39,18 +39,20 @@ function textOf(role: LanguageModelMessage['role'], content: readonly LanguageMo
 export function canonicalPrompt(input: LanguageModelPrompt, begun: boolean): CanonicalPrompt {
   if (typeof input === 'string') return { messages: [{ role: 'user', content: input }], prefix: false };
   if (typeof input !== 'object' || !(Symbol.iterator in input))
-    throw new TypeError('A prompt is a string or a list of messages.');
+    throw new TypeError('A prompt must be a string or a list of messages.');
   const list = [...input];
   if (list.length === 0) return { messages: [{ role: 'user', content: '' }], prefix: false };
   let prefix = false;
   const messages: ChatMessage[] = [];
   for (const [i, { role, content, prefix: isPrefix = false }] of list.entries()) {
-    if (!ROLES.includes(role)) throw new TypeError(`"${String(role)}" is no role of a message.`);
-    if (isPrefix && role !== 'assistant') throw syntaxError('A prefix has the role "assistant".');
-    if (isPrefix && i < list.length - 1) throw syntaxError('A prefix is the last message.');
-    if (role === 'system' && (begun || i > 0)) throw new TypeError('A system message is the first of a session.');
+    if (!ROLES.includes(role))
+      throw new TypeError(`"${String(role)}" is not a role. Use "system", "user" or "assistant".`);
+    if (isPrefix && role !== 'assistant') throw syntaxError('Only a message of the role "assistant" can be a prefix.');
+    if (isPrefix && i < list.length - 1) throw syntaxError('A prefix must be the last message.');
+    if (role === 'system' && (begun || i > 0))
+      throw new TypeError('A system message must be the first message of a session.');
     if (typeof content !== 'string' && !Array.isArray(content))
-      throw new TypeError('The content of a message is a string or a list.');
+      throw new TypeError('The content of a message must be a string or a list.');
     messages.push({ role, content: typeof content === 'string' ? content : textOf(role, content) });
     prefix ||= isPrefix;
   }

@@ -77,7 +77,7 @@ function toOptions(params: ChatCompletionParams, signal: AbortSignal): GenerateO
   const given = Object.entries(params).filter(([, value]) => value !== undefined && value !== null);
   const unknown = given.find(([name]) => !KNOWN.includes(name));
   if (unknown) refuse(unknown[0], `"${unknown[0]}" is not supported by this engine.`);
-  if ((params.n ?? 1) !== 1) refuse('n', 'One choice at a time: n is 1.');
+  if ((params.n ?? 1) !== 1) refuse('n', 'Only n = 1 is supported.');
   const maxTokens = params.max_completion_tokens ?? params.max_tokens;
   const constraint = toConstraint(params.response_format);
   return {
