@@ -5,7 +5,7 @@
  */
 import { type Environment, Interpreter } from '@huggingface/jinja';
 import { checkCall } from './jinja-bounds.ts';
-import { pythonText } from './jinja-print.ts';
+import { BLOCKS, pythonText } from './jinja-print.ts';
 import { TemplateLimit, type Value, valueSize } from './jinja-size.ts';
 
 type Node = NonNullable<Parameters<Interpreter['evaluate']>[0]>;
@@ -61,17 +61,6 @@ const MAKERS: ReadonlySet<string> = new Set([
   'ObjectLiteral',
   'Program',
   'TupleLiteral',
-]);
-
-/** Nodes that print what their children give. */
-const BLOCKS: ReadonlySet<string> = new Set([
-  'CallStatement',
-  'FilterStatement',
-  'For',
-  'If',
-  'Macro',
-  'Program',
-  'Set',
 ]);
 
 /** Sizes of the two largest children that a node has evaluated so far. */

@@ -9,12 +9,9 @@ interface Node {
   defaultBlock?: Node[];
 }
 
-/** Nodes that do something; every other node in a block is an expression, whose value is written. */
-const STATEMENTS: ReadonlySet<string> = new Set([
-  'Break',
+/** Nodes that print what their children give. */
+export const BLOCKS: ReadonlySet<string> = new Set([
   'CallStatement',
-  'Comment',
-  'Continue',
   'FilterStatement',
   'For',
   'If',
@@ -22,6 +19,9 @@ const STATEMENTS: ReadonlySet<string> = new Set([
   'Program',
   'Set',
 ]);
+
+/** Nodes that do something; every other node in a block is an expression, whose value is written. */
+const STATEMENTS: ReadonlySet<string> = new Set([...BLOCKS, 'Break', 'Comment', 'Continue']);
 
 /** The expressions of a template whose values are written. */
 export function printedNodes(program: Node): WeakSet<object> {
