@@ -67,6 +67,7 @@ export const modelsEn = {
   fitYes: (backend: string) => `Fits, on ${backend}`,
   fitUnsure: (backend: string) => `May fit, on ${backend}`,
   fitNo: 'Does not fit',
+  fitAbsent: 'Does not run this model here.',
   memoryNeeded: (backend: string) => `Memory needed on ${backend}`,
   memoryWeights: 'Weights',
   memoryCache: 'Cache',
@@ -86,7 +87,8 @@ export const modelsEn = {
     `Needs a buffer of ${needs}, but this GPU binds at most ${has}. A context of ${tokens} tokens would fit.`,
   'fit:storage': (needs: string, has: string) => `Needs ${needs} of storage, but the browser grants ${has}.`,
   'fit:own-context': (tokens: string) => `The model’s own context ends at ${tokens} tokens.`,
-  'fit:experts': 'A mixture of experts does not run on WebNN.',
+  'fit:experts':
+    'WebNN’s graphs are static: each token would go through all experts of this mixture, not just the two that it needs.',
   'fit:webnn-trial': 'The first load shows whether WebNN accepts the model.',
   'fit:software-gpu': 'The adapter is software and computes on the CPU.',
   'fit:one-thread': 'The page is not cross-origin isolated, so WASM runs on one thread.',

@@ -62,6 +62,7 @@ export const modelsJa: Translation<typeof modelsEn> = {
   fitYes: (backend) => `${backend} で動きます`,
   fitUnsure: (backend) => `${backend} で動く可能性があります`,
   fitNo: '収まりません',
+  fitAbsent: 'ここではこのモデルを実行できません。',
   memoryNeeded: (backend) => `${backend} で必要なメモリー`,
   memoryWeights: '重み',
   memoryCache: 'キャッシュ',
@@ -81,7 +82,8 @@ export const modelsJa: Translation<typeof modelsEn> = {
     `${needs} のバッファーが必要ですが、この GPU の上限は ${has} です。コンテキストを ${tokens} トークンにすれば収まります。`,
   'fit:storage': (needs, has) => `${needs} の保存領域が必要ですが、ブラウザーが許可しているのは ${has} です。`,
   'fit:own-context': (tokens) => `このモデルのコンテキストは ${tokens} トークンまでです。`,
-  'fit:experts': '専門家混合（MoE）モデルは WebNN では動きません。',
+  'fit:experts':
+    'WebNN のグラフは固定のため、専門家混合（MoE）モデルでは必要な 2 つだけでなくすべての専門家を計算することになります。',
   'fit:webnn-trial': 'WebNN で動くかどうかは最初の読み込みで分かります。',
   'fit:software-gpu': 'アダプターがソフトウェアのため、CPU で計算します。',
   'fit:one-thread': 'ページがクロスオリジン分離されていないため、WASM は 1 スレッドで動きます。',

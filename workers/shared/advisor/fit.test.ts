@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { gpuBudget, memoryBudget, WASM_BYTES, type DeviceFacts } from './device.ts';
 import { estimateWasm, estimateWebgpu, estimateWebnn } from './estimate.ts';
-import { assess, isSlow, type Candidate, type Fit } from './fit.ts';
-import { INT4, PHI_4, PHI_4_MINI, Q4_K_M, Q8_0, STARTER } from './testing/planned.ts';
+import { assess, isAbsent, isSlow, type Candidate, type Fit } from './fit.ts';
+import { INT4, PHI_4, PHI_4_MINI, PHI_TINY_MOE, Q4_K_M, Q8_0, STARTER } from './testing/planned.ts';
 
 const GB = 1e9;
 const GPU = { float16: true, bindingBytes: 2 ** 31 - 1, software: false };
@@ -189,6 +189,16 @@ describe('a model', () => {
     const { fits } = assess(starter, { ...laptop, webnn: 'system', isolated: false }, 2048);
     expect(on(fits, 'webnn')).toMatchObject({ verdict: 'unsure', reasons: [{ key: 'webnn-trial' }] });
     expect(on(fits, 'wasm')).toMatchObject({ verdict: 'fits', reasons: [{ key: 'pace' }, { key: 'one-thread' }] });
+  });
+
+  it('with experts is refused on WebNN by that reason, whatever the browser has', () => {
+    const experts = { ...mini, shape: PHI_TINY_MOE };
+    for (const webnn of [null, 'cpu', 'system'] as const) {
+      const webnnFit = on(assess(experts, { ...laptop, memoryGiB: 128, webnn }, 2048).fits, 'webnn');
+      expect(webnnFit).toMatchObject({ verdict: 'no', reasons: [{ key: 'experts' }] });
+      expect(isAbsent(webnnFit)).toBe(true);
+    }
+    expect(isAbsent(on(assess(mini, { ...laptop, webnn: 'system' }, 2048).fits, 'webnn'))).toBe(false);
   });
 
   it('for which the store has no room is refused whatever else fits', () => {

@@ -106,10 +106,14 @@ function keptBytes({ backend, weightsBytes }: Estimate, free: number | null): nu
   return backend === 'wasm' && free !== null && weightsBytes <= free / 4 ? weightsBytes : 0;
 }
 
+/** True if the backend does not run this model here whatever memory it has: its estimate means nothing. */
+export const isAbsent = ({ reasons }: Fit): boolean =>
+  reasons.some(({ key }) => key === 'no-webgpu' || key === 'no-webnn' || key === 'experts');
+
 /** Between equals: what computes well, then what may not, then what is not there at all and so explains nothing. */
-function slowness({ reasons }: Fit): number {
-  if (reasons.some(({ key }) => key === 'no-webgpu' || key === 'no-webnn')) return 2;
-  return reasons.some(({ key }) => key === 'software-gpu' || key === 'webnn-trial') ? 1 : 0;
+function slowness(fit: Fit): number {
+  if (isAbsent(fit)) return 2;
+  return fit.reasons.some(({ key }) => key === 'software-gpu' || key === 'webnn-trial') ? 1 : 0;
 }
 
 /** True if it would run, but slower than anyone wants to read. */
@@ -157,8 +161,9 @@ function estimateOnWebnn(request: EstimateRequest, { webnn }: DeviceFacts): Esti
 }
 
 function judgeWebnn(estimate: Estimate, shape: ModelShape, device: DeviceFacts): Fit {
-  if (!device.webnn) return { estimate, verdict: 'no', reasons: [{ key: 'no-webnn' }] };
+  // What no browser would change comes first.
   if (shape.experts) return { estimate, verdict: 'no', reasons: [{ key: 'experts' }] };
+  if (!device.webnn) return { estimate, verdict: 'no', reasons: [{ key: 'no-webnn' }] };
   const fit = inMemory(estimate, device, [{ key: 'webnn-trial' }]);
   return { ...fit, verdict: fit.verdict === 'no' ? 'no' : 'unsure' };
 }
