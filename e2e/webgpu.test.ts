@@ -2,11 +2,16 @@
  * The WebGPU backend on SwiftShader: tiny models against independent references, and what it asks of the GPU. SwiftShader is slow: here is one case
  * for each way of computing; `npm run test:backends` takes the whole matrix.
  */
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEngineHost, type Engine, type EngineHost } from '../scripts/cli/evaluate/engine.ts';
 import { selectModel } from '../scripts/cli/evaluate/model-files.ts';
+import { spoilToken } from '../workers/engine/checkpoint/testing/scaled-gguf.ts';
 import type { WeightFormat } from '../workers/shared/protocol.ts';
-import { folder, gguf, matrix, pathOf, type Model } from './support/fixtures.ts';
+import { folder, gguf, matrix, needFixture, pathOf, type Model } from './support/fixtures.ts';
 import { destroyDevice, takeReads, watchGpu } from './support/gpu-witness.ts';
 import { exactCases, expectExact } from './support/exact.ts';
 import { ejectAll } from './support/inject.ts';
@@ -104,6 +109,26 @@ describe('what crosses and what is dispatched', () => {
       await ejectAll(page);
     },
   );
+
+  it('says that logits are NaN, and chooses no token from them', async () => {
+    const { path } = gguf('phi4', 'q4_0');
+    const spoilt = prompt.at(-1)!;
+    const scratch = await mkdtemp(join(tmpdir(), 'phi-spoilt-'));
+    try {
+      const file = join(scratch, 'spoilt.gguf');
+      await writeFile(file, await spoilToken(readFileSync(needFixture(path)), spoilt));
+      const options = { backend: 'webgpu', form: 'int4', contextLength: CONTEXT } as const;
+      const engine = await host.open(await selectModel(file), options);
+      expect(await engine.call('sample', prompt.slice(0, -1), 1, SAMPLING.greedy)).toHaveLength(1);
+      for (const sampling of [SAMPLING.greedy, SAMPLING.nucleus])
+        await expect(engine.call('sample', prompt, tokens, sampling)).rejects.toMatchObject({
+          code: 'backend',
+          message: expect.stringContaining('computed NaN or infinite logits') as string,
+        });
+    } finally {
+      await rm(scratch, { recursive: true, force: true });
+    }
+  });
 
   it('cuts a head and an embedding that one binding does not hold, and says that the device was lost', async () => {
     const model = gguf('phi4-mini', 'q4_1');

@@ -20,7 +20,7 @@ import {
 import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from '../decoder.ts';
 import { openGpu, reasonOf, type Gpu } from './device.ts';
 import { checkHeads, listenForErrors, sessionOptions, type DeviceErrors } from './session.ts';
-import { readBuffer, Selector, STORAGE } from './selection.ts';
+import { NOT_FINITE, readBuffer, Selector, STORAGE } from './selection.ts';
 
 /** Tokens in one prefill run. */
 const CHUNK_TOKENS = 256;
@@ -254,7 +254,7 @@ class WebgpuDecoder implements Decoder {
             : null;
         if (!scored && !choice) await queue.onSubmittedWorkDone(); // else a long prompt would all be queued before anybody could stop it
         return {
-          chosen: choice ? [...(await this.#selector.read(choice.randoms.length))] : [],
+          chosen: choice ? await this.#chosen(choice) : [],
           argmax: scored?.argmax ?? new Int32Array(0),
           logprobs: targets ? scored!.logprobs : new Float32Array(0),
           logits: logits
@@ -285,10 +285,18 @@ class WebgpuDecoder implements Decoder {
           choice.randoms[step]!,
         );
       }
-      const chosen = [...(await this.#selector.read(steps))];
+      const chosen = await this.#chosen(choice);
       const end = chosen.findIndex((token) => choice.stop.includes(token));
       return end < 0 ? chosen : chosen.slice(0, end + 1); // anything computed after it lies in slots that count as empty
     });
+  }
+
+  /** The tokens chosen since the last read. Throws `backend` where logits were NaN or infinite: a value exceeded float16. */
+  async #chosen({ randoms }: Choice): Promise<number[]> {
+    const chosen = [...(await this.#selector.read(randoms.length))];
+    if (!chosen.includes(NOT_FINITE)) return chosen;
+    const { device, form } = this.facts;
+    throw new PhiError('backend', `${device} computed NaN or infinite logits with ${form} weights.`);
   }
 
   async dispose(): Promise<void> {

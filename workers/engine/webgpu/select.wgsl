@@ -32,12 +32,17 @@ const MOST = 1024u;
 @group(0) @binding(3) var<storage, read_write> work: Work;             // zero before and after
 @group(0) @binding(4) var<storage, read_write> candidates: array<u32>; // [vocab]
 @group(0) @binding(5) var<storage, read_write> next: array<i32>;       // [1..]
-@group(0) @binding(6) var<storage, read_write> history: array<i32>;    // [steps]
+@group(0) @binding(6) var<storage, read_write> history: array<i32>;    // [steps], -1 where logits are NaN or infinite
 @group(0) @binding(7) var<storage, read> allowed: array<u32>;          // [rows, vocab / 32], a bit for each token
 
 var<workgroup> bins: array<atomic<u32>, BINS>;
 var<workgroup> sums: array<u32, THREADS>;
 var<workgroup> threshold: u32;
+
+// Keys of +infinity and -infinity: what a device that overflows computes. NaN has the largest key. By bits, because a
+// shader compiler may assume that there is neither.
+const INFINITE = 0xff800000u;
+const MINUS_INFINITE = 0x007fffffu;
 
 // Order-preserving: a larger score has a larger key. 0 is no score's: the token may not be chosen.
 fn key_of(i: u32) -> u32 {
@@ -47,6 +52,7 @@ fn key_of(i: u32) -> u32 {
     score = select(score * params.penalty, score / params.penalty, score > 0.0);
   }
   let bits = bitcast<u32>(score);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) { return 0xffffffffu; } // NaN
   return select(bits | 0x80000000u, ~bits, (bits >> 31u) == 1u);
 }
 
@@ -202,10 +208,11 @@ fn choose(@builtin(local_invocation_index) t: u32) {
       chosen++;
       passed += mass[chosen];
     }
-    let id = ids[chosen];
+    let finite = keys[0] < INFINITE && keys[0] > MINUS_INFINITE;
+    let id = select(0u, ids[chosen], finite);
     seen[id] = 1u;
     next[0] = i32(id);
-    history[params.step] = i32(id);
+    history[params.step] = select(-1, i32(id), finite);
   }
   for (var b = t; b < BINS; b += THREADS) { atomicStore(&work.bins[b], 0u); }
   if (t == 0u) { atomicStore(&work.count, 0u); }

@@ -9,6 +9,8 @@ const MOST_CANDIDATES = 1024;
 const PARAM_BYTES = 48; // 11 of 12 words
 /** One counter and 2,048 bins. */
 const WORK_BYTES = 4 * (1 + 2048);
+/** In place of an id: the best logit is NaN or infinite. */
+export const NOT_FINITE = -1;
 const LOGITS_PER_GROUP = 4096;
 /** Bytes of `argmax` and `logprob` of a row. */
 const ROW_BYTES = 8;
@@ -149,7 +151,7 @@ export class Selector {
     return params;
   }
 
-  /** The first `count` chosen ids: 4 bytes each cross to the page. */
+  /** The first `count` chosen ids, NOT_FINITE where there was nothing to choose from: 4 bytes each cross to the page. */
   async read(count: number): Promise<Int32Array> {
     const encoder = this.#device.createCommandEncoder();
     encoder.copyBufferToBuffer(this.#history, 0, this.#readBack, 0, 4 * count);

@@ -1,0 +1,47 @@
+/** In the GPU process: the page's handle on the engine, with engine workers in this very thread, so that a reply can lose its backend. */
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { expose } from 'comlink';
+import { Engine } from '../../../src/engine/engine.ts';
+import type { EngineThread } from '../../../src/engine/engine-thread.ts';
+import type { GenerateUpdate } from '../../../src/engine/types.ts';
+import type { EngineReport, GenerateRequest, LoadRequest } from '../../../workers/shared/protocol.ts';
+import { channel } from './shim.ts';
+
+let engines = 0;
+
+/** A fresh engine, which takes `self` for its channel to the page. */
+function startEngine(): EngineThread {
+  const { port1, port2 } = new MessageChannel();
+  Object.assign(globalThis, {
+    addEventListener: port1.addEventListener.bind(port1),
+    removeEventListener: port1.removeEventListener.bind(port1),
+    postMessage: port1.postMessage.bind(port1),
+  });
+  const entry = new URL(`../../../workers/engine.worker.ts?${++engines}`, import.meta.url).href;
+  const died = import(entry).then(
+    () => new Promise<string>(() => port1.start()), // it never dies
+    (error: unknown) => String(error),
+  );
+  return { endpoint: port2, died, terminate: () => port1.close() };
+}
+
+const engine = new Engine(startEngine);
+
+const app = {
+  /** `path`: a model in one file. */
+  async open(path: string, request: Omit<LoadRequest, 'model'>): Promise<EngineReport> {
+    const file = new Blob([await readFile(path)]); // one with a file behind it does not cross to another thread
+    const { id } = await engine.importFiles([{ path: basename(path), file }]);
+    return engine.load({ ...request, model: id });
+  },
+  /** Everything that the page would get, in order. */
+  async generate(request: GenerateRequest): Promise<GenerateUpdate[]> {
+    const updates: GenerateUpdate[] = [];
+    for await (const update of engine.generate(request)) updates.push(update);
+    return updates;
+  },
+};
+
+export type App = typeof app;
+expose(app, channel('worker'));
