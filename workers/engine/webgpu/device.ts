@@ -1,7 +1,7 @@
 /** A GPU device of our own for each decoder: its loss is ours to see, and a fresh one can follow it in the same worker. */
 import { PhiError } from '../../shared/errors.ts';
 import { REASONS } from '../../shared/reasons.ts';
-import { gpuFeatures, initialiseVariablesOn } from '../runtime/ort-quirks.ts';
+import { gpuFeatures, mendShadersOn } from '../runtime/ort-quirks.ts';
 
 export interface Gpu {
   device: GPUDevice;
@@ -53,7 +53,7 @@ export async function openGpu(power: GPUPowerPreference | undefined): Promise<Gp
       cause,
     });
   }
-  initialiseVariablesOn(device);
+  mendShadersOn(device);
   let error: PhiError | null = null;
   const lost = device.lost.then((info): never => {
     error = new PhiError('device-lost', `WebGPU: the GPU ${REASONS.deviceLost} (${info.message || info.reason}).`, {
