@@ -7,8 +7,15 @@ import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from '.
 export const LEAST_CALL_MS = 45_000;
 /** Wait this many expected call times before giving up. */
 const PATIENCE = 8;
+/**
+ * A software adapter of WebGPU compiles the kernels of its first calls, one of several tokens and one of a single token, on the processor: lavapipe
+ * took more than 45 s on a machine that other programs used too.
+ */
+export const COMPILING_CALL_MS = 180_000;
 /** Expected time of a token before the first call. It is long because SwiftShader's first runs compile. */
 const FIRST_MS_PER_TOKEN = 500;
+
+type Call = 'chunk' | 'decode';
 
 export class DeadlineDecoder implements Decoder {
   readonly facts: DecoderFacts;
@@ -20,6 +27,8 @@ export class DeadlineDecoder implements Decoder {
   /** Duration of the slowest call so far. */
   #msPerToken: number | null = null;
   #silent = false;
+  /** Kinds of calls that were answered, so that their kernels are compiled. */
+  readonly #compiled = new Set<Call>();
 
   constructor(decoder: Decoder, name: string) {
     this.#decoder = decoder;
@@ -31,11 +40,11 @@ export class DeadlineDecoder implements Decoder {
   }
 
   chunk(request: ChunkRequest): Promise<ChunkResult> {
-    return this.#bounded(request.ids.length, () => this.#decoder.chunk(request));
+    return this.#bounded('chunk', request.ids.length, () => this.#decoder.chunk(request));
   }
 
   decode(id: number, past: number, rope: RopeSet, choice: Choice): Promise<number[]> {
-    return this.#bounded(choice.randoms.length, () => this.#decoder.decode(id, past, rope, choice));
+    return this.#bounded('decode', choice.randoms.length, () => this.#decoder.decode(id, past, rope, choice));
   }
 
   async dispose(): Promise<void> {
@@ -44,14 +53,20 @@ export class DeadlineDecoder implements Decoder {
     disposed.catch(() => undefined); // disposing may hang too; the error that led here is the one to report
   }
 
-  async #bounded<T>(tokens: number, call: () => Promise<T>): Promise<T> {
+  async #bounded<T>(kind: Call, tokens: number, call: () => Promise<T>): Promise<T> {
     const started = performance.now();
-    const limit = Math.max(LEAST_CALL_MS, PATIENCE * tokens * (this.#msPerToken ?? FIRST_MS_PER_TOKEN));
+    const { backend, software } = this.facts;
+    const compiles = backend === 'webgpu' && software && !this.#compiled.has(kind);
+    const limit = Math.max(
+      compiles ? COMPILING_CALL_MS : LEAST_CALL_MS,
+      PATIENCE * tokens * (this.#msPerToken ?? FIRST_MS_PER_TOKEN),
+    );
     let answered = false;
     try {
       const result = await withDeadline(`${this.#name}: the device`, limit, () =>
         call().finally(() => (answered = true)),
       );
+      this.#compiled.add(kind);
       this.#msPerToken = Math.max(this.#msPerToken ?? 0, (performance.now() - started) / Math.max(1, tokens));
       return result;
     } finally {

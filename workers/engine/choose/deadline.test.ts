@@ -1,12 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { withDeadline } from './deadline.ts';
-import { LEAST_CALL_MS, DeadlineDecoder } from './deadline-decoder.ts';
-import type { ChunkRequest, ChunkResult, Choice, Decoder } from '../decoder.ts';
+import { COMPILING_CALL_MS, LEAST_CALL_MS, DeadlineDecoder } from './deadline-decoder.ts';
+import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from '../decoder.ts';
 
 const never = <T>() => new Promise<T>(() => undefined);
 const RESULT = { chosen: [1] } as Partial<ChunkResult> as ChunkResult;
 const request = (tokens: number) => ({ ids: new Array<number>(tokens).fill(0) }) as unknown as ChunkRequest;
-const decoderWith = (methods: Partial<Decoder>) => new DeadlineDecoder(methods as Decoder, 'WebNN (NPU), float32');
+const NPU = { backend: 'webnn', software: false } as DecoderFacts;
+const decoderWith = (methods: Partial<Decoder>) =>
+  new DeadlineDecoder({ facts: NPU, ...methods } as Decoder, 'WebNN (NPU), float32');
 /** How a promise stands, without waiting for it. */
 function watch(promise: Promise<unknown>) {
   const state: { outcome?: unknown } = {};
@@ -70,6 +72,24 @@ describe('a decoder', () => {
         message: expect.stringMatching(/^WebNN \(NPU\), float32/) as string,
       });
     await decoder.dispose();
+  });
+
+  it('on a software adapter gets the time to compile its first call of each kind, and no longer', async () => {
+    const facts = { backend: 'webgpu', software: true } as DecoderFacts;
+    const takesMs = COMPILING_CALL_MS - 1_000;
+    const first = () => new Promise<ChunkResult>((resolve) => setTimeout(() => resolve(RESULT), takesMs));
+    const calls = [first, never<ChunkResult>];
+    const decoder = decoderWith({ facts, chunk: () => calls.shift()!(), decode: never });
+    const compiled = watch(decoder.chunk(request(1)));
+    await vi.advanceTimersByTimeAsync(takesMs + 1);
+    expect(compiled.outcome).toBe(RESULT);
+    const chunk = watch(decoder.chunk(request(0)));
+    const decode = watch(decoder.decode(1, 0, 'short', { randoms: new Float32Array(0) } as Choice));
+    await vi.advanceTimersByTimeAsync(LEAST_CALL_MS + 1_000);
+    expect(chunk.outcome).toMatchObject({ code: 'device-lost' });
+    expect(decode.outcome).toBeUndefined();
+    await vi.advanceTimersByTimeAsync(COMPILING_CALL_MS);
+    expect(decode.outcome).toMatchObject({ code: 'device-lost' });
   });
 
   it('that is slow but answers is waited for, the longer the slower it was', async () => {
