@@ -20,9 +20,14 @@ const ACCURACY_LEVEL = 0;
 /**
  * The model's protobuf. Inputs: `ids` int32 [tokens], `seqlens_k` int32 [1] (positions in all, minus one), `total` int32 scalar (positions in
  * all), `cos` and `sin` [slots, rotaryDim / 2], `head_rows` int32 [rows], `past_key.l` and `past_value.l` [1, kvHeads, slots, headDim].
- * Outputs: `logits` float32 [rows, vocab], `present_key.l`, `present_value.l`.
+ * Outputs: `logits` float32 [rows, vocab], `present_key.l`, `present_value.l`. `adapt`: for tests that look at single steps.
  */
-export function webgpuGraph(config: PhiConfig, plan: WebgpuPlan, slots: number): Uint8Array {
+export function webgpuGraph(
+  config: PhiConfig,
+  plan: WebgpuPlan,
+  slots: number,
+  adapt: (dialect: Dialect, g: Graph) => Dialect = (dialect) => dialect,
+): Uint8Array {
   const g = new Graph('phi_webgpu');
   for (const group of plan.groups.slice(0, -1)) declare(g, group); // without the error's
   const { layers, kvHeads, headDim, rotaryDim, vocab } = config;
@@ -39,7 +44,7 @@ export function webgpuGraph(config: PhiConfig, plan: WebgpuPlan, slots: number):
       g.output(`present_${part}.${l}`, plan.dtype, cache);
     }
   }
-  const dialect = webgpuDialect(config, plan);
+  const dialect = adapt(webgpuDialect(config, plan), g);
   const hidden = decoder(g, config, dialect, ids);
   const head = plan.matrices.get('head')!;
   const last = convert(g, g.op('Gather', [hidden, headRows]), plan.dtype, head.dtype); // [rows, hidden]
