@@ -9,7 +9,7 @@ import type { Metric, Sample } from './report.ts';
 /** Above this share of the processor in other hands a figure is not worth keeping. */
 const DISTURBED = 0.1;
 /** KV slots of the widest task: 1,500 tokens, a reply, a second turn and its reply. A padded graph is as wide as its context, so it gets no more than its tasks need. */
-const CONTEXTS = [512, 1024, 2048];
+const CONTEXTS = [512, 1024, 2048, 5120];
 const WARM_UP_TOKENS = 24;
 
 export interface Measured {

@@ -3,19 +3,20 @@ import { parseArgs } from 'node:util';
 import { whole } from '../scripts/cli/whole.ts';
 import { PEER_NAMES, type BackendName, type PeerName } from './peers/peer.ts';
 
-export const TASKS = ['40', '100', '512', '1500', 'second-turn', 'load', 'rewrite'] as const;
+export const TASKS = ['40', '100', '512', '1500', '4096', 'second-turn', 'load', 'rewrite'] as const;
+const USUAL = TASKS.filter((task) => task !== '100' && task !== '4096');
 export type Task = (typeof TASKS)[number];
 
 export const USAGE = `npm run bench -- [options]
   --backend wasm|webgpu|webnn   default wasm
   --device browser|dawn         default browser. dawn: WebGPU in Node, on a GPU or Mesa's lavapipe (see e2e/gpu); runs ours and transformers.js
   --peers a,b                   ours, wllama, transformers.js, padded-webnn, matmuls-webnn; default: all that fit the backend
-  --tasks a,b                   ${TASKS.join(', ')}; default: all but 100
+  --tasks a,b                   ${TASKS.join(', ')}; default: all but 100 and 4096
                                 (rewrite: this engine alone, and all its replies once more with prompt lookup)
   --rounds N                    default 5; engines take turns within each round
   --tokens N                    length of a reply, default 128
   --temperature T               of this engine's replies; default 0. The other engines always take the likeliest token
-  --context N                   KV slots; default: the smallest of 512, 1024 and 2048 that fits the tasks
+  --context N                   KV slots; default: the smallest of 512, 1024, 2048 and 5120 that fits the tasks
   --threads N                   default: all cores
   --retries N                   repeats of a measurement if other programs took over 10 % of the processor; default 2
   --wait SECONDS                longest wait for an idle machine before each measurement; default 0
@@ -76,7 +77,7 @@ export function parseOptions(args: string[]): Options | null {
       backend: { ...text, default: 'wasm' },
       device: { ...text, default: 'browser' },
       peers: text,
-      tasks: { ...text, default: TASKS.filter((task) => task !== '100').join(',') },
+      tasks: { ...text, default: USUAL.join(',') },
       rounds: { ...text, default: '5' },
       tokens: { ...text, default: '128' },
       temperature: { ...text, default: '0' },

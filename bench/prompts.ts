@@ -40,7 +40,10 @@ export function makePrompts(checkpoint: Checkpoint, lengths: number[], passagePa
     ids: talk.encode(messages),
   });
   const ask = (content: string) => render([{ role: 'user', content }]);
-  const words = readFileSync(passagePath, 'utf8').split(/(?=\s)/);
+  const passage = readFileSync(passagePath, 'utf8').split(/(?=\s)/);
+  // A token is at most a word: enough of them for the longest prompt.
+  const times = Math.ceil(Math.max(...lengths) / passage.length);
+  const words = Array.from({ length: times }, () => passage).flat();
 
   /** The longest beginning of the passage that fits; then single words until the length is met. */
   const exactly = (tokens: number, opening: string): Prompt => {

@@ -4,18 +4,20 @@ import { join } from 'node:path';
 import { ROOT } from '../scripts/build/app.ts';
 import { install, measureRound } from './measure.ts';
 import { GRAPHS, type GraphName } from './onnx/make.ts';
-import { parseOptions, USAGE, type Options } from './options.ts';
+import { parseOptions, USAGE, type Options, type Task } from './options.ts';
 import { makePrompts } from './prompts.ts';
 import { ratioTable, rowTable, toRatios, toRows, type Sample } from './report.ts';
 import { openSite, type BenchPlace } from './site.ts';
 import { openDawn } from './dawn/place.ts';
 import { prepareStarter } from './starter.ts';
 
-const LENGTHS = [40, 100, 512, 1500];
+const LENGTHS = [40, 100, 512, 1500, 4096];
 
 /** The graph that transformers.js is given; `--settings '{"transformers.js": {"modelFile": "model_exact"}}'` for the exact one. */
-function graphFor({ backend, settings }: Options): GraphName {
-  const wanted = settings['transformers.js']?.['modelFile'] ?? (backend === 'webgpu' ? 'model_webgpu' : 'model');
+function graphFor({ backend, device, settings }: Options): GraphName {
+  // SwiftShader, which the browser from npm has, computes in float32 only.
+  const usual = backend !== 'webgpu' ? 'model' : device === 'dawn' ? 'model_float16' : 'model_webgpu';
+  const wanted = settings['transformers.js']?.['modelFile'] ?? usual;
   const name = Object.keys(GRAPHS).find((known) => known === wanted);
   if (name === undefined)
     throw new Error(`modelFile is one of ${Object.keys(GRAPHS).join(', ')}, not ${JSON.stringify(wanted)}.`);
@@ -25,8 +27,9 @@ function graphFor({ backend, settings }: Options): GraphName {
 async function bench(options: Options): Promise<void> {
   const graph = options.peers.includes('transformers.js') ? graphFor(options) : null;
   const starter = await prepareStarter(graph);
-  const prompts = makePrompts(starter.checkpoint, LENGTHS, join(ROOT, 'bench/passage.txt'));
-  const site: BenchPlace = await (options.device === 'dawn' ? openDawn(starter) : openSite(starter, options));
+  const lengths = LENGTHS.filter((length) => length <= 1500 || options.tasks.includes(String(length) as Task));
+  const prompts = makePrompts(starter.checkpoint, lengths, join(ROOT, 'bench/passage.txt'));
+  const site: BenchPlace = await (options.device === 'dawn' ? openDawn(starter, graph) : openSite(starter, options));
   const { machine, agent } = site;
   try {
     console.log(

@@ -6,11 +6,12 @@ import { ROOT } from '../../scripts/build/app.ts';
 import { serve } from '../../scripts/build/server.ts';
 import type { Answer, Method, PeerHandle } from '../peer-page.ts';
 import { machineName, type BenchPlace } from '../site.ts';
+import { dtypeOf, type GraphName } from '../onnx/make.ts';
 import type { Starter } from '../starter.ts';
 import type { DawnBench } from './peer.worker.ts';
 
-/** Throws where no device is set up. */
-export async function openDawn(starter: Starter): Promise<BenchPlace> {
+/** `graph`: what transformers.js is given. Throws where no device is set up. */
+export async function openDawn(starter: Starter, graph: GraphName | null): Promise<BenchPlace> {
   const device = await testDevice();
   if (typeof device === 'string') throw new Error(`There is no GPU to measure on: ${device}.`);
   const server = await serve({
@@ -25,7 +26,8 @@ export async function openDawn(starter: Starter): Promise<BenchPlace> {
       const gpu = startGpuProcess<DawnBench>(device.launch, join(ROOT, 'bench/dawn/peer.worker.ts'));
       const api = gpu.worker as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
       // ONNX Runtime's threads do not start in Node; on a GPU they have nothing to do.
-      await api['open']!(name, server.url, { ...options, threads: 1 });
+      const given = name === 'transformers.js' && graph ? { modelFile: graph, dtype: dtypeOf(graph) } : {};
+      await api['open']!(name, server.url, { ...options, threads: 1, settings: { ...given, ...options.settings } });
       return {
         call: <M extends Method>(method: M, ...args: unknown[]) => api[method]!(...args) as Promise<Answer<M>>,
         close: () => Promise.resolve(gpu.end()),

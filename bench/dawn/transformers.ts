@@ -11,7 +11,8 @@ export class TransformersOnDawn implements Peer {
 
   describe(): string {
     const { modelFile, dtype } = this.#setup;
-    return `${modelFile}_${dtype}.onnx: MatMulNBits block 32, head 8 bits, GroupQueryAttention, activations in float32`;
+    const float = dtype === 'q4f16' ? 'float16' : 'float32';
+    return `${modelFile}_${dtype}.onnx: MatMulNBits block 32, head 8 bits, GroupQueryAttention, activations in ${float}`;
   }
 
   install(): Promise<void> {

@@ -5,13 +5,19 @@
 import type { Checkpoint, Matrix } from '../../workers/engine/checkpoint/types.ts';
 import { Graph, type Attribute, type Value } from '../../workers/engine/graph/onnx.ts';
 import { ropeTable } from '../../workers/engine/graph/rope.ts';
+import { floatToHalf } from '../../workers/engine/weights/half.ts';
 import { dequantise } from '../../workers/engine/weights/rows.ts';
 import { packBlocks } from './pack.ts';
+
+/** TensorProto.DataType of float32. */
+const FLOAT = 1;
 
 export interface Int4Options {
   zeroPoints: 'float' | 'uint';
   /** Accuracy level of MatMulNBits: 4 allows int8 activations, 1 demands float32 (the WASM kernel knows only that). */
   accuracyLevel: 1 | 4;
+  /** Type of the activations, of the scales and of the cache; logits are float32. */
+  float: 'float32' | 'float16';
   /** Rows of the rotary table. */
   positions: number;
 }
@@ -31,7 +37,8 @@ export async function writeInt4Graph(checkpoint: Checkpoint, options: Int4Option
   // As in graphs exported for transformers.js since 2025: of a prompt only the last position goes through the head.
   const keep = g.input('num_logits_to_keep', 'int64', []);
 
-  const float = (name: string, dims: number[], values: Float32Array): Value => g.tensor(name, 'float32', dims, values);
+  const float = (name: string, dims: number[], values: Float32Array): Value =>
+    g.tensor(name, options.float, dims, options.float === 'float16' ? floatToHalf(values) : values);
   const matmul = async (x: Value, matrix: Matrix, name: string): Promise<Value> => {
     const rows = await matrix.read(0, matrix.rows);
     if (rows.kind === 'float')
@@ -94,7 +101,7 @@ export async function writeInt4Graph(checkpoint: Checkpoint, options: Int4Option
   for (const [i, layer] of checkpoint.layers.entries()) {
     const at = `layers.${i}`;
     const past = (['key', 'value'] as const).map((kind) =>
-      g.input(`past_key_values.${i}.${kind}`, 'float32', ['batch_size', kvHeads, 'past_sequence_length', headDim]),
+      g.input(`past_key_values.${i}.${kind}`, options.float, ['batch_size', kvHeads, 'past_sequence_length', headDim]),
     );
     const qkv = await matmul(norm(`${at}.input_norm`, layer.attentionNorm), layer.qkv, `${at}.qkv`);
     const [attention] = g.ops(
@@ -119,14 +126,14 @@ export async function writeInt4Graph(checkpoint: Checkpoint, options: Int4Option
     ];
     branch = await matmul(g.op('Mul', [g.op('Mul', [gate, g.op('Sigmoid', [gate])]), up]), layer.down, `${at}.down`);
     for (const kind of ['key', 'value'])
-      g.output(`present.${i}.${kind}`, 'float32', ['batch_size', kvHeads, 'total_sequence_length', headDim]);
+      g.output(`present.${i}.${kind}`, options.float, ['batch_size', kvHeads, 'total_sequence_length', headDim]);
   }
 
   const last = norm('final_norm', checkpoint.norm);
   // `num_logits_to_keep` 0 means all: Slice from -0 takes everything.
   const from = g.op('Reshape', [g.op('Neg', [keep]), g.int64([1])]);
   const kept = g.op('Slice', [last, from, g.int64([Number.MAX_SAFE_INTEGER]), g.int64([1])]);
-  g.rename(await matmul(kept, checkpoint.head, 'lm_head'), 'logits');
+  g.rename(g.op('Cast', [await matmul(kept, checkpoint.head, 'lm_head')], { to: { int: FLOAT } }), 'logits');
   g.output('logits', 'float32', ['batch_size', 'kept_length', vocab]);
   return g.toModel();
 }

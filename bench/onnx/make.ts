@@ -28,15 +28,19 @@ function hubConfig({ config }: Checkpoint) {
   };
 }
 
-/** Forms of the graph, by the file name that transformers.js asks for (`onnx/NAME_q4.onnx`). */
+/** Forms of the graph, by the file name that transformers.js asks for (`onnx/NAME_q4.onnx`, in float16 `onnx/NAME_q4f16.onnx`). */
 export const GRAPHS = {
   /** As the hub has it: whole zero points, so that Q4_1's minimum is rounded. */
-  model: { zeroPoints: 'uint', accuracyLevel: 1 },
+  model: { zeroPoints: 'uint', accuracyLevel: 1, float: 'float32' },
   /** The same with int8 activations allowed, which WebGPU's kernel makes use of. */
-  model_webgpu: { zeroPoints: 'uint', accuracyLevel: 4 },
+  model_webgpu: { zeroPoints: 'uint', accuracyLevel: 4, float: 'float32' },
+  /** As the hub has it for GPUs with float16. */
+  model_float16: { zeroPoints: 'uint', accuracyLevel: 4, float: 'float16' },
   /** Float zero points: the GGUF's weights to the last bit, and faster on WASM; no published graph has them. */
-  model_exact: { zeroPoints: 'float', accuracyLevel: 1 },
+  model_exact: { zeroPoints: 'float', accuracyLevel: 1, float: 'float32' },
 } as const;
+/** The name of the graph's type, as transformers.js has it. */
+export const dtypeOf = (name: GraphName) => (GRAPHS[name].float === 'float16' ? 'q4f16' : 'q4');
 export type GraphName = keyof typeof GRAPHS;
 
 async function isThere(path: string): Promise<boolean> {
@@ -54,7 +58,7 @@ export async function makeOnnxModel(
   say: (line: string) => void,
 ): Promise<void> {
   const { json, config } = tokenizerSource(checkpoint);
-  const graph = `onnx/${name}_q4.onnx`;
+  const graph = `onnx/${name}_${dtypeOf(name)}.onnx`;
   const files: [string, () => string | Promise<Uint8Array>][] = [
     ['config.json', () => JSON.stringify(hubConfig(checkpoint))],
     [

@@ -21,7 +21,7 @@ export interface TransformersSetup {
   device: 'wasm' | 'webgpu';
   threads: number;
   modelFile: string;
-  dtype: 'q4';
+  dtype: 'q4' | 'q4f16';
 }
 
 /** The state that `generate` keeps between turns. */
