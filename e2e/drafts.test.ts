@@ -1,6 +1,9 @@
-/** Prompt lookup with replies by chance: on every backend a seed's text is the same, whether its tokens are chosen one by one or as drafts in a chunk. */
+/**
+ * Two ways around reading a text token by token, on every backend: drafts, where a seed's text is the same whether its tokens are chosen one by one or in a
+ * chunk, and kept caches, where it is the same whether the prompt was read or brought back.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startEngineHost, type EngineHost } from '../scripts/cli/evaluate/engine.ts';
+import { startEngineHost, type Engine, type EngineHost } from '../scripts/cli/evaluate/engine.ts';
 import { selectModel } from '../scripts/cli/evaluate/model-files.ts';
 import type { EvaluateOptions } from '../workers/shared/evaluate-protocol.ts';
 import type { Sampling } from '../workers/shared/protocol.ts';
@@ -10,6 +13,9 @@ import { SAMPLING } from './support/sampling.ts';
 const MODEL = gguf('phi4-mini', 'q8_0');
 const TOKENS = 24;
 const CONTEXT = 192;
+/** Of a prompt that is kept, in two parts, and of the reply to it. */
+const KEPT_TOKENS = 130;
+const TOKENS_AFTER = 8;
 /** For logits around 8: int8 activations of a chunk and of a single step are rounded differently. */
 const MOST_DIFFERENCE = 0.1;
 const BACKENDS: [string, EvaluateOptions][] = [
@@ -34,10 +40,15 @@ afterAll(async () => {
   await host.close();
 });
 
-describe('a reply by chance, checked in drafts', () => {
-  it.each(BACKENDS)('%s', async (name, options) => {
-    const engine = await host.open(await selectModel(needFixture(MODEL.path)), { ...options, contextLength: CONTEXT });
-    const prompt = readExpected(MODEL.expected).cases[0]!.input_ids;
+describe.each(BACKENDS)('%s', (name, options) => {
+  let engine: Engine;
+  let prompt: number[];
+  beforeAll(async () => {
+    engine = await host.open(await selectModel(needFixture(MODEL.path)), { ...options, contextLength: CONTEXT });
+    prompt = readExpected(MODEL.expected).cases[0]!.input_ids;
+  });
+
+  it('gives a reply by chance in drafts too', async () => {
     let explained = 0;
     for (const sampling of CHANCES) {
       const reply = await engine.call('sample', prompt, TOKENS, sampling);
@@ -51,5 +62,12 @@ describe('a reply by chance, checked in drafts', () => {
     }
     console.log(`${name}: ${explained} choices differ within the difference between a chunk's and a step's logits`);
     expect(explained).toBeLessThan((TOKENS * CHANCES.length * 2) / 10);
+  });
+
+  it('goes on from a kept cache as from a prompt that it has read', async () => {
+    const long = Array.from({ length: KEPT_TOKENS }, (_, i) => prompt[(i * 7) % prompt.length]!);
+    const { plain, exact, kept } = await engine.call('kept', long, TOKENS_AFTER);
+    expect(exact, 'put back as it was').toEqual(plain);
+    expect(kept, 'in float16').toEqual(plain);
   });
 });

@@ -22,16 +22,29 @@ const api: StageApi = {
     return stage.facts;
   },
   async run(step) {
-    if (!stage) throw new PhiError('internal', 'A stage was run before it was loaded.');
     let result: StageResult;
     try {
-      result = await stage.run(step);
+      result = await loaded().run(step);
     } catch (cause) {
       throw outOfMemory(cause, 'A stage ran out of memory. Choose a shorter context.');
     }
     return transfer(result, result.hidden ? [result.hidden.buffer] : []);
   },
+  // eslint-disable-next-line @typescript-eslint/require-await -- the interface is asynchronous
+  async readRows(layer, from, to) {
+    const rows = loaded().readRows(layer, from, to);
+    return transfer(rows, [rows.keys.buffer, rows.values.buffer]);
+  },
+  // eslint-disable-next-line @typescript-eslint/require-await -- the interface is asynchronous
+  async fillRows(layer, count, rows) {
+    loaded().fillRows(layer, count, rows);
+  },
 };
+
+function loaded(): Stage {
+  if (!stage) throw new PhiError('internal', 'A stage was asked before it was loaded.');
+  return stage;
+}
 
 holdWorkerLock();
 installErrorTransfer();

@@ -34,6 +34,8 @@ export class AppState {
       const { route } = this.router;
       if (route.screen === 'chat' && route.conversation === id) this.router.go(chatHref(null), { replace: true });
     };
+    this.conversations.onRemoved = () => void this.#dropOrphans();
+    this.conversations.onFull = () => this.engine.keepCachesOf([]).catch(() => undefined);
   }
 
   /** Without the network it starts, and the chosen model is in the store. */
@@ -58,6 +60,7 @@ export class AppState {
   /** The installed app opens where it was left; a tab opens at what its address says. */
   async loadChats(): Promise<void> {
     await this.conversations.loadList();
+    if (this.conversations.problem === null) void this.#dropOrphans();
     const { route } = this.router;
     const [newest] = [...this.conversations.summaries].sort((a, b) => b.updatedAt - a.updatedAt);
     // A text that another program shared goes into a new chat.
@@ -65,6 +68,11 @@ export class AppState {
     const isEmpty = isPlain && route.screen === 'chat' && route.conversation === null;
     if (newest && isEmpty && matchMedia('(display-mode: standalone)').matches)
       this.router.go(chatHref(newest.id), { replace: true });
+  }
+
+  /** A kept cache dies with its chat; one that was left over dies here. Where the database fails, the next start tries again. */
+  async #dropOrphans(): Promise<void> {
+    await this.engine.keepCachesOf(this.conversations.summaries.map(({ id }) => id)).catch(() => undefined);
   }
 
   /** The browser may have dropped models or caches while nobody looked. */

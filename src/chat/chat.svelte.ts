@@ -282,7 +282,8 @@ export class Chat {
       return;
     }
     await this.#models.ready(signal, choice.stored);
-    for await (const event of this.#engine.generate(request, signal)) {
+    const keep = this.#conversations.isTemporary(conversation.id) ? undefined : conversation.id;
+    for await (const event of this.#engine.generate({ ...request, keep }, signal)) {
       if (event.type === 'text') this.#models.hasAnswered();
       yield event;
     }

@@ -167,7 +167,8 @@ describe('Chat', () => {
   });
 
   it('stores nothing of a temporary chat: no record, no draft, no place in the list', async () => {
-    const { models, chat, path, records, conversations } = setUp();
+    const { models, chat, path, records, conversations, engine } = setUp();
+    const generate = vi.spyOn(engine, 'generate');
     await models.start();
     await conversations.writeDraft(null, 'a secr');
     await conversations.setTemporary(true);
@@ -188,6 +189,8 @@ describe('Chat', () => {
     await expect(conversations.open(id)).rejects.toMatchObject({ code: 'bad-request' });
     await chat.send('Kept', () => undefined);
     expect(records.records.size).toBe(1);
+    // Nor what the model has read of it.
+    expect(generate.mock.calls.map(([{ keep }]) => keep)).toEqual([undefined, undefined, conversations.current!.id]);
     await conversations.removeAll();
     expect([records.records.size, conversations.summaries, conversations.current]).toEqual([0, [], null]);
   });

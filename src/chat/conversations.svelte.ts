@@ -70,6 +70,10 @@ export class Conversations {
   readonly #stale = new Set<string>();
   /** Hears of a conversation that another tab deleted. */
   onGone: (id: string) => void = () => undefined;
+  /** Hears that conversations were deleted, in whatever tab: what was made of them goes too. */
+  onRemoved: () => void = () => undefined;
+  /** Hears that the disk is full; resolves when something of less worth was dropped. */
+  onFull: () => Promise<void> = () => Promise.resolve();
 
   constructor(records: ConversationRecords, channel: NewsChannel = openChannel(), locks = new ReplyLocks()) {
     this.#records = records;
@@ -95,6 +99,10 @@ export class Conversations {
   /** Whether the open chat (or the new one) is one that is never stored. */
   get temporary(): boolean {
     return this.#current ? this.#temporary.has(this.#current.id) : this.#freshTemporary;
+  }
+
+  isTemporary(id: string): boolean {
+    return this.#temporary.has(id);
   }
 
   /** Makes the new chat one that is never stored, or an ordinary one. What was written for it and not sent leaves the disk. */
@@ -171,6 +179,7 @@ export class Conversations {
     await this.#write(id, async () => {
       await this.#records.remove(id);
       this.#channel.postMessage({ removed: id } satisfies News);
+      this.onRemoved();
     });
     return async () => {
       if (!conversation) return;
@@ -189,6 +198,7 @@ export class Conversations {
     await Promise.all(this.#writes.values());
     await this.#report(this.#records.clear());
     for (const id of ids) this.#channel.postMessage({ removed: id } satisfies News);
+    this.onRemoved();
   }
 
   /** Conversations as they are now, for an export: the named ones, or all. A damaged one is left out and counted. */
@@ -308,6 +318,7 @@ export class Conversations {
     if ('removed' in news && typeof news.removed === 'string') {
       this.#forget(news.removed);
       this.onGone(news.removed);
+      this.onRemoved();
     } else if ('changed' in news) {
       const all: unknown[] = Array.isArray(news.changed) ? news.changed : [news.changed];
       const summaries = all.map(parseSummary).filter((summary) => summary !== null);
@@ -338,7 +349,13 @@ export class Conversations {
   /** A failed write does not stop the chat: memory has the conversation, and the page says that the disk has not. */
   #write(id: string, write: () => Promise<void>): Promise<void> {
     return this.#inTurn(id, async () => {
-      await write();
+      try {
+        await write();
+      } catch (cause) {
+        if (PhiError.from(cause, 'storage').code !== 'quota') throw cause;
+        await this.onFull();
+        await write();
+      }
       this.#problem = null;
     });
   }

@@ -203,6 +203,37 @@ describe('what is not on the disk', () => {
     await store.pin(ids[0]!, false);
     expect(memory.records.get(ids[0]!)).toMatchObject({ pinned: false, tip: 'late' });
   });
+
+  it('goes there at once when what is worth less makes room', async () => {
+    const { store, memory, ids } = await storeWith('one');
+    await store.open(ids[0]!);
+    memory.failing = true;
+    store.onFull = () => Promise.resolve(void (memory.failing = false));
+    await store.rename(ids[0]!, 'renamed');
+    expect(store.problem).toBeNull();
+    expect(memory.records.get(ids[0]!)?.title).toBe('renamed');
+  });
+
+  it('tells, in every tab, when conversations were deleted', async () => {
+    const memory = new MemoryRecords();
+    const [here, there] = twoTabs(memory);
+    const told: string[][] = [];
+    for (const [name, tab] of [
+      ['here', here],
+      ['there', there],
+    ] as const)
+      tab.onRemoved = () => told.push([name, ...titles(tab)]);
+    for (const title of ['one', 'two']) await here.begin(conversation(title, 1));
+    await vi.waitFor(() => expect(titles(there)).toHaveLength(2));
+    await here.remove(here.summaries.find(({ title }) => title === 'one')!.id);
+    await vi.waitFor(() => expect(told).toHaveLength(2));
+    expect(told.sort()).toEqual([
+      ['here', 'two'],
+      ['there', 'two'],
+    ]);
+    await here.removeAll();
+    await vi.waitFor(() => expect(told.slice(2).sort()).toEqual([['here'], ['there']]));
+  });
 });
 
 describe('imports', () => {

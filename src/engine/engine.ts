@@ -150,6 +150,11 @@ export class Engine {
     return this.#call((api) => api.checkForm(constraint));
   }
 
+  /** Drops the kept KV caches of all conversations but these. */
+  keepCachesOf(chats: string[]): Promise<void> {
+    return this.#call((api) => api.keepCachesOf(chats));
+  }
+
   forgetProbes(): Promise<void> {
     return this.#call((api) => api.forgetProbes());
   }

@@ -13,6 +13,10 @@ export const modelsEn = {
   loaded: 'Loaded',
   load: 'Load',
   forms: 'Prepared weights',
+  keptCaches: 'Chats as the model has read them',
+  keptCachesHint:
+    'Long chats are also kept as the model has read them, so that they continue at once after a reload. These copies are not encrypted. They are deleted with their chat, and first when space is short.',
+  keptCachesDelete: 'Delete these copies',
   storedOn: 'Stored',
   verify: 'Check',
   verifiedWhole: 'Every byte matches the published file.',

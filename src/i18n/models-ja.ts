@@ -14,6 +14,10 @@ export const modelsJa: Translation<typeof modelsEn> = {
   loaded: '読み込み済み',
   load: '読み込む',
   forms: '準備済みの重み',
+  keptCaches: 'モデルが読み取ったチャット',
+  keptCachesHint:
+    '長いチャットは、モデルが読み取った状態でも保存されます。再読み込みの後も、読み直さずに続けられます。このデータは暗号化されません。チャットを削除すると一緒に削除され、空き容量が足りなくなると最初に削除されます。',
+  keptCachesDelete: 'このデータを削除',
   storedOn: '保存日',
   verify: '検査',
   verifiedWhole: 'すべてのバイトが公開されたファイルと一致しました。',

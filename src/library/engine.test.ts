@@ -1,7 +1,8 @@
 // @vitest-environment jsdom
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { FAKE_MANIFEST, FAKE_MODEL } from '../testing/fake-engine.ts';
-import type { PhiEngine } from './engine.ts';
+import { Engine } from '../engine/engine.ts';
+import { FAKE_MANIFEST, FAKE_MODEL, fakeThread } from '../testing/fake-engine.ts';
+import { PhiEngine, type GenerateOptions } from './engine.ts';
 import { languageModel } from './index.ts';
 import { fakePageEngine } from './testing/fake-page-engine.ts';
 
@@ -67,6 +68,16 @@ describe('createEngine', () => {
     expect(events.at(-1)).toMatchObject({ type: 'end', reason: 'max-tokens' });
     expect(await engine.measure(USER)).toBeGreaterThan(0);
     expect(await engine.measure([{ role: 'user', content: 'x'.repeat(100_000) }])).toBe(Infinity);
+  });
+
+  it('asks for no kept cache, whatever its caller wants: the time would tell what other pages have read', async () => {
+    const inner = new Engine(() => fakeThread({ instant: true }, { models: [FAKE_MODEL] }));
+    const generate = vi.spyOn(inner, 'generate');
+    const guest = new PhiEngine({}, inner);
+    await guest.load({ stored: FAKE_MODEL.id });
+    await drain(guest.generate(USER, { maxTokens: 2, keep: 'chat' } as GenerateOptions));
+    expect(generate.mock.calls.map(([{ keep }]) => keep)).toEqual([undefined]);
+    guest.dispose();
   });
 
   it('has nothing loaded after its worker died, and loads again', async () => {

@@ -43,7 +43,7 @@ export interface EngineOptions {
   workerUrl?: string;
 }
 
-export interface GenerateOptions extends Partial<Omit<GenerateRequest, 'messages' | 'sampling'>> {
+export interface GenerateOptions extends Partial<Omit<GenerateRequest, 'messages' | 'sampling' | 'keep'>> {
   sampling?: Partial<Sampling>;
   signal?: AbortSignal;
 }
@@ -171,6 +171,7 @@ export class PhiEngine {
       messages,
       maxTokens,
       sampling: { ...MODES.balanced, seed: randomSeed(), ...sampling },
+      keep: undefined, // a guest could tell by the time what another page's chats begin with
     };
     return this.#engine.generate(request, signal);
   }

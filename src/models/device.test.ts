@@ -91,6 +91,7 @@ describe('describeDevice', () => {
     models: [],
     partial: [],
     forms: [],
+    caches: { chats: 0, bytes: 0 },
   });
 
   it('takes what the browser tells, and nothing for the rest', () => {

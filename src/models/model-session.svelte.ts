@@ -264,6 +264,12 @@ export class ModelSession {
     await this.refresh();
   }
 
+  /** Deletes what models have read of conversations; the next reply reads it again. */
+  async dropCaches(): Promise<void> {
+    await this.#engine.keepCachesOf([]);
+    await this.refresh();
+  }
+
   /** Number of damaged shards; they are dropped, and a download brings them back. */
   async verify(model: string, signal: AbortSignal, onProgress: (progress: Progress) => void): Promise<number> {
     const { damaged } = await this.#engine.verify(model, { signal, onProgress });

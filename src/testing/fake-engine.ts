@@ -14,6 +14,7 @@ import type {
   FoundModel,
   GenerateEvent,
   GenerateRequest,
+  KeptCaches,
   LoadRequest,
   ModelManifest,
   Place,
@@ -66,6 +67,7 @@ export function parseFakeScript(flags: string): FakeScript {
 /** Data that survives a restart of the fake, as models in IndexedDB survive a restart of the real engine. */
 export interface FakeDisk {
   models: StoredModel[];
+  caches?: KeptCaches;
 }
 
 export const FAKE_MANIFEST: ModelManifest = {
@@ -138,6 +140,7 @@ class FakeEngine implements EngineApi {
       models: this.#disk.models,
       partial: [],
       forms: [],
+      caches: this.#disk.caches ?? { chats: 0, bytes: 0 },
     };
   }
 
@@ -344,6 +347,11 @@ class FakeEngine implements EngineApi {
     return JSON.stringify(constraint).includes('uniqueItems')
       ? Promise.reject(new PhiError('bad-request', 'The form of the answer cannot be enforced: "uniqueItems" at #.'))
       : Promise.resolve();
+  }
+
+  keepCachesOf(chats: string[]) {
+    if (chats.length === 0) this.#disk.caches = undefined;
+    return Promise.resolve();
   }
 
   forgetProbes() {

@@ -79,6 +79,28 @@ export interface DecoderFacts {
   compileMs: number;
 }
 
+/** Keys and values of one layer, each `[kvHeads, tokens, headDim]`. */
+export interface KvRows {
+  keys: Float32Array;
+  values: Float32Array;
+}
+
+export const emptyRows = (kvHeads: number, tokens: number, headDim: number): KvRows => ({
+  keys: new Float32Array(kvHeads * tokens * headDim),
+  values: new Float32Array(kvHeads * tokens * headDim),
+});
+
+/** The KV cache from outside, between runs: to keep it on the disk, and to bring it back. */
+export interface KvAccess {
+  /** One layer at slots `[from, to)`, which hold tokens. */
+  read(layer: number, from: number, to: number): Promise<KvRows>;
+  /**
+   * Puts rows into slots `[0, count)`; whatever lies behind is forgotten. Rejects as `rows` does: then no slot counts as filled.
+   * @param rows `[kvHeads, count, headDim]` of a layer; asked for once for each, in order
+   */
+  fill(count: number, rows: (layer: number) => Promise<KvRows>): Promise<void>;
+}
+
 export interface Decoder {
   readonly facts: DecoderFacts;
   /** KV slots: the longest sequence. */
@@ -87,6 +109,7 @@ export interface Decoder {
   readonly chunkTokens: number;
   /** Most tokens that one `decode` may choose; 1 where a run gives one token. */
   readonly maxSteps: number;
+  readonly kv: KvAccess;
   chunk(request: ChunkRequest): Promise<ChunkResult>;
   /**
    * Feeds `id` at slot `past`, chooses a token, feeds it, and so on: up to `choice.randoms.length` tokens, ending early after a stop token.

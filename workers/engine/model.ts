@@ -25,6 +25,7 @@ import { lastLogits, scoreGaps, scoreSteps, scoreText } from './generate/score.t
 import { Sequence } from './generate/sequence.ts';
 import { warmUp } from './generate/warm-up.ts';
 import { ropeSetFor, type RopeSet } from './graph/rope.ts';
+import type { KeptCaches } from './kept/kept-caches.ts';
 import { engineReport } from './report.ts';
 import { createConversation, type Conversation } from './tokenizer/conversation.ts';
 import { createTokenizer } from './tokenizer/tokenizer.ts';
@@ -99,8 +100,18 @@ export interface Model extends ModelHeader {
   readonly decoder: Decoder;
   /** Tokens after `prompt`. `cache`: go on with what is in the KV cache as far as it agrees, or begin empty. */
   tokens(prompt: readonly number[], options: TokenOptions & { cache: 'kept' | 'empty' }): AsyncGenerator<TokenEvent>;
-  /** A reply as events; the last is `end`. Throws `context-full` when the prompt alone does not fit. */
-  reply(request: GenerateRequest, signal: AbortSignal, onEvent: (event: GenerateEvent) => void): Promise<void>;
+  /**
+   * A reply as events; the last is `end`. Throws `context-full` when the prompt alone does not fit.
+   * @param kept where the cache of `request.keep` lies
+   */
+  reply(
+    request: GenerateRequest,
+    signal: AbortSignal,
+    onEvent: (event: GenerateEvent) => void,
+    kept?: KeptCaches,
+  ): Promise<void>;
+  /** Keeps the KV cache as that of a conversation, between replies. */
+  keepCache(kept: KeptCaches, chat: string, signal: AbortSignal): Promise<void>;
   /** How `reply` would fit the request into the context. */
   fit(request: Pick<GenerateRequest, 'messages' | 'maxTokens' | 'droppedBefore'>): ContextFit;
   /** Frees sessions, tensors and contexts. The model must not be used afterwards. */
@@ -287,12 +298,22 @@ class OpenModel implements Model {
     return generateTokens(sequence, prompt, options);
   }
 
-  reply(request: GenerateRequest, signal: AbortSignal, onEvent: (event: GenerateEvent) => void): Promise<void> {
+  reply(
+    request: GenerateRequest,
+    signal: AbortSignal,
+    onEvent: (event: GenerateEvent) => void,
+    kept?: KeptCaches,
+  ): Promise<void> {
     const { conversation, config } = this;
     this.#constraints ??= new Constraints(conversation.tokenizer, config.vocab, [
       ...new Set([...config.eos, ...conversation.tokenizer.ends]),
     ]);
-    return generateReply(this.#sequence, conversation, config.eos, request, signal, onEvent, this.#constraints);
+    const help = { constraints: this.#constraints, kept };
+    return generateReply(this.#sequence, conversation, config.eos, request, signal, onEvent, help);
+  }
+
+  keepCache(kept: KeptCaches, chat: string, signal: AbortSignal): Promise<void> {
+    return kept.save(this.#sequence, chat, signal);
   }
 
   fit(request: Pick<GenerateRequest, 'messages' | 'maxTokens' | 'droppedBefore'>): ContextFit {

@@ -21,11 +21,13 @@ import type {
 import { Pace } from '../shared/pace.ts';
 import { span } from '../shared/span.ts';
 import { blobSource, type ModelFiles } from '../store/bytes.ts';
+import { contentHash } from '../store/forms.ts';
 import { ModelStore } from '../store/store.ts';
 import { identify } from './checkpoint/identify.ts';
 import { startRuntime } from './choose/start-early.ts';
 import { ProbeMemory } from './choose/probe-memory.ts';
 import { checkConstraint } from './constraint/constraint.ts';
+import { Keeper } from './kept/keeper.ts';
 import { openModel, type Model } from './model.ts';
 import { storedWeightCache } from './weight-cache.ts';
 
@@ -33,6 +35,7 @@ type OnProgress = (progress: Progress) => void;
 
 export class Engine implements EngineApi {
   readonly #store = new ModelStore();
+  readonly #keeper = new Keeper(this.#store.caches, (work) => this.#inTurn(work));
   readonly #jobs = new Map<JobId, AbortController>();
   #model: Model | null = null;
   /** Loads, replies and unloads run one after another; a failed one does not keep the next from running. */
@@ -169,7 +172,12 @@ export class Engine implements EngineApi {
         textWork: tellTextWork((message) => self.postMessage(message)),
       },
     );
-    return this.#model.report;
+    const { report } = this.#model;
+    this.#keeper.begin(this.#model, await contentHash(stored), (cause) => {
+      // It is read again instead.
+      report.rejected.push({ what: 'Keeping what was read of a chat', why: PhiError.from(cause).message });
+    });
+    return report;
   }
 
   unload(): Promise<void> {
@@ -179,6 +187,7 @@ export class Engine implements EngineApi {
   async #unload(): Promise<void> {
     const model = this.#model;
     this.#model = null;
+    this.#keeper.end();
     await model?.dispose();
   }
 
@@ -187,13 +196,16 @@ export class Engine implements EngineApi {
   }
 
   generate(job: JobId, request: GenerateRequest, onEvent: (event: GenerateEvent) => void): Promise<void> {
+    this.#keeper.giveWay();
     return this.#job(job, (signal) =>
       this.#inTurn(async () => {
+        this.#keeper.answering(request.keep);
         try {
-          await this.#need().reply(request, signal, onEvent);
+          await this.#need().reply(request, signal, onEvent, this.#keeper.caches);
         } catch (error) {
           onEvent({ type: 'error', error: PhiError.from(error).toShape() });
         }
+        this.#keeper.answered();
       }),
     );
   }
@@ -211,6 +223,10 @@ export class Engine implements EngineApi {
   abort(job: JobId): Promise<void> {
     this.#jobs.get(job)?.abort();
     return Promise.resolve();
+  }
+
+  keepCachesOf(chats: string[]): Promise<void> {
+    return this.#keeper.keepOnly(new Set(chats));
   }
 
   async forgetProbes(): Promise<void> {

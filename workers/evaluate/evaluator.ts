@@ -1,6 +1,7 @@
 /** The engine driven by token ids, for `npm run evaluate`. See shared/evaluate-protocol.ts. */
 import { GREEDY } from '../shared/greedy.ts';
 import { replay } from '../engine/generate/testing/replay.ts';
+import { keptReplay } from '../engine/kept/testing/kept-replay.ts';
 import { openModel, type Model } from '../engine/model.ts';
 import { PhiError } from '../shared/errors.ts';
 import type {
@@ -8,6 +9,7 @@ import type {
   EvaluateApi,
   EvaluateOptions,
   GreedyResult,
+  KeptReplay,
   NllResult,
   RemoteFile,
   ReplayResult,
@@ -87,6 +89,10 @@ export class Evaluator implements EvaluateApi {
     });
     if (!end) throw new PhiError('internal', 'The reply ended without its closing event.');
     return { ...result, reason: end.reason, stats: end.stats };
+  }
+
+  kept(prompt: number[], count: number): Promise<KeptReplay> {
+    return keptReplay(this.#model, prompt, count);
   }
 
   async nll(ids: number[]): Promise<NllResult> {

@@ -3,6 +3,8 @@ import { connect } from './connection.ts';
 
 const STORE = 'values';
 
+const startingWith = (prefix: string): IDBKeyRange => IDBKeyRange.bound(prefix, prefix + '\uffff');
+
 /** One database with one object store: string keys, values of one type. Rejects with `quota`, `newer-version` or `storage`. */
 export class Table<Value> {
   readonly #use: UseStore;
@@ -28,9 +30,26 @@ export class Table<Value> {
     return delMany(keys, this.#use);
   }
 
+  /** Keys that begin with `prefix`, in their order. */
+  keys(prefix = ''): Promise<string[]> {
+    return this.#use('readonly', async (store) => {
+      const keys = await promisifyRequest(store.getAllKeys(startingWith(prefix)));
+      return keys as string[];
+    });
+  }
+
+  /** Deletes keys and stores values in one transaction: all of it or nothing. */
+  write(entries: readonly (readonly [string, Value])[], gone: readonly string[] = []): Promise<void> {
+    return this.#use('readwrite', (store) => {
+      for (const key of gone) store.delete(key);
+      for (const [key, value] of entries) store.put(value, key);
+      return promisifyRequest(store.transaction);
+    });
+  }
+
   /** All entries whose key begins with `prefix`, in the order of their keys. */
   entries(prefix = ''): Promise<[string, Value][]> {
-    const range = IDBKeyRange.bound(prefix, prefix + '\uffff');
+    const range = startingWith(prefix);
     return this.#use('readonly', async (store) => {
       const [keys, values] = await Promise.all([
         promisifyRequest(store.getAllKeys(range)),
@@ -42,7 +61,7 @@ export class Table<Value> {
 
   deleteAll(prefix: string): Promise<void> {
     return this.#use('readwrite', (store) => {
-      store.delete(IDBKeyRange.bound(prefix, prefix + '\uffff'));
+      store.delete(startingWith(prefix));
       return promisifyRequest(store.transaction);
     });
   }

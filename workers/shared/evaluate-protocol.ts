@@ -79,6 +79,20 @@ export interface ReplayResult {
   largestDifference: number;
 }
 
+/** See workers/engine/kept/testing/kept-replay.ts. */
+export interface KeptReplay {
+  /** Tokens after a prompt that was read, one whose cache was taken from the kept form, and one whose cache was put back as it was. */
+  plain: number[];
+  kept: number[];
+  exact: number[];
+  /** To the first token: reading the prompt, and decoding and filling the cache. */
+  readMs: number;
+  fillMs: number;
+  encodeMs: number;
+  /** Of the kept form, for all tokens of the prompt but the last. */
+  bytes: number;
+}
+
 /** A reply to a chat, with everything that a request may ask for. */
 export interface ReplyResult {
   text: string;
@@ -98,6 +112,8 @@ export interface EvaluateApi {
   sample(ids: number[], count: number, sampling: Sampling): Promise<number[]>;
   /** Checks in drafts of `length` tokens what `sample` gave. */
   replay(prompt: number[], reply: number[], sampling: Sampling, length: number): Promise<ReplayResult>;
+  /** The `count` tokens after the prompt, with and without a kept cache. */
+  kept(prompt: number[], count: number): Promise<KeptReplay>;
   nll(ids: number[]): Promise<NllResult>;
   /** As the chat gets it, but all at once. The KV cache goes on from the reply before. */
   reply(request: GenerateRequest): Promise<ReplyResult>;

@@ -157,6 +157,8 @@ export interface GenerateRequest {
   drafts?: boolean;
   /** The form of the reply, guaranteed token by token. */
   constraint?: Constraint;
+  /** Id of the conversation whose KV cache is kept on the disk. Absent: none is read and none is written, as for guests and for chats that are never stored. */
+  keep?: string;
 }
 
 /** How a conversation lies in the context of the loaded model. */
@@ -229,6 +231,12 @@ export interface StoredForm {
   bytes: number;
 }
 
+/** What models have read of conversations, kept so that they need not read it again. */
+export interface KeptCaches {
+  chats: number;
+  bytes: number;
+}
+
 export interface StorageReport {
   persisted: boolean;
   /** The browser refuses to store Blobs (a private window): models take more memory. */
@@ -239,6 +247,7 @@ export interface StorageReport {
   models: StoredModel[];
   partial: PartialModel[];
   forms: StoredForm[];
+  caches: KeptCaches;
 }
 
 /** A job that may be cancelled carries an id chosen by the page; `abort(id)` stops it softly. */
@@ -284,6 +293,8 @@ export interface EngineApi {
   /** Rejects with `bad-request` where a reply cannot be held to the form. Needs no model. */
   checkForm(constraint: Constraint): Promise<void>;
   abort(job: JobId): Promise<void>;
+  /** Drops the kept caches of all conversations but these. */
+  keepCachesOf(chats: string[]): Promise<void>;
   /** Forgets the results for backends and weight formats on this device. The next load tries everything again. */
   forgetProbes(): Promise<void>;
 }

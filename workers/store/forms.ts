@@ -11,6 +11,7 @@ import { slicesOf } from '../shared/blob-stream.ts';
 import { throwIfCancelled } from './cancel.ts';
 import type { StoreContext } from './context.ts';
 import { createChecksum, sha256Hex } from './hash.ts';
+import { evictCaches, reportCaches } from './kept-caches.ts';
 import { freeRoom } from './room.ts';
 import { modelPrefix, type FormEntry, type FormHeader } from './tables.ts';
 
@@ -26,12 +27,15 @@ export interface FormKey {
 const SHARE_OF_FREE_ROOM = 1 / 4;
 const formsOf = ({ model, form }: FormKey) => `${modelPrefix(model.id)}${form}/`;
 
-/** A hash over the hashes of all shards: a form made from other bytes is never found. */
-async function formKey(key: FormKey): Promise<string> {
-  const hashes = key.model.files.flatMap(({ path, shards }) => [path, ...shards.map(({ sha256 }) => sha256 ?? '')]);
+/** A hash over the hashes of all shards: what was made from other bytes is never found. */
+export async function contentHash(model: StoredModel): Promise<string> {
+  const hashes = model.files.flatMap(({ path, shards }) => [path, ...shards.map(({ sha256 }) => sha256 ?? '')]);
   const content = await sha256Hex(new TextEncoder().encode(hashes.join('\n')));
-  return `${formsOf(key)}${content.slice(0, 32)}/v${key.version}`;
+  return content.slice(0, 32);
 }
+
+const formKey = async (key: FormKey): Promise<string> =>
+  `${formsOf(key)}${await contentHash(key.model)}/v${key.version}`;
 
 const chunkKey = (key: string, index: number) => `${key}#${index}`;
 const isHeader = (value: FormEntry | undefined): value is FormHeader =>
@@ -60,9 +64,15 @@ export async function openForm({ tables }: StoreContext, form: FormKey, signal: 
   return new Blob(sound);
 }
 
-/** True if made weights of this size may be kept. Unknown free space counts as no space. */
-export async function mayKeepForm(bytes: number): Promise<boolean> {
-  return bytes <= ((await freeRoom()) ?? 0) * SHARE_OF_FREE_ROOM;
+/** True if made weights of this size may be kept; kept caches make room for them. Unknown free space counts as no space. */
+export async function mayKeepForm(context: StoreContext, bytes: number): Promise<boolean> {
+  const room = (await freeRoom()) ?? 0;
+  const fits = (free: number) => bytes <= free * SHARE_OF_FREE_ROOM;
+  if (fits(room)) return true;
+  const { bytes: cacheBytes } = await reportCaches(context);
+  if (!fits(room + cacheBytes)) return false;
+  await evictCaches(context);
+  return true;
 }
 
 /**
@@ -71,13 +81,14 @@ export async function mayKeepForm(bytes: number): Promise<boolean> {
  * @param bytes of the whole form, for the decision beforehand
  */
 export async function saveForm(
-  { tables }: StoreContext,
+  context: StoreContext,
   form: FormKey,
   bytes: number,
   chunks: AsyncIterable<Uint8Array<ArrayBuffer>>,
 ): Promise<boolean> {
+  const { tables } = context;
   await tables.forms.deleteAll(formsOf(form));
-  if (!(await mayKeepForm(bytes))) return false;
+  if (!(await mayKeepForm(context, bytes))) return false;
   const key = await formKey(form);
   const header: FormHeader = { chunks: [] };
   const checksum = await createChecksum();

@@ -3,6 +3,7 @@ import { PhiError } from '../shared/errors.ts';
 import type { ModelFile, ModelManifest, PartialModel, Shard, StoredModel } from '../shared/protocol.ts';
 import type { StoreContext } from './context.ts';
 import { validateManifest, validateStored } from '../shared/manifest.ts';
+import { removeCaches } from './kept-caches.ts';
 import { modelPrefix, shardKey, type StoredShard } from './tables.ts';
 
 /** A shard in its place. */
@@ -107,6 +108,7 @@ export async function removeModel(context: StoreContext, id: string): Promise<vo
   for (const key of verified) if (key.startsWith(modelPrefix(id))) verified.delete(key);
   await tables.shards.deleteAll(modelPrefix(id));
   await tables.forms.deleteAll(modelPrefix(id));
+  await removeCaches(context, id);
   await tables.partials.delete([id]);
   context.freedAt = performance.now();
 }

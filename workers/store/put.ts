@@ -3,6 +3,7 @@ import type { ModelManifest } from '../shared/protocol.ts';
 import { pause } from './cancel.ts';
 import type { StoreContext } from './context.ts';
 import { evictForms } from './forms.ts';
+import { evictCaches } from './kept-caches.ts';
 import { slotsOf, storedShards, type Slot } from './inventory.ts';
 
 /** A shard's bytes after their check, with what is known of where they came from. */
@@ -16,10 +17,13 @@ export interface CheckedShard {
 const ROOM_COMES_MS = 40_000;
 const ROOM_POLL_MS = 1_000;
 
-/** Drops made weight forms. True while something was dropped so recently that its room may be on its way. */
-async function makesRoom(context: StoreContext): Promise<boolean> {
-  await evictForms(context);
-  return performance.now() - context.freedAt < ROOM_COMES_MS;
+/** Drops kept caches, and made weight forms where their room is not enough for `bytes`. True while something was dropped so recently that its room may be on its way. */
+async function makesRoom(context: StoreContext, bytes: number): Promise<boolean> {
+  const isComing = () => performance.now() - context.freedAt < ROOM_COMES_MS;
+  const wasComing = isComing();
+  const dropped = await evictCaches(context);
+  if (dropped < bytes && !wasComing) await evictForms(context);
+  return isComing();
 }
 
 /** Writes a checked shard. When the browser refuses, made weight forms make room. Rejects with `quota`, `storage` or `cancelled`. */
@@ -36,7 +40,7 @@ export async function putShard(
       context.verified.add(slot.key);
       return;
     } catch (cause) {
-      if (!isQuota(cause) || !(await makesRoom(context))) throw cause;
+      if (!isQuota(cause) || !(await makesRoom(context, bytes.length))) throw cause;
       await pause(ROOM_POLL_MS, signal);
     }
   }

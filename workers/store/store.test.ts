@@ -215,6 +215,62 @@ describe('without room', () => {
   });
 });
 
+describe('kept caches', () => {
+  const free = (bytes: number) =>
+    vi.stubGlobal('navigator', { storage: { estimate: () => Promise.resolve({ usage: 0, quota: bytes }) } });
+  const keep = (bytes: number, model = 'sample') =>
+    store.caches.save({
+      chat: 'chat',
+      model,
+      header: {
+        identity: 'x',
+        rope: 'short',
+        ids: [1],
+        segments: [{ tokens: 1, parts: [{ bytes, xxh64: '' }] }],
+      },
+      keptSegments: 0,
+      fresh: [new Blob([new Uint8Array(bytes)])],
+    });
+  const form = { form: 'int8', version: 1 };
+  afterEach(() => vi.unstubAllGlobals());
+
+  it('go before a download fails, and made forms stay where that is enough', async () => {
+    const model = await store.install({ ...structuredClone(sample.manifest), id: 'first' });
+    free(1e9);
+    await store.saveForm({ model, ...form }, 1000, chunksOf(1000));
+    await keep(sample.manifest.bytes);
+    let refused = false;
+    const end = beforePut((database) => {
+      if (refused || database !== 'phi-shards') return;
+      refused = true;
+      throw noRoom();
+    });
+    await store.install(sample.manifest);
+    end();
+    expect(refused).toBe(true);
+    expect((await store.report()).caches).toEqual({ chats: 0, bytes: 0 });
+    expect(await store.openForm({ model, ...form })).not.toBeNull();
+  });
+
+  it('make room for made weights', async () => {
+    const model = await store.install(sample.manifest);
+    await keep(400);
+    free(3600);
+    expect(await store.saveForm({ model, ...form }, 800, chunksOf(800))).toBe(true);
+    await keep(400);
+    expect(await store.saveForm({ model, ...form }, 1000, chunksOf(1000))).toBe(true);
+    expect((await store.report()).caches.bytes).toBe(0);
+  });
+
+  it('go with their model', async () => {
+    await store.install(sample.manifest);
+    await keep(400);
+    expect((await store.report()).caches.chats).toBe(1);
+    await store.remove('sample');
+    expect(await new Table('phi-caches').keys()).toEqual([]);
+  });
+});
+
 async function* chunksOf(...sizes: number[]): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   for (const [i, size] of sizes.entries()) yield await Promise.resolve(randomBytes(seeded(i), size));
 }

@@ -11,6 +11,7 @@ import { openAddress, type Remote } from './inspect-address.ts';
 import { isHubModel, validateHubModel, type HubModel } from '../shared/hub.ts';
 import { install } from './install.ts';
 import { findModel, listModels, listPartials, removeModel } from './inventory.ts';
+import { cacheShelf, reportCaches, type CacheShelf } from './kept-caches.ts';
 import { withModelLock } from './locks.ts';
 import { resolveUrls, validateManifest } from '../shared/manifest.ts';
 import type { Net } from './net.ts';
@@ -33,12 +34,16 @@ const LOOK_RETRIES = 2;
  *   put.ts       a checked shard -> tables.ts (what lies where) -> database.ts (IndexedDB)
  *   files.ts     a stored model -> sharded-source.ts (bytes by range, each shard checked before its first use)
  *   verify.ts    everything hashed again;  forms.ts  made weight forms;  inventory.ts  what of a model is there
+ *   kept-caches.ts  KV caches of conversations
  */
 export class ModelStore {
   readonly #context: StoreContext;
+  /** KV caches of conversations. */
+  readonly caches: CacheShelf;
 
   constructor(net: Partial<Net> = {}) {
     this.#context = createContext(net);
+    this.caches = cacheShelf(this.#context);
   }
 
   /**
@@ -131,6 +136,7 @@ export class ModelStore {
         models,
         partial: await listPartials(this.#context),
         forms,
+        caches: await reportCaches(this.#context),
       };
     });
   }
@@ -142,7 +148,7 @@ export class ModelStore {
 
   /** True if enough space is left after storing made weights of this size. */
   async mayKeepForm(bytes: number): Promise<boolean> {
-    return guarded(() => mayKeepForm(bytes));
+    return guarded(() => mayKeepForm(this.#context, bytes));
   }
 
   /** Keeps a made weight form if there is room enough; false when not. See forms.ts. */

@@ -5,7 +5,8 @@
  *   phi-manifests  `${model}`                    StoredModel: written last; without it a model does not count as stored
  *   phi-partials   `${model}`                    ModelManifest of a download or an import that has begun and not ended
  *   phi-pins       `${model}`                    see pins.ts: stays when the model is removed
- *   phi-forms      see forms.ts                  made weight forms, the first to go when room is short
+ *   phi-forms      see forms.ts                  made weight forms, the second to go when room is short
+ *   phi-caches     see kept-caches.ts            KV caches of conversations, the first to go when room is short
  */
 import type { Shard } from '../shared/protocol.ts';
 import { Table } from '../shared/database.ts';
@@ -25,6 +26,22 @@ export interface FormHeader {
 
 export type FormEntry = FormHeader | Blob;
 
+/** See kept-caches.ts. */
+export interface CacheEntry {
+  /** CacheHeader */
+  json: string;
+  /** Checksum of `json`. */
+  xxh64: string;
+  /** Id of the model that made it. */
+  model: string;
+  /** Of all that is stored for it. */
+  bytes: number;
+  /** Milliseconds since 1970. */
+  usedAt: number;
+}
+
+export type CacheValue = CacheEntry | Blob;
+
 export interface Tables {
   shards: Table<StoredShard>;
   /** Read through manifest.ts: what lies there may be of another version of this app. */
@@ -33,6 +50,7 @@ export interface Tables {
   /** Read through pins.ts. */
   pins: Table<unknown>;
   forms: Table<FormEntry>;
+  caches: Table<CacheValue>;
 }
 
 export const openTables = (): Tables => ({
@@ -41,6 +59,7 @@ export const openTables = (): Tables => ({
   partials: new Table('phi-partials'),
   pins: new Table('phi-pins'),
   forms: new BlobTable('phi-forms'),
+  caches: new BlobTable('phi-caches'),
 });
 
 /** Model ids have no slash, so no two models share a prefix. */

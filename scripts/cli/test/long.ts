@@ -33,6 +33,8 @@ const GROUPS: Readonly<Record<string, Group>> = {
   },
   /** 5,000 generated Markdown documents, each shown within a second. */
   text: { projects: ['ui'], files: ['e2e/ui/text'], env: { PHI_DOCUMENTS: '5000', PHI_TIMING: '1' } },
+  /** A long chat with the starter after a reload: kept cache against reading. */
+  caches: { projects: ['long'], files: ['e2e/long/kept-caches'], env: {} },
   /** One tab answers for hours. */
   soak: {
     projects: ['long'],

@@ -1,7 +1,7 @@
 /** A decoder whose device may fall silent in the middle of a run: then the call rejects instead of hanging for ever. */
 import type { RopeSet } from '../graph/rope.ts';
 import { withDeadline } from './deadline.ts';
-import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from '../decoder.ts';
+import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts, KvAccess } from '../decoder.ts';
 
 /** No call is given up sooner. Below the page's own patience with a worker (src/engine/engine.ts): what is known here names the device. */
 export const LEAST_CALL_MS = 45_000;
@@ -15,13 +15,14 @@ export const COMPILING_CALL_MS = 180_000;
 /** Expected time of a token before the first call. It is long because SwiftShader's first runs compile. */
 const FIRST_MS_PER_TOKEN = 500;
 
-type Call = 'chunk' | 'decode';
+type Call = 'chunk' | 'decode' | 'read' | 'fill';
 
 export class DeadlineDecoder implements Decoder {
   readonly facts: DecoderFacts;
   readonly slots: number;
   readonly chunkTokens: number;
   readonly maxSteps: number;
+  readonly kv: KvAccess;
   readonly #decoder: Decoder;
   readonly #name: string;
   /** Duration of the slowest call so far. */
@@ -37,6 +38,11 @@ export class DeadlineDecoder implements Decoder {
     this.slots = decoder.slots;
     this.chunkTokens = decoder.chunkTokens;
     this.maxSteps = decoder.maxSteps;
+    const { kv } = decoder;
+    this.kv = {
+      read: (layer, from, to) => this.#bounded('read', to - from, () => kv.read(layer, from, to)),
+      fill: (count, rows) => this.#bounded('fill', count, () => kv.fill(count, rows)),
+    };
   }
 
   chunk(request: ChunkRequest): Promise<ChunkResult> {

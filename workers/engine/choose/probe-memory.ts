@@ -76,7 +76,7 @@ export class ProbeMemory {
 }
 
 /** The same code has the same worker script: its name carries a hash of all that it loads, ONNX Runtime included. */
-const codeVersion = (): string => globalThis.location.pathname.split('/').at(-1)!;
+export const codeVersion = (): string => globalThis.location.pathname.split('/').at(-1)!;
 
 interface AgentData {
   getHighEntropyValues(

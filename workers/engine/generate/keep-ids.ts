@@ -2,7 +2,7 @@
 import type { Tokenizer } from '../tokenizer/types.ts';
 
 /** Only these two are asked of a tokenizer. */
-type Spelling = Pick<Tokenizer, 'idToken' | 'isControl'>;
+export type Spelling = Pick<Tokenizer, 'idToken' | 'isControl'>;
 
 /** Two stretches that spell the same: how many ids each took. Null when they part ways or meet a control token. */
 function sameSpelling(

@@ -13,9 +13,17 @@ import { fitMessages, type Fitted } from '../../shared/context-fit.ts';
 import { checkRoom, resumeText, type Constraints } from '../constraint/constraint.ts';
 import type { Matcher } from '../constraint/matcher.ts';
 import { generateTokens } from './generate.ts';
+import type { KeptCaches } from '../kept/kept-caches.ts';
 import { keepIds } from './keep-ids.ts';
 import type { Sequence } from './sequence.ts';
 import { ReplyText } from './text.ts';
+
+export interface ReplyHelp {
+  /** Needed where the request has a constraint. */
+  constraints?: Constraints;
+  /** Needed where the request has a conversation whose cache is kept. */
+  kept?: KeptCaches;
+}
 
 /** Sends a reply to `request` as events; the last is `end`. Throws `context-full` when the prompt alone does not fit. */
 export async function generateReply(
@@ -25,17 +33,20 @@ export async function generateReply(
   request: GenerateRequest,
   signal: AbortSignal,
   onEvent: (event: GenerateEvent) => void,
-  constraints?: Constraints,
+  { constraints, kept }: ReplyHelp = {},
 ): Promise<void> {
   const resumed = request.resume ?? [];
   const { slots } = sequence.decoder;
   const { tokenizer } = conversation;
   const { messages, dropped, tokens, ids: encoded } = fitRequest(conversation, slots, request);
   onEvent({ type: 'context', fit: { tokens, dropped: dropped.length, over: 0 } });
+  const started = performance.now();
+  if (kept && request.keep !== undefined) await kept.restore(sequence, tokenizer, encoded, resumed.length, signal);
+  const restoreMs = performance.now() - started;
   const prompt = [...keepIds(tokenizer, sequence.ids, encoded), ...resumed];
   const text = new ReplyText(tokenizer, { stop: request.stop, continues: request.continueLast });
   const ends = [...new Set([...eos, ...tokenizer.ends])];
-  const stats = new Stats(prompt.length - resumed.length, resumed.length);
+  const stats = new Stats(prompt.length - resumed.length, resumed.length, restoreMs);
   const wanted = request.maxTokens - resumed.length;
   const maxTokens = Math.min(wanted, slots - prompt.length);
   let reason: StopReason = maxTokens < wanted ? 'context-full' : 'max-tokens';
@@ -147,14 +158,16 @@ export function measureRequest(conversation: Conversation, slots: number, reques
 class Stats {
   readonly #promptTokens: number;
   readonly #resumed: number;
+  readonly #restoreMs: number;
   #prefilled = 0;
   #firstMs = 0;
   #decodeMs = 0;
   /** Tokens of the whole reply. */
   generated: number;
 
-  constructor(promptTokens: number, resumed: number) {
+  constructor(promptTokens: number, resumed: number, restoreMs: number) {
     this.#promptTokens = promptTokens;
+    this.#restoreMs = restoreMs;
     this.#resumed = resumed;
     this.generated = resumed;
   }
@@ -181,7 +194,7 @@ class Stats {
       prefilledTokens: this.#prefilled,
       generatedTokens: this.generated,
       contextTokens,
-      timeToFirstTokenMs: this.#firstMs,
+      timeToFirstTokenMs: this.#restoreMs + this.#firstMs,
       prefillTokensPerSecond: perSecond(this.#prefilled, this.#firstMs),
       decodeTokensPerSecond: perSecond(this.generated - this.#resumed - 1, this.#decodeMs),
     };

@@ -1,5 +1,5 @@
 /** The one sequence whose keys and values a decoder holds, and what of it can be kept for the next prompt. */
-import type { ChunkResult, Choice, Decoder } from '../decoder.ts';
+import type { ChunkResult, Choice, Decoder, KvRows } from '../decoder.ts';
 import type { PhiConfig } from '../checkpoint/types.ts';
 import { ropeSetFor, type RopeSet } from '../graph/rope.ts';
 import type { ChunkCosts } from './lookup.ts';
@@ -29,6 +29,19 @@ export class Sequence {
   /** Those tokens. */
   get ids(): readonly number[] {
     return this.#cached;
+  }
+
+  /** The factors that they were computed with. */
+  get rope(): RopeSet {
+    return this.#rope;
+  }
+
+  /** Takes keys and values that were computed earlier, in place of what is held. Rejects as `rows` does: then nothing is held. */
+  async fill(ids: readonly number[], rope: RopeSet, rows: (layer: number) => Promise<KvRows>): Promise<void> {
+    this.#cached = [];
+    await this.decoder.kv.fill(ids.length, rows);
+    this.#cached = [...ids];
+    this.#rope = rope;
   }
 
   /** The sequence has outgrown its rope factors: everything cached is computed with the wrong ones (see DESIGN: LongRoPE). */
@@ -113,7 +126,7 @@ export class Sequence {
   }
 }
 
-function commonPrefix(a: readonly number[], b: readonly number[]): number {
+export function commonPrefix(a: readonly number[], b: readonly number[]): number {
   const most = Math.min(a.length, b.length);
   let i = 0;
   while (i < most && a[i] === b[i]) i++;

@@ -17,7 +17,7 @@ import {
   type PrepareProgress,
 } from '../runtime/ort.ts';
 import { headFetches, readChunk, selectionFeeds } from './selection.ts';
-import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from '../decoder.ts';
+import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts, KvAccess } from '../decoder.ts';
 
 /** Tokens in one prefill run. Larger ones gain nothing: activations leave the cache, and Stop waits for the run. */
 const CHUNK_TOKENS = 256;
@@ -73,6 +73,7 @@ class WasmDecoder implements Decoder {
   readonly slots: number;
   readonly chunkTokens = CHUNK_TOKENS;
   readonly maxSteps = MAX_STEPS;
+  readonly kv: KvAccess;
   readonly #ort: Ort;
   readonly #session: InferenceSession;
   readonly #config: PhiConfig;
@@ -85,6 +86,13 @@ class WasmDecoder implements Decoder {
     this.slots = slots;
     this.facts = facts;
     this.#cache = new KvCache(config, slots);
+    this.kv = {
+      read: (layer, from, to) => Promise.resolve(this.#cache.rows(layer, from, to)),
+      fill: async (count, rows) => {
+        this.#cache.reserve(count);
+        for (let layer = 0; layer < config.layers; layer++) this.#cache.fill(layer, count, await rows(layer));
+      },
+    };
   }
 
   async chunk({ ids, past, rope, choice, rows, targets, logits }: ChunkRequest): Promise<ChunkResult> {

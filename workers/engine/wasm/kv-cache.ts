@@ -1,5 +1,6 @@
 import type { Tensor } from 'onnxruntime-web';
 import type { PhiConfig } from '../checkpoint/types.ts';
+import { emptyRows, type KvRows } from '../decoder.ts';
 import type { Ort } from '../runtime/ort.ts';
 
 /** Slots are added in steps of this many: a session's input has exactly the current number, so that short sequences copy little. */
@@ -108,6 +109,39 @@ export class KvCache {
       this.values[layer]!.set(
         values.subarray(head * count * width, (head + 1) * count * width),
         (head * this.#slots + slot) * width,
+      );
+    }
+  }
+
+  /** Slots `[from, to)` of a layer. */
+  rows(layer: number, from: number, to: number): KvRows {
+    const count = to - from;
+    const rows = emptyRows(this.#kvHeads, count, this.#headDim);
+    const width = this.#headDim;
+    const keyCache = this.keys[layer]!;
+    for (let head = 0; head < this.#kvHeads; head++) {
+      for (let j = 0; j < width; j++) {
+        const at = (head * width + j) * this.#slots + from;
+        for (let i = 0; i < count; i++) rows.keys[(head * count + i) * width + j] = keyCache[at + i]!;
+      }
+      const [start, end] = [(head * this.#slots + from) * width, (head * this.#slots + to) * width];
+      rows.values.set(this.values[layer]!.subarray(start, end), head * count * width);
+    }
+    return rows;
+  }
+
+  /** Puts a layer's rows of `count` tokens into its first slots, for which `reserve` has made room. */
+  fill(layer: number, count: number, { keys, values }: KvRows): void {
+    const width = this.#headDim;
+    const keyCache = this.keys[layer]!;
+    for (let head = 0; head < this.#kvHeads; head++) {
+      for (let j = 0; j < width; j++) {
+        const at = (head * width + j) * this.#slots;
+        for (let i = 0; i < count; i++) keyCache[at + i] = keys[(head * count + i) * width + j]!;
+      }
+      this.values[layer]!.set(
+        values.subarray(head * count * width, (head + 1) * count * width),
+        head * this.#slots * width,
       );
     }
   }

@@ -2,7 +2,7 @@
 import type { RopeSet } from '../graph/rope.ts';
 import type { WasmForm } from './weights.ts';
 import type { LayerRange } from '../../shared/advisor/stages.ts';
-import type { ChunkResult, Choice } from '../decoder.ts';
+import type { ChunkResult, Choice, KvRows } from '../decoder.ts';
 
 export interface StageSetup {
   files: { path: string; bytes: number }[];
@@ -55,4 +55,7 @@ export interface StageResult {
 export interface StageApi {
   load(setup: StageSetup, host: StageHost): Promise<StageFacts>;
   run(step: StageStep): Promise<StageResult>;
+  /** See KvAccess; `layer` counts within the stage. */
+  readRows(layer: number, from: number, to: number): Promise<KvRows>;
+  fillRows(layer: number, count: number, rows: KvRows): Promise<void>;
 }

@@ -3,6 +3,7 @@ import { proxy, transfer, wrap, type Remote } from 'comlink';
 import type { PhiError } from '../../shared/errors.ts';
 import { startWorker, unlessDead, type WorkerThread } from '../../shared/worker-thread.ts';
 import stageUrl from '../../stage.worker.ts?worker&url';
+import type { KvRows } from '../decoder.ts';
 import type { StageApi, StageFacts, StageHost, StageResult, StageSetup, StageStep } from './stage-protocol.ts';
 
 export class StageThread {
@@ -26,6 +27,15 @@ export class StageThread {
 
   run(step: StageStep): Promise<StageResult> {
     return this.#alive(this.#api.run(transfer(step, [step.hidden.buffer])));
+  }
+
+  /** See KvAccess; `layer` counts within the stage. */
+  readRows(layer: number, from: number, to: number): Promise<KvRows> {
+    return this.#alive(this.#api.readRows(layer, from, to));
+  }
+
+  fillRows(layer: number, count: number, rows: KvRows): Promise<void> {
+    return this.#alive(this.#api.fillRows(layer, count, transfer(rows, [rows.keys.buffer, rows.values.buffer])));
   }
 
   /** Ends the worker; its memory goes back to the system at once. What is under way rejects with `error`. */

@@ -7,6 +7,7 @@ import { ropeTable } from '../graph/rope.ts';
 import { stageWeights, wasmStageGraph } from './stage-graph.ts';
 import { layout, materialise, type WeightGroup } from '../weights/plan.ts';
 import type { DataFile } from '../runtime/data-file.ts';
+import type { KvRows } from '../decoder.ts';
 import { KvCache } from './kv-cache.ts';
 import { GroupMaker, madeFile } from '../runtime/made-file.ts';
 import { loadOrt, makeSession, preferredBuild, type Ort } from '../runtime/ort.ts';
@@ -71,6 +72,16 @@ export class Stage {
     this.#cache.keep(step.past, result);
     if (this.#last) return { hidden: null, chunk: readChunk(result, step) };
     return { hidden: result['hidden_out']!.data as Float32Array, chunk: null };
+  }
+
+  /** See KvAccess; `layer` counts within the stage. */
+  readRows(layer: number, from: number, to: number): KvRows {
+    return this.#cache.rows(layer, from, to);
+  }
+
+  fillRows(layer: number, count: number, rows: KvRows): void {
+    this.#cache.reserve(count);
+    this.#cache.fill(layer, count, rows);
   }
 
   async #runSession(step: StageStep): Promise<Record<string, Tensor>> {

@@ -3,7 +3,7 @@
  * in none of them; its rows are read from the store. One token a run: every stage has to see it before the next can be chosen.
  */
 import { transfer } from 'comlink';
-import { cutLayers } from '../../shared/advisor/stages.ts';
+import { cutLayers, type LayerRange } from '../../shared/advisor/stages.ts';
 import type { Checkpoint } from '../checkpoint/types.ts';
 import { PhiError } from '../../shared/errors.ts';
 import type { RopeSet } from '../graph/rope.ts';
@@ -14,7 +14,7 @@ import { EmbeddingRows } from '../weights/embedding-rows.ts';
 import type { WeightCache, PrepareProgress } from '../runtime/ort.ts';
 import type { StageHost } from './stage-protocol.ts';
 import { StageThread } from './stage-thread.ts';
-import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from '../decoder.ts';
+import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts, KvAccess } from '../decoder.ts';
 
 /** Tokens in one prefill run, as in wasm.ts. */
 const CHUNK_TOKENS = 256;
@@ -83,7 +83,7 @@ export async function createWasmStages(
       prepareMs,
       compileMs: performance.now() - started - prepareMs,
     };
-    return new StagedDecoder(checkpoint, threadsOf, slots, form, facts);
+    return new StagedDecoder(checkpoint, threadsOf, ranges, slots, form, facts);
   } catch (error) {
     end(new PhiError('backend', 'Another stage could not be loaded.'));
     throw error;
@@ -97,12 +97,14 @@ class StagedDecoder implements Decoder {
   readonly slots: number;
   readonly chunkTokens = CHUNK_TOKENS;
   readonly maxSteps = 1;
+  readonly kv: KvAccess;
   readonly #stages: StageThread[];
   readonly #embedding: EmbeddingRows;
 
   constructor(
     { embedding, config }: Checkpoint,
     stages: StageThread[],
+    ranges: readonly LayerRange[],
     slots: number,
     form: WasmForm,
     facts: DecoderFacts,
@@ -111,6 +113,17 @@ class StagedDecoder implements Decoder {
     this.#embedding = new EmbeddingRows(embedding, form === 'int8' ? residualRotation(config) : null);
     this.slots = slots;
     this.facts = facts;
+    const at = (layer: number) => {
+      const i = ranges.findIndex(({ to }) => layer < to);
+      return { stage: stages[i]!, own: layer - ranges[i]!.from };
+    };
+    this.kv = {
+      read: (layer, from, to) => at(layer).stage.readRows(at(layer).own, from, to),
+      fill: async (count, rows) => {
+        for (let layer = 0; layer < config.layers; layer++)
+          await at(layer).stage.fillRows(at(layer).own, count, await rows(layer));
+      },
+    };
   }
 
   async chunk({ ids, past, rope, choice, rows, targets, logits }: ChunkRequest): Promise<ChunkResult> {

@@ -17,7 +17,8 @@ import {
   type Ort,
   type PrepareProgress,
 } from '../runtime/ort.ts';
-import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from '../decoder.ts';
+import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts, KvAccess } from '../decoder.ts';
+import { cacheAccess, type LayerBuffers } from './cache-access.ts';
 import { openGpu, reasonOf, type Gpu } from './device.ts';
 import { checkHeads, listenForErrors, sessionOptions, type DeviceErrors } from './session.ts';
 import { NOT_FINITE, readBuffer, Selector, STORAGE } from './selection.ts';
@@ -158,6 +159,7 @@ class WebgpuDecoder implements Decoder {
   readonly #sin: GPUBuffer;
   readonly #feeds: Record<string, Tensor> = {};
   readonly #fetches: Record<string, Tensor> = {};
+  readonly kv: KvAccess;
   #rope: RopeSet | null = null;
 
   constructor(
@@ -197,18 +199,25 @@ class WebgpuDecoder implements Decoder {
     this.#feeds['seqlens_k'] = this.#tensor(this.#seqlens, 'int32', [1]);
     this.#feeds['cos'] = this.#tensor(this.#cos, dtype, [slots, rotaryDim / 2]);
     this.#feeds['sin'] = this.#tensor(this.#sin, dtype, [slots, rotaryDim / 2]);
+    const caches: LayerBuffers[] = [];
     for (let l = 0; l < layers; l++) {
-      for (const part of ['key', 'value']) {
-        const cache = this.#tensor(this.#buffer(width * kvHeads * slots * headDim), dtype, [
-          1,
-          kvHeads,
-          slots,
-          headDim,
-        ]);
+      const bytes = width * kvHeads * slots * headDim;
+      const buffers = { keys: this.#buffer(bytes), values: this.#buffer(bytes) };
+      caches.push(buffers);
+      for (const [part, buffer] of [
+        ['key', buffers.keys],
+        ['value', buffers.values],
+      ] as const) {
+        const cache = this.#tensor(buffer, dtype, [1, kvHeads, slots, headDim]);
         this.#feeds[`past_${part}.${l}`] = cache;
         this.#fetches[`present_${part}.${l}`] = cache;
       }
     }
+    const kv = cacheAccess(gpu.device, caches, { kvHeads, headDim, slots, dtype });
+    this.kv = {
+      read: (layer, from, to) => this.#watched(() => kv.read(layer, from, to)),
+      fill: (count, rows) => this.#watched(() => kv.fill(count, rows)),
+    };
   }
 
   #buffer(size: number): GPUBuffer {

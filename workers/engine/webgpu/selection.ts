@@ -204,11 +204,22 @@ export class Selector {
 }
 
 /** The first `bytes` of a buffer. */
-export async function readBuffer(device: GPUDevice, source: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
-  const staging = device.createBuffer({ size: bytes, usage: READ_BACK });
+export const readBuffer = (device: GPUDevice, source: GPUBuffer, bytes: number): Promise<ArrayBuffer> =>
+  readBuffers(device, [{ source, offset: 0, bytes }]);
+
+/** Stretches of buffers, one behind the other. Offsets and lengths are multiples of 4 bytes. */
+export async function readBuffers(
+  device: GPUDevice,
+  stretches: readonly { source: GPUBuffer; offset: number; bytes: number }[],
+): Promise<ArrayBuffer> {
+  const staging = device.createBuffer({ size: stretches.reduce((sum, { bytes }) => sum + bytes, 0), usage: READ_BACK });
   try {
     const encoder = device.createCommandEncoder();
-    encoder.copyBufferToBuffer(source, 0, staging, 0, bytes);
+    let at = 0;
+    for (const { source, offset, bytes } of stretches) {
+      encoder.copyBufferToBuffer(source, offset, staging, at, bytes);
+      at += bytes;
+    }
     device.queue.submit([encoder.finish()]);
     await staging.mapAsync(1);
     return staging.getMappedRange().slice(0);

@@ -30,7 +30,12 @@ export function valuePanel(headDim: number): number {
  * side: on Panther Lake a token's attention over 1,024 slots is estimated at 0.065 ms with it and 0.120 ms without. Panels do not compile
  * on Meteor Lake at all.
  */
-export function cacheLayout(config: PhiConfig, slots: number, recent: number, dialect: WebnnDialect): CacheLayout {
+export function cacheLayout(
+  config: Pick<PhiConfig, 'layers' | 'kvHeads' | 'headDim'>,
+  slots: number,
+  recent: number,
+  dialect: WebnnDialect,
+): CacheLayout {
   const { layers, kvHeads, headDim } = config;
   const key = [kvHeads, slots, headDim];
   const recentKey = [layers, kvHeads, recent, headDim];

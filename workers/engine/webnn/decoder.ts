@@ -20,7 +20,8 @@ import {
 } from '../runtime/ort.ts';
 import type { DataFile } from '../runtime/data-file.ts';
 import type { WeightGroup } from '../weights/plan.ts';
-import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from '../decoder.ts';
+import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts, KvAccess } from '../decoder.ts';
+import { cacheAccess } from './cache-access.ts';
 import { WebnnCache } from './kv-cache.ts';
 import { allCandidates, allowedOf, choose, readCandidates } from './selection.ts';
 import { WebnnDevice } from './device.ts';
@@ -173,6 +174,7 @@ class WebnnDecoder implements Decoder {
   readonly slots: number;
   readonly chunkTokens: number;
   readonly maxSteps = 1; // every token is read back: its candidates are few
+  readonly kv: KvAccess;
   readonly #device: WebnnDevice;
   readonly #plan: WebnnPlan;
   readonly #vocab: number;
@@ -199,6 +201,11 @@ class WebnnDecoder implements Decoder {
     this.facts = facts;
     this.slots = cache.slots;
     this.chunkTokens = Math.min(CHUNK_TOKENS, cache.slots);
+    const kv = cacheAccess(device, config, cache, plan.dialect);
+    this.kv = {
+      read: (layer, from, to) => device.watched(() => kv.read(layer, from, to)),
+      fill: (count, rows) => device.watched(() => kv.fill(count, rows)),
+    };
   }
 
   async chunk({ ids, past, rope, choice, rows, targets, logits }: ChunkRequest): Promise<ChunkResult> {

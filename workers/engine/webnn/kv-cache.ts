@@ -4,7 +4,7 @@ import { cacheLayout, valuePanel, type WebnnDialect } from './cache-layout.ts';
 import { webnnScope, type MLGraph, type MLOperand, type MLTensor } from './api.ts';
 import type { WebnnDevice } from './device.ts';
 
-interface Pair {
+export interface Pair {
   key: MLTensor;
   value: MLTensor;
 }
@@ -146,6 +146,23 @@ export class WebnnCache {
   /** Settles the first `tokens` of a run's own keys and values `[layers, kvHeads, width, headDim]`. */
   settleRun(pair: Pair, width: number, tokens: number): void {
     this.#settle(pair, width, tokens);
+  }
+
+  /** One layer's settled tensors, with everything before `slot` in them. */
+  settled(layer: number, slot: number): Pair {
+    if (slot > this.#base) this.begin(slot, 0, false);
+    return this.#layers[layer]!;
+  }
+
+  /** The settled tensors of each layer, to be written from outside. Nothing counts as cached until `filled` says how much is. */
+  get layers(): readonly Pair[] {
+    return this.#layers;
+  }
+
+  /** The settled tensors hold these first slots, and no others. */
+  filled(count: number): void {
+    this.#base = count;
+    this.#count = 0;
   }
 
   #settle(from: Pair, width: number, tokens: number): void {

@@ -1,0 +1,83 @@
+/** What a model has read of a chat, kept for the next visit: a tiny model on WASM in the real page. The other backends: drafts.test.ts and long/kept-caches.test.ts. */
+import { expect, it } from 'vitest';
+import type { Session } from '../scripts/cli/browser/launch.ts';
+import {
+  ask,
+  GREEDY,
+  launchApp,
+  messageBox,
+  newChat,
+  PATIENCE_MS,
+  readAnswer,
+  serveTinyApp,
+  type AppServer,
+} from './support/app.ts';
+import { damageKeptCaches, keptCaches } from './support/kept-cache-access.ts';
+
+let server: AppServer;
+let session: Session;
+serveTinyApp(
+  (served) => (server = served),
+  () => session,
+);
+
+/** More than the 128 tokens below which nothing is kept. */
+const LONG = 'The river was slow that summer, and so were we. '.repeat(6);
+const MORE = 'Why was it slow?';
+
+it('is used after a reload, never when it is damaged, and dies with its chat', async () => {
+  // Activations that are rounded would differ between a chunk of tokens and a single one.
+  session = await launchApp({ ...GREEDY, form: 'float32' });
+  const { page } = session;
+  const kept = async (least: number) =>
+    expect
+      .poll(async () => (await keptCaches(page)).some(({ tokens }) => tokens >= least), { timeout: PATIENCE_MS })
+      .toBe(true);
+  await page.goto(server.url);
+  await page.getByRole('button', { name: /^Download/ }).click();
+  await newChat(page);
+  const first = await ask(page, LONG);
+  expect(first.promptTokens).toBeGreaterThan(128);
+  await kept(first.promptTokens);
+
+  const last = page.getByRole('log').getByRole('article', { name: 'Reply' }).last();
+  /** The same prompt once more, in another visit. */
+  const again = async () => {
+    await page.reload();
+    await last.waitFor();
+    await last.getByRole('button', { name: 'Regenerate' }).click();
+    await last.and(page.locator('[aria-busy="true"]')).waitFor();
+    return readAnswer(page, last);
+  };
+  const restored = await again();
+  expect(restored.prefilledTokens).toBe(1);
+  expect(restored.text).toBe(first.text);
+  await damageKeptCaches(page);
+  const reread = await again();
+  expect(reread.prefilledTokens).toBe(reread.promptTokens);
+  expect(reread.text).toBe(first.text);
+
+  await kept(reread.promptTokens);
+  await page.reload();
+  const next = await ask(page, MORE);
+  expect(next.prefilledTokens).toBeLessThan(next.promptTokens - first.promptTokens);
+  await page.getByRole('link', { name: 'Settings' }).click();
+  await page.getByRole('button', { name: 'Delete these copies' }).click();
+  await page.getByRole('button', { name: 'Delete these copies' }).waitFor({ state: 'detached' });
+  expect(await keptCaches(page)).toEqual([]);
+
+  await newChat(page);
+  await messageBox(page).waitFor();
+  const other = await ask(page, LONG);
+  await kept(other.promptTokens);
+  await page
+    .getByRole('link', { name: LONG.slice(0, 20) })
+    .first()
+    .hover();
+  await page
+    .getByRole('button', { name: /^Actions for/ })
+    .first()
+    .click();
+  await page.getByRole('menuitem', { name: 'Delete', exact: true }).click();
+  await expect.poll(() => keptCaches(page)).toEqual([]);
+});

@@ -1,0 +1,211 @@
+/**
+ * KV caches of conversations: what a model has read of a chat, so that it need not read it again. They cost seconds to make and are the first to go when
+ * room is short. One cache for each chat, in parts that are read only as far as they are needed:
+ *
+ *   `h/${chat}`             CacheEntry: what the cache is of, with a checksum over it
+ *   `s/${chat}/${index}`    Blob: a segment, some hundred tokens of all layers; the header has a checksum for each of its parts
+ *
+ * A cache is written in one transaction: it is the old one or the new one. Everything that is read is compared with its checksum.
+ */
+import { PhiError } from '../shared/errors.ts';
+import type { KeptCaches as KeptCachesReport } from '../shared/protocol.ts';
+import { refusesBlobs } from './blob-table.ts';
+import type { StoreContext } from './context.ts';
+import { createChecksum } from './hash.ts';
+import { freeRoom } from './room.ts';
+import type { CacheEntry, CacheValue } from './tables.ts';
+
+/** A part of a segment: one layer. */
+interface CachePart {
+  bytes: number;
+  xxh64: string;
+}
+
+/** Tokens `[from, from + tokens)`, one part for each layer, one behind the other. */
+export interface CacheSegment {
+  tokens: number;
+  parts: CachePart[];
+}
+
+export interface CacheHeader {
+  /** Of everything that the bytes depend on besides the tokens: model, weight format, backend, version of the engine. */
+  identity: string;
+  rope: 'short' | 'long';
+  ids: number[];
+  /** Together they have as many tokens as `ids`. */
+  segments: CacheSegment[];
+}
+
+export interface FoundCache {
+  chat: string;
+  header: CacheHeader;
+}
+
+/** Never more than this part of the free room for something that can be made again. */
+const SHARE_OF_FREE_ROOM = 1 / 4;
+/** All caches together. Those that were not used for the longest time make room. */
+const MOST_CACHE_BYTES = 2 * 2 ** 30;
+
+const HEADERS = 'h/';
+const SEGMENTS = 's/';
+/** Ids of imported chats are somebody else's strings. */
+const nameOf = (chat: string): string => encodeURIComponent(chat);
+const headerKey = (chat: string): string => HEADERS + nameOf(chat);
+const segmentPrefix = (chat: string): string => `${SEGMENTS}${nameOf(chat)}/`;
+const segmentKey = (chat: string, index: number): string => segmentPrefix(chat) + index;
+
+const isEntry = (value: CacheValue | undefined): value is CacheEntry =>
+  value !== undefined && !(value instanceof Blob) && typeof value.json === 'string';
+
+const sumOf = async (text: string): Promise<string> => (await createChecksum()).of(new TextEncoder().encode(text));
+
+/** Headers of the caches of one identity, the one used last first. Damaged ones are left out. */
+async function findCaches({ tables }: StoreContext, identity: string): Promise<FoundCache[]> {
+  const entries = (await headers(tables)).sort(([, a], [, b]) => b.usedAt - a.usedAt);
+  const found = await Promise.all(
+    entries.map(async ([chat, entry]) => ({ chat, header: await readHeader(entry, identity) })),
+  );
+  return found.filter((one): one is FoundCache => one.header !== null);
+}
+
+async function headers(tables: StoreContext['tables']): Promise<[chat: string, entry: CacheEntry][]> {
+  const entries = await tables.caches.entries(HEADERS);
+  return entries.flatMap(([key, value]): [string, CacheEntry][] =>
+    isEntry(value) ? [[decodeURIComponent(key.slice(HEADERS.length)), value]] : [],
+  );
+}
+
+async function readHeader({ json, xxh64 }: CacheEntry, identity: string): Promise<CacheHeader | null> {
+  if ((await sumOf(json)) !== xxh64) return null;
+  const header = JSON.parse(json) as CacheHeader; // written by `saveCache`: the checksum says so
+  const tokens = header.segments.reduce((sum, segment) => sum + segment.tokens, 0);
+  return header.identity === identity && tokens === header.ids.length ? header : null;
+}
+
+/** Reads parts of a segment, each compared with its checksum; null for one that is missing or damaged. */
+async function openSegment(
+  { tables }: StoreContext,
+  chat: string,
+  index: number,
+  { parts }: CacheSegment,
+): Promise<(part: number) => Promise<Uint8Array<ArrayBuffer> | null>> {
+  const blob = await tables.caches.get(segmentKey(chat, index));
+  const checksum = await createChecksum();
+  const offsets = parts.map((_, i) => parts.slice(0, i).reduce((sum, { bytes }) => sum + bytes, 0));
+  return async (part) => {
+    const { bytes, xxh64 } = parts[part]!;
+    if (!(blob instanceof Blob)) return null;
+    const at = offsets[part]!;
+    const buffer = await blob
+      .slice(at, at + bytes)
+      .arrayBuffer()
+      .catch(() => null);
+    if (buffer?.byteLength !== bytes) return null;
+    const read = new Uint8Array(buffer);
+    return checksum.of(read) === xxh64 ? read : null;
+  };
+}
+
+/** Notes that a cache was of use. */
+async function touchCache({ tables }: StoreContext, chat: string): Promise<void> {
+  const entry = await tables.caches.get(headerKey(chat));
+  if (isEntry(entry)) await tables.caches.set(headerKey(chat), { ...entry, usedAt: Date.now() });
+}
+
+/** Drops one cache. */
+async function dropCache(context: StoreContext, chat: string): Promise<void> {
+  const { caches } = context.tables;
+  await caches.write([], [headerKey(chat), ...(await caches.keys(segmentPrefix(chat)))]);
+  context.freedAt = performance.now();
+}
+
+/**
+ * True when there is room for `bytes` of one more cache. The ones that were not used for the longest time are dropped when there would be too many;
+ * that of `chat` stays.
+ */
+async function mayKeepCache(context: StoreContext, chat: string, bytes: number): Promise<boolean> {
+  if (refusesBlobs() || bytes > ((await freeRoom()) ?? 0) * SHARE_OF_FREE_ROOM) return false;
+  const others = (await headers(context.tables)).filter(([other]) => other !== chat);
+  others.sort(([, a], [, b]) => a.usedAt - b.usedAt);
+  let total = bytes + others.reduce((sum, [, entry]) => sum + entry.bytes, 0);
+  for (const [other, entry] of others) {
+    if (total <= MOST_CACHE_BYTES) break;
+    await dropCache(context, other);
+    total -= entry.bytes;
+  }
+  return total <= MOST_CACHE_BYTES;
+}
+
+interface NewCache {
+  chat: string;
+  /** Id of the model, with which the cache goes. */
+  model: string;
+  header: CacheHeader;
+  /** Segments of the chat's older cache that stay, and those behind them. */
+  keptSegments: number;
+  fresh: readonly Blob[];
+}
+
+/** Keeps a cache in place of the chat's older one. False when the browser has no room: then the older one stays. */
+async function saveCache(
+  { tables }: StoreContext,
+  { chat, model, header, keptSegments, fresh }: NewCache,
+): Promise<boolean> {
+  const json = JSON.stringify(header);
+  const bytes = header.segments.flatMap(({ parts }) => parts).reduce((sum, part) => sum + part.bytes, json.length);
+  const entry: CacheEntry = { json, xxh64: await sumOf(json), model, bytes, usedAt: Date.now() };
+  const segments = fresh.map((blob, i): [string, Blob] => [segmentKey(chat, keptSegments + i), blob]);
+  const before = await tables.caches.keys(segmentPrefix(chat));
+  const stays = new Set(header.segments.map((_, i) => segmentKey(chat, i)));
+  try {
+    await tables.caches.write(
+      [...segments, [headerKey(chat), entry]],
+      before.filter((key) => !stays.has(key)),
+    );
+    return true;
+  } catch (cause) {
+    if (cause instanceof PhiError && cause.code === 'quota') return false;
+    throw cause;
+  }
+}
+
+export async function reportCaches({ tables }: StoreContext): Promise<KeptCachesReport> {
+  const all = await headers(tables);
+  return { chats: all.length, bytes: all.reduce((sum, [, { bytes }]) => sum + bytes, 0) };
+}
+
+/** Drops the caches of all chats but these; also what an interrupted deletion has left. */
+export async function keepCachesOf(context: StoreContext, chats: ReadonlySet<string>): Promise<void> {
+  const { caches } = context.tables;
+  const names = new Set([...chats].map(nameOf));
+  const chatOf = (key: string): string => key.slice(HEADERS.length).split('/')[0]!;
+  const gone = (await caches.keys()).filter((key) => !names.has(chatOf(key)));
+  if (gone.length === 0) return;
+  await caches.delete(gone);
+  context.freedAt = performance.now();
+}
+
+/** Drops the caches that a model has made. */
+export async function removeCaches(context: StoreContext, model: string): Promise<void> {
+  for (const [chat, entry] of await headers(context.tables)) if (entry.model === model) await dropCache(context, chat);
+}
+
+/** Drops every cache. Resolves with the bytes that they took. */
+export async function evictCaches(context: StoreContext): Promise<number> {
+  const { bytes } = await reportCaches(context);
+  await keepCachesOf(context, new Set());
+  return bytes;
+}
+
+/** The door for the engine. */
+export const cacheShelf = (context: StoreContext) => ({
+  find: (identity: string) => findCaches(context, identity),
+  openSegment: (chat: string, index: number, segment: CacheSegment) => openSegment(context, chat, index, segment),
+  touch: (chat: string) => touchCache(context, chat),
+  drop: (chat: string) => dropCache(context, chat),
+  mayKeep: (chat: string, bytes: number) => mayKeepCache(context, chat, bytes),
+  save: (cache: NewCache) => saveCache(context, cache),
+  keepOnly: (chats: ReadonlySet<string>) => keepCachesOf(context, chats),
+});
+
+export type CacheShelf = ReturnType<typeof cacheShelf>;
