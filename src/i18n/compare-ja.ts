@@ -36,7 +36,7 @@ export const compareJa: Translation<typeof compareEn> = {
   compareServerOther: 'その他',
   compareAddress: 'アドレス',
   compareServerModel: 'サーバーでのモデル名',
-  compareAbsent: 'このブラウザーにはありませんが、選ぶこともできます。',
+  compareAbsent: 'このブラウザーにはありませんが、選ぶことはできます。',
   compareAddServer: 'サーバーを追加',
   compareRemoveServer: (name) => `${name} を削除`,
   compareLocalNetwork:
@@ -57,13 +57,13 @@ export const compareJa: Translation<typeof compareEn> = {
   'server:other':
     'サーバー側で、Access-Control-Allow-Origin にこのページのアドレスを、Access-Control-Allow-Headers に Content-Type を指定する必要があります。',
   compareAllow: (origin) =>
-    `${origin} はこの端末のサーバーではありません。比較用のプロンプトの送信を許可します。（https のページから接続できるのは https のサーバーだけです。）`,
+    `${origin} はこの端末のサーバーではありません。比較用のプロンプトの送信を許可する。（https のページから接続できるのは https のサーバーだけです。）`,
   compareThisPage: (origin) => `このページのアドレスは ${origin} です。`,
 
   compareRunning: (row, at, count) => `${row}（${count} 行中 ${at} 行目）`,
-  comparePrompts: 'プロンプトを用意しています',
+  comparePrompts: 'プロンプトを準備しています',
   'phase:load': '読み込み中',
-  'phase:warm-up': 'ウォームアップ（数えません）',
+  'phase:warm-up': 'ウォームアップ中（結果に含めません）',
   'phase:measure': '測定中',
   'phase:agreement': '計算結果を確認中',
   compareLeft: (time) => `残り約 ${time}`,
@@ -77,7 +77,7 @@ export const compareJa: Translation<typeof compareEn> = {
     `ここではすべて ${kind} で動きました。最も速い ${row} は、毎秒 ${rate} トークンを書きます。`,
   headlineNoNpu: 'NPU で動いたと確認できた行はありません。',
   headlineUnsteady: '測定のばらつきが大きいため、比較できません。ほかのプログラムを閉じて、もう一度実行してください。',
-  headlineNone: '計算が正しく、速さが安定していた行はありません。',
+  headlineNone: '計算が正しく、速さも安定していた行はありません。',
 
   chartDecode: '書く速さ：デコード（トークン／秒）',
   chartPrefill: (tokens) => `読む速さ：${tokens} トークンのプリフィル（トークン／秒）`,
@@ -86,7 +86,7 @@ export const compareJa: Translation<typeof compareEn> = {
   chartLess: '短いほど良い',
   chartFigures: '表で見る',
   chartWhiskers:
-    '棒は中央値です。棒の先の線の長さは、最も遅い回と最も速い回の差を示します。薄い棒は、基準と異なる答えを出しました。',
+    '棒は中央値です。棒の先の線の長さは、最も遅い回と最も速い回の差を示します。薄い棒は、基準と異なる結果を出したものです。',
 
   race: 'レース',
   raceHint: '測定したときの速さで返信を再生します。',
@@ -140,7 +140,7 @@ export const compareJa: Translation<typeof compareEn> = {
   sharePng: '画像',
   shareLink: 'リンクをコピー',
   shareHint:
-    'リンクは # の後ろに結果そのものを含むため、サーバーには送信されません。ブラウザー、システム、グラフィックアダプター、コア数、返信が含まれます。個人に関する情報は含まれません。',
+    'リンクは # の後ろに結果そのものを含むため、サーバーには送信されません。ブラウザー、システム、グラフィックスアダプター、コア数、返信が含まれます。個人に関する情報は含まれません。',
   importResult: 'ほかの結果を追加…',
   importHint: 'ほかの端末でこのページが作成した JSON ファイルを、自分の結果と並べて表示します。',
   importTitle: 'ファイルの内容',

@@ -3,19 +3,19 @@ import type { formEn } from './form-en.ts';
 import type { Translation } from './strings.ts';
 
 export const formJa: Translation<typeof formEn> = {
-  answerAsJson: 'JSON で回答',
+  answerAsJson: 'JSON で返信',
   answerAsJsonHint:
-    'このチャットの回答はすべて、下のスキーマに合う JSON になります。サーバーのモデルには適用されません。',
+    'このチャットの返信はすべて、下のスキーマに合う JSON になります。サーバーのモデルには適用されません。',
   jsonSchema: 'JSON スキーマ',
-  jsonSchemaHint: '保証できないキーワードは、名前を示して拒否します。',
+  jsonSchemaHint: '適用できないキーワードがあると、その名前を示して拒否します。',
   schemaExamples: '例',
   examplePerson: '人物',
   exampleList: 'リスト',
   exampleRating: '評価',
   exampleAny: '任意の JSON',
-  schemaNoJson: (why) => `まだ JSON ではありません: ${why}`,
-  schemaRight: 'このスキーマのキーワードはすべて保証されます。',
-  jsonAnswer: '回答のツリー',
+  schemaNoJson: (why) => `まだ JSON ではありません：${why}`,
+  schemaRight: 'このスキーマのキーワードはすべて適用されます。',
+  jsonAnswer: '返信のツリー表示',
   jsonItems: (count) => `${count} 件`,
   saveJsonLines: 'JSON Lines で保存',
   saveCsv: 'CSV で保存',

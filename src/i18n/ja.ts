@@ -17,8 +17,8 @@ export const ja: Catalogue = {
   undo: '元に戻す',
   copy: 'コピー',
   copied: 'コピーしました',
-  copyCode: (language) => (language ? `コードをコピー、${language}` : 'コードをコピー'),
-  codeIn: (language) => (language ? `コード、${language}` : 'コード'),
+  copyCode: (language) => (language ? `${language} のコードをコピー` : 'コードをコピー'),
+  codeIn: (language) => (language ? `${language} のコード` : 'コード'),
   table: '表',
   unformatted: 'ここから先は、長すぎるか複雑すぎるため、書式なしで表示しています。',
   copyFailed: 'ブラウザーがここでのコピーを許可していません',
@@ -33,15 +33,15 @@ export const ja: Catalogue = {
   temporaryChat: '一時チャット',
   temporaryHint: 'このチャットは保存されません。別のチャットを開くか、ページを閉じると消えます。',
   editReply: '返信を編集',
-  editedByYou: 'あなたが編集',
+  editedByYou: '編集済み',
   save: '保存',
   deleteAll: 'すべてのチャットを削除…',
   deleteAllChats: 'すべてのチャットを削除',
   deleteAllConfirm: (_count, figure) => `チャット ${figure} 件を完全に削除します。`,
   allChatsDeleted: 'すべてのチャットを削除しました。',
-  samplingOwn: '次の語の選び方です。この設定はこのチャットだけに使われます。',
+  samplingOwn: '次の語の選び方です。この設定はこのチャットだけに適用されます。',
   samplingShared: '次の語の選び方です。変更はこのチャットだけに適用されます。',
-  samplingUseShared: '全チャット共通の設定を使う',
+  samplingUseShared: 'すべてのチャットに共通の設定を使う',
   newChat: '新しいチャット',
   searchChats: 'チャットを検索',
   noChats: 'チャットはここに表示されます。保存先はこのブラウザーの中だけです。',
@@ -63,8 +63,8 @@ export const ja: Catalogue = {
   exportDamaged: (_count, figure) => `壊れているチャット ${figure} 件を除外しました。`,
   imported: (_count, figure) => `チャットを ${figure} 件読み込みました。`,
   importRefused: 'チャットを読み込めません',
-  importedKnown: (_count, figure) => `${figure} 件はすでにありました。`,
-  notStored: 'チャットが保存されていません',
+  importedKnown: (_count, figure) => `${figure} 件はすでに保存されています。`,
+  notStored: 'チャットを保存できていません',
 
   // Conversation
   conversation: '会話',
@@ -82,8 +82,8 @@ export const ja: Catalogue = {
   thoughtFor: (time) => `${time}間考えました`,
   thoughts: '思考の過程',
   stopping: '停止しています…',
-  reading: (done, total) => `会話を読んでいます：${total} トークン中 ${done}`,
-  waitingForModel: 'モデルの準備を待っています',
+  reading: (done, total) => `会話を読んでいます（${done} / ${total} トークン）`,
+  waitingForModel: 'モデルの準備ができるのを待っています',
   toEnd: '最後へ移動',
   edit: '編集',
   editMessage: 'メッセージを編集',
@@ -108,15 +108,15 @@ export const ja: Catalogue = {
   tokensPerSecond: (rate) => `毎秒 ${rate} トークン`,
   detailModel: 'モデル',
   detailWritten: '生成',
-  detailRead: '読み込み',
+  detailRead: 'プロンプト',
   detailContext: '使用コンテキスト',
   detailFirst: '最初のトークンまで',
-  readOf: (fresh, all) => `${all}中、${fresh} が新規`,
+  readOf: (fresh, all) => `${all}（うち新規 ${fresh}）`,
   speedTitle: (prompt, prefilled, context) =>
     `プロンプト ${prompt} トークン（うち新規 ${prefilled}）、コンテキスト ${context} トークン`,
   tokens: (_count, figure) => `${figure} トークン`,
-  context: (used, all) => `${all} 中 ${used} トークン`,
-  contextTitle: (used, all, left) => `コンテキスト ${all} トークン中 ${used} を使用、残り ${left}`,
+  context: (used, all) => `${used} / ${all} トークン`,
+  contextTitle: (used, all, left) => `コンテキスト ${all} トークンのうち ${used} を使用（残り ${left}）`,
   willLeaveContext: (_count, figure) => `古いメッセージ ${figure} 件がコンテキストから外れます`,
   noLongerInContext: (_count, figure) => `メッセージ ${figure} 件がコンテキストから外れました`,
   tooLong: (tokens, over) =>
@@ -186,7 +186,7 @@ export const ja: Catalogue = {
   presetNone: 'なし',
   presetGeneral: '一般',
   presetGeneralText:
-    'あなたは親切なアシスタントです。短く、分かりやすく答えてください。分からないときはそう言ってください。',
+    'あなたは親切なアシスタントです。短く、分かりやすく答えてください。分からないことは「分からない」と答えてください。',
   presetCode: 'コード',
   presetCodeText: 'あなたは経験豊富なプログラマーです。まず動くコードを示し、そのあと数文で説明してください。',
   presetTranslate: '翻訳',
@@ -222,11 +222,11 @@ export const ja: Catalogue = {
   backendAuto: '自動',
   contextLength: 'コンテキスト長',
   contextAuto: 'できるだけ長く',
-  power: 'グラフィックプロセッサー',
+  power: 'グラフィックスプロセッサー',
   powerAuto: '自動',
   powerLow: '省電力',
   powerHigh: '最速',
-  trialToken: 'WebNN のオリジントライアルトークン',
+  trialToken: 'WebNN のオリジントライアルのトークン',
   trialHint:
     'ブラウザーの開発元がサイトごとに発行するトークンです。ページを再読み込みすると、フラグなしで WebNN が有効になります。',
   trialWrong: 'オリジントライアルのトークンではありません。',
@@ -259,8 +259,8 @@ export const ja: Catalogue = {
   passedOver: '使わなかったもの',
   passedOverHint: '試した、または検討したバックエンド・デバイス・重みの形式と、使わない理由です。',
   nothingPassedOver: 'ありません。最初の候補が動いています。',
-  npuTitle: 'NPU での見込み',
-  npuHint: 'このモデルについて、NPU ベンダーのコンパイラーが示す値です。この端末での実測は「比較」で行えます。',
+  npuTitle: 'NPU での推定値',
+  npuHint: 'このモデルについて、NPU メーカーのコンパイラーが示す推定値です。この端末での実測は「比較」画面で行えます。',
   npuYours: 'お使いの NPU',
   npuAll: 'すべて',
   npuDecode: '毎秒トークン数（推定）',
@@ -305,22 +305,21 @@ export const ja: Catalogue = {
   'advice:windows':
     'WebNN で GPU と NPU を使えるのは Windows 11 24H2 以降です。この Windows はそれより古いバージョンです。',
   'advice:driver':
-    'WebGPU で使えるグラフィックプロセッサーが見つかりません。ブラウザーの設定でハードウェアアクセラレーションを有効にし、最新のグラフィックドライバーを入れてください。無効になっている機能は chrome://gpu で確認できます。',
+    'WebGPU で使えるグラフィックスプロセッサーが見つかりません。ブラウザーの設定でハードウェアアクセラレーションを有効にし、最新のグラフィックスドライバーを入れてください。無効になっている機能は chrome://gpu で確認できます。',
   'advice:software-gpu':
-    'グラフィックアダプターがソフトウェアのため、CPU で計算しています。ハードウェアアクセラレーションを有効にし、最新のドライバーを入れると、WebGPU は本物のアダプターを使えます。',
-  'advice:memory':
-    'メモリーが足りませんでした。もっと小さいモデルか短いコンテキストを選び、ほかのタブを閉じてください。',
+    'グラフィックスアダプターがソフトウェアのため、CPU で計算しています。ハードウェアアクセラレーションを有効にし、最新のドライバーを入れると、WebGPU は本物のアダプターを使えます。',
+  'advice:memory': 'メモリーが足りませんでした。より小さいモデルか短いコンテキストを選び、ほかのタブを閉じてください。',
   'advice:isolation':
-    'ページがクロスオリジン分離されていないため、WASM は 1 スレッドで動きます。サーバーは Cross-Origin-Opener-Policy: same-origin と Cross-Origin-Embedder-Policy: require-corp を送る必要があります。送れない場合は、ページを一度再読み込みしてください。Service Worker がヘッダーを追加します。',
+    'ページがクロスオリジン分離されていないため、WASM は 1 スレッドで動きます。サーバーは Cross-Origin-Opener-Policy: same-origin と Cross-Origin-Embedder-Policy: require-corp を送る必要があります。送れない場合は、ページを一度再読み込みしてください。その後は Service Worker がヘッダーを追加します。',
   'advice:not-back':
     'ある重みの形式がブラウザーのプロセスをクラッシュさせたため、ブラウザーが変わるまで試しません。「すべて試し直す」を押すと解除されます。',
 
   // Compare
 
-  // 貸し出し
+  // Lending
   lendGrants: 'モデルを借りられるサイト',
   lendGrantsHint:
-    'これらのサイトには、モデルを選び直さずに貸し出すことを許可しています。アクセスのたびに、このアプリのウィンドウでのクリックが必要です。',
+    'これらのサイトには、同じモデルを続けて貸し出すことを許可しています。アクセスのたびに、このアプリのウィンドウでのクリックが必要です。',
   lendUntil: (site, date) => `${site}（${date} まで）`,
   lendRevoke: (site) => `${site} の許可を取り消す`,
   ...compareJa,
@@ -331,7 +330,7 @@ export const ja: Catalogue = {
   offline: 'オフライン',
   offlineTrying: 'ネットワークにつながっていません。もう一度試しています…',
   serverTrying: 'サーバーから応答がありません。もう一度試しています…',
-  updateReady: '新しいバージョンがあります。',
+  updateReady: '新しいバージョンを利用できます。',
   update: '更新',
   later: 'あとで',
   updateWaits: 'このアプリのすべてのタブで処理が終わると、更新されます。',
@@ -339,7 +338,8 @@ export const ja: Catalogue = {
   reload: '再読み込み',
   appSection: 'このアプリ',
   install: 'インストール',
-  installHint: 'インストールすると専用のウィンドウで開き、共有したテキストやモデルのファイルを受け取れます。',
+  installHint:
+    'インストールすると専用のウィンドウで開き、ほかのアプリから共有されたテキストやモデルのファイルを受け取れます。',
   installByMenu: 'ブラウザーのメニューの「インストール」または「ホーム画面に追加」でインストールできます。',
   isInstalled: 'インストール済みです。',
   offlineYes: 'オフラインで使えます。ページ、ONNX Runtime、モデルがこのブラウザーに保存されています。',
