@@ -169,7 +169,7 @@ const seconds = (ms: number): string => (ms / 1000).toFixed(2);
 function printSpans(title: string, { readyMs, downloadMs, others, spans }: Visit): void {
   const download = downloadMs === undefined ? '' : `, download ${seconds(downloadMs)} s`;
   console.log(
-    `\n${title}: ready after ${seconds(readyMs)} s${download} (${Math.round(100 * others)} % of the processor in other hands)`,
+    `\n${title}: ready after ${seconds(readyMs)} s${download} (${Math.round(100 * others)} % of the processor used by other programs)`,
   );
   const rows = spans.map(({ thread, name, from, to }) => [
     thread,

@@ -100,7 +100,7 @@ async function visit(url: string, conversations: readonly Conversation[]): Promi
   const started = performance.now();
   await page.goto(url);
   if (conversations.length > 0) await page.locator(CHAT_LINK).first().waitFor();
-  console.log(`  first visit, with what has to be brought up to date: ${Math.round(performance.now() - started)} ms`);
+  console.log(`  first visit, including the upgrade of stored chats: ${Math.round(performance.now() - started)} ms`);
   return { session, page, cdp: await session.context.newCDPSession(page) };
 }
 
@@ -209,7 +209,7 @@ async function importChats(url: string, conversations: readonly Conversation[], 
     await session.close();
   }
   console.log(`  takes ${Math.round(median(times))} ms (${times.map(Math.round).join(', ')})`);
-  console.log(`  the page stands still for ${Math.round(longestTurn)} ms at most`);
+  console.log(`  the page does not respond for ${Math.round(longestTurn)} ms at most`);
   await rm(folder, { recursive: true, force: true });
 }
 

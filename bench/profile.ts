@@ -109,7 +109,7 @@ async function main(): Promise<void> {
       `${site.machine}\n${site.agent}\n${backend}, ${request.threads} threads, ${request.context} tokens of context, ${plain.tokens} tokens decoded: ${decodeMs.toFixed(1)} ms a token\n`,
     );
     const profiled = await run(site, { ...request, profiled: true }).catch((error: unknown) => {
-      throw new Error('With its profiler on ONNX Runtime did not get through.', { cause: error });
+      throw new Error('ONNX Runtime failed while its profiler was on.', { cause: error });
     });
     console.log(table(lines(plain, profiled), [0, 4]));
   } finally {

@@ -49,7 +49,7 @@ async function bench(options: Options): Promise<void> {
         disturbance = Math.max(disturbance, measured.disturbance);
         const figures = measured.samples.map(({ task, metric, value }) => `${task} ${value.toFixed(1)} ${metric}`);
         console.error(
-          `round ${round}, ${peer}: ${figures.join('; ')}${measured.disturbance > 0.1 ? ` (others had ${Math.round(measured.disturbance * 100)} % of the processor)` : ''}`,
+          `round ${round}, ${peer}: ${figures.join('; ')}${measured.disturbance > 0.1 ? ` (other programs used ${Math.round(measured.disturbance * 100)} % of the processor)` : ''}`,
         );
       }
     }
@@ -60,7 +60,7 @@ async function bench(options: Options): Promise<void> {
     for (const [peer, description] of descriptions) console.log(`${peer}: ${description}`);
     if (disturbance > 0.1)
       console.log(
-        `\nOther programs had up to ${Math.round(disturbance * 100)} % of the processor during a measurement: repeat the bench on an idle machine.`,
+        `\nOther programs used up to ${Math.round(disturbance * 100)} % of the processor during a measurement. Repeat the bench on an idle machine.`,
       );
     if (options.json !== undefined) {
       const environment = { machine, browser: agent, settings: Object.fromEntries(descriptions), disturbance };

@@ -31,7 +31,7 @@ it('is allowed for chats alone, and asked no more when the leave is taken back',
   const elsewhere = chat.address.replace('127.0.0.1', '127.0.0.2');
   await nameServer(page, elsewhere, { elsewhere: true });
   await agree(page);
-  await page.getByRole('note').getByText('Your words leave this device.').waitFor();
+  await page.getByRole('note').getByText('What you write leaves this device.').waitFor();
   expect((await ask(page, 'Hello')).text).toContain('Served');
   const policies = await page.evaluate(async () => {
     const scripts = performance.getEntriesByType('resource').map(({ name }) => name);

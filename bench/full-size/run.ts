@@ -45,7 +45,7 @@ function need<T>(outcome: { value: T } | { error: ErrorShape }): T {
 }
 
 function check(holds: boolean, what: string): void {
-  if (!holds) throw new Error(`Not so: ${what}`);
+  if (!holds) throw new Error(`FAILED: ${what}`);
 }
 
 async function timed<T>(work: Promise<T>): Promise<[T, number]> {

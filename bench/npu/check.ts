@@ -18,7 +18,7 @@ const { values: only } = parseArgs({ options: { model: { type: 'string' }, devic
 const taken = rows.filter(
   ({ whole, model, device }) => whole && model === (only.model ?? model) && device === (only.device ?? device),
 );
-if (taken.length === 0) throw new Error('No row of bench/npu/table.json is of this model and device.');
+if (taken.length === 0) throw new Error('bench/npu/table.json has no row for this model and device.');
 const labs = await openLabs([...new Set(taken.map(({ device }) => device))]);
 let broken = 0;
 for (const { model: name, form, width, slots, device, estimatedMs } of taken) {

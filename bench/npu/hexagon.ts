@@ -39,7 +39,7 @@ export async function tryOnHexagon(
       maxBuffer: 64 * 2 ** 20,
     });
     const line = stdout.split('\n').findLast((text) => text.startsWith('RESULT '));
-    if (!line) return { ...nothing, refused: ['the simulator ended without a word'] };
+    if (!line) return { ...nothing, refused: ['the simulator ended without a message'] };
     const { failed, message, compileMs, differences, text } = JSON.parse(line.slice(7)) as Result;
     if (failed)
       return { ...nothing, compileMs, refused: [`${failed}: ${message.replaceAll('\n', ' ').slice(0, 400)}`] };
@@ -47,7 +47,7 @@ export async function tryOnHexagon(
     return text ? { ...taken, text } : taken;
   } catch (error) {
     const stopped = error instanceof Error && 'killed' in error && error.killed === true;
-    const why = stopped ? `still at work after ${seconds} s, stopped` : String(error).slice(-300);
+    const why = stopped ? `it did not finish within ${seconds} s, so it was stopped` : String(error).slice(-300);
     return { ...nothing, refused: [why] };
   } finally {
     await rm(folder, { recursive: true, force: true });

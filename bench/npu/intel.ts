@@ -39,9 +39,9 @@ export async function compileForIntel(
 export function readVerdict(output: string, blobBytes: number, stoppedAfterSeconds: number | null): Verdict {
   const nothing = { whole: false, blobBytes: 0, compileMs: 0, estimatedMs: null };
   if (stoppedAfterSeconds !== null)
-    return { ...nothing, refused: [`still compiling after ${stoppedAfterSeconds} s, stopped`] };
+    return { ...nothing, refused: [`the compiler did not finish within ${stoppedAfterSeconds} s, so it was stopped`] };
   const line = output.split('\n').findLast((text) => text.startsWith('RESULT '));
-  if (!line) return { ...nothing, refused: [`the compiler ended without a word: ${output.trim().slice(-300)}`] };
+  if (!line) return { ...nothing, refused: [`the compiler ended without a message: ${output.trim().slice(-300)}`] };
   const result = JSON.parse(line.slice(7)) as { failed: string | null; message: string; compileMs: number };
   if (result.failed) return { ...nothing, refused: [`${result.failed}: ${reason(output, result.message)}`] };
   const estimate = /Estimated inference latency: ([0-9.]+) us/.exec(output)?.[1];

@@ -47,10 +47,10 @@ async function calibration({ checkpoint }: LabModel): Promise<Calibration> {
 /** Arguments for text.py: a model and its feeds. */
 async function prepared(model: LabModel, name: string, ids: readonly number[], folder: string): Promise<string[]> {
   const form = WEIGHT_FORMATS.find((one): one is WeightFormat => one === name.replace('+', ''));
-  if (!form) throw new Error(`Format "${name}": ${WEIGHT_FORMATS.join(', ')} are known.`);
+  if (!form) throw new Error(`The format "${name}" is unknown. Choose from ${WEIGHT_FORMATS.join(', ')}.`);
   const weights = await labWeights(model, form, 'npu', name.endsWith('+') ? await calibration(model) : null);
   const feeds = await firstRun(model.checkpoint, SHAPE, ids, weights.plan.residual);
-  console.error(`${name}: weights are made`);
+  console.error(`${name}: the weights are ready`);
   return [await writeGraph(weights, SHAPE), await writeFeeds(join(folder, name), feeds)];
 }
 

@@ -27,7 +27,7 @@ export class OurPeer implements Peer {
     const { device, form, contextLength, graphs, nodesOnWasm, loadMs, prepareMs, compileMs, warmUpMs, rejected } =
       this.#report;
     const phases = `load ${Math.round(loadMs)} ms, of it weights ${Math.round(prepareMs)}, session ${Math.round(compileMs)}, warm-up ${Math.round(warmUpMs)}`;
-    const passed = rejected.map(({ what, why }) => `${what} passed over: ${why}`);
+    const passed = rejected.map(({ what, why }) => `${what} not used: ${why}`);
     return [
       device,
       `weights ${form}`,

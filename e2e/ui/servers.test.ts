@@ -158,7 +158,7 @@ it('keeps a key in memory only: not on disk, not in exports, not in the words of
   await modelButton(page).click();
   await page.getByRole('button', { name: 'Add a server' }).click();
   await page.getByRole('textbox', { name: 'Address' }).fill('http://192.168.1.7:8080/v1');
-  await page.getByText('A key is sent only over https or to this machine.').waitFor();
+  await page.getByText('The app sends a key only over https or to this machine.').waitFor();
   expect(await page.getByLabel('Key, if the server needs one').count()).toBe(0);
   expect(await page.getByRole('button', { name: 'Connect' }).isDisabled(), 'before it is allowed').toBe(true);
   chat.key = null;

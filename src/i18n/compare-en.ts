@@ -22,7 +22,7 @@ export const compareEn = {
   compareEveryForm: 'Every weight format of each backend',
   compareEveryFormHint: 'Takes several times as long. Otherwise each backend uses the format that it chooses itself.',
   compareShuffle: 'In random order',
-  compareShuffleHint: 'A device slows down as it gets warm. In random order, no row is always the first.',
+  compareShuffleHint: 'A device slows down as it gets warm. In random order, the same row is not always the first.',
   compareEstimate: (time: string) => `About ${time} on a typical laptop.`,
   compareRun: 'Run',
   compareAgain: 'Run again',
@@ -35,7 +35,7 @@ export const compareEn = {
   compareServerOther: 'Another',
   compareAddress: 'Address',
   compareServerModel: 'Model, as the server names it',
-  compareAbsent: 'This browser lacks it. You can choose it all the same.',
+  compareAbsent: 'This browser does not have it. You can still choose it.',
   compareAddServer: 'Add a server',
   compareRemoveServer: (name: string) => `Remove ${name}`,
   compareLocalNetwork:
@@ -85,7 +85,7 @@ export const compareEn = {
   chartLess: 'shorter is better',
   chartFigures: 'As a table',
   chartWhiskers:
-    'Bars are medians. The line at a bar’s end is as long as the gap between the slowest and the fastest round. Dimmed bars gave other answers than the reference.',
+    'Bars are medians. The line at a bar’s end is as long as the gap between the slowest and the fastest round. Rows with dimmed bars gave other results than the reference.',
 
   race: 'Race',
   raceHint: 'Replays the replies at the measured speed.',
@@ -127,7 +127,7 @@ export const compareEn = {
     `Load: the time from the browser’s storage to ready (loads measured: ${loads}). It includes compiling.`,
   methodReference: (name: string, steps: string) =>
     `Agreement: at the steps where the reference’s best token leads by 0.7 nats or more, the share at which this row has the same best token. Reference: ${name}, ${steps} steps.`,
-  methodNoReference: 'Agreement: there was no reference to compare with.',
+  methodNoReference: 'Agreement: not measured, because there was no reference.',
   methodNative:
     'A server counts tokens with its own tokenizer and template, and its model may differ. It does not say which device it computes on.',
   methodDevice:
@@ -148,7 +148,7 @@ export const compareEn = {
   importDiscard: 'Discard',
   compareImportRefused: 'This result cannot be added',
   importRows: (count: number, figure: string) => plural(count, `${figure} row`, `${figure} rows`),
-  importClaims: 'Nobody has checked these figures. They are what the file claims.',
+  importClaims: 'The file claims these figures. Nobody has checked them.',
   machineCores: (count: number, figure: string) => plural(count, `${figure} core`, `${figure} cores`),
   machineThis: 'This machine',
   removeResult: (machine: string) => `Remove the result of ${machine}`,

@@ -158,7 +158,7 @@ export const en = {
   getPhi: 'How to get a Phi',
   downloadAndStart: (size: string) => `Download ${size} and start`,
   downloadStarter: 'Download the starter model',
-  typeMeanwhile: 'You can write your first message meanwhile.',
+  typeMeanwhile: 'Meanwhile, you can write your first message.',
   size: 'Size',
   licence: 'Licence',
   origin: 'Origin',
@@ -276,8 +276,8 @@ export const en = {
   npuAll: 'All',
   npuDecode: 'Estimated tokens a second',
   npuFirst: 'Estimated time to the first token after 512 tokens',
-  npuRefused: 'The compiler refuses it',
-  npuNoEstimate: 'Accepted; no estimate of the speed',
+  npuRefused: 'The compiler refuses the model',
+  npuNoEstimate: 'The compiler accepts the model, but does not estimate its speed',
   npuSource: (compiler: string, day: string, slots: string) =>
     `Estimated by Intel’s compiler (${compiler}, ${day}) for a context of ${slots} tokens, not measured. The browser and the driver add to it.`,
   npuQualcomm: (compiler: string) => `Qualcomm’s compiler (${compiler}) only says whether it accepts the model.`,
@@ -330,9 +330,9 @@ export const en = {
   // Lending
   lendGrants: 'Sites that may borrow a model',
   lendGrantsHint:
-    'You allowed these sites to ask for your model without choosing it again. Each visit still takes a click in a window of this app.',
+    'You lent a model to these sites for some time. The app offers them the same model again. Each visit still needs your click in a window of this app.',
   lendUntil: (site: string, date: string) => `${site}, until ${date}`,
-  lendRevoke: (site: string) => `Withdraw ${site}`,
+  lendRevoke: (site: string) => `Stop lending to ${site}`,
   ...compareEn,
 
   // Installed and offline
@@ -349,7 +349,7 @@ export const en = {
   reload: 'Reload',
   appSection: 'This app',
   install: 'Install',
-  installHint: 'The installed app opens in its own window and accepts shared text and model files.',
+  installHint: 'The installed app opens in its own window. Other apps can share text and model files with it.',
   installByMenu: 'To install it, use “Install” or “Add to Home Screen” in the browser’s menu.',
   isInstalled: 'The app is installed.',
   offlineYes: 'Ready offline: the page, ONNX Runtime and the model are stored in this browser.',

@@ -17,7 +17,10 @@ export function explainError({ code, message }: ErrorShape): ErrorWords {
   return { heading: t(`error:${code}`), text: help ?? message, original: help === undefined ? null : message };
 }
 
-/** The same in one line, for where there is no room. `lead`: what was being done, in place of the code's own heading. */
+/**
+ * The same in one line, for places with little space. `lead`: the action that failed, in place of the code's own
+ * heading.
+ */
 export function errorLine(error: ErrorShape, lead?: string): string {
   const { heading, original } = explainError(error);
   return original === null ? error.message : t('errorLine', lead ?? heading, original);

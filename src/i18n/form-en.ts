@@ -4,9 +4,9 @@ import { plural } from './strings.ts';
 export const formEn = {
   answerAsJson: 'Answer as JSON',
   answerAsJsonHint:
-    'Every reply in this chat is JSON that is valid for the schema below. A model on a server is not held to it.',
+    'Every reply in this chat is JSON that is valid for the schema below. This does not apply to a model on a server.',
   jsonSchema: 'JSON schema',
-  jsonSchemaHint: 'A keyword that cannot be enforced is refused by name.',
+  jsonSchemaHint: 'If the app cannot enforce a keyword, it names the keyword and refuses the schema.',
   schemaExamples: 'Examples',
   examplePerson: 'A person',
   exampleList: 'A list',

@@ -1,4 +1,7 @@
-/** Answers one guest over its port, within bounds. The guest is a stranger: what it may not send ends the connection. */
+/**
+ * Answers one guest over its port, within limits. The guest is a stranger: a message that it may not send ends the
+ * connection.
+ */
 import { PhiError } from '../../workers/shared/errors.ts';
 import {
   LEND_LIMITS,
@@ -15,7 +18,7 @@ type Ask = Exclude<GuestMessage, { type: 'abort' }>;
 export class Lender {
   /** Replies given, for the person who watches. */
   onReply: () => void = () => undefined;
-  /** The guest sent what no guest of ours sends. */
+  /** The guest sent something that our own library never sends. */
   onHostile: () => void = () => undefined;
   readonly #port: MessagePort;
   readonly #host: LanguageModelHost;
@@ -63,7 +66,7 @@ export class Lender {
   #refusal(id: number): string | null {
     const now = performance.now();
     this.#times = this.#times.filter((time) => now - time < MINUTE_MS);
-    if (this.#open.has(id)) return 'This number is in use.';
+    if (this.#open.has(id)) return 'Another call already uses this number.';
     if (this.#open.size >= LEND_LIMITS.open) return `At most ${LEND_LIMITS.open} calls at a time.`;
     if (this.#times.length >= LEND_LIMITS.perMinute) return `At most ${LEND_LIMITS.perMinute} calls in a minute.`;
     this.#times.push(now);

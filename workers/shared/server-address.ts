@@ -35,7 +35,7 @@ export function parseServerAddress(text: string): ServerAddress {
       `"${text}" is not an http or https address. It looks like http://127.0.0.1:8080/v1.`,
     );
   if (url.username || url.password || url.search || url.hash)
-    throw new PhiError('bad-request', `${url.origin}: enter the address without a password, "?" and "#".`);
+    throw new PhiError('bad-request', `${url.origin}: enter the address without a password, "?" or "#".`);
   if (url.hostname.startsWith('['))
     throw new PhiError(
       'bad-request',

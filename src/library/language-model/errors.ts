@@ -1,4 +1,4 @@
-/** Exceptions of the Prompt API ("Errors") and what of the engine's failures becomes which. */
+/** Exceptions of the Prompt API ("Errors"), and how the engine's failures map to them. */
 import { PhiError } from '../../../workers/shared/errors.ts';
 
 /** Web IDL's QuotaExceededError: a DOMException with figures. Browsers have it as a global since 2025; others get this one. */
@@ -25,7 +25,7 @@ export function quotaExceeded(requested: number, quota: number): DOMException {
   const { QuotaExceededError = QuotaExceededErrorPolyfill } = globalThis as {
     QuotaExceededError?: QuotaExceededErrorConstructor;
   };
-  const message = `The prompt takes ${requested} tokens, and the context window holds ${quota}.`;
+  const message = `The prompt needs ${requested} tokens, but the context window holds ${quota}.`;
   return new QuotaExceededError(message, { quota, requested });
 }
 

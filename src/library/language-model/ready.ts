@@ -22,7 +22,7 @@ export async function makeReady(host: LanguageModelHost, options: LanguageModelC
     target.dispatchEvent(progressEvent(fraction));
   };
   try {
-    if ((await host.availability()) === 'unavailable') throw notSupported('There is no model that runs here.');
+    if ((await host.availability()) === 'unavailable') throw notSupported('The model does not run in this browser.');
     report(0);
     const { contextLength } = await unlessAborted(host.ready(report, signal ?? new AbortController().signal), [signal]);
     report(1);

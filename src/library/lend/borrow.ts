@@ -24,7 +24,8 @@ export async function borrowModel(app: string, { signal }: { signal?: AbortSigna
   signal?.throwIfAborted();
   const url = new URL(LEND_PAGE, app);
   const popup = open(url, '_blank', POPUP);
-  if (!popup) throw new DOMException('The browser blocked the popup. Ask from a click.', 'NotAllowedError');
+  if (!popup)
+    throw new DOMException('The browser blocked the popup. Call this in the handler of a click.', 'NotAllowedError');
   const { port1, port2 } = new MessageChannel();
   try {
     await untilGranted(popup, url.origin, { port1, port2 }, signal);
@@ -110,7 +111,7 @@ export class BorrowedModel implements LanguageModelHost {
 
   async *reply(request: HostRequest, signal: AbortSignal): AsyncGenerator<string, HostReply, void> {
     const { constraint, ...rest } = request;
-    if (constraint !== null) throw notSupported('A lent model takes no responseConstraint.');
+    if (constraint !== null) throw notSupported('A lent model does not support responseConstraint.');
     const pieces = new AsyncQueue<string>();
     let id = 0;
     const asked = this.#ask({ type: 'reply', request: rest }, undefined, {

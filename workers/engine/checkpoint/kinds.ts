@@ -104,7 +104,7 @@ export function assertKind(config: unknown, file: string): NetworkKind {
 export function otherKind(file: string, kind: string, known: string | null): PhiError {
   return new PhiError(
     'unsupported-model',
-    `${file}: this is ${known ? `${known} (${kind})` : kind}, another network. ${WHAT_RUNS}`,
+    `${file}: this is ${known ? `${known} (${kind})` : kind}, which is a different network. ${WHAT_RUNS}`,
     { kind },
   );
 }

@@ -48,7 +48,7 @@ export function assertNetwork({ config }: Checkpoint, backend: Candidate['backen
   if (!config.experts || backend !== 'webnn') return;
   throw new PhiError(
     'backend',
-    `WebNN: a mixture of experts does not run there. Its graphs are static, so each token would go through all ${config.experts.count} experts, where WASM multiplies the two that it needs.`,
+    `WebNN: a mixture of experts does not run on it. Its graphs are static, so each token would go through all ${config.experts.count} experts, not only the two that it needs.`,
   );
 }
 

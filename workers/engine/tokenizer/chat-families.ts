@@ -49,6 +49,6 @@ export function familyTemplate(tokenizer: Pick<Tokenizer, 'tokenId'>): string {
   if (family) return family.template;
   throw new PhiError(
     'unsupported-model',
-    'The model has no chat template, and its vocabulary has no chat tokens of Phi-3, Phi-4-mini, Phi-4 or ChatML. It can complete text, but it was not made for chat. Choose an instruct model.',
+    'The model has no chat template, and its vocabulary has no chat tokens of Phi-3, Phi-4-mini, Phi-4 or ChatML. It can complete text, but it was not trained for chat. Choose an instruct model.',
   );
 }

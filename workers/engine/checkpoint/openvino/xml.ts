@@ -106,14 +106,14 @@ class Collector {
 
   #beginLayer({ id, name, type }: Record<string, string>): void {
     if (!id || !type || this.layers.has(id))
-      throw this.bad(`a layer without type or with the number of another ("${id}")`);
-    if (this.layers.size === LAYER_LIMIT) throw this.bad(`more than ${LAYER_LIMIT} layers`);
+      throw this.bad(`a layer has no type, or the id of another layer ("${id}")`);
+    if (this.layers.size === LAYER_LIMIT) throw this.bad(`it has more than ${LAYER_LIMIT} layers`);
     this.#layer = { id, name: name ?? '', type, data: {}, inputs: [], outputs: [] };
     this.layers.set(id, this.#layer);
   }
 
   #edge(attributes: Record<string, string>): void {
-    if (this.edges.size === EDGE_LIMIT) throw this.bad(`more than ${EDGE_LIMIT} edges`);
+    if (this.edges.size === EDGE_LIMIT) throw this.bad(`it has more than ${EDGE_LIMIT} edges`);
     this.edges.set(
       `${attributes['to-layer']}:${attributes['to-port']}`,
       `${attributes['from-layer']}:${attributes['from-port']}`,

@@ -155,7 +155,7 @@ function flattened(tensor: StoredTensor): StoredTensor {
   if (tensor.dims.length !== 3 || !count || !rows || !cols)
     throw new PhiError(
       'bad-model',
-      `${tensor.name}: a stack of matrices was expected, the file has [${tensor.dims.join(', ')}].`,
+      `${tensor.name}: expected a stack of matrices, but the file has [${tensor.dims.join(', ')}].`,
     );
   return { ...tensor, dims: [count * rows, cols] };
 }
