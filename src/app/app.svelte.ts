@@ -20,7 +20,7 @@ export class AppState {
   readonly #locks = new ReplyLocks();
   readonly conversations = new Conversations(new ConversationDatabase(), undefined, this.#locks);
   readonly pwa = new Pwa();
-  /** A text from another program, for the box of a new chat; whoever puts it there sets null. */
+  /** A text from another program, for the box of a new chat. The code that puts it there sets null. */
   offered = $state.raw<string | null>(null);
   readonly engine: Engine;
   readonly models: ModelSession;
@@ -38,7 +38,7 @@ export class AppState {
     this.conversations.onFull = () => this.engine.keepCachesOf([]).catch(() => undefined);
   }
 
-  /** Without the network it starts, and the chosen model is in the store. */
+  /** True if the app starts without the network and the chosen model is in the store. */
   get readyOffline(): boolean {
     return this.pwa.offlineReady && (this.models.storage?.models.some(({ id }) => id === this.models.chosen) ?? false);
   }
@@ -70,12 +70,12 @@ export class AppState {
       this.router.go(chatHref(newest.id), { replace: true });
   }
 
-  /** A kept cache dies with its chat; one that was left over dies here. Where the database fails, the next start tries again. */
+  /** Drops kept caches of chats that are gone. If the database fails, the next start tries again. */
   async #dropOrphans(): Promise<void> {
     await this.engine.keepCachesOf(this.conversations.summaries.map(({ id }) => id)).catch(() => undefined);
   }
 
-  /** The browser may have dropped models or caches while nobody looked. */
+  /** The browser may have dropped models or caches while the page was hidden. */
   async #lookAgain(): Promise<void> {
     if (document.visibilityState !== 'visible' || this.models.report === null) return;
     // A database that fails is reported where it is needed: at the next load, and on the models screen.

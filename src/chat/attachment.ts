@@ -1,4 +1,4 @@
-/** A text file as a part of a message: what is sent is what is seen, and is counted with the rest. */
+/** A text file as a part of a message. The person sees exactly what is sent, and its tokens count with the rest. */
 /** About a hundred thousand tokens: more than most contexts. */
 export const MAX_ATTACHED_BYTES = 512 * 1024;
 

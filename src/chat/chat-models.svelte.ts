@@ -18,7 +18,7 @@ type Kept = Pick<Conversation, 'model' | 'consent'>;
 export class ChatModels {
   readonly #models: ModelSession;
   readonly #conversations: Conversations;
-  /** Of the chat that has no message yet; null: nothing of its own. */
+  /** The choice for the chat that has no message yet; null: none. */
   #fresh = $state.raw<Kept | null>(null);
   #client = $state.raw<ServerClient | null>(null);
 
@@ -38,7 +38,7 @@ export class ChatModels {
     return isServer(choice) ? choice : null;
   }
 
-  /** The open chat's server wants a key, and no worker has it: keys do not outlive the page. */
+  /** The open chat's server needs a key that no worker has, because keys are forgotten when the page closes. */
   get lacksKey(): boolean {
     return this.server?.key === true && !this.hasKey(this.server.server);
   }

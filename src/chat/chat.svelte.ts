@@ -29,7 +29,7 @@ import { ReplyLocks } from './reply-locks.ts';
 import { find } from './tree.ts';
 import { LiveReply } from './live-reply.svelte.ts';
 
-/** A reply in progress is stored so often, so that a reload loses little. */
+/** Time between two writes of a reply in progress, so that a reload loses little. */
 const CHECKPOINT_MS = 1_000;
 
 interface Outcome {
@@ -72,7 +72,10 @@ export class Chat {
     return this.#live;
   }
 
-  /** How the conversation, with a message that is not sent yet, lies in the context. Rejects where no model is loaded. */
+  /**
+   * How much of the context the conversation takes, including a message that is not sent yet. Rejects if no model is
+   * loaded.
+   */
   measure(path: readonly Message[], draft: string): Promise<ContextFit> {
     const { current } = this.#conversations;
     const request = this.#request(current ?? { system: this.#settings.values.system }, path);
@@ -115,7 +118,7 @@ export class Chat {
     const parent = conversation && find(conversation.messages, id)?.parent;
     if (!conversation || !parent || this.#live) return;
     const { seed } = { ...this.#settings.values, ...conversation.sampling };
-    // A fixed seed counts on, so that the third reply to a message is as repeatable as the first.
+    // A fixed seed grows by one with each version, so that the third reply to a message is as repeatable as the first.
     const nextSeed =
       seed === null ? this.#settings.sampling().seed : (seed + siblingsOf(conversation, id).length) % 2 ** 32;
     await this.#reply(conversation, (current) => ({ ...current, tip: parent }), parent, nextSeed);
@@ -270,7 +273,7 @@ export class Chat {
     await Promise.all([begun, ended]).finally(idle);
   }
 
-  /** Of the open chat's model, wherever it is. */
+  /** The reply of the open chat's model, in this tab or on a server. */
   async *#answer(
     conversation: Conversation,
     request: GenerateRequest,
@@ -289,7 +292,7 @@ export class Chat {
     }
   }
 
-  /** What a reply keeps of the model that writes it. */
+  /** The facts about its model that a reply keeps. */
   #writer(choice: ModelChoice): Pick<ReplyInfo, 'model' | 'server'> {
     return {
       model: this.model.nameOf(choice),
@@ -305,7 +308,7 @@ export class Chat {
   ): Promise<Outcome> {
     const path = pathTo(conversation, message.id);
     const sampling = { ...this.#settings.sampling(conversation.sampling), seed: message.reply!.seed };
-    // A server's model is not held to a form; the options say so.
+    // A JSON schema does not apply to a server's model. The chat options say so.
     const constraint = isServer(this.model.of(conversation)) ? undefined : this.form.constraintOf(conversation);
     const request = {
       ...this.#request(conversation, path),

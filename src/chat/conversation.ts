@@ -122,7 +122,10 @@ export function showBranch(conversation: Conversation, id: string): Conversation
   }
 }
 
-/** A chat that goes nowhere: whoever copies or imports one has not agreed to send what follows to its server. */
+/**
+ * The chat without its server: a person who copies or imports a chat has not agreed to send the rest of it to that
+ * server.
+ */
 export function withoutServer(conversation: Conversation): Conversation {
   const stays = conversation.model === undefined || !isServer(conversation.model);
   return { ...conversation, ...(!stays && { model: undefined }), consent: undefined };
@@ -156,7 +159,7 @@ export function patchOf(before: Conversation, after: Conversation): Patch {
   return { head: Object.fromEntries(head), messages };
 }
 
-/** Brings a change to a conversation that may have gone on differently: its own messages and its later time stay. */
+/** Applies a change to a conversation that may have changed elsewhere. Its own messages and its later time stay. */
 export function applyPatch(conversation: Conversation, { head, messages }: Patch): Conversation {
   const updatedAt = Math.max(conversation.updatedAt, head.updatedAt ?? 0);
   return messages.reduce<Conversation>(
@@ -200,7 +203,7 @@ export function toChatMessages(conversation: Pick<Conversation, 'system'>, path:
   return [...system, ...path.filter(isSent).map(({ role, content }) => ({ role, content }))];
 }
 
-/** How many messages at the start of the path the last reply on it did without. */
+/** Number of messages at the start of the path that the last reply on it left out of its context. */
 export function droppedOf(path: readonly Message[]): number {
   return path.findLast((message) => message.reply?.dropped !== undefined)?.reply?.dropped ?? 0;
 }
@@ -210,7 +213,7 @@ export function sentOf(path: readonly Message[], dropped: number): number {
   return path.slice(0, dropped).filter(isSent).length;
 }
 
-/** The way back: of the messages that are sent, `sent` are dropped. */
+/** The reverse: the position on the path when `sent` of the messages that are sent are dropped. */
 export function droppedFromSent(path: readonly Message[], sent: number): number {
   const kept = path.filter(isSent)[sent];
   return kept ? path.indexOf(kept) : path.length;

@@ -183,7 +183,7 @@ export class Conversations {
     });
     return async () => {
       if (!conversation) return;
-      // On the disk before it is seen: who reloads at once must find it.
+      // Stored before it is shown, so that a reload right after it finds it.
       await this.#write(id, () => this.#put(conversation));
       this.#show(conversation);
     };
@@ -194,7 +194,7 @@ export class Conversations {
     const ids = [...new Set([...this.#summaries.map(({ id }) => id), ...this.#loaded.keys()])]; // eslint-disable-line svelte/prefer-svelte-reactivity -- not kept
     for (const id of ids) this.#forget(id);
     this.#current = null;
-    // Behind the writes that are under way: they must not bring anything back.
+    // Runs after the writes that are under way, which would bring records back.
     await Promise.all(this.#writes.values());
     await this.#report(this.#records.clear());
     for (const id of ids) this.#channel.postMessage({ removed: id } satisfies News);
@@ -241,7 +241,7 @@ export class Conversations {
     return this.#records.readDraft(id);
   }
 
-  /** Of a chat that is never stored, nothing. */
+  /** A chat that is never stored writes nothing. */
   writeDraft(id: string | null, draft: string): Promise<void> {
     if (id === null ? this.#freshTemporary : this.#temporary.has(id)) return Promise.resolve();
     return this.#report(this.#records.writeDraft(id, draft));
@@ -261,7 +261,7 @@ export class Conversations {
     const loaded = this.#loaded.get(id);
     if (loaded) return loaded;
     const stored = await this.#read(id);
-    // Somebody else may have loaded and changed it while it was read.
+    // Other code may have loaded and changed it during the read.
     const conversation = this.#loaded.get(id) ?? stored;
     if (conversation) this.#loaded.set(id, conversation);
     return conversation;
@@ -296,7 +296,7 @@ export class Conversations {
     if (!patches?.length || !conversation) return;
     const sent = this.#sent.get(id);
     const stored = await this.#records.apply(id, joinPatches(patches), sent);
-    // Not there although nobody deleted it: its first write failed, or the browser evicted it.
+    // It is missing although nobody deleted it: its first write failed, or the browser evicted it.
     if (!stored) await this.#records.write([conversation], sent);
     this.#unsaved.set(id, this.#unsaved.get(id)?.slice(patches.length) ?? []);
     if (this.#sent.get(id) === sent) this.#sent.delete(id);

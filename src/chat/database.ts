@@ -69,17 +69,20 @@ export class ConversationDatabase {
   write(conversations: readonly Conversation[], sent?: Sent): Promise<void> {
     return this.#inTransaction((store) => {
       if (sent) store.delete(draftKey(sent.draftOf));
-      // Nothing is waited for with the last ones, so that a chat that begins is stored when the page goes away now.
+      // The last records are put without a wait, so that a new chat is stored even if the page closes now.
       putAll(store, conversations.flatMap(entriesOf), WRITE_BATCH, () => store.transaction.commit());
     });
   }
 
-  /** The same for many, in one record each: all of them or none. */
+  /** Stores many conversations, in one record each: all of them or none. */
   writeMany(conversations: readonly Conversation[]): Promise<void> {
     return this.#inTransaction((store) => putAll(store, conversations.flatMap(wholeEntries), WHOLE_BATCH));
   }
 
-  /** Stores new messages before the change that they belong to: asks nothing first, so that a page that goes away now does not lose them. */
+  /**
+   * Stores new messages before the change that they belong to. It reads nothing first, so that a page that closes now
+   * does not lose them.
+   */
   ahead(id: string, messages: Patch['messages'], sent?: Sent): Promise<void> {
     return this.#inTransaction((store) => {
       if (sent) store.delete(draftKey(sent.draftOf));
@@ -213,7 +216,7 @@ function putAll(
   putFrom(0);
 }
 
-/** Reads of a record only what it needs, because a damaged one must not end the search. */
+/** Reads only the fields that it needs, because a damaged record must not end the search. */
 function matches(record: unknown, needle: string): boolean {
   if (typeof record !== 'object' || record === null) return false;
   const { title, content } = record as { title?: unknown; content?: unknown };

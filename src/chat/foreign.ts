@@ -6,7 +6,7 @@ import * as v from 'valibot';
 import type { Conversation, Message } from './conversation.ts';
 import { titleFrom } from './conversation.ts';
 
-/** A message of whatever app, before those that are not shown are left out. */
+/** A message of any app, before hidden messages are left out. */
 interface Node {
   id: string;
   parent: string | null;
@@ -38,7 +38,9 @@ const idOf = (value: string, fallback: string): string => {
   return clean === '' ? fallback : clean;
 };
 
-/** Parents before their children; what hangs on a message that is left out hangs on the one before it. */
+/**
+ * Parents before their children. The children of a message that is left out become children of the message before it.
+ */
 function assemble({ nodes, current, ...chat }: Chat): Conversation {
   const known = new Set(nodes.map(({ id }) => id));
   const children = new Map<string | null, Node[]>();

@@ -15,7 +15,7 @@ export class LiveReply {
   readonly controller = new AbortController();
   #phase = $state.raw<ReplyPhase>({ kind: 'waiting' });
   #shown = $state('');
-  /** All text so far, also what no frame has shown yet. */
+  /** All text so far, including text that no frame has shown yet. */
   #text: string;
   #tokens = $state(0);
   #thoughtMs = $state.raw<number | null>(null);

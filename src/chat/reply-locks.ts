@@ -13,7 +13,7 @@ export class ReplyLocks {
     this.#own.add(id);
     let release = () => undefined as void;
     const promise = new Promise<void>((resolve) => (release = resolve));
-    // A refused lock costs other tabs a notice, nothing else.
+    // If the lock is refused, other tabs show no notice. Nothing else changes.
     this.#locks?.request(PREFIX + id, () => promise).catch(() => undefined);
     return () => {
       this.#own.delete(id);

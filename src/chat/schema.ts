@@ -50,10 +50,10 @@ const Reply = v.object({
   edited: v.optional(v.boolean()),
   server: v.optional(text),
   reason: v.optional(v.picklist(['end', 'stop-string', 'max-tokens', 'context-full', 'cancelled'])),
-  // Rates of a reply of one token are not finite; a reply is not lost for that.
+  // The rates of a reply of one token are not finite. Such a reply is still accepted.
   stats: v.fallback(v.optional(Stats), undefined),
   error: v.optional(StoredError),
-  // A text: as it was said by an older version.
+  // A string: an older version stored the message itself.
   notices: v.optional(v.array(v.union([text, v.object({ movedTo: text, error: StoredError })]))),
   dropped: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
   json: v.optional(v.boolean()),

@@ -30,7 +30,7 @@ export interface RowScores {
 export function agreementWith(reference: Reference | null, scores: RowScores): Agreement {
   const all = { equal: 0, steps: 0 };
   const sure = { equal: 0, steps: 0 };
-  // A row can only be the reference for what every row has read: the built-in text.
+  // A row can be the reference only for the text that every row has read: the built-in text.
   const said = reference?.kind === 'row' ? [scores.text] : scores.sequences;
   reference?.sequences.forEach(({ argmax, gaps }, s) => {
     const ours = said[s]!.argmax;

@@ -1,8 +1,8 @@
-/** NPU against GPU in one sentence, from what is evident; where one of them is missing, from what there is. */
+/** Compares NPU and GPU in one sentence, by evidence. If one of them is missing, it compares the devices that ran. */
 import { isUnsteady, ratio, type Figure, type Ratio } from './figure.ts';
 import { measuredRows, type CompareResult, type Kind, type Measured } from './result.ts';
 
-/** A row that finds fewer of the sure steps computes wrongly, and how fast it does so is of no interest. */
+/** A row that finds fewer of the sure steps computes wrongly, so its speed is meaningless. */
 const SOUND_SHARE = 0.98;
 
 export type Headline =

@@ -80,7 +80,7 @@ export function speedFigures(rounds: Rounds, lengths: readonly number[]) {
 }
 
 const LONGEST_PIECE = 200;
-/** To a tenth of a millisecond: the race shows no more, and a link is shorter for it. */
+/** Rounded to a tenth of a millisecond: the race does not show more, and links stay shorter. */
 const shorten = (pieces: Timing['pieces']): Timing['pieces'] =>
   pieces.map(([ms, text]) => [Math.round(ms * 10) / 10, text.slice(0, LONGEST_PIECE)]);
 

@@ -22,7 +22,10 @@ export const SETTINGS: Readonly<Record<Exclude<Setting, 'custom'>, Measures>> = 
 
 const FEWEST_ROUNDS = 3;
 
-/** The measures that an address asks for, what it leaves out as in `quick`; null when it asks for none. Throws `bad-request`. */
+/**
+ * The settings that an address requests. What it leaves out is as in `quick`. null: it requests none. Throws
+ * `bad-request`.
+ */
 export function customMeasures(search: string): Measures | null {
   const asked = new URLSearchParams(search);
   const names = ['prompts', 'tokens', 'rounds', 'loads'] as const;
@@ -134,7 +137,7 @@ export function headlineLength(lengths: readonly number[]): number {
   return lengths.filter((length) => length <= HEADLINE_TOKENS).at(-1) ?? lengths[0]!;
 }
 
-/** A fresh order, so that no row always has the cool machine. Fisher and Yates; `random` in [0, 1). */
+/** A random order, so that the cool machine does not always go to the same row. Fisher-Yates; `random` in [0, 1). */
 export function shuffle<T>(items: readonly T[], random: () => number = Math.random): T[] {
   const order = [...items];
   for (let i = order.length - 1; i > 0; i--) {
@@ -154,7 +157,7 @@ const DECODE_BYTES_PER_SECOND: Readonly<Record<RowId | 'native', number>> = {
   'wasm-single': 1e9,
   native: 20e9,
 };
-/** A prompt token costs so much of a decoded one. */
+/** Cost of a prompt token, as a share of a decoded token's. */
 const PREFILL_SHARE = 0.1;
 const LOAD_BYTES_PER_SECOND = 50e6;
 const LOAD_SECONDS = 2;

@@ -183,7 +183,10 @@ class Findings {
 
 const longest = (prompts: Prompt[][]) => Math.max(...prompts.flat().map(({ tokens }) => tokens));
 
-/** Four digits at the head of each prompt, of no prompt twice: neither an earlier round nor an earlier run has left its beginning in a server's cache. */
+/**
+ * Four digits at the start of each prompt, different for every prompt, so that no earlier round or run has left its
+ * beginning in a server's cache.
+ */
 function nonces(lengths: number, rounds: number): string[][] {
   const first = 1000 + Math.floor(Math.random() * 8000);
   return Array.from({ length: lengths }, (_, l) =>
@@ -241,7 +244,10 @@ async function measureServer(server: ServerEntry, { model, measures, signal, onP
   };
 }
 
-/** The model that answered, by the server's own word; of a path, its last part: the rest may name a person. */
+/**
+ * The model that answered, as the server names it. Only the last part of a path is kept, because the rest may name a
+ * person.
+ */
 const answeredBy = (rounds: Rounds): string | null =>
   rounds[0]?.[0]?.model?.split(/[\\/]/).at(-1)?.slice(0, 200) || null;
 

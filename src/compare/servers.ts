@@ -80,7 +80,7 @@ export function readServers(): ServerSettings[] {
     const result = v.safeParse(ServersSchema, JSON.parse(localStorage.getItem(STORAGE_KEY) ?? '[]'));
     return result.success ? result.output : [];
   } catch {
-    return []; // Damaged or forbidden storage is worth no more than none.
+    return []; // Damaged or forbidden storage counts as empty.
   }
 }
 

@@ -52,7 +52,7 @@ export class Engine {
     this.#spawn = spawn;
   }
 
-  /** With a worker of its own, started when it is first asked for something. */
+  /** Another engine with a worker of its own, which starts with the first call. */
   another(): Engine {
     return new Engine(this.#spawn);
   }
@@ -169,7 +169,8 @@ export class Engine {
 
   /**
    * Streams a reply. The last event is `end`, also after a soft stop by `signal` (reason `cancelled`); an error that nothing else can
-   * be done about throws. A backend or worker that is lost meanwhile costs time, and a notice, but no token. Leaving the loop early stops the reply.
+   * be done about throws. If a backend or worker is lost meanwhile, the reply goes on later, after a notice, and loses
+   * no token. Leaving the loop early stops the reply.
    */
   async *generate(request: GenerateRequest, signal?: AbortSignal): AsyncGenerator<GenerateUpdate, void, void> {
     const ids = [...(request.resume ?? [])];
@@ -198,7 +199,7 @@ export class Engine {
     signal: AbortSignal | undefined,
   ): Promise<EngineReport> {
     const { candidate } = loaded.report;
-    // A worker that ends says nothing about its backend, unless it happens again.
+    // The first death of a worker does not count against its backend. The second one does.
     const again = isFirstDeath(error, losses);
     if (!again) loaded.avoid.push({ candidate, why: error.message });
     this.#life?.end('its backend was lost', { tell: false });
@@ -215,7 +216,7 @@ export class Engine {
     }
   }
 
-  /** After a failure that cost the engine what it had loaded. */
+  /** Forgets the loaded model if the failure has ended its worker, and tells the listeners. Returns the error. */
   #givenUp(error: PhiError): PhiError {
     if (this.#loaded && !this.#life) {
       this.#loaded = null;
@@ -247,7 +248,7 @@ export class Engine {
     );
   }
 
-  /** Hears how a reply gets another backend or worker under it. Returns a function that unsubscribes. */
+  /** Listens to the steps of a recovery during a reply. Returns a function that unsubscribes. */
   onRecovery(listener: (step: Recovery) => void): () => void {
     this.#watchers.add(listener);
     return () => this.#watchers.delete(listener);
@@ -258,15 +259,18 @@ export class Engine {
   }
 
   /**
-   * Hears of every death of a worker, after the pending calls were settled, unless the engine sees to it itself (see onRecovery). Returns a function
-   * that unsubscribes.
+   * Listens to every death of a worker, after the pending calls were settled, unless the engine recovers by itself (see
+   * onRecovery). Returns a function that unsubscribes.
    */
   onDeath(listener: (error: PhiError) => void): () => void {
     this.#deathListeners.add(listener);
     return () => this.#deathListeners.delete(listener);
   }
 
-  /** Ends the worker at once; its memory goes back to the system. Pending calls reject with `code`: `cancelled` where somebody wanted it so. */
+  /**
+   * Ends the worker at once; its memory goes back to the system. Pending calls reject with `code`, which is `cancelled`
+   * if the person asked for it.
+   */
   terminate(why = 'it was stopped on request', code: 'worker-died' | 'cancelled' = 'worker-died'): void {
     this.#loaded = null; // so that no reply starts another
     this.#life?.end(why, { code });

@@ -8,7 +8,7 @@ const MOST_RECOVERIES = 4;
 /** Failures that another backend, or the same one in a new worker, may avoid. */
 export const isMendable = (error: PhiError): boolean => error.code === 'worker-died' || isBackendFailure(error);
 
-/** `losses`: what the reply has lost before. */
+/** `losses`: how many backends or workers the reply has lost before. */
 export const isFirstDeath = (error: PhiError, losses: number): boolean => error.code === 'worker-died' && losses === 0;
 
 /** WASM is the last backend. Loading again only repairs the loss of its worker, and only once. */

@@ -10,7 +10,8 @@ const LAST_EVENT_MS = 1_000;
 /**
  * Streams what `start` hears until the event `end`. An event `error` and a failed call throw.
  * @param start calls the worker; settles with the call
- * @param onLeave hears once that nobody reads any longer; `ended`: the last event has been read. It stops a reply that has not ended; the stream
+ * @param onLeave is called once when nobody reads any more; `ended`: the last event has been read. It stops a reply
+ * that has not ended; the stream
  *   waits until the call has settled
  */
 export async function* replyEvents(

@@ -127,7 +127,7 @@ export class WorkerLife {
     this.#owner.onEnd(this, reason, tell);
   }
 
-  /** The model's own text work has not ended: neither another backend nor the same one again would help. */
+  /** The model's chat template or tokenizer did not end. Neither another backend nor a second try would help. */
   #tooLate(part: TextPart, seconds: number): PhiError {
     const name = this.#owner.modelName() ?? 'The model';
     return new PhiError(

@@ -4,7 +4,7 @@ import * as v from 'valibot';
 const KEY = 'phi-lend-grants';
 const HOUR_MS = 3_600_000;
 
-/** How long a site need not be agreed to again. Each visit still takes a click in our own window. */
+/** How long the app remembers that the person agreed. Each visit still needs a click in our own window. */
 export const TERMS = { once: 0, hour: HOUR_MS, month: 30 * 24 * HOUR_MS } as const;
 export type Term = keyof typeof TERMS;
 

@@ -54,7 +54,7 @@ const KNOWN = 'phi-in-a-tab/known-models';
 /** Makes an engine. Its worker starts with the first call. */
 export const createEngine = (options: EngineOptions = {}): PhiEngine => new PhiEngine(options);
 
-/** Every method rejects with a `PhiError`, whose `code` says of what kind the failure is. */
+/** Every method rejects with a `PhiError`. Its `code` names the kind of failure. */
 export class PhiEngine {
   readonly #options: EngineOptions;
   readonly #engine: Engine;
@@ -161,8 +161,8 @@ export class PhiEngine {
   }
 
   /**
-   * Streams a reply; the last event is `end`. A backend or a worker that is lost on the way costs time and an event `notice`, no token.
-   * Replies take turns. Leaving the loop stops the reply.
+   * Streams a reply; the last event is `end`. If a backend or a worker is lost, the reply goes on after an event
+   * `notice` and loses no token. Replies take turns. Leaving the loop stops the reply.
    */
   generate(messages: ChatMessage[], options: GenerateOptions = {}): AsyncGenerator<GenerateUpdate, void, void> {
     const { sampling, signal, maxTokens = DEFAULT_MAX_TOKENS, ...rest } = options;
@@ -183,12 +183,15 @@ export class PhiEngine {
     return dropped > 0 || over > 0 ? Infinity : tokens;
   }
 
-  /** Hears how a reply gets another backend or worker under it. Returns a function that unsubscribes. */
+  /** Listens to the steps of a recovery during a reply. Returns a function that unsubscribes. */
   onRecovery(listener: (step: Recovery) => void): () => void {
     return this.#engine.onRecovery(listener);
   }
 
-  /** Hears that the worker has ended with what was loaded; the next `load` starts another. Returns a function that unsubscribes. */
+  /**
+   * Listens to the end of the worker, which unloads its model. The next `load` starts another worker. Returns a
+   * function that unsubscribes.
+   */
   onDeath(listener: (error: PhiError) => void): () => void {
     return this.#engine.onDeath(listener);
   }

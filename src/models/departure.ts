@@ -4,7 +4,7 @@
  */
 const KEY = 'phi-left';
 
-/** Reads and clears the word, and leaves it again when this page goes. True at the first visit too. */
+/** Reads and clears the mark, and sets it again when this page closes. True at the first visit too. */
 export function wasLeftInOrder(): boolean {
   if (typeof addEventListener !== 'function' || typeof localStorage === 'undefined') return false;
   try {

@@ -40,7 +40,10 @@ function webnnRuntime({ ml, userAgent, userAgentData }: Surroundings): DeviceFac
 /** Answers that stand for this visit: the page asks once, however many cards show what would run. */
 const answers = new WeakMap<object, Promise<GpuFacts | null>>();
 
-/** null where there is none: also when asking fails, because then nothing will run on it. Asked again only after a null. */
+/**
+ * null where there is none: also when asking fails, because then nothing will run on it. It is asked again only if the
+ * answer was null.
+ */
 export async function askGpu({ gpu }: Surroundings): Promise<GpuFacts | null> {
   if (!gpu) return null;
   let answer = answers.get(gpu);

@@ -106,7 +106,7 @@ export class ModelSession {
     return this.#storage?.models.some(({ id }) => id === model) ?? false;
   }
 
-  /** Looks what is stored, and loads the chosen model when it is there. */
+  /** Checks what is stored, and loads the chosen model if it is there. */
   async start(): Promise<void> {
     this.#set({ kind: 'checking' });
     try {
@@ -130,7 +130,9 @@ export class ModelSession {
     this.#starter = await fetchStarter();
   }
 
-  /** Looks again what is stored; that the chosen model is gone is noticed here, also while it still answers from memory. */
+  /**
+   * Checks again what is stored. This notices when the chosen model is gone, even while it still answers from memory.
+   */
   async refresh(): Promise<StorageReport> {
     const storage = await this.#engine.storage();
     this.#storage = storage;
@@ -203,7 +205,7 @@ export class ModelSession {
     await this.load();
   }
 
-  /** Says that the model runs in another tab, and loads it here when that tab is done with it and this one is looked at. */
+  /** Says that the model runs in another tab, and loads it here when that tab releases it and this one is visible. */
   async #waitElsewhere(job: AbortController): Promise<void> {
     if (this.#job !== job) return;
     this.#set({ kind: 'elsewhere' });
@@ -375,7 +377,7 @@ function askToPersist(): void {
   navigator.storage?.persist?.().catch(() => false);
 }
 
-/** Resolves at once in a tab that is looked at, else when it is. */
+/** Resolves when the tab is visible, which may be at once. */
 async function visible(): Promise<void> {
   if (document.visibilityState === 'visible') return;
   await new Promise((resolve) => document.addEventListener('visibilitychange', resolve, { once: true }));

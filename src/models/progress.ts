@@ -10,14 +10,17 @@ export interface ProgressLine {
   share: number | null;
 }
 
-/** The same of a download: without a network it is tried again for a while, and a person must not wonder at figures that stand still. */
+/**
+ * The same for a download. Without a network it is tried again for a while, so the text explains why the figures stand
+ * still.
+ */
 export function describeInstall(progress: Progress | null): ProgressLine {
   const line = describeProgress(progress);
   const fetching = progress === null || progress.phase === 'download' || progress.phase === 'retry';
   return fetching && online.current === false ? { ...line, detail: t('offlineTrying') } : line;
 }
 
-/** Empty below a second, and where nobody knows. */
+/** Empty below a second, and if it is unknown. */
 const describeTimeLeft = (seconds: number | null): string =>
   seconds !== null && seconds >= 1 ? t('timeLeft', formatTimeLeft(seconds, i18n.language)) : '';
 

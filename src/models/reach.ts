@@ -5,7 +5,10 @@ import { parseAddress } from '../../workers/shared/address.ts';
 import type { HubModel } from '../../workers/shared/hub.ts';
 import type { Engine, JobOptions } from '../engine/engine.ts';
 
-/** Rejects with what keeps a server out of reach; resolves with whether a worker that runs does not know yet that it may. */
+/**
+ * Rejects with the reason why a server cannot be reached. Resolves with true if a running worker was started before the
+ * server was allowed.
+ */
 type Allow = (address: string) => Promise<boolean>;
 
 /** Takes back what `Allow` gave. */

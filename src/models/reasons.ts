@@ -4,7 +4,7 @@ import { i18n, t } from '../i18n/i18n.svelte.ts';
 import { formatBytes, formatNumber, formatRate } from '../ui/format.ts';
 import { BACKENDS } from './backends.ts';
 
-/** Why a model does not fit, or what is to be known where it does, in the language of the page. */
+/** Why a model does not fit, or what a person should know if it does, in the language of the page. */
 export function reasonText(reason: Reason): string {
   const size = (bytes: number) => formatBytes(bytes, i18n.language);
   switch (reason.key) {

@@ -19,7 +19,9 @@ export function starterUrl(): string {
   return new URL(`models/${STARTER_ID}/manifest.json`, document.baseURI).href;
 }
 
-/** Name, licence and size for the first screen; null when they cannot be had (offline), the page then does without. */
+/**
+ * Name, licence and size for the first screen; null if they cannot be fetched (offline). The page then leaves them out.
+ */
 export async function fetchStarter(): Promise<ModelInfo | null> {
   try {
     const response = await fetch(starterUrl());

@@ -41,7 +41,7 @@ export const ESTIMATES = shipped as NpuEstimates;
 
 const PARTS = ['layers', 'hidden', 'heads', 'kvHeads', 'headDim', 'intermediate'] as const;
 
-/** Rows of a model of this shape; none where nobody has asked the compilers about it. */
+/** Rows for a model of this shape; none if it was never run through the compilers. */
 export function estimatesFor(shape: NpuShape, { models }: NpuEstimates = ESTIMATES): readonly EstimateRow[] {
   return models.find((model) => PARTS.every((part) => model.shape[part] === shape[part]))?.rows ?? [];
 }

@@ -18,7 +18,7 @@ export function holdBusy(): () => void {
   let letGo = (): void => undefined;
   const held = new Promise<void>((resolve) => (letGo = resolve));
   if (holds++ === 0) screen = keepScreenOn();
-  // Nothing waits for the lock: work is never late because of it. A failure to get it (a page that goes away) leaves nothing to protect.
+  // Work does not wait for the lock. If the lock cannot be had, the page is closing and there is nothing to protect.
   lockManager()
     ?.request(LOCK, { mode: 'shared' }, () => held)
     .catch(() => undefined);

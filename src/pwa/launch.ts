@@ -30,7 +30,7 @@ async function receive(app: AppState, address: string): Promise<void> {
   const url = new URL(address);
   const text = sharedText(url);
   if (text === null) return app.router.go(url.hash || chatHref(null));
-  // Into the box, behind what lies there: what others wrote is sent when the person has read it.
+  // Goes into the box, behind the text that is there. The person reads it before sending it.
   const draft = await app.conversations.readDraft(null);
   app.offered = draft === '' ? text : `${draft}\n\n${text}`;
   history.replaceState(null, '', location.pathname); // A reload must not bring it again.

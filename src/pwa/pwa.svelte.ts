@@ -72,7 +72,10 @@ export class Pwa {
     }
   }
 
-  /** Has the service worker keep what is missing. Called once a model is there: nobody's first look at the page fetches the runtime. */
+  /**
+   * Asks the service worker to store what is missing. Called once a model is there, so that the first visit does not
+   * fetch the runtime.
+   */
   async keepOffline(): Promise<void> {
     this.#offlineWanted = true;
     const worker = navigator.serviceWorker?.controller;
@@ -138,7 +141,7 @@ export class Pwa {
     const check = () => {
       if (document.visibilityState !== 'visible' || Date.now() - checked < UPDATE_CHECK_MS) return;
       checked = Date.now();
-      registration.update().catch(() => undefined); // Offline: another time.
+      registration.update().catch(() => undefined); // Offline: tried again later.
     };
     document.addEventListener('visibilitychange', check);
     setInterval(check, UPDATE_CHECK_MS);

@@ -22,7 +22,7 @@ export function readKnownServers(): KnownServer[] {
     const result = v.safeParse(KnownServersSchema, JSON.parse(localStorage.getItem(STORAGE_KEY) ?? '[]'));
     return result.success ? result.output : [];
   } catch {
-    return []; // Damaged or forbidden storage is worth no more than none.
+    return []; // Damaged or forbidden storage counts as empty.
   }
 }
 

@@ -42,7 +42,7 @@ export class ServerClient {
     if (reach !== 'loopback' && (await allowHost('chat', origin))) this.#end();
   }
 
-  /** What the server offers. It is asked for the list, and told nothing. */
+  /** The models that the server offers. The request contains nothing else. */
   models(address: string): Promise<string[]> {
     return this.#call((api) => api.models(address));
   }
@@ -99,7 +99,10 @@ export class ServerClient {
   }
 }
 
-/** A server whose leave was taken back in the settings is asked no more, although a worker may still be able to reach it. */
+/**
+ * A server that was removed in the settings gets no more requests, although a running worker may still be able to reach
+ * it.
+ */
 async function assertAllowed(address: string): Promise<void> {
   const { origin, reach } = parseServerAddress(address);
   if (reach === 'loopback' || (await allowedHosts('chat')).includes(origin)) return;

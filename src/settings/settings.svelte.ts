@@ -83,7 +83,7 @@ export function parseSettings(json: string | null): SettingsValues {
   try {
     value = JSON.parse(json ?? '{}');
   } catch {
-    value = {}; // Damaged settings are worth no more than the defaults.
+    value = {}; // Damaged settings are replaced by the defaults.
   }
   const record = typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
   const blank = Object.fromEntries(Object.keys(SettingsSchema.entries).map((key) => [key, undefined]));
@@ -94,7 +94,7 @@ export function parseSettings(json: string | null): SettingsValues {
 export class Settings {
   readonly #storage: Storage | null;
   #values = $state<SettingsValues>(parseSettings(null));
-  /** Another tab changed something: it counts here too, or this tab's next change would undo it. */
+  /** Another tab changed something. This tab takes it over, because its next change would undo it otherwise. */
   onChangedElsewhere: () => void = () => undefined;
 
   constructor(storage: Storage | null = usableStorage()) {

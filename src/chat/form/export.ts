@@ -11,8 +11,9 @@ export const toJsonLines = (value: unknown): string =>
     .join('');
 
 /**
- * A row for each entry of a list and a column for each key, in the order in which they first come; what is no object goes into the column `value`. Lists
- * and objects inside of a cell stay JSON. RFC 4180, with a byte order mark, without which Excel takes UTF-8 for something else.
+ * A row for each entry of a list and a column for each key, in the order in which they first come; an entry that is not
+ * an object goes into the column `value`. Lists and objects inside of a cell stay JSON. RFC 4180, with a byte order
+ * mark, without which Excel takes UTF-8 for something else.
  */
 export function toCsv(value: unknown): string {
   const rows = rowsOf(value).map((row) => (isObject(row) ? row : { value: row }));
@@ -27,7 +28,7 @@ const isObject = (value: Json): value is { [key: string]: Json } =>
 function cell(value: Json | undefined): string {
   if (value === undefined || value === null) return '';
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
-  // A spreadsheet computes what begins like a formula: an apostrophe keeps a model's text a text.
+  // A spreadsheet runs text that begins like a formula. An apostrophe in front keeps the model's text a text.
   const text = typeof value === 'string' ? value.replace(/^[=+\-@\t\r]/, "'$&") : JSON.stringify(value);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -16,7 +16,7 @@ export const LIMITS = {
   /** One line, and all addresses of links together. */
   lineCharacters: 50_000,
   hrefCharacters: 300_000,
-  /** A last resort for what the figures above miss; on a busy machine they alone must decide. */
+  /** A last resort for texts that the limits above miss. On a busy machine, the limits alone must decide. */
   milliseconds: 1_000,
 } as const;
 
@@ -38,7 +38,7 @@ export class Budget {
     this.nodes = nodes;
   }
 
-  /** Cuts at the outermost block of now. */
+  /** Cuts at the current outermost block. */
   exceed(): void {
     this.cut = Math.min(this.cut ?? this.top, this.top);
     this.stopped = true;
@@ -103,7 +103,10 @@ function dropRest(state: StateCore): void {
   if (first >= 0) state.tokens.length = first;
 }
 
-/** Parses the text of each block until the budget ends. In place of markdown-it's own rule, which has no end but the text's. */
+/**
+ * Parses the text of each block until the budget ends. Replaces markdown-it's own rule, which stops only at the end of
+ * the text.
+ */
 function inlineRule(state: StateCore): void {
   const budget = budgetOf(state);
   for (const token of state.tokens) {

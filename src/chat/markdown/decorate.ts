@@ -6,7 +6,7 @@ import type { Decorator } from './patch.ts';
 
 const views = new WeakMap<Element, CodeView>();
 
-/** Formulas are laid out in turns of this length, so that a page of them does not hold up the rest. */
+/** Formulas are laid out in turns of this length, so that many of them do not block the page. */
 const TURN_MS = 12;
 
 const waiting: HTMLElement[] = [];

@@ -39,7 +39,7 @@ export class Highlighter {
       try {
         this.#worker ??= this.#spawn();
       } catch {
-        return resolve(null); // The browser has no more workers to give.
+        return resolve(null); // The browser refuses another worker.
       }
       const timer = setTimeout(fail, this.#deadline);
       this.#worker.onerror = (event) => {

@@ -8,7 +8,7 @@ import { sanitise } from './sanitise.ts';
 // prose.css is installed and a formula is shown.
 if (typeof FontFace !== 'undefined') document.fonts.add(new FontFace('Phi Maths', `url(${fontUrl})`));
 
-/** Longer is not a formula, and macros grow fast. */
+/** Longer text is not a formula, and macros grow fast. */
 const MAX_TEX = 4_000;
 const MAX_EXPAND = 200;
 
@@ -31,7 +31,7 @@ export function renderMaths(tex: string, display: boolean): DocumentFragment | n
   } catch {
     return null;
   }
-  // The page's policy allows no style attributes; styles that are set by script it does.
+  // The page's policy forbids style attributes, but allows styles that a script sets.
   const fragment = sanitise(html.replaceAll(' style="', ' data-style="'), 'maths');
   for (const element of fragment.querySelectorAll<MathMLElement>('[data-style]')) {
     for (const [name, value] of safeStyles(element.getAttribute('data-style') ?? ''))

@@ -14,7 +14,7 @@ const PROFILES = {
     ALLOWED_TAGS,
     ALLOWED_ATTR: ['align', 'data-language', 'data-math', 'data-task', 'data-unformatted', 'href', 'start'],
     ALLOWED_URI_REGEXP: SAFE_HREF,
-    // DOMPurify takes every other value for an address and checks it against the line above.
+    // DOMPurify treats every other value as an address and checks it against the line above.
     ADD_URI_SAFE_ATTR: ['align', 'data-language', 'data-math', 'data-task', 'data-unformatted', 'start'],
   },
   // `data-style` becomes styles in maths.ts. A formula never links.

@@ -6,7 +6,7 @@
 import type { MarkdownIt, StateBlock, StateInline } from 'markdown-it';
 
 const BACKSLASH = 0x5c;
-/** Longer is not a formula. */
+/** Longer text is not a formula. */
 const MAX_TEX = 4_000;
 const MAX_TEX_LINES = 200;
 /** Characters that must not stand before the first `$` or after the last: letters, digits, other `$`, the end of a pattern like `^[a-z]+$`, and `${`. */

@@ -12,7 +12,7 @@ export async function unlessAborted<T>(work: Promise<T>, signals: readonly (Abor
       signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true, signal: left.signal });
   });
   aborted.catch(() => undefined); // raced below
-  work.catch(() => undefined); // what happens after an abort is nobody's error
+  work.catch(() => undefined); // an error after an abort is ignored on purpose
   try {
     return await Promise.race([work, aborted]);
   } finally {

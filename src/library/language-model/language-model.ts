@@ -30,7 +30,7 @@ export interface LanguageModelSettings {
   rawSampling?: boolean;
 }
 
-/** Of the context, kept free for a reply: at most this one in so many tokens. */
+/** At most one part in this many of the context is kept free for a reply. */
 const REPLY_SHARE = 4;
 const MOST_REPLY_TOKENS = 1024;
 
@@ -204,7 +204,7 @@ class Session extends EventTarget implements LanguageModelInterface {
       throwIfAborted(signals);
       return run(signals);
     });
-    this.#queue = turn.catch(() => undefined); // told to whoever asked
+    this.#queue = turn.catch(() => undefined); // the caller gets the rejection
     return unlessAborted(turn, signals).catch(rethrow('prompt'));
   }
 

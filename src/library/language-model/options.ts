@@ -48,8 +48,8 @@ const INPUTS: readonly LanguageModelMessageType[] = ['text', 'tool-response'];
 const OUTPUTS: readonly LanguageModelMessageType[] = ['text', 'tool-call'];
 
 /**
- * What is asked for and this model cannot do, in words; null: nothing. Languages are checked for their spelling only: a Phi reads and
- * writes many, better or worse, and refuses none.
+ * The first requested feature that this model lacks, in words; null: none. Languages are checked for their spelling
+ * only: a Phi reads and writes many, better or worse, and refuses none.
  * @throws RangeError for a tag that is not BCP 47
  */
 export function unsupported({ expectedInputs, expectedOutputs }: LanguageModelCreateCoreOptions): string | null {

@@ -33,7 +33,7 @@ export class OpenAIError extends Error {
   }
 }
 
-/** What is read of a request; anything else is refused by name, so that nothing is silently left out. */
+/** The parameters that are read. Any other is refused by name, so that none is ignored silently. */
 const KNOWN: readonly string[] = [
   'model',
   'messages',

@@ -26,7 +26,7 @@ async function expectTensors(files: DataFile[]): Promise<void> {
   }
 }
 
-const shelfOf = (form: Blob | null): WeightCache & { kept: Blob | null } => {
+const cacheOf = (form: Blob | null): WeightCache & { kept: Blob | null } => {
   const weightCache = {
     kept: null as Blob | null,
     open: () => Promise.resolve(form),
@@ -37,7 +37,7 @@ const shelfOf = (form: Blob | null): WeightCache & { kept: Blob | null } => {
 
 /** A form as it is kept after a first load. */
 async function firstLoad(): Promise<Blob> {
-  const weightCache = shelfOf(null);
+  const weightCache = cacheOf(null);
   (await weightFiles({ groups: GROUPS, weightCache })).keep();
   return weightCache.kept!;
 }
@@ -45,7 +45,7 @@ async function firstLoad(): Promise<Blob> {
 describe('weights for ONNX Runtime', () => {
   it('are Blobs to it and give each tensor, made as well as kept', async () => {
     for (const form of [null, await firstLoad()]) {
-      const { files, bytes } = await weightFiles({ groups: GROUPS, weightCache: shelfOf(form) });
+      const { files, bytes } = await weightFiles({ groups: GROUPS, weightCache: cacheOf(form) });
       expect(files.every((file) => file instanceof Blob)).toBe(true);
       expect(files.map(({ size }) => size)).toEqual(GROUPS.map((one) => layout(one).bytes));
       expect(bytes).toBe(GROUPS.reduce((sum, one) => sum + layout(one).bytes, 0));
@@ -65,20 +65,20 @@ describe('weights for ONNX Runtime', () => {
         return super.slice(from, to);
       }
     }
-    const { files } = await weightFiles({ groups: GROUPS, weightCache: shelfOf(new Counted([form])) });
+    const { files } = await weightFiles({ groups: GROUPS, weightCache: cacheOf(new Counted([form])) });
     await expectTensors(files);
     expect(slices).toBe(1 + 2);
   });
 
   it('are read by whole tensors once they are kept', async () => {
-    const { files } = await weightFiles({ groups: GROUPS, weightCache: shelfOf(await firstLoad()) });
+    const { files } = await weightFiles({ groups: GROUPS, weightCache: cacheOf(await firstLoad()) });
     expect(() => files[0]!.slice(1, 70_001)).toThrow('a: bytes 1 to 70001 do not match a tensor');
     expect(() => files[0]!.slice(0, 8)).toThrow('do not match a tensor');
   });
 
   it('are made again where what was kept is of another plan', async () => {
     const form = await firstLoad();
-    const weightCache = shelfOf(form.slice(1));
+    const weightCache = cacheOf(form.slice(1));
     const weights = await weightFiles({ groups: GROUPS, weightCache });
     await expectTensors(weights.files);
     weights.keep();

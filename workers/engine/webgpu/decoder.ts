@@ -1,4 +1,7 @@
-/** The WebGPU backend: weights, cache, logits and the choice of tokens on the GPU; only ids cross to this worker. */
+/**
+ * The WebGPU backend. Weights, KV cache, logits and the choice of tokens stay on the GPU. Only token ids come back to
+ * this worker.
+ */
 import type { InferenceSession, Tensor } from 'onnxruntime-web';
 import type { Checkpoint, PhiConfig } from '../checkpoint/types.ts';
 import { PhiError } from '../../shared/errors.ts';
@@ -100,7 +103,7 @@ async function onDevice(
   const selecting = Selector.create(gpu.device, config.vocab, MAX_STEPS); // compiled while the weights are made
   selecting.catch(() => undefined); // heard below
   const started = performance.now();
-  const weightCache = options.weightCache?.(shelfName(plan, bindingBytes), WEBGPU_FORM_VERSION);
+  const weightCache = options.weightCache?.(cacheName(plan, bindingBytes), WEBGPU_FORM_VERSION);
   const weights = await weightFiles({ groups: plan.groups, weightCache, onProgress, signal: options.signal });
   const prepared = performance.now();
   const data = await externalData('jspi', plan.groups, weights.files);
@@ -120,7 +123,7 @@ async function onDevice(
     form,
     ...(options.activations && gpu.float16 && form !== 'float32' && { activations: options.activations }),
     graphs: 1,
-    nodesOnWasm: 0, // disable_cpu_ep_fallback: else there were no session
+    nodesOnWasm: 0, // disable_cpu_ep_fallback: otherwise the session is not made
     threads: 1,
     weightError: await weightError(weights.files.at(-1)!),
     bytesHeld: weights.bytes + 2 * config.layers * cacheBytes + selector.bytes,
@@ -130,8 +133,8 @@ async function onDevice(
   return new WebgpuDecoder(ort, gpu, session, selector, config, { slots, dtype: plan.dtype, capture, facts, errors });
 }
 
-/** Forms that differ in their bytes differ in their names. */
-function shelfName({ form, dtype, matrices }: WebgpuPlan, bindingBytes: number): string {
+/** Name of the weight format in the weight cache. Formats that differ in their bytes have different names. */
+function cacheName({ form, dtype, matrices }: WebgpuPlan, bindingBytes: number): string {
   const cut = [...matrices.values()].some(({ pieces }) => pieces.length > 1);
   return `webgpu-${form}-${dtype}${cut ? `-${bindingBytes}` : ''}`;
 }
@@ -261,7 +264,7 @@ class WebgpuDecoder implements Decoder {
           targets || (rows === 'all' && !choice)
             ? await this.#selector.score(out, targets ?? headRows.map(() => 0))
             : null;
-        if (!scored && !choice) await queue.onSubmittedWorkDone(); // else a long prompt would all be queued before anybody could stop it
+        if (!scored && !choice) await queue.onSubmittedWorkDone(); // otherwise a long prompt would be queued as a whole before anybody could stop it
         return {
           chosen: choice ? await this.#chosen(choice) : [],
           argmax: scored?.argmax ?? new Int32Array(0),
@@ -353,7 +356,7 @@ class WebgpuDecoder implements Decoder {
     this.#rope = set;
   }
 
-  /** `work`, ended by the loss of the device; errors that the device reported aside are thrown. */
+  /** Runs `work`. Rejects when the device is lost, and throws errors that the device reported outside of the call. */
   async #watched<T>(work: () => Promise<T>): Promise<T> {
     const lost = this.#gpu.lostError();
     if (lost) throw lost;
