@@ -8,7 +8,7 @@ import { span } from '../../shared/span.ts';
 import type { BackendId, DeviceType, EngineReport, WeightFormat } from '../../shared/protocol.ts';
 import { candidateName, backendName, type Candidate } from './candidate.ts';
 import { createDecoder, type DecoderOptions } from './choose.ts';
-import { BITS, weightCount, whyTooLarge } from './memory-fit.ts';
+import { weightCount, whyTooLarge } from './memory-fit.ts';
 import type { PrepareProgress } from '../runtime/ort.ts';
 import { measureSpeed, SPEED_TEST_SLOTS, speedTestModel } from './speed-test.ts';
 import { SMALL_STEP_MS, withDeadline } from './deadline.ts';
@@ -47,7 +47,7 @@ const SAME_SPEED = 1.25;
  * What computes on the CPU must be so many times as fast as WASM to take its place: it is measured while others compute too, and the made-up model
  * lies in the processor's cache, where float32's four times the bytes of int8 cost nothing. Those of a real one do.
  */
-const requiredSpeedup = (form: WeightFormat): number => Math.max(2, BITS[form] / BITS.int8);
+const requiredSpeedup = (form: WeightFormat): number => (form === 'float32' ? 4 : 2);
 const COMPUTES_WIDER =
   'This model failed its self-test in float16 on this GPU, so it computes in float32. Replies are correct but slower, and the KV cache takes twice the memory.';
 /** A model with at most this many weights is loaded once more, in float32 on WASM, to check a failed self-test. */

@@ -6,7 +6,7 @@ import type { BackendId, DeviceType, WeightFormat } from '../../shared/protocol.
 import { WASM_FORM_VERSION, type WasmForm } from '../wasm/weights.ts';
 import { isWebgpuForm, webgpuForms } from '../webgpu/weights.ts';
 import { candidateName, type Candidate } from './candidate.ts';
-import { assertNetwork, BITS, weightCount } from './memory-fit.ts';
+import { assertNetwork, weightBytes } from './memory-fit.ts';
 import { defaultThreads, type WeightCache, type PrepareProgress } from '../runtime/ort.ts';
 import { buildDeadlineMs, withDeadline } from './deadline.ts';
 import { DeadlineDecoder } from './deadline-decoder.ts';
@@ -82,7 +82,7 @@ export async function createDecoder(
   // WASM computes in this very thread, or in stages that tell of themselves: the page watches over it.
   if (candidate.backend === 'wasm') return makeDecoder(checkpoint, candidate, options, onProgress);
   const name = candidateName(candidate);
-  const bytes = (weightCount(checkpoint) * BITS[candidate.form]) / 8;
+  const bytes = weightBytes(checkpoint, candidate.form);
   const decoder = await withDeadline(`${name}: building the graph`, buildDeadlineMs(bytes), (heard) =>
     makeDecoder(checkpoint, candidate, options, (done, total) => {
       heard();

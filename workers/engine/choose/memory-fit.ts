@@ -3,36 +3,47 @@ import { memoryBudget } from '../../shared/advisor/device.ts';
 import { PhiError } from '../../shared/errors.ts';
 import { REASONS } from '../../shared/reasons.ts';
 import { webnnCopies } from '../../shared/advisor/estimate.ts';
+import { deviceWeightBytes, parameterCount, type SourceMix } from '../../shared/advisor/weights.ts';
 import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
 import type { WeightFormat } from '../../shared/protocol.ts';
 import type { Candidate } from './candidate.ts';
 
-/** Scales and sums included. */
-export const BITS: Readonly<Record<WeightFormat, number>> = {
-  int4: 5,
-  'int4-columns': 4.5,
-  'int4-groups': 4.7,
-  'int8-blocks': 9,
-  int8: 8.1,
-  float16: 16,
-  float32: 32,
-};
+const bitsOf = ({ form }: Matrix): 4 | 8 => (form.kind === 'blocks' && form.bits === 4 ? 4 : 8);
 
-const matrices = ({ layers, embedding, head }: Checkpoint): Set<Matrix> =>
-  new Set([embedding, head, ...layers.flatMap(({ qkv, output, gateUp, down }) => [qkv, output, gateUp, down])]);
+/** The quantisation of a checkpoint as the advisor describes one that is not here yet. */
+export function sourceMix({ embedding, head, layers }: Checkpoint): SourceMix {
+  const [{ qkv, output, gateUp }] = layers as [Checkpoint['layers'][number]];
+  const eight = layers.filter(({ down }) => bitsOf(down) === 8).length;
+  const { form } = gateUp;
+  return {
+    qkv: bitsOf(qkv),
+    output: bitsOf(output),
+    gateUp: bitsOf(gateUp),
+    down8: eight / layers.length,
+    head: bitsOf(head),
+    embedding: embedding === head ? 'tied' : embedding.form.kind === 'float' ? 'float' : bitsOf(embedding),
+    block: form.kind === 'blocks' ? form.block : 32,
+    shift: form.kind !== 'blocks' || form.symmetric ? 'none' : form.integral ? 'zero-points' : 'mins',
+  };
+}
 
-export const weightCount = (checkpoint: Checkpoint): number =>
-  [...matrices(checkpoint)].reduce((sum, { rows, cols }) => sum + rows * cols, 0);
+/** Bytes of the weights on a GPU or NPU, by the advisor's formula. */
+export const weightBytes = (checkpoint: Checkpoint, form: WeightFormat, float16 = true): number =>
+  deviceWeightBytes(checkpoint.config, form, sourceMix(checkpoint), float16);
+
+export const weightCount = ({ config, embedding, head }: Checkpoint): number =>
+  parameterCount(config, embedding === head);
 
 /** null: it fits, or nobody knows. WASM is cut into stages where one memory does not hold a model, and has its own say. */
 export function whyTooLarge(
   checkpoint: Checkpoint,
-  { backend, device, form, onCpu }: Pick<Candidate, 'backend' | 'device' | 'form' | 'onCpu'>,
+  { backend, device, form, activations, onCpu }: Candidate,
 ): string | null {
   if (backend === 'wasm') return null;
   // WebGPU holds the weights once; the Blob that they are read from lies on the disk.
   const copies = backend === 'webnn' ? webnnCopies(onCpu ? 'cpu' : (device ?? 'cpu'), form) : 1;
-  const needs = (weightCount(checkpoint) * BITS[form] * copies) / 8;
+  const float16 = backend === 'webnn' ? !onCpu && device !== 'cpu' : activations !== 'float32';
+  const needs = weightBytes(checkpoint, form, float16) * copies;
   const { deviceMemory, userAgentData } = navigator as WorkerNavigator & {
     deviceMemory?: number;
     userAgentData?: { mobile: boolean };

@@ -2,14 +2,7 @@
 import type { BackendId, DeviceType, WeightFormat } from '../protocol.ts';
 import { WASM_BYTES, type GpuFacts } from './device.ts';
 import { cutLayers } from './stages.ts';
-import {
-  cacheBytesPerToken,
-  columnWeightBytes,
-  gpuWeightBytes,
-  wasmWeightBytes,
-  type ModelShape,
-  type SourceMix,
-} from './weights.ts';
+import { cacheBytesPerToken, deviceWeightBytes, wasmWeightBytes, type ModelShape, type SourceMix } from './weights.ts';
 
 const MiB = 2 ** 20;
 /** Tokens in one prefill run, on every backend. */
@@ -101,20 +94,12 @@ export function webnnCopies(device: DeviceType, form: WeightFormat): 1 | 2 | 3 {
 export function estimateWebnn(
   { shape, mix, slots: wished }: EstimateRequest,
   device: DeviceType,
-  form: 'int4' | 'int4-columns' | 'int8' | 'int8-blocks' | 'float16' | 'float32',
+  form: WeightFormat,
 ): Estimate {
   const slots = Math.min(wished, shape.context);
-  const byColumn = form === 'int8' || form === 'int4-columns';
-  const like = estimateGpu('webnn', shape, mix, slots, device !== 'cpu', byColumn ? 'int8-blocks' : form);
-  const weightsBytes = byColumn ? columnWeightBytes(shape, form) : like.weightsBytes;
+  const like = estimateGpu('webnn', shape, mix, slots, device !== 'cpu', form);
   const copies = webnnCopies(device, form) - 1;
-  return total({
-    ...like,
-    form,
-    weightsBytes,
-    workingBytes: like.workingBytes + copies * weightsBytes,
-    bufferBytes: 0,
-  });
+  return total({ ...like, workingBytes: like.workingBytes + copies * like.weightsBytes, bufferBytes: 0 });
 }
 
 function estimateGpu(
@@ -123,14 +108,14 @@ function estimateGpu(
   mix: SourceMix,
   slots: number,
   float16: boolean,
-  form: 'int4' | 'int8-blocks' | 'float16' | 'float32',
+  form: WeightFormat,
 ): Estimate {
   const width = form === 'float16' ? 2 : form === 'float32' ? 4 : float16 ? 2 : 4;
   return total({
     backend,
     form,
     slots,
-    weightsBytes: gpuWeightBytes(shape, form, mix, float16).all,
+    weightsBytes: deviceWeightBytes(shape, form, mix, float16),
     cacheBytes: slots * cacheBytesPerToken(shape, width),
     workingBytes: activationBytes(shape, slots, width) + RUNTIME_BYTES,
     stages: 1,

@@ -2,6 +2,7 @@
  * Bytes of a model's weights in the form that each backend computes with, from its hyperparameters alone: the sums of what
  * wasm/weights.ts and webgpu/weights.ts lay out, without a checkpoint.
  */
+import type { WeightFormat } from '../weight-formats.ts';
 
 /** The fields of `PhiConfig` that decide about sizes. */
 export interface ModelShape {
@@ -124,12 +125,22 @@ export function wasmBytesPerToken(shape: ModelShape, form: 'int8' | 'float32'): 
   return all - embedding - shape.layers * idle * expertBytes(shape, form);
 }
 
-/** WebNN with a scale for each column; 4 bits leave the head in 8. The embedding's rows are read from the store. */
-export function columnWeightBytes(shape: ModelShape, form: 'int8' | 'int4-columns'): number {
+type ColumnForm = 'int8' | 'int4-columns' | 'int4-groups';
+
+/** webnn/int4-weights.ts: inputs that share a scale in `int4-groups`. */
+const GROUP = 128;
+
+/** WebNN with a scale for each column, or for each group of it; 4 bits leave the head in 8. The embedding's rows are read from the store. */
+function columnWeightBytes(shape: ModelShape, form: ColumnForm): number {
   const { qkv, output, gateUp, down, outer } = matrices(shape);
-  const linear = ({ rows, cols }: Dims, bits: Bits) => groupBytes((rows * cols * bits) / 8, 4 * rows);
+  const linear = ({ rows, cols }: Dims, bits: Bits, scales = 1) =>
+    groupBytes((rows * cols * bits) / 8, 4 * rows * scales);
+  const inLayer = (matrix: Dims) => {
+    if (form === 'int8') return linear(matrix, 8);
+    return linear(matrix, 4, form === 'int4-groups' ? Math.ceil(matrix.cols / GROUP) : 1);
+  };
   const norm = 4 * shape.hidden;
-  const parts = [qkv, output, gateUp, down].map((matrix) => linear(matrix, form === 'int8' ? 8 : 4));
+  const parts = [qkv, output, gateUp, down].map(inLayer);
   return linear(outer, 8) + shape.layers * (2 * norm + sum(parts)) + norm;
 }
 
@@ -175,6 +186,12 @@ export function gpuWeightBytes(shape: ModelShape, form: GpuForm, mix: SourceMix,
   const layer = outside + Math.max(mix.down8 > 0 ? down8 : 0, down4);
   const layers = shape.layers * (outside + mix.down8 * down8 + (1 - mix.down8) * down4);
   return { all: embedding + layers + norm + head, embedding, head, layer };
+}
+
+/** What WebGPU or WebNN holds of a model in a form. `float16`: whether scales and activations have 16 bits. */
+export function deviceWeightBytes(shape: ModelShape, form: WeightFormat, mix: SourceMix, float16: boolean): number {
+  if (form === 'int8' || form === 'int4-columns' || form === 'int4-groups') return columnWeightBytes(shape, form);
+  return gpuWeightBytes(shape, form, mix, float16).all;
 }
 
 /** Floats of `width` bytes where that is small enough, else 8-bit blocks of 32 with such a scale. */
