@@ -1,5 +1,6 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './e2e/support/longest-first.ts';
 
 /** Minutes are for a processor that other programs use too; a test that hangs is still ended. */
 const BROWSER = {
@@ -22,6 +23,7 @@ const PAIRS = { fileParallelism: true, maxWorkers: 2 } as const;
 /** One project for each kind of test: `vitest run --project unit`. */
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         // Beside what they test, in Node. A test that needs a document says so with `// @vitest-environment`.
@@ -32,6 +34,7 @@ export default defineConfig({
           exclude: ['**/*.timing.test.ts'],
           environment: 'node',
           testTimeout: 30_000,
+          pool: 'threads',
           // CI has two cores; more workers only compete for them.
           maxWorkers: 2,
         },
@@ -43,7 +46,7 @@ export default defineConfig({
           ...PAIRS,
           name: 'browser',
           include: ['e2e/*.test.ts', 'e2e/{faults,gpu}/*.test.ts'],
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -59,7 +62,7 @@ export default defineConfig({
       },
       {
         // Too long for `npm test`, or judged by seconds and megabytes: `npm run test:long`.
-        test: { ...BROWSER, ...ALONE, name: 'long', include: ['e2e/long/*.test.ts'], sequence: { groupOrder: 3 } },
+        test: { ...BROWSER, ...ALONE, name: 'long', include: ['e2e/long/*.test.ts'], sequence: { groupOrder: 2 } },
       },
       {
         // Speed in Node: `npm run test:timing`.
@@ -68,12 +71,12 @@ export default defineConfig({
           include: ['workers/**/*.timing.test.ts'],
           environment: 'node',
           ...ALONE,
-          sequence: { groupOrder: 4 },
+          sequence: { groupOrder: 3 },
         },
       },
       {
         // Against a native server, which has to be built first: `npm run test:native`.
-        test: { ...BROWSER, ...ALONE, name: 'native', include: ['e2e/native/*.test.ts'], sequence: { groupOrder: 5 } },
+        test: { ...BROWSER, ...ALONE, name: 'native', include: ['e2e/native/*.test.ts'], sequence: { groupOrder: 4 } },
       },
       {
         // The engine on Dawn outside of a browser: `npm run test:gpu`.
@@ -83,7 +86,7 @@ export default defineConfig({
           name: 'gpu',
           include: ['e2e/gpu/**/*.test.ts'],
           globalSetup: [],
-          sequence: { groupOrder: 6 },
+          sequence: { groupOrder: 5 },
         },
       },
     ],

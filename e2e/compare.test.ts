@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { figure } from '../src/compare/figure.ts';
 import { toFragment } from '../src/compare/share.ts';
 import { result as exampleResult, row } from '../src/compare/testing/results.ts';
-import { expectClean, launchApp, makeTinyStarter, serveApp, type AppServer, type TinyStarter } from './support/app.ts';
+import { expectClean, launchApp, serveTinyStarter, type AppServer } from './support/app.ts';
 import type { Session } from '../scripts/cli/browser/launch.ts';
 import {
   chooseBackends,
@@ -23,15 +23,13 @@ const STOPWATCH_TOLERANCE = 0.05;
 const MESSAGE_MS = 1;
 const SERVER_TOLERANCE = 0.1;
 
-let tiny: TinyStarter;
 let server: AppServer;
 let native: RecordedServer;
 let session: Session;
 let page: Page;
 
 beforeAll(async () => {
-  tiny = await makeTinyStarter();
-  server = await serveApp({ mounts: tiny.mounts });
+  server = await serveTinyStarter();
   native = await startRecordedServer();
   session = await launchApp({ language: 'en', backend: 'wasm' }, { gpu: true });
   page = session.page;
@@ -42,7 +40,6 @@ afterAll(async () => {
   await session.close();
   await native.close();
   await server.close();
-  await tiny.remove();
 });
 
 const alert = (text: RegExp) => page.getByRole('alert').filter({ hasText: text });

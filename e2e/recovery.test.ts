@@ -22,7 +22,7 @@ const TOKENS = 160;
 /** An end is noticed at once; by its silence only after a minute. */
 const NOTICED_MS = 20_000;
 /** SwiftShader is slow. */
-const GPU_TOKENS = 80;
+const GPU_TOKENS = 32;
 
 let server: AppServer;
 let session: Session;

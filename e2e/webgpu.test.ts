@@ -15,6 +15,7 @@ import { folder, gguf, matrix, needFixture, pathOf, type Model } from './support
 import { destroyDevice, takeReads, watchGpu } from './support/gpu-witness.ts';
 import { exactCases, expectExact } from './support/exact.ts';
 import { ejectAll } from './support/inject.ts';
+import { ALL } from './support/long.ts';
 import { SAMPLING } from './support/sampling.ts';
 
 const LAYERS = 3;
@@ -27,10 +28,11 @@ const EXACT = exactCases(
     [
       [gguf('phi3-mini-4k', 'q4_1'), 'int4', [60]], // the window is crossed: attention without graph capture
       [gguf('phi4-mini', 'q8_0'), 'int8-blocks', [5]],
-      [gguf('phi4-mini', 'q8_0'), 'float32', [5]],
+      [gguf('phi4', 'q4_0'), 'int4', [5]], // symmetric
       [folder('phi-moe'), 'float32', [60]],
     ],
     [
+      [gguf('phi4-mini', 'q8_0'), 'float32', [5]],
       [folder('phi-tiny-moe'), 'float32', []],
       [gguf('phi3-mini-4k', 'q8_0'), 'int8-blocks', []],
       [gguf('phi3.5-mini', 'q4_k_m'), 'int4', []], // mins, and Q6_K in blocks of 16
@@ -75,15 +77,14 @@ describe('what crosses and what is dispatched', () => {
   const tokens = 6;
 
   // A minimum takes two dispatches more for each of a layer's four matrices, and where gate and up have one, norm, split and activation are not fused.
-  it.for([
-    { name: 'int4, symmetric', model: gguf('phi4', 'q4_0'), perLayer: 8, prompts: [5] },
-    {
-      name: 'int4 with a minimum, and the LongRoPE switch',
-      model: gguf('phi4-mini', 'q4_1'),
-      perLayer: 20,
-      prompts: [60],
-    },
-  ])(
+  const withMinimum = {
+    name: 'int4 with a minimum, and the LongRoPE switch',
+    model: gguf('phi4-mini', 'q4_1'),
+    perLayer: 20,
+    prompts: [60],
+  };
+  const symmetric = { name: 'int4, symmetric', model: gguf('phi4', 'q4_0'), perLayer: 8, prompts: [5] };
+  it.for(ALL ? [symmetric, withMinimum] : [withMinimum])(
     '$name: right, at most $perLayer dispatches a layer and 10, ids alone cross, nothing is bound anew',
     async ({ model, perLayer, prompts }) => {
       const { page } = host.session;

@@ -5,16 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Page } from 'playwright';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import {
-  ask,
-  GREEDY,
-  launchApp,
-  makeTinyStarter,
-  newChat,
-  serveApp,
-  type AppServer,
-  type TinyStarter,
-} from '../support/app.ts';
+import { ask, GREEDY, launchApp, newChat, serveTinyStarter, type TinyAppServer } from '../support/app.ts';
 import { inspect } from '../support/inspect.ts';
 import { killBrowser } from '../support/kill-browser.ts';
 import { seeded } from '../../workers/store/testing/random.ts';
@@ -27,8 +18,7 @@ const LONGEST_MS = 5_000;
 const SHARD_DELAY_MS = 150;
 const SETTINGS = { ...GREEDY, maxTokens: 8 };
 
-let tiny: TinyStarter;
-let server: AppServer;
+let server: TinyAppServer;
 let profile: string;
 /** The model's undisturbed reply to the first message of a chat. */
 let undisturbed: string;
@@ -36,17 +26,15 @@ let undisturbed: string;
 const committed = new Set<string>();
 
 beforeAll(async () => {
-  tiny = await makeTinyStarter();
-  server = await serveApp({ mounts: tiny.mounts });
+  server = await serveTinyStarter();
   const quiet = await launchApp(SETTINGS);
   await quiet.page.goto(server.url);
   await quiet.page.getByRole('button', { name: /^Download/ }).click();
   undisturbed = (await ask(quiet.page, 'hello')).text;
   await quiet.close();
 
-  const [folder] = Object.values(tiny.mounts);
   server.onShard = (request, response) => {
-    const shard = join(folder!, request.url!.split('/').pop()!);
+    const shard = join(server.shardFolder, request.url!.split('/').pop()!);
     void sleep(SHARD_DELAY_MS)
       .then(() => readFile(shard))
       .then((bytes) => response.end(bytes));
@@ -56,7 +44,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await server.close();
-  await tiny.remove();
   await rm(profile, { recursive: true, force: true });
 });
 

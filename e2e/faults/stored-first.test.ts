@@ -10,16 +10,7 @@ import type { Page } from 'playwright';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Session } from '../../scripts/cli/browser/launch.ts';
 import { integer, pick, seeded } from '../../workers/store/testing/random.ts';
-import {
-  ask,
-  GREEDY,
-  launchApp,
-  makeTinyStarter,
-  messageBox,
-  serveApp,
-  type AppServer,
-  type TinyStarter,
-} from '../support/app.ts';
+import { ask, GREEDY, launchApp, messageBox, serveTinyStarter, type AppServer } from '../support/app.ts';
 import { inspect } from '../support/inspect.ts';
 import { killBrowser } from '../support/kill-browser.ts';
 
@@ -34,18 +25,15 @@ const SETTINGS = { ...GREEDY, maxTokens: 8 };
 type Way = 'new chat' | 'open chat' | 'edit' | 'attachment' | 'regenerate';
 const WAYS: readonly Way[] = ['new chat', 'open chat', 'edit', 'attachment', 'regenerate'];
 
-let tiny: TinyStarter;
 let server: AppServer;
 let profile: string;
 
 beforeAll(async () => {
-  tiny = await makeTinyStarter();
-  server = await serveApp({ mounts: tiny.mounts });
+  server = await serveTinyStarter();
   profile = await mkdtemp(join(tmpdir(), 'phi-stored-first-'));
 });
 afterAll(async () => {
   await server.close();
-  await tiny.remove();
   await rm(profile, { recursive: true, force: true });
 });
 

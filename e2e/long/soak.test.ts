@@ -3,17 +3,7 @@
  * and the databases beyond the conversations themselves.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import {
-  ask,
-  expectClean,
-  GREEDY,
-  launchApp,
-  makeTinyStarter,
-  newChat,
-  serveApp,
-  type AppServer,
-  type TinyStarter,
-} from '../support/app.ts';
+import { ask, expectClean, GREEDY, launchApp, newChat, serveTinyStarter, type AppServer } from '../support/app.ts';
 import type { Session } from '../../scripts/cli/browser/launch.ts';
 import { watchEngineMemory, type EngineMemory } from '../support/memory-witness.ts';
 import { inspect } from '../support/inspect.ts';
@@ -40,19 +30,16 @@ interface Sample {
   conversations: number;
 }
 
-let tiny: TinyStarter;
 let server: AppServer;
 let session: Session;
 
 beforeAll(async () => {
-  tiny = await makeTinyStarter();
-  server = await serveApp({ mounts: tiny.mounts });
+  server = await serveTinyStarter();
   session = await launchApp({ ...GREEDY, maxTokens: TOKENS });
 });
 afterAll(async () => {
   await session.close();
   await server.close();
-  await tiny.remove();
 });
 
 it(`grows no more than its conversations over ${TURNS} turns of ${TOKENS} tokens`, { timeout: 7_200_000 }, async () => {

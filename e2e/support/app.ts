@@ -82,19 +82,33 @@ export async function makeTinyStarter(shardBytes = 128 * 1024): Promise<TinyStar
   };
 }
 
+export interface TinyAppServer extends AppServer {
+  /** Folder of the tiny model's shards. */
+  shardFolder: string;
+}
+
+/** Serves the app with a tiny Phi in the starter's place; `close` takes the model along. */
+export async function serveTinyStarter(): Promise<TinyAppServer> {
+  const tiny = await makeTinyStarter();
+  const server = await serveApp({ mounts: tiny.mounts });
+  const close = server.close.bind(server);
+  return Object.assign(server, {
+    shardFolder: Object.values(tiny.mounts)[0]!,
+    close: async () => {
+      await close();
+      await tiny.remove();
+    },
+  });
+}
+
 /** A server with a tiny model in the starter's place for the tests of a file. Each test has a session of its own (`session` gives it), which must leave no error behind. */
 export function serveTinyApp(use: (server: AppServer) => void, session: () => Session): void {
-  let tiny: TinyStarter;
   let server: AppServer;
   beforeAll(async () => {
-    tiny = await makeTinyStarter();
-    server = await serveApp({ mounts: tiny.mounts });
+    server = await serveTinyStarter();
     use(server);
   });
-  afterAll(async () => {
-    await server.close();
-    await tiny.remove();
-  });
+  afterAll(() => server.close());
   afterEach(async () => {
     expectClean(session());
     await session().close();

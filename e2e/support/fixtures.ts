@@ -1,5 +1,5 @@
 /** Reference models and numbers; see workers/testing/references.ts for where they lie. */
-import { parseExpected, type Expected } from '../../scripts/cli/evaluate/expected.ts';
+import { parseExpected, type Expected, type TeacherForced } from '../../scripts/cli/evaluate/expected.ts';
 import { ALL } from './long.ts';
 import { findModelFolder, findReference, needReference, referenceBytes } from '../../workers/testing/references.ts';
 
@@ -30,6 +30,13 @@ export const present = (models: readonly Model[]): Model[] =>
 
 /** Absolute path of a model's file or folder. */
 export const pathOf = ({ path }: Model): string => findModelFolder(path) ?? needReference(path);
+
+/** A shorter text of a reference. */
+export const firstTokens = ({ input_ids, nll, argmax }: TeacherForced, tokens: number): TeacherForced => ({
+  input_ids: input_ids.slice(0, tokens),
+  nll: nll?.slice(0, tokens - 1),
+  argmax: argmax?.slice(0, tokens - 1),
+});
 
 /** `few` must be there; of `rest`, what is there. */
 export const matrix = <T extends readonly [Model, ...unknown[]]>(few: T[], rest: T[]): T[] =>

@@ -12,7 +12,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
   /** Every kind of model, format and form on every backend of the browser; memory of a load. Hours of SwiftShader. */
   backends: {
     projects: ['browser', 'long'],
-    files: ['e2e/web', 'e2e/recovery', 'e2e/long/memory'],
+    files: ['e2e/web', 'e2e/recovery', 'e2e/starter', 'e2e/drafts', 'e2e/long/memory'],
     env: { PHI_MATRIX: 'all' },
   },
   /** Kills the browser thirty times in the middle of things, loses devices, opens and closes tabs; hostile text everywhere; 100 MB of chats. */
