@@ -6,14 +6,16 @@ import { join } from 'node:path';
 import { ROOT } from '../../scripts/build/app.ts';
 import { parseGguf, type GgufValue } from '../../workers/engine/checkpoint/gguf/parse.ts';
 import { memorySource } from '../../workers/engine/checkpoint/testing/fixtures.ts';
-import { vocabularyFile } from '../../workers/engine/tokenizer/testing/references.ts';
+import { vocabularyFile, type TokenizerName } from '../../workers/engine/tokenizer/testing/references.ts';
 import { referenceBytes } from '../../workers/testing/references.ts';
 import type { ModelFile, ModelManifest, Shard } from '../../workers/shared/protocol.ts';
 import { randomGguf } from './gguf.ts';
 import { randomOnnx, type OnnxPart } from './onnx.ts';
-import { phi4MiniShape } from './shape.ts';
+import type { PhiConfig } from '../../workers/engine/checkpoint/types.ts';
+import { phi4MiniShape, phiTinyMoeShape } from './shape.ts';
 
 export type Format = 'gguf' | 'onnx';
+export type FullSize = 'phi-4-mini' | 'phi-tiny-moe';
 export const CACHE = join(ROOT, 'node_modules/.cache/full-size');
 const SHARD_BYTES = 64 * 2 ** 20;
 const TOKENIZER = 'byte-level';
@@ -48,9 +50,14 @@ async function writeShards(folder: string, path: string, pieces: Iterable<Uint8A
   return { path, bytes, shards };
 }
 
-/** A vocabulary of 200,029 tokens, as large as Phi-4-mini's. */
-async function ggufTokenizer(): Promise<Map<string, GgufValue>> {
-  const { metadata } = await parseGguf(memorySource('vocab.gguf', vocabularyFile(TOKENIZER)));
+/** Models with a vocabulary as large as theirs: 200,029 and 32,011 tokens. */
+export const FULL_SIZE: Record<FullSize, { shape: (layers: number) => PhiConfig; tokenizer: TokenizerName }> = {
+  'phi-4-mini': { shape: phi4MiniShape, tokenizer: TOKENIZER },
+  'phi-tiny-moe': { shape: phiTinyMoeShape, tokenizer: 'sentencepiece' },
+};
+
+async function ggufTokenizer(name: TokenizerName): Promise<Map<string, GgufValue>> {
+  const { metadata } = await parseGguf(memorySource('vocab.gguf', vocabularyFile(name)));
   return new Map([...metadata].filter(([key]) => key.startsWith('tokenizer.')));
 }
 
@@ -87,21 +94,23 @@ export async function makeFullSize(
   format: Format,
   layers: number,
   say: (line: string) => void,
+  model: FullSize = 'phi-4-mini',
 ): Promise<{ folder: string; manifest: ModelManifest }> {
-  const folder = join(CACHE, `${format}-${layers}`);
+  const folder = join(CACHE, model, `${format}-${layers}`);
   const path = join(folder, 'manifest.json');
   if (existsSync(path)) return { folder, manifest: JSON.parse(await readFile(path, 'utf8')) as ModelManifest };
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const start = performance.now();
-  const config = phi4MiniShape(layers);
+  const { shape, tokenizer } = FULL_SIZE[model];
+  const config = shape(layers);
   const files =
     format === 'gguf'
-      ? [await writeShards(folder, 'model.gguf', randomGguf(config, await ggufTokenizer()))]
+      ? [await writeShards(folder, 'model.gguf', randomGguf(config, await ggufTokenizer(tokenizer)))]
       : await onnxFiles(folder, layers);
   const manifest: ModelManifest = {
     format: 1,
-    id: `random-phi-4-mini-${format}-${layers}`,
+    id: `random-${model}-${format}-${layers}`,
     name: config.name,
     licence: { spdx: 'CC0-1.0', url: 'https://creativecommons.org/publicdomain/zero/1.0/' },
     source: { name: 'random numbers', url: 'https://example.com/' },

@@ -1,4 +1,4 @@
-/** A model with the measures of Phi-4-mini and random weights. */
+/** Models with the measures of a published Phi and random weights. */
 import { longRopeFactor } from '../../workers/engine/checkpoint/hf-config.ts';
 import type { PhiConfig } from '../../workers/engine/checkpoint/types.ts';
 
@@ -31,6 +31,29 @@ export function phi4MiniShape(layers: number): PhiConfig {
     slidingWindow: null,
     bos: 199_999,
     eos: [199_999, 200_020],
+  };
+}
+
+/** Phi-tiny-MoE (microsoft/Phi-tiny-MoE-instruct, config.json): 3.8 billion weights, of which a token takes 1.1. `layers`: 32 is the whole. */
+export function phiTinyMoeShape(layers: number): PhiConfig {
+  return {
+    name: `Random Phi-tiny-MoE (${layers} layers)`,
+    layers,
+    hidden: 4096,
+    heads: 16,
+    kvHeads: 4,
+    headDim: 128,
+    intermediate: 448,
+    experts: { count: 16, jitter: 0.01 },
+    vocab: 32_064,
+    normEps: 1e-5,
+    ropeTheta: 10_000,
+    rotaryDim: 128,
+    ropeScaling: null,
+    context: 4096,
+    slidingWindow: 2047,
+    bos: 1,
+    eos: [2],
   };
 }
 
