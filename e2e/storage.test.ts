@@ -13,6 +13,7 @@ import {
   type TinyStarter,
 } from './support/app.ts';
 import type { Session } from '../scripts/cli/browser/launch.ts';
+import type { StorageReport } from '../workers/shared/protocol.ts';
 import { corruptShard, storedShards } from './support/store-access.ts';
 
 let tiny: TinyStarter;
@@ -121,3 +122,67 @@ async function reopen(): Promise<string[]> {
   await page.getByRole('button', { name: /^Download/ }).waitFor();
   return storedShards(page);
 }
+
+/** Calls of comlink's protocol on a worker of one's own, from the page. The second argument's callback, if any, counts what it hears. */
+function callEngine(calls: readonly (readonly [method: string, ...args: string[]])[]): Promise<unknown[]> {
+  const script = page
+    .workers()
+    .map((worker) => worker.url())
+    .find((url) => url.includes('engine.worker'))!;
+  return page.evaluate(
+    async ({ calls, script }) => {
+      const { trustedTypes } = globalThis as unknown as {
+        trustedTypes: {
+          createPolicy(
+            name: string,
+            rules: { createScriptURL(url: string): string },
+          ): { createScriptURL(url: string): URL };
+        };
+      };
+      const policy = trustedTypes.createPolicy('phi-script-url', { createScriptURL: (url) => url });
+      const worker = new Worker(policy.createScriptURL(script), { type: 'module', name: 'engine of a test' });
+      const answers: unknown[] = [];
+      for (const [id, [method, ...args]] of calls.entries()) {
+        const heard = new MessageChannel();
+        let events = 0;
+        heard.port1.onmessage = () => events++;
+        const callback = method === 'makeWeights' ? [{ type: 'HANDLER', name: 'proxy', value: heard.port2 }] : [];
+        const argumentList = [...args.map((value) => ({ type: 'RAW', value })), ...callback];
+        const answer = new Promise<unknown>((resolve, reject) => {
+          worker.addEventListener(
+            'message',
+            ({ data }: MessageEvent<{ id?: string; type: string; value: unknown }>) => {
+              if (data.id !== String(id)) return;
+              if (data.type === 'RAW') resolve(data.value);
+              else reject(new Error(JSON.stringify(data.value)));
+            },
+          );
+        });
+        worker.postMessage(
+          { id: String(id), type: 'APPLY', path: [method], argumentList },
+          callback.length > 0 ? [heard.port2] : [],
+        );
+        answers.push(await answer, events);
+      }
+      worker.terminate();
+      return answers;
+    },
+    { calls, script },
+  );
+}
+
+it('keeps 4-bit weights for NPUs that another worker makes while the model answers', async () => {
+  await page.goto(server.url);
+  await download();
+  await ask(page, 'hello');
+  const making = callEngine([['makeWeights', 'job', tiny.manifest.id], ['storage']]);
+  expect((await ask(page, 'and meanwhile?')).text).not.toBe('');
+  const [kept, events, storage] = await making;
+  expect(kept).toBe(true);
+  expect(events).toBeGreaterThan(5);
+  const { forms } = storage as StorageReport;
+  const found = forms.find(({ form }) => form === 'webnn-npu-int4-columns-compensated');
+  expect(found).toMatchObject({ model: tiny.manifest.id });
+  expect(found!.bytes).toBeGreaterThan(100_000);
+  expectClean(session);
+});

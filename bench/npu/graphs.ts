@@ -29,9 +29,12 @@ export async function labWeights(
   const made = `${model.name}-${dialect}-${form}${calibration ? '-compensated' : ''}-${WEBNN_FORM_VERSION}`;
   const folder = join(cacheFolder(), 'graphs', made);
   await mkdir(folder, { recursive: true });
-  for (const group of graphGroups(plan, model)) {
+  const groups = graphGroups(plan, model);
+  // Calibration reads the whole network: of weights that it rounds, all are made or none.
+  const again = calibration !== null && groups.some(({ location }) => !existsSync(join(folder, location)));
+  for (const group of groups) {
     const path = join(folder, group.location);
-    if (existsSync(path)) continue;
+    if (existsSync(path) && !again) continue;
     await writeFile(`${path}.part`, await materialise(group));
     await rename(`${path}.part`, path);
   }

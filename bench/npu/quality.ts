@@ -1,12 +1,12 @@
 /**
  * `npm run npu:quality -- [forms]`: what a weight format costs the starter in accuracy. The engine's own graph and weights for NPUs, on ONNX Runtime's CPU
- * (Python), against float32: loss of the compare screen's text, differences of logits, best tokens that are kept.
+ * (Python), against float32: loss of a text, differences of logits, best tokens that are kept.
  */
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
 import * as ort from 'onnxruntime-web/wasm';
 import { ROOT } from '../../scripts/build/app.ts';
 import { TEXT } from '../../workers/compare/text.ts';
@@ -22,16 +22,16 @@ import { labModel, type LabModel } from './models.ts';
 import { hexagonPython } from './packages.ts';
 import type { TextVerdict } from './rows.ts';
 
-const USAGE = `npm run npu:quality -- FORM...
-  FORM   ${WEIGHT_FORMATS.join(', ')}; int4-columns+ and int4-groups+ round with compensation, which takes minutes`;
+const USAGE = `npm run npu:quality -- [--text FILE] [--tokens N] FORM...
+  FORM   ${WEIGHT_FORMATS.join(', ')}; int4-columns+ and int4-groups+ round with compensation, which takes minutes
+  --text   a file; default: the compare screen's text
+  --tokens at most so many tokens of it (160)`;
 ort.env.wasm.numThreads = 1; // more need a require that its bundle for Node does not have
-/** Tokens of the text. */
-const TOKENS = 160;
-const SHAPE: WebnnShape = {
+const SLOTS = 256;
+const SHAPE: Omit<WebnnShape, 'width'> = {
   dialect: 'npu',
-  width: TOKENS,
-  slots: 256,
-  visible: 256,
+  slots: SLOTS,
+  visible: SLOTS,
   recent: 0,
   head: true,
   weights: 'constants',
@@ -49,17 +49,26 @@ async function prepared(model: LabModel, name: string, ids: readonly number[], f
   const form = WEIGHT_FORMATS.find((one): one is WeightFormat => one === name.replace('+', ''));
   if (!form) throw new Error(`The format "${name}" is unknown. Choose from ${WEIGHT_FORMATS.join(', ')}.`);
   const weights = await labWeights(model, form, 'npu', name.endsWith('+') ? await calibration(model) : null);
-  const feeds = await firstRun(model.checkpoint, SHAPE, ids, weights.plan.residual);
+  const shape: WebnnShape = { ...SHAPE, width: ids.length };
+  const feeds = await firstRun(model.checkpoint, shape, ids, weights.plan.residual);
   console.error(`${name}: the weights are ready`);
-  return [await writeGraph(weights, SHAPE), await writeFeeds(join(folder, name), feeds)];
+  return [await writeGraph(weights, shape), await writeFeeds(join(folder, name), feeds)];
 }
 
 async function main(): Promise<void> {
-  const asked = process.argv.slice(2);
-  if (asked.length === 0 || asked[0] === '--help') return console.log(USAGE);
+  const { values, positionals: asked } = parseArgs({
+    allowPositionals: true,
+    options: {
+      text: { type: 'string' },
+      tokens: { type: 'string', default: '160' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (asked.length === 0 || values.help) return console.log(USAGE);
   const python = await hexagonPython();
   const model = await labModel('starter', 'float32');
-  const ids = createTokenizer(model.checkpoint.tokenizer).encode(TEXT).slice(0, TOKENS);
+  const text = values.text === undefined ? TEXT : await readFile(values.text, 'utf8');
+  const ids = createTokenizer(model.checkpoint.tokenizer).encode(text).slice(0, Number(values.tokens));
   const folder = await mkdtemp(join(tmpdir(), 'phi-npu-'));
   try {
     const idsPath = join(folder, 'ids.json');

@@ -6,6 +6,7 @@ import { ReplyLocks } from '../chat/reply-locks.ts';
 import type { Engine } from '../engine/engine.ts';
 import { i18n, preferredLanguage } from '../i18n/i18n.svelte.ts';
 import { Pwa } from '../pwa/pwa.svelte.ts';
+import { FasterWeights } from '../models/faster-weights.svelte.ts';
 import { ModelSession } from '../models/model-session.svelte.ts';
 import type { SettingsValues } from '../settings/settings.svelte.ts';
 import { Settings } from '../settings/settings.svelte.ts';
@@ -24,11 +25,13 @@ export class AppState {
   offered = $state.raw<string | null>(null);
   readonly engine: Engine;
   readonly models: ModelSession;
+  readonly faster: FasterWeights;
   readonly chat: Chat;
 
   constructor(engine: Engine) {
     this.engine = engine;
     this.models = new ModelSession(engine, this.settings);
+    this.faster = new FasterWeights(engine);
     this.chat = new Chat(engine, this.models, this.settings, this.conversations, this.#locks);
     this.conversations.onGone = (id) => {
       const { route } = this.router;

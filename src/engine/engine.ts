@@ -140,6 +140,16 @@ export class Engine {
     });
   }
 
+  /** See EngineApi. In a worker of its own, so that replies go on meanwhile; cancelling ends it. */
+  async makeWeights(model: string, { signal, onProgress }: JobOptions = {}): Promise<boolean> {
+    const other = this.another();
+    try {
+      return await other.#job(signal, (api, job) => api.makeWeights(job, model, progressProxy(onProgress)));
+    } finally {
+      other.terminate('its weights are made', 'cancelled');
+    }
+  }
+
   unload(): Promise<void> {
     this.#loaded = null;
     return this.#call((api) => api.unload());

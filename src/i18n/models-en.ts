@@ -31,6 +31,14 @@ export const modelsEn = {
   removeConfirm: (size: string) => `This frees ${size}. To use the model again, you have to download it again.`,
   removeForms: 'Remove',
   formsHint: 'Made from the model for this device. The next load makes them again.',
+  fasterOffer: (times: string) =>
+    `In a first test, this NPU was ${times} times as fast with 4-bit weights. Making them takes minutes of processor time. You can go on chatting meanwhile, and the next load uses them. Replies become slightly less accurate.`,
+  fasterMake: 'Make 4-bit weights',
+  fasterMaking: (model: string) => `Making 4-bit weights for ${model}.`,
+  fasterMade: 'The 4-bit weights are ready. The next load tests them and uses them if this NPU is faster with them.',
+  fasterLoad: 'Load again now',
+  fasterNoRoom:
+    'The 4-bit weights were made, but there is no room to keep them. Delete a model that you do not use, then try again.',
   repair: 'Repair',
   saveToDisk: 'Save to disk…',
   saving: (done: number, of: number) => `Saving, ${done} of ${of}…`,

@@ -27,6 +27,14 @@ export const modelsJa: Translation<typeof modelsEn> = {
   removeConfirm: (size) => `${size} が空きます。もう一度使うには、ダウンロードし直してください。`,
   removeForms: '消去',
   formsHint: 'モデルからこの端末用に作った重みです。次に読み込むときに作り直されます。',
+  fasterOffer: (times) =>
+    `最初のテストでは、この NPU は 4 ビットの重みで ${times} 倍速く動きました。作成にはプロセッサーで数分かかりますが、その間もチャットを続けられ、次の読み込みから使われます。返答の正確さはわずかに下がります。`,
+  fasterMake: '4 ビットの重みを作成',
+  fasterMaking: (model) => `${model} の 4 ビットの重みを作成しています。`,
+  fasterMade: '4 ビットの重みができました。次の読み込みでテストし、この NPU で速く動く場合に使います。',
+  fasterLoad: '今すぐ読み込み直す',
+  fasterNoRoom:
+    '4 ビットの重みを作成しましたが、保存する空きがありません。使わないモデルを削除してから、もう一度お試しください。',
   repair: '修復',
   saveToDisk: 'ディスクに保存…',
   saving: (done, of) => `保存中 ${done} / ${of}…`,

@@ -44,6 +44,8 @@ export interface FakeScript {
   lose?: boolean;
   /** It runs on an NPU, and the model has the measures of Phi-4-mini. */
   npu?: boolean;
+  /** On it 4-bit weights would be faster, once they are made. */
+  unmade?: boolean;
   /** The browser refuses to store the model. */
   quota?: boolean;
   /** The load fails. */
@@ -68,6 +70,8 @@ export function parseFakeScript(flags: string): FakeScript {
 export interface FakeDisk {
   models: StoredModel[];
   caches?: KeptCaches;
+  /** Weights of 4 bits have been made. */
+  made?: boolean;
 }
 
 export const FAKE_MANIFEST: ModelManifest = {
@@ -254,9 +258,25 @@ class FakeEngine implements EngineApi {
     const lost = request.avoid?.some(({ candidate }) => candidate.startsWith('WebGPU')) ?? false;
     this.#report = fakeReport(request, this.#script.short ? 128 : 8192, this.#script.lose === true && !lost);
     if (this.#script.npu) Object.assign(this.#report, NPU_REPORT);
+    if (this.#script.unmade)
+      Object.assign(
+        this.#report,
+        this.#disk.made ? { form: 'int4-columns' } : { faster: { form: 'int4-columns', times: 1.6 } },
+      );
     const stored = this.#disk.models.find(({ id }) => id === request.model);
     if (stored) this.#report.name = stored.name;
     return this.#report;
+  }
+
+  async makeWeights(job: string, _model: string, onProgress: (progress: Progress) => void) {
+    const steps = 60;
+    for (let done = 0; done <= steps; done++) {
+      this.#checkAbort(job);
+      onProgress({ phase: 'prepare', done, total: steps, secondsLeft: (steps - done) * 3, what: 'weights' });
+      await this.#wait(this.#script.slow ? 1000 : 20);
+    }
+    this.#disk.made = !this.#script.quota;
+    return this.#disk.made;
   }
 
   unload() {

@@ -153,6 +153,7 @@ export async function openModel(files: ModelFiles, request: ModelRequest, on: Mo
       rejected: chosen.rejected,
       ...(chosen.scored && { scored: chosen.scored }),
       notes: [...checkpoint.notes, ...chosen.notes],
+      faster: chosen.faster,
       loadMs,
       warmUpMs,
     });

@@ -16,10 +16,18 @@ export interface ReportSource {
   warmUpMs: number;
   scored?: Scored;
   notes?: string[];
+  faster?: EngineReport['faster'];
 }
 
 /** The honest report of a loaded model, from what the backend found out itself. */
-export function engineReport({ checkpoint, decoder, scored, notes = [], ...given }: ReportSource): EngineReport {
+export function engineReport({
+  checkpoint,
+  decoder,
+  scored,
+  notes = [],
+  faster,
+  ...given
+}: ReportSource): EngineReport {
   const { model, name, asked, rejected, loadMs, warmUpMs } = given;
   const {
     backend,
@@ -47,6 +55,7 @@ export function engineReport({ checkpoint, decoder, scored, notes = [], ...given
     form,
     shape: { layers, hidden, heads, kvHeads, headDim, intermediate, vocab, context },
     weightError,
+    ...(faster && { faster }),
     graphs,
     ...(widths && { widths }),
     nodesOnWasm,

@@ -24,6 +24,8 @@ import { blobSource, type ModelFiles } from '../store/bytes.ts';
 import { contentHash } from '../store/forms.ts';
 import { ModelStore } from '../store/store.ts';
 import { identify } from './checkpoint/identify.ts';
+import { openCheckpoint } from './checkpoint/open.ts';
+import { makeCompensated } from './choose/calibrate.ts';
 import { startRuntime } from './choose/start-early.ts';
 import { ProbeMemory } from './choose/probe-memory.ts';
 import { checkConstraint } from './constraint/constraint.ts';
@@ -111,11 +113,7 @@ export class Engine implements EngineApi {
     return this.#job(job, (signal) =>
       this.#inTurn(async () => {
         await this.#unload();
-        const stored = await this.#store.find(request.model);
-        if (!stored)
-          throw new PhiError('no-model', `${request.model} is not stored in this browser. Download it first.`, {
-            model: request.model,
-          });
+        const stored = await this.#needStored(request.model);
         try {
           return await span('load', () => this.#load(stored, request, signal, onProgress));
         } catch (error) {
@@ -143,7 +141,6 @@ export class Engine implements EngineApi {
         });
       });
     });
-    const pace = new Pace();
     this.#model = await openModel(
       await this.#store.openStored(stored.id),
       {
@@ -159,14 +156,7 @@ export class Engine implements EngineApi {
         signal,
       },
       {
-        onPrepare: (done, total) =>
-          onProgress({
-            phase: 'prepare',
-            done,
-            total,
-            secondsLeft: pace.secondsLeft(done, total),
-            what: 'weights',
-          }),
+        onPrepare: prepareProgress(onProgress),
         onTry: (what) => onProgress({ phase: 'compile', what }),
         onWarmUp: () => onProgress({ phase: 'warm-up' }),
         textWork: tellTextWork((message) => self.postMessage(message)),
@@ -178,6 +168,19 @@ export class Engine implements EngineApi {
       report.rejected.push({ what: 'Keeping what was read of a chat', why: PhiError.from(cause).message });
     });
     return report;
+  }
+
+  makeWeights(job: JobId, model: string, onProgress: OnProgress): Promise<boolean> {
+    return this.#job(job, async (signal) => {
+      const stored = await this.#needStored(model);
+      let kept = Promise.resolve(true);
+      const weightCache = storedWeightCache(this.#store, stored, (_, keeping) => {
+        kept = keeping;
+      });
+      const checkpoint = await openCheckpoint(await this.#store.openStored(stored.id));
+      await makeCompensated(checkpoint, weightCache, prepareProgress(onProgress), signal);
+      return kept;
+    });
   }
 
   unload(): Promise<void> {
@@ -233,6 +236,12 @@ export class Engine implements EngineApi {
     await (await ProbeMemory.open(false)).forgetAll();
   }
 
+  async #needStored(model: string): Promise<StoredModel> {
+    const stored = await this.#store.find(model);
+    if (stored) return stored;
+    throw new PhiError('no-model', `${model} is not stored in this browser. Download it first.`, { model });
+  }
+
   #need(): Model {
     if (!this.#model) throw new PhiError('no-model', 'No model is loaded. Load one first.');
     return this.#model;
@@ -253,6 +262,13 @@ export class Engine implements EngineApi {
     this.#queue = turn.catch(() => undefined); // the caller has the rejection
     return turn;
   }
+}
+
+/** Weights made so far, with the time that the rest will take. */
+function prepareProgress(onProgress: OnProgress): (done: number, total: number) => void {
+  const pace = new Pace();
+  return (done, total) =>
+    onProgress({ phase: 'prepare', done, total, secondsLeft: pace.secondsLeft(done, total), what: 'weights' });
 }
 
 function sourcesOf(files: { path: string; file: Blob }[]): ModelFiles {

@@ -14,6 +14,7 @@ export function storedWeightCache(
     const key = { model, form, version };
     return {
       open: () => store.openForm(key),
+      exists: () => store.hasForm(key),
       keep: (blob) => onKeep(form, store.saveForm(key, blob.size, chunksOf(blob))),
     };
   };

@@ -88,6 +88,8 @@ export interface EngineReport {
   shape: ModelShape;
   /** Relative error of weights requantised for the form; 0 or absent: it holds the source exactly. */
   weightError?: number;
+  /** A format that this device measured to be so many times as fast; its weights take minutes to make: see `makeWeights`. */
+  faster?: { form: WeightFormat; times: number };
   /** Graphs that one pass through the network is cut into; more than one on WebNN would mean that nodes run on WASM in between. */
   graphs: number;
   /** Tokens that a pass of each graph takes, where they are of fixed width (WebNN). */
@@ -283,6 +285,11 @@ export interface EngineApi {
   exportFile(model: string, path: string): Promise<Blob>;
   /** Deletes what was made of a model's weights; it is made again at the next load. */
   removeForms(model: string): Promise<void>;
+  /**
+   * Makes the weights of the format that a report names in `faster`, and keeps them: the next load takes them. It computes for minutes, so it needs a
+   * worker of its own. False: there is no room to keep them.
+   */
+  makeWeights(job: JobId, model: string, onProgress: (progress: Progress) => void): Promise<boolean>;
   load(job: JobId, request: LoadRequest, onProgress: (progress: Progress) => void): Promise<EngineReport>;
   unload(): Promise<void>;
   report(): Promise<EngineReport | null>;

@@ -64,6 +64,11 @@ export async function openForm({ tables }: StoreContext, form: FormKey, signal: 
   return new Blob(sound);
 }
 
+/** True if the form is stored. What it holds is not read: `openForm` may still find it damaged. */
+export async function hasForm({ tables }: StoreContext, form: FormKey): Promise<boolean> {
+  return isHeader(await tables.forms.get(await formKey(form)));
+}
+
 /** True if made weights of this size may be kept; kept caches make room for them. Unknown free space counts as no space. */
 export async function mayKeepForm(context: StoreContext, bytes: number): Promise<boolean> {
   const room = (await freeRoom()) ?? 0;

@@ -5,7 +5,7 @@ import type { ModelFiles } from './bytes.ts';
 import { createContext, type JobOptions, type StoreContext } from './context.ts';
 import { fetchManifest } from './fetch-manifest.ts';
 import { openFiles } from './files.ts';
-import { listForms, mayKeepForm, openForm, removeForms, saveForm, type FormKey } from './forms.ts';
+import { hasForm, listForms, mayKeepForm, openForm, removeForms, saveForm, type FormKey } from './forms.ts';
 import { describeImport, importFiles, type DiskFile, type ImportedAs } from './import.ts';
 import { openAddress, type Remote } from './inspect-address.ts';
 import { isHubModel, validateHubModel, type HubModel } from '../shared/hub.ts';
@@ -144,6 +144,11 @@ export class ModelStore {
   /** A made weight form, checked; null when it is to be made (again). `hold`: as bytes too. */
   async openForm(key: FormKey, { signal = never }: Options = {}): Promise<Blob | null> {
     return guarded(() => openForm(this.#context, key, signal));
+  }
+
+  /** True if the form is stored; its bytes are not looked at. */
+  async hasForm(key: FormKey): Promise<boolean> {
+    return guarded(() => hasForm(this.#context, key));
   }
 
   /** True if enough space is left after storing made weights of this size. */

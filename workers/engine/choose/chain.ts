@@ -7,6 +7,7 @@ import { isBackendFailure, PhiError } from '../../shared/errors.ts';
 import { span } from '../../shared/span.ts';
 import type { BackendId, DeviceType, EngineReport, WeightFormat } from '../../shared/protocol.ts';
 import { candidateName, backendName, type Candidate } from './candidate.ts';
+import { hasCompensated } from './calibrate.ts';
 import { createDecoder, type DecoderOptions } from './choose.ts';
 import { weightCount, whyTooLarge } from './memory-fit.ts';
 import type { PrepareProgress } from '../runtime/ort.ts';
@@ -39,6 +40,8 @@ export interface ChainResult {
   scored: Scored;
   rejected: EngineReport['rejected'];
   notes: string[];
+  /** See EngineReport. */
+  faster?: EngineReport['faster'];
 }
 
 /** Faster forms win; within this factor the one that comes first does. */
@@ -71,6 +74,7 @@ class Walk {
   readonly #onProgress: PrepareProgress | undefined;
   readonly #rejected: EngineReport['rejected'] = [];
   readonly #notes: string[] = [];
+  #faster: EngineReport['faster'];
 
   constructor(checkpoint: Checkpoint, request: ChainRequest, onProgress?: PrepareProgress) {
     this.#checkpoint = checkpoint;
@@ -83,7 +87,12 @@ class Walk {
       const found = await this.#load(probed, candidate);
       if (!found) continue;
       if (candidate.activations) this.#notes.push(COMPUTES_WIDER);
-      return { ...found, rejected: this.#rejected, notes: this.#notes };
+      return {
+        ...found,
+        rejected: this.#rejected,
+        notes: this.#notes,
+        ...(this.#faster && probed.makable?.includes(this.#faster.form) && { faster: this.#faster }),
+      };
     }
     throw new PhiError(
       'backend',
@@ -114,7 +123,9 @@ class Walk {
 
   async #probeBackend(wish: BackendRequest): Promise<ProbedBackend | null> {
     try {
-      const look = () => probeBackend(wish, this.#checkpoint, this.#request.power);
+      const { power, weightCache } = this.#request;
+      const kept = () => hasCompensated(weightCache);
+      const look = () => probeBackend(wish, this.#checkpoint, power, kept);
       const name = backendName(wish);
       const probed = await span(`probe ${name}`, () => withDeadline(`${name}: the device`, SMALL_STEP_MS, look));
       this.#rejected.push(...probed.notes);
@@ -131,7 +142,8 @@ class Walk {
     const { form } = this.#request;
     const first = pinned && form !== 'auto' ? form : null;
     if (first) yield* inEitherWidth(probed, first);
-    const others = probed.forms.filter((other) => other !== first);
+    const makable = probed.makable ?? [];
+    const others = [...probed.forms, ...makable].filter((other) => other !== first);
     const timed: { form: WeightFormat; ms: number }[] = [];
     const failed: WeightFormat[] = [];
     for (const other of others) {
@@ -146,9 +158,11 @@ class Walk {
     while (timed.length > 0) {
       const fastest = Math.min(...timed.map(({ ms }) => ms));
       const index = timed.findIndex(({ ms }) => ms <= SAME_SPEED * fastest);
-      yield* inEitherWidth(probed, timed.splice(index, 1)[0]!.form);
+      const [{ form, ms }] = timed.splice(index, 1) as [(typeof timed)[number]];
+      if (!makable.includes(form)) yield* inEitherWidth(probed, form);
+      else if (timed.length > 0) this.#faster = { form, times: Math.min(...timed.map((one) => one.ms)) / ms };
     }
-    for (const form of failed) yield* inEitherWidth(probed, form).slice(1);
+    for (const form of failed) if (!makable.includes(form)) yield* inEitherWidth(probed, form).slice(1);
   }
 
   /** Places that compute on the CPU, by measured speed; WASM unless another is faster by far. */

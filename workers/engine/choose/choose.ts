@@ -113,8 +113,7 @@ async function makeDecoder(
           slots,
           threads,
           calibration,
-          weightCache:
-            weightCache && ((name, version) => weightCache(`${name}${calibration ? '-compensated' : ''}`, version)),
+          weightCache,
           dialect: options.webnnDialect,
           signal,
         },

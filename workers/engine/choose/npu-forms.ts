@@ -21,11 +21,13 @@ interface NpuRow {
   hexagon: boolean;
   /** Cost of rounding the starter to this format: teacher-forced NLL above that of float32, in nats a token. */
   nats: number;
+  /** The same where rounding makes up for itself, which takes minutes; absent: it does not apply, or costs as much. */
+  compensated?: number;
 }
 
 /** Best first: what takes least time on most generations and costs little. Forms in blocks are expanded to float16 there. */
 const TABLE: readonly NpuRow[] = [
-  row('int4-columns', [962, 784, 108], 12.8, false, 0.2),
+  { ...row('int4-columns', [962, 784, 108], 12.8, false, 0.6), compensated: 0.08 },
   row('int8', [545, 446, 217], 25.4, true, 0.01),
   row('int4-groups', [3213, 961, 201], 13.4, false, 0.16),
   row('float16', [1055, 870, 406], 50.7, true, 0),
@@ -45,29 +47,45 @@ function row(
 /** A form that costs more than this is offered only where int8 has no room. */
 const MOST_NATS = 0.1;
 
+/** The form whose weights are worth minutes of rounding. */
+export const COMPENSATED_FORM = 'int4-columns';
+
+export interface NpuForms {
+  /** Best first. */
+  forms: WeightFormat[];
+  /** What is worth telling about them. */
+  notes: { form: WeightFormat; why: string }[];
+  /** Offered once their weights have been made: a load does not wait for that. */
+  makable: WeightFormat[];
+}
+
 /**
- * Forms for an NPU, best first, and what is worth telling about them. A form that the checkpoint has already costs nothing; one that it has to be rounded
- * for is left out where it costs too much, unless int8 does not fit.
+ * Forms for an NPU. A form that the checkpoint has already costs nothing; one that it has to be rounded for is left out where it costs too much, unless
+ * int8 does not fit. Compensated weights come behind int8: a device takes them where it measures that they are clearly faster.
  *
- * @param roomFor whether a form fits the device's memory; null: it fits, or nobody knows
+ * @param whyNoRoom why a form does not fit the device's memory; null: it fits, or nobody knows
+ * @param isMade compensated weights of this checkpoint are kept
  */
 export function npuForms(
   checkpoint: Checkpoint,
+  isMade: boolean,
   whyNoRoom: (form: WeightFormat) => string | null = (form) =>
     whyTooLarge(checkpoint, { backend: 'webnn', device: 'npu', form }),
-): { forms: WeightFormat[]; notes: { form: WeightFormat; why: string }[] } {
+): NpuForms {
   const noInt8 = whyNoRoom('int8');
   const forms: WeightFormat[] = [];
+  const made: WeightFormat[] = [];
+  const makable: WeightFormat[] = [];
   const last: WeightFormat[] = [];
-  const notes: { form: WeightFormat; why: string }[] = [];
-  for (const { form, nats } of TABLE) {
-    const loses = losesAsInt4(checkpoint, form);
-    if (!loses || nats <= MOST_NATS) forms.push(form);
+  const notes: NpuForms['notes'] = [];
+  for (const { form, nats, compensated = nats } of TABLE) {
+    if (!losesAsInt4(checkpoint, form) || nats <= MOST_NATS) forms.push(form);
     else if (noInt8 !== null) {
       last.push(form);
-      notes.push({ form, why: `int8 ${noInt8} 4 bits cost this model about ${nats} nats a token in accuracy.` });
-    }
+      notes.push({ form, why: `int8 ${noInt8} 4 bits cost this model about ${compensated} nats a token in accuracy.` });
+    } else if (compensated <= MOST_NATS) (isMade ? made : makable).push(form);
   }
+  forms.splice(forms.indexOf('int8') + 1, 0, ...made);
   const blocks: WeightFormat[] = webgpuForms(checkpoint)[0] === 'int4' ? ['int8-blocks', 'int4'] : ['int8-blocks'];
-  return { forms: [...forms, ...last, 'float32', ...blocks], notes };
+  return { forms: [...forms, ...last, 'float32', ...blocks], notes, makable };
 }

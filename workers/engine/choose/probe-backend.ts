@@ -20,6 +20,8 @@ export interface ProbedBackend {
   onCpu: string | null;
   /** Forms that it can compute with, best first where speed does not decide. */
   forms: WeightFormat[];
+  /** NPU: formats that are offered once their weights have been made, for which no load waits. */
+  makable?: WeightFormat[];
   /** WebGPU: the device has float16, and may compute in float32 where that fails. */
   float16?: boolean;
   /** Worth telling, though no reason against it. */
@@ -41,9 +43,10 @@ export async function probeBackend(
   { backend, device }: BackendRequest,
   checkpoint: Checkpoint,
   power: GPUPowerPreference | undefined,
+  compensatedIsKept: () => Promise<boolean>,
 ): Promise<ProbedBackend> {
   assertNetwork(checkpoint, backend);
-  if (backend === 'webnn') return probeWebnn(device ?? 'npu', checkpoint);
+  if (backend === 'webnn') return probeWebnn(device ?? 'npu', checkpoint, compensatedIsKept);
   if (backend === 'webgpu') return probeWebgpu(checkpoint, power);
   return {
     backend,
@@ -55,7 +58,11 @@ export async function probeBackend(
   };
 }
 
-async function probeWebnn(wish: DeviceType, checkpoint: Checkpoint): Promise<ProbedBackend> {
+async function probeWebnn(
+  wish: DeviceType,
+  checkpoint: Checkpoint,
+  compensatedIsKept: () => Promise<boolean>,
+): Promise<ProbedBackend> {
   const opened = await WebnnDevice.open(wish);
   const { devices, widthRatio } = opened.probe;
   opened.destroy();
@@ -74,14 +81,15 @@ async function probeWebnn(wish: DeviceType, checkpoint: Checkpoint): Promise<Pro
     'float16',
     'float32',
   ];
-  const onNpu = wish === 'npu' ? npuForms(checkpoint) : null;
-  const notes = onCpu === null && onNpu ? onNpu.notes : [];
+  const onNpu = wish === 'npu' && onCpu === null ? npuForms(checkpoint, await compensatedIsKept()) : null;
+  const notes = onNpu?.notes ?? [];
   return {
     backend: 'webnn',
     device: wish,
     signature: ran === 'cpu' ? 'webnn cpu' : `webnn ${wish} ${devices?.join('+') ?? ''}`,
     onCpu,
     forms: onCpu === null ? (onNpu?.forms ?? onGpu) : onCpuForms,
+    ...(onNpu && { makable: onNpu.makable }),
     notes: notes.map(({ form, why }) => ({ what: candidateName({ backend: 'webnn', device: wish, form }), why })),
   };
 }

@@ -30,6 +30,7 @@ const cacheOf = (form: Blob | null): WeightCache & { kept: Blob | null } => {
   const weightCache = {
     kept: null as Blob | null,
     open: () => Promise.resolve(form),
+    exists: () => Promise.resolve(form !== null),
     keep: (blob: Blob) => void (weightCache.kept = blob),
   };
   return weightCache;

@@ -90,6 +90,8 @@ export type PrepareProgress = (done: number, total: number) => void;
 export interface WeightCache {
   /** The kept form, checked, or null. */
   open(): Promise<Blob | null>;
+  /** True if the form is kept, unchecked: at once, whatever its size. */
+  exists(): Promise<boolean>;
   /** Keeps them, if there is room. Not awaited by a load. */
   keep(form: Blob): void;
 }

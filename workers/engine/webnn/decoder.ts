@@ -6,7 +6,7 @@ import type { Checkpoint, PhiConfig } from '../checkpoint/types.ts';
 import { PhiError } from '../../shared/errors.ts';
 import type { RopeSet } from '../graph/rope.ts';
 import { SUMMARY } from './select-graph.ts';
-import { WEBNN_FORM_VERSION, webnnPlan, type WebnnPlan } from './weights.ts';
+import { allGroups, WEBNN_FORM_VERSION, webnnCacheName, webnnPlan, type WebnnPlan } from './weights.ts';
 import type { DeviceType, WeightFormat } from '../../shared/protocol.ts';
 import { weightError } from '../weights/error.ts';
 import {
@@ -133,14 +133,15 @@ async function onDevice(
 
 /** The plan's weights, and the file of each group. */
 async function makeWeights(
-  { form, dialect, groups: { norms, head, layers, error } }: WebnnPlan,
-  { weightCache, signal }: WebnnOptions,
+  plan: WebnnPlan,
+  { weightCache, calibration, signal }: WebnnOptions,
   onProgress?: PrepareProgress,
 ): Promise<{ weights: WeightFiles; files: Map<WeightGroup, DataFile> }> {
-  const groups = [...norms, ...head, ...layers, ...error];
+  const groups = allGroups(plan);
+  const name = webnnCacheName(plan.dialect, plan.form, calibration !== undefined);
   const weights = await weightFiles({
     groups,
-    weightCache: weightCache?.(dialect === 'npu' ? `webnn-npu-${form}` : `webnn-${form}`, WEBNN_FORM_VERSION),
+    weightCache: weightCache?.(name, WEBNN_FORM_VERSION),
     onProgress,
     signal,
   });

@@ -13,7 +13,6 @@ import { floatColumns, type Fold } from '../weights/columns.ts';
 import { compensateInto, feedbackOf, type Feedback } from '../weights/compensate.ts';
 import { int4Rows, int4Scales, int4Values, packRow, roundInto, type Int4Matrix } from '../weights/int4-columns.ts';
 import { toForm } from '../weights/matrix.ts';
-import { transposed } from '../weights/products.ts';
 import type { WeightGroup, WeightTensor } from '../weights/plan.ts';
 import { blockRotation, rotation, type Rotation } from '../weights/rotate.ts';
 import type { BlockRows } from '../weights/rows.ts';
@@ -129,27 +128,18 @@ async function requantise(
   if (calibration === null) {
     roundInto(out, n, 0, values, int4Scales(values, k, n, group), n, group);
   } else {
-    const gram = rotated(await calibration.gram(layer, part), k, fold.inputs);
+    const gram = await calibration.gram(layer, part);
     const importance = Float32Array.from({ length: k }, (_, i) => gram[i * k + i]!);
     const scales = int4Scales(values, k, n, group, { importance });
     const feedback: Feedback = await feedbackOf(gram, k, calibration.products);
     await compensateInto(out, values, scales, { k, n, group }, feedback, calibration.products);
   }
   const restored = int4Values(out, n, group);
+  await calibration?.put(layer, part, restored);
   for (let i = 0; i < values.length; i++) {
     error.error += (values[i]! - restored[i]!) ** 2;
     error.weights += values[i]! ** 2;
   }
-}
-
-/** X'X of inputs that are rotated: R'GR. R is symmetric. */
-function rotated(gram: Float32Array, k: number, inputs: Rotation | undefined): Float32Array {
-  if (!inputs) return gram;
-  const turn = (values: Float32Array) => {
-    for (let row = 0; row < k; row++) inputs.apply(values, row * k);
-    return values;
-  };
-  return turn(transposed(turn(Float32Array.from(gram)), k, k));
 }
 
 async function copyExactly(out: Int4Matrix, matrix: Matrix, group: number): Promise<void> {

@@ -20,6 +20,18 @@ import { exactInt8Group, holdsByColumn, int8Group, int8RowGroup } from './int8-w
 /** Version of the layout of `webnnPlan`. Part of the key under which made weights are kept. */
 export const WEBNN_FORM_VERSION = 5;
 
+/** Name under which made weights are kept. `compensated`: their rounding made up for itself. */
+export const webnnCacheName = (dialect: WebnnDialect, form: WeightFormat, compensated: boolean): string =>
+  `webnn-${dialect === 'npu' ? 'npu-' : ''}${form}${compensated ? '-compensated' : ''}`;
+
+/** All groups of a plan, in the order in which they are made. */
+export const allGroups = ({ groups: { norms, head, layers, error } }: WebnnPlan): WeightGroup[] => [
+  ...norms,
+  ...head,
+  ...layers,
+  ...error,
+];
+
 /** How one matrix `[rows, cols]` is held. */
 export interface WebnnMatrix {
   rows: number;
@@ -157,6 +169,7 @@ function int4Plan(
   dialect: WebnnDialect,
 ): WebnnPlan {
   const layout: Int4Layout = int4Layout(checkpoint, form);
+  calibration?.begin(layout.residual);
   const matrices = new Map<LinearName, WebnnMatrix>();
   const groups: WebnnPlan['groups'] = { norms: [], head: [], layers: [], error: [] };
   const error: ErrorSum = { error: 0, weights: 0 };

@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest';
 import { lastLogits, loadDense, type DenseModel } from '../checkpoint/testing/forward.ts';
 import { tinyPhi } from '../choose/tiny-phi.ts';
-import { Calibration } from './calibration.ts';
-import { plainProducts } from './products.ts';
+import { Calibration, type LayerMatrix } from './calibration.ts';
+import { plainProducts, transposed } from './products.ts';
+import { rotation, type Rotation } from './rotate.ts';
 
 const TEXTS = [
   [5, 9, 200, 31, 7, 7, 90],
@@ -21,16 +22,42 @@ function normedBefore(model: DenseModel, l: number, ids: number[]): Float32Array
   ).slice(-hidden); // without layers the reference gives all positions
 }
 
-it('sums the products of what goes into a matrix, as the reference network computes it', async () => {
+/** A layer's matrices `[K, N]`, norms folded in, the residual stream rotated by `residual`. */
+function folded({ layers, config }: DenseModel, l: number, residual: Rotation): Record<LayerMatrix, Float32Array> {
+  const { attentionNorm, mlpNorm, qkv, output, gateUp, down } = layers[l]!;
+  const { hidden } = config;
+  const reads = (weights: Float32Array, norm: Float32Array) => {
+    const rows = weights.map((value, i) => value * norm[i % hidden]!); // [N, K]
+    for (let at = 0; at < rows.length; at += hidden) residual.apply(rows, at);
+    return transposed(rows, rows.length / hidden, hidden);
+  };
+  const writes = (weights: Float32Array) => {
+    const columns = transposed(weights, hidden, weights.length / hidden); // [K, N]
+    for (let at = 0; at < columns.length; at += hidden) residual.apply(columns, at);
+    return columns;
+  };
+  return {
+    qkv: reads(qkv, attentionNorm),
+    output: writes(output),
+    gateUp: reads(gateUp, mlpNorm),
+    down: writes(down),
+  };
+}
+
+it('sums the products of what goes into a matrix, as the reference network computes it, rotated', async () => {
   const checkpoint = tinyPhi();
   const { hidden, intermediate, heads, headDim } = checkpoint.config;
   const model = await loadDense(checkpoint);
+  const residual = rotation(hidden);
   const calibration = new Calibration(checkpoint, TEXTS, plainProducts);
+  calibration.begin(residual);
+  const sizes = { qkv: hidden, output: heads * headDim, gateUp: hidden, down: intermediate };
   for (const l of [0, 1]) {
     const expected = new Float64Array(hidden * hidden);
     for (const text of TEXTS) {
       for (let end = 1; end <= text.length; end++) {
         const x = normedBefore(model, l, text.slice(0, end));
+        residual.apply(x, 0);
         for (let i = 0; i < hidden; i++) for (let j = 0; j < hidden; j++) expected[i * hidden + j]! += x[i]! * x[j]!;
       }
     }
@@ -38,8 +65,24 @@ it('sums the products of what goes into a matrix, as the reference network compu
     let worst = 0;
     expected.forEach((value, i) => (worst = Math.max(worst, Math.abs(value - found[i]!))));
     expect(worst, `layer ${l}`).toBeLessThan(1e-2); // of about 10
+    for (const [part, weights] of Object.entries(folded(model, l, residual)) as [LayerMatrix, Float32Array][]) {
+      expect(await calibration.gram(l, part)).toHaveLength(sizes[part] ** 2);
+      await calibration.put(l, part, weights);
+    }
   }
-  expect(await calibration.gram(1, 'output')).toHaveLength((heads * headDim) ** 2);
-  expect(await calibration.gram(1, 'down')).toHaveLength(intermediate ** 2);
-  await expect(calibration.gram(0, 'qkv')).rejects.toThrow('Layer 0 was requested after layer 1');
+});
+
+it('takes matrices in their order alone, and begins anew when it is asked to', async () => {
+  const checkpoint = tinyPhi();
+  const calibration = new Calibration(checkpoint, TEXTS, plainProducts);
+  calibration.begin(null);
+  await expect(calibration.gram(0, 'output')).rejects.toThrow(
+    'layer 0, output was requested, but layer 0, qkv is next',
+  );
+  const before = await calibration.gram(0, 'qkv');
+  const { qkv } = folded(await loadDense(checkpoint), 0, rotation(checkpoint.config.hidden));
+  await calibration.put(0, 'qkv', qkv);
+  await expect(calibration.gram(0, 'qkv')).rejects.toThrow('layer 0, output is next');
+  calibration.begin(null);
+  expect(await calibration.gram(0, 'qkv')).toEqual(before);
 });

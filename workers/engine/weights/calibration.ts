@@ -1,123 +1,124 @@
 /**
- * Measures the inputs of a model's matrices while it reads a text: the products X'X of each matrix's inputs, which compensated rounding needs. The float network is
- * run layer by layer, so that one layer's weights are held at a time.
+ * Measures the inputs of a model's matrices while it reads texts: the products X'X of each matrix's inputs, which compensated rounding needs.
+ *
+ * It runs the network whose rotations and norms are folded into the matrices, one matrix at a time, with the rounded weights that it is given back: so
+ * a matrix is rounded for the inputs that it will really get, errors of the matrices before it included (on the starter, a fifth less loss than by the
+ * inputs of the float network: docs/decisions/int4-by-column.md).
  */
-import type { Checkpoint, Layer, Matrix, PhiConfig } from '../checkpoint/types.ts';
+import type { Checkpoint, Matrix, PhiConfig } from '../checkpoint/types.ts';
 import { ropeTable } from '../graph/rope.ts';
 import { joinVectors } from './matrix.ts';
 import { transposed, type Products } from './products.ts';
+import type { Rotation } from './rotate.ts';
 import { dequantise } from './rows.ts';
 
-export type LayerMatrix = 'qkv' | 'output' | 'gateUp' | 'down';
+/** In the order in which a token goes through them. */
+const PARTS = ['qkv', 'output', 'gateUp', 'down'] as const;
+export type LayerMatrix = (typeof PARTS)[number];
 
-/** Rows of a matrix that are multiplied at a time. */
-const ROWS = 4096;
+/** Weights that are multiplied at a time: they are copied into WebAssembly's memory. */
+const TILE = 2 ** 24;
 
 export class Calibration {
-  readonly #checkpoint: Checkpoint;
+  readonly products: Products;
+  readonly #config: PhiConfig;
+  readonly #embedding: Matrix;
   readonly #texts: readonly (readonly number[])[];
-  readonly #products: Products;
-  /** Hidden states of each text `[tokens, hidden]` in front of the layer that comes next. */
-  #hidden: Float32Array[] | null = null;
-  #next = 0;
-  #grams: { layer: number; of: Record<LayerMatrix, Float32Array> } | null = null;
+  #residual: Rotation | null = null;
+  /** Residual stream `[tokens, hidden]` of all texts; null before the first matrix. */
+  #stream: Float32Array | null = null;
+  /** What goes into the next matrix, `[tokens, K]`. */
+  #input = new Float32Array(0);
+  /** Matrices that are done. */
+  #done = 0;
 
   /** `texts`: in the model's tokens, each read from its beginning, within the short rope factors. */
-  constructor(checkpoint: Checkpoint, texts: readonly (readonly number[])[], products: Products) {
-    this.#checkpoint = checkpoint;
-    const most = checkpoint.config.ropeScaling?.originalContext ?? checkpoint.config.context;
-    this.#texts = texts.map((ids) => ids.slice(0, most)).filter((ids) => ids.length > 0);
-    this.#products = products;
-  }
-
-  get products(): Products {
-    return this.#products;
-  }
-
-  /**
-   * X'X `[K, K]` of what goes into a matrix, over all tokens. For qkv and gateUp behind the norm without its weight. Layers must be asked in their order;
-   * the matrices of one in any.
-   */
-  async gram(layer: number, matrix: LayerMatrix): Promise<Float32Array> {
-    if (this.#grams && layer < this.#grams.layer)
-      throw new RangeError(
-        `Layer ${layer} was requested after layer ${this.#grams.layer}. Request layers in ascending order.`,
-      );
-    while (this.#grams?.layer !== layer) await this.#advance();
-    return this.#grams.of[matrix];
-  }
-
-  async #advance(): Promise<void> {
-    const { config, layers, embedding } = this.#checkpoint;
-    this.#grams = null; // before the next ones are made
-    this.#hidden ??= await Promise.all(this.#texts.map((ids) => embedded(embedding, ids)));
-    const run = new LayerRun(config, layers[this.#next]!, this.#products);
-    const { hidden, of } = await run.read(this.#hidden);
-    this.#hidden = hidden;
-    this.#grams = { layer: this.#next++, of };
-  }
-}
-
-async function embedded(table: Matrix, ids: readonly number[]): Promise<Float32Array> {
-  const out = new Float32Array(ids.length * table.cols);
-  for (const [i, id] of ids.entries()) out.set(dequantise(await table.read(id, 1)), i * table.cols);
-  return out;
-}
-
-/** One layer over all texts, side by side: every weight is read once. */
-class LayerRun {
-  readonly #config: PhiConfig;
-  readonly #layer: Layer;
-  readonly #products: Products;
-
-  constructor(config: PhiConfig, layer: Layer, products: Products) {
+  constructor({ config, embedding }: Checkpoint, texts: readonly (readonly number[])[], products: Products) {
+    const most = config.ropeScaling?.originalContext ?? config.context;
     this.#config = config;
-    this.#layer = layer;
-    this.#products = products;
+    this.#embedding = embedding;
+    this.#texts = texts.map((ids) => ids.slice(0, most)).filter((ids) => ids.length > 0);
+    this.products = products;
   }
 
-  async read(
-    texts: readonly Float32Array[],
-  ): Promise<{ hidden: Float32Array[]; of: Record<LayerMatrix, Float32Array> }> {
-    const { hidden: width, heads, headDim, intermediate, normEps } = this.#config;
-    const { attentionNorm, mlpNorm, qkv, output, gateUp, down } = this.#layer;
-    const lengths = texts.map((text) => text.length / width);
-    const tokens = lengths.reduce((sum, length) => sum + length, 0);
-    const x = joinVectors(texts);
-    const intoQkv = normed(x, width, normEps);
-    const projected = await this.#linear(scaled(intoQkv, attentionNorm), tokens, qkv);
-    const rows = projected.length / tokens;
-    const attended: Float32Array[] = [];
-    for (let i = 0, at = 0; i < lengths.length; at += lengths[i]! * rows, i++)
-      attended.push(attention(projected.subarray(at, at + lengths[i]! * rows), this.#config));
-    const intoOutput = joinVectors(attended);
-    add(x, await this.#linear(intoOutput, tokens, output));
-    const intoGateUp = normed(x, width, normEps);
-    const intoDown = gated(await this.#linear(scaled(intoGateUp, mlpNorm), tokens, gateUp), intermediate);
-    add(x, await this.#linear(intoDown, tokens, down));
-    const gram = (values: Float32Array, k: number) =>
-      this.#products.times(transposed(values, tokens, k), values, k, tokens, k);
-    const of = {
-      qkv: await gram(intoQkv, width),
-      output: await gram(intoOutput, heads * headDim),
-      gateUp: await gram(intoGateUp, width),
-      down: await gram(intoDown, intermediate),
-    };
+  /** From the first matrix on, with the residual stream rotated. */
+  begin(residual: Rotation | null): void {
+    this.#residual = residual;
+    this.#stream = null;
+    this.#done = 0;
+  }
+
+  /** X'X `[K, K]` of what goes into a matrix, over all tokens. Matrices are asked in their order; each must be given back before the next. */
+  async gram(layer: number, part: LayerMatrix): Promise<Float32Array> {
+    this.#expect(layer, part);
+    if (!this.#stream) {
+      this.#stream = joinVectors(await Promise.all(this.#texts.map((ids) => this.#embedded(ids))));
+      this.#input = this.#normed();
+    }
+    const tokens = this.#tokens;
+    const k = this.#input.length / tokens;
+    return this.products.times(transposed(this.#input, tokens, k), this.#input, k, tokens, k);
+  }
+
+  /** The matrix that was asked last, `[K, N]` with its folds, as it will compute. */
+  async put(layer: number, part: LayerMatrix, weights: Float32Array): Promise<void> {
+    this.#expect(layer, part);
+    const output = await this.#times(weights);
+    const { hidden, intermediate } = this.#config;
+    if (part === 'qkv') this.#input = this.#attended(output);
+    else if (part === 'gateUp') this.#input = gated(output, intermediate);
+    else {
+      if (output.length !== this.#tokens * hidden) throw new RangeError(`${part}: ${hidden} columns are needed.`);
+      add(this.#stream!, output);
+      this.#input = this.#normed();
+    }
+    this.#done++;
+  }
+
+  #expect(layer: number, part: LayerMatrix): void {
+    if (layer * PARTS.length + PARTS.indexOf(part) === this.#done) return;
+    const next = `layer ${Math.floor(this.#done / PARTS.length)}, ${PARTS[this.#done % PARTS.length]}`;
+    throw new RangeError(`Calibration: layer ${layer}, ${part} was requested, but ${next} is next. Round in order.`);
+  }
+
+  get #tokens(): number {
+    return this.#texts.reduce((sum, ids) => sum + ids.length, 0);
+  }
+
+  async #embedded(ids: readonly number[]): Promise<Float32Array> {
+    const { cols } = this.#embedding;
+    const out = new Float32Array(ids.length * cols);
+    for (const [i, id] of ids.entries()) out.set(dequantise(await this.#embedding.read(id, 1)), i * cols);
+    if (this.#residual) for (let at = 0; at < out.length; at += cols) this.#residual.apply(out, at);
+    return out;
+  }
+
+  #normed(): Float32Array<ArrayBuffer> {
+    return normed(this.#stream!, this.#config.hidden, this.#config.normEps);
+  }
+
+  /** Each text for itself. */
+  #attended(qkv: Float32Array): Float32Array<ArrayBuffer> {
+    const width = qkv.length / this.#tokens;
     let at = 0;
-    return { hidden: lengths.map((length) => x.slice(at * width, (at += length) * width)), of };
+    return joinVectors(
+      this.#texts.map(({ length }) => attention(qkv.subarray(at * width, (at += length) * width), this.#config)),
+    );
   }
 
-  /** `x [tokens, cols]` -> `[tokens, rows]` */
-  async #linear(x: Float32Array, tokens: number, matrix: Matrix): Promise<Float32Array> {
-    const { rows, cols } = matrix;
-    const out = new Float32Array(tokens * rows);
-    const columns = transposed(x, tokens, cols);
-    for (let start = 0; start < rows; start += ROWS) {
-      const count = Math.min(ROWS, rows - start);
-      const weights = dequantise(await matrix.read(start, count));
-      const part = await this.#products.times(weights, columns, count, cols, tokens); // [count, tokens]
-      for (let r = 0; r < count; r++)
-        for (let t = 0; t < tokens; t++) out[t * rows + start + r] = part[r * tokens + t]!;
+  /** The input times `weights [K, N]`. */
+  async #times(weights: Float32Array): Promise<Float32Array> {
+    const tokens = this.#tokens;
+    const k = this.#input.length / tokens;
+    const n = weights.length / k;
+    const out = new Float32Array(tokens * n);
+    const rows = Math.max(1, Math.floor(TILE / n));
+    for (let from = 0; from < k; from += rows) {
+      const to = Math.min(k, from + rows);
+      const part = new Float32Array(tokens * (to - from));
+      for (let t = 0; t < tokens; t++) part.set(this.#input.subarray(t * k + from, t * k + to), t * (to - from));
+      const tile = weights.subarray(from * n, to * n);
+      add(out, await this.products.times(part, tile, tokens, to - from, n));
     }
     return out;
   }
@@ -128,7 +129,7 @@ function add(x: Float32Array, y: Float32Array): void {
 }
 
 /** RMSNorm without weight of rows of `width`. */
-function normed(x: Float32Array, width: number, epsilon: number): Float32Array {
+function normed(x: Float32Array, width: number, epsilon: number): Float32Array<ArrayBuffer> {
   const out = new Float32Array(x.length);
   for (let at = 0; at < x.length; at += width) {
     let sum = 0;
@@ -139,11 +140,8 @@ function normed(x: Float32Array, width: number, epsilon: number): Float32Array {
   return out;
 }
 
-const scaled = (x: Float32Array, factors: Float32Array): Float32Array =>
-  x.map((value, i) => value * factors[i % factors.length]!);
-
 /** `[tokens, 2 * intermediate]` -> silu(gate) * up, `[tokens, intermediate]` */
-function gated(gateUp: Float32Array, intermediate: number): Float32Array {
+function gated(gateUp: Float32Array, intermediate: number): Float32Array<ArrayBuffer> {
   const out = new Float32Array(gateUp.length / 2);
   for (let i = 0; i < out.length; i++) {
     const token = Math.floor(i / intermediate);

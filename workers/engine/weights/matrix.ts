@@ -137,7 +137,7 @@ function joinRows(pieces: Rows[]): Rows {
 }
 
 /** Vectors one after another. */
-export function joinVectors(arrays: readonly Float32Array[]): Float32Array {
+export function joinVectors(arrays: readonly Float32Array[]): Float32Array<ArrayBuffer> {
   const out = new Float32Array(arrays.reduce((sum, array) => sum + array.length, 0));
   let at = 0;
   for (const array of arrays) {
