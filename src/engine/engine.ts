@@ -6,6 +6,7 @@ import type {
   ContextFit,
   EngineApi,
   EngineReport,
+  FitRequest,
   FoundModel,
   GenerateEvent,
   GenerateRequest,
@@ -173,7 +174,7 @@ export class Engine {
     return this.#call((api) => api.report());
   }
 
-  fit(request: Pick<GenerateRequest, 'messages' | 'maxTokens' | 'droppedBefore'>): Promise<ContextFit> {
+  fit(request: FitRequest): Promise<ContextFit> {
     return this.#call((api) => api.fit(request));
   }
 

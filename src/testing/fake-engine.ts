@@ -11,6 +11,7 @@ import type {
   ContextFit,
   EngineApi,
   EngineReport,
+  FitRequest,
   FoundModel,
   GenerateEvent,
   GenerateRequest,
@@ -20,6 +21,7 @@ import type {
   Place,
   Progress,
   StoredModel,
+  ToolCall,
 } from '../../workers/shared/protocol.ts';
 import { isHubModel, type HubModel } from '../../workers/shared/hub.ts';
 import { fitMessages } from '../../workers/shared/context-fit.ts';
@@ -304,7 +306,8 @@ class FakeEngine implements EngineApi {
       await this.#wait(this.#script.slow ? 800 : 40);
     }
     const first = performance.now() - started;
-    const reply = pickReply(request);
+    const call = fakeCall(request);
+    const reply = call ? '' : pickReply(request);
     const pieces = reply.match(reply === GROWING ? /[^]{1,80}/g : /\s*\S+/g) ?? [];
     let tokens = request.resume?.length ?? 0;
     let cancelled = false;
@@ -339,10 +342,11 @@ class FakeEngine implements EngineApi {
       decodeTokensPerSecond: tokens / seconds,
     };
     this.#held = stats.contextTokens;
+    if (call && !cancelled) onEvent({ type: 'calls', calls: [call] });
     onEvent({ type: 'end', reason: cancelled ? 'cancelled' : tokens < pieces.length ? 'max-tokens' : 'end', stats });
   }
 
-  fit(request: Pick<GenerateRequest, 'messages' | 'maxTokens' | 'droppedBefore'>): Promise<ContextFit> {
+  fit(request: FitRequest): Promise<ContextFit> {
     if (this.#script['hang-template']) {
       this.#post({ textWork: 'chat template', characters: 100 });
       return new Promise(() => undefined);
@@ -401,7 +405,22 @@ function fakeStored(model: ModelManifest | HubModel | string): StoredModel {
   return { ...FAKE_MODEL, id, name, licence, source: { name: repo, url: `${base}/${repo}` }, bytes, formBytes: 0 };
 }
 
+/** "calculate 2+2" calls the calculator, once or (with "again") as long as it may. */
+function fakeCall({ tools = [], mayCall, messages }: GenerateRequest): ToolCall | null {
+  const prompt = messages.findLast(({ role }) => role === 'user')?.content ?? '';
+  const [, again, expression] = /^calculate (again )?(.+)$/.exec(prompt) ?? [];
+  const called = (messages.at(-1)?.rounds?.length ?? 0) > 0;
+  if (!expression || !tools.some(({ name }) => name === 'calculator') || mayCall === false || (called && !again))
+    return null;
+  return { name: 'calculator', arguments: { expression } };
+}
+
 function pickReply(request: GenerateRequest): string {
+  const results = request.messages
+    .at(-1)
+    ?.rounds?.at(-1)
+    ?.calls.map(({ result }) => result);
+  if (results) return `The tool says ${results.join(' and ')}.`;
   if (request.constraint) return JSON_ANSWER;
   const prompt = request.messages.at(-1)?.content.toLowerCase() ?? '';
   if (request.continueLast) return ' And so it goes on to its end.';

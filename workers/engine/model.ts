@@ -3,7 +3,14 @@
  * come through here, so that what they load, choose and measure is the same.
  */
 import { PhiError } from '../shared/errors.ts';
-import type { ContextFit, EngineReport, GenerateEvent, GenerateRequest, LoadRequest } from '../shared/protocol.ts';
+import type {
+  ContextFit,
+  EngineReport,
+  FitRequest,
+  GenerateEvent,
+  GenerateRequest,
+  LoadRequest,
+} from '../shared/protocol.ts';
 import type { StepScores } from '../shared/compare-protocol.ts';
 import { span } from '../shared/span.ts';
 import type { TellTextWork } from '../shared/text-work.ts';
@@ -113,7 +120,7 @@ export interface Model extends ModelHeader {
   /** Keeps the KV cache as that of a conversation, between replies. */
   keepCache(kept: KeptCaches, chat: string, signal: AbortSignal): Promise<void>;
   /** How `reply` would fit the request into the context. */
-  fit(request: Pick<GenerateRequest, 'messages' | 'maxTokens' | 'droppedBefore'>): ContextFit;
+  fit(request: FitRequest): ContextFit;
   /** Frees sessions, tensors and contexts. The model must not be used afterwards. */
   dispose(): Promise<void>;
 }
@@ -317,7 +324,7 @@ class OpenModel implements Model {
     return kept.save(this.#sequence, chat, signal);
   }
 
-  fit(request: Pick<GenerateRequest, 'messages' | 'maxTokens' | 'droppedBefore'>): ContextFit {
+  fit(request: FitRequest): ContextFit {
     return measureRequest(this.conversation, this.decoder.slots, request);
   }
 

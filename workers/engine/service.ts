@@ -7,6 +7,7 @@ import type {
   ContextFit,
   EngineApi,
   EngineReport,
+  FitRequest,
   FoundModel,
   GenerateEvent,
   GenerateRequest,
@@ -213,7 +214,7 @@ export class Engine implements EngineApi {
     );
   }
 
-  async fit(request: Pick<GenerateRequest, 'messages' | 'maxTokens' | 'droppedBefore'>): Promise<ContextFit> {
+  async fit(request: FitRequest): Promise<ContextFit> {
     await Promise.resolve();
     return this.#need().fit(request);
   }

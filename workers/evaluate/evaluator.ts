@@ -15,7 +15,7 @@ import type {
   ReplayResult,
   ReplyResult,
 } from '../shared/evaluate-protocol.ts';
-import type { EngineReport, GenerateRequest, Sampling } from '../shared/protocol.ts';
+import type { EngineReport, GenerateRequest, Sampling, ToolCall } from '../shared/protocol.ts';
 import { httpSource } from '../store/http-source.ts';
 
 export class Evaluator implements EvaluateApi {
@@ -78,11 +78,12 @@ export class Evaluator implements EvaluateApi {
   }
 
   async reply(request: GenerateRequest): Promise<ReplyResult> {
-    const result = { text: '', ids: [] as number[] };
+    const result = { text: '', ids: [] as number[], calls: [] as ToolCall[] };
     let end: Pick<ReplyResult, 'reason' | 'stats'> | undefined;
     await this.#model.reply(request, new AbortController().signal, (event) => {
       if (event.type === 'end') end = event;
       if (event.type === 'error') throw PhiError.fromShape(event.error);
+      if (event.type === 'calls') result.calls = event.calls;
       if (event.type !== 'text') return;
       result.text += event.text;
       result.ids.push(...event.ids);

@@ -10,6 +10,7 @@ import type {
   GenerateStats,
   Sampling,
   StopReason,
+  ToolCall,
   WeightFormat,
 } from './protocol.ts';
 
@@ -99,6 +100,8 @@ export interface ReplyResult {
   ids: number[];
   reason: StopReason;
   stats: GenerateStats;
+  /** Tools that it called instead of answering. */
+  calls: ToolCall[];
 }
 
 /** Each call stands alone: it starts from an empty KV cache. */

@@ -3,9 +3,11 @@ import type { ModelShape } from './advisor/weights.ts';
 import type { ErrorShape } from './errors.ts';
 import type { WeightFormat } from './weight-formats.ts';
 import type { HubModel, ModelManifest, StoredModel } from './manifest-types.ts';
+import type { ToolCall, ToolRound, ToolSpec } from './tools.ts';
 
 export type { WeightFormat } from './weight-formats.ts';
 export type { ModelFile, ModelManifest, Shard, StoredModel } from './manifest-types.ts';
+export type { ToolCall, ToolRound, ToolSpec } from './tools.ts';
 
 export type BackendId = 'wasm' | 'webgpu' | 'webnn';
 export type DeviceType = 'npu' | 'gpu' | 'cpu';
@@ -130,6 +132,10 @@ export interface Sampling {
 export interface ChatMessage {
   role: 'system' | 'user' | 'assistant';
   content: string;
+  /**
+   * Of a reply: the tools that it called before `content`. If it is the last message and its content is empty, the reply goes on behind the results.
+   */
+  rounds?: readonly ToolRound[];
 }
 
 /** What the text of a reply must look like. What of it cannot be enforced is refused by name (`bad-request`). */
@@ -161,7 +167,14 @@ export interface GenerateRequest {
   constraint?: Constraint;
   /** Id of the conversation whose KV cache is kept on the disk. Absent: none is read and none is written, as for guests and for chats that are never stored. */
   keep?: string;
+  /** What the reply may call instead of answering, in a guaranteed form. A `calls` event gives the calls; nothing is run here. */
+  tools?: readonly ToolSpec[];
+  /** false: the model is told of the tools but must answer now. */
+  mayCall?: boolean;
 }
+
+/** The part of a request that the context is measured by. */
+export type FitRequest = Pick<GenerateRequest, 'messages' | 'maxTokens' | 'continueLast' | 'droppedBefore' | 'tools'>;
 
 /** How a conversation lies in the context of the loaded model. */
 export interface ContextFit {
@@ -215,6 +228,8 @@ export type GenerateEvent =
   /** `tokens`: how many the reply has by now. `ids`: those since the last event; the text of the last of them may still be held back. */
   | { type: 'text'; text: string; tokens: number; ids: number[] }
   | { type: 'notice'; notice: Notice }
+  /** Before `end`: the reply called tools. Their text is in no `text` event. */
+  | { type: 'calls'; calls: ToolCall[] }
   | { type: 'end'; reason: StopReason; stats: GenerateStats }
   | { type: 'error'; error: ErrorShape };
 
@@ -296,7 +311,7 @@ export interface EngineApi {
   /** Streams events; resolves after `end` or `error`. */
   generate(job: JobId, request: GenerateRequest, onEvent: (event: GenerateEvent) => void): Promise<void>;
   /** How `generate` would fit the request into the context. */
-  fit(request: Pick<GenerateRequest, 'messages' | 'maxTokens' | 'droppedBefore'>): Promise<ContextFit>;
+  fit(request: FitRequest): Promise<ContextFit>;
   /** Rejects with `bad-request` where a reply cannot be held to the form. Needs no model. */
   checkForm(constraint: Constraint): Promise<void>;
   abort(job: JobId): Promise<void>;

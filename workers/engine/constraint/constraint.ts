@@ -3,7 +3,9 @@ import { PhiError } from '../../shared/errors.ts';
 import type { Constraint } from '../../shared/protocol.ts';
 import { THINK_CLOSE, THINK_OPEN } from '../../shared/thoughts.ts';
 import type { Tokenizer } from '../tokenizer/types.ts';
+import { CALL_MARKS, PHI_TOKENS } from '../tokenizer/call-spellings.ts';
 import { Automaton } from './automaton.ts';
+import { replyExpr, type CallForm } from './calls.ts';
 import { complement } from './dfa.ts';
 import { parseEbnf } from './ebnf.ts';
 import { EMPTY, literal, optional, sequence, type Expr } from './grammar.ts';
@@ -58,6 +60,23 @@ export class Constraints {
     return this.matcherOf(JSON.stringify([constraint, thinking]), () =>
       this.#body(compileConstraint(constraint), thinking),
     );
+  }
+
+  /** The same for a reply that may call tools. `constraint`: the form of an answer. */
+  callMatcher(
+    { constraint, ...form }: Pick<CallForm, 'tools' | 'mayCall' | 'spelling'> & { constraint?: Constraint | undefined },
+    thinking: Thinking,
+  ): Matcher {
+    return this.matcherOf(JSON.stringify([constraint ?? null, form, thinking]), () => {
+      const hasTokens = [PHI_TOKENS.token, PHI_TOKENS.endToken].every(
+        (text) => this.#tokenizer.tokenId(text) !== undefined,
+      );
+      const answer = constraint ? compileConstraint(constraint) : null;
+      const first = [...CALL_MARKS, ...(thinking === 'may' ? [THINK_OPEN] : [])];
+      // What a SentencePiece puts in front is no way around the form.
+      const notFirst = this.#tokenizer.stripsSpace ? first.flatMap((mark) => [mark, ` ${mark}`]) : first;
+      return this.#body(replyExpr({ ...form, hasTokens, answer, notFirst }), thinking);
+    });
   }
 
   /** A matcher of what `make` gives, which is called where nothing is kept under `key`. */

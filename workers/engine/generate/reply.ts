@@ -3,6 +3,7 @@ import { PhiError } from '../../shared/errors.ts';
 import type {
   ChatMessage,
   ContextFit,
+  FitRequest,
   GenerateEvent,
   GenerateRequest,
   GenerateStats,
@@ -44,7 +45,8 @@ export async function generateReply(
   if (kept && request.keep !== undefined) await kept.restore(sequence, tokenizer, encoded, resumed.length, signal);
   const restoreMs = performance.now() - started;
   const prompt = [...keepIds(tokenizer, sequence.ids, encoded), ...resumed];
-  const text = new ReplyText(tokenizer, { stop: request.stop, continues: request.continueLast });
+  const calls = (request.tools?.length ?? 0) > 0 && request.mayCall !== false;
+  const text = new ReplyText(tokenizer, { stop: request.stop, continues: request.continueLast, calls });
   const ends = [...new Set([...eos, ...tokenizer.ends])];
   const stats = new Stats(prompt.length - resumed.length, resumed.length, restoreMs);
   const wanted = request.maxTokens - resumed.length;
@@ -52,8 +54,8 @@ export async function generateReply(
   let reason: StopReason = maxTokens < wanted ? 'context-full' : 'max-tokens';
   for (const id of resumed) text.push(id); // shown already, but for what is held back
   /** The part of the reply that the template already wrote. It is sent with the first token. */
-  let opening = request.continueLast ? '' : conversation.opening(messages);
-  const held = constraints && holdTo(constraints, request, opening, maxTokens);
+  let opening = request.continueLast ? '' : conversation.opening(messages, { tools: request.tools });
+  const held = constraints && holdTo(constraints, conversation, request, opening, maxTokens);
   if (resumed.length > 0) opening = '';
   const onPrefill = (done: number, total: number) => onEvent({ type: 'prefill', done, total });
   const asked = { sampling: request.sampling, drafts: request.drafts, constraint: held?.matcher };
@@ -82,22 +84,29 @@ export async function generateReply(
     if (!signal.aborted) throw error;
     reason = 'cancelled';
   }
-  const rest = reason === 'stop-string' ? '' : text.flush();
-  if (rest) onEvent({ type: 'text', text: rest, tokens: stats.generated, ids: [] });
+  const rest = text.end(reason === 'end' || reason === 'stop-string');
+  if (rest.text && reason !== 'stop-string')
+    onEvent({ type: 'text', text: rest.text, tokens: stats.generated, ids: [] });
+  if (rest.calls.length > 0) onEvent({ type: 'calls', calls: rest.calls });
   onEvent({ type: 'end', reason, stats: { ...stats.report(sequence.length), ...held?.stats() } });
 }
 
 /** The matcher that holds the reply to its form, after the part already written; undefined: no constraint. */
 function holdTo(
   constraints: Constraints,
-  { constraint, messages, resume = [], continueLast = false }: GenerateRequest,
+  { callSpelling }: Conversation,
+  { constraint, tools = [], mayCall = true, messages, resume = [], continueLast = false }: GenerateRequest,
   opening: string,
   maxTokens: number,
 ): { matcher: Matcher; stats: () => Pick<GenerateStats, 'constraint'> } | undefined {
-  if (!constraint) return undefined;
+  if (!constraint && tools.length === 0) return undefined;
   const started = performance.now();
   const begun = continueLast ? messages.at(-1)!.content : '';
-  const matcher = constraints.matcher(constraint, constraints.thinking(opening, begun));
+  const thinking = constraints.thinking(opening, begun);
+  const matcher =
+    tools.length > 0
+      ? constraints.callMatcher({ tools, mayCall, spelling: callSpelling, constraint }, thinking)
+      : constraints.matcher(constraint!, thinking);
   resumeText(matcher, begun);
   matcher.push(resume);
   if (maxTokens > 0) checkRoom(matcher, maxTokens);
@@ -124,18 +133,16 @@ function pushIds(
 /** At most one part in REPLY_SHARE of the context is kept free for a reply. */
 const REPLY_SHARE = 4;
 
-type FitRequest = Pick<GenerateRequest, 'messages' | 'maxTokens' | 'continueLast' | 'droppedBefore'>;
-
 /** The messages that the prompt is made of, and its tokens. Throws `context-full` when the last turn alone leaves no slot for a reply. */
 function fitRequest(
   conversation: Conversation,
   slots: number,
-  { messages, maxTokens, continueLast, droppedBefore }: FitRequest,
+  { messages, maxTokens, continueLast, droppedBefore, tools }: FitRequest,
 ): Fitted & { ids: readonly number[] } {
   const room = Math.min(maxTokens, Math.floor(slots / REPLY_SHARE)) - 1;
   const encoded = new Map<ChatMessage[], number[]>(); // counted messages need not be encoded again
   const count = (some: ChatMessage[]): number => {
-    const ids = conversation.encode(some, { continueLast });
+    const ids = conversation.encode(some, { continueLast, tools });
     encoded.set(some, ids);
     return ids.length;
   };

@@ -13,7 +13,7 @@ function run(text: string, options?: TextOptions): { text: string; stop: boolean
     pieces.push(piece.text);
     if (piece.stop) return { text: pieces.join(''), stop: true, pieces };
   }
-  pieces.push(reply.flush());
+  pieces.push(reply.end(true).text);
   return { text: pieces.join(''), stop: false, pieces };
 }
 
@@ -37,10 +37,10 @@ describe('ReplyText', () => {
   it('shows what a broken end leaves', () => {
     const reply = new ReplyText(tokenizer, { stop: ['\ufffd'] });
     expect(reply.push(tokenizer.encode('é')[0]!)).toEqual({ text: '', stop: false });
-    expect(reply.flush()).toBe(''); // the replacement character is the stop string here
+    expect(reply.end(true).text).toBe(''); // the replacement character is the stop string here
     const open = new ReplyText(tokenizer);
     open.push(tokenizer.encode('é')[0]!);
-    expect(open.flush()).toBe('\ufffd');
+    expect(open.end(true).text).toBe('\ufffd');
   });
 
   it('keeps the space of a reply that goes on', () => {

@@ -16,7 +16,10 @@ const FAMILIES: Family[] = [
   {
     // Phi-4-mini: the marks of Phi-3 without line breaks; its vocabulary is o200k's, which has <|endofprompt|>.
     with: ['<|user|>', '<|assistant|>', '<|end|>', '<|endofprompt|>'],
-    template: turns(`'<|' + message['role'] + '|>' + message['content'] + '<|end|>'`, `'<|assistant|>'`),
+    template: turns(
+      `'<|' + message['role'] + '|>' + message['content'] + ('<|tool|>' + message['tools'] + '<|/tool|>' if 'tools' in message else '') + '<|end|>'`,
+      `'<|assistant|>'`,
+    ),
   },
   {
     // Phi-3 and Phi-3.5

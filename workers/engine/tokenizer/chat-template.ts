@@ -1,9 +1,11 @@
 /** A conversation as the text that the model was trained on. */
 import { PhiError } from '../../shared/errors.ts';
-import type { ChatMessage } from '../../shared/protocol.ts';
+import type { ToolSpec } from '../../shared/tools.ts';
 import type { JinjaTemplate } from './jinja.ts';
 import { parseJinja, TemplateRefusal } from './jinja.ts';
 import { THINK_CLOSE, THINK_OPEN } from '../../shared/thoughts.ts';
+import { findToolStyle, type ToolStyle } from './tool-style.ts';
+import type { Prompt, Turn } from './turn.ts';
 import { unusedCharacters } from './unused-characters.ts';
 
 export interface RenderOptions {
@@ -11,6 +13,8 @@ export interface RenderOptions {
   addGenerationPrompt?: boolean;
   /** End inside the last message, an unfinished reply that is to go on. */
   continueLast?: boolean;
+  /** What the reply may call. */
+  tools?: readonly ToolSpec[];
 }
 
 const PROBE = 'system-text-probe';
@@ -22,6 +26,7 @@ export class ChatTemplate {
   readonly #tokens: { bos_token: string; eos_token: string };
   #takesSystem: boolean | undefined;
   #dropsThoughts: boolean | undefined;
+  #toolStyle: ToolStyle | undefined;
 
   /** Throws `bad-model` for a source that is not a template. `bos`, `eos`: as text, '' where the model has none. */
   constructor(source: string, bos: string, eos: string) {
@@ -30,9 +35,11 @@ export class ChatTemplate {
   }
 
   /** Throws `bad-request` with the template's own words where it refuses the conversation. */
-  render(messages: readonly ChatMessage[], options: RenderOptions = {}): string {
+  render({ turns: messages, tools }: Prompt, options: RenderOptions = {}): string {
     const { addGenerationPrompt = true, continueLast = false } = options;
-    if (!continueLast) return this.#render(this.#foldSystem(messages), addGenerationPrompt);
+    const render = (turns: readonly Turn[], prompt: boolean) =>
+      this.#render({ turns: this.#foldSystem(turns), ...(tools && { tools }) }, prompt);
+    if (!continueLast) return render(messages, addGenerationPrompt);
     const last = messages.at(-1);
     if (last?.role !== 'assistant')
       throw new PhiError(
@@ -41,7 +48,7 @@ export class ChatTemplate {
       );
     const [mark] = unusedCharacters(1, messages.map((message) => message.content).join(''));
     const marked = [...messages.slice(0, -1), { ...last, content: last.content + mark! }];
-    const text = this.#render(this.#foldSystem(marked), false);
+    const text = render(marked, false);
     const end = text.lastIndexOf(mark!);
     if (end < 0)
       throw new PhiError(
@@ -49,6 +56,18 @@ export class ChatTemplate {
         'The model’s chat template leaves out the last message, so this reply cannot be continued. Regenerate it.',
       );
     return text.slice(0, end);
+  }
+
+  /** How this model is told of tools. `hasToken`: whether the vocabulary has a control token of that text. */
+  toolStyle(hasToken: (text: string) => boolean): ToolStyle {
+    return (this.#toolStyle ??= findToolStyle((turns, tools) => {
+      try {
+        return this.#run({ turns, ...(tools && { tools }) }, true);
+      } catch (error) {
+        if (error instanceof TemplateRefusal) return null;
+        throw error;
+      }
+    }, hasToken));
   }
 
   /**
@@ -61,13 +80,13 @@ export class ChatTemplate {
 
   #probeThoughts(): boolean {
     const thought = `${THINK_OPEN}\n${THOUGHT_PROBE}\n${THINK_CLOSE}\n\n${ANSWER_PROBE}`;
-    const messages: ChatMessage[] = [
+    const messages: Turn[] = [
       { role: 'user', content: 'hello' },
       { role: 'assistant', content: thought },
       { role: 'user', content: 'goodbye' },
     ];
     try {
-      const text = this.#run(messages, true);
+      const text = this.#run({ turns: messages }, true);
       return text.includes(ANSWER_PROBE) && !text.includes(THOUGHT_PROBE);
     } catch (error) {
       if (error instanceof TemplateRefusal) return false;
@@ -76,7 +95,7 @@ export class ChatTemplate {
   }
 
   /** If the template has no place for a system message, its text begins the user's first message. */
-  #foldSystem(messages: readonly ChatMessage[]): readonly ChatMessage[] {
+  #foldSystem(messages: readonly Turn[]): readonly Turn[] {
     const [system, ...rest] = messages;
     if (system?.role !== 'system') return messages;
     this.#takesSystem ??= this.#probeSystem();
@@ -88,21 +107,21 @@ export class ChatTemplate {
   }
 
   #probeSystem(): boolean {
-    const messages: ChatMessage[] = [
+    const messages: Turn[] = [
       { role: 'system', content: PROBE },
       { role: 'user', content: 'hello' },
     ];
     try {
-      return this.#run(messages, true).includes(PROBE);
+      return this.#run({ turns: messages }, true).includes(PROBE);
     } catch (error) {
       if (error instanceof TemplateRefusal) return false;
       throw error;
     }
   }
 
-  #render(messages: readonly ChatMessage[], addGenerationPrompt: boolean): string {
+  #render(prompt: Prompt, addGenerationPrompt: boolean): string {
     try {
-      return this.#run(messages, addGenerationPrompt);
+      return this.#run(prompt, addGenerationPrompt);
     } catch (error) {
       if (!(error instanceof TemplateRefusal)) throw error;
       throw new PhiError(
@@ -114,9 +133,16 @@ export class ChatTemplate {
     }
   }
 
-  #run(messages: readonly ChatMessage[], addGenerationPrompt: boolean): string {
+  #run({ turns, tools = undefined }: Prompt, addGenerationPrompt: boolean): string {
     // `tools` and `documents` are `none` instead of undefined: templates written for transformers ask `is not none`.
-    const variables = { ...this.#tokens, tools: null, documents: null, add_generation_prompt: addGenerationPrompt };
-    return this.#template.render({ ...variables, messages: messages.map(({ role, content }) => ({ role, content })) });
+    const variables = { tools: tools ?? null, documents: null, add_generation_prompt: addGenerationPrompt };
+    const messages = turns.map(({ role, content, tools: list, tool_calls, name }) => ({
+      role,
+      content,
+      ...(list !== undefined && { tools: list }),
+      ...(tool_calls && { tool_calls }),
+      ...(name !== undefined && { name }),
+    }));
+    return this.#template.render({ ...this.#tokens, ...variables, messages });
   }
 }

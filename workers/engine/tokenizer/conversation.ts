@@ -5,6 +5,9 @@ import { ChatTemplate } from './chat-template.ts';
 import { familyTemplate } from './chat-families.ts';
 import { type TellTextWork, untold } from '../../shared/text-work.ts';
 import { openedThought, splitThought } from '../../shared/thoughts.ts';
+import type { CallSpelling } from './call-spellings.ts';
+import { needsTools, promptWithTools } from './tool-turns.ts';
+import type { Prompt, Turn } from './turn.ts';
 import type { Tokenizer } from './types.ts';
 import { unusedCharacters } from './unused-characters.ts';
 
@@ -15,7 +18,9 @@ export interface Conversation {
   /** The prompt. */
   encode(messages: readonly ChatMessage[], options?: RenderOptions): number[];
   /** The part of the reply that the template already wrote: `<think>` and white space if it opens a thought, else ''. */
-  opening(messages: readonly ChatMessage[]): string;
+  opening(messages: readonly ChatMessage[], options?: RenderOptions): string;
+  /** How the model writes calls of tools. */
+  readonly callSpelling: CallSpelling;
 }
 
 /**
@@ -31,27 +36,33 @@ export function createConversation(
   const create = (source: string) => new ChatTemplate(source, text(tokenizer.bos), text(tokenizer.eos));
   let template = model.chatTemplate === null ? null : create(model.chatTemplate);
   const ready = () => (template ??= create(familyTemplate(tokenizer)));
-  const settled = (messages: readonly ChatMessage[], options?: RenderOptions) =>
-    earlierAnswers(messages, options?.continueLast ?? false, () => ready().dropsThoughts);
-  const rendered = (messages: readonly ChatMessage[], options?: RenderOptions) =>
-    tell('chat template', lengthOf(messages), () => ready().render(messages, options));
-  const render: Conversation['render'] = (messages, options) =>
-    rendered(
-      tell('chat template', lengthOf(messages), () => settled(messages, options)),
-      options,
-    );
+  const isControl = (mark: string) => {
+    const id = tokenizer.tokenId(mark);
+    return id !== undefined && tokenizer.isControl(id);
+  };
+  const toolStyle = () => ready().toolStyle(isControl);
+  const promptOf = (messages: readonly ChatMessage[], { continueLast = false, tools = [] }: RenderOptions = {}) =>
+    tell('chat template', lengthOf(messages), (): Prompt => {
+      const settled = earlierAnswers(messages, continueLast, () => ready().dropsThoughts);
+      return needsTools(settled, tools) ? promptWithTools(settled, tools, toolStyle()) : { turns: settled };
+    });
+  const rendered = (prompt: Prompt, options?: RenderOptions) =>
+    tell('chat template', lengthOf(prompt.turns), () => ready().render(prompt, options));
+  const render: Conversation['render'] = (messages, options) => rendered(promptOf(messages, options), options);
   return {
     tokenizer,
     render,
     encode(messages, options) {
-      const kept = tell('chat template', lengthOf(messages), () => settled(messages, options));
-      return encodeGuarded(tokenizer, kept, (guarded) => rendered(guarded, options), tell);
+      return encodeGuarded(tokenizer, promptOf(messages, options), (guarded) => rendered(guarded, options), tell);
     },
-    opening: (messages) => openedThought(render(messages)),
+    opening: (messages, options) => openedThought(render(messages, options)),
+    get callSpelling() {
+      return tell('chat template', 0, toolStyle).spelling;
+    },
   };
 }
 
-const lengthOf = (messages: readonly ChatMessage[]): number =>
+const lengthOf = (messages: readonly { content: string }[]): number =>
   messages.reduce((sum, { content }) => sum + content.length, 0);
 
 /**
@@ -67,7 +78,7 @@ function earlierAnswers(
   const settled: ChatMessage[] = [];
   let leftOut = false;
   messages.forEach((message, i) => {
-    const goesOn = continueLast && i === messages.length - 1;
+    const goesOn = i === messages.length - 1 && (continueLast || (message.content === '' && !!message.rounds?.length));
     if (message.role !== 'assistant' || goesOn) {
       const before = settled.at(-1);
       if (leftOut && message.role === 'user' && before?.role === 'user')
@@ -93,12 +104,12 @@ function earlierAnswers(
  */
 function encodeGuarded(
   tokenizer: Tokenizer,
-  messages: readonly ChatMessage[],
-  render: (messages: readonly ChatMessage[]) => string,
+  prompt: Prompt,
+  render: (prompt: Prompt) => string,
   tell: TellTextWork,
 ): number[] {
-  const text = render(messages);
-  const contents = messages.map((message) => message.content).join('');
+  const text = render(prompt);
+  const contents = writtenBy(prompt);
   const starts = tokenizer.controlStarts.filter((character) => contents.includes(character));
   const encode = (value: string, plain?: (stretch: string) => string) =>
     tell('tokenizer', value.length, () => tokenizer.encode(value, { special: true, plain }));
@@ -107,12 +118,24 @@ function encodeGuarded(
   const swap = (value: string, from: readonly string[], to: readonly string[]) =>
     from.reduce((done, character, i) => done.replaceAll(character, to[i]!), value);
   // In a reply the marks of thoughts are the model's own, and the template may look for them. In a person's text they are text.
-  const guard = ({ role, content }: ChatMessage) =>
-    content
-      .split(role === 'assistant' ? /(<\/?think>)/ : /(?!)/)
-      .map((part, i) => (i % 2 ? part : swap(part, starts, standIns)))
-      .join('');
-  const guarded = render(messages.map((message) => ({ ...message, content: guard(message) })));
+  const contentOf = ({ role, content, pieces }: Turn) =>
+    pieces
+      ? pieces.map((piece) => (piece.own ? piece.text : swap(piece.text, starts, standIns))).join('')
+      : content
+          .split(role === 'assistant' ? /(<\/?think>)/ : /(?!)/)
+          .map((part, i) => (i % 2 ? part : swap(part, starts, standIns)))
+          .join('');
+  const guard = (value: unknown): unknown => inStrings(value, (inner) => swap(inner, starts, standIns));
+  const guarded = render({
+    turns: prompt.turns.map((turn) => ({
+      role: turn.role,
+      content: contentOf(turn),
+      ...(turn.tools !== undefined && { tools: swap(turn.tools, starts, standIns) }),
+      ...(turn.tool_calls && { tool_calls: guard(turn.tool_calls) as unknown[] }),
+      ...(turn.name !== undefined && { name: swap(turn.name, starts, standIns) }),
+    })),
+    ...(prompt.tools && { tools: guard(prompt.tools) as unknown[] }),
+  });
   const controls = (value: string) => tell('tokenizer', value.length, () => tokenizer.controlTokens(value));
   return sameIds(controls(text), controls(guarded))
     ? encode(text)
@@ -121,4 +144,21 @@ function encodeGuarded(
 
 function sameIds(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((id, i) => id === b[i]);
+}
+
+/** All that the template did not write. */
+const writtenBy = ({ turns, tools = [] }: Prompt): string =>
+  [
+    ...turns.flatMap((turn) => [turn.content, turn.tools ?? '', turn.name ?? '', ...(turn.tool_calls ?? []).map(json)]),
+    ...tools.map(json),
+  ].join('');
+
+const json = (value: unknown): string => JSON.stringify(value);
+
+/** The same value with every string in it changed, keys included. */
+function inStrings(value: unknown, change: (text: string) => string): unknown {
+  if (typeof value === 'string') return change(value);
+  if (Array.isArray(value)) return value.map((inner) => inStrings(inner, change));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [change(key), inStrings(inner, change)]));
 }
