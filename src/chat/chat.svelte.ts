@@ -1,7 +1,8 @@
 import { PhiError } from '../../workers/shared/errors.ts';
 import { parseServerAddress } from '../../workers/shared/server-address.ts';
 import type { ContextFit, GenerateRequest, GenerateStats, Notice, StopReason } from '../../workers/shared/protocol.ts';
-import type { Engine, GenerateUpdate } from '../engine/engine.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { ToolUpdate } from '../tools/rounds.ts';
 import type { ModelSession } from '../models/model-session.svelte.ts';
 import { holdBusy } from '../pwa/busy.ts';
 import type { SamplingValues, Settings } from '../settings/settings.svelte.ts';
@@ -26,6 +27,7 @@ import { ChatModels } from './chat-models.svelte.ts';
 import { ChatForm } from './form/chat-form.svelte.ts';
 import { isServer, type ModelChoice } from './model-choice.ts';
 import { ReplyLocks } from './reply-locks.ts';
+import { ChatTools } from './tools/chat-tools.svelte.ts';
 import { find } from './tree.ts';
 import { LiveReply } from './live-reply.svelte.ts';
 
@@ -49,6 +51,8 @@ export class Chat {
   readonly model: ChatModels;
   /** Which form its replies must have. */
   readonly form: ChatForm;
+  /** Which tools they may call. */
+  readonly tools: ChatTools;
   #live = $state.raw<LiveReply | null>(null);
 
   constructor(
@@ -65,6 +69,7 @@ export class Chat {
     this.#conversations = conversations;
     this.model = new ChatModels(models, conversations);
     this.form = new ChatForm(conversations);
+    this.tools = new ChatTools(conversations);
   }
 
   /** The reply that is being written, in whatever conversation. */
@@ -76,11 +81,11 @@ export class Chat {
    * How much of the context the conversation takes, including a message that is not sent yet. Rejects if no model is
    * loaded.
    */
-  measure(path: readonly Message[], draft: string): Promise<ContextFit> {
+  async measure(path: readonly Message[], draft: string): Promise<ContextFit> {
     const { current } = this.#conversations;
     const request = this.#request(current ?? { system: this.#settings.values.system }, path);
     if (draft.trim()) request.messages.push({ role: 'user', content: draft });
-    return this.#engine.fit(request);
+    return this.#engine.fit({ ...request, tools: await this.tools.specs() });
   }
 
   #request(conversation: Pick<Conversation, 'system' | 'sampling'>, path: readonly Message[]) {
@@ -100,6 +105,7 @@ export class Chat {
       ...newConversation(this.#settings.values.system),
       ...this.model.takeFresh(),
       ...this.form.takeFresh(),
+      ...this.tools.takeFresh(),
     };
     const message = userMessage(conversation.tip, content);
     if (fresh) onBegin(conversation.id);
@@ -182,14 +188,14 @@ export class Chat {
     const conversation = this.#conversations.current;
     const message = conversation && find(conversation.messages, id);
     if (!conversation || !message?.reply || this.#live) return;
-    const { model, server, seed, dropped } = message.reply;
+    const { model, server, seed, dropped, rounds } = message.reply;
     const edited: Message = {
       id: newId(),
       parent: message.parent,
       role: 'assistant',
       content,
       createdAt: Date.now(),
-      reply: { state: 'done', reason: 'end', seed, model, server, dropped, edited: true },
+      reply: { state: 'done', reason: 'end', seed, model, server, dropped, rounds, edited: true },
     };
     await this.#conversations.update(conversation.id, (current) => addMessage(current, edited));
   }
@@ -230,6 +236,7 @@ export class Chat {
     const writer = this.#writer(this.model.of(conversation));
     const live = new LiveReply(conversation.id, message.id, message.content, {
       thoughtMs: message.reply?.thoughtMs,
+      rounds: message.reply?.rounds,
       server: writer.server,
     });
     this.#live = live;
@@ -239,7 +246,12 @@ export class Chat {
         changeMessage(current, message.id, (old) => ({
           ...old,
           content: live.text,
-          reply: { ...old.reply!, ...(live.thoughtMs === null ? {} : { thoughtMs: live.thoughtMs }), ...change },
+          reply: {
+            ...old.reply!,
+            ...(live.thoughtMs === null ? {} : { thoughtMs: live.thoughtMs }),
+            ...(live.rounds.length > 0 && { rounds: live.rounds }),
+            ...change,
+          },
         })),
       );
     const begun = save({
@@ -278,15 +290,18 @@ export class Chat {
     conversation: Conversation,
     request: GenerateRequest,
     signal: AbortSignal,
-  ): AsyncGenerator<GenerateUpdate> {
+  ): AsyncGenerator<ToolUpdate> {
     const choice = this.model.of(conversation);
     if (isServer(choice)) {
-      yield* this.model.ask(conversation, choice, request, signal);
+      // It gets no tools: their results would need a consent of their own.
+      for await (const event of this.model.ask(conversation, choice, request, signal))
+        if (event.type !== 'calls') yield event;
       return;
     }
     await this.#models.ready(signal, choice.stored);
     const keep = this.#conversations.isTemporary(conversation.id) ? undefined : conversation.id;
-    for await (const event of this.#engine.generate({ ...request, keep }, signal)) {
+    const generate = (one: GenerateRequest) => this.#engine.generate({ ...one, keep }, signal);
+    for await (const event of this.tools.answer(generate, request, conversation, signal)) {
       if (event.type === 'text') this.#models.hasAnswered();
       yield event;
     }
@@ -336,6 +351,11 @@ export class Chat {
         live.phase = { kind: 'streaming' };
         live.append(event.text, event.tokens);
         if (!saving && performance.now() - lastSave > CHECKPOINT_MS) void checkpoint({});
+      }
+      if (event.type === 'calling') live.phase = { kind: 'calling', calls: event.calls };
+      if (event.type === 'round') {
+        live.addRound(event.round);
+        void checkpoint({});
       }
       if (event.type === 'end') return { reason: event.reason, stats: event.stats };
     }

@@ -372,3 +372,68 @@ describe('Chat', () => {
     expect(reply?.thoughtMs).toBeLessThan(reply!.stats!.timeToFirstTokenMs + 20_000);
   });
 });
+
+describe('a chat with tools', () => {
+  const ROUND = {
+    text: '',
+    calls: [{ name: 'calculator', arguments: { expression: '2+2' }, result: '{"result":"4"}' }],
+  };
+
+  it('has none at first, keeps those that it is given, and stores calls with results', async () => {
+    const { models, chat, path, records, conversations, engine } = setUp();
+    await models.start();
+    const fit = vi.spyOn(engine, 'fit');
+    await chat.send('calculate 2+2', () => undefined);
+    expect(path().at(-1)).toMatchObject({ content: expect.stringMatching(/^Of course/) as string });
+    expect(path().at(-1)!.reply!.rounds).toBeUndefined();
+    conversations.close();
+    chat.tools.set('calculator', true);
+    await chat.measure([], 'calculate');
+    expect(fit.mock.lastCall![0].tools?.map(({ name }) => name)).toEqual(['calculator']);
+    await chat.send('calculate 2+2', () => undefined);
+    const { id } = conversations.current!;
+    expect(records.records.get(id)).toMatchObject({ tools: ['calculator'] });
+    expect(records.records.get(id)!.messages.at(-1)).toMatchObject({
+      content: 'The tool says {"result":"4"}.',
+      reply: { state: 'done', rounds: [ROUND] },
+    });
+    conversations.close();
+    expect(chat.tools.names).toEqual([]);
+    await conversations.open(id);
+    chat.tools.set('calculator', false);
+    expect(conversations.current!.tools).toBeUndefined();
+  });
+
+  it('regenerates from the question, answers after five rounds, and keeps the calls of a reply that was edited', async () => {
+    const { models, chat, path } = setUp();
+    await models.start();
+    chat.tools.set('calculator', true);
+    await chat.send('calculate again 2+2', () => undefined);
+    const first = path().at(-1)!;
+    expect(first.reply).toMatchObject({ state: 'done', rounds: Array.from({ length: 5 }, () => ROUND) });
+    await chat.regenerate(first.id);
+    expect(path()).toHaveLength(2);
+    expect(path().at(-1)).toMatchObject({ reply: { rounds: Array.from({ length: 5 }, () => ROUND) } });
+    await chat.editReply(first.id, 'Four.');
+    expect(path().at(-1)).toMatchObject({ content: 'Four.', reply: { edited: true, rounds: first.reply!.rounds } });
+  });
+
+  it('goes on with what its tools gave when it was stopped behind them', async () => {
+    const { models, chat, path, engine } = setUp();
+    await models.start();
+    chat.tools.set('calculator', true);
+    const answer = engine.generate.bind(engine);
+    vi.spyOn(engine, 'generate').mockImplementation((...call) => {
+      if (call[0].mayCall !== undefined && call[0].messages.at(-1)!.rounds) chat.stop();
+      return answer(...call);
+    });
+    await chat.send('calculate 2+2', () => undefined);
+    vi.restoreAllMocks();
+    const reply = path().at(-1)!;
+    expect(reply.reply).toMatchObject({ state: 'partial', reason: 'cancelled', rounds: [ROUND] });
+    const generate = vi.spyOn(engine, 'generate');
+    await chat.continueReply(reply.id);
+    expect(generate.mock.calls[0]![0].messages.at(-1)).toMatchObject({ role: 'assistant', rounds: [ROUND] });
+    expect(path().at(-1)!.reply).toMatchObject({ state: 'done', rounds: [ROUND] });
+  });
+});

@@ -28,6 +28,8 @@ export interface Conversation {
   consent?: ServerConsent;
   /** JSON schema that replies are held to, as text; absent: they are free. */
   form?: string;
+  /** Names of the tools that replies may call; absent: none. */
+  tools?: string[];
   /** In order of creation. */
   messages: Message[];
   /** Leaf of the path that is shown. */
@@ -197,10 +199,14 @@ export function recover(conversation: Conversation, alive: ReadonlySet<string> =
   return { ...conversation, messages: conversation.messages.map(mend) };
 }
 
-/** The messages for the engine: the system prompt, then the path; empty replies (failed before their first token) are left out. */
+/** The messages for the engine: the system prompt, then the path; replies with nothing in them (failed before their first token) are left out. */
 export function toChatMessages(conversation: Pick<Conversation, 'system'>, path: readonly Message[]): ChatMessage[] {
   const system: ChatMessage[] = conversation.system.trim() ? [{ role: 'system', content: conversation.system }] : [];
-  return [...system, ...path.filter(isSent).map(({ role, content }) => ({ role, content }))];
+  const messages = path.filter(isSent).map(({ role, content, reply }): ChatMessage => {
+    const rounds = reply?.rounds ?? [];
+    return { role, content, ...(rounds.length > 0 && { rounds }) };
+  });
+  return [...system, ...messages];
 }
 
 /** Number of messages at the start of the path that the last reply on it left out of its context. */
@@ -219,7 +225,7 @@ export function droppedFromSent(path: readonly Message[], sent: number): number 
   return kept ? path.indexOf(kept) : path.length;
 }
 
-const isSent = (message: Message) => message.content !== '';
+const isSent = ({ content, reply }: Message) => content !== '' || (reply?.rounds?.length ?? 0) > 0;
 
 export function summaryOf({ id, title, pinned, createdAt, updatedAt }: Summary): Summary {
   return { id, title, pinned, createdAt, updatedAt };

@@ -4,6 +4,7 @@ import { errorLine } from '../i18n/errors.ts';
 import { i18n, t } from '../i18n/i18n.svelte.ts';
 import { formatNumber } from '../ui/format.ts';
 import { saveFile } from '../ui/save-file.ts';
+import { titleOf } from './tools/names.ts';
 import { exportJson, exportMarkdown, fileNameOf, MAX_IMPORT_BYTES, readExport } from './transfer.ts';
 
 export type ExportFormat = 'json' | 'markdown';
@@ -14,7 +15,15 @@ export async function exportChats(app: AppState, format: ExportFormat, ids?: rea
   if (damaged > 0)
     app.toasts.show(t('exportDamaged', damaged, formatNumber(damaged, i18n.language)), { tone: 'error' });
   if (conversations.length === 0) return;
-  const words = { untitled: t('untitled'), you: t('you'), thoughts: t('thoughts'), system: t('systemPrompt') };
+  const words = {
+    untitled: t('untitled'),
+    you: t('you'),
+    thoughts: t('thoughts'),
+    system: t('systemPrompt'),
+    tool: (name: string) => t('toolCall', titleOf(name)),
+    asked: t('toolArguments'),
+    result: t('toolResult'),
+  };
   const text =
     format === 'json'
       ? exportJson(conversations)

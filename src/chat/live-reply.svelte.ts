@@ -1,10 +1,22 @@
+import type { ToolCall, ToolRound } from '../../workers/shared/protocol.ts';
 import { splitThought } from '../../workers/shared/thoughts.ts';
 
 /** Shortest time between two renderings of a growing reply. */
 const RENDER_MS = 40;
 
 export type ReplyPhase =
-  { kind: 'waiting' } | { kind: 'prefill'; done: number; total: number } | { kind: 'streaming' } | { kind: 'stopping' };
+  | { kind: 'waiting' }
+  | { kind: 'prefill'; done: number; total: number }
+  | { kind: 'streaming' }
+  | { kind: 'calling'; calls: readonly ToolCall[] }
+  | { kind: 'stopping' };
+
+/** What there is of the reply already. */
+interface Begun {
+  thoughtMs?: number | null;
+  server?: string | null;
+  rounds?: readonly ToolRound[];
+}
 
 /** A reply while it streams: text comes in pieces, and is shown at most once an animation frame. */
 export class LiveReply {
@@ -19,6 +31,7 @@ export class LiveReply {
   #text: string;
   #tokens = $state(0);
   #thoughtMs = $state.raw<number | null>(null);
+  #rounds = $state.raw<readonly ToolRound[]>([]);
   #thinks = true;
   #lastToken = performance.now();
   #lastRender = 0;
@@ -28,8 +41,9 @@ export class LiveReply {
     conversation: string,
     message: string,
     text: string,
-    { thoughtMs = null, server = null }: { thoughtMs?: number | null; server?: string | null } = {},
+    { thoughtMs = null, server = null, rounds = [] }: Begun = {},
   ) {
+    this.#rounds = rounds;
     this.server = server;
     this.#thoughtMs = thoughtMs;
     this.conversation = conversation;
@@ -80,6 +94,20 @@ export class LiveReply {
     if (thought !== null) this.#thoughtMs = this.#thoughtMs === null ? 0 : this.#thoughtMs + now - this.#lastToken;
     this.#lastToken = now;
     this.#thinks = open;
+  }
+
+  /** Calls of tools with their results; reactive. */
+  get rounds(): readonly ToolRound[] {
+    return this.#rounds;
+  }
+
+  /** Tools were called: what was written before belongs to the round. */
+  addRound(round: ToolRound): void {
+    this.#rounds = [...this.#rounds, round];
+    this.#text = this.#shown = '';
+    this.#thinks = true;
+    this.#lastToken = performance.now();
+    this.phase = { kind: 'waiting' };
   }
 
   stop(): void {

@@ -1,6 +1,6 @@
 /** A message of a conversation, as it is shown and stored. */
 import type { ErrorShape } from '../../workers/shared/errors.ts';
-import type { GenerateStats, Moved, StopReason } from '../../workers/shared/protocol.ts';
+import type { GenerateStats, Moved, StopReason, ToolRound } from '../../workers/shared/protocol.ts';
 
 export interface ReplyInfo {
   /** `streaming` in storage means that the page went away in the middle. */
@@ -21,6 +21,8 @@ export interface ReplyInfo {
   dropped?: number;
   /** It was held to a JSON schema. */
   json?: boolean;
+  /** The tools that it called before `content`, with their results. */
+  rounds?: readonly ToolRound[];
   /** How long the model thought before it answered (`<think>`). */
   thoughtMs?: number;
 }

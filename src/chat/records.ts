@@ -131,7 +131,7 @@ export function isWhole(value: unknown): value is { id: string; messages: Messag
 }
 
 /**
- * Layout 3: heads carry what was chosen for the chat alone (its model, consents). Nothing stored changes; the number keeps pages of an older version
+ * Layout 3: heads carry what was chosen for the chat alone (its model, consents, form, tools), and replies their calls. Nothing stored changes; the number keeps pages of an older version
  * away, which would drop those fields whenever they write a head.
  */
 export const keepChoices: Migration = () => undefined;

@@ -43,6 +43,13 @@ const StoredError = v.object({
   detail: v.optional(v.record(text, v.union([text, count, v.boolean(), v.null()]))),
 });
 
+const Rounds = v.array(
+  v.object({
+    text,
+    calls: v.array(v.object({ name: text, arguments: v.record(text, v.unknown()), result: text })),
+  }),
+);
+
 const Reply = v.object({
   state: v.picklist(['streaming', 'done', 'partial']),
   seed: count,
@@ -57,6 +64,7 @@ const Reply = v.object({
   notices: v.optional(v.array(v.union([text, v.object({ movedTo: text, error: StoredError })]))),
   dropped: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
   json: v.optional(v.boolean()),
+  rounds: v.optional(Rounds),
   thoughtMs: v.optional(count),
 });
 
@@ -101,6 +109,7 @@ export const HeadEntries = {
   sampling: v.fallback(v.optional(Own), undefined),
   consent: v.fallback(v.optional(Consent), undefined),
   form: v.fallback(v.optional(text), undefined),
+  tools: v.fallback(v.optional(v.array(text)), undefined),
 };
 
 const ConversationSchema = v.pipe(

@@ -12,13 +12,34 @@ const CHAT = addMessage(addMessage(newConversation('Be brief.\nBe kind.', 5), QU
   createdAt: 6,
   reply: REPLY,
 });
-const WORDS = { untitled: 'Untitled', you: 'You', thoughts: 'Thoughts', system: 'System prompt' };
+const WORDS = {
+  untitled: 'Untitled',
+  you: 'You',
+  thoughts: 'Thoughts',
+  system: 'System prompt',
+  tool: (name: string) => `Tool: ${name}`,
+  asked: 'Asked',
+  result: 'Result',
+};
+const CALLED = addMessage(CHAT, {
+  id: 'b',
+  parent: 'a',
+  role: 'assistant',
+  content: 'Four.',
+  createdAt: 7,
+  reply: {
+    ...REPLY,
+    rounds: [{ text: 'Hm.', calls: [{ name: 'add', arguments: { a: [1, { b: null }] }, result: 'four ``` fences' }] }],
+  },
+});
 
 describe('JSON', () => {
   it('comes back as it went', async () => {
     expect(parseExport(exportJson([CHAT]))).toEqual([CHAT]);
     expect(await readExport(exportJson([CHAT]))).toEqual([CHAT]);
     expect(parseExport(exportJson([]))).toEqual([]);
+    const called = { ...CALLED, tools: ['calculator'] };
+    expect(parseExport(exportJson([called]))).toEqual([called]);
   });
 
   const broken = (change: (chat: Record<string, unknown>) => void) => {
@@ -73,4 +94,19 @@ it('file names hold nothing that a system refuses', () => {
   expect(fileNameOf('What is 1/2: "a" <b>?\n', 'Untitled')).toBe('What is 1 2 a b');
   expect(fileNameOf('../..', 'Untitled')).toBe('Untitled');
   expect(fileNameOf('空が青い理由', 'x')).toBe('空が青い理由');
+});
+
+it('Markdown shows what a reply called, and what came back', () => {
+  expect(exportMarkdown(CALLED, WORDS)).toContain(
+    [
+      '## Phi-4-mini',
+      'Hm.',
+      '**Tool: add**',
+      'Asked',
+      '```json\n{"a":[1,{"b":null}]}\n```',
+      'Result',
+      '````json\nfour ``` fences\n````',
+      'Four.',
+    ].join('\n\n'),
+  );
 });

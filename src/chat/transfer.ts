@@ -1,7 +1,8 @@
 /** Conversations as files: JSON that can be imported again, Markdown for people. Pure. */
 import * as v from 'valibot';
 import { PhiError } from '../../workers/shared/errors.ts';
-import { splitThought } from '../../workers/shared/thoughts.ts';
+import type { ToolRound } from '../../workers/shared/protocol.ts';
+import { splitThought, withoutThought } from '../../workers/shared/thoughts.ts';
 import type { Conversation } from './conversation.ts';
 import { pathTo } from './conversation.ts';
 import { parseConversation } from './schema.ts';
@@ -77,6 +78,10 @@ export interface MarkdownWords {
   you: string;
   thoughts: string;
   system: string;
+  /** Heading of a call. */
+  tool: (name: string) => string;
+  asked: string;
+  result: string;
 }
 
 /** The path that is shown, one heading a message. */
@@ -87,10 +92,32 @@ export function exportMarkdown(conversation: Conversation, words: MarkdownWords)
   for (const message of pathTo(conversation)) {
     const { thought, answer } = splitThought(message.content);
     parts.push(`## ${message.role === 'user' ? words.you : (message.reply?.model ?? 'assistant')}`);
+    for (const round of message.reply?.rounds ?? []) parts.push(...roundMarkdown(round, words));
     if (thought) parts.push(`<details><summary>${words.thoughts}</summary>\n\n${thought}\n\n</details>`);
     if (answer) parts.push(answer.trimEnd());
   }
   return `${parts.join('\n\n')}\n`;
+}
+
+/** What was said before the calls, and a quote for each of them. A block of code keeps what is in it as it is. */
+function roundMarkdown({ text, calls }: ToolRound, words: MarkdownWords): string[] {
+  const said = withoutThought(text).trimEnd();
+  const block = (value: string) => {
+    const fence = '`'.repeat(Math.max(3, 1 + Math.max(0, ...(value.match(/`+/g) ?? []).map(({ length }) => length))));
+    return `${fence}json\n${value}\n${fence}`;
+  };
+  return [
+    ...(said ? [said] : []),
+    ...calls.map((call) =>
+      [
+        `**${words.tool(call.name)}**`,
+        words.asked,
+        block(JSON.stringify(call.arguments)),
+        words.result,
+        block(call.result),
+      ].join('\n\n'),
+    ),
+  ];
 }
 
 /** A title as the name of a file, without what any system refuses. */

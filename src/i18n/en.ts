@@ -3,6 +3,7 @@ import { formEn } from './form-en.ts';
 import { modelsEn } from './models-en.ts';
 import { serversEn } from './servers-en.ts';
 import { plural, type Translation } from './strings.ts';
+import { toolsEn } from './tools-en.ts';
 
 /** Every string that a person can read, in English: the catalogue that other languages are typed against. */
 
@@ -185,6 +186,7 @@ export const en = {
   ...modelsEn,
 
   ...formEn,
+  ...toolsEn,
 
   // Options and settings
   chatOptions: 'Chat options',

@@ -3,6 +3,7 @@ import type { Catalogue } from './en.ts';
 import { formJa } from './form-ja.ts';
 import { modelsJa } from './models-ja.ts';
 import { serversJa } from './servers-ja.ts';
+import { toolsJa } from './tools-ja.ts';
 
 export const ja: Catalogue = {
   appName: 'Phi in a tab',
@@ -175,6 +176,7 @@ export const ja: Catalogue = {
   // Models
   ...modelsJa,
   ...formJa,
+  ...toolsJa,
 
   // Options and settings
   chatOptions: 'チャットのオプション',

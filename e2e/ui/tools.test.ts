@@ -1,0 +1,51 @@
+/** Tools of a chat: switched on in its options, each call shown with its arguments and result, and kept. */
+import { readFile } from 'node:fs/promises';
+import type { Page } from 'playwright';
+import { describe, expect, it } from 'vitest';
+import type { RunningServer } from '../../scripts/build/server.ts';
+import { messageBox, sendButton } from '../support/app.ts';
+import { askFake, eachVisitor, openFake } from '../support/fake-app.ts';
+
+let server: RunningServer;
+let page: Page;
+
+eachVisitor((visitor) => ({ server, page } = visitor));
+
+const calls = () => page.getByRole('region', { name: 'Tool: Calculator' });
+
+describe('tools in a chat', () => {
+  it('are off at first, switched on by keyboard, and shown with arguments and result', async () => {
+    await openFake(page, server, '');
+    await page.getByRole('button', { name: 'Chat options' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByRole('list', { name: 'Tools' }).waitFor();
+    for (const name of ['Calculator', 'Date and time', 'Convert units'])
+      expect(await dialog.getByRole('checkbox', { name }).isChecked()).toBe(false);
+    await dialog.getByRole('checkbox', { name: 'Calculator' }).focus();
+    await page.keyboard.press('Space');
+    await page.keyboard.press('Escape');
+
+    await messageBox(page).fill('calculate 12.5 * 4');
+    await messageBox(page).press('Enter');
+    await calls().waitFor();
+    await page.getByText('The tool says {"result":"50"}.').waitFor();
+    await sendButton(page).waitFor();
+    expect((await calls().innerText()).replace(/\s+/g, ' ')).toBe(
+      'Calculator Asked expression: 12.5 * 4 Result result: 50',
+    );
+
+    // The chat keeps its tools and its calls over a reload; another chat has none.
+    await page.reload();
+    await calls().waitFor();
+    await askFake(page, 'calculate 1/0');
+    expect(await calls().last().innerText()).toContain('Division by zero.');
+    const download = page.waitForEvent('download');
+    await page
+      .getByRole('button', { name: /^Actions for/ })
+      .first()
+      .click();
+    await page.getByRole('menuitem', { name: 'Export as Markdown' }).click();
+    const markdown = await readFile(await (await download).path(), 'utf8');
+    expect(markdown).toContain('**Tool: Calculator**\n\nAsked\n\n```json\n{"expression":"12.5 * 4"}\n```');
+  });
+});

@@ -1,0 +1,18 @@
+/** Strings of tools, in English. */
+export const toolsEn = {
+  tools: 'Tools',
+  toolsHint:
+    'What the model may use in this chat to answer. Tools run on this device and send nothing anywhere. Small models often use them badly.',
+  toolsNoServer: 'This chat goes to a server, which gets no tools and no results of tools.',
+  'tool:calculator': 'Calculator',
+  'toolHint:calculator': 'Computes with 40 digits instead of guessing.',
+  'tool:date_time': 'Date and time',
+  'toolHint:date_time': 'Today, other time zones, days between dates.',
+  'tool:convert_units': 'Convert units',
+  'toolHint:convert_units': 'Lengths, weights, areas, volumes, temperatures, data and more.',
+  toolCall: (name: string) => `Tool: ${name}`,
+  toolArguments: 'Asked',
+  toolNoArguments: 'nothing',
+  toolResult: 'Result',
+  toolRuns: (name: string) => `${name} is running…`,
+};
