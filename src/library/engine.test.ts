@@ -126,3 +126,29 @@ describe('LanguageModel over the engine', () => {
     expect(await session.prompt('hello')).not.toBe('');
   });
 });
+
+describe('tools', () => {
+  const calculator = {
+    name: 'calculator',
+    description: 'Computes.',
+    inputSchema: { type: 'object', properties: { expression: { type: 'string' } }, required: ['expression'] },
+  };
+
+  it('of a page are called by the model, and their results are answered with', async () => {
+    const execute = vi.fn((args: unknown) => Promise.resolve(`about ${(args as { expression: string }).expression}`));
+    const LanguageModel = languageModel(engine, SOURCE);
+    const session = await LanguageModel.create({ tools: [{ ...calculator, execute }] });
+    expect(await session.prompt('calculate 2+2')).toBe('The tool says about 2+2.');
+    expect(execute.mock.calls).toEqual([[{ expression: '2+2' }]]);
+  });
+
+  it('are given to whoever runs the rounds without the Prompt API', async () => {
+    await engine.load(SOURCE);
+    const { name, description, inputSchema: parameters } = calculator;
+    const messages = [{ role: 'user' as const, content: 'calculate 2+2' }];
+    const calls: unknown[] = [];
+    for await (const event of engine.generate(messages, { tools: [{ name, description, parameters }] }))
+      if (event.type === 'calls') calls.push(...event.calls);
+    expect(calls).toEqual([{ name: 'calculator', arguments: { expression: '2+2' } }]);
+  });
+});

@@ -10,6 +10,7 @@ import type {
   ModelManifest,
   Sampling,
   StoredModel,
+  ToolSpec,
   WeightFormat,
 } from '../../workers/shared/protocol.ts';
 import { randomSeed } from '../../workers/shared/seed.ts';
@@ -177,9 +178,9 @@ export class PhiEngine {
   }
 
   /** Tokens of the prompt that these messages make; Infinity where the context does not hold it. */
-  async measure(messages: ChatMessage[]): Promise<number> {
+  async measure(messages: ChatMessage[], tools: readonly ToolSpec[] = []): Promise<number> {
     if (messages.length === 0) return 0;
-    const { tokens, dropped, over } = await this.#engine.fit({ messages, maxTokens: 1 });
+    const { tokens, dropped, over } = await this.#engine.fit({ messages, maxTokens: 1, tools });
     return dropped > 0 || over > 0 ? Infinity : tokens;
   }
 

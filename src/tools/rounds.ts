@@ -3,7 +3,7 @@ import { PhiError } from '../../workers/shared/errors.ts';
 import type { ChatMessage, GenerateRequest } from '../../workers/shared/protocol.ts';
 import type { AnsweredCall, ToolCall, ToolRound } from '../../workers/shared/tools.ts';
 import type { GenerateUpdate } from '../engine/types.ts';
-import type { Tool, ToolContext } from './tool.ts';
+import { specOf, type Tool, type ToolContext } from './tool.ts';
 
 /** Behind this many rounds an answer is due. */
 export const MOST_ROUNDS = 5;
@@ -30,7 +30,7 @@ export async function* answerWithTools(
   const last = request.messages.at(-1);
   const begun = last?.role === 'assistant' ? last : null;
   const before = begun ? request.messages.slice(0, -1) : request.messages;
-  const specs = tools.map(({ name, description, parameters }) => ({ name, description, parameters }));
+  const specs = tools.map(specOf);
   let rounds: readonly ToolRound[] = begun?.rounds ?? [];
   let text = request.continueLast ? (begun?.content ?? '') : '';
   let next = request;

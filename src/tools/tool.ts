@@ -15,6 +15,9 @@ export interface Tool extends ToolSpec {
   run(args: Readonly<Record<string, unknown>>, context: ToolContext): unknown;
 }
 
+/** What a model is told of a tool. */
+export const specOf = ({ name, description, parameters }: Tool): ToolSpec => ({ name, description, parameters });
+
 /** The text of an argument. Throws where it has another type. */
 export function textOf(args: Readonly<Record<string, unknown>>, name: string): string {
   const value = args[name];

@@ -43,8 +43,11 @@ export class ChatTools {
   async specs(): Promise<ToolSpec[]> {
     const { names } = this;
     if (names.length === 0) return [];
-    const { toolsNamed } = await import('../../tools/registry.ts');
-    return toolsNamed(names).map(({ name, description, parameters }) => ({ name, description, parameters }));
+    const [{ toolsNamed }, { specOf }] = await Promise.all([
+      import('../../tools/registry.ts'),
+      import('../../tools/tool.ts'),
+    ]);
+    return toolsNamed(names).map(specOf);
   }
 
   /** A reply of the engine that may call the chat's tools. */

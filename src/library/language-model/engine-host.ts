@@ -1,10 +1,13 @@
 /** A model of the engine as the one that stands behind `LanguageModel`. */
-import type { ChatMessage } from '../../../workers/shared/protocol.ts';
+import type { ChatMessage, GenerateRequest, ToolRound } from '../../../workers/shared/protocol.ts';
+import { answerWithTools } from '../../tools/rounds.ts';
+import { specOf, type Tool } from '../../tools/tool.ts';
 import type { ModelSource, PhiEngine } from '../engine.ts';
 import type { HostReply, HostRequest, LanguageModelHost } from './host.ts';
 import type { Availability } from './types.ts';
 
 export class EngineHost implements LanguageModelHost {
+  readonly takesTools = true;
   readonly #engine: PhiEngine;
   readonly #source: ModelSource;
   /** Downloads and loads once, whoever asks meanwhile. */
@@ -50,20 +53,34 @@ export class EngineHost implements LanguageModelHost {
     return { contextLength };
   }
 
-  async measure(messages: ChatMessage[]): Promise<number> {
-    return this.#engine.measure(messages);
+  async measure(messages: ChatMessage[], tools: readonly Tool[] = []): Promise<number> {
+    return this.#engine.measure(messages, tools.map(specOf));
   }
 
   async *reply(request: HostRequest, signal: AbortSignal): AsyncGenerator<string, HostReply, void> {
-    const { messages, sampling, maxTokens, prefix, constraint } = request;
-    let contextTokens = 0;
-    const options = { sampling, maxTokens, continueLast: prefix, signal, ...(constraint ? { constraint } : {}) };
+    const { messages, sampling, maxTokens, prefix, constraint, tools = [] } = request;
+    const asked = { messages, sampling, maxTokens, continueLast: prefix, ...(constraint ? { constraint } : {}) };
     // A worker that has ended since took the model with it.
     if (this.#engine.report === null) await this.ready(() => undefined);
-    for await (const event of this.#engine.generate(messages, options)) {
-      if (event.type === 'text') yield event.text;
+    const generate = ({ messages: sent, ...rest }: GenerateRequest) => this.#engine.generate(sent, { ...rest, signal });
+    const events =
+      tools.length > 0
+        ? answerWithTools(generate, asked, tools, { signal, conversation: null })
+        : this.#engine.generate(messages, { ...asked, signal });
+    const rounds: ToolRound[] = [];
+    let contextTokens = 0;
+    let answer = '';
+    for await (const event of events) {
+      if (event.type === 'text') {
+        answer += event.text;
+        yield event.text;
+      }
+      if (event.type === 'round') {
+        rounds.push(event.round);
+        answer = '';
+      }
       if (event.type === 'end') contextTokens = event.stats.contextTokens;
     }
-    return { contextTokens };
+    return { contextTokens, ...(rounds.length > 0 && { called: { rounds, answer } }) };
   }
 }

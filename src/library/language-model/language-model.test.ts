@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { PhiError } from '../../../workers/shared/errors.ts';
 import { FakeHost } from '../testing/fake-host.ts';
 import { defineLanguageModel } from './language-model.ts';
-import type { LanguageModelMessage, LanguageModelPrompt } from './types.ts';
+import type { LanguageModelMessage, LanguageModelPrompt, LanguageModelTool } from './types.ts';
 
 function setUp(change: Partial<FakeHost> = {}) {
   const host = Object.assign(new FakeHost(), change);
@@ -463,5 +463,48 @@ describe('responseConstraint', () => {
     const session = await LanguageModel.create();
     expect(await nameOf(session.prompt('x', options))).toBe(name);
     expect(await nameOf(readAll(session.promptStreaming('x', options)))).toBe(name);
+  });
+});
+
+describe('tools', () => {
+  const weather: LanguageModelTool = {
+    name: 'weather',
+    description: 'The weather in a city.',
+    inputSchema: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] },
+    execute: (args) => Promise.resolve(`Sunny in ${(args as { city: string }).city}`),
+  };
+
+  it('go to the host as those of the app, are measured, and what they gave stays in the session', async () => {
+    const { LanguageModel, host } = setUp();
+    const session = await LanguageModel.create({ tools: [weather] });
+    const rounds = [{ text: '', calls: [{ name: 'weather', arguments: { city: 'Oslo' }, result: 'Sunny in Oslo' }] }];
+    host.called = { rounds, answer: 'Sunny.' };
+    host.answer = () => ['Let me see. ', 'Sunny.'];
+    await session.prompt('Oslo?');
+    const [tool] = host.requests[0]!.tools!;
+    expect(tool).toMatchObject({ name: 'weather', parameters: weather.inputSchema });
+    const context = { signal: new AbortController().signal, conversation: null };
+    expect(await tool!.run({ city: 'Oslo' }, context)).toBe('Sunny in Oslo');
+    await session.prompt('Sure?');
+    expect(host.requests[1]!.messages[1]).toEqual({ role: 'assistant', content: 'Sunny.', rounds });
+    expect(await (await session.clone()).prompt('And you?')).toBeTruthy();
+    expect(host.requests[2]!.tools).toHaveLength(1);
+  });
+
+  it.each<[object, string]>([
+    [{ ...weather, name: 'a b' }, 'TypeError'],
+    [{ ...weather, description: undefined }, 'TypeError'],
+    [{ ...weather, inputSchema: 'x' }, 'TypeError'],
+    [{ ...weather, execute: 1 }, 'TypeError'],
+  ])('%j: %s', async (tool, name) => {
+    const { LanguageModel } = setUp();
+    expect(await nameOf(LanguageModel.create({ tools: [tool as LanguageModelTool] }))).toBe(name);
+  });
+
+  it('are refused twice under one name, and by a model that is lent', async () => {
+    const { LanguageModel, host } = setUp();
+    expect(await nameOf(LanguageModel.create({ tools: [weather, weather] }))).toBe('TypeError');
+    host.takesTools = false;
+    expect(await nameOf(LanguageModel.create({ tools: [weather] }))).toBe('NotSupportedError');
   });
 });

@@ -3,13 +3,15 @@ import type { ChatMessage, Constraint } from '../../../workers/shared/protocol.t
 import { randomSeed } from '../../../workers/shared/seed.ts';
 import { AsyncQueue } from '../../engine/async-queue.ts';
 import { unlessAborted } from './abort.ts';
+import type { Tool } from '../../tools/tool.ts';
 import { constraintOf, withConstraintInWords } from './constraint.ts';
 import { notSupported, throwIfAborted, toDomException } from './errors.ts';
 import { PARAMS, samplingOf, unsupported, type SessionSampling } from './options.ts';
 import { canonicalPrompt } from './prompt.ts';
-import type { HostRequest, LanguageModelHost } from './host.ts';
+import type { HostReply, HostRequest, LanguageModelHost } from './host.ts';
 import { makeReady } from './ready.ts';
 import { History } from './session.ts';
+import { toolsOf } from './tools.ts';
 import type {
   Availability,
   LanguageModel as LanguageModelInterface,
@@ -40,6 +42,7 @@ interface Shared {
   maxTokens: number;
   /** As in an extension. */
   raw: boolean;
+  tools: readonly Tool[];
 }
 
 /** Only this module makes sessions: the class has no constructor for pages. */
@@ -155,7 +158,8 @@ class Session extends EventTarget implements LanguageModelInterface {
     const { messages } = canonicalPrompt(input, this.#begun);
     const told = tell(messages, constraint, options);
     const before = this.#history.messages;
-    const measure = (some: ChatMessage[]) => unlessAborted(this.#shared.host.measure(some), signals);
+    const { host, tools } = this.#shared;
+    const measure = (some: ChatMessage[]) => unlessAborted(host.measure(some, tools), signals);
     const tokens = await measure([...before, ...told]).catch(rethrow('prompt'));
     if (!Number.isFinite(tokens)) return measure(told).catch(rethrow('prompt'));
     const held = before.length > 0 ? await measure(before).catch(rethrow('prompt')) : 0;
@@ -209,7 +213,8 @@ class Session extends EventTarget implements LanguageModelInterface {
   }
 
   async #fit(messages: ChatMessage[], signals: AbortSignal[]): Promise<{ rest: ChatMessage[]; tokens: number }> {
-    const measure = (some: ChatMessage[]) => unlessAborted(this.#shared.host.measure(some), signals);
+    const { host, tools } = this.#shared;
+    const measure = (some: ChatMessage[]) => unlessAborted(host.measure(some, tools), signals);
     const { rest, tokens, left } = await this.#history.with(messages, measure);
     if (left > 0) {
       this.#history.drop(left);
@@ -243,7 +248,7 @@ class Session extends EventTarget implements LanguageModelInterface {
     signals: AbortSignal[],
     onText: (piece: string) => void,
   ): Promise<void> {
-    const { sampling, maxTokens } = this.#shared;
+    const { sampling, maxTokens, tools } = this.#shared;
     const signal = AbortSignal.any(signals);
     const request: HostRequest = {
       messages: [...this.#history.initial, ...rest],
@@ -251,13 +256,14 @@ class Session extends EventTarget implements LanguageModelInterface {
       maxTokens,
       prefix,
       constraint,
+      ...(tools.length > 0 && { tools }),
     };
     const pieces = this.#shared.host.reply(request, signal);
     let text = '';
     for (;;) {
       const { done, value } = await pieces.next();
       throwIfAborted(signals);
-      if (done) return this.#history.keep(withReply(rest, prefix, text), value.contextTokens);
+      if (done) return this.#history.keep(withReply(rest, prefix, text, value.called), value.contextTokens);
       text += value;
       onText(value);
     }
@@ -291,17 +297,19 @@ export function defineLanguageModel(
       const sampling = samplingOf(options, raw);
       const refused = unsupported(options);
       if (refused !== null) throw notSupported(refused);
-      if (options.tools?.length) throw notSupported('Tools are not supported.');
+      const tools = toolsOf(options.tools);
+      if (tools.length > 0 && !host.takesTools)
+        throw notSupported('This model is lent by another site and takes no tools.');
       const initial = initialPrompts.length > 0 ? canonicalPrompt(initialPrompts, false).messages : [];
       const contextLength = await makeReady(host, options);
       const maxTokens = Math.min(MOST_REPLY_TOKENS, Math.floor(contextLength / REPLY_SHARE));
       const history = new History(initial, contextLength - maxTokens);
-      const measure = (messages: ChatMessage[]) => unlessAborted(host.measure(messages), [signal]);
+      const measure = (messages: ChatMessage[]) => unlessAborted(host.measure(messages, tools), [signal]);
       if (initial.length > 0) {
         const { tokens } = await new History([], history.contextWindow).with(initial, measure);
         history.keep([], tokens);
       }
-      const session = new LanguageModel(INTERNAL, { host, sampling, maxTokens, raw }, history);
+      const session = new LanguageModel(INTERNAL, { host, sampling, maxTokens, raw, tools }, history);
       // As the specification has it: the signal of the creation destroys the session later.
       signal?.addEventListener('abort', () => session[END](signal.reason), { once: true });
       return session;
@@ -316,9 +324,12 @@ const tell = (
 ): ChatMessage[] => (constraint === null || omit ? messages : withConstraintInWords(messages, constraint));
 
 /** The messages with the reply behind them, in one message with its prefix. */
-function withReply(rest: ChatMessage[], prefix: boolean, text: string): ChatMessage[] {
+function withReply(rest: ChatMessage[], prefix: boolean, text: string, called: HostReply['called']): ChatMessage[] {
   const begun = rest.at(-1);
-  if (!prefix || !begun) return [...rest, { role: 'assistant', content: text }];
+  // What stood in front of the calls is in their rounds, a prefix included.
+  const reply = called ? { content: called.answer, rounds: called.rounds } : { content: text };
+  if (!prefix || !begun) return [...rest, { role: 'assistant', ...reply }];
+  if (called) return [...rest.slice(0, -1), { ...begun, ...reply }];
   return [...rest.slice(0, -1), { ...begun, content: begun.content + text }];
 }
 

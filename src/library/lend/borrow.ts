@@ -110,11 +110,11 @@ export class BorrowedModel implements LanguageModelHost {
   }
 
   async *reply(request: HostRequest, signal: AbortSignal): AsyncGenerator<string, HostReply, void> {
-    const { constraint, ...rest } = request;
+    const { messages, sampling, maxTokens, prefix, constraint } = request;
     if (constraint !== null) throw notSupported('A lent model does not support responseConstraint.');
     const pieces = new AsyncQueue<string>();
     let id = 0;
-    const asked = this.#ask({ type: 'reply', request: rest }, undefined, {
+    const asked = this.#ask({ type: 'reply', request: { messages, sampling, maxTokens, prefix } }, undefined, {
       onId: (given) => (id = given),
       onText: (text) => pieces.push(text),
     });

@@ -7,7 +7,9 @@ const words = (messages: readonly ChatMessage[]): number =>
   messages.reduce((sum, { content }) => sum + 1 + content.split(/\s+/).filter(Boolean).length, 0);
 
 export class FakeHost implements LanguageModelHost {
+  takesTools = true;
   state: Availability = 'downloadable';
+  called: HostReply['called'];
   contextLength = 4096;
   readonly requests: HostRequest[] = [];
   /** Fails the next call of `ready` or `reply`. */
@@ -42,6 +44,6 @@ export class FakeHost implements LanguageModelHost {
       yield piece;
     }
     const reply: ChatMessage = { role: 'assistant', content: pieces.join('') };
-    return { contextTokens: words([...request.messages, reply]) };
+    return { contextTokens: words([...request.messages, reply]), ...(this.called && { called: this.called }) };
   }
 }
