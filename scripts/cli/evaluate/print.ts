@@ -1,5 +1,6 @@
 import type { EngineReport } from '../../../workers/shared/protocol.ts';
 import type { CaseReport, EvaluateReport, TextReport } from './check.ts';
+import type { FormsReport, ToolsReport } from './forms.ts';
 
 const percent = (equal: number, of: number): string => `${((100 * equal) / of).toFixed(1)} %`;
 
@@ -41,11 +42,29 @@ export function textLine(name: string, report: TextReport): string {
   return parts.join('; ');
 }
 
+/** "without the constraint: 3 of 20 valid ...", and the same with it. */
+export function formLines({ file, free, constrained, ...rest }: FormsReport | ToolsReport): string[] {
+  const line = (how: string, replies: FormsReport['free'] | ToolsReport['free']) => {
+    const parts = [`${file}, ${how} the constraint: ${replies.valid} of ${replies.count} valid`];
+    if ('chosen' in replies)
+      parts.push(`the right tool ${replies.chosen}, with the right arguments ${replies.rightArguments}`);
+    parts.push(`${replies.tokens} tokens, decode ${replies.decodeTokensPerSecond.toFixed(1)} tok/s`);
+    if (replies.msPerMask !== null)
+      parts.push(
+        `${percent(replies.forced, replies.tokens)} certain, ${replies.masks} masks of ${replies.msPerMask.toFixed(2)} ms`,
+      );
+    return parts.join('; ');
+  };
+  const refused = 'refused' in rest ? rest.refused.map(({ name, why }) => `${file}, ${name} refused: ${why}`) : [];
+  return [line('without', free), line('with', constrained), ...refused];
+}
+
 /** Problems of all parts, each with where it arose. */
 export function problems(report: EvaluateReport): string[] {
   const ofCases = report.cases.flatMap((one) => one.problems.map((problem) => `${one.name}: ${problem}`));
   const ofTexts = [report.teacherForced, report.text]
     .flatMap((text) => [text?.problem, text?.argmax?.problem])
     .filter((problem) => typeof problem === 'string');
-  return [...ofCases, ...ofTexts];
+  const ofForms = [report.schema, report.tools].flatMap((forms) => forms?.problems ?? []);
+  return [...ofCases, ...ofTexts, ...ofForms];
 }

@@ -95,11 +95,19 @@ export async function generateReply(
 function holdTo(
   constraints: Constraints,
   { callSpelling }: Conversation,
-  { constraint, tools = [], mayCall = true, messages, resume = [], continueLast = false }: GenerateRequest,
+  {
+    constraint,
+    tools = [],
+    mayCall = true,
+    messages,
+    resume = [],
+    continueLast = false,
+    enforce = true,
+  }: GenerateRequest,
   opening: string,
   maxTokens: number,
 ): { matcher: Matcher; stats: () => Pick<GenerateStats, 'constraint'> } | undefined {
-  if (!constraint && tools.length === 0) return undefined;
+  if (!enforce || (!constraint && tools.length === 0)) return undefined;
   const started = performance.now();
   const begun = continueLast ? messages.at(-1)!.content : '';
   const thinking = constraints.thinking(opening, begun);
