@@ -73,7 +73,7 @@ async function reply(wanted: string, change: Partial<GenerateRequest> = {}) {
     request,
     controller.signal,
     (event) => events.push(event),
-    constraints,
+    { constraints },
   );
   const texts = events.flatMap((event) => (event.type === 'text' ? event : []));
   return {

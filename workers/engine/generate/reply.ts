@@ -10,6 +10,7 @@ import type {
   StopReason,
 } from '../../shared/protocol.ts';
 import type { Conversation } from '../tokenizer/conversation.ts';
+import type { Tokenizer } from '../tokenizer/types.ts';
 import { fitMessages, type Fitted } from '../../shared/context-fit.ts';
 import { checkRoom, resumeText, type Constraints } from '../constraint/constraint.ts';
 import type { Matcher } from '../constraint/matcher.ts';
@@ -45,8 +46,7 @@ export async function generateReply(
   if (kept && request.keep !== undefined) await kept.restore(sequence, tokenizer, encoded, resumed.length, signal);
   const restoreMs = performance.now() - started;
   const prompt = [...keepIds(tokenizer, sequence.ids, encoded), ...resumed];
-  const calls = (request.tools?.length ?? 0) > 0 && request.mayCall !== false;
-  const text = new ReplyText(tokenizer, { stop: request.stop, continues: request.continueLast, calls });
+  const text = textOf(request, tokenizer);
   const ends = [...new Set([...eos, ...tokenizer.ends])];
   const stats = new Stats(prompt.length - resumed.length, resumed.length, restoreMs);
   const wanted = request.maxTokens - resumed.length;
@@ -84,11 +84,20 @@ export async function generateReply(
     if (!signal.aborted) throw error;
     reason = 'cancelled';
   }
-  const rest = text.end(reason === 'end' || reason === 'stop-string');
-  if (rest.text && reason !== 'stop-string')
-    onEvent({ type: 'text', text: rest.text, tokens: stats.generated, ids: [] });
-  if (rest.calls.length > 0) onEvent({ type: 'calls', calls: rest.calls });
+  for (const event of lastEvents(text, reason, stats.generated)) onEvent(event);
   onEvent({ type: 'end', reason, stats: { ...stats.report(sequence.length), ...held?.stats() } });
+}
+
+function textOf({ stop, continueLast, tools = [], mayCall }: GenerateRequest, tokenizer: Tokenizer): ReplyText {
+  const calls = tools.length > 0 && mayCall !== false;
+  return new ReplyText(tokenizer, { stop, continues: continueLast, calls });
+}
+
+/** What was held back, and the calls. */
+function* lastEvents(text: ReplyText, reason: StopReason, tokens: number): Generator<GenerateEvent> {
+  const rest = text.end(reason === 'end' || reason === 'stop-string');
+  if (rest.text && reason !== 'stop-string') yield { type: 'text', text: rest.text, tokens, ids: [] };
+  if (rest.calls.length > 0) yield { type: 'calls', calls: rest.calls };
 }
 
 /** The matcher that holds the reply to its form, after the part already written; undefined: no constraint. */
