@@ -1,5 +1,6 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defaultClientConditions, defineConfig, type Plugin } from 'vite';
+import { pdfCharacterMaps } from './scripts/build/pdf-cmaps.ts';
 import { serviceWorker } from './scripts/build/service-worker.ts';
 import { listedOnly, supplyChain } from './scripts/build/supply-chain.ts';
 import { ISOLATION_HEADERS } from './workers/shared/headers.ts';
@@ -23,6 +24,7 @@ export default defineConfig({
     originTrial,
     listedOnly(import.meta.dirname),
     supplyChain(import.meta.dirname),
+    pdfCharacterMaps(import.meta.dirname),
     serviceWorker(import.meta.dirname),
   ],
   resolve: {

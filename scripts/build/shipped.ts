@@ -4,6 +4,8 @@ import { join } from 'node:path';
 
 /** An entry of package-lock.json, lockfile version 3. */
 interface LockedPackage {
+  /** Where it differs from the folder: another package takes the place of the one that is asked for. */
+  name?: string;
   version: string;
   license?: string;
   /** Subresource integrity of the archive, e.g. `sha512-...`. */
@@ -26,6 +28,8 @@ export interface ShippedPackage {
   needs: string[];
 }
 
+/** `overrides` in package.json put it in the place of packages that the app does not need. */
+const EMPTY = 'empty-npm-package';
 const MODULES = 'node_modules/';
 const LICENCE_FILE = /^(un)?licen[cs]e|^copying|^notice|^thirdpartynotice/i;
 
@@ -60,7 +64,8 @@ export async function shippedPackages(root: string): Promise<ShippedPackage[]> {
   };
   const shipped = new Map(
     Object.entries(lock.packages).filter(
-      ([path, { dev, devOptional }]) => path !== '' && !dev && !devOptional && !path.includes('/@types/'),
+      ([path, { name, dev, devOptional }]) =>
+        path !== '' && name !== EMPTY && !dev && !devOptional && !path.includes('/@types/'),
     ),
   );
   const named = (path: string): ShippedPackage => {

@@ -5,6 +5,7 @@
 export type ErrorCode =
   | 'bad-model' // the file is damaged or breaks its own format
   | 'unsupported-model' // a sound file of a kind that this app does not run
+  | 'bad-document' // a document is damaged, protected, too large or of a kind that is not read
   | 'network' // the server could not be reached or answered wrongly
   | 'integrity' // bytes do not have the expected size or SHA-256
   | 'quota' // the browser refuses to store more

@@ -54,15 +54,18 @@ describe('contentSecurityPolicy', () => {
     expect(directive(policy, 'connect-src')).toEqual(["'self'"]);
   });
 
-  it.each(['/assets/unknown.worker-1.js', '/assets/pdf.worker.min-2.mjs', '/phi/assets/my-engine.worker-3.js'])(
-    'lets a worker that is not listed, %s, connect to nothing and evaluate nothing',
-    (path) => {
-      const policy = contentSecurityPolicy(path, ['http://127.0.0.1:8080']);
-      expect(directive(policy, 'connect-src')).toEqual(["'none'"]);
-      expect(directive(policy, 'script-src')).toEqual(["'self'"]);
-      expect(purposeOf(path)).toBeNull();
-    },
-  );
+  it.each([
+    '/assets/unknown.worker-1.js',
+    '/assets/reader.worker-1.js',
+    '/phi/assets/documents.worker-2.js',
+    '/assets/pdf.worker.min-2.mjs',
+    '/phi/assets/my-engine.worker-3.js',
+  ])('lets a worker that is not listed, or reads documents, %s, connect to nothing and evaluate nothing', (path) => {
+    const policy = contentSecurityPolicy(path, ['http://127.0.0.1:8080']);
+    expect(directive(policy, 'connect-src')).toEqual(["'none'"]);
+    expect(directive(policy, 'script-src')).toEqual(["'self'"]);
+    expect(purposeOf(path)).toBeNull();
+  });
 
   it.each(['server', 'chat'])('lets %s.worker reach this machine, and what was allowed to it', (name) => {
     const sources = (...hosts: string[]) =>

@@ -33,6 +33,9 @@ const WORKER_RIGHTS: Readonly<Record<string, WorkerRights>> = {
   'evaluate.worker': { runtime: true, network: 'own' },
   'server.worker': { runtime: false, network: 'compare' },
   'chat.worker': { runtime: false, network: 'chat' },
+  // Strangers' files: what reads them, and what keeps their text, sends nothing anywhere.
+  'reader.worker': { runtime: false, network: 'none' },
+  'documents.worker': { runtime: false, network: 'none' },
 };
 /** ONNX Runtime's glue runs as a worker for each of its threads. It gets its WebAssembly module from the worker that started it. */
 const RUNTIME_THREAD: WorkerRights = { runtime: true, network: 'own' };

@@ -1,0 +1,104 @@
+/** HTML as text, by htmlparser2, which reads whatever people write and runs nothing. Used for web pages and for the chapters of EPUB. */
+import { Parser } from 'htmlparser2';
+import type { ReadDocument } from '../../shared/document-types.ts';
+import { PageCollector, partsOf, tidy } from './pages.ts';
+
+/** What a reader of the page does not see. */
+const HIDDEN = new Set([
+  'script',
+  'style',
+  'template',
+  'noscript',
+  'svg',
+  'math',
+  'iframe',
+  'object',
+  'select',
+  'rt',
+  'rp',
+]);
+const BLOCKS = new Set(
+  (
+    'address article aside blockquote body br caption dd div dl dt figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr li main nav ol p ' +
+    'pre section summary table tr ul'
+  ).split(' '),
+);
+const PARAGRAPHS = new Set('blockquote h1 h2 h3 h4 h5 h6 p pre table ul ol'.split(' '));
+const HEADINGS = new Set(['h1', 'h2', 'h3']);
+
+export interface HtmlText {
+  text: string;
+  /** The first heading, else the title; null: neither. */
+  title: string | null;
+}
+
+/** A document type with declarations of its own, which HTML does not have and its parsers take for text. */
+const DECLARATIONS = /^(\s*<\?xml[^>]*>)?\s*<!DOCTYPE[^>[]*\[[^\]]*\]\s*>/i;
+
+export function htmlText(html: string): HtmlText {
+  const out: string[] = [];
+  let hidden = 0;
+  let pre = 0;
+  let inTitle = false;
+  let title = '';
+  let heading: string | null = null;
+  let inHeading = false;
+  const breakLine = (name: string) => {
+    if (BLOCKS.has(name)) out.push(PARAGRAPHS.has(name) ? '\n\n' : '\n');
+    else if (name === 'td' || name === 'th') out.push('\t');
+  };
+  const parser = new Parser(
+    {
+      onopentagname(name) {
+        if (HIDDEN.has(name)) hidden++;
+        else if (name === 'title') inTitle = true;
+        if (name === 'pre') pre++;
+        if (HEADINGS.has(name) && heading === null) {
+          inHeading = true;
+          heading = '';
+        }
+        if (name !== 'td' && name !== 'th') breakLine(name);
+      },
+      ontext(text) {
+        if (hidden > 0) return;
+        if (inTitle) title += text;
+        else out.push(pre > 0 ? text : text.replace(/\s+/g, ' '));
+        if (inHeading) heading += text;
+      },
+      onclosetag(name) {
+        if (HIDDEN.has(name)) hidden = Math.max(0, hidden - 1);
+        else if (name === 'title') inTitle = false;
+        if (name === 'pre') pre = Math.max(0, pre - 1);
+        if (HEADINGS.has(name)) inHeading = false;
+        if (name !== 'br' && name !== 'hr') breakLine(name);
+      },
+    },
+    { decodeEntities: true, recognizeSelfClosing: false },
+  );
+  parser.write(html.replace(DECLARATIONS, ''));
+  parser.end();
+  const line = (text: string | null) => text?.replace(/\s+/g, ' ').trim() || null;
+  return { text: tidy(out.join('').replace(/ *\n */g, '\n')), title: line(heading) ?? line(title) };
+}
+
+/** Bytes of a web page as text: by its byte order mark, else the encoding that it names, else UTF-8. */
+export function decodeHtml(bytes: Uint8Array): string {
+  const [a, b, c] = bytes;
+  if (a === 0xff && b === 0xfe) return new TextDecoder('utf-16le').decode(bytes);
+  if (a === 0xfe && b === 0xff) return new TextDecoder('utf-16be').decode(bytes);
+  const head = new TextDecoder('latin1').decode(bytes.subarray(0, 2_048));
+  const named =
+    a === 0xef && b === 0xbb && c === 0xbf ? undefined : /(?:charset|encoding)\s*=\s*["']?([\w-]+)/i.exec(head)?.[1];
+  try {
+    return new TextDecoder(named ?? 'utf-8').decode(bytes);
+  } catch {
+    return new TextDecoder().decode(bytes); // No browser knows the encoding that it names.
+  }
+}
+
+export function readHtml(bytes: Uint8Array, onPage: (done: number) => void): ReadDocument {
+  const collector = new PageCollector(onPage);
+  const parts = partsOf(htmlText(decodeHtml(bytes)).text);
+  for (const part of parts) if (!collector.full) collector.add(part);
+  return { kind: 'html', unit: 'part', pages: collector.pages, gaps: collector.gaps(parts.length) };
+}

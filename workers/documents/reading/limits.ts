@@ -1,0 +1,22 @@
+/** Bounds of what a file may cost. Beyond them it is refused, or its end is left out and named as a gap. */
+import { PhiError } from '../../shared/errors.ts';
+
+/** Of the file itself. */
+export const FILE_BYTES = 128 << 20;
+/** Of everything that is unpacked from one archive. A part that claims a smaller size than it has is cut at that size. */
+export const UNPACKED_BYTES = 256 << 20;
+/** Of one array. A stream of a PDF that grows beyond it is a bomb. */
+export const ARRAY_BYTES = 256 << 20;
+export const ARCHIVE_ENTRIES = 20_000;
+export const PAGES = 5_000;
+/** Of all pages together: about two million tokens. */
+export const TEXT_CHARACTERS = 8_000_000;
+export const XML_DEPTH = 256;
+export const SHEET_CELLS = 2_000_000;
+
+const MB = 1 << 20;
+export const megabytes = (bytes: number): string => `${Math.round(bytes / MB)} MB`;
+
+/** The file breaks its format, or is of a kind that is not read. `why` is a sentence. */
+export const badDocument = (name: string, why: string, options?: ErrorOptions): PhiError =>
+  new PhiError('bad-document', `${name}: ${why}`, undefined, options);
