@@ -8,6 +8,7 @@ import { i18n, preferredLanguage } from '../i18n/i18n.svelte.ts';
 import { Pwa } from '../pwa/pwa.svelte.ts';
 import { FasterWeights } from '../models/faster-weights.svelte.ts';
 import { ModelSession } from '../models/model-session.svelte.ts';
+import type { DocumentHead } from '../../workers/shared/library-types.ts';
 import type { SettingsValues } from '../settings/settings.svelte.ts';
 import { Settings } from '../settings/settings.svelte.ts';
 import { Toasts } from '../ui/toasts.svelte.ts';
@@ -23,6 +24,8 @@ export class AppState {
   readonly pwa = new Pwa();
   /** A text from another program, for the box of a new chat. The code that puts it there sets null. */
   offered = $state.raw<string | null>(null);
+  /** Documents for the box of a new chat; whoever puts them there sets null. */
+  offeredDocuments = $state.raw<readonly DocumentHead[] | null>(null);
   readonly engine: Engine;
   readonly models: ModelSession;
   readonly faster: FasterWeights;

@@ -2,6 +2,8 @@
 export type Route =
   | { screen: 'chat'; conversation: string | null }
   | { screen: 'models' | 'settings' | 'diagnostics' }
+  /** `document`: one that is open, at a page (from 1), with a stretch of the page's text marked. */
+  | { screen: 'documents'; document: string | null; page: number; mark: { start: number; end: number } | null }
   /** `shared`: a packed result that the link carries. */
   | { screen: 'compare'; shared: string | null };
 
@@ -9,6 +11,12 @@ export type Route =
 export function parseRoute(hash: string): Route {
   const path = hash.replace(/^#\/?/, '');
   if (path === 'models' || path === 'settings' || path === 'diagnostics') return { screen: path };
+  const documents = /^documents(?:\/([\w-]+)(?:\/(\d{1,7})(?:\/(\d{1,9})-(\d{1,9}))?)?)?$/.exec(path);
+  if (documents) {
+    const [, id = null, page = '1', start, end] = documents;
+    const mark = start === undefined ? null : { start: Number(start), end: Number(end) };
+    return { screen: 'documents', document: id, page: Number(page), mark };
+  }
   const compare = /^compare(?:\/(.+))?$/s.exec(path);
   if (compare) return { screen: 'compare', shared: compare[1] ?? null };
   const conversation = /^c\/([\w-]+)$/.exec(path)?.[1];

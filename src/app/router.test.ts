@@ -6,6 +6,15 @@ describe('parseRoute', () => {
     for (const screen of ['models', 'settings', 'diagnostics']) expect(parseRoute(`#/${screen}`)).toEqual({ screen });
   });
 
+  it('knows documents, one of them, its page and a mark in it', () => {
+    const open = { screen: 'documents', document: 'ab1', page: 1, mark: null };
+    expect(parseRoute('#/documents')).toEqual({ ...open, document: null });
+    expect(parseRoute('#/documents/ab1')).toEqual(open);
+    expect(parseRoute('#/documents/ab1/12')).toEqual({ ...open, page: 12 });
+    expect(parseRoute('#/documents/ab1/12/5-40')).toEqual({ ...open, page: 12, mark: { start: 5, end: 40 } });
+    expect(parseRoute('#/documents/ab1/x')).toEqual({ screen: 'chat', conversation: null });
+  });
+
   it('knows a link that carries a result', () => {
     expect(parseRoute('#/compare')).toEqual({ screen: 'compare', shared: null });
     expect(parseRoute('#/compare/q1a-_')).toEqual({ screen: 'compare', shared: 'q1a-_' });

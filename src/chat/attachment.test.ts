@@ -10,6 +10,7 @@ describe('attachments', () => {
 
   it.each<[string, BlobPart, string]>([
     ['no UTF-8', new Uint8Array([0xff, 0xfe, 0x41]), 'no-text'],
+    ['a PDF in plain letters', '%PDF-1.7\n1 0 obj', 'no-text'],
     ['binary', new Uint8Array([0x41, 0]), 'no-text'],
     ['too large', new Uint8Array(600_000).fill(0x41), 'too-large'],
   ])('are refused: %s', async (_, content, refused) => {

@@ -4,7 +4,7 @@ import type { ServerReplyRequest } from '../../workers/shared/server-protocol.ts
 import type { GenerateUpdate } from '../engine/engine.ts';
 import type { ModelSession } from '../models/model-session.svelte.ts';
 import type { ServerClient } from '../servers/server-client.svelte.ts';
-import type { Conversation } from './conversation.ts';
+import type { Conversation, Message } from './conversation.ts';
 import type { Conversations } from './conversations.svelte.ts';
 import { isServer, type ModelChoice, type ServerChoice, type ServerConsent } from './model-choice.ts';
 
@@ -85,6 +85,17 @@ export class ChatModels {
     const { serverClient } = await import('../servers/server-client.svelte.ts');
     this.#client = serverClient;
     return serverClient;
+  }
+
+  /** Throws `bad-request` where passages of documents would go to a server, and nobody agreed to that. */
+  assertDocuments({ consent }: Kept, choice: ModelChoice, path: readonly Message[]): void {
+    if (!isServer(choice) || !path.some(({ documents }) => documents?.length)) return;
+    const { origin } = parseServerAddress(choice.server);
+    if (consent?.origin === origin && consent.documents !== null) return;
+    throw new PhiError(
+      'bad-request',
+      `Nothing was sent, because this chat has documents and their text is not allowed to go to ${origin}. Choose the server again in the menu of models and allow documents, or choose a model on this device.`,
+    );
   }
 
   /** A reply of the chat's server. Throws `bad-request` where nobody agreed to send this chat there. */

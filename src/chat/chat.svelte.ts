@@ -6,7 +6,7 @@ import type { ToolUpdate } from '../tools/rounds.ts';
 import type { ModelSession } from '../models/model-session.svelte.ts';
 import { holdBusy } from '../pwa/busy.ts';
 import type { SamplingValues, Settings } from '../settings/settings.svelte.ts';
-import type { Conversation, Message, ReplyInfo } from './conversation.ts';
+import type { Conversation, Message, MessageDocument, ReplyInfo } from './conversation.ts';
 import {
   addMessage,
   branchFrom,
@@ -24,6 +24,7 @@ import {
 import type { Change, Conversations } from './conversations.svelte.ts';
 import type { Sent } from './database.ts';
 import { ChatModels } from './chat-models.svelte.ts';
+import { groundPath } from './chat-documents.ts';
 import { ChatForm } from './form/chat-form.svelte.ts';
 import { isServer, type ModelChoice } from './model-choice.ts';
 import { ReplyLocks } from './reply-locks.ts';
@@ -98,7 +99,11 @@ export class Chat {
    * Sends a message in the open conversation, or in a new one, whose id is given at once through `onBegin`. The message is shown and stored, in the
    * place of its draft, before anything else: whatever the model or its absence has to say comes as the reply.
    */
-  async send(content: string, onBegin: (id: string) => void): Promise<void> {
+  async send(
+    content: string,
+    onBegin: (id: string) => void,
+    documents: readonly MessageDocument[] = [],
+  ): Promise<void> {
     if (this.#live) return;
     const fresh = !this.#conversations.current;
     const conversation = this.#conversations.current ?? {
@@ -107,7 +112,7 @@ export class Chat {
       ...this.form.takeFresh(),
       ...this.tools.takeFresh(),
     };
-    const message = userMessage(conversation.tip, content);
+    const message = userMessage(conversation.tip, content, documents);
     if (fresh) onBegin(conversation.id);
     await this.#reply(
       conversation,
@@ -135,7 +140,7 @@ export class Chat {
     const conversation = this.#conversations.current;
     const message = conversation && find(conversation.messages, id);
     if (!conversation || !message || this.#live) return;
-    const edited = userMessage(message.parent, content);
+    const edited = userMessage(message.parent, content, message.documents);
     await this.#reply(
       conversation,
       (current) => addMessage(current, edited),
@@ -315,13 +320,34 @@ export class Chat {
     };
   }
 
+  /** The path with what the model is given of its documents. What was chosen once stays, also for another reply to the same message. */
+  async #grounded(live: LiveReply, conversation: Conversation, path: Message[]): Promise<Message[]> {
+    const choice = this.model.of(conversation);
+    this.model.assertDocuments(conversation, choice, path);
+    const at = path.findLastIndex(({ documents }) => documents?.some(({ given }) => !given));
+    if (at < 0) return path;
+    if (!isServer(choice)) await this.#models.ready(live.controller.signal, choice.stored);
+    live.phase = { kind: 'searching' };
+    const { engine, contextLength } = isServer(choice)
+      ? { engine: null, contextLength: null }
+      : { engine: this.#engine, contextLength: this.#models.report?.contextLength ?? null };
+    const documents = await groundPath(path.slice(droppedOf(path), at + 1), engine, contextLength);
+    const { id } = path[at]!;
+    // Nothing waits for the disk.
+    void this.#conversations.update(conversation.id, (current) =>
+      changeMessage(current, id, (asked) => ({ ...asked, documents })),
+    );
+    live.phase = { kind: 'waiting' };
+    return path.with(at, { ...path[at]!, documents });
+  }
+
   async #run(
     live: LiveReply,
     conversation: Conversation,
     message: Message,
     save: (change: Partial<ReplyInfo>) => Promise<void>,
   ): Promise<Outcome> {
-    const path = pathTo(conversation, message.id);
+    const path = await this.#grounded(live, conversation, pathTo(conversation, message.id));
     const sampling = { ...this.#settings.sampling(conversation.sampling), seed: message.reply!.seed };
     // A JSON schema does not apply to a server's model. The chat options say so.
     const constraint = isServer(this.model.of(conversation)) ? undefined : this.form.constraintOf(conversation);
@@ -363,6 +389,9 @@ export class Chat {
   }
 }
 
-function userMessage(parent: string | null, content: string): Message {
-  return { id: newId(), parent, role: 'user', content, createdAt: Date.now() };
+/** What the model is given of the documents is chosen anew for each message. */
+function userMessage(parent: string | null, content: string, documents: readonly MessageDocument[] = []): Message {
+  const message: Message = { id: newId(), parent, role: 'user', content, createdAt: Date.now() };
+  const chosen = documents.map(({ id, name, unit, pageCount }) => ({ id, name, unit, pageCount }));
+  return chosen.length > 0 ? { ...message, documents: chosen } : message;
 }

@@ -107,6 +107,20 @@ describe('Chat', () => {
     expect(path().at(-1)!.reply).toMatchObject({ model: FAKE_MODEL.name, state: 'done' });
   });
 
+  it('sends no text of documents to a server that was not allowed to get it', async () => {
+    const { models, chat, path } = setUp();
+    await models.start();
+    const server = { server: 'http://127.0.0.1:9/v1', model: 'far' };
+    chat.model.chooseServer(server, { origin: 'http://127.0.0.1:9', history: 1, documents: null, tools: null });
+    const document = { id: 'd1', name: 'secret.pdf', unit: 'page' as const, pageCount: 3 };
+    await chat.send('What is in it?', () => undefined, [document]);
+    expect(path()[0]).toMatchObject({ content: 'What is in it?', documents: [document] });
+    expect(path()[1]?.reply?.error).toMatchObject({
+      code: 'bad-request',
+      message: expect.stringMatching(/^Nothing was sent, because this chat has documents/) as string,
+    });
+  });
+
   it('sends nothing to a server without a consent for it: not a chat that was imported, copied, or agreed to for another', async () => {
     const { models, chat, path, conversations } = setUp();
     await models.start();

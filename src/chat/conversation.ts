@@ -4,11 +4,12 @@
  */
 import type { ChatMessage } from '../../workers/shared/protocol.ts';
 import type { SamplingValues } from '../settings/settings.svelte.ts';
+import { withDocuments } from '../documents/prompt.ts';
 import type { Message } from './message.ts';
 import { isServer, type ModelChoice, type ServerConsent } from './model-choice.ts';
 import { append, childrenOf, find, positionOf, replace } from './tree.ts';
 
-export type { Message, ReplyInfo } from './message.ts';
+export type { Message, MessageDocument, ReplyInfo } from './message.ts';
 
 export interface Conversation {
   format: 1;
@@ -202,9 +203,9 @@ export function recover(conversation: Conversation, alive: ReadonlySet<string> =
 /** The messages for the engine: the system prompt, then the path; replies with nothing in them (failed before their first token) are left out. */
 export function toChatMessages(conversation: Pick<Conversation, 'system'>, path: readonly Message[]): ChatMessage[] {
   const system: ChatMessage[] = conversation.system.trim() ? [{ role: 'system', content: conversation.system }] : [];
-  const messages = path.filter(isSent).map(({ role, content, reply }): ChatMessage => {
-    const rounds = reply?.rounds ?? [];
-    return { role, content, ...(rounds.length > 0 && { rounds }) };
+  const messages = path.filter(isSent).map((message): ChatMessage => {
+    const rounds = message.reply?.rounds ?? [];
+    return { role: message.role, content: withDocuments(message), ...(rounds.length > 0 && { rounds }) };
   });
   return [...system, ...messages];
 }

@@ -10,6 +10,7 @@ import {
   isWhole,
   joinRecords,
   keepChoices,
+  keepDocuments,
   keysFrom,
   messageEntry,
   messagePrefix,
@@ -41,7 +42,7 @@ export class ConversationDatabase {
   readonly #use: UseStore;
 
   constructor(name = DATABASE) {
-    this.#use = connect({ database: name, store: 'records', migrations: [allowParts, keepChoices] });
+    this.#use = connect({ database: name, store: 'records', migrations: [allowParts, keepChoices, keepDocuments] });
   }
 
   /** Every readable list entry, unordered. */

@@ -6,6 +6,7 @@ const RENDER_MS = 40;
 
 export type ReplyPhase =
   | { kind: 'waiting' }
+  | { kind: 'searching' }
   | { kind: 'prefill'; done: number; total: number }
   | { kind: 'streaming' }
   | { kind: 'calling'; calls: readonly ToolCall[] }

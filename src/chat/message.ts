@@ -1,5 +1,6 @@
 /** A message of a conversation, as it is shown and stored. */
 import type { ErrorShape } from '../../workers/shared/errors.ts';
+import type { PageUnit } from '../../workers/shared/document-types.ts';
 import type { GenerateStats, Moved, StopReason, ToolRound } from '../../workers/shared/protocol.ts';
 
 export interface ReplyInfo {
@@ -27,6 +28,33 @@ export interface ReplyInfo {
   thoughtMs?: number;
 }
 
+/** Text of a document that went to the model: a passage, or a whole page. */
+export interface GivenText {
+  /** From 1. */
+  page: number;
+  /** Characters of the page's text, end exclusive. */
+  start: number;
+  end: number;
+  text: string;
+  /** The sentence of a passage that suits the question best. */
+  quote?: string;
+}
+
+/** A document that goes with a message. */
+export interface MessageDocument {
+  id: string;
+  name: string;
+  unit: PageUnit;
+  pageCount: number;
+  /** What the model was given of it; absent until the reply begins. The text is kept, so that it stays when the document is deleted. */
+  given?: {
+    whole: boolean;
+    /** Of its text in the prompt. */
+    tokens: number;
+    texts: GivenText[];
+  };
+}
+
 export interface Message {
   id: string;
   /** null: a first message. */
@@ -34,6 +62,8 @@ export interface Message {
   role: 'user' | 'assistant';
   content: string;
   createdAt: number;
+  /** Only for the person's messages. */
+  documents?: MessageDocument[];
   /** Only for assistant messages. */
   reply?: ReplyInfo;
 }

@@ -136,5 +136,8 @@ export function isWhole(value: unknown): value is { id: string; messages: Messag
  */
 export const keepChoices: Migration = () => undefined;
 
+/** Layout 4: messages carry documents, and what the model was given of them. An older version would drop that. */
+export const keepDocuments: Migration = () => undefined;
+
 /** Layout 2: messages may be in records of their own. Whole conversations stay as they are until they change; the number keeps version 0.1 away. */
 export const allowParts: Migration = () => undefined;

@@ -21,6 +21,7 @@ const Stats = v.object({
 const CODES = [
   'bad-model',
   'unsupported-model',
+  'bad-document',
   'network',
   'integrity',
   'quota',
@@ -68,12 +69,36 @@ const Reply = v.object({
   thoughtMs: v.optional(count),
 });
 
+const position = v.pipe(v.number(), v.integer(), v.minValue(0));
+const MessageDocument = v.object({
+  id,
+  name: text,
+  unit: v.picklist(['page', 'slide', 'sheet', 'chapter', 'part']),
+  pageCount: position,
+  given: v.optional(
+    v.object({
+      whole: v.boolean(),
+      tokens: position,
+      texts: v.array(
+        v.object({
+          page: v.pipe(position, v.minValue(1)),
+          start: position,
+          end: position,
+          text,
+          quote: v.optional(text),
+        }),
+      ),
+    }),
+  ),
+});
+
 export const MessageSchema = v.object({
   id,
   parent: v.nullable(id),
   role: v.picklist(['user', 'assistant']),
   content: text,
   createdAt: time,
+  documents: v.optional(v.array(MessageDocument)),
   reply: v.optional(Reply),
 });
 

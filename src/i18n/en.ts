@@ -1,4 +1,5 @@
 import { compareEn } from './compare-en.ts';
+import { documentsEn } from './documents-en.ts';
 import { formEn } from './form-en.ts';
 import { modelsEn } from './models-en.ts';
 import { serversEn } from './servers-en.ts';
@@ -103,10 +104,7 @@ export const en = {
   versionOf: (at: number, count: number) => `Version ${at} of ${count}`,
   readAloud: 'Read aloud',
   stopReading: 'Stop reading',
-  attach: 'Attach a text file',
-  'attach:too-large': (name: string, size: string, limit: string) =>
-    `${name} is ${size}. The limit for an attachment is ${limit}.`,
-  'attach:no-text': (name: string) => `${name} is not a text file in UTF-8, so it cannot be attached.`,
+  attach: 'Attach files',
   writtenElsewhere: 'Another tab is writing this reply.',
   cutMaxTokens: 'Stopped: the reply reached its token limit.',
   cutContext: 'Stopped: the context is full.',
@@ -185,6 +183,7 @@ export const en = {
   // Models
   ...modelsEn,
 
+  ...documentsEn,
   ...formEn,
   ...toolsEn,
 
@@ -377,6 +376,7 @@ export const en = {
   // Headings of errors, by code; the message itself follows
   'error:bad-model': 'The model file is damaged',
   'error:unsupported-model': 'This kind of model does not run here',
+  'error:bad-document': 'This file cannot be read',
   'error:network': 'The server could not be reached',
   'error:integrity': 'The download differs from the published file',
   'error:quota': 'The browser’s storage is full',

@@ -45,6 +45,12 @@ describe('catalogues', () => {
           'tableRounds',
           'importRows',
           'machineCores',
+          'count:page',
+          'count:slide',
+          'count:sheet',
+          'count:chapter',
+          'count:part',
+          'givenPassages',
         ]);
         if (typeof entry === 'function' && !unused.has(key))
           for (let i = 0; i < entry.length; i++) expect(render(entry), key).toContain(`<${i}>`);

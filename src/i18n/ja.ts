@@ -1,5 +1,6 @@
 import { compareJa } from './compare-ja.ts';
 import type { Catalogue } from './en.ts';
+import { documentsJa } from './documents-ja.ts';
 import { formJa } from './form-ja.ts';
 import { modelsJa } from './models-ja.ts';
 import { serversJa } from './servers-ja.ts';
@@ -98,9 +99,7 @@ export const ja: Catalogue = {
   versionOf: (at, count) => `バージョン ${at} / ${count}`,
   readAloud: '読み上げる',
   stopReading: '読み上げを止める',
-  attach: 'テキストファイルを添付',
-  'attach:too-large': (name, size, limit) => `${name} のサイズは ${size} です。添付できるのは ${limit} までです。`,
-  'attach:no-text': (name) => `${name} は UTF-8 のテキストファイルではないため、添付できません。`,
+  attach: 'ファイルを添付',
   writtenElsewhere: 'この返信は別のタブで生成しています。',
   cutMaxTokens: '返信がトークン数の上限に達したため、停止しました。',
   cutContext: 'コンテキストがいっぱいになったため、停止しました。',
@@ -175,6 +174,7 @@ export const ja: Catalogue = {
 
   // Models
   ...modelsJa,
+  ...documentsJa,
   ...formJa,
   ...toolsJa,
 
@@ -366,6 +366,7 @@ export const ja: Catalogue = {
   errorLine: (what, message) => `${what}（${message}）`,
   'error:bad-model': 'モデルファイルが壊れています',
   'error:unsupported-model': 'この種類のモデルはここでは動きません',
+  'error:bad-document': 'このファイルは読み込めません',
   'error:network': 'サーバーに接続できませんでした',
   'error:integrity': 'ダウンロードしたデータが公開されたファイルと一致しません',
   'error:quota': 'ブラウザーの保存容量がいっぱいです',

@@ -44,7 +44,8 @@ export const serversEn = {
   serverGoesNew: 'everything that you write in this chat from now on',
   serverGoesSystem: 'the system prompt and the sampling settings of this chat',
   serverStays: 'What is not sent',
-  serverStaysText: 'Other chats. The app asks separately before it sends documents and results of tools.',
+  serverStaysText:
+    'Other chats. Documents that you did not attach to this chat. The app asks separately before it sends results of tools.',
   serverAgree: 'Send this chat there',
   leavesDevice: 'What you write leaves this device.',
   leavesPage: 'What you write leaves this page.',

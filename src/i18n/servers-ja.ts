@@ -45,7 +45,7 @@ export const serversJa: Translation<typeof serversEn> = {
   serverGoesNew: 'これからこのチャットに入力するすべての内容',
   serverGoesSystem: 'このチャットのシステムプロンプトとサンプリング設定',
   serverStays: '送信されない内容',
-  serverStaysText: 'ほかのチャット。文書とツールの結果には、それぞれ別の同意が必要です。',
+  serverStaysText: 'ほかのチャットと、このチャットに添付していない文書。ツールの結果には、別の同意が必要です。',
   serverAgree: 'このチャットを送信する',
   leavesDevice: '入力した内容はこの端末の外に送信されます。',
   leavesPage: '入力した内容はこのページの外に送信されます。',

@@ -1,0 +1,121 @@
+/** Documents: attached, searched, cited with their pages, kept in folders, deleted. With real workers; the reply is scripted. */
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import type { Page } from 'playwright';
+import { expect, it } from 'vitest';
+import type { RunningServer } from '../../scripts/build/server.ts';
+import { makePdf } from '../../workers/documents/testing/make-pdf.ts';
+import { plantedDocument } from '../../workers/documents/testing/planted.ts';
+import { messageBox, sendButton } from '../support/app.ts';
+import { accessibilityViolations } from '../support/axe.ts';
+import { askFake, eachVisitor, openFake } from '../support/fake-app.ts';
+
+let server: RunningServer;
+let page: Page;
+
+eachVisitor((visitor) => ({ server, page } = visitor));
+
+const { pages, facts } = plantedDocument();
+const PLANTED = Buffer.from(makePdf(pages, { compress: true }));
+
+const attach = (name: string, buffer: Buffer) =>
+  page.locator('form input[type=file]').setInputFiles({ name, mimeType: '', buffer });
+const chips = () => page.getByRole('list', { name: 'Documents that go with the message' });
+const mine = () => page.getByRole('log').getByRole('article', { name: 'You' });
+const navigate = (name: string) => page.getByRole('navigation').getByRole('link', { name }).click();
+
+it('searches a PDF of 60 pages for the question, says what the model saw, and opens the page at the passage', async () => {
+  const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+  await openFake(page, server, 'plain');
+  await attach('archive.pdf', PLANTED);
+  await chips()
+    .getByText(/^60 pages · [\d.]+ KB · about [\d,]+ tokens$/)
+    .waitFor();
+  expect(await accessibilityViolations(page, axe)).toEqual([]);
+  for (const [turn, fact] of [facts[3]!, facts[77]!].entries()) {
+    const reply = await askFake(page, fact.question);
+    await mine()
+      .nth(turn)
+      .getByText(/^The model read [1-8] passages? from 60 pages: [\d,]+ tokens$/)
+      .waitFor();
+    await reply.getByText('Passages that the model was given').click();
+    const sources = reply.getByRole('listitem');
+    expect(await sources.allInnerTexts()).toContainEqual(expect.stringContaining(fact.answer));
+    await sources.filter({ hasText: fact.answer }).getByRole('link').first().click();
+    await page.getByText(`page ${fact.page} of 60`).waitFor();
+    expect(await page.locator('mark').innerText()).toContain(fact.answer);
+    await page.goBack();
+    await messageBox(page).waitFor();
+    // The next question searches it again.
+    await chips().getByText('Searched again for the next message').waitFor();
+  }
+  await page.getByRole('button', { name: 'Remove archive.pdf' }).click();
+  const plain = await askFake(page, 'And without it?');
+  expect(await plain.getByText('Passages that the model was given').count()).toBe(0);
+  await page.reload();
+  await mine()
+    .nth(1)
+    .getByText(/^The model read/)
+    .waitFor();
+});
+
+it('keeps documents in folders, searches them, and deletes them for good', async () => {
+  const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+  await openFake(page, server, 'plain', '#/documents');
+  await page.getByText('No documents yet.').waitFor();
+  const bad = Buffer.from('%PDF-1.7 nothing');
+  await page.locator('main input[type=file]').setInputFiles([
+    { name: 'notes.md', mimeType: '', buffer: Buffer.from('# Notes\n\nThe lighthouse keeper drinks tea.') },
+    { name: 'broken.pdf', mimeType: '', buffer: bad },
+    {
+      name: '漢字.html',
+      mimeType: '',
+      buffer: Buffer.from('<p>灯台の高さは42メートルです。<script>document.title = 1</script>'),
+    },
+  ]);
+  await page.getByText('broken.pdf: The PDF is damaged and cannot be read').waitFor();
+  await page.getByRole('link', { name: '漢字.html' }).waitFor();
+  await page.getByRole('button', { name: 'Actions for notes.md' }).click();
+  await page.getByRole('menuitem', { name: 'Move to a folder' }).click();
+  await page.getByRole('textbox', { name: 'Folder' }).fill('Sea');
+  await page.keyboard.press('Enter');
+  await page.getByRole('region', { name: 'Sea' }).getByRole('link', { name: 'notes.md' }).waitFor();
+  expect(await accessibilityViolations(page, axe)).toEqual([]);
+
+  await page.getByRole('searchbox', { name: 'Search in your documents' }).fill('灯台は何メートル');
+  await page.getByRole('link', { name: '漢字.html, part 1' }).click();
+  await expect.poll(() => page.locator('mark').innerText()).toContain('42メートル');
+  await page.getByRole('link', { name: 'All documents' }).click();
+  await page.getByRole('searchbox', { name: 'Search in your documents' }).fill('');
+
+  await page.getByRole('button', { name: 'Ask about this folder' }).click();
+  await chips().getByText('notes.md').waitFor();
+  await askFake(page, 'What does the keeper drink?');
+  await mine()
+    .getByText(/^The model read all of it: \d+ tokens$/)
+    .waitFor();
+
+  await navigate('Documents');
+  await page.getByRole('button', { name: 'Actions for notes.md' }).click();
+  await page.getByRole('menuitem', { name: 'Delete' }).click();
+  await page.getByText('notes.md was deleted.').waitFor();
+  expect(await page.getByRole('link', { name: 'notes.md' }).count()).toBe(0);
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByRole('link', { name: 'notes.md' }).waitFor();
+});
+
+it('keeps a document of a temporary chat out of the library', async () => {
+  await openFake(page, server, 'plain');
+  await page.getByRole('button', { name: 'Temporary chat' }).click();
+  await page.getByText('This chat is not stored.').waitFor();
+  await attach('secret.html', Buffer.from('<p>The whisper.'));
+  await chips().getByText('secret.html').waitFor();
+  await messageBox(page).fill('What is in it?');
+  await expect.poll(() => sendButton(page).isEnabled()).toBe(true);
+  await askFake(page, 'What is in it?');
+  await mine()
+    .getByText(/^The model read all of it/)
+    .waitFor();
+  await navigate('Documents');
+  await page.getByText('No documents yet.').waitFor();
+});
