@@ -59,6 +59,15 @@ describe('every screen', () => {
       },
     ],
     [
+      '4-bit weights for an NPU in the making',
+      'npu,unmade,slow',
+      '#/models',
+      async () => {
+        await button('Make 4-bit weights').click();
+        await page.getByRole('progressbar', { name: /^Making 4-bit weights/ }).waitFor();
+      },
+    ],
+    [
       'a failed reply',
       'error',
       '',
