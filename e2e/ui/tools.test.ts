@@ -19,7 +19,7 @@ describe('tools in a chat', () => {
     await page.getByRole('button', { name: 'Chat options' }).click();
     const dialog = page.getByRole('dialog');
     await dialog.getByRole('list', { name: 'Tools' }).waitFor();
-    for (const name of ['Calculator', 'Date and time', 'Convert units'])
+    for (const name of ['Calculator', 'Date and time', 'Convert units', 'Search in my documents'])
       expect(await dialog.getByRole('checkbox', { name }).isChecked()).toBe(false);
     await dialog.getByRole('checkbox', { name: 'Calculator' }).focus();
     await page.keyboard.press('Space');

@@ -10,6 +10,8 @@ export const toolsEn = {
   'toolHint:date_time': 'Today, other time zones, days between dates.',
   'tool:convert_units': 'Convert units',
   'toolHint:convert_units': 'Lengths, weights, areas, volumes, temperatures, data and more.',
+  'tool:search_documents': 'Search in my documents',
+  'toolHint:search_documents': 'Finds passages in the documents on this device, with their pages.',
   toolCall: (name: string) => `Tool: ${name}`,
   toolArguments: 'Asked',
   toolNoArguments: 'nothing',

@@ -13,6 +13,8 @@ export const toolsJa: Translation<typeof toolsEn> = {
   'toolHint:date_time': '今日の日付、ほかのタイムゾーン、日数の計算。',
   'tool:convert_units': '単位の変換',
   'toolHint:convert_units': '長さ、重さ、面積、体積、温度、データ量など。',
+  'tool:search_documents': '文書の検索',
+  'toolHint:search_documents': 'この端末に保存した文書から、関連する箇所をページ番号とともに見つけます。',
   toolCall: (name) => `ツール: ${name}`,
   toolArguments: '入力',
   toolNoArguments: 'なし',

@@ -2,9 +2,10 @@
 import { calculator } from './calculator.ts';
 import { convertUnits } from './convert-units.ts';
 import { dateTime } from './date-time.ts';
+import { searchDocuments } from './search-documents.ts';
 import type { Tool } from './tool.ts';
 
-export const TOOLS: readonly Tool[] = [calculator, dateTime, convertUnits];
+export const TOOLS: readonly Tool[] = [calculator, dateTime, convertUnits, searchDocuments];
 
 /** Those that are there under these names. A name that a newer version stored is left out. */
 export const toolsNamed = (names: readonly string[]): Tool[] => TOOLS.filter(({ name }) => names.includes(name));

@@ -1,10 +1,12 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { checkConstraint } from '../../workers/engine/constraint/constraint.ts';
+import type { DocumentHead } from '../../workers/shared/library-types.ts';
 import type { Constraint } from '../../workers/shared/protocol.ts';
 import { converted } from './convert-units.ts';
 import { dateTimeAt } from './date-time.ts';
 import { TOOLS, toolsNamed } from './registry.ts';
+import { searchDocumentsIn } from './search-documents.ts';
 import type { ToolContext } from './tool.ts';
 
 const context: ToolContext = { signal: new AbortController().signal, conversation: null };
@@ -21,6 +23,39 @@ describe('the tools', () => {
 
   it('are found by name, and an unknown name is left out', () => {
     expect(toolsNamed(['date_time', 'of-a-later-version']).map(({ name }) => name)).toEqual(['date_time']);
+  });
+});
+
+describe('search in my documents', () => {
+  const head: DocumentHead = {
+    ...{ id: 'd', name: 'sea.pdf', folder: '', kind: 'pdf', unit: 'page', pageCount: 9, gaps: [], bytes: 1, tokens: 1 },
+    addedAt: 1,
+  };
+  const passage = { page: 3, start: 0, end: 4, text: 'Tea.', quote: 'Tea.', score: 1 };
+  const asked: unknown[] = [];
+  const tool = (heads: DocumentHead[]) =>
+    searchDocumentsIn(() =>
+      Promise.resolve({
+        list: () => Promise.resolve(heads),
+        search: (...args) => {
+          asked.push(args);
+          return Promise.resolve([
+            { ...passage, document: 'd' },
+            { ...passage, document: 'deleted' },
+          ]);
+        },
+      }),
+    );
+
+  it('gives passages with document and page, of documents that are there', async () => {
+    expect(await tool([head]).run({ query: 'tea' }, context)).toEqual({
+      passages: [{ document: 'sea.pdf', page: 3, text: 'Tea.' }],
+    });
+    expect(asked).toEqual([['tea', null, 4]]);
+  });
+
+  it('says that there are no documents', async () => {
+    await expect(tool([]).run({ query: 'tea' }, context)).rejects.toThrow('no documents');
   });
 });
 
