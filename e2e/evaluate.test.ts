@@ -41,6 +41,43 @@ it('is no part of the app', async () => {
 });
 
 describe('npm run evaluate', () => {
+  it('measures how well a model keeps to a form and calls tools, with the constraint and without', async () => {
+    const schemas = join(folder, 'schemas.json');
+    const schema = { type: 'object', properties: { a: { enum: [1, 2] } }, required: ['a'] };
+    const refused = { type: 'array', uniqueItems: true };
+    await writeFile(
+      schemas,
+      JSON.stringify({
+        cases: [
+          { prompt: 'One.', schema },
+          { prompt: 'Two.', schema: refused },
+        ],
+      }),
+    );
+    const tools = join(folder, 'tools.json');
+    const roll = { name: 'roll', description: 'Rolls.', parameters: schema };
+    await writeFile(tools, JSON.stringify({ tools: [roll], cases: [{ prompt: 'Roll!', call: 'roll' }] }));
+    const { status, output, report } = await evaluate(
+      '--model',
+      MODEL,
+      '--schema',
+      schemas,
+      '--tools',
+      tools,
+      '--tokens',
+      '24',
+    );
+    expect(output).toContain('with the constraint: 1 of 1 valid');
+    expect(output).toContain('case 2 refused');
+    expect(output).toContain('"uniqueItems"');
+    expect(report).toMatchObject({
+      passed: true,
+      schema: { constrained: { count: 1, valid: 1 }, free: { count: 1 } },
+      tools: { constrained: { count: 1, valid: 1 }, free: { count: 1 } },
+    });
+    expect(status).toBe(0);
+  });
+
   it('passes a sound model, says what was not checked, and scores a text', async () => {
     const text = join(folder, 'text.txt');
     await writeFile(text, 'hello hello world');

@@ -66,9 +66,14 @@ async function evaluate(options: Options, report: EvaluateReport): Promise<void>
       report.text = { file: options.text, ...(await scoreText(engine, text)) };
       console.log(textLine(options.text, report.text));
     }
-    if (forms) report.schema = await checkForms(engine, options.schema!, forms, options.tokens);
-    if (tools) report.tools = await checkTools(engine, options.tools!, tools, options.tokens);
-    for (const part of [report.schema, report.tools]) for (const line of part ? formLines(part) : []) console.log(line);
+    if (forms) {
+      report.schema = await checkForms(engine, options.schema!, forms, options.tokens);
+      for (const line of formLines(report.schema)) console.log(line);
+    }
+    if (tools) {
+      report.tools = await checkTools(engine, options.tools!, tools, options.tokens);
+      for (const line of formLines(report.tools)) console.log(line);
+    }
   } finally {
     await host.close();
   }

@@ -4,6 +4,7 @@ import { ModelSession } from '../models/model-session.svelte.ts';
 import { Settings } from '../settings/settings.svelte.ts';
 import type { FakeScript } from '../testing/fake-engine.ts';
 import { FAKE_MODEL, fakeThread, SECOND_FAKE } from '../testing/fake-engine.ts';
+import { JSON_ANSWER } from '../testing/fake-replies.ts';
 import { MemoryRecords } from '../testing/memory-records.ts';
 import { Chat } from './chat.svelte.ts';
 import { pathTo } from './conversation.ts';
@@ -384,6 +385,20 @@ describe('Chat', () => {
     // 19 words at 12 ms; the answer's four are not counted.
     expect(reply?.thoughtMs).toBeGreaterThan(150);
     expect(reply?.thoughtMs).toBeLessThan(reply!.stats!.timeToFirstTokenMs + 20_000);
+  });
+});
+
+describe('an answer as JSON', () => {
+  it('goes on in a new worker, held to its form, when the worker ends in the middle of it', async () => {
+    const { models, chat, path, engine } = setUp({ die: true });
+    await models.start();
+    chat.form.schema = '{"type": "array"}';
+    const generate = vi.spyOn(engine, 'generate');
+    await chat.send('Two films', () => undefined);
+    expect(generate.mock.calls[0]![0].constraint).toEqual({ kind: 'json', schema: { type: 'array' } });
+    const reply = path().at(-1)!;
+    expect(reply.content).toBe(JSON_ANSWER);
+    expect(reply.reply).toMatchObject({ state: 'done', json: true, notices: [{ movedTo: 'WASM, int8' }] });
   });
 });
 

@@ -1,7 +1,13 @@
 /** What `--schema` and `--tools` read: prompts, with the form or the call that a right reply has. */
 import * as v from 'valibot';
 
-const AnySchema = v.union([v.boolean(), v.record(v.string(), v.unknown())]);
+const AnySchema = v.union([
+  v.boolean(),
+  v.custom<Record<string, unknown>>(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+    'A JSON schema is an object or a boolean.',
+  ),
+]);
 
 const FormFile = v.object({
   cases: v.pipe(
