@@ -48,7 +48,7 @@ describe('a bill of materials', () => {
   });
   afterAll(() => rm(root, { recursive: true }));
 
-  it('names packages of both versions, what they need, and the model with its hash', async () => {
+  it('names packages of both versions, what they need, and the models with their hashes', async () => {
     const { components, dependencies, metadata } = await billOfMaterials(root);
     expect(metadata.component).toMatchObject({ name: 'app', version: '9.0.0' });
     expect(components.filter(({ type }) => type === 'library')).toEqual([
@@ -61,14 +61,19 @@ describe('a bill of materials', () => {
       expect.objectContaining({ 'bom-ref': 'inner@1.0.0', licenses: [{ license: { id: 'MIT' } }] }),
       expect.objectContaining({ 'bom-ref': 'inner@3.0.0' }),
     ]);
-    const model = components.find(({ type }) => type === 'machine-learning-model')!;
-    expect(model.hashes).toEqual([{ alg: 'SHA-256', content: expect.stringMatching(/^[0-9a-f]{64}$/) as string }]);
-    expect(dependencies).toContainEqual({ ref: 'app@9.0.0', dependsOn: ['@scope/outer@2.0.0', model['bom-ref']] });
+    const models = components.filter(({ type }) => type === 'machine-learning-model');
+    expect(models).toHaveLength(2);
+    for (const { hashes } of models)
+      expect(hashes).toEqual([{ alg: 'SHA-256', content: expect.stringMatching(/^[0-9a-f]{64}$/) as string }]);
+    expect(dependencies).toContainEqual({
+      ref: 'app@9.0.0',
+      dependsOn: ['@scope/outer@2.0.0', ...models.map((model) => model['bom-ref'])],
+    });
     expect(dependencies).toContainEqual({ ref: '@scope/outer@2.0.0', dependsOn: ['inner@1.0.0'] });
   });
 
   it('cannot be made without the text of a licence', async () => {
-    await expect(shippedLicences(root)).resolves.toHaveLength(4);
+    await expect(shippedLicences(root)).resolves.toHaveLength(5);
     await rm(join(root, 'node_modules/inner/LICENSE'));
     await expect(shippedLicences(root)).rejects.toThrow('No licence text for inner@3.0.0.');
     await write('scripts/build/licences/inner.txt', 'kept text');

@@ -14,7 +14,18 @@ import { startEngineHost } from '../cli/evaluate/engine.ts';
 import { selectModel } from '../cli/evaluate/model-files.ts';
 
 const STARTER = 'public/models/smollm2-135m-instruct-q4_1';
-const TINY = ['phi/phi3-mini-4k/gguf/q4_1.gguf', 'phi/phi4-mini/gguf/q8_0.gguf'];
+/** Models with random weights: their files, and those of whose prompts the steps are taken. */
+const TINY = [
+  ...['phi/phi3-mini-4k/gguf/q4_1', 'phi/phi4-mini/gguf/q8_0', 'phi/phi-moe/'].map((name) => ({
+    path: () => needFixture(name.endsWith('/') ? name.slice(0, -1) : `${name}.gguf`),
+    expected: name.endsWith('/') ? `${name}expected.json` : `${name}.expected.json`,
+  })),
+  // The one that the screen ships (tiny-model.ts) differs from the first in what its file says of context and window only.
+  {
+    path: () => join(ROOT, 'public/models/tiny-phi/tiny-phi.q4_1.gguf'),
+    expected: 'phi/phi3-mini-4k/gguf/q4_1.expected.json',
+  },
+];
 /** Below the tiny models' sliding window and the end of their short rope factors: every backend computes them in one way. */
 const TINY_STEPS = 60;
 
@@ -46,18 +57,18 @@ references.push({
 
 const host = await startEngineHost({ gpu: false });
 try {
-  for (const model of TINY) {
-    const path = needFixture(model);
-    const engine = await host.open(await selectModel(path), { backend: 'wasm', form: 'float32' });
+  for (const { path, expected } of TINY) {
+    const files = await selectModel(path());
+    const engine = await host.open(files, { backend: 'wasm', form: 'float32' });
     const sequences: ReferenceSequence[] = [];
-    for (const { input_ids: ids } of readExpected(model.replace('.gguf', '.expected.json')).cases) {
+    for (const { input_ids: ids } of readExpected(expected).cases) {
       if (ids.length > TINY_STEPS) continue;
       const { argmax, gaps } = await engine.call('argmaxAll', ids);
       sequences.push({ ids, from: 0, argmax, gaps: gaps.map(round) });
     }
     references.push({
       name: `WASM, float32 (${engine.report.name}, random weights)`,
-      fingerprint: await fingerprintOf([path]),
+      fingerprint: await fingerprintOf(files.map(({ absolute }) => absolute)),
       sequences,
     });
   }
