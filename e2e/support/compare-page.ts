@@ -11,10 +11,18 @@ let visits = 0;
 export async function openCompare(page: Page, url: string, measures: string): Promise<void> {
   await page.goto(`${url}?${measures}&visit=${++visits}#/compare`); // going to the address where one is would load nothing
   const download = page.getByRole('button', { name: 'Download the starter model' });
-  const run = page.getByRole('button', { name: 'Run', exact: true });
+  // "Run again" where an earlier test left its result in this browser.
+  const run = page.getByRole('button', { name: /^Run/ });
   await download.or(run).first().waitFor();
   if (await download.isVisible()) await download.click();
   await run.waitFor();
+}
+
+/** Forgets the result that an earlier run left in this browser, where there is one. */
+export async function removeOwn(page: Page): Promise<void> {
+  const remove = page.getByRole('button', { name: 'Remove the result of This machine' });
+  if (await remove.isVisible()) await remove.click();
+  await page.getByRole('button', { name: 'Run', exact: true }).waitFor();
 }
 
 /** Checks these backends and no others. */
@@ -38,7 +46,7 @@ export async function runComparison(page: Page): Promise<CompareResult> {
 }
 
 /** While something is measured, the page offers no run. Rejects with what the page shows when that does not end. */
-async function stopped(page: Page): Promise<void> {
+export async function stopped(page: Page): Promise<void> {
   try {
     await page.getByRole('button', { name: /^Run/ }).waitFor({ timeout: PATIENCE_MS });
   } catch (cause) {
@@ -49,7 +57,7 @@ async function stopped(page: Page): Promise<void> {
   }
 }
 
-async function downloadResult(page: Page): Promise<CompareResult> {
+export async function downloadResult(page: Page): Promise<CompareResult> {
   const [file] = await Promise.all([
     page.waitForEvent('download'),
     page.getByRole('button', { name: 'JSON', exact: true }).click(),

@@ -7,6 +7,7 @@ import { launch } from './browser/launch.ts';
 import { toMarkdown } from '../../src/compare/exports.ts';
 import { KINDS } from '../../src/compare/plan.ts';
 import { parseResult, type CompareResult } from '../../src/compare/result.ts';
+import { machineFile } from '../../src/results/machine-file.ts';
 import { DIST, ensureBuilt } from '../build/app.ts';
 import { selectModel } from './evaluate/model-files.ts';
 import { serve } from '../build/server.ts';
@@ -16,13 +17,18 @@ const IDS = KINDS.map(({ id }) => id);
 const USAGE = `npm run compare -- --json OUT.json
 Runs the compare page in a headless browser and writes its result (docs/compare-schema.md).
   --json OUT.json     writes the result to this file; without it, only a table is printed
-  --model PATH        a model from the disk (a file or a folder); default: the starter
+  --machine NAME      writes a file for the collection in results/ instead: this machine's name with its result
+  --model PATH        a model from the disk (a file or a folder); "tiny": the one that ships; default: the starter
   --backends A,B      ${IDS.join(', ')}; default: all
   --every-form        every weight format of each backend
   --full              the thorough measurement; default: the quick one
   --prompts 32,512    prompt lengths in tokens    --tokens 32   length of a reply
   --rounds 3          rounds that count           --loads 1     loads
-  --shuffle           rows in random order
+  --pp 512 --tg 128 --depths 0,1024               llama-bench's tests
+  --tasks             also kinds of task, with the lengths of MLPerf Client's
+  --in-order          rows in their order; default: random     --pause 5   seconds of cooling between rows
+  --no-stand-in       a software WebGPU adapter runs the model itself, which takes hours for all but tiny ones
+  --profile DIR       keeps the browser's profile there: a run that broke off goes on where it was
   --server URL --server-model NAME   a server on this machine that speaks the OpenAI chat API
   --browser PATH      another browser, which can use this machine's GPU; default: the one from npm
   --browser-arg X     a flag for the browser; may be repeated
@@ -30,12 +36,16 @@ Runs the compare page in a headless browser and writes its result (docs/compare-
 Exit status: 0 if every row was measured or has a reason for its absence, 2 if the comparison could not run.`;
 
 const MINUTE_MS = 60_000;
+/** `--model tiny`. */
+const TINY = 'tiny';
+const TINY_ID = 'Tiny Phi (random weights)';
 
 function readOptions(args: string[]) {
   const { values } = parseArgs({
     args,
     options: {
       json: { type: 'string' },
+      machine: { type: 'string' },
       model: { type: 'string' },
       backends: { type: 'string' },
       'every-form': { type: 'boolean', default: false },
@@ -45,7 +55,15 @@ function readOptions(args: string[]) {
       tokens: { type: 'string' },
       rounds: { type: 'string' },
       loads: { type: 'string' },
-      shuffle: { type: 'boolean', default: false },
+      pp: { type: 'string' },
+      tg: { type: 'string' },
+      depths: { type: 'string' },
+      pause: { type: 'string' },
+      tasks: { type: 'boolean', default: false },
+      shuffle: { type: 'boolean', default: false }, // what it asks for is the default now
+      'in-order': { type: 'boolean', default: false },
+      'no-stand-in': { type: 'boolean', default: false },
+      profile: { type: 'string' },
       server: { type: 'string' },
       'server-model': { type: 'string' },
       browser: { type: 'string' },
@@ -68,11 +86,15 @@ function readOptions(args: string[]) {
 
 type Options = ReturnType<typeof readOptions>;
 
-/** The model in the store: the starter by its button, anything else as a person adds it. */
+const runButton = (page: Page) => page.getByRole('button', { name: /^Run/ });
+
+/** The model in the store: the starter by its button, anything else as a person adds it. The tiny one lies beside the starter and is not stored. */
 async function storeModel(page: Page, url: string, model: string | undefined): Promise<void> {
-  if (model === undefined) {
+  if (model === undefined || model === TINY) {
     await page.goto(url);
-    await page.getByRole('button', { name: 'Download the starter model' }).click();
+    const download = page.getByRole('button', { name: 'Download the starter model' });
+    await download.or(runButton(page)).first().waitFor();
+    if (await download.isVisible()) await download.click();
   } else {
     const files = await selectModel(model);
     await page.goto(url.replace('#/compare', '#/models'));
@@ -88,7 +110,8 @@ async function storeModel(page: Page, url: string, model: string | undefined): P
     }
     await page.evaluate(() => (location.hash = '#/compare'));
   }
-  await page.getByRole('button', { name: 'Run', exact: true }).waitFor();
+  await runButton(page).waitFor();
+  if (model === TINY) await page.getByRole('combobox', { name: 'Model', exact: true }).selectOption(TINY_ID);
 }
 
 async function setUp(page: Page, options: Options): Promise<void> {
@@ -97,7 +120,10 @@ async function setUp(page: Page, options: Options): Promise<void> {
     await page.getByRole('checkbox', { name: label, exact: true }).setChecked(wanted);
   }
   await page.getByRole('checkbox', { name: 'Every weight format of each backend' }).setChecked(options['every-form']);
-  await page.getByRole('checkbox', { name: 'In random order' }).setChecked(options.shuffle);
+  await page.getByRole('checkbox', { name: 'In random order' }).setChecked(!options['in-order']);
+  await page.getByRole('checkbox', { name: 'Also kinds of task' }).setChecked(options.tasks);
+  const standIn = page.getByRole('checkbox', { name: 'Run WebGPU with Tiny Phi' });
+  if (await standIn.isVisible()) await standIn.setChecked(!options['no-stand-in']);
   if (options.full) await page.getByText('Full', { exact: true }).click();
   if (options.server !== undefined) {
     await page.getByRole('button', { name: 'Add a server' }).click();
@@ -107,8 +133,16 @@ async function setUp(page: Page, options: Options): Promise<void> {
   }
 }
 
-async function run(page: Page): Promise<CompareResult> {
-  await page.getByRole('button', { name: 'Run', exact: true }).click();
+async function run(page: Page, options: Options): Promise<CompareResult> {
+  const goOn = page.getByRole('button', { name: 'Go on', exact: true });
+  if (await goOn.isVisible()) {
+    console.error('An earlier run broke off here. It goes on.');
+    await goOn.click();
+  } else {
+    await setUp(page, options);
+    await runButton(page).click();
+  }
+  await runButton(page).waitFor({ state: 'hidden' });
   const again = page.getByRole('button', { name: 'Run again' });
   const failed = page.getByRole('alert');
   const progress = setInterval(() => {
@@ -143,6 +177,7 @@ async function compare(options: Options): Promise<void> {
     realGpu: options.browser !== undefined,
     executable: options.browser,
     args: options['browser-arg'],
+    profile: options.profile,
   });
   try {
     const { page } = session;
@@ -151,13 +186,13 @@ async function compare(options: Options): Promise<void> {
       localStorage.setItem('phi-settings', JSON.stringify({ language: 'en', backend: 'wasm' })),
     );
     const asked = new URLSearchParams();
-    for (const name of ['prompts', 'tokens', 'rounds', 'loads'] as const)
+    for (const name of ['prompts', 'tokens', 'rounds', 'loads', 'pp', 'tg', 'depths', 'pause'] as const)
       if (options[name] !== undefined) asked.set(name, options[name]);
     await storeModel(page, `${server.url}${asked.size > 0 ? `?${asked}` : ''}#/compare`, options.model);
-    await setUp(page, options);
-    const result = await run(page);
+    const result = await run(page, options);
     console.log(toMarkdown(result));
-    if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(result, null, 2)}\n`);
+    const written = options.machine === undefined ? result : machineFile(options.machine, '', result);
+    if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(written, null, 2)}\n`);
   } finally {
     await session.close();
     await server.close();

@@ -17,8 +17,19 @@ describe('agreement', () => {
     expect(agreementWith(reference, { sequences: [scores([5, 9, 9, 8])], text: scores([]) })).toEqual({
       atGap07: { equal: 2, steps: 3, share: 2 / 3 },
       all: { equal: 2, steps: 4, share: 0.5 },
+      firstDisagreement: { step: 2, expected: 6, got: 9, gap: 0.69 },
       meanNll: 2,
     });
+  });
+
+  it('counts the first disagreement over all sequences, and says when there is none', () => {
+    const sequence = { ids: [1, 2], from: 0, argmax: [5, 6], gaps: [1, 2] };
+    const reference = { kind: 'recorded' as const, name: 'x', sequences: [sequence, sequence] };
+    const of = (...second: number[]) =>
+      agreementWith(reference, { sequences: [scores([5, 6]), scores(second)], text: scores([]) }).firstDisagreement;
+    expect(of(5, 7)).toEqual({ step: 4, expected: 6, got: 7, gap: 2 });
+    expect(of(5, 6)).toBeNull();
+    expect(agreementWith(null, { sequences: [], text: scores([]) })).not.toHaveProperty('firstDisagreement');
   });
 
   it('is against the most precise row where nothing is recorded', () => {

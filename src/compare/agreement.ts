@@ -32,12 +32,14 @@ export function agreementWith(reference: Reference | null, scores: RowScores): A
   const sure = { equal: 0, steps: 0 };
   // A row can be the reference only for the text that every row has read: the built-in text.
   const said = reference?.kind === 'row' ? [scores.text] : scores.sequences;
+  let firstDisagreement: NonNullable<Agreement['firstDisagreement']> | null = null;
   reference?.sequences.forEach(({ argmax, gaps }, s) => {
     const ours = said[s]!.argmax;
     argmax.forEach((token, i) => {
       const equal = ours[i] === token ? 1 : 0;
       all.steps++;
       all.equal += equal;
+      if (!equal) firstDisagreement ??= { step: all.steps, expected: token, got: ours[i] ?? 0, gap: gaps[i]! };
       if (gaps[i]! < SURE_GAP) return;
       sure.steps++;
       sure.equal += equal;
@@ -51,6 +53,7 @@ export function agreementWith(reference: Reference | null, scores: RowScores): A
   return {
     atGap07: share(sure),
     all: share(all),
+    ...(reference && { firstDisagreement }),
     meanNll: -logprobs.reduce((sum, value) => sum + value, 0) / logprobs.length,
   };
 }

@@ -25,7 +25,8 @@ export const METRICS: readonly Metric[] = ['decodeTokensPerSecond', 'prefillToke
 export function barsOf(metric: Metric, shown: readonly Shown[]): Bars {
   const number = (value: number) => formatNumber(value, i18n.language);
   const tokens = number(shown[0]!.result.settings.headlineTokens);
-  const measured = shown.map(({ result }) => measuredRows(result));
+  // A row of another model is no bar beside the others.
+  const measured = shown.map(({ result }) => measuredRows(result).filter(({ otherModel }) => !otherModel));
   const rows = [...new Set(measured.flat().map(rowName))];
   const at = (list: Measured[], name: string) => list.find((row) => rowName(row) === name);
   return {

@@ -1,7 +1,9 @@
 /** State of the compare screen. It lives as long as the page, so that results survive a look at another screen. */
 import { PhiError, type ErrorShape } from '../../workers/shared/errors.ts';
 import type { ModelSession } from '../models/model-session.svelte.ts';
+import { askGpu } from '../models/device.ts';
 import { allowHost } from '../pwa/hosts.ts';
+import { hasBuiltIn } from './built-in.ts';
 import type { RowProgress } from './measure.ts';
 import {
   absentRows,
@@ -16,7 +18,10 @@ import {
   type Setting,
 } from './plan.ts';
 import type { CompareResult } from './result.ts';
-import { compare, type ServerEntry } from './run.ts';
+import { compare, type Observer } from './run.ts';
+import { RunStore, type StoredRun } from './run-store.ts';
+import type { MeasuredModel } from './prepare.ts';
+import { labelOf, stepsOf, type CompareRequest, type ServerEntry } from './steps.ts';
 import { checkAddress, isElsewhere, keepServers, PRESETS, readServers, type ServerSettings } from './servers.ts';
 
 export interface Running {
@@ -36,13 +41,26 @@ export interface Shown {
   own: boolean;
 }
 
+/** A run that broke off: rows that it has, of how many. */
+export interface Broken {
+  model: string;
+  done: number;
+  all: number;
+}
+
 export class Compare {
   readonly #models: ModelSession;
+  readonly #store = new RunStore();
   /** Asked for by the address; takes the place of the settings. */
   readonly custom: Measures | null = customMeasures(location.search);
   setting = $state<Setting>(this.custom ? 'custom' : 'quick');
   everyForm = $state(false);
-  shuffled = $state(false);
+  shuffled = $state(true);
+  /** A WebGPU adapter that is a program runs the tiny model. */
+  standIn = $state(true);
+  tasks = $state(false);
+  /** Also the browser's own model. */
+  builtIn = $state(false);
   /** Not ticked by themselves; a person may tick them all the same. */
   readonly absent = absentRows({ ml: 'ml' in navigator, gpu: 'gpu' in navigator, isolated: crossOriginIsolated });
   chosen = $state<RowId[]>(KINDS.map(({ id }) => id).filter((id) => !this.absent.includes(id)));
@@ -50,11 +68,19 @@ export class Compare {
   #running = $state.raw<Running | null>(null);
   #shown = $state.raw<Shown[]>([]);
   #problem = $state.raw<ErrorShape | null>(null);
+  #earlier = $state.raw<StoredRun | null>(null);
   #stop: AbortController | null = null;
   #count = 0;
+  /** WebGPU is a program here. */
+  software = $state(false);
+  /** The browser has a model built in, ready to answer. */
+  hasBuiltIn = $state(false);
 
   constructor(models: ModelSession) {
     this.#models = models;
+    void this.#restore();
+    void askGpu(navigator).then((gpu) => (this.software = gpu?.software ?? false));
+    void hasBuiltIn().then((found) => (this.hasBuiltIn = found));
   }
 
   get running(): Running | null {
@@ -69,8 +95,15 @@ export class Compare {
     return this.#problem;
   }
 
+  /** The last run, where it did not come to its end. */
+  get broken(): Broken | null {
+    const run = this.#earlier;
+    if (!run || run.finished || this.#running) return null;
+    return { model: run.request.model.name, done: run.done.length, all: stepsOf(run.request).length };
+  }
+
   get measures(): Measures {
-    return this.setting === 'custom' ? this.custom! : SETTINGS[this.setting];
+    return { ...(this.setting === 'custom' ? this.custom! : SETTINGS[this.setting]), tasks: this.tasks };
   }
 
   get entries(): Entry[] {
@@ -78,67 +111,112 @@ export class Compare {
   }
 
   /** Seconds for everything that is chosen, about. */
-  estimate(modelBytes: number): number {
-    return this.#estimates(modelBytes).reduce((sum, seconds) => sum + seconds, 0);
+  estimate(model: MeasuredModel): number {
+    return secondsOf(this.#request(model, [])).reduce((sum, seconds) => sum + seconds, 0);
   }
 
-  #estimates(modelBytes: number): number[] {
-    return [...this.entries.map(({ id }) => id), ...this.servers.map(() => 'native' as const)].map((id) =>
-      estimateRow(id, modelBytes, this.measures),
-    );
+  #request(model: MeasuredModel, servers: ServerEntry[]): CompareRequest {
+    const { setting, measures, entries, shuffled, standIn, builtIn } = this;
+    return { model, setting, measures, entries, servers, shuffled, standIn, builtIn };
   }
 
   /** Measures `model`; the chat's own copy of it is unloaded meanwhile, so that it takes no memory from what is measured. */
-  async run(model: { id: string; name: string; bytes: number }): Promise<void> {
+  async run(model: MeasuredModel): Promise<void> {
+    await this.#attempt(() => {
+      const servers = this.servers.map(toEntry);
+      keepServers(this.servers);
+      return { request: this.#request(model, servers), earlier: null };
+    });
+  }
+
+  /** Goes on with a run that broke off. */
+  async goOn(): Promise<void> {
+    const earlier = this.#earlier;
+    if (earlier) await this.#attempt(() => ({ request: earlier.request, earlier }));
+  }
+
+  async #attempt(prepare: () => { request: CompareRequest; earlier: StoredRun | null }): Promise<void> {
     if (this.#running) return;
     const stop = new AbortController();
     this.#stop = stop;
     this.#problem = null;
     try {
-      const servers = this.servers.map(toEntry);
+      const { request, earlier } = prepare();
       await Promise.all(
-        servers.filter(({ address }) => isElsewhere(address)).map(({ address }) => allowHost('compare', address)),
+        request.servers
+          .filter(({ address }) => isElsewhere(address))
+          .map(({ address }) => allowHost('compare', address)),
       );
-      keepServers(this.servers);
-      const own = this.entries;
-      const labels = [
-        ...own.map(({ label, target }) => (target.form === 'auto' ? label : `${label}, ${target.form}`)),
-        ...servers.map(({ label }) => label),
-      ];
-      this.#running = {
-        labels,
-        at: null,
-        done: 0,
-        startedAt: performance.now(),
-        seconds: this.#estimates(model.bytes),
-      };
-      this.#models.release();
-      const id = ++this.#count;
-      const show = (result: CompareResult) => this.#show({ id, result, own: true });
-      const request = {
-        model,
-        setting: this.setting,
-        measures: this.measures,
-        entries: own,
-        servers,
-        shuffled: this.shuffled,
-      };
-      const result = await compare(request, {
-        signal: stop.signal,
-        onRow: (index, progress) => this.#update({ at: { index, progress } }),
-        onResult: (partial) => {
-          this.#update({ done: partial.rows.length, at: null });
-          show(partial);
-        },
-      });
-      if (result.rows.length > 0) show(result);
+      await this.#measure(request, earlier, stop.signal);
     } catch (cause) {
       const error = PhiError.from(cause);
       if (error.code !== 'cancelled') this.#problem = error.toShape();
     } finally {
-      this.#running = null;
-      void this.#models.start();
+      if (this.#running) {
+        this.#running = null;
+        void this.#models.start();
+      }
+      if (stop.signal.aborted) await this.#store.forgive().catch(() => undefined);
+      this.#earlier = await this.#store.read().catch(() => null);
     }
+  }
+
+  async #measure(request: CompareRequest, earlier: StoredRun | null, signal: AbortSignal): Promise<void> {
+    this.#running = {
+      labels: stepsOf(request).map(labelOf),
+      at: null,
+      done: earlier?.done.length ?? 0,
+      startedAt: performance.now(),
+      seconds: secondsOf(request),
+    };
+    this.#models.release();
+    const id = ++this.#count;
+    const show = (result: CompareResult) => this.#show({ id, result, own: true });
+    const observer: Observer = {
+      signal,
+      onBegin: (run) => this.#kept(this.#store.begin(request, run)),
+      onTrying: (index) => this.#kept(this.#store.trying(index)),
+      onRow: (index, progress) => this.#update({ at: { index, progress } }),
+      onDone: (done) => this.#kept(this.#store.append(done)),
+      onResult: (partial) => {
+        this.#update({ done: partial.rows.length, at: null });
+        show(partial);
+        void this.#kept(this.#store.keep(partial));
+      },
+    };
+    const result = await compare(request, observer, earlier);
+    if (result.rows.length > 0) {
+      show(result);
+      await this.#kept(this.#store.keep(result));
+    }
+    if (!result.settings.cancelled) await this.#kept(this.#store.finish());
+  }
+
+  /** A full or forbidden storage is no reason not to measure: the run lives as long as the page then, and the screen says so. */
+  async #kept(writing: Promise<void>): Promise<void> {
+    try {
+      await writing;
+    } catch (cause) {
+      this.#problem = PhiError.from(cause, 'storage').toShape();
+    }
+  }
+
+  /** Shows the last run of this browser. */
+  async #restore(): Promise<void> {
+    try {
+      const run = await this.#store.read();
+      this.#earlier = run;
+      if (run?.result && !this.#running) this.#show({ id: ++this.#count, result: run.result, own: true });
+    } catch (cause) {
+      this.#problem = PhiError.from(cause, 'storage').toShape();
+    }
+  }
+
+  /** Forgets a run that broke off, with its rows. */
+  async discard(): Promise<void> {
+    this.#earlier = null;
+    this.#shown = this.#shown.filter(({ own }) => !own);
+    await this.#kept(this.#store.clear());
   }
 
   cancel(): void {
@@ -150,8 +228,11 @@ export class Compare {
     this.#show({ id: ++this.#count, result, own: false });
   }
 
+  /** Takes a result off the page; this browser's own is forgotten. */
   remove(id: number): void {
+    const own = this.#shown.some((shown) => shown.id === id && shown.own);
     this.#shown = this.#shown.filter((shown) => shown.id !== id);
+    if (own && !this.#running) void this.discard();
   }
 
   #show(shown: Shown): void {
@@ -163,6 +244,13 @@ export class Compare {
     if (this.#running) this.#running = { ...this.#running, ...change };
   }
 }
+
+const secondsOf = ({ entries, servers, builtIn, model, measures }: CompareRequest): number[] =>
+  [
+    ...entries.map(({ id }) => id),
+    ...servers.map(() => 'native' as const),
+    ...(builtIn ? ['native' as const] : []),
+  ].map((id) => estimateRow(id, model.bytes, measures));
 
 function toEntry({ kind, address, model, allowed }: ServerSettings): ServerEntry {
   if (model.trim() === '') throw new PhiError('bad-request', `${PRESETS[kind].name}: enter the name of a model.`);

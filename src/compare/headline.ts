@@ -14,11 +14,13 @@ export type Headline =
 export const isSound = ({ agreement }: Pick<Measured, 'agreement'>): boolean =>
   (agreement?.atGap07.share ?? 1) >= SOUND_SHARE;
 
+type Able = Measured & { decodeTokensPerSecond: Figure; prefillTokensPerSecond: Figure };
+
 /** The fastest sound row of the tab on that kind of device. */
-function fastest(rows: readonly Measured[], kind: Kind): (Measured & { decodeTokensPerSecond: Figure }) | null {
+function fastest(rows: readonly Measured[], kind: Kind): Able | null {
   const able = rows.filter(
-    (row): row is Measured & { decodeTokensPerSecond: Figure } =>
-      row.kind === kind && row.decodeTokensPerSecond !== null && isSound(row),
+    (row): row is Able =>
+      row.kind === kind && row.decodeTokensPerSecond !== null && row.prefillTokensPerSecond !== null && isSound(row),
   );
   return able.reduce<(typeof able)[0] | null>(
     (best, row) => (best && best.decodeTokensPerSecond.median >= row.decodeTokensPerSecond.median ? best : row),
@@ -27,7 +29,7 @@ function fastest(rows: readonly Measured[], kind: Kind): (Measured & { decodeTok
 }
 
 export function headline(result: CompareResult): Headline {
-  const rows = measuredRows(result).filter(({ backend }) => backend !== 'native');
+  const rows = measuredRows(result).filter(({ backend, otherModel }) => backend !== 'native' && !otherModel);
   const [first, second] = (['npu', 'gpu', 'cpu'] as const)
     .map((kind) => fastest(rows, kind))
     .filter((row) => row !== null);

@@ -57,6 +57,20 @@ interface GpuLike {
   } | null>;
 }
 
+interface Battery {
+  charging: boolean;
+  /** 0 to 1. */
+  level: number;
+}
+
+/** The battery as the browser reports it; null where it does not (Firefox, Safari), and where it is full and charging: so answers a computer without one. */
+export async function readBattery(): Promise<Battery | null> {
+  const { getBattery } = navigator as Navigator & { getBattery?: () => Promise<Battery> };
+  const battery = getBattery ? await inTime(getBattery.call(navigator)) : null;
+  if (!battery || (battery.charging && battery.level === 1)) return null;
+  return { charging: battery.charging, level: battery.level };
+}
+
 /** Bytes of the page and its workers; null where the browser does not tell, or not in time (it may wait for its next collection). */
 export async function pageBytes(): Promise<number | null> {
   const measure = (performance as Performance & { measureUserAgentSpecificMemory?: () => Promise<{ bytes: number }> })

@@ -1,18 +1,26 @@
 /** One row, from an empty worker to its figures. */
 import type { Remote } from 'comlink';
-import type { CompareApi, ModelFacts, OpenedRow, Piece, Prompt } from '../../workers/shared/compare-protocol.ts';
-import type { Timing } from '../../workers/shared/compare-protocol.ts';
+import type {
+  CompareApi,
+  ModelFacts,
+  ModelPlace,
+  OpenedRow,
+  Piece,
+  Prompt,
+} from '../../workers/shared/compare-protocol.ts';
+import type { ColdStart, Timing } from '../../workers/shared/compare-protocol.ts';
 import type { EngineReport } from '../../workers/shared/protocol.ts';
 import { PhiError } from '../../workers/shared/errors.ts';
 import type { ReferenceSequence, RowScores } from './agreement.ts';
 import { figure } from './figure.ts';
-import { pageBytes } from './machine.ts';
+import { pageBytes, readBattery } from './machine.ts';
 import type { Entry, Measures } from './plan.ts';
-import { headlineLength } from './plan.ts';
+import { fitTests, headlineLength } from './plan.ts';
 import type { Kind, Measured } from './result.ts';
+import { fitTasks } from './tasks.ts';
 import { callback, withCompareWorker } from './threads.ts';
 
-type Phase = 'load' | 'warm-up' | 'measure' | 'agreement';
+type Phase = 'cool' | 'load' | 'warm-up' | 'measure' | 'tests' | 'tasks' | 'agreement';
 
 export interface RowProgress {
   phase: Phase;
@@ -21,7 +29,7 @@ export interface RowProgress {
 }
 
 export interface RowJob {
-  model: { id: string; facts: ModelFacts };
+  model: { place: ModelPlace; bytes: number; facts: ModelFacts; taskPrompts: Prompt[][] };
   measures: Measures;
   contextLength: number;
   /** The sequences of the reference, in addition to the built-in text. */
@@ -76,45 +84,153 @@ export function speedFigures(rounds: Rounds, lengths: readonly number[]) {
     decodeAtEndTokensPerSecond: perLength.length > 1 ? perLength.at(-1)!.decodeTokensPerSecond : null,
     lengths: perLength,
     reply: shorten(rounds[0]!.at(-1)!.pieces),
+    traces: rounds.flatMap((timings) =>
+      timings.map(({ promptTokens, arrivals }) => ({
+        promptTokens,
+        arrivals: arrivals.map(([ms, ...counts]) => [tenths(ms), ...counts] as [number, number, number]),
+      })),
+    ),
   };
 }
 
+/** To a tenth of a millisecond: no more is known, and files are smaller for it. */
+const tenths = (ms: number): number => Math.round(ms * 10) / 10;
+
 const LONGEST_PIECE = 200;
-/** Rounded to a tenth of a millisecond: the race does not show more, and links stay shorter. */
 const shorten = (pieces: Timing['pieces']): Timing['pieces'] =>
-  pieces.map(([ms, text]) => [Math.round(ms * 10) / 10, text.slice(0, LONGEST_PIECE)]);
+  pieces.map(([ms, text]) => [tenths(ms), text.slice(0, LONGEST_PIECE)]);
+
+/** What a row has that was neither tested nor checked, and needs no word. */
+export const PLAIN = {
+  tests: [],
+  tasks: [],
+  coldStart: null,
+  battery: null,
+  order: null,
+  pausedMs: null,
+  otherModel: false,
+  notes: [],
+} satisfies Partial<Measured>;
 
 export interface MeasuredRow {
   row: Measured;
   scores: RowScores;
 }
 
+/** Shares of a row's time: loading, replies, llama-bench's tests, tasks, agreement. */
+const SHARES = { load: 0.1, replies: 0.4, tests: 0.3, tasks: 0.1, agreement: 0.1 };
+
 /** Loads, measures and scores. Rejects with what made it impossible; `cancelled` when a person stopped it. */
 export async function measureRow(entry: Entry, job: RowJob): Promise<MeasuredRow> {
-  const { model, measures, contextLength, signal, onProgress } = job;
+  const { model, measures, signal } = job;
+  const battery = await readBattery();
   const opened: OpenedRow[] = [];
+  let cold: ColdStart | null = null;
+  // The first worker of a row finds nothing prepared: the start of that one is cold.
+  const first = async (api: Remote<CompareApi>) => void (cold ??= await api.firstAnswer(model.facts.prompts[0]![0]!));
   // All loads but the last in workers of their own: a second load in the same worker would find the runtime there.
   while (opened.length < measures.loads - 1) {
-    opened.push(await withCompareWorker(signal, (api) => open(api, entry, job)));
+    opened.push(
+      await withCompareWorker(signal, async (api) => {
+        const row = await open(api, entry, job);
+        await first(api);
+        return row;
+      }),
+    );
   }
-  return withCompareWorker(signal, async (api) => {
+  const measured = await withCompareWorker(signal, async (api) => {
     opened.push(await open(api, entry, job));
-    const { report } = opened.at(-1)!;
-    const memory = { engineBytes: report.bytesHeld, pageBytes: await pageBytes() };
-    const rounds = await timeRounds(
-      model.facts.prompts,
-      measures,
-      (prompt, tokens, onPiece) => api.reply(prompt, tokens, callback(onPiece)),
-      (done, total, warmUp) =>
-        onProgress({ phase: warmUp ? 'warm-up' : 'measure', share: 0.15 + (0.75 * done) / total }),
-    );
-    const scores = await score(api, job);
-    const speeds = speedFigures(
-      rounds,
-      model.facts.prompts.map(([prompt]) => prompt!.tokens),
-    );
-    return { row: { ...describe(entry, opened, contextLength), ...speeds, memory, agreement: null }, scores };
+    await first(api);
+    return measureOpened(api, entry, job, opened);
   });
+  const after = battery && (await readBattery());
+  return {
+    ...measured,
+    row: {
+      ...measured.row,
+      coldStart: cold && { ...(cold as ColdStart), storedBytes: model.bytes },
+      battery: battery && after && { charging: after.charging, before: battery.level, after: after.level },
+    },
+  };
+}
+
+async function measureOpened(
+  api: Remote<CompareApi>,
+  entry: Entry,
+  job: RowJob,
+  opened: OpenedRow[],
+): Promise<MeasuredRow> {
+  const { model, measures, contextLength, onProgress } = job;
+  const { report } = opened.at(-1)!;
+  const memory = { engineBytes: report.bytesHeld, pageBytes: await pageBytes() };
+  const reply = (prompt: Prompt, tokens: number, onPiece: (piece: Piece) => void) =>
+    api.reply(prompt, tokens, callback(onPiece));
+  const rounds = await timeRounds(model.facts.prompts, measures, reply, (done, total, warmUp) =>
+    onProgress({ phase: warmUp ? 'warm-up' : 'measure', share: SHARES.load + (SHARES.replies * done) / total }),
+  );
+  const tests = await testSpeed(api, job);
+  const tasks = await timeTasks(reply, job);
+  const scores = await score(api, job);
+  const lengths = model.facts.prompts.map(([prompt]) => prompt!.tokens);
+  return {
+    row: {
+      ...PLAIN,
+      ...describe(entry, opened, contextLength),
+      ...speedFigures(rounds, lengths),
+      tests,
+      tasks,
+      memory,
+      agreement: null,
+    },
+    scores,
+  };
+}
+
+/** llama-bench's tests, one after the other. */
+async function testSpeed(
+  api: Remote<CompareApi>,
+  { model, measures, contextLength, onProgress }: RowJob,
+): Promise<Measured['tests']> {
+  const tests = fitTests(measures, contextLength);
+  const found: Measured['tests'] = [];
+  for (const [at, test] of tests.entries()) {
+    const onRound = callback((round: number) => {
+      const done = (at + round / (measures.rounds + 1)) / tests.length;
+      onProgress({ phase: 'tests', share: SHARES.load + SHARES.replies + SHARES.tests * done });
+    });
+    const samples = await api.speedTest(test, model.facts.textIds, measures.rounds, onRound);
+    found.push({ ...test, tokensPerSecond: figure(samples)!, samples: samples.map(tenths) });
+  }
+  return found;
+}
+
+/** Every kind of task that fits: one reply that does not count, and one for each round. */
+async function timeTasks(
+  reply: (prompt: Prompt, tokens: number, onPiece: (piece: Piece) => void) => Promise<Timing>,
+  { model, measures, contextLength, onProgress }: RowJob,
+): Promise<Measured['tasks']> {
+  const found: Measured['tasks'] = [];
+  const kinds = measures.tasks ? fitTasks(contextLength) : [];
+  for (const [at, task] of kinds.entries()) {
+    const prompts = model.taskPrompts[at]!;
+    const timings: Timing[] = [];
+    for (const [round, prompt] of prompts.entries()) {
+      const done = (at + round / prompts.length) / kinds.length;
+      onProgress({ phase: 'tasks', share: SHARES.load + SHARES.replies + SHARES.tests + SHARES.tasks * done });
+      const timing = await reply(prompt, task.reply, () => undefined);
+      if (round > 0) timings.push(timing);
+    }
+    found.push({
+      kind: task.kind,
+      promptTokens: prompts[0]!.tokens,
+      replyTokens: task.reply,
+      ttftMs: figure(timings.map(({ ttftMs }) => ttftMs))!,
+      decodeTokensPerSecond: figure(
+        timings.map(({ decodeTokensPerSecond }) => decodeTokensPerSecond).filter((rate) => rate !== null),
+      ),
+    });
+  }
+  return found;
 }
 
 async function open(
@@ -124,13 +240,14 @@ async function open(
 ): Promise<OpenedRow> {
   onProgress({ phase: 'load', share: 0 });
   const onPrepare = callback((done: number, total: number) =>
-    onProgress({ phase: 'load', share: (0.15 * done) / total }),
+    onProgress({ phase: 'load', share: (SHARES.load * done) / total }),
   );
-  return api.open(model.id, target, contextLength, onPrepare);
+  return api.open(model.place, target, contextLength, onPrepare);
 }
 
 async function score(api: Remote<CompareApi>, { sequences, model, gaps, onProgress }: RowJob): Promise<RowScores> {
-  const step = (done: number) => onProgress({ phase: 'agreement', share: 0.9 + (0.1 * done) / (1 + sequences.length) });
+  const step = (done: number) =>
+    onProgress({ phase: 'agreement', share: 1 - SHARES.agreement * (1 - done / (1 + sequences.length)) });
   step(0);
   const text = await api.score({ ids: model.facts.textIds, from: 0, gaps });
   if (!text.logprobs.every(Number.isFinite))

@@ -5,10 +5,12 @@ import {
   entries,
   estimateRow,
   fitLengths,
+  fitTests,
   headlineLength,
   KINDS,
   SETTINGS,
   shuffle,
+  testName,
 } from './plan.ts';
 
 const ids = KINDS.map(({ id }) => id);
@@ -37,6 +39,14 @@ describe('plan', () => {
     expect(headlineLength([600])).toBe(600);
   });
 
+  it('has llama-bench’s tests as far as the context goes, by its names', () => {
+    const names = (context: number) => fitTests(SETTINGS.full, context).map(testName);
+    expect(names(8192)).toEqual(['pp512', 'tg128', 'pp512 @ d1024', 'tg128 @ d1024', 'pp512 @ d4096', 'tg128 @ d4096']);
+    expect(names(4300)).toEqual(['pp512', 'tg128', 'pp512 @ d1024', 'tg128 @ d1024', 'tg128 @ d4096']);
+    expect(names(1024)).toEqual(['pp512', 'tg128']);
+    expect(fitTests({ tests: null }, 8192)).toEqual([]);
+  });
+
   it('takes other measures from the address, and names what is wrong with them', () => {
     expect(customMeasures('?fake=plain')).toBeNull();
     expect(customMeasures('?prompts=128,16&tokens=8')).toEqual({
@@ -44,6 +54,13 @@ describe('plan', () => {
       decodeTokens: 8,
       rounds: 3,
       loads: 1,
+      tests: null,
+      tasks: false,
+      pauseSeconds: 0,
+    });
+    expect(customMeasures('?pp=64&tg=16&depths=0,128&pause=5')).toMatchObject({
+      tests: { pp: 64, tg: 16, depths: [0, 128] },
+      pauseSeconds: 5,
     });
     expect(() => customMeasures('?rounds=1')).toThrow(/rounds=1 is not valid\. Give whole numbers from 3/);
     expect(() => customMeasures('?prompts=32,x')).toThrow(/prompts=32,x/);
@@ -60,6 +77,9 @@ describe('plan', () => {
       estimateRow('wasm-threads', 98e6, SETTINGS.full),
     );
     expect(estimateRow('webgpu', 98e6, SETTINGS.full)).toBeGreaterThan(estimateRow('webgpu', 98e6, SETTINGS.quick));
+    const { quick } = SETTINGS;
+    expect(estimateRow('webgpu', 98e6, { ...quick, tasks: true })).toBeGreaterThan(estimateRow('webgpu', 98e6, quick));
+    expect(estimateRow('webgpu', 98e6, { ...quick, tests: null })).toBeLessThan(estimateRow('webgpu', 98e6, quick));
   });
 });
 

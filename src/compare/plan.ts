@@ -1,9 +1,10 @@
 /** The rows of a run, their order, and an estimate of the time. */
-import type { Target } from '../../workers/shared/compare-protocol.ts';
+import type { SpeedTest, Target } from '../../workers/shared/compare-protocol.ts';
 import { PhiError } from '../../workers/shared/errors.ts';
 import type { WeightFormat } from '../../workers/shared/protocol.ts';
+import { TASKS } from './tasks.ts';
 
-/** `custom` comes with the address: `?prompts=32,128&tokens=16&rounds=3&loads=1`, for labs and for slow machines. */
+/** `custom` comes with the address: `?prompts=32,128&tokens=16&rounds=3&loads=1&pp=64&tg=16&depths=0,128&pause=5`, for labs and for slow machines. */
 export type Setting = 'quick' | 'full' | 'custom';
 
 export interface Measures {
@@ -13,11 +14,33 @@ export interface Measures {
   /** After one that is dropped. */
   rounds: number;
   loads: number;
+  /** llama-bench's tests: tokens to read and to write, behind each depth that fits the context. null: none. */
+  tests: { pp: number; tg: number; depths: number[] } | null;
+  /** Also the kinds of task of tasks.ts. */
+  tasks: boolean;
+  /** Seconds that the machine cools between two rows, at the least. */
+  pauseSeconds: number;
 }
 
 export const SETTINGS: Readonly<Record<Exclude<Setting, 'custom'>, Measures>> = {
-  quick: { lengths: [32, 512], decodeTokens: 32, rounds: 3, loads: 1 },
-  full: { lengths: [32, 512, 2048], decodeTokens: 64, rounds: 5, loads: 3 },
+  quick: {
+    lengths: [32, 512],
+    decodeTokens: 32,
+    rounds: 3,
+    loads: 1,
+    tests: { pp: 512, tg: 128, depths: [0] },
+    tasks: false,
+    pauseSeconds: 2,
+  },
+  full: {
+    lengths: [32, 512, 2048],
+    decodeTokens: 64,
+    rounds: 5,
+    loads: 3,
+    tests: { pp: 512, tg: 128, depths: [0, 1024, 4096] },
+    tasks: false,
+    pauseSeconds: 20,
+  },
 };
 
 const FEWEST_ROUNDS = 3;
@@ -28,7 +51,7 @@ const FEWEST_ROUNDS = 3;
  */
 export function customMeasures(search: string): Measures | null {
   const asked = new URLSearchParams(search);
-  const names = ['prompts', 'tokens', 'rounds', 'loads'] as const;
+  const names = ['prompts', 'tokens', 'rounds', 'loads', 'pp', 'tg', 'depths', 'pause'] as const;
   if (!names.some((name) => asked.has(name))) return null;
   const numbers = (name: (typeof names)[number], least: number, most: number): number[] | null => {
     const text = asked.get(name);
@@ -41,11 +64,15 @@ export function customMeasures(search: string): Measures | null {
     return values;
   };
   const { lengths, decodeTokens, rounds, loads } = SETTINGS.quick;
+  const [pp, tg, depths] = [numbers('pp', 1, 131_072), numbers('tg', 2, 4096), numbers('depths', 0, 131_072)];
   return {
     lengths: [...(numbers('prompts', 1, 131_072) ?? lengths)].sort((a, b) => a - b),
     decodeTokens: numbers('tokens', 2, 4096)?.[0] ?? decodeTokens,
     rounds: numbers('rounds', FEWEST_ROUNDS, 100)?.[0] ?? rounds,
     loads: numbers('loads', 1, 20)?.[0] ?? loads,
+    tests: pp || tg || depths ? { pp: pp?.[0] ?? 512, tg: tg?.[0] ?? 128, depths: depths ?? [0] } : null,
+    tasks: false,
+    pauseSeconds: numbers('pause', 0, 600)?.[0] ?? 0,
   };
 }
 
@@ -132,6 +159,26 @@ export function fitLengths({ lengths, decodeTokens }: Measures, context: number)
   return [...new Set(lengths.map((length) => Math.min(length, longest)))];
 }
 
+/** llama-bench's tests that fit into the context, the shallowest first. */
+export function fitTests({ tests }: Pick<Measures, 'tests'>, context: number): SpeedTest[] {
+  if (!tests) return [];
+  const { pp, tg, depths } = tests;
+  return [...depths]
+    .sort((a, b) => a - b)
+    .flatMap((depth): SpeedTest[] => [
+      { kind: 'pp', tokens: pp, depth },
+      { kind: 'tg', tokens: tg, depth },
+    ])
+    .filter((test) => slotsOf(test) <= context);
+}
+
+/** Tokens of context that a test fills, with the one that it begins with. */
+export const slotsOf = ({ tokens, depth }: SpeedTest): number => depth + tokens + 1;
+
+/** As llama-bench writes it: "pp512", "tg128 @ d1024". */
+export const testName = ({ kind, tokens, depth }: SpeedTest): string =>
+  `${kind}${tokens}${depth > 0 ? ` @ d${depth}` : ''}`;
+
 /** The length whose figures a row is quoted at: 512 tokens, or the nearest below that was measured, or the least. */
 export function headlineLength(lengths: readonly number[]): number {
   return lengths.filter((length) => length <= HEADLINE_TOKENS).at(-1) ?? lengths[0]!;
@@ -168,11 +215,15 @@ const AGREEMENT_TOKENS = 500;
 export function estimateRow(
   id: RowId | 'native',
   modelBytes: number,
-  { lengths, decodeTokens, rounds, loads }: Measures,
+  { lengths, decodeTokens, rounds, loads, tests, tasks }: Measures,
 ): number {
   const perToken = modelBytes / DECODE_BYTES_PER_SECOND[id];
   const prompts = lengths.reduce((sum, length) => sum + length * PREFILL_SHARE + decodeTokens, 0);
   const load = id === 'native' ? 0 : loads * (LOAD_SECONDS + modelBytes / LOAD_BYTES_PER_SECOND);
   const agreement = id === 'native' ? 0 : AGREEMENT_TOKENS * perToken;
-  return load + agreement + (rounds + 1) * prompts * perToken;
+  const perRound = tests ? tests.depths.length * (tests.pp * PREFILL_SHARE + tests.tg) : 0;
+  const filling = (tests?.depths ?? []).reduce((sum, depth) => sum + 2 * depth * PREFILL_SHARE, 0);
+  const kinds = tasks ? TASKS.reduce((sum, task) => sum + task.prompt * PREFILL_SHARE + task.reply, 0) : 0;
+  const tested = id === 'native' ? 0 : (rounds + 1) * perRound + filling;
+  return load + agreement + ((rounds + 1) * (prompts + kinds) + tested) * perToken;
 }

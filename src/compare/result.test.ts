@@ -20,6 +20,33 @@ describe('parseResult', () => {
     expect(parseResult(JSON.stringify(whole))).toEqual(whole);
   });
 
+  it('opens results of version 1, which had neither tests nor traces', () => {
+    const { tests, tasks, coldStart, battery, order, pausedMs, otherModel, notes, traces, ...old } = row();
+    expect([tests, traces].every(({ length }) => length > 0)).toBe(true);
+    const { source, ...whole } = result();
+    expect(source).toBeNull();
+    const first = { ...whole, version: 1, rows: [old, { ...old, label: 'x', absent: 'no adapter' }] };
+    const read = parseResult(JSON.stringify(first));
+    expect(read).toMatchObject({ version: 2, source: null });
+    expect(read.rows[0]).toEqual({
+      ...row(),
+      ...{ tests: [], tasks: [], coldStart: null, order: null, pausedMs: null, traces: [] },
+      ...{ battery, otherModel, notes },
+    });
+    expect([tasks, battery, otherModel, notes, coldStart?.ms, order, pausedMs]).toEqual([
+      [],
+      null,
+      false,
+      [],
+      2400,
+      1,
+      0,
+    ]);
+    expect(read.rows[1]).toMatchObject({ label: 'x', absent: 'no adapter' });
+    expect(() => parseResult(JSON.stringify({ ...first, rows: 'none' }))).toThrow(/rows/);
+    expect(() => parseResult(JSON.stringify({ ...first, rows: [null] }))).toThrow(/rows\.0/);
+  });
+
   it('drops what the schema does not name', () => {
     const read = parseResult(
       JSON.stringify({ ...result(), owner: 'somebody', machine: { ...result().machine, serial: '123' } }),
@@ -36,7 +63,7 @@ describe('parseResult', () => {
     ['another file', '{"name":"x"}', /its "format" is not/],
     ['an array', '[]', /its "format" is not/],
     ['nothing', 'null', /its "format" is not/],
-    ['a later version', JSON.stringify(changed({ version: 2 })), /version 2 .* reads version 1/],
+    ['a later version', JSON.stringify(changed({ version: 3 })), /version 3 .* reads versions 1 and 2/],
   ])('refuses %s', (_what, json, message) => {
     expect(() => parseResult(json)).toThrow(message);
   });
@@ -62,6 +89,16 @@ describe('parseResult', () => {
       { rows: [row({ agreement: { ...row().agreement!, atGap07: { equal: 2, steps: 1, share: 2 } } })] },
       /share/,
     ],
+    [
+      'a trace without end',
+      {
+        rows: [
+          row({ traces: [{ promptTokens: 1, arrivals: Array(5_000).fill([1, 1, 1]) as [number, number, number][] }] }),
+        ],
+      },
+      /rows\.0\.traces/,
+    ],
+    ['a test that llama-bench has not', { rows: [{ ...row(), tests: [{ ...row().tests[0], kind: 'xx' }] }] }, /tests/],
     ['a date of somebody’s own', { date: '<script>' }, /date/],
   ])('names what is wrong with %s', (_what, change, message) => {
     expect(parse(changed(change as object))).toThrow(message);

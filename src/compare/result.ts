@@ -1,15 +1,19 @@
 /** The result of a comparison, as it is stored, downloaded, shared and read back. Documented in docs/compare-schema.md. */
 import * as v from 'valibot';
 import { PhiError } from '../../workers/shared/errors.ts';
+import { migrate } from './migrate.ts';
 
 export const FORMAT = 'phi-in-a-tab/compare';
-export const VERSION = 1;
+export const VERSION = 2;
 
 /** A real result stays far below these limits; anything larger is refused. */
 const LONGEST_TEXT = 2_000;
 const MOST_ROWS = 64;
 const MOST_LENGTHS = 8;
 const MOST_PIECES = 2_048;
+const MOST_TESTS = 32;
+const MOST_TRACES = 128;
+const MOST_NOTES = 16;
 
 const Text = v.pipe(v.string(), v.maxLength(LONGEST_TEXT));
 const Name = v.pipe(v.string(), v.maxLength(200));
@@ -33,12 +37,48 @@ const AgreementSchema = v.object({
   /** Steps at which the reference's best token leads by at least 0.7 nats. */
   atGap07: StepsSchema,
   all: StepsSchema,
+  /**
+   * The first step at which the row's best token is another one than the reference's: `step` counts from 1 over all steps of the reference, `gap` is
+   * the reference's lead in nats. null: they agree throughout; absent: not recorded (version 1).
+   */
+  firstDisagreement: v.optional(
+    v.nullable(v.object({ step: Count, expected: Count, got: Count, gap: v.pipe(v.number(), v.finite()) })),
+  ),
   /** NLL of the built-in text, in nats a token. */
   meanNll: Measure,
 });
 
+/** `native`: a server; `browser`: the model that the browser has built in (`LanguageModel`). */
+const Backend = v.picklist(['webnn', 'webgpu', 'wasm', 'native', 'browser']);
+
+/** One test of llama-bench. `kind` pp: a prompt of `tokens` is read; tg: `tokens` are written; behind `depth` tokens of context. */
+const TestSchema = v.object({
+  kind: v.picklist(['pp', 'tg']),
+  tokens: v.pipe(Count, v.minValue(1)),
+  depth: Count,
+  tokensPerSecond: FigureSchema,
+  /** Of each round, in order. */
+  samples: v.pipe(v.array(Measure), v.minLength(1), v.maxLength(100)),
+});
+
+/** A kind of task with its usual lengths (tasks.ts). */
+const TaskSchema = v.object({
+  kind: v.picklist(['code', 'content', 'creative', 'summary-light', 'summary-moderate']),
+  promptTokens: Count,
+  replyTokens: Count,
+  ttftMs: FigureSchema,
+  decodeTokensPerSecond: v.nullable(FigureSchema),
+});
+
+/** The raw trace of one reply that counts. */
+const TraceSchema = v.object({
+  promptTokens: Count,
+  /** Each arrival: ms since the request, tokens, characters. */
+  arrivals: v.pipe(v.array(v.tuple([Measure, Count, Count])), v.maxLength(MOST_PIECES)),
+});
+
 const AskedSchema = v.object({
-  backend: v.picklist(['webnn', 'webgpu', 'wasm', 'native']),
+  backend: Backend,
   device: v.nullable(v.picklist(['npu', 'gpu', 'cpu'])),
   threads: v.nullable(Count),
   form: Name,
@@ -47,7 +87,7 @@ const AskedSchema = v.object({
 const Common = {
   /** The label of the row: "WebNN, NPU". */
   label: Name,
-  backend: v.picklist(['webnn', 'webgpu', 'wasm', 'native']),
+  backend: Backend,
   asked: AskedSchema,
 };
 
@@ -68,14 +108,28 @@ const MeasuredSchema = v.object({
   compileMs: v.nullable(FigureSchema),
   /** For the first load, if the weights had to be converted; null if they were stored in this format. */
   prepareMs: v.nullable(Measure),
-  /** At `settings.headlineTokens`. */
-  ttftMs: FigureSchema,
-  prefillTokensPerSecond: FigureSchema,
+  /** At `settings.headlineTokens`; null where an imported file has none. */
+  ttftMs: v.nullable(FigureSchema),
+  prefillTokensPerSecond: v.nullable(FigureSchema),
   /** At the start of the context: after the shortest prompt. */
   decodeTokensPerSecond: v.nullable(FigureSchema),
   /** At its end: after the longest prompt. */
   decodeAtEndTokensPerSecond: v.nullable(FigureSchema),
-  lengths: v.pipe(v.array(LengthSchema), v.minLength(1), v.maxLength(MOST_LENGTHS)),
+  lengths: v.pipe(v.array(LengthSchema), v.maxLength(MOST_LENGTHS)),
+  tests: v.pipe(v.array(TestSchema), v.maxLength(MOST_TESTS)),
+  tasks: v.pipe(v.array(TaskSchema), v.maxLength(MOST_TESTS)),
+  /** From an empty worker to the first token, `fetchedBytes` of it over the network, `storedBytes` the model's own size. */
+  coldStart: v.nullable(v.object({ ms: Measure, fetchedBytes: Measure, storedBytes: Measure })),
+  /** Charge of the battery before and after the row, 0 to 1, where the browser tells. */
+  battery: v.nullable(v.object({ charging: v.boolean(), before: Share, after: Share })),
+  /** Place of the row in the order in which rows ran, from 1, and how long the machine cooled before it. */
+  order: v.nullable(Count),
+  pausedMs: v.nullable(Measure),
+  /** The row ran another model than `model.name`: its speed says nothing of that one. */
+  otherModel: v.boolean(),
+  /** What has to be said of this row, in English. */
+  notes: v.pipe(v.array(Text), v.maxLength(MOST_NOTES)),
+  traces: v.pipe(v.array(TraceSchema), v.maxLength(MOST_TRACES)),
   memory: v.object({ engineBytes: v.nullable(Measure), pageBytes: v.nullable(Measure) }),
   agreement: v.nullable(AgreementSchema),
   /** One reply for the race: ms since the request, text. */
@@ -90,16 +144,21 @@ const AbsentSchema = v.object({
   refused: v.optional(v.boolean()),
 });
 
+export const RowSchema = v.union([MeasuredSchema, AbsentSchema]);
+
 export const ResultSchema = v.object({
   format: v.literal(FORMAT),
   version: v.literal(VERSION),
   /** ISO 8601, to the minute. */
   date: v.pipe(v.string(), v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\dZ$/)),
+  /** The program that measured, if it was not this page: "llama-bench", with its version. */
+  source: v.nullable(v.object({ tool: Name, version: Name })),
   model: v.object({
     name: Name,
     bytes: Count,
-    fingerprint: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
-    context: Count,
+    /** null: another program measured, and the file does not say. So too for the context. */
+    fingerprint: v.nullable(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
+    context: v.nullable(Count),
     /** Its measures, by which estimates for NPUs are found; absent in results of older pages. */
     shape: v.optional(
       v.object({
@@ -122,8 +181,8 @@ export const ResultSchema = v.object({
     isolated: v.boolean(),
   }),
   settings: v.object({
-    setting: v.picklist(['quick', 'full', 'custom']),
-    promptTokens: v.pipe(v.array(Count), v.minLength(1), v.maxLength(MOST_LENGTHS)),
+    setting: v.picklist(['quick', 'full', 'custom', 'imported']),
+    promptTokens: v.pipe(v.array(Count), v.maxLength(MOST_LENGTHS)),
     headlineTokens: Count,
     decodeTokens: Count,
     rounds: Count,
@@ -135,7 +194,7 @@ export const ResultSchema = v.object({
   }),
   /** The reference of the agreement; null if there was none. */
   reference: v.nullable(v.object({ kind: v.picklist(['recorded', 'row']), name: Name, steps: Count })),
-  rows: v.pipe(v.array(v.union([MeasuredSchema, AbsentSchema])), v.maxLength(MOST_ROWS)),
+  rows: v.pipe(v.array(RowSchema), v.maxLength(MOST_ROWS)),
 });
 
 export type CompareResult = v.InferOutput<typeof ResultSchema>;
@@ -143,6 +202,8 @@ export type Measured = v.InferOutput<typeof MeasuredSchema>;
 export type Absent = v.InferOutput<typeof AbsentSchema>;
 export type Row = Measured | Absent;
 export type Agreement = v.InferOutput<typeof AgreementSchema>;
+export type SpeedFigure = v.InferOutput<typeof TestSchema>;
+export type TaskFigure = v.InferOutput<typeof TaskSchema>;
 export type Kind = NonNullable<Measured['kind']>;
 
 export const isMeasured = (row: Row): row is Measured => !('absent' in row);
@@ -166,20 +227,20 @@ export function checkResult(value: unknown): CompareResult {
   const head = v.safeParse(v.object({ format: v.literal(FORMAT), version: v.number() }), value);
   if (!head.success)
     throw new PhiError('bad-request', `This JSON file is not a result of this page: its "format" is not "${FORMAT}".`);
-  if (head.output.version !== VERSION) {
+  if (head.output.version !== VERSION && head.output.version !== 1) {
     throw new PhiError(
       'bad-request',
-      `This result has version ${head.output.version} of the format, but this page reads version ${VERSION}. Reload the page, or use the page that made the result.`,
+      `This result has version ${head.output.version} of the format, but this page reads versions 1 and ${VERSION}. Reload the page, or use the page that made the result.`,
     );
   }
-  const result = v.safeParse(ResultSchema, value);
+  const result = v.safeParse(ResultSchema, migrate(value));
   if (result.success) return result.output;
   const { path, message } = whereAndWhy(result.issues[0]);
   throw new PhiError('bad-request', `This result is damaged at "${path}": ${message}`);
 }
 
 /** If a row fits neither kind, the reason lies below the union, with a path that begins there. */
-function whereAndWhy(issue: v.BaseIssue<unknown>): { path: string; message: string } {
+export function whereAndWhy(issue: v.BaseIssue<unknown>): { path: string; message: string } {
   const at = v.getDotPath(issue);
   const inner = issue.issues?.[0];
   if (!inner) return { path: at ?? '', message: issue.message };

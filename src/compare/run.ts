@@ -1,277 +1,174 @@
-/** A whole comparison: one row after the other, and what they say of each other. */
-import type { ModelFacts, NativeServer, Prompt } from '../../workers/shared/compare-protocol.ts';
+/** A whole comparison: one row after the other, and what they say of each other. A run that broke off goes on where it was. */
 import { PhiError } from '../../workers/shared/errors.ts';
-import { agreementWith, mostPrecise, referenceOf, type Reference } from './agreement.ts';
+import { askGpu } from '../models/device.ts';
+import { agreementWith } from './agreement.ts';
+import { measureBuiltIn } from './built-in.ts';
+import { coolDown } from './cooling.ts';
+import { Findings, type Done } from './findings.ts';
 import { describeMachine } from './machine.ts';
-import {
-  measureRow,
-  speedFigures,
-  timeRounds,
-  type MeasuredRow,
-  type Rounds,
-  type RowJob,
-  type RowProgress,
-} from './measure.ts';
-import { estimateRow, fitLengths, headlineLength, shuffle, type Entry, type Measures, type Setting } from './plan.ts';
-import { recordedReference } from './references.ts';
-import { FORMAT, VERSION, type Absent, type CompareResult, type Measured, type Row } from './result.ts';
+import { measureRow, type RowProgress } from './measure.ts';
+import { estimateRow, shuffle, type Entry } from './plan.ts';
+import { prepare, rowJob, type Prepared } from './prepare.ts';
+import { isMeasured, type CompareResult, type Row } from './result.ts';
+import { measureServer } from './server-row.ts';
 import { withDeadline } from './silence.ts';
-import { callback, withCompareWorker, withNativeWorker } from './threads.ts';
-
-export interface ServerEntry extends NativeServer {
-  /** "Ollama". */
-  label: string;
-}
-
-export interface CompareRequest {
-  model: { id: string; name: string; bytes: number };
-  setting: Setting;
-  measures: Measures;
-  entries: Entry[];
-  servers: ServerEntry[];
-  shuffled: boolean;
-}
+import { absentRow, adviceFor, stepsOf, type CompareRequest, type Step } from './steps.ts';
+import { needsStandIn, tinyModel } from './tiny.ts';
 
 export interface Observer {
   signal: AbortSignal;
+  /** The run has its order; awaited, so that what is stored is stored before anything is measured. */
+  onBegin: (run: { order: number[]; fingerprint: string }) => Promise<void>;
+  /** A row is about to run, which may take the page down with it. Awaited. */
+  onTrying: (index: number) => Promise<void>;
   /** A row has begun or gone on. */
   onRow: (index: number, progress: RowProgress) => void;
+  /** A row is over. Awaited. */
+  onDone: (done: Done) => Promise<void>;
   /** The facts known after a row. */
   onResult: (result: CompareResult) => void;
 }
 
-const BACKEND_ADVICE = 'Run this row alone. If it hangs again, the cause is the driver.';
-const SERVER_ADVICE =
-  'Check whether the server is busy, and whether the browser is asking to allow access to the local network.';
+/** What is left of a run that broke off. */
+export interface Earlier {
+  order: number[];
+  fingerprint: string;
+  done: Done[];
+  /** How often the page ended while a row was measured, by its index. */
+  tries: ReadonlyMap<number, number>;
+}
 
-type Step = { entry: Entry } | { server: ServerEntry };
+/** A row that took the page down so often is not tried again. */
+const MOST_TRIES = 2;
 
-/** Resolves with the result, also when a person stopped it: with the rows that were whole by then. Rejects when the model cannot be read at all. */
-export async function compare(request: CompareRequest, observer: Observer): Promise<CompareResult> {
-  const { signal } = observer;
-  const prepared = await prepare(request, signal);
-  const steps: Step[] = [
-    ...request.entries.map((entry) => ({ entry })),
-    ...request.servers.map((server) => ({ server })),
-  ];
-  const findings = new Findings(request, prepared, steps, await describeMachine());
-  for (const step of request.shuffled ? shuffle(steps) : steps) {
-    const estimateSeconds = estimateRow(
-      'entry' in step ? step.entry.id : 'native',
-      request.model.bytes,
-      prepared.measures,
-    );
-    const advice = 'entry' in step ? BACKEND_ADVICE : SERVER_ADVICE;
-    try {
-      await withDeadline({ estimateSeconds, advice }, signal, async (rowSignal, heard) => {
-        const onProgress = (progress: RowProgress) => {
-          heard();
-          observer.onRow(steps.indexOf(step), progress);
-        };
-        const job = rowJob(request, prepared, rowSignal, onProgress);
-        if ('entry' in step) findings.scored.set(step, await measureRow(step.entry, job));
-        else findings.rows.set(step, await measureServer(step.server, job));
-      });
-    } catch (cause) {
-      const error = PhiError.from(cause);
-      if (signal.aborted) return findings.result(true);
-      findings.rows.set(step, absent(step, error));
-    }
-    observer.onResult(findings.result(false));
+/**
+ * Resolves with the result, also when a person stopped it: with the rows that were whole by then. Rejects when the model cannot be read at all, and with
+ * `bad-request` when `earlier` belongs to other bytes than the model has now.
+ */
+export async function compare(
+  request: CompareRequest,
+  observer: Observer,
+  earlier: Earlier | null = null,
+): Promise<CompareResult> {
+  const run = await Run.begin(request, observer, earlier);
+  const { findings, order } = run;
+  try {
+    for (const index of order) if (!findings.has(index)) await run.step(index, earlier?.tries.get(index) ?? 0);
+    for (const { threads, single, why } of findings.contradictions())
+      for (const index of [threads, single]) await run.step(index, 0, why);
+  } catch (cause) {
+    if (!observer.signal.aborted) throw cause;
+    return findings.result(true);
   }
   return findings.result(false);
 }
 
-/** What is the same for every row. */
-interface Prepared {
-  facts: ModelFacts;
-  measures: Measures;
-  /** The reference that came with the app, cut to what fits the context; null where the model has none. */
-  recorded: Reference | null;
-  contextLength: number;
-}
-
-async function prepare(request: CompareRequest, signal: AbortSignal): Promise<Prepared> {
-  const measures = { ...request.measures };
-  const facts = await describeModel(request, signal);
-  measures.lengths = fitLengths(measures, facts.context);
-  facts.prompts = facts.prompts.slice(0, measures.lengths.length);
-  const found = await recordedReference(facts.fingerprint);
-  // As long as the longest prompt and its reply: what follows that prompt is decoded at the end of the context.
-  const needed = Math.max(
-    longest(facts.prompts) + measures.decodeTokens,
-    facts.textIds.length,
-    ...(found?.sequences ?? []).map(({ ids }) => ids.length),
-  );
-  const contextLength = Math.min(facts.context, needed);
-  facts.textIds = facts.textIds.slice(0, contextLength);
-  const recorded = found && { ...found, sequences: found.sequences.filter(({ ids }) => ids.length <= contextLength) };
-  return { facts, measures, recorded, contextLength };
-}
-
-const rowJob = (
-  { model }: CompareRequest,
-  { facts, measures, recorded, contextLength }: Prepared,
-  signal: AbortSignal,
-  onProgress: RowJob['onProgress'],
-): RowJob => ({
-  model: { id: model.id, facts },
-  measures,
-  contextLength,
-  sequences: recorded?.sequences ?? [],
-  gaps: recorded === null,
-  signal,
-  onProgress,
-});
-
-/** The rows so far, as a result. */
-class Findings {
-  readonly rows = new Map<Step, Row>();
-  readonly scored = new Map<Step, MeasuredRow>();
+class Run {
+  readonly order: number[];
+  readonly findings: Findings;
   readonly #request: CompareRequest;
+  readonly #observer: Observer;
   readonly #prepared: Prepared;
   readonly #steps: readonly Step[];
-  readonly #machine: CompareResult['machine'];
+  readonly #software: boolean;
+  #tiny: Promise<Prepared> | null = null;
+  #measured = 0;
 
-  constructor(request: CompareRequest, prepared: Prepared, steps: readonly Step[], machine: CompareResult['machine']) {
+  private constructor(
+    run: Pick<Run, 'order' | 'findings'>,
+    request: CompareRequest,
+    observer: Observer,
+    prepared: Prepared,
+    software: boolean,
+  ) {
+    this.order = run.order;
+    this.findings = run.findings;
     this.#request = request;
+    this.#observer = observer;
     this.#prepared = prepared;
-    this.#steps = steps;
-    this.#machine = machine;
+    this.#steps = stepsOf(request);
+    this.#software = software;
   }
 
-  result(cancelled: boolean): CompareResult {
-    const { model, setting, shuffled } = this.#request;
-    const { facts, measures, recorded, contextLength } = this.#prepared;
-    const promptTokens = facts.prompts.map(([prompt]) => prompt!.tokens);
-    // With each row there may be a more precise one to measure against.
-    const reference = recorded ?? rowReference([...this.scored.values()], facts);
-    for (const [step, { row, scores }] of this.scored)
-      this.rows.set(step, { ...row, agreement: agreementWith(reference, scores) });
-    return {
-      format: FORMAT,
-      version: VERSION,
-      date: `${new Date().toISOString().slice(0, 16)}Z`,
-      model: {
-        name: facts.name,
-        bytes: model.bytes,
-        fingerprint: facts.fingerprint,
-        context: facts.context,
-        shape: facts.shape,
-      },
-      machine: this.#machine,
-      settings: {
-        setting,
-        promptTokens,
-        headlineTokens: headlineLength(promptTokens),
-        decodeTokens: measures.decodeTokens,
-        rounds: measures.rounds,
-        loads: measures.loads,
-        contextLength,
-        shuffled,
-        cancelled,
-      },
-      reference: reference && {
-        kind: reference.kind,
-        name: reference.name,
-        steps: reference.sequences.reduce((sum, { argmax }) => sum + argmax.length, 0),
-      },
-      rows: this.#steps.map((step) => this.rows.get(step)).filter((row) => row !== undefined),
-    };
-  }
-}
-
-const longest = (prompts: Prompt[][]) => Math.max(...prompts.flat().map(({ tokens }) => tokens));
-
-/**
- * Four digits at the start of each prompt, different for every prompt, so that no earlier round or run has left its
- * beginning in a server's cache.
- */
-function nonces(lengths: number, rounds: number): string[][] {
-  const first = 1000 + Math.floor(Math.random() * 8000);
-  return Array.from({ length: lengths }, (_, l) =>
-    Array.from({ length: rounds }, (_, r) => String(first + l * rounds + r)),
-  );
-}
-
-function describeModel({ model, measures }: CompareRequest, signal: AbortSignal): Promise<ModelFacts> {
-  const { rounds, decodeTokens } = measures;
-  return withCompareWorker(signal, async (api) => {
-    const facts = await api.describe(model.id, [], []);
-    const fitting = fitLengths(measures, facts.context);
-    if (facts.context <= decodeTokens + fitting[0]! / 2) {
+  static async begin(request: CompareRequest, observer: Observer, earlier: Earlier | null): Promise<Run> {
+    const prepared = await prepare(request.model, request.measures, observer.signal);
+    const { fingerprint, name } = prepared.facts;
+    if (earlier && earlier.fingerprint !== fingerprint)
       throw new PhiError(
-        'context-full',
-        `${facts.name} has a context of ${facts.context} tokens, which is too short to measure a reply of ${decodeTokens}.`,
+        'bad-request',
+        `${name} has changed since this run began, so its rows could not be compared. Discard the run and begin a new one.`,
       );
+    const steps = stepsOf(request);
+    const indices = steps.map((_, index) => index);
+    const order = earlier?.order ?? (request.shuffled ? shuffle(indices) : indices);
+    const findings = new Findings(request, prepared, steps, await describeMachine(), earlier?.done ?? []);
+    if (!earlier) await observer.onBegin({ order, fingerprint });
+    const gpu = await askGpu(navigator);
+    return new Run({ order, findings }, request, observer, prepared, gpu?.software ?? false);
+  }
+
+  /** Measures one row, or says why not. Rejects only when a person stopped the run. */
+  async step(index: number, tries: number, note?: string): Promise<void> {
+    const { signal, onTrying, onRow, onDone, onResult } = this.#observer;
+    const step = this.#steps[index]!;
+    const pauseSeconds = this.#measured++ > 0 ? this.#request.measures.pauseSeconds : 0;
+    if (pauseSeconds > 0) onRow(index, { phase: 'cool', share: 0 });
+    const pausedMs = await coolDown(pauseSeconds, signal);
+    let done: Done;
+    try {
+      if (tries >= MOST_TRIES)
+        throw new PhiError('backend', `The page ended ${tries} times while this row was measured. ${adviceFor(step)}`);
+      await onTrying(index);
+      done = { index, ...(await this.#measure(step, (progress) => onRow(index, progress))) };
+    } catch (cause) {
+      if (signal.aborted) throw cause;
+      done = { index, row: absentRow(step, PhiError.from(cause)), scores: null };
     }
-    return api.describe(model.id, fitting, nonces(fitting.length, rounds + 1));
-  });
+    if (isMeasured(done.row)) {
+      const notes = note ? [...done.row.notes, note] : done.row.notes;
+      done.row = { ...done.row, notes, order: this.order.indexOf(index) + 1, pausedMs: Math.round(pausedMs) };
+    }
+    this.findings.add(done);
+    await onDone(done);
+    onResult(this.findings.result(false));
+  }
+
+  async #measure(step: Step, onRow: (progress: RowProgress) => void): Promise<Pick<Done, 'row' | 'scores'>> {
+    const { signal } = this.#observer;
+    const standIn = 'entry' in step && this.#standIn(step.entry);
+    const prepared = standIn ? await this.#prepareTiny() : this.#prepared;
+    const id = 'entry' in step ? step.entry.id : 'native';
+    const estimateSeconds = estimateRow(id, prepared.model.bytes, prepared.measures);
+    return withDeadline({ estimateSeconds, advice: adviceFor(step) }, signal, async (rowSignal, heard) => {
+      const job = rowJob(prepared, rowSignal, (progress) => {
+        heard();
+        onRow(progress);
+      });
+      if ('server' in step) return { row: await measureServer(step.server, job), scores: null };
+      if ('builtIn' in step) return { row: await measureBuiltIn(job), scores: null };
+      const { row, scores } = await measureRow(step.entry, job);
+      if (!standIn) return { row, scores };
+      return { row: asStandIn({ ...row, agreement: agreementWith(prepared.recorded, scores) }), scores: null };
+    });
+  }
+
+  #standIn({ target }: Entry): boolean {
+    const { standIn, model } = this.#request;
+    return standIn && target.backend === 'webgpu' && this.#software && needsStandIn(model);
+  }
+
+  #prepareTiny(): Promise<Prepared> {
+    this.#tiny ??= prepare(tinyModel(), this.#request.measures, this.#observer.signal);
+    this.#tiny.catch(() => (this.#tiny = null));
+    return this.#tiny;
+  }
 }
 
-function rowReference(scored: readonly MeasuredRow[], facts: ModelFacts): Reference | null {
-  const best = mostPrecise(scored.map((measured) => ({ ...measured, form: measured.row.form })));
-  return best && referenceOf(`${best.row.label}, ${best.row.form}`, facts.textIds, best.scores);
-}
-
-async function measureServer(server: ServerEntry, { model, measures, signal, onProgress }: RowJob): Promise<Measured> {
-  const rounds = await withNativeWorker(signal, (api) =>
-    timeRounds(
-      model.facts.prompts,
-      measures,
-      (prompt, tokens, onPiece) =>
-        api.reply({ address: server.address, model: server.model }, prompt, tokens, callback(onPiece)),
-      (done, total, warmUp) => onProgress({ phase: warmUp ? 'warm-up' : 'measure', share: done / total }),
-    ),
-  );
-  const lengths = model.facts.prompts.map(([prompt]) => prompt!.tokens);
-  return {
-    ...nativeIdentity(server),
-    device: server.label,
-    kind: null, // a server does not say what it computes on
-    model: answeredBy(rounds) ?? server.model,
-    graphs: null,
-    nodesOnWasm: null,
-    threads: null,
-    contextLength: null,
-    weightError: null,
-    loadMs: null,
-    compileMs: null,
-    prepareMs: null,
-    ...speedFigures(rounds, lengths),
-    memory: { engineBytes: null, pageBytes: null },
-    agreement: null,
-  };
-}
-
-/**
- * The model that answered, as the server names it. Only the last part of a path is kept, because the rest may name a
- * person.
- */
-const answeredBy = (rounds: Rounds): string | null =>
-  rounds[0]?.[0]?.model?.split(/[\\/]/).at(-1)?.slice(0, 200) || null;
-
-const nativeIdentity = ({ label, model }: ServerEntry) => ({
-  label,
-  backend: 'native' as const,
-  asked: { backend: 'native' as const, device: null, threads: null, form: 'auto' },
-  form: model.slice(0, 200),
+const asStandIn = <R extends Row & { notes: string[] }>(row: R): R => ({
+  ...row,
+  otherModel: true,
+  notes: [
+    ...row.notes,
+    'This adapter is software, and would take hours for the model of this run: the tiny model ran.',
+  ],
 });
-
-function absent(step: Step, error: PhiError): Absent {
-  const why = error.message.slice(0, 1_000);
-  if ('server' in step)
-    return {
-      ...nativeIdentity(step.server),
-      absent: why,
-      ...(error.detail?.refused && { refused: true }),
-    };
-  const { label, target } = step.entry;
-  return {
-    label,
-    backend: target.backend,
-    asked: { backend: target.backend, device: target.device, threads: target.threads, form: target.form },
-    form: target.form,
-    absent: why,
-  };
-}

@@ -23,7 +23,13 @@ describe('a link', () => {
       Array.from({ length: 150 }, () => String.fromCharCode(33 + Math.floor(Math.random() * 90))).join('');
     const long = row({ reply: Array.from({ length: 1000 }, (_, i) => [i, noise()] as [number, string]) });
     const read = await fromFragment(await packed(result([long])));
-    expect(read.rows).toEqual([{ ...long, reply: [] }]);
+    expect(read.rows).toEqual([{ ...long, reply: [], traces: [] }]);
+  });
+
+  it('leaves raw traces out first', async () => {
+    const arrivals = Array.from({ length: 2_000 }, () => [Math.random() * 1e6, 1, 3] as [number, number, number]);
+    const long = row({ traces: Array.from({ length: 5 }, () => ({ promptTokens: 32, arrivals })) });
+    expect((await fromFragment(await packed(result([long])))).rows).toEqual([{ ...long, traces: [] }]);
   });
 
   it.each([

@@ -29,9 +29,9 @@ const pipe = async (
   return new Uint8Array(await new Blob(chunks).arrayBuffer());
 };
 
-/** The fragment that carries `result`, without the `#`. Replies are left out where the address would become too long. */
+/** The fragment that carries `result`, without the `#`. Raw traces, and then replies, are left out where the address would become too long. */
 export async function toFragment(result: CompareResult): Promise<string> {
-  for (const candidate of [result, withoutReplies(result)]) {
+  for (const candidate of [result, without(result, ['traces']), without(result, ['traces', 'reply'])]) {
     const bytes = new TextEncoder().encode(JSON.stringify(candidate));
     const packed = await pipe(bytes, new CompressionStream('deflate-raw'), Infinity);
     const fragment = `/compare/${toBase64Url(packed)}`;
@@ -57,9 +57,11 @@ export async function fromFragment(packed: string): Promise<CompareResult> {
   return parseResult(json);
 }
 
-const withoutReplies = (result: CompareResult): CompareResult => ({
+const without = (result: CompareResult, parts: readonly ('traces' | 'reply')[]): CompareResult => ({
   ...result,
-  rows: result.rows.map((row) => ('absent' in row ? row : { ...row, reply: [] })),
+  rows: result.rows.map((row) =>
+    'absent' in row ? row : { ...row, ...Object.fromEntries(parts.map((part) => [part, []])) },
+  ),
 });
 
 function toBase64Url(bytes: Uint8Array): string {

@@ -20,6 +20,8 @@ export const rowName = (row: Row): string => (row.form === 'auto' ? row.label : 
 export const quantity = (value: number, digits = decimals(value)): string => formatNumber(value, i18n.language, digits);
 export const figureWords = ({ median, spread }: Figure): string =>
   `${quantity(median)} ± ${quantity(spread / 2, decimals(median))}`;
+/** How far the rounds lie apart, as a part of their median. */
+export const spreadShare = ({ median, spread }: Figure): number => (median > 0 ? spread / median : 1);
 export const timeOf = (ms: number): string => formatDuration(ms, i18n.language);
 export const percent = (share: number): string => `${formatNumber(100 * share, i18n.language, share === 1 ? 0 : 1)} %`;
 

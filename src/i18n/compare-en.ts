@@ -11,9 +11,10 @@ export const compareEn = {
   compareSetting: 'How thoroughly',
   compareQuick: 'Quick',
   compareFull: 'Full',
-  compareQuickHint: 'Prompts of 32 and 512 tokens, replies of 32 tokens, three rounds after a warm-up round.',
+  compareQuickHint:
+    'Prompts of 32 and 512 tokens, replies of 32 tokens, three rounds after a warm-up round; llama-bench’s pp512 and tg128.',
   compareFullHint:
-    'Prompts of 32, 512 and 2,048 tokens (as far as the context allows), replies of 64 tokens, five rounds after a warm-up round, three loads.',
+    'Prompts of 32, 512 and 2,048 tokens (as far as the context allows), replies of 64 tokens, five rounds after a warm-up round, three loads; llama-bench’s pp512 and tg128, also behind 1,024 and 4,096 tokens.',
   compareCustom: 'From the address',
   compareCustomHint: (prompts: string, tokens: string, rounds: string) =>
     `Prompts of ${prompts} tokens, replies of ${tokens}, ${rounds} rounds after a warm-up round.`,
@@ -21,6 +22,19 @@ export const compareEn = {
   compareBackendsHint: 'A backend that this browser lacks stays in the table, with the reason.',
   compareEveryForm: 'Every weight format of each backend',
   compareEveryFormHint: 'Takes several times as long. Otherwise each backend uses the format that it chooses itself.',
+  compareTasks: 'Also kinds of task',
+  compareTasksHint:
+    'Prompts and replies as long as those of code analysis, writing and summaries in MLPerf Client. Takes several times as long.',
+  compareStandIn: 'Run WebGPU with Tiny Phi',
+  compareStandInHint:
+    'WebGPU is software here and would take hours for this model. Its row then has figures of a tiny model with random weights, and says so.',
+  compareBuiltIn: 'The browser’s own model',
+  compareBuiltInHint: 'The model behind LanguageModel. It is another model, and its row says so.',
+  compareBroken: 'A run has not finished',
+  compareBrokenHint: (model: string, done: string, all: string) =>
+    `${model}: ${done} of ${all} rows are measured and kept. The run can go on with the others.`,
+  compareGoOn: 'Go on',
+  compareDiscard: 'Discard it',
   compareShuffle: 'In random order',
   compareShuffleHint: 'A device slows down as it gets warm. In random order, the same row is not always the first.',
   compareEstimate: (time: string) => `About ${time} on a typical laptop.`,
@@ -61,6 +75,9 @@ export const compareEn = {
 
   compareRunning: (row: string, at: number, count: number) => `${row} (${at} of ${count})`,
   comparePrompts: 'Making the prompts',
+  'phase:cool': 'Cooling down',
+  'phase:tests': 'llama-bench’s tests',
+  'phase:tasks': 'Kinds of task',
   'phase:load': 'Loading',
   'phase:warm-up': 'Warm-up round, not counted',
   'phase:measure': 'Measuring',
@@ -110,7 +127,18 @@ export const compareEn = {
   tableSpread: 'Spread',
   tableMedian: 'Median',
   tableAbsent: 'Absent',
-  tableUnsteady: 'unsteady',
+  tableUnsteady: (share: string) => `unsteady: rounds differ by ${share}`,
+  tableUnsteadyHint:
+    'The rounds differ by more than 15 % of their median, so this figure should not be quoted. Close other programs and run again.',
+  tableOtherModel: (model: string) => `another model: ${model}`,
+  tableCharging: (before: string, after: string) => `charging, battery ${before} → ${after}`,
+  tableBattery: (before: string, after: string) => `on battery, ${before} → ${after}`,
+  tableCold: (time: string, bytes: string) => `cold start ${time}, ${bytes} fetched`,
+  tableColdHint:
+    'From an empty worker to the first token of the first reply, and the bytes that came over the network.',
+  tableFirst: (step: string, gap: string) => `first differs at step ${step} (lead ${gap})`,
+  tableFirstHint:
+    'The first step at which this row’s best token is another one than the reference’s, and by how many nats the reference’s token leads there.',
   tableWrong: 'wrong results',
   tableCoarse: 'too coarse for this model',
   tableAnswered: (model: string) => `answered as: ${model}`,
@@ -118,6 +146,20 @@ export const compareEn = {
   tablePrepared: (time: string) => `weights prepared in ${time}`,
   tableAll: (share: string) => `${share} of all steps`,
   tableLengths: 'Every prompt length',
+  testsTitle: 'In llama-bench’s terms',
+  testsRate: 'Tokens a second',
+  testsHint:
+    'pp512 reads a prompt of 512 tokens, tg128 writes 128. “@ d1024” does so behind 1,024 tokens of context. Tokens only: no chat template, no text.',
+  tasksTitle: 'Kinds of task',
+  tasksHint:
+    'Lengths of prompt and reply as in MLPerf Client’s categories. The texts are this app’s own, so these are not results of MLPerf Client.',
+  tasksKind: 'Task',
+  tasksLengths: (prompt: string, reply: string) => `prompt ${prompt} tokens, reply ${reply}`,
+  'task:content': 'Content generation',
+  'task:creative': 'Creative writing',
+  'task:summary-light': 'Summary, light',
+  'task:summary-moderate': 'Summary, moderate',
+  'task:code': 'Code analysis',
   tableRounds: (count: number, figure: string) => plural(count, `${figure} round`, `${figure} rounds`),
 
   method: 'How to read this',
@@ -130,6 +172,8 @@ export const compareEn = {
   methodNoReference: 'Agreement: not measured, because there was no reference.',
   methodNative:
     'A server counts tokens with its own tokenizer and template, and its model may differ. It does not say which device it computes on.',
+  methodTests:
+    'pp and tg are measured as llama-bench does, with the engine’s own loop: one round that does not count, and no text. llama-bench neither chooses tokens nor goes through a browser.',
   methodDevice:
     'A row’s device is what the browser reports (MLGraph.devices, the adapter’s name), not what was requested.',
   methodWatts:
@@ -142,7 +186,9 @@ export const compareEn = {
   shareHint:
     'The link holds the result itself, behind the #, so no server sees it. It contains browser, system, graphics adapter, cores and the replies, and nothing about you.',
   importResult: 'Add another result…',
-  importHint: 'A JSON file that this page made on another device is shown beside your result.',
+  importHint:
+    'A JSON file that this page made on another device, or one of llama-bench or LocalMode Bench, is shown beside your result.',
+  importSource: 'Measured by',
   importTitle: 'Contents',
   importShow: 'Show it',
   importDiscard: 'Discard',

@@ -12,9 +12,10 @@ export const compareJa: Translation<typeof compareEn> = {
   compareSetting: '測定の詳しさ',
   compareQuick: 'クイック',
   compareFull: 'フル',
-  compareQuickHint: '32・512 トークンのプロンプト、32 トークンの返信。ウォームアップの後に 3 回測ります。',
+  compareQuickHint:
+    '32・512 トークンのプロンプト、32 トークンの返信。ウォームアップの後に 3 回測ります。llama-bench の pp512 と tg128 も測ります。',
   compareFullHint:
-    '32・512・2,048 トークンのプロンプト（コンテキストに収まる範囲）、64 トークンの返信。ウォームアップの後に 5 回、読み込みは 3 回測ります。',
+    '32・512・2,048 トークンのプロンプト（コンテキストに収まる範囲）、64 トークンの返信。ウォームアップの後に 5 回、読み込みは 3 回測ります。llama-bench の pp512 と tg128 は、1,024・4,096 トークンの後でも測ります。',
   compareCustom: 'アドレスの指定どおり',
   compareCustomHint: (prompts, tokens, rounds) =>
     `${prompts} トークンのプロンプト、${tokens} トークンの返信。ウォームアップの後に ${rounds} 回測ります。`,
@@ -22,6 +23,19 @@ export const compareJa: Translation<typeof compareEn> = {
   compareBackendsHint: 'このブラウザーにないバックエンドも、理由とともに表に残ります。',
   compareEveryForm: '各バックエンドのすべての重みの形式',
   compareEveryFormHint: '数倍の時間がかかります。オフの場合は、各バックエンドが自分で選ぶ形式で測ります。',
+  compareTasks: '作業の種類ごとにも測る',
+  compareTasksHint:
+    'MLPerf Client のコード分析、文章作成、要約と同じくらいの長さのプロンプトと返信で測ります。数倍の時間がかかります。',
+  compareStandIn: 'WebGPU は Tiny Phi で測る',
+  compareStandInHint:
+    'この環境の WebGPU はソフトウェアのため、このモデルでは何時間もかかります。代わりに、ランダムな重みの小さなモデルで測り、行にそう表示します。',
+  compareBuiltIn: 'ブラウザー内蔵のモデル',
+  compareBuiltInHint: 'LanguageModel のモデルです。別のモデルのため、行にそう表示します。',
+  compareBroken: '終わっていない測定があります',
+  compareBrokenHint: (model, done, all) =>
+    `${model}：${all} 行中 ${done} 行は測定済みで、保存されています。残りの行から続けられます。`,
+  compareGoOn: '続ける',
+  compareDiscard: '破棄する',
   compareShuffle: '順番をランダムにする',
   compareShuffleHint: '端末は温まると遅くなります。ランダムな順番なら、同じ行がいつも最初になることはありません。',
   compareEstimate: (time) => `一般的なノートパソコンで約 ${time} かかります。`,
@@ -62,6 +76,9 @@ export const compareJa: Translation<typeof compareEn> = {
 
   compareRunning: (row, at, count) => `${row}（${count} 行中 ${at} 行目）`,
   comparePrompts: 'プロンプトを準備しています',
+  'phase:cool': '冷却を待っています',
+  'phase:tests': 'llama-bench のテスト',
+  'phase:tasks': '作業の種類ごとの測定',
   'phase:load': '読み込み中',
   'phase:warm-up': 'ウォームアップ中（結果に含めません）',
   'phase:measure': '測定中',
@@ -111,7 +128,17 @@ export const compareJa: Translation<typeof compareEn> = {
   tableSpread: 'ばらつき',
   tableMedian: '中央値',
   tableAbsent: 'なし',
-  tableUnsteady: '不安定',
+  tableUnsteady: (share) => `不安定：回ごとの差 ${share}`,
+  tableUnsteadyHint:
+    '回ごとの差が中央値の 15 % を超えているため、この数値は引用できません。ほかのプログラムを閉じて、もう一度実行してください。',
+  tableOtherModel: (model) => `別のモデル：${model}`,
+  tableCharging: (before, after) => `充電中、バッテリー ${before} → ${after}`,
+  tableBattery: (before, after) => `バッテリー駆動、${before} → ${after}`,
+  tableCold: (time, bytes) => `コールドスタート ${time}、取得 ${bytes}`,
+  tableColdHint: '空のワーカーから最初の返信の最初のトークンまでの時間と、ネットワークから取得したバイト数です。',
+  tableFirst: (step, gap) => `最初の違い：ステップ ${step}（差 ${gap}）`,
+  tableFirstHint:
+    'この行の最良トークンが基準と異なる最初のステップと、そこで基準のトークンがリードしている差（nat）です。',
   tableWrong: '計算に誤り',
   tableCoarse: 'このモデルには粗すぎます',
   tableAnswered: (model) => `応答したモデル：${model}`,
@@ -119,6 +146,20 @@ export const compareJa: Translation<typeof compareEn> = {
   tablePrepared: (time) => `重みの準備 ${time}`,
   tableAll: (share) => `全ステップの ${share}`,
   tableLengths: 'すべてのプロンプト長',
+  testsTitle: 'llama-bench の形式',
+  testsRate: 'トークン／秒',
+  testsHint:
+    'pp512 は 512 トークンのプロンプトを読む速さ、tg128 は 128 トークンを書く速さです。「@ d1024」は、1,024 トークンのコンテキストの後での速さです。チャットテンプレートやテキストの処理は含みません。',
+  tasksTitle: '作業の種類',
+  tasksHint:
+    'プロンプトと返信の長さは MLPerf Client の分類に合わせています。文章はこのアプリのものなので、MLPerf Client の結果ではありません。',
+  tasksKind: '作業',
+  tasksLengths: (prompt, reply) => `プロンプト ${prompt} トークン、返信 ${reply} トークン`,
+  'task:content': 'コンテンツ生成',
+  'task:creative': '創作',
+  'task:summary-light': '要約（短め）',
+  'task:summary-moderate': '要約（標準）',
+  'task:code': 'コード分析',
   tableRounds: (_count, figure) => `${figure} 回`,
 
   method: '読み方',
@@ -131,6 +172,8 @@ export const compareJa: Translation<typeof compareEn> = {
   methodNoReference: '一致：比較する基準がありませんでした。',
   methodNative:
     'サーバーは、独自のトークナイザーとテンプレートでトークンを数えます。モデルが異なることもあります。どのデバイスで計算したかは分かりません。',
+  methodTests:
+    'pp と tg は、llama-bench と同じ条件で、このエンジンの処理を使って測ります。数えない 1 回の後に測り、テキストは扱いません。llama-bench はトークンの選択もブラウザーも通りません。',
   methodDevice: '行のデバイスは、要求したものではなく、ブラウザーが報告したもの（MLGraph.devices、アダプター名）です。',
   methodWatts:
     'ページからは電力を測れません。実行中に、システムのツールで確認してください。Windows では powercfg /srumutil とタスク マネージャーの NPU グラフ、macOS では sudo powermetrics、Linux では turbostat、nvidia-smi、intel_gpu_top を使えます。',
@@ -142,7 +185,9 @@ export const compareJa: Translation<typeof compareEn> = {
   shareHint:
     'リンクは # の後ろに結果そのものを含むため、サーバーには送信されません。ブラウザー、システム、グラフィックスアダプター、コア数、返信が含まれます。個人に関する情報は含まれません。',
   importResult: 'ほかの結果を追加…',
-  importHint: 'ほかの端末でこのページが作成した JSON ファイルを、自分の結果と並べて表示します。',
+  importHint:
+    'ほかの端末でこのページが作成した JSON ファイル、または llama-bench や LocalMode Bench のファイルを、自分の結果と並べて表示します。',
+  importSource: '測定したプログラム',
   importTitle: 'ファイルの内容',
   importShow: '表示する',
   importDiscard: '破棄',

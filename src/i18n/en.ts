@@ -2,6 +2,7 @@ import { compareEn } from './compare-en.ts';
 import { documentsEn } from './documents-en.ts';
 import { formEn } from './form-en.ts';
 import { modelsEn } from './models-en.ts';
+import { resultsEn } from './results-en.ts';
 import { serversEn } from './servers-en.ts';
 import { plural, type Translation } from './strings.ts';
 import { toolsEn } from './tools-en.ts';
@@ -335,6 +336,7 @@ export const en = {
   lendUntil: (site: string, date: string) => `${site}, until ${date}`,
   lendRevoke: (site: string) => `Stop lending to ${site}`,
   ...compareEn,
+  ...resultsEn,
 
   // Installed and offline
   readyOffline: 'Ready offline',

@@ -51,6 +51,9 @@ describe('catalogues', () => {
           'count:chapter',
           'count:part',
           'givenPassages',
+          'resultsCount',
+          'resultsMachineCount',
+          'resultsUnsteady',
         ]);
         if (typeof entry === 'function' && !unused.has(key))
           for (let i = 0; i < entry.length; i++) expect(render(entry), key).toContain(`<${i}>`);

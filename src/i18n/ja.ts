@@ -3,6 +3,7 @@ import type { Catalogue } from './en.ts';
 import { documentsJa } from './documents-ja.ts';
 import { formJa } from './form-ja.ts';
 import { modelsJa } from './models-ja.ts';
+import { resultsJa } from './results-ja.ts';
 import { serversJa } from './servers-ja.ts';
 import { toolsJa } from './tools-ja.ts';
 
@@ -325,6 +326,7 @@ export const ja: Catalogue = {
   lendUntil: (site, date) => `${site}（${date} まで）`,
   lendRevoke: (site) => `${site} の許可を取り消す`,
   ...compareJa,
+  ...resultsJa,
 
   // Installed and offline
   readyOffline: 'オフラインで使えます',

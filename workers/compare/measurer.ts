@@ -4,21 +4,26 @@ import { GREEDY } from '../shared/greedy.ts';
 import { ReplyText } from '../engine/generate/text.ts';
 import { storedWeightCache } from '../engine/weight-cache.ts';
 import type {
+  ColdStart,
   CompareApi,
   ModelFacts,
+  ModelPlace,
   OpenedRow,
   Piece,
   Prompt,
   ScoreRequest,
+  SpeedTest,
   StepScores,
   Target,
   Timing,
 } from '../shared/compare-protocol.ts';
 import { PhiError } from '../shared/errors.ts';
 import type { StoredModel } from '../shared/protocol.ts';
+import { blobSource, type ModelFiles } from '../store/bytes.ts';
 import { ModelStore } from '../store/store.ts';
 import { fingerprint } from './fingerprint.ts';
 import { encoderOf, makePrompt, type Encode } from './prompts.ts';
+import { runSpeedTest } from './speed-test.ts';
 import { timeStream, type Arrival } from './stopwatch.ts';
 import { TEXT } from './text.ts';
 
@@ -29,14 +34,13 @@ export class Measurer implements CompareApi {
   readonly #store = new ModelStore();
   #opened: Model | null = null;
 
-  async describe(model: string, lengths: number[], nonces: string[][]): Promise<ModelFacts> {
-    const stored = await this.#find(model);
-    const files = await this.#store.openStored(model);
+  async describe(model: ModelPlace, lengths: number[], nonces: string[][]): Promise<ModelFacts> {
+    const { name, files } = await this.#find(model);
     const header = await readModel(files);
     const encode = encoderOf(header.conversation);
     const { context, vocab, layers, hidden, heads, kvHeads, headDim, intermediate } = header.config;
     return {
-      name: stored.name,
+      name,
       fingerprint: await fingerprint(files),
       context,
       shape: { layers, hidden, heads, kvHeads, headDim, intermediate },
@@ -48,18 +52,18 @@ export class Measurer implements CompareApi {
   }
 
   async open(
-    model: string,
+    model: ModelPlace,
     target: Target,
     contextLength: number,
     onPrepare: (done: number, total: number) => void,
   ): Promise<OpenedRow> {
-    const stored = await this.#find(model);
+    const { name, files, stored } = await this.#find(model);
     const kept: Promise<unknown>[] = [];
     this.#opened = await openModel(
-      await this.#store.openStored(model),
+      files,
       {
-        model,
-        name: stored.name,
+        model: model.id,
+        name,
         backend: target.backend,
         form: target.form,
         contextLength,
@@ -68,7 +72,13 @@ export class Measurer implements CompareApi {
         fallback: 'none',
         warmUp: true,
         // Weights that cannot be kept are made again at the next load; the figures say when some were made.
-        weightCache: storedWeightCache(this.#store, stored, (_format, done) => void kept.push(done.catch(() => false))),
+        ...(stored && {
+          weightCache: storedWeightCache(
+            this.#store,
+            stored,
+            (_format, done) => void kept.push(done.catch(() => false)),
+          ),
+        }),
       },
       { onPrepare },
     );
@@ -86,6 +96,22 @@ export class Measurer implements CompareApi {
     );
   }
 
+  async firstAnswer(prompt: Prompt): Promise<ColdStart> {
+    await this.reply(prompt, 1, () => undefined);
+    const fetched = performance.getEntriesByType('resource') as PerformanceResourceTiming[];
+    // A worker's clock begins when the worker is made.
+    return { ms: performance.now(), fetchedBytes: fetched.reduce((sum, { transferSize }) => sum + transferSize, 0) };
+  }
+
+  async speedTest(
+    test: SpeedTest,
+    text: readonly number[],
+    rounds: number,
+    onRound: (done: number) => void,
+  ): Promise<number[]> {
+    return runSpeedTest(this.#model, test, text, rounds, onRound);
+  }
+
   async score({ ids, from, gaps }: ScoreRequest): Promise<StepScores> {
     return this.#model.score.steps(ids, { from, gaps });
   }
@@ -95,11 +121,24 @@ export class Measurer implements CompareApi {
     return this.#opened;
   }
 
-  async #find(model: string): Promise<StoredModel> {
-    const stored = await this.#store.find(model);
-    if (stored) return stored;
-    throw new PhiError('no-model', `${model} is not stored in this browser. Download it first.`, { model });
+  async #find({ id, url }: ModelPlace): Promise<{ name: string; files: ModelFiles; stored: StoredModel | null }> {
+    if (url !== undefined) return { name: id, files: await fetchFile(url), stored: null };
+    const stored = await this.#store.find(id);
+    if (stored) return { name: stored.name, files: await this.#store.openStored(id), stored };
+    throw new PhiError('no-model', `${id} is not stored in this browser. Download it first.`, { model: id });
   }
+}
+
+/** One file beside the app, held in memory. Rejects with `network`. */
+async function fetchFile(url: string): Promise<ModelFiles> {
+  const name = new URL(url).pathname.split('/').at(-1)!;
+  const response = await fetch(url).catch(() => null);
+  if (!response?.ok)
+    throw new PhiError(
+      'network',
+      `${name} could not be fetched (${response ? `HTTP ${response.status}` : 'no connection'}). It lies beside the app, so it needs a network the first time.`,
+    );
+  return new Map([[name, blobSource(name, await response.blob())]]);
 }
 
 /** The engine's own loop, with an empty cache and without an end token, as text. */

@@ -33,6 +33,11 @@ describe('timeStream', () => {
       [300, 'bc'],
       [600, 'de'],
     ]);
+    expect(timing.arrivals).toEqual([
+      [200, 1, 1],
+      [300, 2, 2],
+      [600, 2, 2],
+    ]);
     expect(heard).toEqual([
       [1, 'a'],
       [3, 'bc'],

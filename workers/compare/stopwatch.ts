@@ -24,6 +24,7 @@ export async function timeStream(
 ): Promise<Timing> {
   const started = now();
   const pieces: Timing['pieces'] = [];
+  const arrivals: Timing['arrivals'] = [];
   let first: { at: number; tokens: number } | null = null;
   let last = started;
   let excludedMs = 0;
@@ -44,6 +45,7 @@ export async function timeStream(
     }
     last = at;
     pieces.push([at - started, arrival.text]);
+    arrivals.push([at - started, arrival.tokens, arrival.text.length]);
     onArrival(tokens, arrival.text);
   }
   const ttftMs = (first?.at ?? now()) - started;
@@ -59,5 +61,6 @@ export async function timeStream(
     prefillTokensPerSecond: (1000 * read) / ttftMs,
     decodeTokensPerSecond: decoded > 0 && decodeMs > 0 ? (1000 * decoded) / decodeMs : null,
     pieces,
+    arrivals,
   };
 }

@@ -11,6 +11,29 @@ export interface Target {
   threads: number | null;
 }
 
+/** A model to measure: one that is stored, or a single file that lies beside the app (`url`, absolute; nothing is stored). */
+export interface ModelPlace {
+  id: string;
+  url?: string;
+}
+
+/**
+ * A measurement of llama-bench: `pp` reads a prompt of `tokens`, `tg` writes `tokens` one after the other, both behind `depth` tokens that are in
+ * the cache already.
+ */
+export interface SpeedTest {
+  kind: 'pp' | 'tg';
+  tokens: number;
+  depth: number;
+}
+
+/** From the start of an empty worker to the first token of its first reply. */
+export interface ColdStart {
+  ms: number;
+  /** Bytes that came over the network meanwhile (`transferSize`): the runtime, where no cache holds it. */
+  fetchedBytes: number;
+}
+
 /** A prompt that is the same for every row: `content` is one user message. */
 export interface Prompt {
   /** Tokens of the whole prompt in the model's own tokenizer and template. */
@@ -58,6 +81,8 @@ export interface Timing {
   decodeTokensPerSecond: number | null;
   /** Arrivals for the race: ms since the request, and text. */
   pieces: [number, string][];
+  /** The raw trace: ms since the request, tokens and characters of each arrival. */
+  arrivals: [number, number, number][];
 }
 
 /** Of positions `from` to the last: best token, log-probability of the true next token (one fewer), gap of the two best logits. */
@@ -79,15 +104,24 @@ export interface ScoreRequest {
 /** The worker that holds one model. It is made for one row and ended with it. */
 export interface CompareApi {
   /** Reads the model's header and makes the prompts; loads nothing. Each prompt begins with a nonce of its own: no server's cache knows its head. */
-  describe(model: string, lengths: number[], nonces: string[][]): Promise<ModelFacts>;
+  describe(model: ModelPlace, lengths: number[], nonces: string[][]): Promise<ModelFacts>;
   open(
-    model: string,
+    model: ModelPlace,
     target: Target,
     contextLength: number,
     onPrepare: (done: number, total: number) => void,
   ): Promise<OpenedRow>;
   /** Streams a greedy reply of exactly `tokens` tokens. */
   reply(prompt: Prompt, tokens: number, onPiece: (piece: Piece) => void): Promise<Timing>;
+  /** The first reply of this worker, cut after its first token. */
+  firstAnswer(prompt: Prompt): Promise<ColdStart>;
+  /** Tokens a second of `rounds` rounds, after one that does not count. `text`: ids to read, repeated as needed. */
+  speedTest(
+    test: SpeedTest,
+    text: readonly number[],
+    rounds: number,
+    onRound: (done: number) => void,
+  ): Promise<number[]>;
   score(request: ScoreRequest): Promise<StepScores>;
 }
 

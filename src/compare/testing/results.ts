@@ -18,6 +18,27 @@ export function row(change: Partial<Measured> = {}, decode: number[] = [20, 21, 
     nodesOnWasm: 0,
     threads: 8,
     contextLength: 544,
+    tests: [
+      { kind: 'pp', tokens: 512, depth: 0, tokensPerSecond: f(255, 260, 262), samples: [255, 262, 260] },
+      { kind: 'tg', tokens: 128, depth: 0, tokensPerSecond: f(...decode), samples: decode },
+    ],
+    tasks: [],
+    coldStart: { ms: 2400, fetchedBytes: 14e6, storedBytes: 98_362_432 },
+    battery: null,
+    order: 1,
+    pausedMs: 0,
+    otherModel: false,
+    notes: [],
+    traces: [
+      {
+        promptTokens: 32,
+        arrivals: [
+          [210, 1, 3],
+          [260, 2, 10],
+          [310, 2, 5],
+        ],
+      },
+    ],
     weightError: null,
     loadMs: f(1200),
     compileMs: f(800),
@@ -44,6 +65,7 @@ export function row(change: Partial<Measured> = {}, decode: number[] = [20, 21, 
     agreement: {
       atGap07: { equal: 150, steps: 150, share: 1 },
       all: { equal: 240, steps: 243, share: 240 / 243 },
+      firstDisagreement: { step: 118, expected: 284, got: 253, gap: 0.12 },
       meanNll: 3.6,
     },
     reply: [
@@ -82,8 +104,9 @@ export const gpuRow = (decode?: number[]) =>
 export function result(rows: CompareResult['rows'] = [row()]): CompareResult {
   return {
     format: 'phi-in-a-tab/compare',
-    version: 1,
+    version: 2,
     date: '2026-11-24T10:00Z',
+    source: null,
     model: { name: 'SmolLM2 135M Instruct (Q4_1)', bytes: 98_362_432, fingerprint: 'ab'.repeat(32), context: 8192 },
     machine: {
       browser: 'Chrome 156',

@@ -1,0 +1,88 @@
+/** Results of other programs in the format of this page: what they have not stays null. */
+import type { Figure } from '../figure.ts';
+import { PLAIN } from '../measure.ts';
+import { FORMAT, VERSION, type CompareResult, type Measured, type Row } from '../result.ts';
+import { UNKNOWN } from '../server-row.ts';
+
+/** A file of another program holds more raw data than one of ours. */
+export const LARGEST_FOREIGN_BYTES = 32 * 1024 * 1024;
+
+/** The last part of a path, which may name a person. */
+export const lastPart = (path: string): string => (path.split(/[\\/]/).at(-1) ?? '').slice(0, 200);
+
+/** To the minute, as results are; the beginning of time where the file has no date. */
+export function minuteOf(date: string | undefined): string {
+  const time = new Date(date ?? NaN);
+  return `${(Number.isNaN(time.getTime()) ? new Date(0) : time).toISOString().slice(0, 16)}Z`;
+}
+
+/** A row of another program, with what it says of itself. */
+export const foreignRow = (
+  known: Pick<Measured, 'label' | 'device' | 'kind' | 'form' | 'model'> & Partial<Measured>,
+): Measured => ({
+  ...PLAIN,
+  ...UNKNOWN,
+  backend: 'native',
+  asked: { backend: known.backend ?? 'native', device: null, threads: null, form: 'auto' },
+  ttftMs: null,
+  prefillTokensPerSecond: null,
+  decodeTokensPerSecond: null,
+  decodeAtEndTokensPerSecond: null,
+  lengths: [],
+  reply: [],
+  traces: [],
+  ...known,
+});
+
+export interface ForeignFile {
+  source: { tool: string; version: string };
+  date: string;
+  machine: Partial<CompareResult['machine']> & { browser: string };
+  /** Bytes of each model by its name; 0 where the file does not say. */
+  bytes: ReadonlyMap<string, number>;
+  rows: Row[];
+  promptTokens: number[];
+  decodeTokens: number;
+  rounds: number;
+}
+
+/** One result: of the model that most rows ran. Rows of other models are marked. */
+export function foreignResult(file: ForeignFile): CompareResult {
+  const models = file.rows.flatMap((row) => ('model' in row ? [row.model] : []));
+  const count = (name: string) => models.filter((other) => other === name).length;
+  const name = [...new Set(models)].sort((a, b) => count(b) - count(a))[0] ?? 'unknown';
+  return {
+    format: FORMAT,
+    version: VERSION,
+    date: file.date,
+    source: file.source,
+    model: { name, bytes: file.bytes.get(name) ?? 0, fingerprint: null, context: null },
+    machine: { system: '', adapter: null, cores: null, memoryGigabytes: null, isolated: false, ...file.machine },
+    settings: {
+      setting: 'imported',
+      promptTokens: file.promptTokens.slice(0, 8),
+      headlineTokens: headlineOf(file.promptTokens),
+      decodeTokens: file.decodeTokens,
+      rounds: file.rounds,
+      loads: 0,
+      contextLength: 0,
+      shuffled: false,
+      cancelled: false,
+    },
+    reference: null,
+    rows: file.rows.map((row) => ('model' in row ? { ...row, otherModel: row.model !== name } : row)),
+  };
+}
+
+/** The length that figures are quoted at: 512 tokens, else the longest below, else the shortest. */
+export const headlineOf = (lengths: readonly number[]): number => {
+  const sorted = [...lengths].sort((a, b) => a - b);
+  return sorted.filter((length) => length <= 512).at(-1) ?? sorted[0] ?? 0;
+};
+
+/** The time that a prompt of `tokens` takes at a rate: the fastest round of one is the slowest of the other. */
+export function timeOfRate(tokens: number, { median, spread, rounds }: Figure): Figure {
+  const ms = (rate: number) => (1000 * tokens) / Math.max(rate, 1e-9);
+  const [slow, fast] = [Math.max(median - spread / 2, median / 10), median + spread / 2];
+  return { median: ms(median), spread: ms(slow) - ms(fast), rounds };
+}
