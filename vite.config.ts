@@ -1,6 +1,7 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defaultClientConditions, defineConfig, type Plugin } from 'vite';
 import { pdfCharacterMaps } from './scripts/build/pdf-cmaps.ts';
+import { results } from './scripts/build/results.ts';
 import { serviceWorker } from './scripts/build/service-worker.ts';
 import { listedOnly, supplyChain } from './scripts/build/supply-chain.ts';
 import { ISOLATION_HEADERS } from './workers/shared/headers.ts';
@@ -25,6 +26,7 @@ export default defineConfig({
     listedOnly(import.meta.dirname),
     supplyChain(import.meta.dirname),
     pdfCharacterMaps(import.meta.dirname),
+    results(import.meta.dirname),
     serviceWorker(import.meta.dirname),
   ],
   resolve: {

@@ -26,6 +26,7 @@ describe('every screen', () => {
     ['plain', '#/models', 'Models'],
     ['plain', '#/settings', 'Settings'],
     ['plain', '#/compare', 'Compare'],
+    ['plain', '#/results', 'Results'],
     ['plain', '#/diagnostics', 'Diagnostics'],
   ];
 

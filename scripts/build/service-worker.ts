@@ -13,7 +13,15 @@ const PAGE = 'index.html';
 /** ONNX Runtime's glue and WebAssembly: 17 MB, kept after first use. */
 const RUNTIME = /(^|\/)ort-wasm[^/]*\.(mjs|wasm)$/;
 /** Not part of the app as a person uses it, or not to be kept twice. */
-const LEFT_OUT = [/^\./, /^models\//, /^screenshots\//, /^sbom/, /\.map$/, new RegExp(`^${SERVICE_WORKER}$`)];
+const LEFT_OUT = [
+  /^\./,
+  /^models\//,
+  /^results\//,
+  /^screenshots\//,
+  /^sbom/,
+  /\.map$/,
+  new RegExp(`^${SERVICE_WORKER}$`),
+];
 
 async function appFile(folder: string, path: string): Promise<AppFile> {
   const hash = createHash('sha384').update(await readFile(join(folder, path)));

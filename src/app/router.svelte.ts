@@ -1,7 +1,7 @@
 /** Screens by the fragment of the address, so that any static host can serve the page. */
 export type Route =
   | { screen: 'chat'; conversation: string | null }
-  | { screen: 'models' | 'settings' | 'diagnostics' }
+  | { screen: 'models' | 'settings' | 'diagnostics' | 'results' }
   /** `document`: one that is open, at a page (from 1), with a stretch of the page's text marked. */
   | { screen: 'documents'; document: string | null; page: number; mark: { start: number; end: number } | null }
   /** `shared`: a packed result that the link carries. */
@@ -10,7 +10,7 @@ export type Route =
 /** The screen of a fragment. An unknown fragment opens a new chat. */
 export function parseRoute(hash: string): Route {
   const path = hash.replace(/^#\/?/, '');
-  if (path === 'models' || path === 'settings' || path === 'diagnostics') return { screen: path };
+  if (path === 'models' || path === 'settings' || path === 'diagnostics' || path === 'results') return { screen: path };
   const documents = /^documents(?:\/([\w-]+)(?:\/(\d{1,7})(?:\/(\d{1,9})-(\d{1,9}))?)?)?$/.exec(path);
   if (documents) {
     const [, id = null, page = '1', start, end] = documents;

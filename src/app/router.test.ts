@@ -3,7 +3,8 @@ import { chatHref, parseRoute } from './router.svelte.ts';
 
 describe('parseRoute', () => {
   it('knows the screens', () => {
-    for (const screen of ['models', 'settings', 'diagnostics']) expect(parseRoute(`#/${screen}`)).toEqual({ screen });
+    for (const screen of ['models', 'settings', 'diagnostics', 'results'])
+      expect(parseRoute(`#/${screen}`)).toEqual({ screen });
   });
 
   it('knows documents, one of them, its page and a mark in it', () => {

@@ -43,7 +43,7 @@ export const resultsJa: Translation<typeof resultsEn> = {
   sendNamePlace: '例：Surface Laptop 7、Snapdragon X Elite',
   sendNote: 'メモ（任意）',
   sendContains:
-    'ファイルには、この結果（ブラウザー、システム、グラフィックアダプター、コア数、数値、返信）と、ここに入力した内容が含まれます。そのほかの個人に関する情報は含まれません。',
+    'ファイルには、この結果（ブラウザー、システム、グラフィックスアダプター、コア数、数値、返信）と、ここに入力した内容が含まれます。そのほかの個人に関する情報は含まれません。',
   sendSave: 'ファイルを保存',
   sendOpen: '投稿ページを開く',
   sendNoPlace: 'このアプリには投稿先のリポジトリが設定されていません。ファイルは運営者に送ってください。',
