@@ -75,7 +75,7 @@ describe('a comparison', () => {
       expect(row.traces).toHaveLength(3);
       for (const { arrivals } of row.traces) expect(arrivals.reduce((sum, [, tokens]) => sum + tokens, 0)).toBe(8);
       expect(row.coldStart!.ms).toBeGreaterThan(row.loadMs!.median);
-      expect(row.coldStart!.storedBytes).toBe(tiny.manifest.bytes);
+      expect(row.coldStart!.storedBytes).toBe(result.model.bytes);
       expect(row.otherModel).toBe(false);
     }
     expect(rows.map(({ order }) => order).sort()).toEqual([1, 2, 3, 4]);
