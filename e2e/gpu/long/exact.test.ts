@@ -68,19 +68,19 @@ async function expectReference(
 const named = (cases: [Model, WeightFormat][]) =>
   cases
     .filter(([model]) => present([model]).length > 0)
-    .map(([model, form]) => ({ model, form, name: `${model.path} as ${form}` }));
+    .map(([model, form]) => [`${model.path} as ${form}`, model, form] as const);
 
 describe('float16', () => {
-  it.for(named(EXACT))('$name', async ({ model, form }) => {
+  it.for(named(EXACT))('%s', async ([, model, form]) => {
     await expectReference(model, form, FLOAT16_TOLERANCE);
   });
-  it.for(named(PUBLISHED))('$name, published in float16', async ({ model, form }) => {
+  it.for(named(PUBLISHED))('%s, published in float16', async ([, model, form]) => {
     await expectReference(model, form, OTHER_ROUNDINGS);
   });
 });
 
 describe('float32 on a device with float16', () => {
-  it.for(named(EXACT))('$name', async ({ model, form }) => {
+  it.for(named(EXACT))('%s', async ([, model, form]) => {
     await expectReference(model, form === 'float16' ? 'float32' : form, FLOAT32_TOLERANCE, 'float32');
   });
 });

@@ -15,8 +15,15 @@ const NLL_TOLERANCE = 0.01;
 /** Allowed difference of the mean loss over a long text between float16 and float32. */
 const LONG_TOLERANCE = 0.02;
 const LONG = 2048;
+/** Tokens of the text that every form is judged by: on lavapipe each costs a tenth of a second and more. */
+const TOKENS = 160;
 
 const reference = readExpected('starter/expected.json').teacher_forced!;
+const beginning = {
+  input_ids: reference.input_ids.slice(0, TOKENS),
+  nll: reference.nll!.slice(0, TOKENS - 1),
+  argmax: reference.argmax!.slice(0, TOKENS - 1),
+};
 
 let host: GpuHost;
 beforeAll(async () => {
@@ -38,7 +45,7 @@ it.for<Partial<EvaluateOptions>>([
   { form: 'float16' },
   { form: 'int4', activations: 'float32' },
 ])('loses as much as float32 on a text: %o', async (options) => {
-  const report = await checkTeacherForced(await open(options), reference, NLL_TOLERANCE);
+  const report = await checkTeacherForced(await open(options), beginning, NLL_TOLERANCE);
   console.log(
     `${JSON.stringify(options)}: mean NLL ${report.meanNll.toFixed(5)} (${report.difference!.toFixed(5)} from float32), argmax ${report.argmax!.equal} of ${report.argmax!.compared}`,
   );
