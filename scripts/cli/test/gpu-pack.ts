@@ -1,15 +1,23 @@
-/** A folder with the project, its packages, the reference models and the kit of e2e/gpu: `FOLDER/test-gpu` needs neither a network nor Node. */
+/**
+ * A folder with the project, its packages, the reference models and the kit of e2e/gpu: `FOLDER/test-gpu` and `FOLDER/bench-gpu` need neither a
+ * network nor Node.
+ */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { copyKit } from '../../../e2e/gpu/kit.ts';
 import { ROOT } from '../../build/app.ts';
 
-const START = `#!/bin/sh
-# Tests the engine on this machine's GPU (Linux on x86-64, with a Vulkan driver), or on Mesa's lavapipe.
+/** What can be started in the folder. Linux on x86-64, with a Vulkan driver or on Mesa's lavapipe. */
+const COMMANDS = {
+  'test-gpu': 'scripts/cli/test/gpu.ts',
+  'bench-gpu': 'bench/run.ts --backend webgpu --device dawn',
+};
+
+const start = (command: string) => `#!/bin/sh
 cd "$(dirname "$0")/project" || exit 1
-PATH="$PWD/.cache/gpu:$PATH" exec .cache/gpu/node node_modules/tsx/dist/cli.mjs scripts/cli/test/gpu.ts "$@"
+PATH="$PWD/.cache/gpu:$PATH" exec .cache/gpu/node node_modules/tsx/dist/cli.mjs ${command} "$@"
 `;
 
 /** Throws when `folder` exists: what lies in it may be somebody's. */
@@ -35,9 +43,9 @@ export async function packForGpu(folder: string, say: (line: string) => void): P
   const shared = join(ROOT, '../shared/fixtures');
   if (existsSync(shared)) await cp(shared, join(target, 'shared/fixtures'), { recursive: true, dereference: true });
   await copyKit(project);
-  const start = join(target, 'test-gpu');
-  await writeFile(start, START);
-  await chmod(start, 0o755);
-  const { name } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { name: string };
-  say(`Done. Carry ${target} to the machine and run ${name}'s tests there with ${join(target, 'test-gpu')}.`);
+  for (const [name, command] of Object.entries(COMMANDS)) {
+    await writeFile(join(target, name), start(command));
+    await chmod(join(target, name), 0o755);
+  }
+  say(`Done. Carry ${target} to the machine, and start ${Object.keys(COMMANDS).join(' or ')} in it there.`);
 }

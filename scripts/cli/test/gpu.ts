@@ -1,6 +1,6 @@
 /**
  * `npm run test:gpu [-- FILTER...]`: the engine on WebGPU outside of a browser, on this machine's GPU or on Mesa's lavapipe. Fetches what is missing into
- * .cache/gpu and says so. `-- --pack FOLDER` copies everything that it needs there instead, for a machine without a network.
+ * .cache/gpu and says so. `-- --pack FOLDER` copies everything that tests and benches need there instead, for a machine without a network.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
