@@ -1,25 +1,15 @@
 /** `npm run bench:profile`: where the time of a token goes. */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import type { ProfileRequest, ProfileResult } from './page/profile.worker.ts';
+import { profileOnDawn } from './dawn/profile.ts';
+import type { ProfileResult } from './page/profile.worker.ts';
+import { profileInBrowser } from './profile-place.ts';
 import { table } from './report.ts';
-import { openSite, type Site } from './site.ts';
 import { prepareStarter } from './starter.ts';
 
-const USAGE = `npm run bench:profile -- [--backend wasm|webgpu|webnn] [--form auto] [--context 40] [--runs 12] [--threads N] [--browser PATH]`;
+const USAGE = `npm run bench:profile -- [--backend wasm|webgpu|webnn] [--device browser|dawn] [--form auto] [--context 40] [--runs 12] [--threads N] [--browser PATH]`;
 /** As the generation loop: a run lasts about 150 ms. */
 const STEPS = 6;
-
-async function run(site: Site, request: ProfileRequest): Promise<ProfileResult> {
-  const page = await site.browser.context.newPage();
-  try {
-    await page.goto(`${site.url}bench.html`);
-    await page.waitForFunction(() => 'bench' in window);
-    return await page.evaluate((wanted) => window.bench.profile(wanted), request);
-  } finally {
-    await page.close();
-  }
-}
 
 /** The profiler itself costs time: its shares are laid over the time without it. A GPU's kernels take as long as they do: theirs are of the run that was profiled. */
 function lines(plain: ProfileResult, profiled: ProfileResult): string[][] {
@@ -75,6 +65,7 @@ async function main(): Promise<void> {
     options: {
       help: { type: 'boolean', short: 'h' },
       backend: { ...text, default: 'wasm' },
+      device: { ...text, default: 'browser' },
       form: { ...text, default: 'auto' },
       context: { ...text, default: '40' },
       runs: { ...text, default: '12' },
@@ -92,7 +83,13 @@ async function main(): Promise<void> {
   }
   if (!backend) throw new Error(`The backend "${values.backend}" is unknown.\n\n${USAGE}`);
   if (!form) throw new Error(`The form "${values.form}" is unknown.\n\n${USAGE}`);
-  const site = await openSite(await prepareStarter(null), { backend, browser: values.browser, browserArgs: [] });
+  const onDawn = values.device === 'dawn';
+  if (!onDawn && values.device !== 'browser') throw new Error(`The device "${values.device}" is unknown.\n\n${USAGE}`);
+  if (onDawn && backend !== 'webgpu') throw new Error('--device dawn needs --backend webgpu.');
+  const starter = await prepareStarter(null);
+  const place = onDawn
+    ? await profileOnDawn(starter)
+    : await profileInBrowser(starter, { backend, browser: values.browser });
   try {
     const request = {
       backend,
@@ -103,17 +100,17 @@ async function main(): Promise<void> {
       steps: STEPS,
       modelUrl: 'starter.gguf',
     };
-    const plain = await run(site, { ...request, profiled: false });
+    const plain = await place.profile({ ...request, profiled: false });
     const decodeMs = plain.decodeMs / plain.tokens;
     console.log(
-      `${site.machine}\n${site.agent}\n${backend}, ${request.threads} threads, ${request.context} tokens of context, ${plain.tokens} tokens decoded: ${decodeMs.toFixed(1)} ms a token\n`,
+      `${place.machine}\n${place.agent}\n${backend}, ${request.threads} threads, ${request.context} tokens of context, ${plain.tokens} tokens decoded: ${decodeMs.toFixed(1)} ms a token\n`,
     );
-    const profiled = await run(site, { ...request, profiled: true }).catch((error: unknown) => {
+    const profiled = await place.profile({ ...request, profiled: true }).catch((error: unknown) => {
       throw new Error('ONNX Runtime failed while its profiler was on.', { cause: error });
     });
     console.log(table(lines(plain, profiled), [0, 4]));
   } finally {
-    await site.close();
+    await place.close();
   }
 }
 
