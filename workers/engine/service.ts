@@ -26,7 +26,6 @@ import { contentHash } from '../store/forms.ts';
 import { ModelStore } from '../store/store.ts';
 import { identify } from './checkpoint/identify.ts';
 import { openCheckpoint } from './checkpoint/open.ts';
-import { makeCompensated } from './choose/calibrate.ts';
 import { startRuntime } from './choose/start-early.ts';
 import { ProbeMemory } from './choose/probe-memory.ts';
 import { checkConstraint } from './constraint/constraint.ts';
@@ -179,6 +178,7 @@ export class Engine implements EngineApi {
         kept = keeping;
       });
       const checkpoint = await openCheckpoint(await this.#store.openStored(stored.id));
+      const { makeCompensated } = await import('./choose/calibrate.ts');
       await makeCompensated(checkpoint, weightCache, prepareProgress(onProgress), signal);
       return kept;
     });

@@ -1,21 +1,13 @@
 /** Weights of 4 bits whose rounding makes up for itself: calibrated on the built-in texts, with ONNX Runtime for the products. */
 import type { Checkpoint } from '../checkpoint/types.ts';
-import {
-  defaultThreads,
-  loadOrt,
-  preferredBuild,
-  weightFiles,
-  type PrepareProgress,
-  type WeightCache,
-} from '../runtime/ort.ts';
+import { defaultThreads, loadOrt, preferredBuild, weightFiles, type PrepareProgress } from '../runtime/ort.ts';
 import { ortProducts } from '../runtime/ort-products.ts';
 import { createTokenizer } from '../tokenizer/tokenizer.ts';
-import { allGroups, WEBNN_FORM_VERSION, webnnCacheName, webnnPlan } from '../webnn/weights.ts';
+import { allGroups, webnnPlan } from '../webnn/weights.ts';
 import { CALIBRATION_TEXTS } from '../weights/calibration-texts.ts';
 import { Calibration } from '../weights/calibration.ts';
+import { compensatedIn, type OpenWeightCache } from './compensated-weights.ts';
 import { COMPENSATED_FORM } from './npu-forms.ts';
-
-type OpenWeightCache = (form: string, version: number) => WeightCache;
 
 /** Runs `work` with a calibration of `checkpoint`. */
 export async function withCalibration<T>(
@@ -33,13 +25,6 @@ export async function withCalibration<T>(
     await products.release();
   }
 }
-
-const compensatedIn = (weightCache: OpenWeightCache): WeightCache =>
-  weightCache(webnnCacheName('npu', COMPENSATED_FORM, true), WEBNN_FORM_VERSION);
-
-/** True if `makeCompensated` has kept its weights here. */
-export const hasCompensated = (weightCache: OpenWeightCache | undefined): Promise<boolean> =>
-  weightCache ? compensatedIn(weightCache).exists() : Promise.resolve(false);
 
 /** Makes the weights that an NPU's next load takes, and hands them to the cache. Half of the cores stay with whoever works meanwhile. */
 export async function makeCompensated(

@@ -7,7 +7,7 @@ import { isBackendFailure, PhiError } from '../../shared/errors.ts';
 import { span } from '../../shared/span.ts';
 import type { BackendId, DeviceType, EngineReport, WeightFormat } from '../../shared/protocol.ts';
 import { candidateName, backendName, type Candidate } from './candidate.ts';
-import { hasCompensated } from './calibrate.ts';
+import { hasCompensated } from './compensated-weights.ts';
 import { createDecoder, type DecoderOptions } from './choose.ts';
 import { weightCount, whyTooLarge } from './memory-fit.ts';
 import type { PrepareProgress } from '../runtime/ort.ts';

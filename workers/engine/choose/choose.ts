@@ -11,7 +11,6 @@ import { defaultThreads, type WeightCache, type PrepareProgress } from '../runti
 import { buildDeadlineMs, withDeadline } from './deadline.ts';
 import { DeadlineDecoder } from './deadline-decoder.ts';
 import { losesAsInt4 } from '../webnn/int4-weights.ts';
-import { withCalibration } from './calibrate.ts';
 import type { Calibration } from '../weights/calibration.ts';
 import type { Decoder } from '../decoder.ts';
 import type { ModelFiles } from '../../store/bytes.ts';
@@ -119,7 +118,9 @@ async function makeDecoder(
         },
         onProgress,
       );
-    return options.calibrate && losesAsInt4(checkpoint, form) ? withCalibration(checkpoint, threads, open) : open();
+    if (!options.calibrate || !losesAsInt4(checkpoint, form)) return open();
+    const { withCalibration } = await import('./calibrate.ts');
+    return withCalibration(checkpoint, threads, open);
   }
   if (backend === 'webgpu') {
     if (!isWebgpuForm(form))

@@ -6,7 +6,8 @@ import type { Checkpoint, PhiConfig } from '../checkpoint/types.ts';
 import { PhiError } from '../../shared/errors.ts';
 import type { RopeSet } from '../graph/rope.ts';
 import { SUMMARY } from './select-graph.ts';
-import { allGroups, WEBNN_FORM_VERSION, webnnCacheName, webnnPlan, type WebnnPlan } from './weights.ts';
+import { WEBNN_FORM_VERSION, webnnCacheName } from './cache-name.ts';
+import { allGroups, webnnPlan, type WebnnPlan } from './weights.ts';
 import type { DeviceType, WeightFormat } from '../../shared/protocol.ts';
 import { weightError } from '../weights/error.ts';
 import {

@@ -17,13 +17,6 @@ import type { WebnnDialect } from './cache-layout.ts';
 import { int4Group, int4Layout, type Int4Layout } from './int4-weights.ts';
 import { exactInt8Group, holdsByColumn, int8Group, int8RowGroup } from './int8-weights.ts';
 
-/** Version of the layout of `webnnPlan`. Part of the key under which made weights are kept. */
-export const WEBNN_FORM_VERSION = 5;
-
-/** Name under which made weights are kept. `compensated`: their rounding made up for itself. */
-export const webnnCacheName = (dialect: WebnnDialect, form: WeightFormat, compensated: boolean): string =>
-  `webnn-${dialect === 'npu' ? 'npu-' : ''}${form}${compensated ? '-compensated' : ''}`;
-
 /** All groups of a plan, in the order in which they are made. */
 export const allGroups = ({ groups: { norms, head, layers, error } }: WebnnPlan): WeightGroup[] => [
   ...norms,
