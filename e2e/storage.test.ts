@@ -1,4 +1,6 @@
 /** The store under bad luck, with a tiny model in the starter's place. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Page } from 'playwright';
 import {
@@ -14,7 +16,7 @@ import {
 } from './support/app.ts';
 import type { Session } from '../scripts/cli/browser/launch.ts';
 import type { StorageReport } from '../workers/shared/protocol.ts';
-import { corruptShard, storedShards } from './support/store-access.ts';
+import { corruptShard, forgetForms, storedForms, storedShards } from './support/store-access.ts';
 
 let tiny: TinyStarter;
 let server: AppServer;
@@ -64,6 +66,43 @@ describe('the store', () => {
     const missing = tiny.manifest.files[0]!.shards.map((shard) => shard.url).filter((url) => !stored.includes(url));
     expect(names(server.shards)).toEqual(missing);
     expectClean(session, [/ERR_(EMPTY_RESPONSE|CONNECTION_RESET|SOCKET_NOT_CONNECTED)/]);
+  });
+
+  it('makes weights while the model arrives, the same as afterwards', async () => {
+    const last = tiny.manifest.files[0]!.shards.at(-1)!.url;
+    const [folder] = Object.values(tiny.mounts);
+    let answerLast = (): void => undefined;
+    server.onShard = (request, response) => {
+      if (!request.url!.endsWith(last)) return false;
+      answerLast = () => void readFile(join(folder!, last)).then((bytes) => response.end(bytes));
+      return true;
+    };
+    const spans = (): Promise<string[]> =>
+      page
+        .workers()
+        .find((worker) => worker.url().includes('engine.worker'))!
+        .evaluate(() => performance.getEntriesByType('measure').map(({ name }) => name));
+    await page.goto(server.url);
+    await download();
+    // The model is opened, and its tokenizer made, although its end is not there.
+    await expect.poll(spans, { timeout: PATIENCE_MS }).toContain('phi: tokenizer');
+    expect(await spans()).not.toContain('phi: download');
+    answerLast();
+    const early = await ask(page, 'hello');
+    expect(await spans()).toContain('phi: early weights');
+    server.onShard = null;
+    await expect.poll(async () => (await storedForms(page)).length, { timeout: PATIENCE_MS }).toBeGreaterThan(0);
+    const forms = await storedForms(page);
+
+    // Once more with weights that are made after the download.
+    await forgetForms(page);
+    await page.reload();
+    await newChat(page);
+    const later = await ask(page, 'hello');
+    expect(await spans()).not.toContain('phi: early weights');
+    expect(later.text).toBe(early.text);
+    await expect.poll(() => storedForms(page), { timeout: PATIENCE_MS }).toEqual(forms);
+    expectClean(session);
   });
 
   it('finds a flipped byte and fetches that shard again', async () => {

@@ -1,6 +1,6 @@
 /** Looks into the page's shard store from outside, past all of the app's code. Database and layout: workers/store/tables.ts. */
 import type { Page } from 'playwright';
-import type { StoredShard } from '../../workers/store/tables.ts';
+import type { FormHeader, StoredShard } from '../../workers/store/tables.ts';
 
 interface Query {
   /** Index of the shard to damage, in the order of its key; null: only look. */
@@ -43,4 +43,32 @@ export async function corruptShard(page: Page, index: number): Promise<string> {
   const { damaged } = await page.evaluate(visit, { corrupt: index });
   if (damaged === null) throw new Error('Nothing is stored that could be damaged.');
   return damaged;
+}
+
+/** Sums of the made weights that are stored, by their key, once they are whole. */
+export const storedForms = (page: Page): Promise<string[]> => page.evaluate(visitForms, { forget: false });
+
+/** Deletes all made weights. */
+export const forgetForms = (page: Page): Promise<string[]> => page.evaluate(visitForms, { forget: true });
+
+/** Runs in the page. */
+async function visitForms({ forget }: { forget: boolean }): Promise<string[]> {
+  const settle = <T>(request: IDBRequest<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(new Error(request.error?.message ?? 'IndexedDB failed'));
+    });
+  const database = await settle(indexedDB.open('phi-forms'));
+  try {
+    if (!database.objectStoreNames.contains('values')) return [];
+    const store = () => database.transaction('values', 'readwrite').objectStore('values');
+    if (forget) await settle(store().clear());
+    const keys = (await settle(store().getAllKeys())) as string[];
+    const values = (await settle(store().getAll())) as (Blob | FormHeader)[];
+    return values.flatMap((value, i) =>
+      value instanceof Blob ? [] : [`${keys[i]} ${value.chunks.map(({ bytes, xxh64 }) => `${bytes} ${xxh64}`).join()}`],
+    );
+  } finally {
+    database.close();
+  }
 }

@@ -62,7 +62,10 @@ export class Engine {
     return this.#call((api) => api.storage());
   }
 
-  /** Downloads or resumes a model, by its manifest, the manifest's absolute URL, or out of a hub's repository. */
+  /**
+   * Downloads or resumes a model, by its manifest, the manifest's absolute URL, or out of a hub's repository.
+   * @param options.next how it will be loaded: weights and tokenizer are made during the download
+   */
   install(
     model: ModelManifest | HubModel | string,
     { signal, onProgress, next }: JobOptions & { next?: Omit<LoadRequest, 'model'> } = {},

@@ -15,8 +15,6 @@ import type { StepScores } from '../shared/compare-protocol.ts';
 import { span } from '../shared/span.ts';
 import type { TellTextWork } from '../shared/text-work.ts';
 import type { ModelFiles } from '../store/bytes.ts';
-import { readAhead } from '../store/read-ahead.ts';
-import { openCheckpoint } from './checkpoint/open.ts';
 import type { Checkpoint, PhiConfig } from './checkpoint/types.ts';
 import { walkChain, type ChainRequest, type ChainResult } from './choose/chain.ts';
 import { pinnedDecoder, type DecoderOptions, type PinnedRequest } from './choose/choose.ts';
@@ -25,6 +23,7 @@ import { SELF_TEST_TEXT } from './choose/self-test.ts';
 import { startEarly } from './choose/start-early.ts';
 import type { Decoder } from './decoder.ts';
 import { Constraints } from './constraint/constraint.ts';
+import type { EarlyModel } from './early-model.ts';
 import { generateTokens, type TokenEvent, type TokenOptions } from './generate/generate.ts';
 import type { ChunkCosts } from './generate/lookup.ts';
 import { generateReply, measureRequest } from './generate/reply.ts';
@@ -33,17 +32,16 @@ import { Sequence } from './generate/sequence.ts';
 import { warmUp } from './generate/warm-up.ts';
 import { ropeSetFor, type RopeSet } from './graph/rope.ts';
 import type { KeptCaches } from './kept/kept-caches.ts';
+import { openHeader, type Header, type ModelHeader } from './model-header.ts';
 import { engineReport } from './report.ts';
-import { createConversation, type Conversation } from './tokenizer/conversation.ts';
-import { createTokenizer } from './tokenizer/tokenizer.ts';
+import type { Conversation } from './tokenizer/conversation.ts';
 import type { Tokenizer } from './tokenizer/types.ts';
-import { webgpuForms } from './webgpu/weights.ts';
 
 /** The model and backend to load. Fields of `LoadRequest` have the same meaning here. */
 export interface ModelRequest
   extends
     Omit<LoadRequest, 'model' | 'contextLength' | 'avoid'>,
-    Pick<DecoderOptions, 'weightCache' | 'mayKeep' | 'calibrate' | 'signal'>,
+    Pick<DecoderOptions, 'weightCache' | 'early' | 'mayKeep' | 'calibrate' | 'signal'>,
     Pick<PinnedRequest, 'activations'> {
   /** For the report. */
   model: string;
@@ -51,6 +49,8 @@ export interface ModelRequest
   contentKey?: string;
   /** As the page shows it; absent: as the file says. */
   name?: string;
+  /** What was made of the model while it was downloaded. */
+  earlyModel?: EarlyModel;
   /** KV slots; 0 or absent: what the model allows, within reason. */
   contextLength?: number;
   avoid?: ChainRequest['avoid'];
@@ -72,17 +72,6 @@ export interface ModelEvents {
   onWarmUp?: () => void;
   /** Wraps what the model's chat template and tokenizer do, for an owner that watches over it (shared/text-work.ts). */
   textWork?: TellTextWork;
-}
-
-/** Facts from the files, independent of a backend. */
-export interface ModelHeader {
-  readonly config: PhiConfig;
-  /** Throws `bad-model` or `unsupported-model` where the tokenizer cannot be read. */
-  readonly tokenizer: Tokenizer;
-  /** As for `tokenizer`. */
-  readonly conversation: Conversation;
-  /** Formats of weights that WebGPU takes for this file, best first. */
-  readonly webgpuForms: ReturnType<typeof webgpuForms>;
 }
 
 /**
@@ -127,7 +116,7 @@ export interface Model extends ModelHeader {
 
 /** Reads headers, configuration and tokenizer. Rejects as `openCheckpoint` does. */
 export async function readModel(files: ModelFiles): Promise<ModelHeader> {
-  return new Header(await openCheckpoint(files));
+  return openHeader(files);
 }
 
 /**
@@ -140,9 +129,15 @@ export async function openModel(files: ModelFiles, request: ModelRequest, on: Mo
     request.weightCache && request.fallback === 'next-worker'
       ? startEarly(request, files, request.weightCache)
       : request.weightCache;
-  const checkpoint = await span('checkpoint', () => openCheckpoint(inBlocks(files)));
-  const header = new Header(checkpoint, on.textWork);
-  const { decoder, ...chosen } = await chooseDecoder(header, { ...request, weightCache }, files, on);
+  const early = await request.earlyModel?.opened;
+  const header = early?.header ?? (await openHeader(files, on.textWork));
+  const { checkpoint } = header;
+  const { decoder, ...chosen } = await chooseDecoder(
+    header,
+    { ...request, weightCache, early: early?.weights },
+    files,
+    on,
+  );
   try {
     request.signal?.throwIfAborted();
     const loadMs = performance.now() - started;
@@ -170,12 +165,6 @@ export async function openModel(files: ModelFiles, request: ModelRequest, on: Mo
     throw error;
   }
 }
-
-/** Weights are read from one end of a tensor to the other, in small tiles. */
-const READ_AHEAD = { blockBytes: 2 ** 20, mostBlocks: 8, onlySequential: true };
-
-const inBlocks = (files: ModelFiles): ModelFiles =>
-  new Map([...files].map(([path, file]) => [path, { ...readAhead(file, READ_AHEAD), blob: file.blob.bind(file) }]));
 
 type Chosen = Omit<ChainResult, 'scored'> & Partial<Pick<ChainResult, 'scored'>>;
 
@@ -223,39 +212,6 @@ async function walkInOneWorker(
       if (typeof candidate !== 'string' || avoid.some((one) => one.candidate === candidate)) throw cause;
       avoid.push({ candidate, why: message });
     }
-  }
-}
-
-class Header implements ModelHeader {
-  readonly checkpoint: Checkpoint;
-  #conversation: Conversation | undefined;
-
-  readonly #textWork: TellTextWork | undefined;
-
-  constructor(checkpoint: Checkpoint, textWork?: TellTextWork) {
-    this.checkpoint = checkpoint;
-    this.#textWork = textWork;
-  }
-
-  get config(): PhiConfig {
-    return this.checkpoint.config;
-  }
-
-  get tokenizer(): Tokenizer {
-    return this.conversation.tokenizer;
-  }
-
-  /** Made when it is first needed: logits of token ids need no tokenizer. */
-  get conversation(): Conversation {
-    return (this.#conversation ??= createConversation(
-      createTokenizer(this.checkpoint.tokenizer),
-      this.checkpoint,
-      this.#textWork,
-    ));
-  }
-
-  get webgpuForms(): ModelHeader['webgpuForms'] {
-    return webgpuForms(this.checkpoint);
   }
 }
 

@@ -23,10 +23,11 @@ import { Pace } from '../shared/pace.ts';
 import { span } from '../shared/span.ts';
 import { blobSource, type ModelFiles } from '../store/bytes.ts';
 import { contentHash } from '../store/forms.ts';
+import type { ArrivingFiles } from '../store/arriving.ts';
 import { ModelStore } from '../store/store.ts';
 import { identify } from './checkpoint/identify.ts';
 import { openCheckpoint } from './checkpoint/open.ts';
-import { startRuntime } from './choose/start-early.ts';
+import { EarlyModel, type EarlyRequest } from './early-model.ts';
 import { ProbeMemory } from './choose/probe-memory.ts';
 import { checkConstraint } from './constraint/constraint.ts';
 import { Keeper } from './kept/keeper.ts';
@@ -35,11 +36,15 @@ import { storedWeightCache } from './weight-cache.ts';
 
 type OnProgress = (progress: Progress) => void;
 
+const textWork = tellTextWork((message) => self.postMessage(message));
+
 export class Engine implements EngineApi {
   readonly #store = new ModelStore();
   readonly #keeper = new Keeper(this.#store.caches, (work) => this.#inTurn(work));
   readonly #jobs = new Map<JobId, AbortController>();
   #model: Model | null = null;
+  /** Of the model that was downloaded last, for its first load. */
+  #early: { id: string; made: EarlyModel } | null = null;
   /** Loads, replies and unloads run one after another; a failed one does not keep the next from running. */
   #queue: Promise<unknown> = Promise.resolve();
 
@@ -51,11 +56,42 @@ export class Engine implements EngineApi {
     job: JobId,
     model: ModelManifest | HubModel | string,
     onProgress: OnProgress,
-    next?: Omit<LoadRequest, 'model'>,
+    next?: EarlyRequest,
   ): Promise<StoredModel> {
-    // Compiling takes seconds that the download leaves free. A failure is met again, and told, by the load.
-    if (next && !this.#model) startRuntime(next).catch(() => undefined);
-    return this.#job(job, (signal) => span('download', () => this.#store.install(model, { signal, onProgress })));
+    return this.#job(job, (signal) => span('download', () => this.#install(model, signal, onProgress, next)));
+  }
+
+  async #install(
+    model: ModelManifest | HubModel | string,
+    signal: AbortSignal,
+    onProgress: OnProgress,
+    next: EarlyRequest | undefined,
+  ): Promise<StoredModel> {
+    this.#takeEarly()?.drop();
+    const early: EarlyModel[] = [];
+    // Beside a loaded model there may be no room for the weights of another.
+    const onArriving =
+      next && !this.#model
+        ? (files: ArrivingFiles) => void early.push(new EarlyModel(files, next, textWork))
+        : undefined;
+    try {
+      const stored = await this.#store.install(model, { signal, onProgress, onArriving });
+      const [made] = early;
+      if (made) this.#early = { id: stored.id, made };
+      return stored;
+    } catch (error) {
+      early.forEach((one) => one.drop());
+      throw error;
+    }
+  }
+
+  /** What was made while `model` was downloaded, once; whatever else was made is dropped. */
+  #takeEarly(model?: StoredModel): EarlyModel | undefined {
+    const early = this.#early;
+    this.#early = null;
+    if (!early || (model?.id === early.id && early.made.isOf(model))) return early?.made;
+    early.made.drop();
+    return undefined;
   }
 
   importFiles(job: JobId, files: { path: string; file: Blob }[], onProgress: OnProgress): Promise<StoredModel> {
@@ -141,6 +177,8 @@ export class Engine implements EngineApi {
         });
       });
     });
+    const earlyModel = this.#takeEarly(stored);
+    signal.addEventListener('abort', () => earlyModel?.drop(), { once: true });
     this.#model = await openModel(
       await this.#store.openStored(stored.id),
       {
@@ -152,6 +190,7 @@ export class Engine implements EngineApi {
         warmUp: true,
         calibrate: true,
         weightCache,
+        earlyModel,
         mayKeep: (bytes) => this.#store.mayKeepForm(bytes),
         signal,
       },
@@ -159,7 +198,7 @@ export class Engine implements EngineApi {
         onPrepare: prepareProgress(onProgress),
         onTry: (what) => onProgress({ phase: 'compile', what }),
         onWarmUp: () => onProgress({ phase: 'warm-up' }),
-        textWork: tellTextWork((message) => self.postMessage(message)),
+        textWork,
       },
     );
     const { report } = this.#model;

@@ -26,6 +26,8 @@ export interface DownloadRequest {
   /** ETags of shards that an earlier visit stored, by URL. */
   etags: Map<string, string>;
   onBytes: (delta: number) => void;
+  /** After each shard that was checked and stored. */
+  onStored?: (slot: Slot, shard: { sha256: string }) => void;
 }
 
 /** One download: the shards still to be fetched, several at a time, until all are stored or one fails for good. */
@@ -34,6 +36,7 @@ class Download {
   readonly #model: ModelManifest;
   readonly #slots: Slot[];
   readonly #onBytes: (delta: number) => void;
+  readonly #onStored: DownloadRequest['onStored'];
   /** Ends when the caller cancels, or when a shard fails for good: then the others need not go on. */
   readonly #stop = new AbortController();
   readonly #stored = new Set<Slot>();
@@ -43,12 +46,13 @@ class Download {
   readonly #streams = new Map<string, Promise<void>>();
   readonly #changed = new Set<ModelFile>();
 
-  constructor(context: StoreContext, { model, slots, etags, onBytes }: DownloadRequest) {
+  constructor(context: StoreContext, { model, slots, etags, onBytes, onStored }: DownloadRequest) {
     this.#context = context;
     this.#model = model;
     this.#slots = slots;
     this.#etags = etags;
     this.#onBytes = onBytes;
+    this.#onStored = onStored;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -124,6 +128,7 @@ class Download {
     }
     await putShard(this.#context, slot, fetched, signal);
     this.#stored.add(slot);
+    this.#onStored?.(slot, fetched);
   }
 
   /** Drops shards of files that changed in between. Runs after the last connection has ended, so that none of them is written again. */

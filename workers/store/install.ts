@@ -1,5 +1,6 @@
 import { PhiError } from '../shared/errors.ts';
 import type { ModelFile, ModelManifest, Progress, Shard, StoredModel } from '../shared/protocol.ts';
+import { ArrivingFiles } from './arriving.ts';
 import type { StoreContext } from './context.ts';
 import { download } from './download.ts';
 import { sha256OfBlobs } from './hash.ts';
@@ -13,6 +14,8 @@ import { findWrongSeam } from './seams.ts';
 import { modelPrefix, type StoredShard } from './tables.ts';
 
 type OnProgress = (progress: Progress) => void;
+/** Gets the files of a download that begins: they can be read as they arrive. */
+export type OnArriving = (arriving: ArrivingFiles) => void;
 /** Stored shards by key. */
 type Stored = Map<string, StoredShard>;
 
@@ -78,15 +81,25 @@ async function fetchMissing(
   before: Stored,
   signal: AbortSignal,
   onProgress?: OnProgress,
+  arriving?: ArrivingFiles,
 ): Promise<Stored> {
   const slots = slotsOf(model);
   const bytesStored = [...before.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+  for (const [key, shard] of before) arriving?.arrived(key, shard);
   const meter = new Meter('download', model.bytes, bytesStored, onProgress);
   try {
     const missing = slots.filter(({ key }) => !before.has(key));
+    // The end of a GGUF has the norm that its head needs: it comes early, so that little is left to make behind the last byte.
+    if (arriving && missing.length > 2) missing.splice(1, 0, missing.pop()!);
     await download(
       context,
-      { model, slots: missing, etags: knownEtags(model, before), onBytes: (bytes) => meter.add(bytes) },
+      {
+        model,
+        slots: missing,
+        etags: knownEtags(model, before),
+        onBytes: (bytes) => meter.add(bytes),
+        onStored: ({ key }, shard) => arriving?.arrived(key, shard),
+      },
       signal,
     );
   } finally {
@@ -133,6 +146,7 @@ export async function install(
   manifest: ModelManifest,
   signal: AbortSignal,
   onProgress?: OnProgress,
+  onArriving?: OnArriving,
 ): Promise<StoredModel> {
   const whole = await findWhole(context, manifest);
   if (whole) return whole;
@@ -140,11 +154,13 @@ export async function install(
     manifest,
     (await findModel(context, manifest.id)) ?? (await findPartial(context, manifest.id)),
   );
+  const arriving = onArriving && new ArrivingFiles(context, model);
   try {
     await begin(context, model);
     await dropUnconfirmed(context, model, signal);
     let before = await storedShards(context, slotsOf(model));
-    let stored = await fetchMissing(context, model, before, signal, onProgress);
+    if (arriving) onArriving?.(arriving);
+    let stored = await fetchMissing(context, model, before, signal, onProgress, arriving);
     const findWrong = async () =>
       (await findWrongFile(context, model, stored, signal, onProgress)) ??
       (await findWrongSeam(context, model, before, stored, signal));
@@ -152,13 +168,14 @@ export async function install(
     // Parts from an earlier visit may be wrong, so they are fetched again. Parts that arrived just now would arrive the same way again.
     while (wrong?.dropped.some((key) => before.has(key))) {
       before = await storedShards(context, slotsOf(model));
-      stored = await fetchMissing(context, model, before, signal, onProgress);
+      stored = await fetchMissing(context, model, before, signal, onProgress, arriving);
       wrong = await findWrong();
     }
     if (wrong) throw wrong.error;
     throwIfCancelled(signal);
     return await complete(context, model, stored);
   } catch (cause) {
+    arriving?.fail(cause);
     throw await explainQuota(context, model, cause);
   }
 }

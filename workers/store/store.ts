@@ -9,7 +9,7 @@ import { hasForm, listForms, mayKeepForm, openForm, removeForms, saveForm, type 
 import { describeImport, importFiles, type DiskFile, type ImportedAs } from './import.ts';
 import { openAddress, type Remote } from './inspect-address.ts';
 import { isHubModel, validateHubModel, type HubModel } from '../shared/hub.ts';
-import { install } from './install.ts';
+import { install, type OnArriving } from './install.ts';
 import { findModel, listModels, listPartials, removeModel } from './inventory.ts';
 import { cacheShelf, reportCaches, type CacheShelf } from './kept-caches.ts';
 import { withModelLock } from './locks.ts';
@@ -29,6 +29,7 @@ const LOOK_RETRIES = 2;
  * Models in this browser: the one door to this folder. Every method rejects with a PhiError.
  *
  *   install.ts   what is missing -> download.ts (several shards at a time) -> fetch-shard.ts | fetch-in-order.ts -> http.ts (one exchange)
+ *   arriving.ts  the files of a download, readable as they arrive
  *   import.ts    the same from the disk
  *   hub.ts       models of a hub -> pins.ts (recorded at the first download) -> resolve-files.ts (asked for) -> a manifest
  *   put.ts       a checked shard -> tables.ts (what lies where) -> database.ts (IndexedDB)
@@ -52,14 +53,14 @@ export class ModelStore {
    */
   async install(
     model: ModelManifest | HubModel | string,
-    { signal = never, onProgress }: Options = {},
+    { signal = never, onProgress, onArriving }: Options & { onArriving?: OnArriving } = {},
   ): Promise<StoredModel> {
     return guarded(async () => {
       // During a download, the meter reports progress.
       const net = { ...this.#context.net, onRetry: () => onProgress?.({ phase: 'retry' }) };
       const wanted = await describe({ ...this.#context, net }, model, signal);
       return withModelLock(wanted.id, signal, async () => {
-        const stored = await install(this.#context, wanted, signal, onProgress);
+        const stored = await install(this.#context, wanted, signal, onProgress, onArriving);
         if (isHubModel(model)) await pin(this.#context, model, stored);
         return stored;
       });

@@ -6,13 +6,13 @@ import { ollamaLicence, type OllamaModel } from './gguf/ollama.ts';
 import { isGguf } from './gguf/sniff.ts';
 import { otherParts } from './kinds.ts';
 import { findModels, listModels } from './recognise.ts';
-import type { Checkpoint } from './types.ts';
+import type { Checkpoint, OpenOptions } from './types.ts';
 
 /**
  * Opens the one model among `files`: a GGUF (whole or split), ONNX, OpenVINO or safetensors folder, or a single file.
  * Several models are a `bad-request` that lists them, none an `unsupported-model` that says what was found and what is accepted.
  */
-export async function openCheckpoint(files: ModelFiles): Promise<Checkpoint> {
+export async function openCheckpoint(files: ModelFiles, options?: OpenOptions): Promise<Checkpoint> {
   const models = await findModels(files);
   const [model] = models;
   if (!model) throw await nothingKnown(files);
@@ -29,7 +29,10 @@ export async function openCheckpoint(files: ModelFiles): Promise<Checkpoint> {
   const first = files.get(model.paths[0] ?? '');
   switch (first && (await isGguf(first)) ? 'gguf' : model.format) {
     case 'gguf':
-      return openGguf(model.paths.map((path) => files.get(path)!));
+      return openGguf(
+        model.paths.map((path) => files.get(path)!),
+        options,
+      );
     case 'safetensors':
       return (await import('./safetensors/safetensors.ts')).openSafetensors(files);
     case 'onnx':

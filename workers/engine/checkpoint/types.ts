@@ -116,6 +116,11 @@ export interface Layer {
 export type TokenizerSource =
   { kind: 'tokenizer.json'; json: unknown; config: unknown } | { kind: 'gguf'; metadata: ReadonlyMap<string, unknown> };
 
+export interface OpenOptions {
+  /** Of files that are still being downloaded: opens a GGUF without waiting for its norms, which lie all over the file. Other formats ignore it. */
+  late?: boolean;
+}
+
 export interface Checkpoint {
   format: 'gguf' | 'onnx' | 'openvino' | 'safetensors' | 'mlx';
   config: PhiConfig;
@@ -131,6 +136,8 @@ export interface Checkpoint {
   head: Matrix;
   /** Biases of the final norm `[hidden]` and the head `[vocab]`; present if and only if the configuration has experts. */
   bias?: Record<'norm' | 'head', Float32Array>;
+  /** Norms whose bytes had not arrived when the files were opened, and when each is filled. Absent: all were read. See OpenOptions. */
+  late?: ReadonlyMap<Float32Array, Promise<void>>;
   /** Things worth telling a person: missing hashes, unusual types. */
   notes: string[];
 }

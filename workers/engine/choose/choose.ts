@@ -14,6 +14,7 @@ import { losesAsInt4 } from '../webnn/int4-weights.ts';
 import type { Calibration } from '../weights/calibration.ts';
 import type { Decoder } from '../decoder.ts';
 import type { ModelFiles } from '../../store/bytes.ts';
+import type { EarlyWeights } from '../wasm/early-weights.ts';
 import { createWasmDecoder } from '../wasm/decoder.ts';
 import { createWasmStages } from '../wasm/stages.ts';
 import type { WebnnDialect } from '../webnn/cache-layout.ts';
@@ -27,6 +28,8 @@ export interface DecoderOptions {
   weightCache?: (form: string, version: number) => WeightCache;
   /** Tells whether enough space is left after keeping made weights of this size in pieces; see store/forms.ts. */
   mayKeep?: (bytes: number) => Promise<boolean>;
+  /** WASM: int8 weights that are made while the model is downloaded. */
+  early?: EarlyWeights;
   /** The checkpoint's files: where a model is cut into stages, each reads its own weights. */
   files?: ModelFiles;
   /** WASM: consecutive workers; absent: as few as hold the model. */
@@ -163,13 +166,20 @@ async function makeWasmDecoder(
   }
   return createWasmDecoder(
     checkpoint,
-    { form, slots, threads, weightCache: weightCache?.(`wasm-${form}`, WASM_FORM_VERSION), signal },
+    {
+      form,
+      slots,
+      threads,
+      weightCache: weightCache?.(`wasm-${form}`, WASM_FORM_VERSION),
+      early: options.early,
+      signal,
+    },
     onProgress,
   );
 }
 
 /** KV slots: the requested number, or a default, within the model's context. */
-function contextSlots({ config }: Checkpoint, wish: number | undefined): number {
+export function contextSlots({ config }: Checkpoint, wish: number | undefined): number {
   if (wish !== undefined && wish !== 0 && !(Number.isInteger(wish) && wish > 0)) {
     throw new PhiError('bad-request', `The context length must be a whole number of tokens above 0, not ${wish}.`);
   }

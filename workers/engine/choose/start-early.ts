@@ -30,13 +30,17 @@ export async function startRuntime(request: EarlyRequest): Promise<boolean> {
   return true;
 }
 
+/** Whether a model is taken for one that a single WASM memory holds, before it is opened. */
+export function isSmall({ stages = 1 }: EarlyRequest, files: ModelFiles): boolean {
+  return stages <= 1 && [...files.values()].reduce((sum, file) => sum + file.size, 0) <= ONE_MEMORY_BYTES;
+}
+
 /**
  * Starts ONNX Runtime and checks the kept weights, if the load will surely be WASM in one memory. Returns the weightCache to go on with.
  */
 export function startEarly(request: EarlyRequest, files: ModelFiles, weightCache: OpenWeightCache): OpenWeightCache {
-  const { form = 'auto', stages = 1 } = request;
-  const size = [...files.values()].reduce((sum, file) => sum + file.size, 0);
-  if (stages > 1 || size > ONE_MEMORY_BYTES) return weightCache;
+  if (!isSmall(request, files)) return weightCache;
+  const { form = 'auto' } = request;
   const wanted = `wasm-${form === 'auto' ? 'int8' : form}`;
   const early = weightCache(wanted, WASM_FORM_VERSION);
   const opened = startRuntime(request).then(async (surely) => (surely ? { form: await early.open() } : null));

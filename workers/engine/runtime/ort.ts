@@ -100,6 +100,8 @@ export interface SessionWeights {
   groups: WeightGroup[];
   /** Absent: the form is made at every load. */
   weightCache?: WeightCache;
+  /** The groups' files, if they were made while the model was downloaded; null: make them. */
+  early?: (onProgress?: PrepareProgress) => Promise<Blob[] | null>;
   onProgress?: PrepareProgress;
   signal?: AbortSignal;
 }
@@ -114,11 +116,28 @@ export interface WeightFiles {
 }
 
 /** Takes the weights from the weightCache, or makes them: each group a Blob, outside this worker's heap. */
-export async function weightFiles({ groups, weightCache, onProgress, signal }: SessionWeights): Promise<WeightFiles> {
+export async function weightFiles({
+  groups,
+  weightCache,
+  early,
+  onProgress,
+  signal,
+}: SessionWeights): Promise<WeightFiles> {
   const bytes = groups.reduce((sum, group) => sum + layout(group).bytes, 0);
   const form = await weightCache?.open();
   const kept = form && (await filesOf(groups, form));
   if (kept) return { files: kept, bytes, keep: () => undefined };
+  const made = (await early?.(onProgress)) ?? (await makeFiles(groups, bytes, onProgress, signal));
+  signal?.throwIfAborted();
+  return { files: made.map((blob) => new BlobFile(blob)), bytes, keep: () => weightCache?.keep(formOf(groups, made)) };
+}
+
+async function makeFiles(
+  groups: WeightGroup[],
+  bytes: number,
+  onProgress?: PrepareProgress,
+  signal?: AbortSignal,
+): Promise<Blob[]> {
   const made: Blob[] = [];
   let done = 0;
   onProgress?.(done, bytes);
@@ -128,7 +147,7 @@ export async function weightFiles({ groups, weightCache, onProgress, signal }: S
     made.push(blob);
     onProgress?.((done += blob.size), bytes);
   }
-  return { files: made.map((blob) => new BlobFile(blob)), bytes, keep: () => weightCache?.keep(formOf(groups, made)) };
+  return made;
 }
 
 /** External data for `build`: the plain one takes arrays. */

@@ -5,6 +5,7 @@ import { span } from '../../shared/span.ts';
 import { ropeTable, type RopeSet } from '../graph/rope.ts';
 import { wasmGraph } from './graph.ts';
 import { wasmWeights, type WasmForm } from './weights.ts';
+import type { EarlyWeights } from './early-weights.ts';
 import { KvCache } from './kv-cache.ts';
 import {
   externalData,
@@ -32,8 +33,16 @@ export async function createWasmDecoder(
     slots,
     threads,
     weightCache,
+    early,
     signal,
-  }: { form: WasmForm; slots: number; threads: number; weightCache?: WeightCache; signal?: AbortSignal },
+  }: {
+    form: WasmForm;
+    slots: number;
+    threads: number;
+    weightCache?: WeightCache;
+    early?: EarlyWeights;
+    signal?: AbortSignal;
+  },
   onProgress?: PrepareProgress,
 ): Promise<Decoder> {
   const build = preferredBuild();
@@ -41,7 +50,15 @@ export async function createWasmDecoder(
   const groups = wasmWeights(checkpoint, form);
   const model = wasmGraph(checkpoint.config, form, groups);
   const started = performance.now();
-  const weights = await span('weights', () => weightFiles({ groups, weightCache, onProgress, signal }));
+  const weights = await span('weights', () =>
+    weightFiles({
+      groups,
+      weightCache,
+      early: early && ((onEarly) => early.take(groups, onEarly)),
+      onProgress,
+      signal,
+    }),
+  );
   const prepared = performance.now();
   const data = await externalData(build, groups, weights.files);
   const session = await span('session', () =>

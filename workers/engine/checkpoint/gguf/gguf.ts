@@ -11,20 +11,20 @@ import { joinParts } from './split.ts';
 import { locateTensors } from './tensors.ts';
 import { readExpertsLayer, readOuterBias } from './phi-moe.ts';
 import { Weights } from './weights.ts';
-import type { Checkpoint, Layer, Matrix, PhiConfig, TokenizerSource } from '../types.ts';
+import type { Checkpoint, Layer, Matrix, OpenOptions, PhiConfig, TokenizerSource } from '../types.ts';
 
 /**
  * Opens one GGUF, or all parts of a split one in any order. Reads the headers and the norm weights; matrices are read later, by rows.
  * Throws `bad-model` for damaged files, `unsupported-model` for sound ones of another kind.
  */
-export async function openGguf(files: ByteSource[]): Promise<Checkpoint> {
+export async function openGguf(files: ByteSource[], options?: OpenOptions): Promise<Checkpoint> {
   const headers: GgufHeader[] = [];
   for (const file of files) headers.push(await parseGguf(file));
   const { first, parts } = joinParts(headers);
   const { metadata } = first;
   const file = first.source.name;
   const architecture = readArchitecture(file, metadata);
-  const weights = new Weights(file, locateTensors(parts));
+  const weights = new Weights(file, locateTensors(parts), options);
   const embedding = weights.any('token_embd.weight');
   const config = readConfig(file, architecture, metadata, {
     vocab: embedding.rows,
@@ -43,7 +43,7 @@ export async function openGguf(files: ByteSource[]): Promise<Checkpoint> {
 
   const embeddingMatrix = weights.matrix('token_embd.weight', vocab, hidden);
   const head = weights.has('output.weight') ? weights.matrix('output.weight', vocab, hidden) : embeddingMatrix;
-  const norm = await weights.vector('output_norm.weight', hidden);
+  const norm = await weights.norm('output_norm.weight', hidden);
   const layers: Layer[] = [];
   for (let i = 0; i < config.layers; i++)
     layers.push(
@@ -65,6 +65,7 @@ export async function openGguf(files: ByteSource[]): Promise<Checkpoint> {
     norm,
     head,
     ...(bias && { bias }),
+    ...(weights.late && { late: weights.late }),
     notes,
   };
 }
@@ -82,7 +83,7 @@ async function readLayer(weights: Weights, at: string, config: PhiConfig, interl
   // phi3 has q, k, v in one tensor and gate, up in `ffn_up`; llama has each apart.
   const fused = !interleaved && weights.has(`${at}attn_qkv.weight`);
   return {
-    attentionNorm: await weights.vector(`${at}attn_norm.weight`, hidden),
+    attentionNorm: await weights.norm(`${at}attn_norm.weight`, hidden),
     qkv: fused
       ? weights.matrix(`${at}attn_qkv.weight`, q + 2 * kv, hidden)
       : concatRows([
@@ -91,7 +92,7 @@ async function readLayer(weights: Weights, at: string, config: PhiConfig, interl
           weights.matrix(`${at}attn_v.weight`, kv, hidden),
         ]),
     output: weights.matrix(`${at}attn_output.weight`, hidden, q),
-    mlpNorm: await weights.vector(`${at}ffn_norm.weight`, hidden),
+    mlpNorm: await weights.norm(`${at}ffn_norm.weight`, hidden),
     gateUp:
       interleaved || weights.has(`${at}ffn_gate.weight`)
         ? concatRows([

@@ -18,10 +18,13 @@ export class Weights {
   readonly #file: string;
   readonly #tensors: Map<string, GgufTensor>;
   readonly #used = new Set<string>();
+  /** See `Checkpoint.late`; null: norms are read when they are asked for. */
+  readonly late: Map<Float32Array, Promise<void>> | null;
 
-  constructor(file: string, tensors: Map<string, GgufTensor>) {
+  constructor(file: string, tensors: Map<string, GgufTensor>, { late = false } = {}) {
     this.#file = file;
     this.#tensors = tensors;
+    this.late = late ? new Map() : null;
   }
 
   has(name: string): boolean {
@@ -57,6 +60,17 @@ export class Weights {
   vector(name: string, length: number): Promise<Float32Array> {
     this.matrix(name, 1, length);
     return tensorVector(this.any(name));
+  }
+
+  /** A norm's weight. */
+  async norm(name: string, length: number): Promise<Float32Array> {
+    const read = this.vector(name, length);
+    if (!this.late) return read;
+    const values = new Float32Array(length);
+    const filled = read.then((weights) => values.set(weights));
+    filled.catch(() => undefined); // whoever waits for it has the rejection
+    this.late.set(values, filled);
+    return values;
   }
 
   damaged(name: string, why: string): PhiError {

@@ -1,0 +1,82 @@
+/** Weights of a model that is still being downloaded: each group is made when its bytes are there. */
+import { span } from '../../shared/span.ts';
+import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
+import type { PrepareProgress } from '../runtime/ort.ts';
+import { layout, materialise, type WeightGroup } from '../weights/plan.ts';
+import { wasmWeights } from './weights.ts';
+
+export class EarlyWeights {
+  readonly #groups: readonly WeightGroup[];
+  readonly #made: Promise<Blob[]>;
+  /** In bytes. */
+  readonly #total: number;
+  #done = 0;
+  #onProgress: PrepareProgress | undefined;
+
+  /** Begins at once. `signal` ends it between two groups. */
+  constructor(checkpoint: Checkpoint, signal: AbortSignal) {
+    this.#groups = wasmWeights(checkpoint, 'int8');
+    this.#total = this.#groups.reduce((sum, group) => sum + layout(group).bytes, 0);
+    this.#made = span('early weights', () => this.#make(arrivals(checkpoint), signal));
+    this.#made.catch(() => undefined); // `take` falls back
+  }
+
+  /** The files of `groups` once all are made; null if making failed or other groups are requested: then the caller makes them. */
+  async take(groups: readonly WeightGroup[], onProgress?: PrepareProgress): Promise<Blob[] | null> {
+    if (!sameGroups(groups, this.#groups)) return null;
+    this.#onProgress = onProgress;
+    this.#tell();
+    // The caller meets the failure again, and reports it.
+    return this.#made.catch(() => null);
+  }
+
+  #tell(): void {
+    this.#onProgress?.(this.#done, this.#total);
+  }
+
+  async #make(arrives: (group: WeightGroup) => Promise<unknown>, signal: AbortSignal): Promise<Blob[]> {
+    const made = new Map<WeightGroup, Blob>();
+    const waiting = new Map(this.#groups.map((group) => [group, arrives(group).then(() => group)]));
+    while (waiting.size > 0) {
+      const group = await Promise.race(waiting.values()); // of those that are there, the first in the graph
+      waiting.delete(group);
+      signal.throwIfAborted();
+      const blob = new Blob([await materialise(group)]);
+      made.set(group, blob);
+      this.#done += blob.size;
+      this.#tell();
+    }
+    return this.#groups.map((group) => made.get(group)!);
+  }
+}
+
+/**
+ * Tells when a group can be made: the first and the last row of its matrix are there, and the norm that is folded into it. (What lies between them may
+ * still be missing; then making it waits.) Any other group counts as there.
+ */
+function arrivals(checkpoint: Checkpoint): (group: WeightGroup) => Promise<unknown> {
+  const { layers, embedding, head, late } = checkpoint;
+  const ends = new Map<Matrix, Promise<unknown>>();
+  const rowsOf = (matrix: Matrix): Promise<unknown> => {
+    const known = ends.get(matrix) ?? Promise.all([matrix.read(0, 1), matrix.read(matrix.rows - 1, 1)]);
+    ends.set(matrix, known);
+    return known;
+  };
+  const arrived = (matrix: Matrix, norm?: Float32Array): Promise<unknown> =>
+    Promise.all([rowsOf(matrix), norm && late?.get(norm)]);
+  return ({ location }) => {
+    if (location === 'embedding') return arrived(embedding);
+    if (/^head(\.|$)/.test(location)) return arrived(head, checkpoint.norm);
+    const [, index, part] = /^layers\.(\d+)\.(qkv|output|gateUp|down)(\.\d+)?$/.exec(location) ?? [];
+    const layer = layers[Number(index)];
+    if (!layer) return Promise.resolve();
+    if (part === 'qkv') return arrived(layer.qkv, layer.attentionNorm);
+    if (part === 'gateUp') return arrived(layer.gateUp, layer.mlpNorm);
+    return arrived(part === 'output' ? layer.output : layer.down);
+  };
+}
+
+const nameOf = (group: WeightGroup): string => `${group.location} ${layout(group).bytes}`;
+
+const sameGroups = (a: readonly WeightGroup[], b: readonly WeightGroup[]): boolean =>
+  a.map(nameOf).join() === b.map(nameOf).join();
