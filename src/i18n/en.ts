@@ -158,7 +158,7 @@ export const en = {
   getPhi: 'How to get a Phi',
   downloadAndStart: (size: string) => `Download ${size} and start`,
   downloadStarter: 'Download the starter model',
-  typeMeanwhile: 'Meanwhile, you can write your first message.',
+  typeMeanwhile: 'Then the model starts, which takes a few seconds. Meanwhile, you can write your first message.',
   size: 'Size',
   licence: 'Licence',
   origin: 'Origin',

@@ -150,7 +150,7 @@ export const ja: Catalogue = {
   getPhi: 'Phi の入手方法',
   downloadAndStart: (size) => `${size} をダウンロードして始める`,
   downloadStarter: 'お試し用モデルをダウンロード',
-  typeMeanwhile: 'その間に、最初のメッセージを書いておけます。',
+  typeMeanwhile: 'ダウンロードが終わると、数秒で使えるようになります。その間に、最初のメッセージを書いておけます。',
   size: 'サイズ',
   licence: 'ライセンス',
   origin: '入手元',
