@@ -2,10 +2,11 @@ import { PhiError } from '../../workers/shared/errors.ts';
 import type { AppState } from '../app/app.svelte.ts';
 import { errorLine } from '../i18n/errors.ts';
 import { i18n, t } from '../i18n/i18n.svelte.ts';
+import { mergePrompts } from '../prompts/prompts.ts';
 import { formatNumber } from '../ui/format.ts';
 import { saveFile } from '../ui/save-file.ts';
 import { titleOf } from './tools/names.ts';
-import { exportJson, exportMarkdown, fileNameOf, MAX_IMPORT_BYTES, readExport } from './transfer.ts';
+import { exportJson, exportMarkdown, fileNameOf, MAX_IMPORT_BYTES, readImport } from './transfer.ts';
 
 export type ExportFormat = 'json' | 'markdown';
 
@@ -14,7 +15,8 @@ export async function exportChats(app: AppState, format: ExportFormat, ids?: rea
   const { conversations, damaged } = await app.conversations.readAll(ids);
   if (damaged > 0)
     app.toasts.show(t('exportDamaged', damaged, formatNumber(damaged, i18n.language)), { tone: 'error' });
-  if (conversations.length === 0) return;
+  const prompts = format === 'json' && ids === undefined ? app.settings.values.prompts : [];
+  if (conversations.length + prompts.length === 0) return;
   const words = {
     untitled: t('untitled'),
     you: t('you'),
@@ -26,7 +28,7 @@ export async function exportChats(app: AppState, format: ExportFormat, ids?: rea
   };
   const text =
     format === 'json'
-      ? exportJson(conversations)
+      ? exportJson(conversations, prompts)
       : conversations.map((one) => exportMarkdown(one, words)).join('\n---\n\n');
   const name =
     ids?.length === 1
@@ -46,10 +48,18 @@ export async function importChats(app: AppState, file: File): Promise<void> {
         'bad-request',
         `${file.name} has ${file.size} bytes, which is too large for an export of chats. Choose another file.`,
       );
-    const { added, known } = await app.conversations.add(await readExport(await file.text()));
+    const { conversations, prompts } = await readImport(await file.text());
+    const { added, known } = await app.conversations.add(conversations);
+    const before = app.settings.values.prompts;
+    const merged = mergePrompts(before, prompts);
+    if (merged.length > before.length) app.settings.change({ prompts: merged });
     const figure = (count: number) => formatNumber(count, i18n.language);
     app.toasts.show(
-      [t('imported', added, figure(added)), ...(known > 0 ? [t('importedKnown', known, figure(known))] : [])].join(' '),
+      [
+        t('imported', added, figure(added)),
+        ...(known > 0 ? [t('importedKnown', known, figure(known))] : []),
+        ...(merged.length > before.length ? [t('promptsImported')] : []),
+      ].join(' '),
     );
   } catch (cause) {
     app.toasts.show(errorLine(PhiError.from(cause, 'storage'), t('importRefused')), { tone: 'error' });

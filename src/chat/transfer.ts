@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { PhiError } from '../../workers/shared/errors.ts';
 import type { ToolRound } from '../../workers/shared/protocol.ts';
 import { splitThought, withoutThought } from '../../workers/shared/thoughts.ts';
+import { parsePrompts, type SavedPrompt } from '../prompts/prompts.ts';
 import type { Conversation } from './conversation.ts';
 import { pathTo } from './conversation.ts';
 import { parseConversation } from './schema.ts';
@@ -15,10 +16,17 @@ export const MAX_IMPORT_BYTES = 256 * 1024 * 1024;
 /** Longest that reading a file keeps the page from answering, apart from its JSON. */
 const TURN_MS = 50;
 
-const ExportSchema = v.object({ format: v.literal(FORMAT), version: v.number(), conversations: v.array(v.unknown()) });
+const ExportSchema = v.object({
+  format: v.literal(FORMAT),
+  version: v.number(),
+  conversations: v.array(v.unknown()),
+  prompts: v.optional(v.unknown()),
+});
 
-export function exportJson(conversations: readonly Conversation[], now = new Date()): string {
-  return JSON.stringify({ format: FORMAT, version: VERSION, exportedAt: now.toISOString(), conversations }, null, 1);
+export function exportJson(conversations: readonly Conversation[], prompts: readonly SavedPrompt[] = []): string {
+  const exportedAt = new Date().toISOString();
+  const own = prompts.length > 0 ? { prompts } : {};
+  return JSON.stringify({ format: FORMAT, version: VERSION, exportedAt, conversations, ...own }, null, 1);
 }
 
 const wrong = (why: string) => new PhiError('bad-request', `This file cannot be imported: ${why} Nothing was changed.`);
@@ -31,14 +39,14 @@ function readJson(text: string): unknown {
   }
 }
 
-/** The conversations of a file of this app, not checked yet; null for anything else. Throws `bad-request` for one of another version. */
-function ownConversations(json: unknown): unknown[] | null {
+/** A file of this app, its conversations not checked yet; null for anything else. Throws `bad-request` for one of another version. */
+function ownExport(json: unknown): { conversations: unknown[]; prompts: SavedPrompt[] } | null {
   const result = v.safeParse(ExportSchema, json);
   if (!result.success) return null;
-  const { version, conversations } = result.output;
+  const { version, conversations, prompts } = result.output;
   if (version !== VERSION)
     throw wrong(`another version of this app wrote it (format ${version}; this app reads ${VERSION}).`);
-  return conversations;
+  return { conversations, prompts: parsePrompts(prompts) };
 }
 
 function parseOne(conversation: unknown, index: number, count: number): Conversation {
@@ -51,15 +59,19 @@ function parseOne(conversation: unknown, index: number, count: number): Conversa
 
 /** The conversations of an exported file, every one checked; one that is damaged refuses them all, with its place. Throws `bad-request`. */
 export function parseExport(text: string): Conversation[] {
-  const own = ownConversations(readJson(text));
+  const own = ownExport(readJson(text));
   if (own === null) throw wrong('it is not an export of chats from this app.');
-  return own.map((one, index, all) => parseOne(one, index, all.length));
+  return own.conversations.map((one, index, all) => parseOne(one, index, all.length));
 }
 
 /** The same, also of other apps' exports (foreign.ts), with a pause for the page now and then: a file of 100 MB takes seconds. */
-export async function readExport(text: string): Promise<Conversation[]> {
+export const readExport = async (text: string): Promise<Conversation[]> => (await readImport(text)).conversations;
+
+/** The same with the saved prompts of the file; damaged prompts are left out. */
+export async function readImport(text: string): Promise<{ conversations: Conversation[]; prompts: SavedPrompt[] }> {
   const json = readJson(text);
-  const all = ownConversations(json) ?? (await import('./foreign.ts')).foreignConversations(json);
+  const own = ownExport(json);
+  const all = own?.conversations ?? (await import('./foreign.ts')).foreignConversations(json);
   if (all === null) throw wrong('it is not an export of chats from this app, ChatGPT, Open WebUI or LM Studio.');
   const conversations: Conversation[] = [];
   let begun = performance.now();
@@ -69,7 +81,7 @@ export async function readExport(text: string): Promise<Conversation[]> {
     await new Promise((resolve) => setTimeout(resolve));
     begun = performance.now();
   }
-  return conversations;
+  return { conversations, prompts: own?.prompts ?? [] };
 }
 
 /** Words that a Markdown file needs, in the language of the page. */

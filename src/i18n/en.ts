@@ -3,6 +3,7 @@ import { documentsEn } from './documents-en.ts';
 import { formEn } from './form-en.ts';
 import { modelsEn } from './models-en.ts';
 import { resultsEn } from './results-en.ts';
+import { promptsEn } from './prompts-en.ts';
 import { serversEn } from './servers-en.ts';
 import { plural, type Translation } from './strings.ts';
 import { toolsEn } from './tools-en.ts';
@@ -136,6 +137,7 @@ export const en = {
 
   // Menu of models, servers
   ...serversEn,
+  ...promptsEn,
 
   // Empty chat
   emptyTitle: 'What is on your mind?',

@@ -4,6 +4,7 @@ import { documentsJa } from './documents-ja.ts';
 import { formJa } from './form-ja.ts';
 import { modelsJa } from './models-ja.ts';
 import { resultsJa } from './results-ja.ts';
+import { promptsJa } from './prompts-ja.ts';
 import { serversJa } from './servers-ja.ts';
 import { toolsJa } from './tools-ja.ts';
 
@@ -129,6 +130,7 @@ export const ja: Catalogue = {
 
   // Menu of models, servers
   ...serversJa,
+  ...promptsJa,
 
   // Empty chat
   emptyTitle: '何について話しましょうか',

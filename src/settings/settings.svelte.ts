@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { Sampling } from '../../workers/shared/protocol.ts';
+import { parsePrompts } from '../prompts/prompts.ts';
 import { GENERATIONS } from '../npu/generations.ts';
 import { randomSeed } from '../../workers/shared/seed.ts';
 import { WEIGHT_FORMATS } from '../../workers/shared/weight-formats.ts';
@@ -67,6 +68,8 @@ const SettingsSchema = v.object({
   /** null = a new one for every reply. */
   seed: v.fallback(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_SEED))), null),
   maxTokens: integer(1, 131_072, 1024),
+  /** The person's own prompts. */
+  prompts: v.pipe(v.unknown(), v.transform(parsePrompts)),
 });
 
 /** What a chat may have of its own. */
@@ -118,8 +121,9 @@ export class Settings {
   }
 
   reset(): void {
-    // The model stays: it is a download, not a preference.
-    this.change({ ...parseSettings(null), model: this.#values.model });
+    // The model and the prompts stay: a download and the person's own words are not preferences.
+    const { model, prompts } = this.#values;
+    this.change({ ...parseSettings(null), model, prompts });
   }
 
   /** Sampling of the next reply; without a fixed seed, a new one. `own`: what the chat has of its own. */
