@@ -17,6 +17,7 @@ export const modelsEn = {
   keptCachesHint:
     'Long chats are also kept as the model has read them, so that they continue at once after a reload. These copies are not encrypted. They are deleted with their chat, and first when space is short.',
   keptCachesDelete: 'Delete these copies',
+  keptCachesDeleted: 'The copies were deleted. The chats are still there.',
   storedOn: 'Stored',
   verify: 'Check',
   verifiedWhole: 'Every byte matches the published file.',

@@ -18,6 +18,7 @@ export const modelsJa: Translation<typeof modelsEn> = {
   keptCachesHint:
     '長いチャットは、モデルが読み取った状態でも保存されます。再読み込みの後も、読み直さずに続けられます。このデータは暗号化されません。チャットを削除すると一緒に削除され、空き容量が足りなくなると最初に削除されます。',
   keptCachesDelete: 'このデータを削除',
+  keptCachesDeleted: 'データを削除しました。チャットは残っています。',
   storedOn: '保存日',
   verify: '検査',
   verifiedWhole: 'すべてのバイトが公開されたファイルと一致しました。',

@@ -2,6 +2,7 @@ import 'fake-indexeddb/auto';
 import { IDBFactory } from 'fake-indexeddb';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { Table } from '../../shared/database.ts';
+import { PhiError } from '../../shared/errors.ts';
 import { createContext } from '../../store/context.ts';
 import { cacheShelf, keepCachesOf, reportCaches, type CacheShelf } from '../../store/kept-caches.ts';
 import type { CacheEntry, CacheValue } from '../../store/tables.ts';
@@ -32,9 +33,18 @@ class SlotDecoder implements Partial<Decoder> {
     read: (layer: number, from: number, to: number) => Promise.resolve(rowsOf(this.held.slice(from, to), layer)),
     fill: async (count: number, rows: (layer: number) => Promise<KvRows>) => {
       this.held = [];
-      for (let layer = 0; layer < CONFIG.layers; layer++) this.held = tokensOf(await rows(layer), count, layer);
+      // As a device does: whatever goes wrong is told as an error of its own.
+      try {
+        await this.fill(count, rows);
+      } catch (cause) {
+        throw PhiError.from(cause, 'backend');
+      }
     },
   };
+
+  async fill(count: number, rows: (layer: number) => Promise<KvRows>): Promise<void> {
+    for (let layer = 0; layer < CONFIG.layers; layer++) this.held = tokensOf(await rows(layer), count, layer);
+  }
 
   chunk({ ids, past }: ChunkRequest) {
     this.read += ids.length;
@@ -252,6 +262,22 @@ describe('a kept cache', () => {
     await save();
     end();
     expect(await visit().answer(tokens(300))).toBe(1);
+  });
+
+  it('answers all the same when the database takes or gives nothing', async () => {
+    const { answer, save } = visit();
+    await answer(tokens(300));
+    await save();
+    const end = beforePut(() => {
+      throw new DOMException('full', 'QuotaExceededError');
+    });
+    expect(await visit().answer(tokens(300))).toBe(1);
+    end();
+    const refuse = () => Promise.reject(new PhiError('storage', 'The database failed.'));
+    shelf.openSegment = refuse;
+    expect(await visit().answer(tokens(300))).toBe(300);
+    shelf.find = refuse;
+    expect(await visit().answer(tokens(300))).toBe(300);
   });
 
   it('takes at most a quarter of the free room', async () => {

@@ -55,7 +55,8 @@ export class KeptCaches {
     const held = wanted(sequence.ids, sequence.rope);
     if (prompt.length - held < LEAST_GAIN) return;
     let best: (FoundCache & { tokens: number }) | null = null;
-    for (const found of await this.#shelf.find(this.#of.identity)) {
+    // A database that fails costs reading the chat again, not the reply.
+    for (const found of await this.#shelf.find(this.#of.identity).catch(() => [])) {
       const tokens = wanted(found.header.ids, found.header.rope);
       if (tokens > (best?.tokens ?? held + LEAST_GAIN - 1)) best = { ...found, tokens };
     }
@@ -66,26 +67,34 @@ export class KeptCaches {
     const { config } = sequence;
     const segments = covering(header.segments, tokens);
     const total = segments.reduce((sum, segment) => sum + segment.tokens, 0);
-    const readers = await Promise.all(segments.map((segment, i) => this.#shelf.openSegment(chat, i, segment)));
+    const readers = await Promise.all(
+      segments.map((segment, i) => this.#shelf.openSegment(chat, i, segment).catch(() => () => Promise.resolve(null))),
+    );
+    // Told by what is set here and not by the kind of error: devices pass on errors in words of their own.
+    let ended: 'damaged' | 'stopped' | null = null;
+    const end = (why: 'damaged' | 'stopped'): Error => {
+      ended = why;
+      return new Error(`The kept cache was not used: ${why}.`);
+    };
     try {
       await sequence.fill(header.ids.slice(0, total), header.rope, async (layer) => {
         await nextTask(); // so that Stop is heard
-        if (signal.aborted) throw new Unusable();
-        const parts = await Promise.all(readers.map((read) => read(layer)));
+        if (signal.aborted) throw end('stopped');
+        const parts = await Promise.all(readers.map((read) => read(layer).catch(() => null)));
         const rows = emptyRows(config.kvHeads, total, config.headDim);
         let at = 0;
         for (const [i, part] of parts.entries()) {
-          if (part === null) throw new Unusable(chat);
+          if (part === null) throw end('damaged');
           decodePart(config, segments[i]!.tokens, part, rows, total, at);
           at += segments[i]!.tokens;
         }
         return rows;
       });
-      await this.#shelf.touch(chat);
     } catch (cause) {
-      if (!(cause instanceof Unusable)) throw cause;
-      if (cause.damaged !== null) await this.#shelf.drop(cause.damaged);
+      if (ended === null) throw cause;
     }
+    // On a full disk neither may be possible.
+    await (ended === 'damaged' ? this.#shelf.drop(chat) : this.#shelf.touch(chat)).catch(() => undefined);
   }
 
   /** Keeps what the sequence holds as the cache of a chat. Between runs; ends early, with nothing changed, when `signal` aborts. */
@@ -139,17 +148,6 @@ export class KeptCaches {
       segment: { tokens: to - from, parts },
       blob: new Blob(blobs),
     }));
-  }
-}
-
-/** A cache that cannot be used after all. */
-class Unusable extends Error {
-  /** The chat whose cache is damaged; null: nothing is wrong with it. */
-  readonly damaged: string | null;
-
-  constructor(damaged: string | null = null) {
-    super('This kept cache cannot be used.');
-    this.damaged = damaged;
   }
 }
 
