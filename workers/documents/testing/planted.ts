@@ -87,7 +87,7 @@ const 日本語 = [
 const FILLER = [
   'The council discussed the budget of several offices at length.',
   'Many people work in the city, and visitors come from far away.',
-  'A new roof is expensive, and every repair takes longer than planned.',
+  'A new roof is expensive, and every repair takes more time than planned.',
   'The founding years of the older schools are not known with certainty.',
   'Call the switchboard if you do not know the extension of an office.',
   'The garden near the market is open on most days of the year.',
