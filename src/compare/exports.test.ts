@@ -20,6 +20,11 @@ describe('Markdown', () => {
     expect(text).toContain('3 rounds');
   });
 
+  it('says where another model ran', () => {
+    const other = row({ otherModel: true, model: 'Tiny Phi' });
+    expect(toMarkdown(result([other]))).toContain('| CPU, 8 threads; another model: Tiny Phi |');
+  });
+
   it('gives strangers’ text no markup', () => {
     expect(toMarkdown(result([row({ label: 'a|b <img> [x](y)' })]))).toContain('| a\\|b \\<img\\> \\[x\\](y) |');
   });

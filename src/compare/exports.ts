@@ -23,7 +23,7 @@ export function toMarkdown(result: CompareResult): string {
     return [
       cell(row.label),
       cell(row.form),
-      cell(row.device),
+      cell(row.otherModel ? `${row.device}; another model: ${row.model}` : row.device),
       plain(row.ttftMs),
       plain(row.prefillTokensPerSecond),
       plain(row.decodeTokensPerSecond),
