@@ -150,7 +150,9 @@ describe('every screen', () => {
       await openFake(page, server, script, hash);
       await page.getByRole('heading', { name: heading }).waitFor();
       if (script === 'plain')
-        await page.getByText(/^\s*(?:\d+ of 8,192 tokens|Loaded|Reset all settings|Setup|Load time)$/).waitFor();
+        await page
+          .getByText(/^\s*(?:\d+ of 8,192 tokens|Loaded|Reset all settings|Setup|By device and backend|Load time)$/)
+          .waitFor();
       expect(await accessibilityViolations(page, axe), `${script}${hash}`).toEqual([]);
     }
     await openFake(page, server, 'plain');
