@@ -41,13 +41,7 @@ const phi4 = createTokenizer(tinyByteLevel([['f', 'u']], TOKENS));
 
 const matcherOf = (
   tokenizer: Tokenizer,
-  {
-    spelling = FUNCTOOLS,
-    tools = TOOLS,
-    mayCall = true,
-    constraint = undefined,
-    thinking = 'never' as const,
-  } = {},
+  { spelling = FUNCTOOLS, tools = TOOLS, mayCall = true, constraint = undefined, thinking = 'never' as const } = {},
 ): Matcher =>
   new Constraints(tokenizer, tokenizer.vocabSize, tokenizer.ends).callMatcher(
     { tools, mayCall, spelling, constraint },
