@@ -62,4 +62,4 @@ export const diagnosticsEn = {
     'The page is not cross-origin isolated, so WASM runs on one thread. The server must send Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp. If it cannot, reload the page once: the service worker then adds these headers.',
   'advice:not-back':
     'One weight format crashed a process of the browser. It is not tried again until the browser changes. “Try everything again” clears this.',
-} as const;
+};

@@ -198,7 +198,7 @@ export async function evictCaches(context: StoreContext): Promise<number> {
 }
 
 /** The door for the engine. */
-export const cacheShelf = (context: StoreContext) => ({
+export const cacheStore = (context: StoreContext) => ({
   find: (identity: string) => findCaches(context, identity),
   openSegment: (chat: string, index: number, segment: CacheSegment) => openSegment(context, chat, index, segment),
   touch: (chat: string) => touchCache(context, chat),
@@ -208,4 +208,4 @@ export const cacheShelf = (context: StoreContext) => ({
   keepOnly: (chats: ReadonlySet<string>) => keepCachesOf(context, chats),
 });
 
-export type CacheShelf = ReturnType<typeof cacheShelf>;
+export type CacheStore = ReturnType<typeof cacheStore>;

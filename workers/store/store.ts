@@ -11,7 +11,7 @@ import { openAddress, type Remote } from './inspect-address.ts';
 import { isHubModel, validateHubModel, type HubModel } from '../shared/hub.ts';
 import { install, type OnArriving } from './install.ts';
 import { findModel, listModels, listPartials, removeModel } from './inventory.ts';
-import { cacheShelf, reportCaches, type CacheShelf } from './kept-caches.ts';
+import { cacheStore, reportCaches, type CacheStore } from './kept-caches.ts';
 import { withModelLock } from './locks.ts';
 import { resolveUrls, validateManifest } from '../shared/manifest.ts';
 import type { Net } from './net.ts';
@@ -40,11 +40,11 @@ const LOOK_RETRIES = 2;
 export class ModelStore {
   readonly #context: StoreContext;
   /** KV caches of conversations. */
-  readonly caches: CacheShelf;
+  readonly caches: CacheStore;
 
   constructor(net: Partial<Net> = {}) {
     this.#context = createContext(net);
-    this.caches = cacheShelf(this.#context);
+    this.caches = cacheStore(this.#context);
   }
 
   /**

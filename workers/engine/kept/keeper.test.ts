@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { CacheShelf } from '../../store/kept-caches.ts';
+import type { CacheStore } from '../../store/kept-caches.ts';
 import type { Model } from '../model.ts';
 import { Keeper } from './keeper.ts';
 
@@ -20,10 +20,10 @@ beforeEach(() => {
   dropped = [];
   problems = [];
   meanwhile = () => Promise.resolve();
-  const shelf = {
+  const store = {
     drop: (chat: string) => Promise.resolve(void dropped.push(chat)),
     keepOnly: () => Promise.resolve(),
-  } as Partial<CacheShelf> as CacheShelf;
+  } as Partial<CacheStore> as CacheStore;
   const model = {
     report: { model: 'm', candidate: 'WASM, int8' },
     keepCache: async (_: unknown, chat: string, signal: AbortSignal) => {
@@ -31,7 +31,7 @@ beforeEach(() => {
       if (!signal.aborted) saved.push(chat);
     },
   } as unknown as Model;
-  keeper = new Keeper(shelf, (work) => work());
+  keeper = new Keeper(store, (work) => work());
   keeper.begin(model, 'hash', (cause) => problems.push(cause));
 });
 afterEach(() => vi.useRealTimers());

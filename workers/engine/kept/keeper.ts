@@ -1,6 +1,6 @@
 /** Keeps the cache of the conversation that was answered last, when nothing else has been asked for a while. */
 import type { EngineReport } from '../../shared/protocol.ts';
-import type { CacheShelf } from '../../store/kept-caches.ts';
+import type { CacheStore } from '../../store/kept-caches.ts';
 import { codeVersion } from '../choose/probe-memory.ts';
 import type { Model } from '../model.ts';
 import { PART_VERSION } from './codec.ts';
@@ -17,7 +17,7 @@ interface Kept {
 }
 
 export class Keeper {
-  readonly #shelf: CacheShelf;
+  readonly #store: CacheStore;
   /** Runs work when no load and no reply is under way. */
   readonly #inTurn: (work: () => Promise<void>) => Promise<void>;
   #kept: Kept | null = null;
@@ -26,8 +26,8 @@ export class Keeper {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #saving = new AbortController();
 
-  constructor(shelf: CacheShelf, inTurn: (work: () => Promise<void>) => Promise<void>) {
-    this.#shelf = shelf;
+  constructor(store: CacheStore, inTurn: (work: () => Promise<void>) => Promise<void>) {
+    this.#store = store;
     this.#inTurn = inTurn;
   }
 
@@ -43,7 +43,7 @@ export class Keeper {
   begin(model: Model, content: string, onProblem: (cause: unknown) => void): void {
     const { report } = model;
     const identity = identityOf(content, report);
-    this.#kept = { model, caches: new KeptCaches(this.#shelf, { model: report.model, identity }), onProblem };
+    this.#kept = { model, caches: new KeptCaches(this.#store, { model: report.model, identity }), onProblem };
   }
 
   /** No model is loaded any more. */
@@ -77,7 +77,7 @@ export class Keeper {
       this.giveWay();
       this.#chat = null;
     }
-    await this.#shelf.keepOnly(chats);
+    await this.#store.keepOnly(chats);
   }
 
   async #save(): Promise<void> {
@@ -87,7 +87,7 @@ export class Keeper {
     try {
       await kept.model.keepCache(kept.caches, chat, signal);
       // Deleted while it was written.
-      if (this.#chat !== chat) await this.#shelf.drop(chat);
+      if (this.#chat !== chat) await this.#store.drop(chat);
     } catch (cause) {
       kept.onProblem(cause);
       kept.onProblem = () => undefined;

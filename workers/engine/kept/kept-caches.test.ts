@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { Table } from '../../shared/database.ts';
 import { PhiError } from '../../shared/errors.ts';
 import { createContext } from '../../store/context.ts';
-import { cacheShelf, keepCachesOf, reportCaches, type CacheShelf } from '../../store/kept-caches.ts';
+import { cacheStore, keepCachesOf, reportCaches, type CacheStore } from '../../store/kept-caches.ts';
 import type { CacheEntry, CacheValue } from '../../store/tables.ts';
 import { beforePut } from '../../store/testing/databases.ts';
 import type { PhiConfig } from '../checkpoint/types.ts';
@@ -74,19 +74,19 @@ function tokensOf(rows: KvRows, count: number, layer: number): number[] {
 }
 
 let context: ReturnType<typeof createContext>;
-let shelf: CacheShelf;
+let store: CacheStore;
 
 beforeEach(() => {
   globalThis.indexedDB = new IDBFactory();
   vi.stubGlobal('navigator', { storage: { estimate: () => Promise.resolve({ usage: 0, quota: 1e9 }) } });
   context = createContext();
-  shelf = cacheShelf(context);
+  store = cacheStore(context);
 });
 
 const visit = (config = CONFIG, identity = 'model A') => {
   const decoder = new SlotDecoder();
   const sequence = new Sequence(decoder as Partial<Decoder> as Decoder, config);
-  const caches = new KeptCaches(shelf, { model: 'a', identity });
+  const caches = new KeptCaches(store, { model: 'a', identity });
   return {
     decoder,
     sequence,
@@ -274,9 +274,9 @@ describe('a kept cache', () => {
     expect(await visit().answer(tokens(300))).toBe(1);
     end();
     const refuse = () => Promise.reject(new PhiError('storage', 'The database failed.'));
-    shelf.openSegment = refuse;
+    store.openSegment = refuse;
     expect(await visit().answer(tokens(300))).toBe(300);
-    shelf.find = refuse;
+    store.find = refuse;
     expect(await visit().answer(tokens(300))).toBe(300);
   });
 

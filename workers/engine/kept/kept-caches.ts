@@ -2,7 +2,7 @@
  * The KV caches of conversations on the disk: written when a reply is done and nothing else is to do, and read before the next one where that saves
  * reading. A new chat with another's system prompt finds the beginning of that chat's cache.
  */
-import type { CacheHeader, CacheSegment, CacheShelf, FoundCache } from '../../store/kept-caches.ts';
+import type { CacheHeader, CacheSegment, CacheStore, FoundCache } from '../../store/kept-caches.ts';
 import { createChecksum } from '../../store/hash.ts';
 import { emptyRows } from '../decoder.ts';
 import { keepIds, type Spelling } from '../generate/keep-ids.ts';
@@ -28,11 +28,11 @@ interface CacheIdentity {
 }
 
 export class KeptCaches {
-  readonly #shelf: CacheShelf;
+  readonly #store: CacheStore;
   readonly #of: CacheIdentity;
 
-  constructor(shelf: CacheShelf, of: CacheIdentity) {
-    this.#shelf = shelf;
+  constructor(store: CacheStore, of: CacheIdentity) {
+    this.#store = store;
     this.#of = of;
   }
 
@@ -56,7 +56,7 @@ export class KeptCaches {
     if (prompt.length - held < LEAST_GAIN) return;
     let best: (FoundCache & { tokens: number }) | null = null;
     // A database that fails costs reading the chat again, not the reply.
-    for (const found of await this.#shelf.find(this.#of.identity).catch(() => [])) {
+    for (const found of await this.#store.find(this.#of.identity).catch(() => [])) {
       const tokens = wanted(found.header.ids, found.header.rope);
       if (tokens > (best?.tokens ?? held + LEAST_GAIN - 1)) best = { ...found, tokens };
     }
@@ -68,7 +68,7 @@ export class KeptCaches {
     const segments = covering(header.segments, tokens);
     const total = segments.reduce((sum, segment) => sum + segment.tokens, 0);
     const readers = await Promise.all(
-      segments.map((segment, i) => this.#shelf.openSegment(chat, i, segment).catch(() => () => Promise.resolve(null))),
+      segments.map((segment, i) => this.#store.openSegment(chat, i, segment).catch(() => () => Promise.resolve(null))),
     );
     // Told by what is set here and not by the kind of error: devices pass on errors in words of their own.
     let ended: 'damaged' | 'stopped' | null = null;
@@ -94,7 +94,7 @@ export class KeptCaches {
       if (ended === null) throw cause;
     }
     // On a full disk neither may be possible.
-    await (ended === 'damaged' ? this.#shelf.drop(chat) : this.#shelf.touch(chat)).catch(() => undefined);
+    await (ended === 'damaged' ? this.#store.drop(chat) : this.#store.touch(chat)).catch(() => undefined);
   }
 
   /** Keeps what the sequence holds as the cache of a chat. Between runs; ends early, with nothing changed, when `signal` aborts. */
@@ -102,13 +102,13 @@ export class KeptCaches {
     const { config, rope } = sequence;
     const ids = [...sequence.ids];
     if (ids.length < LEAST_TOKENS) return;
-    const before = (await this.#shelf.find(this.#of.identity)).find((found) => found.chat === chat)?.header;
+    const before = (await this.#store.find(this.#of.identity)).find((found) => found.chat === chat)?.header;
     const same = before?.rope === rope ? commonPrefix(before.ids, ids) : 0;
     if (same === ids.length) return;
     const stays = before ? staying(before.segments, same) : [];
     const from = stays.reduce((sum, { tokens }) => sum + tokens, 0);
     const bytes = keptBytes(config, ids.length - from);
-    if (signal.aborted || !(await this.#shelf.mayKeep(chat, bytes))) return;
+    if (signal.aborted || !(await this.#store.mayKeep(chat, bytes))) return;
     const written = await this.#encode(sequence, from, ids.length, signal);
     if (!written || signal.aborted) return;
     const header: CacheHeader = {
@@ -118,7 +118,7 @@ export class KeptCaches {
       segments: [...stays, ...written.map(({ segment }) => segment)],
     };
     const fresh = written.map(({ blob }) => blob);
-    await this.#shelf.save({ chat, model: this.#of.model, header, keptSegments: stays.length, fresh });
+    await this.#store.save({ chat, model: this.#of.model, header, keptSegments: stays.length, fresh });
   }
 
   /** Slots `[from, to)` as segments, layer by layer; null when it was stopped or the cache holds what is not a number. */

@@ -18,7 +18,7 @@ export interface Folder {
 }
 
 /** The library as its screen shows it. */
-export class Shelf {
+export class DocumentList {
   #documents = $state.raw<readonly DocumentHead[] | null>(null);
   #readings = $state.raw<readonly Reading[]>([]);
   #problem = $state.raw<ErrorShape | null>(null);
