@@ -1,6 +1,6 @@
 /**
  * Entry of the worker that chats with servers a person chose. It computes nothing and knows no model. Its policy (headers.ts) lets it reach loopback
- * addresses and the servers allowed for chats; nothing else in the app reaches those. Keys live in its memory alone.
+ * addresses and the servers allowed for chats; nothing else in the app reaches those. Keys are kept only in its memory.
  */
 import { expose } from 'comlink';
 import { installErrorTransfer } from './shared/comlink-errors.ts';

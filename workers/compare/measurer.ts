@@ -82,7 +82,7 @@ export class Measurer implements CompareApi {
       },
       { onPrepare },
     );
-    await Promise.all(kept); // nothing may be written while something is measured
+    await Promise.all(kept); // no writes while something is measured
     return { report: this.#opened.report, madeForm: kept.length > 0 };
   }
 

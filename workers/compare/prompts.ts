@@ -4,7 +4,9 @@ import { messagesOf } from './messages.ts';
 import type { Prompt } from '../shared/compare-protocol.ts';
 import { INSTRUCTION, TEXT } from './text.ts';
 
-/** Fills up to the token: each is one token or two in every vocabulary we know, and makes no sense to merge with the next. */
+/**
+ * Fillers for the last tokens: each is one token or two in every vocabulary we know, and does not merge with the next.
+ */
 const FILLERS = [' and', ' so', '.', '!'];
 
 export type Encode = (content: string) => number[];

@@ -26,7 +26,7 @@ export function mayChoose(mask: Uint32Array, vocab: number, row: number, id: num
 export interface ChunkRequest {
   /** At most `Decoder.chunkTokens` tokens, written to slots `past` and on. */
   ids: readonly number[];
-  /** Slots before that hold this sequence's keys and values; whatever lies behind is overwritten or ignored. */
+  /** Slots before that hold this sequence's keys and values. Later slots are overwritten or ignored. */
   past: number;
   rope: RopeSet;
   /**
@@ -59,7 +59,7 @@ export interface DecoderFacts {
   requestedDevice: DeviceType | null;
   /** The device that really runs, in words. */
   device: string;
-  /** The device is the CPU in disguise (SwiftShader, WARP): ranked by measured speed. */
+  /** The device is software on the CPU (SwiftShader, WARP), so it is ranked by measured speed. */
   software?: boolean;
   form: WeightFormat;
   /** Set if activations are wider than the device's fastest type (WebGPU). */

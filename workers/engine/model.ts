@@ -1,6 +1,6 @@
 /**
- * The door to the engine: a model's files go in, a model that answers comes out. The engine, compare and evaluate workers and the benches all
- * come through here, so that what they load, choose and measure is the same.
+ * The door to the engine: it takes a model's files and returns a model that answers. The engine, compare and evaluate
+ * workers and the benches all come through here, so that what they load, choose and measure is the same.
  */
 import { PhiError } from '../shared/errors.ts';
 import type {
@@ -45,7 +45,10 @@ export interface ModelRequest
     Pick<PinnedRequest, 'activations'> {
   /** For the report. */
   model: string;
-  /** Key for the results kept about this model on this device. It must change with the model's content. Default: `model`. */
+  /**
+   * Key under which results about this model on this device are kept. It must change with the model's content. Default:
+   * `model`.
+   */
   contentKey?: string;
   /** As the page shows it; absent: as the file says. */
   name?: string;
@@ -92,7 +95,7 @@ interface Scores {
 export interface Model extends ModelHeader {
   readonly report: EngineReport;
   readonly score: Scores;
-  /** For tools that measure single runs; what answers people goes through `tokens` and `reply`. */
+  /** For tools that measure single runs. Replies to people go through `tokens` and `reply`. */
   readonly decoder: Decoder;
   /** Tokens after `prompt`. `cache`: go on with what is in the KV cache as far as it agrees, or begin empty. */
   tokens(prompt: readonly number[], options: TokenOptions & { cache: 'kept' | 'empty' }): AsyncGenerator<TokenEvent>;

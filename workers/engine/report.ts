@@ -6,7 +6,7 @@ import type { EngineReport } from '../shared/protocol.ts';
 
 export interface ReportSource {
   model: string;
-  /** As the page shows it; files' own names read badly ("Smollm2 135M 8k Lc100K Mix1 Ep2"). */
+  /** The name that the page shows. Names inside files read badly ("Smollm2 135M 8k Lc100K Mix1 Ep2"). */
   name: string;
   checkpoint: Checkpoint;
   decoder: Decoder;
@@ -19,7 +19,7 @@ export interface ReportSource {
   faster?: EngineReport['faster'];
 }
 
-/** The honest report of a loaded model, from what the backend found out itself. */
+/** The report of a loaded model, from facts that the backend measured itself. */
 export function engineReport({
   checkpoint,
   decoder,

@@ -120,7 +120,7 @@ export class Engine implements EngineApi {
       const { only } = place;
       const files = only ? new Map([...remote.files].filter(([path]) => only.includes(path))) : remote.files;
       const found = await identify(files, 0);
-      // Opening costs a download of headers and tokenizer: only what was chosen, or where there is no choice.
+      // Opening a model downloads its headers and tokenizer, so only the chosen model or the only one is opened.
       const looked = found.length === 1 ? await identify(files) : found;
       return Promise.all(
         looked.map(async (model) => ({ ...model, remote: await remote.manifest(model.paths, model.root, model.what) })),

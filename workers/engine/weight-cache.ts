@@ -1,10 +1,13 @@
-/** Weight forms in the store, as a backend keeps and finds them. */
+/** Keeps a backend's made weights in the store and finds them again. */
 import type { StoredModel } from '../shared/protocol.ts';
 import { chunksOf } from '../store/forms.ts';
 import type { ModelStore } from '../store/store.ts';
 import type { WeightCache } from './runtime/ort.ts';
 
-/** `onKeep`: hears of a form that is being kept, behind the first replies; it settles with whether there was room, or rejects. */
+/**
+ * `onKeep` is called when weights are being kept, after the first replies. Its promise resolves with whether there was
+ * room, or rejects.
+ */
 export function storedWeightCache(
   store: ModelStore,
   model: StoredModel,

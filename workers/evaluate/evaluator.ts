@@ -26,7 +26,7 @@ export class Evaluator implements EvaluateApi {
     this.#opened = await openModel(sources, {
       ...options,
       model: files[0]?.path ?? '',
-      // Nobody starts a fresh worker here behind a backend that failed.
+      // Here nobody starts a fresh worker after a failed backend.
       fallback: options.backend === 'auto' || options.fallback ? 'same-worker' : 'none',
       warmUp: false,
     });

@@ -1,7 +1,9 @@
 import { CSP, isWorkerScript, ISOLATION_HEADERS, securityHeaders } from '../shared/headers.ts';
 import type { AppFile, AppFiles } from '../shared/offline-protocol.ts';
 
-/** Says of a body that it is encoded, or how long it was when it was: no longer true of what `fetch` gave. */
+/**
+ * Headers about the encoding of a body and its encoded length. They are wrong for the decoded body that `fetch` gives.
+ */
 const OF_THE_WIRE = ['Content-Encoding', 'Content-Length', 'Transfer-Encoding'];
 
 /**
@@ -61,7 +63,10 @@ export class AppCache {
     return path === null ? null : (this.#byPath.get(path) ?? null);
   }
 
-  /** Keeps the whole shell, and of the runtime what the version before had in use: an update must not cost the readiness to go offline. */
+  /**
+   * Keeps the whole shell, and the files of the runtime that the version before used, so that the app still works
+   * offline after an update.
+   */
   async install(): Promise<void> {
     const runtime = await caches.open(this.#runtimeName);
     const used = new Set((await runtime.keys()).map(({ url }) => stem(url)));
@@ -90,11 +95,11 @@ export class AppCache {
     const wanted = [...this.#files.shell, ...this.#files.runtime.filter(({ path }) => runtime(path))];
     return this.#keepMissing(wanted).then(
       () => true,
-      () => false, // Offline, or the server has another version meanwhile: then it is not ready, and the page says nothing of the kind.
+      () => false, // Offline, or the server has another version meanwhile. The app is then not ready for offline use, and the page does not say that it is.
     );
   }
 
-  /** The kept file, or the network's, which is then kept. Rejects when neither is what it should be. */
+  /** The kept file, or the network's file, which is then kept. Rejects if neither has the expected hash. */
   async serve(file: AppFile, waitUntil: (work: Promise<unknown>) => void): Promise<Response> {
     const cache = await this.#cacheOf(file);
     const kept = await cache.match(this.#url(file));

@@ -7,7 +7,9 @@ import { complete } from './completion.ts';
 /** A server may count a little differently, or send what it has when it is told to end. */
 export const BEYOND = 16;
 
-/** Rejects as `complete` does. A server that goes on beyond `tokens` is left: what came until then counts. */
+/**
+ * Rejects as `complete` does. If a server goes on beyond `tokens`, the request is ended. The text until then counts.
+ */
 export async function* chat(
   server: NativeServer,
   prompt: Prompt,
@@ -29,7 +31,7 @@ export async function* chat(
     const text = piece.thought + piece.text;
     if (text !== '') pieces++;
     yield {
-      // Where a server does not count, a chunk is taken for a token.
+      // If a server does not count its tokens, each chunk counts as one.
       tokens: text === '' ? 0 : 1,
       text,
       ...(model && { model }),

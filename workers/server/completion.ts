@@ -71,8 +71,8 @@ export interface CompletionRequest {
 }
 
 /**
- * Rejects with `network` when the server cannot be reached, refuses, or answers something else; with its own words where it has some. Rejects with
- * `cancelled` when `signal` aborts.
+ * Rejects with `network` if the server cannot be reached, refuses, or answers something else. The message holds the
+ * server's own words, if it sent any. Rejects with `cancelled` when `signal` aborts.
  */
 export async function* complete(
   request: CompletionRequest,
@@ -143,7 +143,7 @@ async function ask(
   throw new PhiError('network', `${url} did not stream its answer, so the time to its first token cannot be measured.`);
 }
 
-/** Asks a server as "simply" as a request with JSON can be: no credentials, no referrer, no redirect to somewhere else. */
+/** Sends a request as simple as one with JSON can be: no credentials, no referrer, no redirect to another place. */
 export async function request(
   url: string,
   { key, ...init }: Pick<RequestInit, 'method' | 'body' | 'signal'> & { key?: string | undefined },

@@ -5,7 +5,7 @@
 
 /** Longest line that is waited for; no chunk of a chat is near it. */
 const LONGEST_LINE = 1024 * 1024;
-/** All that is read of one answer, in characters, unless more was asked for. */
+/** Most characters that are read of one answer, unless the caller allows more. */
 export const LONGEST_BODY = 16 * 1024 * 1024;
 
 export interface ServerEvent {
@@ -43,7 +43,7 @@ export async function* serverEvents(
   if (held.length > 0) yield { failed, data: held.join('\n') };
 }
 
-/** True if waiting cannot help: text that does not begin like JSON cannot become JSON. */
+/** True if more text cannot help: text that does not begin like JSON cannot become JSON. */
 function isWhole(data: string): boolean {
   if (!/^[[{"]/.test(data)) return true;
   try {
@@ -72,7 +72,7 @@ async function* lines(body: ReadableStream<Uint8Array<ArrayBuffer>>, longest: nu
       assertLength(length);
       for (const next of rest) {
         const line = parts.join('');
-        // A run of empty lines says no more than one, and could be millions.
+        // Many empty lines mean the same as one, and there could be millions.
         if (line !== '' || !blank) yield line;
         blank = line === '';
         parts = [next];

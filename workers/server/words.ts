@@ -1,11 +1,11 @@
 /** Finds a server's error message in whatever it is wrapped in. */
 
 const MOST = 300;
-/** In the order in which they are looked for; what they hold may be wrapped again. */
+/** In this order. Their values may be wrapped again. */
 const FIELDS = ['message', 'error', 'errors', 'detail', 'msg', 'error_message', 'error_description', 'title', 'reason'];
 const MAX_DEPTH = 6;
 
-/** The server's own words; the start of what it sent where none are found. */
+/** The server's own words; if there are none, the start of what it sent. */
 export function wordsOf(said: string): string {
   const value = parsed(said);
   const words = (value === undefined ? plain(said) : find(value, 0)) ?? said;

@@ -27,7 +27,7 @@ const HUB_HOSTS: readonly string[] = ['huggingface.co', 'www.huggingface.co', 'h
 /** The hub's sections besides models. */
 const NO_MODELS: readonly string[] = ['datasets', 'spaces', 'docs', 'blog', 'papers', 'collections', 'settings', 'api'];
 const COMMANDS = /^(?:ollama (?:run|pull)|git clone|hf download|huggingface-cli download)\s+/;
-/** A tag of Ollama's that says nothing. */
+/** An Ollama tag that does not name a quantisation. */
 const LATEST = 'latest';
 
 /** @param hub where "owner/name" is looked up: an address without a slash at its end. Throws `bad-request` for anything else. */
@@ -55,7 +55,7 @@ function hasHost(text: string): boolean {
   return isDomain && (rest.length > 1 || /\.(gguf|onnx|safetensors|json|xml)(\?|$)/i.test(rest[0]!));
 }
 
-/** Servers of one's own network have no certificates. */
+/** Servers in a home or office network usually have no certificates. */
 const schemeOf = (text: string): string =>
   /^(localhost|127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.)/i.test(text) ? 'http' : 'https';
 

@@ -1,6 +1,6 @@
 /**
  * Streams of Blobs that end. Chromium's (153) now and then gives every byte and then never says that there are no more: of about 16,000 read in workers,
- * one. ONNX Runtime reads a stream for every tensor, and a load that met this stood still without a word.
+ * one. ONNX Runtime reads a stream for every tensor, and such a load hung without an error.
  */
 
 /** Most bytes at a time, if a reader brings no memory of its own. */
@@ -12,7 +12,8 @@ export function streamOf(blob: Blob): ReadableStream<Uint8Array<ArrayBuffer>> {
   const reader = byteReader(stream);
   if (!reader) return stream;
   let left = blob.size;
-  // With the last byte the Blob's own stream is left alone: to cancel it takes half a millisecond, and all that it still has to say is that it is over.
+  // After the last byte, the Blob's own stream is abandoned. Cancelling it would take half a millisecond, and it has
+  // only its end left to report.
   return new ReadableStream({
     type: 'bytes',
     autoAllocateChunkSize: PIECE_BYTES,

@@ -112,7 +112,7 @@ class Connection {
   constructor(definition: StoreDefinition, onGone: () => void) {
     let refuse: (error: PhiError) => void;
     this.blocked = new Promise((_, reject) => (refuse = reject));
-    this.blocked.catch(() => undefined); // Whoever waits hears of it.
+    this.blocked.catch(() => undefined); // The waiting callers get the error.
     this.opened = open(definition, () => {
       setTimeout(() => refuse(blockedError(definition.database)), definition.blockedMs ?? BLOCKED_MS);
     });

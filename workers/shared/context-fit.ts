@@ -1,4 +1,4 @@
-/** Conversations that have grown past the context. */
+/** Cuts conversations that no longer fit the context. */
 import { PhiError } from './errors.ts';
 import type { ChatMessage } from './protocol.ts';
 

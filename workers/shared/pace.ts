@@ -1,11 +1,11 @@
-/** Below this time an estimate would jump about. */
+/** Below this time, an estimate would jump. */
 const LEAST_MS = 500;
 
-/** Seconds that are left of a piece of work, from the pace since it was first looked at. */
+/** Estimates the remaining seconds of some work, from its speed since the first call. */
 export class Pace {
   #first: { at: number; done: number } | null = null;
 
-  /** null: it cannot be told yet. `now`: ms, for tests. */
+  /** null: not known yet. `now`: ms, for tests. */
   secondsLeft(done: number, total: number, now = performance.now()): number | null {
     this.#first ??= { at: now, done };
     const ms = now - this.#first.at;

@@ -70,7 +70,7 @@ export interface LoadRequest {
   forgive?: boolean;
 }
 
-/** What really runs. Nothing here is assumed from what was asked. */
+/** What really runs, as measured or reported, never assumed from the request. */
 export interface EngineReport {
   model: string;
   name: string;
@@ -138,7 +138,9 @@ export interface ChatMessage {
   rounds?: readonly ToolRound[];
 }
 
-/** What the text of a reply must look like. What of it cannot be enforced is refused by name (`bad-request`). */
+/**
+ * The form that the text of a reply must have. A part of it that cannot be enforced is refused by name (`bad-request`).
+ */
 export type Constraint =
   /** JSON that is valid for a schema: JSON Schema 2020-12, the subset in docs/structured.md. */
   | { kind: 'json'; schema: unknown }
@@ -157,8 +159,8 @@ export interface GenerateRequest {
   /** What the reply before left out of its context, see `ContextFit.dropped`. */
   droppedBefore?: number;
   /**
-   * Tokens of this very reply that were generated before its backend was lost, in order: it goes on behind them as if nothing had happened. Their
-   * text is not sent again.
+   * Tokens of this very reply that were generated before its backend was lost, in order: the reply continues behind
+   * them. Their text is not sent again.
    */
   resume?: number[];
   /** false: no prompt lookup (generate/lookup.ts), which changes the speed only. */

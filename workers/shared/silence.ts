@@ -1,4 +1,4 @@
-/** Waiting for something that may never answer. */
+/** Waits for something that may never answer. */
 const TICK_MS = 1_000;
 
 /**

@@ -2,7 +2,7 @@
 
 const PREFIX = 'phi: ';
 
-/** Runs `work` and records how long it took, also when it fails. */
+/** Runs `work` and records how long it took, even if it fails. */
 export async function span<T>(name: string, work: () => Promise<T>): Promise<T> {
   const start = performance.now();
   try {

@@ -1,7 +1,7 @@
 /**
- * The deadline of a stranger's chat template and tokenizer. Both run on the engine's thread, which cannot hear anything meanwhile, so the
- * worker says before it begins and when it is done, by messages of its own that comlink overlooks; its owner counts the time in between and
- * ends the worker when it is too long.
+ * The deadline of a stranger's chat template and tokenizer. Both run on the engine's thread, which receives no message
+ * meanwhile, so the worker says before it begins and when it is done, by messages of its own that comlink overlooks;
+ * its owner counts the time in between and ends the worker when it is too long.
  */
 import { watchSilence } from './silence.ts';
 

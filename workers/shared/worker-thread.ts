@@ -58,13 +58,13 @@ export async function unlessDead<T>({ died }: Pick<WorkerThread, 'died'>, what: 
   const death = died.then((why): never => {
     throw new PhiError('worker-died', `${what} ended: ${why}.`);
   });
-  death.catch(() => undefined); // raced below; a death after `work` has settled is nobody's error
+  death.catch(() => undefined); // raced below; a death after `work` has settled is not an error
   return Promise.race([work, death]);
 }
 
 /**
- * For the worker, before anything else: from now on its owner sees its end. Does nothing where there are no Web Locks; there only a limit of time
- * shows that a worker was ended from outside.
+ * For the worker, before anything else: from now on its owner notices its end. Does nothing where there are no Web
+ * Locks; there only a limit of time shows that a worker was ended from outside.
  */
 export function holdWorkerLock(): void {
   const { locks } = navigator as { locks?: LockManager };

@@ -2,7 +2,10 @@ import { PhiError } from '../shared/errors.ts';
 
 const cancelled = () => new PhiError('cancelled', 'Cancelled. Complete parts stay stored.');
 
-/** Unlike the signal's own `throwIfAborted` it throws `cancelled` whatever the reason is: a time limit has another name. */
+/**
+ * Unlike the signal's own `throwIfAborted`, it always throws `cancelled`, although the reason of a time limit has
+ * another name.
+ */
 export function throwIfCancelled(signal: AbortSignal): void {
   if (signal.aborted) throw cancelled();
 }

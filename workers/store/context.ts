@@ -18,7 +18,7 @@ export const createContext = (net: Partial<Net> = {}): StoreContext => ({
   freedAt: -Infinity,
 });
 
-/** For every long call: how to cancel it and whom to tell how far it is. */
+/** For every long call: how to cancel it, and where to report its progress. */
 export interface JobOptions<Progress> {
   signal?: AbortSignal;
   onProgress?: (progress: Progress) => void;

@@ -11,7 +11,7 @@ export class Meter {
   readonly #emit: (progress: Progress) => void;
   readonly #timer: ReturnType<typeof setInterval>;
   #done: number;
-  /** Bytes that really arrived, restarts included: what speed is made of. */
+  /** Bytes that really arrived, including restarts. The speed is computed from them. */
   #arrived = 0;
   #arrivedBefore = 0;
   #speed: number | null = null;

@@ -1,4 +1,4 @@
-/** How to reach servers and how patient to be with them. Tests shorten the times. */
+/** How to reach servers, and how long to wait for them. Tests shorten the times. */
 export interface Net {
   fetch: typeof fetch;
   /** The page's origin. A cross-origin If-Range would force a preflight that model hubs refuse. */

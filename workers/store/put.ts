@@ -6,7 +6,7 @@ import { evictForms } from './forms.ts';
 import { evictCaches } from './kept-caches.ts';
 import { slotsOf, storedShards, type Slot } from './inventory.ts';
 
-/** A shard's bytes after their check, with what is known of where they came from. */
+/** A shard's checked bytes, with the facts about their source. */
 export interface CheckedShard {
   bytes: Uint8Array<ArrayBuffer>;
   sha256: string;

@@ -32,7 +32,7 @@ async function stillThere(
     );
     return etag === null || stored.etag === null || etag === stored.etag;
   } catch (cause) {
-    // Other bytes there, or a server that cannot say: either way nothing confirms what is stored.
+    // The bytes differ, or the server cannot answer. Either way, nothing confirms what is stored.
     if (
       (cause instanceof PhiError && cause.code === 'integrity') ||
       (cause instanceof Fault && cause.kind === 'no-range')
@@ -43,8 +43,8 @@ async function stillThere(
 }
 
 /**
- * What an earlier visit stored of a file and no published hash proves, neither of its parts nor of the whole, is either confirmed by
- * the server or dropped: two versions of a file must not be joined. Files that lack nothing are left alone.
+ * Parts that an earlier visit stored without any published hash are either confirmed by the server or dropped, so that
+ * two versions of a file are never joined. Complete files are left alone.
  */
 export async function dropUnconfirmed(context: StoreContext, model: ModelManifest, signal: AbortSignal): Promise<void> {
   const unproven = (file: ModelFile) => slotsOf(model, file.sha256 ? [] : [file]).filter(({ shard }) => !shard.sha256);

@@ -2,7 +2,7 @@ import { PhiError } from '../shared/errors.ts';
 import { pause, throwIfCancelled } from './cancel.ts';
 import { Fault, type Net } from './net.ts';
 
-/** A refetch or two mend a bad proxy or a server in the middle of an update; more only load it. */
+/** One or two more tries get past a bad proxy or a server that is being updated. More tries would only add load. */
 const MAX_REFETCHES = 2;
 const MAX_BACKOFF_MS = 15_000;
 /** After this many bytes the connection works again, so the count of failures restarts. */
@@ -23,8 +23,8 @@ export class RetryPolicy {
   }
 
   /**
-   * Resolves when it is time for the next try; rejects when there shall be none: with the PhiError to show, or with the Fault itself
-   * when the server has twice ignored a range.
+   * Resolves when it is time for the next try; rejects if there is no next try: with the PhiError to show, or with the
+   * Fault itself when the server has twice ignored a range.
    * @param progress bytes that the failed try brought
    */
   async next(cause: unknown, progress: number, signal: AbortSignal): Promise<void> {

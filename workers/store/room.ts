@@ -15,7 +15,10 @@ export async function isPersisted(): Promise<boolean> {
   return (await storage().persisted?.()) ?? false;
 }
 
-/** A hint only: Chromium's quota is usage plus a fixed amount, blind to a full disk. The truth is a write that is refused. */
+/**
+ * A hint only: Chromium's quota is usage plus a fixed amount, blind to a full disk. Only a refused write shows the real
+ * limit.
+ */
 export async function estimateRoom(): Promise<{ usage: number | null; quota: number | null }> {
   const { usage = null, quota = null } = (await storage().estimate?.()) ?? {};
   return { usage, quota };

@@ -1,6 +1,7 @@
 /**
- * Where nobody published a hash, the only witness is the server: the bytes around each seam between two parts are asked for once more. A server or a
- * proxy that answers a range with other bytes than those at its place contradicts itself there.
+ * If nobody published a hash, only the server can confirm the bytes: those around each seam between two parts are
+ * requested once more. A server or a proxy that answers a range with other bytes than those at its place contradicts
+ * itself there.
  */
 import { PhiError } from '../shared/errors.ts';
 import type { ModelManifest } from '../shared/protocol.ts';

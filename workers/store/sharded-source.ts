@@ -22,8 +22,9 @@ interface Piece {
 }
 
 /**
- * A stored file. Every shard is hashed when it is first touched after the page was opened, so that no model computes with wrong bytes,
- * whatever its size and however it is read (98 MB on two cores: 0.23 s more). What was downloaded in this visit was hashed on its way.
+ * A stored file. Every shard is hashed when it is first touched after the page was opened, so that no model of any size
+ * ever computes with wrong bytes, however it is read (98 MB on two cores: 0.23 s more). What was downloaded in this
+ * visit was hashed on its way.
  */
 export class ShardedSource implements ByteSource {
   readonly name: string;

@@ -1,8 +1,9 @@
 import { describe, it, type TestAPI } from 'vitest';
 
 /**
- * `it` where `on`; else the test is no part of this run, and is not counted as skipped either. For long runs, and for inputs beside the repository that
- * add to what the repository's own inputs show. What cannot run for lack of means is skipped with its reason: `({ skip }) => skip(absent, why)`.
+ * `it` if `on`. Otherwise the test is not part of this run, and does not count as skipped. For long runs, and for
+ * inputs beside the repository that add to what the repository's own inputs show. What cannot run for lack of means is
+ * skipped with its reason: `({ skip }) => skip(absent, why)`.
  */
 export function itIf(on: boolean): TestAPI {
   const nothing = (): undefined => undefined;

@@ -7,7 +7,7 @@ import { inFolder, nothingKnown, openCheckpoint } from './open.ts';
 import { findModels, type FoundModel as Recognised } from './recognise.ts';
 import type { Checkpoint } from './types.ts';
 
-/** Opening reads a tokenizer each; of a folder with more models the rest is listed unopened. */
+/** Opening a model reads its tokenizer. If a folder has more models than this, the rest is listed unopened. */
 const MOST_OPENED = 8;
 const WEIGHTS = /\.(gguf|onnx|safetensors|bin|data|xml|pth?|onnx_data(_\d+)?)$/i;
 const FORMATS: Record<Checkpoint['format'], string> = {

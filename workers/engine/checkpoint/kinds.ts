@@ -1,4 +1,4 @@
-/** Which networks run here, and the names of those that people are most likely to try instead. */
+/** The networks that run here, and the names of others that people are likely to try. */
 import * as v from 'valibot';
 import { PhiError } from '../../shared/errors.ts';
 import { checked } from './json.ts';
@@ -109,7 +109,7 @@ export function otherKind(file: string, kind: string, known: string | null): Phi
   );
 }
 
-/** Files by which parts of models that do not run are known when nothing else is there. */
+/** Files that identify parts of models that do not run, if no other file does. */
 const PARTS: [RegExp, string][] = [
   [
     /^openvino_(language_model|vision_embeddings_model|text_embeddings_model)\.xml$/,

@@ -29,7 +29,7 @@ export async function findModels(files: ModelFiles): Promise<FoundModel[]> {
   const top = paths.filter((path) => !path.includes('/'));
   for (const path of await unnamedGgufs(files, top)) models.push({ format: 'gguf', paths: [path] });
   if (models.length > 0) return models;
-  // A name that means something else is believed only where there is a model.
+  // No model was found by name, so each file is checked by its first bytes, whatever its name says.
   for (const path of top) if (await isGguf(files.get(path)!)) models.push({ format: 'gguf', paths: [path] });
   return models;
 }

@@ -57,7 +57,7 @@ function striped<S>(
     const stripe = await load(start, wanted);
     kept = { start, count: wanted, stripe };
     const result = cut(stripe, 0, count);
-    // The last rows are out: nothing will ask for the stripe again.
+    // The last rows were read, so the stripe is not needed again.
     if (start + count === rows) kept = null;
     return result;
   };

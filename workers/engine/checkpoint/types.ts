@@ -49,7 +49,7 @@ export interface PhiConfig {
   /** Key j is seen from query i when i - j < slidingWindow; null: no window. */
   slidingWindow: number | null;
   bos: number | null;
-  /** Every token that ends a reply, as far as the files name them. */
+  /** The tokens that end a reply, as far as the files name them. */
   eos: number[];
 }
 

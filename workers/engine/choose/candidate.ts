@@ -8,7 +8,7 @@ export interface Candidate {
   form: WeightFormat;
   /** WebGPU: activations and cache in float32 although the device has float16; absent: in float16 where it has. */
   activations?: 'float32';
-  /** Why it computes on the CPU, whatever device was asked for; null or absent: it does not. */
+  /** Why it computes on the CPU, even if another device was requested; null or absent: it does not. */
   onCpu?: string | null;
 }
 

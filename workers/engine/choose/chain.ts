@@ -44,11 +44,12 @@ export interface ChainResult {
   faster?: EngineReport['faster'];
 }
 
-/** Faster forms win; within this factor the one that comes first does. */
+/** The faster format wins. Within this factor, the first in the list wins. */
 const SAME_SPEED = 1.25;
 /**
- * What computes on the CPU must be so many times as fast as WASM to take its place: it is measured while others compute too, and the made-up model
- * lies in the processor's cache, where float32's four times the bytes of int8 cost nothing. Those of a real one do.
+ * A candidate on the CPU must be this many times as fast as WASM to replace it: it is measured while others compute
+ * too, and the made-up model lies in the processor's cache, where float32's four times the bytes of int8 cost nothing.
+ * Those of a real one do.
  */
 const requiredSpeedup = (form: WeightFormat): number => (form === 'float32' ? 4 : 2);
 const COMPUTES_WIDER =
@@ -100,7 +101,7 @@ class Walk {
     );
   }
 
-  /** Best first. What comes later is only looked at when it is needed. */
+  /** Best first. Later candidates are probed only when they are needed. */
   async *#candidates(): AsyncGenerator<[ProbedBackend, Candidate]> {
     const { backend, device } = this.#request;
     const pinned: BackendRequest | null =
@@ -210,7 +211,7 @@ class Walk {
     });
   }
 
-  /** Loads the model itself, when neither this visit nor an earlier one speaks against it. */
+  /** Loads the model itself, unless a result of this visit or an earlier one rules it out. */
   async #load(probed: ProbedBackend, candidate: Candidate): Promise<{ decoder: Decoder; scored: Scored } | null> {
     const { memory, model, selfTestIds } = this.#request;
     const name = candidateName(candidate);
@@ -250,7 +251,7 @@ class Walk {
     });
   }
 
-  /** Why a candidate is out of the question before anything is made for it. */
+  /** The reason to skip a candidate before anything is made for it. */
   #refused(candidate: Candidate): string | null {
     const failed = this.#request.avoid?.find((one) => one.candidate === candidateName(candidate));
     return failed?.why ?? whyTooLarge(this.#checkpoint, candidate);
@@ -264,7 +265,7 @@ class Walk {
     const name = candidateName(candidate);
     this.#request.onTry?.(name);
     try {
-      // WASM is where everything else ends: a tab that was closed for want of memory must not cost it.
+      // WASM is the last resort, so a tab that was closed for lack of memory must not rule it out.
       const risky = candidate.backend !== 'wasm';
       return await this.#request.memory.attempt(key, { risky, isFinal: ({ code }) => code === 'backend' }, work);
     } catch (cause) {
@@ -301,7 +302,7 @@ class Walk {
     }
   }
 
-  /** Log-probabilities of the model in float32 on WASM; null where that costs too much. */
+  /** Log-probabilities of the model in float32 on WASM; null if that costs too much. */
   async #float32Reference(): Promise<readonly number[] | null> {
     const { config } = this.#checkpoint;
     const { selfTestIds, threads, signal } = this.#request;
@@ -325,7 +326,10 @@ class Walk {
   }
 }
 
-/** A form, and the same weights computed in float32 on a device with float16: numbers may exceed what float16 holds, or its code be wrong. */
+/**
+ * A format, and the same format with activations in float32 on a device with float16, because values may exceed
+ * float16's range or its kernels may be wrong.
+ */
 function inEitherWidth(probed: ProbedBackend, form: WeightFormat): [ProbedBackend, Candidate][] {
   const narrow: Candidate = { ...probed, form };
   if (!probed.float16 || form === 'float32') return [[probed, narrow]];

@@ -1,4 +1,4 @@
-/** Making the decoder of one candidate: the options that each backend takes, and what an unnamed form means there. */
+/** Makes the decoder of one candidate: the options of each backend, and its default weight format. */
 import { estimateWasm, MAX_WASM_STAGES } from '../../shared/advisor/estimate.ts';
 import type { Checkpoint } from '../checkpoint/types.ts';
 import { PhiError } from '../../shared/errors.ts';
@@ -51,7 +51,7 @@ export interface PinnedRequest extends DecoderOptions {
   activations?: Candidate['activations'];
 }
 
-/** Context when nobody asks for another: long enough for a conversation, small enough for every device's memory. */
+/** The default context: long enough for a conversation, small enough for every device's memory. */
 const DEFAULT_CONTEXT = 4096;
 
 /** Without a named form: int8 on WASM, what holds the file best on WebGPU, and float32, which every implementation takes, on WebNN on the NPU. */
@@ -65,7 +65,7 @@ function pinnedCandidate(checkpoint: Checkpoint, { backend, form, device, activa
   };
 }
 
-/** Creates what was pinned. Rejects with the reason when it does not work; nothing else is tried. */
+/** Creates the pinned candidate. If it does not work, rejects with the reason; no other is tried. */
 export function pinnedDecoder(
   checkpoint: Checkpoint,
   request: PinnedRequest,
@@ -81,7 +81,7 @@ export async function createDecoder(
   options: DecoderOptions,
   onProgress?: PrepareProgress,
 ): Promise<Decoder> {
-  // WASM computes in this very thread, or in stages that tell of themselves: the page watches over it.
+  // WASM computes in this thread, or in stages that report their own failures. The page watches it.
   if (candidate.backend === 'wasm') return makeDecoder(checkpoint, candidate, options, onProgress);
   const name = candidateName(candidate);
   const bytes = weightBytes(checkpoint, candidate.form);
@@ -103,7 +103,7 @@ async function makeDecoder(
   const { contextLength, threads = defaultThreads(), power, weightCache, signal } = options;
   assertNetwork(checkpoint, backend);
   const slots = contextSlots(checkpoint, contextLength);
-  // Each backend's code comes when it is tried: most devices take one of them.
+  // Each backend's code is loaded when the backend is tried, because most devices need only one of them.
   if (backend === 'webnn') {
     const { createWebnnDecoder } = await import('../webnn/decoder.ts');
     const open = (calibration?: Calibration) =>

@@ -3,7 +3,10 @@ import type { RopeSet } from '../graph/rope.ts';
 import { withDeadline } from './deadline.ts';
 import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts, KvAccess } from '../decoder.ts';
 
-/** No call is given up sooner. Below the page's own patience with a worker (src/engine/engine.ts): what is known here names the device. */
+/**
+ * No call is given up sooner. It is shorter than the page's own limit (src/engine/worker-life.ts), because this error
+ * names the device.
+ */
 export const LEAST_CALL_MS = 45_000;
 /** Wait this many expected call times before giving up. */
 const PATIENCE = 8;

@@ -2,7 +2,7 @@
 import { PhiError } from '../../shared/errors.ts';
 import { watchSilence } from '../../shared/silence.ts';
 
-/** Context, adapter and small graphs answer within it, the first time that a driver is loaded too. */
+/** A context, an adapter and small graphs answer within it, even when the driver is loaded for the first time. */
 export const SMALL_STEP_MS = 60_000;
 /** Time limit for compiling a model's graph, by the bytes of its weights. Measured: 10 s a gigabyte on LiteRT, NPU compilers take minutes. */
 const BUILD_MS_PER_BYTE = 120_000 / 1e9;
@@ -10,8 +10,8 @@ const BUILD_MS_PER_BYTE = 120_000 / 1e9;
 export const buildDeadlineMs = (weightBytes: number): number => SMALL_STEP_MS + weightBytes * BUILD_MS_PER_BYTE;
 
 /**
- * Runs `work` and rejects with `device-lost` when `heard` was not called for `silenceMs`. What was given up goes on in the background, if it ever does:
- * its outcome is nobody's any more, and the worker in which it hangs is best ended.
+ * Runs `work` and rejects with `device-lost` when `heard` was not called for `silenceMs`. Abandoned work may go on in
+ * the background. Its outcome is ignored, and its worker should be ended.
  *
  * @param what names the place and the step: "WebNN (NPU): building the graph"
  */

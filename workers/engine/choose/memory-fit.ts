@@ -34,7 +34,9 @@ export const weightBytes = (checkpoint: Checkpoint, form: WeightFormat, float16 
 export const weightCount = ({ config, embedding, head }: Checkpoint): number =>
   parameterCount(config, embedding === head);
 
-/** null: it fits, or nobody knows. WASM is cut into stages where one memory does not hold a model, and has its own say. */
+/**
+ * null: it fits, or it is unknown. WASM is not judged here: it cuts a model into stages if one memory does not hold it.
+ */
 export function whyTooLarge(
   checkpoint: Checkpoint,
   { backend, device, form, activations, onCpu }: Candidate,

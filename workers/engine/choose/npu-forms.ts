@@ -12,7 +12,7 @@ interface NpuRow {
   form: WeightFormat;
   /**
    * Microseconds of one token through a product of 3,072 x 8,192, as estimated by Intel's compiler (openvino 2026.4.1, 2026-11-30), by NPU generation.
-   * null: that compiler refuses the form, or it was not looked at there.
+   * null: that compiler refuses the format, or it was not tried.
    */
   microseconds: { 'intel-3720': number | null; 'intel-4000': number | null; 'intel-5010': number | null };
   /** Bytes of the compiled product, in MB. */
@@ -25,7 +25,10 @@ interface NpuRow {
   compensated?: number;
 }
 
-/** Best first: what takes least time on most generations and costs little. Forms in blocks are expanded to float16 there. */
+/**
+ * Best first: least time on most generations, and little loss of accuracy. Forms in blocks are expanded to float16
+ * there.
+ */
 const TABLE: readonly NpuRow[] = [
   { ...row('int4-columns', [962, 784, 108], 12.8, false, 0.6), compensated: 0.08 },
   row('int8', [545, 446, 217], 25.4, true, 0.01),

@@ -24,13 +24,15 @@ export interface ProbedBackend {
   makable?: WeightFormat[];
   /** WebGPU: the device has float16, and may compute in float32 where that fails. */
   float16?: boolean;
-  /** Worth telling, though no reason against it. */
+  /** A note for the report that does not rule the backend out. */
   notes: { what: string; why: string }[];
 }
 
 export type BackendRequest = Pick<ProbedBackend, 'backend' | 'device'>;
 
-/** Best first: what saves most power and frees the GPU, then what is fastest, then what always works. */
+/**
+ * Best first: the one that saves most power and leaves the GPU free, then the fastest, then the one that always works.
+ */
 export const CHAIN: readonly BackendRequest[] = [
   { backend: 'webnn', device: 'npu' },
   { backend: 'webnn', device: 'gpu' },
@@ -118,7 +120,7 @@ async function probeWebgpu(checkpoint: Checkpoint, power: GPUPowerPreference | u
   const gpu = await openGpu(power);
   gpu.device.destroy();
   const [first] = webgpuForms(checkpoint);
-  // On a CPU it is not bytes that take the time but what is done with them: 8 bits without mins are unpacked sooner.
+  // On a CPU, unpacking takes the time and not reading bytes: 8 bits without minimums are unpacked faster.
   const blocks: WeightFormat[] =
     first !== 'int4' ? ['int8-blocks'] : gpu.software ? ['int8-blocks', 'int4'] : ['int4', 'int8-blocks'];
   return {

@@ -1,6 +1,6 @@
 /**
- * What was found out about backends and forms on this device, kept in IndexedDB. A key begins with what it holds for (this app's code, the browser,
- * the adapter): when one of these changes, nothing is found and everything is tried anew.
+ * Results for backends and weight formats on this device, kept in IndexedDB. A key begins with what it holds for (this
+ * app's code, the browser, the adapter): when one of these changes, nothing is found and everything is tried anew.
  *
  * `trying` is written before something is tried that may take this very process with it (int4 blocks on LiteRT did). Found again later, with no
  * tab left that is trying, it means: tried, did not come back.
@@ -28,7 +28,7 @@ export class ProbeMemory {
     this.#records = records;
   }
 
-  /** For this browser and this code; drops what others left. */
+  /** The results for this browser and this code. Results of other versions are dropped. */
   static async open(forgive: boolean): Promise<ProbeMemory> {
     const records = new Table<unknown>('phi-probes');
     const prefix = `${codeVersion()}|${await browserVersion()}|`;

@@ -1,10 +1,13 @@
-/** How fast a way to run models is, measured on a made-up Phi: no download, no form of hundreds of megabytes made only to find out. */
+/**
+ * Measures the speed of a candidate on a made-up Phi, without a download and without making hundreds of megabytes of
+ * weights.
+ */
 import type { Checkpoint } from '../checkpoint/types.ts';
 import { continueGreedily } from '../generate/greedy.ts';
 import { tinyPhi, type TinySize } from './tiny-phi.ts';
 import type { Decoder } from '../decoder.ts';
 
-/** 6 million weights in matrices of the starter's size: enough for their time to show behind what each run costs anyway. */
+/** 6 million weights in matrices of the starter's size: enough that their time shows beside the fixed cost of a run. */
 const SPEED_TEST_SIZE: TinySize = {
   layers: 2,
   hidden: 512,

@@ -30,8 +30,9 @@ export const TINY_SIZE: TinySize = {
 };
 
 /**
- * Of many seeds the one whose tokens are the surest: at each of the recorded steps the best logit leads by 0.29 standard deviations of all logits at the least,
- * and int8 for each channel moves them by 0.02. Found by scripts/make/tiny-phi-seed.ts.
+ * The seed, out of many, with the surest tokens: at each of the recorded steps the best logit leads by 0.29 standard
+ * deviations of all logits at the least, and int8 for each channel moves them by 0.02. Found by
+ * scripts/make/tiny-phi-seed.ts.
  */
 const TINY_SEED = 339;
 /** Long enough to fill more than one of a backend's narrow runs. */

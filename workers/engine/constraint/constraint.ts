@@ -88,7 +88,7 @@ export class Constraints {
       kept = { automaton, masks: new Masks(automaton, this.#vocabulary) };
       if (this.#kept.size >= MOST_KEPT) this.#kept.delete(this.#kept.keys().next().value!);
     } else this.#kept.delete(key);
-    this.#kept.set(key, kept); // the last used is the last to go
+    this.#kept.set(key, kept); // the one used last is dropped last
     return new Matcher(kept.automaton, kept.masks, this.#vocabulary);
   }
 
@@ -137,7 +137,7 @@ export function checkRoom(matcher: Matcher, maxTokens: number): void {
     );
 }
 
-/** Goes on behind what there is of the reply. Throws `bad-request` where it is of another form. */
+/** Continues behind the part of the reply that exists. Throws `bad-request` if that part does not have the form. */
 export function resumeText(matcher: Matcher, text: string): void {
   if (!matcher.pushText(text))
     throw new PhiError(

@@ -1,4 +1,4 @@
-/** Deterministic automata over code points: patterns, formats and numbers, and what of them holds at once. */
+/** Deterministic automata over code points, for patterns, formats and numbers, and their intersections. */
 import { refuse } from './refusal.ts';
 
 /** Inclusive ranges of code points, or of bytes. */
@@ -29,7 +29,7 @@ const MOST_WORK = 4_000_000;
 
 export const ANY_TEXT: Dfa = { accepting: [true], edges: [ANY.map(([from, to]) => [from, to, 0] as const)] };
 
-/** The ranges in order, joined where they touch, without what is no character. */
+/** The ranges in order, joined where they touch, without surrogates. */
 export function tidy(ranges: Ranges): Ranges {
   const cut = ranges.flatMap(([from, to]) =>
     ANY.map(([low, high]) => [Math.max(from, low), Math.min(to, high)] as const).filter(([a, b]) => a <= b),

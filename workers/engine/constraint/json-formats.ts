@@ -1,4 +1,7 @@
-/** `format`s that are enforced, as patterns. Each gives only texts that are of the format, not every one that is: February ends on the 28th. */
+/**
+ * `format`s that are enforced, as patterns. Every text that a pattern allows has the format, but some texts of the
+ * format are left out: February ends on the 28th.
+ */
 
 const DATE =
   '\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|02-(?:0[1-9]|1\\d|2[0-8]))';

@@ -1,10 +1,10 @@
-/** JSON Schema's keywords: which are kept, which say nothing about a text, and which are refused. */
+/** JSON Schema's keywords: which are enforced, which have no effect on a text, and which are refused. */
 import { refuse } from './refusal.ts';
 
 export type SchemaObject = Readonly<Record<string, unknown>>;
 export type Schema = boolean | SchemaObject;
 
-/** They say something to people or other programs, and nothing about the text. */
+/** Annotations for people and other programs. They do not restrict the text. */
 const ANNOTATIONS = [
   '$comment',
   '$defs',
@@ -22,7 +22,7 @@ const ANNOTATIONS = [
   'writeOnly',
 ];
 
-/** Kept, by the types that they are about. */
+/** Enforced keywords, by the types that they apply to. */
 const KEYWORDS = {
   any: ['$ref', 'allOf', 'anyOf', 'const', 'enum', 'oneOf', 'type'],
   object: [
@@ -43,7 +43,9 @@ const KEYWORDS = {
 const KEPT = new Set<string>(Object.values(KEYWORDS).flat());
 const IGNORED = new Set(ANNOTATIONS);
 
-/** Throws `bad-request` for a keyword that is not kept, by name and place. `x-…` are annotations by custom. */
+/**
+ * Throws `bad-request` for a keyword that is not enforced, with its name and place. `x-…` are annotations by custom.
+ */
 export function checkKeywords(schema: SchemaObject, where: string): void {
   for (const keyword of Object.keys(schema))
     if (!KEPT.has(keyword) && !IGNORED.has(keyword) && !keyword.startsWith('x-'))
@@ -64,7 +66,7 @@ export function meantTypes(schema: SchemaObject): readonly string[] | null {
 const MOST_VALUES = 20_000;
 const MOST_DEPTH = 64;
 
-/** Throws for a schema that is larger or deeper than anybody means, before anything is done with it. */
+/** Throws for a schema that is unreasonably large or deep, before anything is done with it. */
 export function checkSize(schema: unknown): void {
   let count = 0;
   let layer: unknown[] = [schema];

@@ -12,7 +12,9 @@ export interface NumberBounds {
   multiples: readonly number[];
 }
 
-/** Decimal places where the bounds ask for no more. All digits of a number together are at most 15: so many a double tells apart. */
+/**
+ * Decimal places where the bounds ask for no more. A number has at most 15 digits in all, which a double holds exactly.
+ */
 const PLACES = 6;
 const MOST_DIGITS = 15;
 const MOST_MULTIPLE = 1_000;
@@ -72,7 +74,7 @@ function decimals(number: number): { value: bigint; places: number } {
   return places >= 0 ? { value, places } : { value: value * 10n ** BigInt(-places), places: 0 };
 }
 
-/** In units of 10^-places; what lies between two of them goes to the one inside of the bounds. */
+/** In units of 10^-places. A value between two units is rounded to the one inside the bounds. */
 function scaled(number: number, places: number, round: 'up' | 'down'): bigint {
   const { value, places: own } = decimals(number);
   if (own <= places) return value * 10n ** BigInt(places - own);

@@ -1,6 +1,7 @@
 /**
- * JSON Schema (the subset of json-keywords.ts) as an expression. Properties come in the order of the schema, and only those that it names, unless
- * it asks for others with `additionalProperties` or `patternProperties`: what is left out of a schema is left out of the answer.
+ * JSON Schema (the subset of json-keywords.ts) as an expression. Properties come in the order of the schema, and only
+ * those that it names, unless it requires others with `additionalProperties` or `patternProperties`. A property that
+ * the schema leaves out is left out of the answer.
  */
 import { complement, intersect, isEmpty, wordsDfa, ANY_TEXT, accepts, type Dfa } from './dfa.ts';
 import { call, choice, literal, NOTHING, sequence, type Expr, type Rule } from './grammar.ts';
@@ -23,7 +24,7 @@ interface Group {
 interface Collected {
   parts: Part[];
   groups: Group[];
-  /** `false` is among them: nothing satisfies it. */
+  /** `false` is among them, so nothing satisfies it. */
   impossible: boolean;
 }
 
@@ -85,7 +86,7 @@ class Compiler {
     return collected.impossible ? [] : this.#alternativesOf(collected).map(shapeOf);
   }
 
-  /** References and `allOf` resolved: all that holds at once, and what is a choice. */
+  /** References and `allOf` resolved: the conditions that hold together, and the choices. */
   #collect(schemas: readonly Schema[], where: string, chain: readonly SchemaObject[]): Collected {
     const found: Collected = { parts: [], groups: [], impossible: schemas.includes(false) };
     for (const schema of schemas) {
@@ -133,7 +134,7 @@ class Compiler {
     return all;
   }
 
-  /** `oneOf` is enforced where what is written by one branch is never right for another. */
+  /** `oneOf` is enforced if no text of one branch is valid for another. */
   #refuseOverlap({ where }: Group, branches: readonly Part[][][]): void {
     const shapes = branches.map((alternatives) => alternatives.map(shapeOf));
     shapes.forEach((some, i) =>

@@ -143,7 +143,7 @@ export class Masks {
     return { characters, worst };
   }
 
-  /** Adds the states behind every plain character; false: there is one that cannot follow. */
+  /** Adds the states behind every plain character. False: some plain character cannot follow. */
   #plainNext(state: State, found: Set<State>): boolean {
     const work: (readonly [State, number])[] = [[state, 0]];
     const done = new Map<State, number>(); // bits of the states of plain text in which it was met

@@ -35,7 +35,7 @@ export class Matcher {
     );
   }
 
-  /** Everything may follow, now and later, until one of `triggers` comes: nothing needs to be masked. */
+  /** Every token may follow, now and later, until one of `triggers` comes, so no mask is needed. */
   get free(): boolean {
     return this.#isFree(this.#state);
   }
@@ -46,7 +46,7 @@ export class Matcher {
     return bytes.every((symbol) => this.#automaton.step(state, symbol) === state);
   }
 
-  /** Control tokens that have a meaning here: behind one, what may follow is another matter. */
+  /** Control tokens with a meaning here. After one of them, other tokens may follow. */
   get triggers(): number[] {
     return this.#automaton.program.tokens.flatMap((text) => this.#vocabulary.tokenizer.tokenId(text) ?? []);
   }
@@ -190,7 +190,7 @@ export class Matcher {
     if (bytes) return this.#run(state, bytes);
     const { tokens } = this.#automaton.program;
     const place = tokens.findIndex((text) => this.#vocabulary.tokenizer.tokenId(text) === id);
-    if (place < 0) return this.#isFree(state) ? state : null; // another control token, where nothing is forbidden
+    if (place < 0) return this.#isFree(state) ? state : null; // another control token: allowed only where nothing is forbidden
     return this.#automaton.step(state, FIRST_TOKEN + place);
   }
 

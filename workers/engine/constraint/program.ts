@@ -15,7 +15,7 @@ export const NEVER = 1e9;
 const MOST_NODES = 400_000;
 /** Copies of a repeated part that may be empty. */
 const MOST_COPIES = 16;
-/** Longest bounded repetition: a tighter bound than a schema's own keeps it, and no reply is this long. */
+/** Longest bounded repetition. A larger bound is cut to this one, because no reply is this long. */
 export const MOST_COUNT = 60_000;
 
 export type Node =
@@ -129,7 +129,7 @@ class Builder {
   #repeat({ body, min, max }: Extract<Expr, { kind: 'repeat' }>, next: number): number {
     if (max === 0) return next;
     if (this.#empty.of(body)) {
-      // Rounds that read nothing must not be counted: the fewest are none.
+      // Rounds that read nothing must not be counted, so the minimum is zero.
       if (max !== Infinity && max > MOST_COPIES)
         throw refuse(
           `a part that may be empty is repeated up to ${max} times. Repeat it without a limit, or at most ${MOST_COPIES} times.`,

@@ -89,7 +89,7 @@ export function refuseLeftRecursion(empty: Nullability): void {
     if (rule.body) leading(rule.body, empty, new Set(), found);
     calls.set(rule, found);
   }
-  // Take away, again and again, what calls nothing that is left: a circle is what remains.
+  // Remove rules that call no remaining rule, again and again. The rules that remain form a circle.
   for (let removed = true; removed;) {
     removed = false;
     for (const [rule, called] of calls) {

@@ -1,4 +1,4 @@
-/** The loop: prefill, choose, decode, stop. Tokens only; text is made of them elsewhere. */
+/** The loop: prefill, choose, decode, stop. It handles tokens only; text.ts turns them into text. */
 import { GrowingReply, type TokenOptions } from './growing-reply.ts';
 import { Lookup } from './lookup.ts';
 import { nextTask } from './next-task.ts';
@@ -46,11 +46,14 @@ export async function* generateTokens(
   }
 }
 
-/** One run after the other: a draft is checked where there is one, else as many single steps are made as a run may last. */
+/**
+ * One run after the other. If there is a draft, a run checks it; otherwise a run takes as many single steps as its time
+ * allows.
+ */
 class Stepper {
   readonly #sequence: Sequence;
   readonly #lookup: Lookup | null;
-  #stepMs = RUN_MS; // unknown: the first run takes one step
+  #stepMs = RUN_MS; // unknown, so the first run takes one step
 
   constructor(sequence: Sequence, drafts: boolean) {
     this.#sequence = sequence;

@@ -1,4 +1,4 @@
-/** Greedy choice, for whatever tests, times or compares a decoder: the same tokens every time. */
+/** Greedy choice for code that tests, times or compares a decoder: the same tokens every time. */
 import type { Choice, Decoder } from '../decoder.ts';
 import { GREEDY } from '../../shared/greedy.ts';
 

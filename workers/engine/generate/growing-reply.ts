@@ -101,7 +101,7 @@ export class GrowingReply {
     const before = constraint?.forced(this.left - 1, this.left) ?? [];
     this.add(before);
     if (constraint?.ended) {
-      // All of it was certain: nothing is left to choose.
+      // All of it was certain, so there is nothing to choose.
       this.add([constraint.end]);
       return { id: constraint.end, before, computed: 0 };
     }

@@ -1,10 +1,10 @@
-/** The ids of earlier replies as the model chose them, which need not be those that their text is encoded to. */
+/** Keeps the ids of earlier replies as the model chose them. Encoding their text again may give other ids. */
 import type { Tokenizer } from '../tokenizer/types.ts';
 
 /** Only these two are asked of a tokenizer. */
 export type Spelling = Pick<Tokenizer, 'idToken' | 'isControl'>;
 
-/** Two stretches that spell the same: how many ids each took. Null when they part ways or meet a control token. */
+/** How many ids each side takes until both spell the same text. Null if they differ or meet a control token. */
 function sameSpelling(
   tokenizer: Spelling,
   known: readonly number[],
@@ -14,7 +14,7 @@ function sameSpelling(
 ): [number, number] | null {
   const next = (ids: readonly number[], at: number): string | null => {
     const id = ids[at];
-    // A control token equals nothing but itself: a message that spells one out must never become one.
+    // A control token equals only itself. A message that spells one out must never become one.
     return id === undefined || tokenizer.isControl(id) ? null : (tokenizer.idToken(id) ?? null);
   };
   let a = '';
@@ -32,8 +32,8 @@ function sameSpelling(
 
 /**
  * `fresh`, a prompt as the tokenizer encodes it, with its beginning replaced by `known` as far as both spell the same text. A model
- * sometimes writes "N" "PU" where the tokenizer says "NP" "U"; without this the cache would be worth nothing from there on, and the
- * model would see another history than the one that it wrote.
+ * sometimes writes "N" "PU" where the tokenizer says "NP" "U"; without this, the cache would be useless from there on,
+ * and the model would see a history that it did not write.
  */
 export function keepIds(tokenizer: Spelling, known: readonly number[], fresh: readonly number[]): number[] {
   let i = 0;

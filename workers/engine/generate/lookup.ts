@@ -12,7 +12,7 @@ export interface ChunkCosts {
 
 /** A draft needs this many last tokens to have occurred before, in the same order. */
 const MATCH = 3;
-/** Longer matches than this tell nothing more. */
+/** Longer matches than this do not improve a draft. */
 const LONGEST_MATCH = 16;
 /** As long as the match that it rests on. */
 const FIRST_DRAFT = 3;
@@ -26,7 +26,7 @@ const NEAR_RUN = 2;
 /** Part of the time spent on a reply that wrong drafts may cost, and what the first one may in tokens. */
 const MOST_LOSS = 0.015;
 const STAKE_TOKENS = 1.5;
-/** Weight of the newest measurement. */
+/** Weight of the newest measurement in the average. */
 const NEWEST = 0.3;
 
 /** At most `most` tokens that followed the longest earlier occurrence of the end of `tokens` (the latest one, if several are equally long). */

@@ -1,7 +1,7 @@
 /**
- * Lets the worker hear its messages. A WASM session computes inside the call and resolves in a microtask, so a loop of awaits never gives
- * the event loop a turn: "stop" would be read after the last token. A message to oneself is queued behind those that have arrived
- * (setTimeout would add 4 ms).
+ * Lets the worker receive its messages. A WASM session computes inside the call and resolves in a microtask, so a loop
+ * of awaits never gives the event loop a turn: "stop" would be read after the last token. A message to oneself is
+ * queued behind those that have arrived (setTimeout would add 4 ms).
  */
 export function nextTask(): Promise<void> {
   return new Promise((resolve) => {

@@ -16,7 +16,7 @@ export function uniforms(seed: number): () => number {
 /** The numbers of a reply, token by token: they can be looked at before it is known how many tokens use them. */
 export class RandomNumbers {
   readonly #draw: () => number;
-  /** Drawn and not used yet. */
+  /** Numbers that were drawn and are not used yet. */
   #ahead: number[] = [];
 
   constructor(seed: number) {

@@ -52,7 +52,7 @@ export async function generateReply(
   const wanted = request.maxTokens - resumed.length;
   const maxTokens = Math.min(wanted, slots - prompt.length);
   let reason: StopReason = maxTokens < wanted ? 'context-full' : 'max-tokens';
-  for (const id of resumed) text.push(id); // shown already, but for what is held back
+  for (const id of resumed) text.push(id); // already shown, except for the text held back
   /** The part of the reply that the template already wrote. It is sent with the first token. */
   let opening = request.continueLast ? '' : conversation.opening(messages, { tools: request.tools });
   const held = constraints && holdTo(constraints, conversation, request, opening, maxTokens);
@@ -150,14 +150,14 @@ function pushIds(
 /** At most one part in REPLY_SHARE of the context is kept free for a reply. */
 const REPLY_SHARE = 4;
 
-/** The messages that the prompt is made of, and its tokens. Throws `context-full` when the last turn alone leaves no slot for a reply. */
+/** The messages of the prompt, and its tokens. Throws `context-full` if the last turn alone leaves no slot for a reply. */
 function fitRequest(
   conversation: Conversation,
   slots: number,
   { messages, maxTokens, continueLast, droppedBefore, tools }: FitRequest,
 ): Fitted & { ids: readonly number[] } {
   const room = Math.min(maxTokens, Math.floor(slots / REPLY_SHARE)) - 1;
-  const encoded = new Map<ChatMessage[], number[]>(); // counted messages need not be encoded again
+  const encoded = new Map<ChatMessage[], number[]>(); // so that messages are not encoded twice
   const count = (some: ChatMessage[]): number => {
     const ids = conversation.encode(some, { continueLast, tools });
     encoded.set(some, ids);

@@ -1,4 +1,4 @@
-/** The one sequence whose keys and values a decoder holds, and what of it can be kept for the next prompt. */
+/** The one sequence whose keys and values a decoder holds, and the part of it that the next prompt can reuse. */
 import type { ChunkResult, Choice, Decoder, KvRows } from '../decoder.ts';
 import type { PhiConfig } from '../checkpoint/types.ts';
 import { ropeSetFor, type RopeSet } from '../graph/rope.ts';
@@ -12,7 +12,7 @@ export class Sequence {
   #cached: number[] = [];
   #rope: RopeSet = 'short';
 
-  /** As measured on this decoder; null: unknown, and then no drafts are made. */
+  /** As measured on this decoder; null: unknown, so no drafts are made. */
   readonly costs: ChunkCosts | null;
 
   constructor(decoder: Decoder, config: PhiConfig, costs: ChunkCosts | null = null) {
@@ -44,7 +44,10 @@ export class Sequence {
     this.#rope = rope;
   }
 
-  /** The sequence has outgrown its rope factors: everything cached is computed with the wrong ones (see DESIGN: LongRoPE). */
+  /**
+   * The sequence has outgrown its rope factors, so everything in the cache is computed with the wrong ones
+   * (docs/design.md: LongRoPE).
+   */
   outgrown(length: number): boolean {
     return ropeSetFor(this.config, length) !== this.#rope && this.#cached.length > 0;
   }

@@ -33,7 +33,7 @@ export class StopMatcher {
     return all.slice(0, all.length - hold);
   }
 
-  /** At the end of the text: what was held back became no stop string. */
+  /** Call it at the end of the text. Returns the held-back text, which did not become a stop string. */
   flush(): string {
     const rest = this.#held;
     this.#held = '';

@@ -1,4 +1,4 @@
-/** Ids in, text to show out. */
+/** Turns token ids into the text to show. */
 import type { StreamDecoder, Tokenizer } from '../tokenizer/types.ts';
 import type { ToolCall } from '../../shared/tools.ts';
 import { CallReader } from './call-reader.ts';

@@ -16,14 +16,16 @@ export interface DataPart {
 export abstract class DataFile {
   abstract get size(): number;
 
-  /** The bytes from `start` to `end`, which are a tensor. Throws where none lies there and the file holds nothing but tensors. */
+  /**
+   * The bytes from `start` to `end`, which are a tensor. If the file holds only tensors, throws for any other range.
+   */
   abstract slice(start: number, end: number): DataPart;
 }
 passAsBlob(DataFile.prototype);
 
 const partOf = (blob: Blob): DataPart => ({ stream: () => streamOf(blob), arrayBuffer: () => blob.arrayBuffer() });
 
-/** Bytes that are there, or will be when they are asked for. */
+/** Bytes that exist already, or are made on request. */
 export const partOfBytes = (bytes: () => Bytes | Promise<Bytes>): DataPart => ({
   stream: () =>
     new ReadableStream({
@@ -105,7 +107,7 @@ export function formOf(groups: readonly WeightGroup[], files: readonly Blob[]): 
   return new Blob(keptOrder(groups).map(({ group, start, end }) => files[group]!.slice(start, end)));
 }
 
-/** The groups' files out of what was kept of them; null where it is not of these groups. */
+/** The groups' files from a kept format; null if it belongs to other groups. */
 export async function filesOf(groups: readonly WeightGroup[], form: Blob): Promise<GroupFile[] | null> {
   const order = keptOrder(groups);
   if (form.size !== bytesOf(order)) return null;

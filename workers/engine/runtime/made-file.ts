@@ -1,4 +1,7 @@
-/** Weights that are made when ONNX Runtime asks for them. A model's int8 weights are then never whole anywhere but in the session's own memory. */
+/**
+ * Weights that are made when ONNX Runtime asks for them, so that only the session's own memory ever holds all int8
+ * weights of a model.
+ */
 import { tensorBytes, type WeightGroup } from '../weights/plan.ts';
 import { GroupFile, partOfBytes } from './data-file.ts';
 

@@ -36,7 +36,7 @@ export async function loadOrt(build: OrtBuild, threads: number): Promise<Ort> {
   try {
     return await ort;
   } catch (error) {
-    loaded = undefined; // a failed download must not be remembered
+    loaded = undefined; // so that a failed download is tried again
     throw new PhiError('network', `ONNX Runtime could not be loaded: ${PhiError.from(error).message}`, undefined, {
       cause: error,
     });
@@ -50,7 +50,10 @@ export interface ExternalData {
 
 export type SessionOptions = Omit<InferenceSession.SessionOptions, 'externalData'> & { externalData?: ExternalData[] };
 
-/** A session, once those asked for before are made. It reads Blobs of external data by streams that end (shared/blob-stream.ts). */
+/**
+ * Makes a session after those that were requested before it. It reads Blobs of external data by streams that end
+ * (shared/blob-stream.ts).
+ */
 export function makeSession(ort: Ort, model: Uint8Array, options: SessionOptions): Promise<InferenceSession> {
   // In the object itself: an option may be a getter (ort-quirks.ts).
   options.externalData = options.externalData?.map(({ path, data }) => ({
@@ -60,7 +63,7 @@ export function makeSession(ort: Ort, model: Uint8Array, options: SessionOptions
   return oneAtATime(() => ort.InferenceSession.create(model, options as InferenceSession.SessionOptions));
 }
 
-/** Has ONNX Runtime compiled and its threads started, which else the first session waits for: while a model is read there is time for it. */
+/** Warms up ONNX Runtime (compile, threads) while a model is read, so that the first session does not wait for it. */
 export async function startOrt(build: OrtBuild, threads: number): Promise<void> {
   const ort = await loadOrt(build, threads);
   const g = new Graph('start');
@@ -111,11 +114,11 @@ export interface WeightFiles {
   files: DataFile[];
   /** Size of all files together. */
   bytes: number;
-  /** Puts weights that were made on the weightCache. */
+  /** Keeps the made weights in the weight cache. */
   keep(): void;
 }
 
-/** Takes the weights from the weightCache, or makes them: each group a Blob, outside this worker's heap. */
+/** Takes the weights from the weight cache, or makes them. Each group is a Blob, outside this worker's heap. */
 export async function weightFiles({
   groups,
   weightCache,

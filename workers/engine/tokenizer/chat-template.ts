@@ -1,4 +1,4 @@
-/** A conversation as the text that the model was trained on. */
+/** Renders a conversation as the text that the model was trained on. */
 import { PhiError } from '../../shared/errors.ts';
 import type { ToolSpec } from '../../shared/tools.ts';
 import type { JinjaTemplate } from './jinja.ts';

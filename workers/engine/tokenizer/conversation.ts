@@ -1,4 +1,4 @@
-/** Conversations as token ids, with the structure that the template gives them and nobody else's. */
+/** Conversations as token ids. Only the template gives them structure; text in messages cannot. */
 import type { ChatMessage } from '../../shared/protocol.ts';
 import type { RenderOptions } from './chat-template.ts';
 import { ChatTemplate } from './chat-template.ts';
@@ -25,7 +25,8 @@ export interface Conversation {
 
 /**
  * The file's own template, or a built-in one where it has none. Throws `bad-model` for a template that cannot be read; a model without
- * template and without known marks of turns fails when it is first asked to chat. `tell`: hears of what strangers' parts are at.
+ * template and without known marks of turns fails when it is first asked to chat. `tell` is called when the model's own
+ * template or tokenizer begins and ends its work.
  */
 export function createConversation(
   tokenizer: Tokenizer,

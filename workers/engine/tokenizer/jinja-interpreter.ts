@@ -109,7 +109,7 @@ export class BoundedInterpreter extends Interpreter {
     return node && this.#printed.has(node) ? this.#text(value, environment) : value;
   }
 
-  /** The value as Python writes it; what is undefined, and functions, as they are. */
+  /** The value as Python writes it. Undefined values and functions stay as they are. */
   #text(value: Value, environment: Environment): Value {
     if (typeof value.value === 'string') return value;
     const text = pythonText(value);
@@ -122,7 +122,7 @@ export class BoundedInterpreter extends Interpreter {
     return super.evaluate({ type: 'StringLiteral', value: text } as Node, environment);
   }
 
-  /** The node with what its work depends on evaluated and looked at. */
+  /** The node, after the values that its work depends on were evaluated and checked. */
   #prepared(node: Shape, environment: Environment): Shape {
     switch (node.type) {
       case 'FilterExpression':
@@ -175,7 +175,7 @@ export class BoundedInterpreter extends Interpreter {
     return { ...node, left: this.#written(left, environment), right: this.#written(right, environment) };
   }
 
-  /** A text in any case; what is undefined is empty. */
+  /** Always a text; an undefined value is empty. */
   #written(value: Value, environment: Environment): Done {
     const text = this.#text(value, environment);
     return new Done(typeof text.value === 'string' ? text : this.#literal('', environment));

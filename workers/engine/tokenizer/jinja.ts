@@ -1,7 +1,7 @@
 /**
  * Jinja templates of strangers, rendered within bounds. @huggingface/jinja interprets over value types of its own: no template reaches a
- * JavaScript object, a global or a prototype. How templates are read is in jinja-lexer.ts, what bounds their work in jinja-interpreter.ts. What is
- * left is ended with the worker.
+ * JavaScript object, a global or a prototype. How templates are read is in jinja-lexer.ts, what bounds their work in
+ * jinja-interpreter.ts. Anything that still does not end is ended with the worker.
  */
 import { parse } from '@huggingface/jinja';
 import { PhiError } from '../../shared/errors.ts';

@@ -1,11 +1,13 @@
-/** Patterns of a stranger's tokenizer: which of them run in JavaScript's backtracking matcher without taking hours over one message. */
+/**
+ * Checks the patterns of a stranger's tokenizer: JavaScript's backtracking matcher could take hours over one message.
+ */
 import { unsupportedTokenizer } from './refusal.ts';
 
 /** The longest in use, Phi-4-mini's, has 400. */
 const MAX_PATTERN = 4096;
 /** Open repetitions one behind the other. Published patterns have two, and nothing that must match behind them. */
 const MAX_OPEN = 2;
-/** A count above this is work like an open one. */
+/** A count above this costs as much as an open repetition. */
 const MANY = 100;
 /** Ways through the options and alternatives of one branch; published patterns have about 50. */
 const MAX_WAYS = 10_000;

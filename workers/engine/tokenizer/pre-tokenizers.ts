@@ -87,7 +87,8 @@ export function namedPreTokenizer(name: string): { preTokenizer: PreTokenizer; i
 
 /**
  * A pre-tokeniser of tokenizer.json as a list of steps that the library does right. It knows Digits by ASCII only and GPT-2's pattern by
- * JavaScript's `\s`; as Split both get the meaning of the Rust crate. What it would do wrongly or not at all is refused by name.
+ * JavaScript's `\s`; as Split both get the meaning of the Rust crate. A step that the library would do wrongly, or not
+ * at all, is refused by name.
  */
 export function repairPreTokenizer(node: unknown, depth = 0): PreTokenizer[] {
   if (node === null || node === undefined) return [];

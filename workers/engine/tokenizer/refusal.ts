@@ -7,6 +7,6 @@ export const damagedTokenizer = (what: string): PhiError =>
     `The tokenizer is damaged: ${what}. Download tokenizer.json again from the model's repository.`,
   );
 
-/** A sound file of a kind that is not done here. */
+/** A sound file of a kind that this app does not support. */
 export const unsupportedTokenizer = (what: string): PhiError =>
   new PhiError('unsupported-model', `The tokenizer has ${what}, which is not supported.`);

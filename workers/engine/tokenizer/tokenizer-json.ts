@@ -1,4 +1,4 @@
-/** tokenizer.json and tokenizer_config.json, checked and made fit for the library. */
+/** Checks tokenizer.json and tokenizer_config.json, and adapts them to the library. */
 import type { Normalizer } from './normalizer.ts';
 import { readNormalizer } from './normalizer.ts';
 import type { PreTokenizer } from './pre-tokenizers.ts';

@@ -1,4 +1,4 @@
-/** Text to token ids and back; what the rest of the engine sees of a tokenizer. */
+/** Text to token ids and back: the interface of a tokenizer for the rest of the engine. */
 
 export interface EncodeOptions {
   /**

@@ -1,4 +1,7 @@
-/** The weights of a mixture of experts in the WASM dialect. What a plain decoder has is in weights.ts; the graph's side is experts.ts. */
+/**
+ * The weights of a mixture of experts in the WASM dialect. weights.ts has those of a plain decoder; experts.ts builds
+ * the graph.
+ */
 import type { Checkpoint, Layer, LayerExperts } from '../checkpoint/types.ts';
 import type { Fold } from '../weights/columns.ts';
 import type { WeightGroup } from '../weights/plan.ts';
@@ -36,7 +39,7 @@ function routerGroup(name: string, router: Float32Array, hidden: number, bias?: 
   };
 }
 
-/** Every group of the float32 form: as the files have them, LayerNorm with its bias included. */
+/** Every group of the float32 format, as in the files, including LayerNorm's bias. */
 export function expertsFloatWeights(checkpoint: Checkpoint, rowFactor: RowFactor): WeightGroup[] {
   const { config, layers, bias } = checkpoint;
   const layerGroups = (layer: Layer, experts: LayerExperts, l: number) => [

@@ -1,4 +1,4 @@
-/** Products of the int8 form: activations as two rows of codes, see int8Linear. */
+/** Products of the int8 format. Activations are two rows of codes; see int8Linear. */
 import type { LinearName } from '../graph/decoder-network.ts';
 import type { Graph, Value } from '../graph/onnx.ts';
 import type { RowProducts } from './experts.ts';

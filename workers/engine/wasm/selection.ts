@@ -1,4 +1,7 @@
-/** The head of the WASM dialect, seen from outside: how a token is to be chosen, as the inputs that `declareSelectInputs` has put into a graph, and what comes out. */
+/**
+ * The head of the WASM dialect from outside: how to choose a token, as the inputs that `declareSelectInputs` has put
+ * into a graph, and what comes out.
+ */
 import type { Tensor } from 'onnxruntime-web';
 import type { Ort } from '../runtime/ort.ts';
 import type { ChunkRequest, ChunkResult, Choice } from '../decoder.ts';
@@ -20,7 +23,7 @@ export function selectionFeeds(OrtTensor: Ort['Tensor'], vocab: number, choice: 
     inverse_temperature: scalar(greedy ? 1 : 1 / s.temperature),
     k: new OrtTensor('int64', BigInt64Array.of(BigInt(k)), [1]),
     top_p: scalar(greedy ? 1 : s.topP),
-    // What is forbidden has a probability of 0, and must not be kept where nothing else is left out.
+    // A forbidden token has a probability of 0. It must be left out even if no other token is.
     min_p: scalar(greedy ? 0 : mask ? Math.max(s.minP, LEAST_SHARE) : s.minP),
     penalty: scalar(s?.repetitionPenalty ?? 1),
     seen: new OrtTensor('float32', choice?.seen ?? new Float32Array(vocab), [vocab]),

@@ -1,6 +1,7 @@
 /**
- * One stage of a model that is larger than one WASM memory: some consecutive layers, hidden states in and out, the head in the last. A stage is told as
- * a decoder of its own, with as many layers as it has; its cache is laid out as in wasm/graph.ts, and one step takes any number of tokens.
+ * One stage of a model that is larger than one WASM memory: some consecutive layers, hidden states in and out, the head
+ * in the last. A stage is described as a decoder of its own, with the layers that it holds; its cache is laid out as in
+ * wasm/graph.ts, and one step takes any number of tokens.
  */
 import type { Checkpoint, PhiConfig } from '../checkpoint/types.ts';
 import { declare, type WeightGroup } from '../weights/plan.ts';

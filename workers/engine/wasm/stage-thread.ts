@@ -15,7 +15,7 @@ export class StageThread {
   /** `name`: for messages, "layers 1 to 19". */
   constructor(name: string) {
     this.#name = name;
-    this.#ended.promise.catch(() => undefined); // every call hears of it
+    this.#ended.promise.catch(() => undefined); // every pending call rejects with it
     this.#thread = startWorker(stageUrl, 'stage');
     void this.#thread.died.then(() => this.#thread.terminate());
     this.#api = wrap<StageApi>(this.#thread.worker);

@@ -16,7 +16,7 @@ import type { StageHost } from './stage-protocol.ts';
 import { StageThread } from './stage-thread.ts';
 import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts, KvAccess } from '../decoder.ts';
 
-/** Tokens in one prefill run, as in wasm.ts. */
+/** Tokens in one prefill run, as in decoder.ts. */
 const CHUNK_TOKENS = 256;
 
 export interface StagesOptions {
@@ -34,7 +34,7 @@ export interface StagesOptions {
   signal?: AbortSignal;
 }
 
-/** Loads the stages side by side. Rejects with what the first of them fails with; then none is left. */
+/** Loads the stages side by side. If one fails, rejects with its error and ends all of them. */
 export async function createWasmStages(
   checkpoint: Checkpoint,
   options: StagesOptions,

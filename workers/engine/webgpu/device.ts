@@ -1,4 +1,7 @@
-/** A GPU device of our own for each decoder: its loss is ours to see, and a fresh one can follow it in the same worker. */
+/**
+ * Each decoder has a GPU device of its own, so that it sees the loss of the device and the same worker can open a fresh
+ * one.
+ */
 import { PhiError } from '../../shared/errors.ts';
 import { REASONS } from '../../shared/reasons.ts';
 import { gpuFeatures, mendShadersOn } from '../runtime/ort-quirks.ts';
@@ -7,7 +10,7 @@ export interface Gpu {
   device: GPUDevice;
   /** "NVIDIA Ada Lovelace", "SwiftShader (software)". */
   name: string;
-  /** Runs on the CPU: ranked by measured speed like one. */
+  /** It computes on the CPU, so it is ranked by measured speed. */
   software: boolean;
   float16: boolean;
   /** maxStorageBufferBindingSize, in bytes. */
@@ -61,7 +64,7 @@ export async function openGpu(power: GPUPowerPreference | undefined): Promise<Gp
     });
     throw error;
   });
-  lost.catch(() => undefined); // heard by whoever waits for a run
+  lost.catch(() => undefined); // the code that waits for a run handles it
   const software = isSoftware(adapter.info);
   return {
     device,

@@ -1,6 +1,6 @@
 // Choosing a token of `vocab` logits in three dispatches: count keys by their upper bits, collect whatever may be among the k best,
 // then rank those, draw one and put it where the next run reads its input.
-// The order is that of graph/select.ts: repetition penalty, top-k, temperature, top-p and min-p on the candidates' probabilities.
+// The order is that of wasm/select-graph.ts: repetition penalty, top-k, temperature, top-p and min-p on the candidates' probabilities.
 
 struct Params {
   vocab: u32,

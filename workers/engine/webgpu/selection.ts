@@ -4,7 +4,7 @@ import type { Choice } from '../decoder.ts';
 import scoreCode from './score.wgsl?raw';
 import selectCode from './select.wgsl?raw';
 
-/** Candidates at most, as in webgpu-select.wgsl; top-k off means this many, as on the other backends. */
+/** Candidates at most, as in select.wgsl; top-k off means this many, as on the other backends. */
 const MOST_CANDIDATES = 1024;
 const PARAM_BYTES = 48; // 11 of 12 words
 /** One counter and 2,048 bins. */
@@ -106,7 +106,7 @@ export class Selector {
     return 8 * this.#vocab + WORK_BYTES + 8 * this.#steps + this.#mask.size;
   }
 
-  /** Uploads what the next choices are made by: `seen` only where a penalty asks for it, and the mask where there is one. */
+  /** Uploads the inputs of the next choices: `seen` only if a penalty needs it, and the mask if there is one. */
   begin({ sampling, seen, mask }: Choice): void {
     if (sampling.repetitionPenalty !== 1) this.#device.queue.writeBuffer(this.#seen, 0, Uint32Array.from(seen));
     this.#masked = mask !== undefined;

@@ -48,7 +48,7 @@ export interface WebgpuPlan {
   tied: boolean;
 }
 
-/** Raised whenever what `webgpuPlan` makes changes: kept forms of another version are of no use. */
+/** Raised when the bytes that `webgpuPlan` makes change, so that weights kept by another version are made again. */
 export const WEBGPU_FORM_VERSION = 3;
 
 export interface PlanOptions {
@@ -61,7 +61,7 @@ export interface PlanOptions {
 
 /** Block of requantised weights. */
 const BLOCK = 32;
-/** Larger blocks save no bytes worth having. */
+/** Larger blocks hardly save bytes. */
 const LARGEST_BLOCK = 256;
 const SMALLEST_BLOCK = 16;
 
@@ -202,7 +202,10 @@ function hasFourBits({ layers }: Checkpoint): boolean {
   );
 }
 
-/** A quantised file with an embedding of its own in floats means it (ONNX Runtime's model builder): it stays, unless it is large. */
+/**
+ * If a quantised file keeps its own embedding in floats, that is on purpose (ONNX Runtime's model builder). It stays,
+ * unless it is large.
+ */
 function keepsFloats({ embedding, layers }: Checkpoint, dtype: Float): boolean {
   const bytes = embedding.rows * embedding.cols * floatBytes(dtype);
   return (

@@ -13,7 +13,7 @@ interface Network {
 
 /**
  * Builds the network as one MLGraph whose inputs and outputs are those of the ONNX graph, by name; rejects when any node fell back.
- * The session is released at once; why, tells runtime/ort-quirks.ts.
+ * The session is released at once; runtime/ort-quirks.ts says why.
  */
 export async function compile(
   ort: Ort,

@@ -101,7 +101,8 @@ async function onDevice(
     scales: network.scales,
   };
   const shared = graphs.weights === 'inputs' ? await sharedWeights(network, true) : null;
-  // A graph of constants comes first: its build takes three times the weights for a moment, and the tensors come on top of what stays of it.
+  // The graph with constants is built first, because its build takes three times the weights for a moment. The tensors
+  // are made after that.
   const main = await buildMain(network, shape, shared ?? {});
   const step = graphs.step
     ? await buildRunner(network, { ...shape, width: 1, scales: network.scales }, shared ?? {})
@@ -275,7 +276,7 @@ class WebnnDecoder implements Decoder {
     this.#device.destroy();
   }
 
-  /** Puts tokens into the cache; nothing is asked of them. */
+  /** Puts tokens into the cache, without choosing one. */
   async #fill(ids: readonly number[], past: number, rope: RopeSet): Promise<void> {
     const costs = this.#prefill?.costs(past) ?? new Map<number, number>();
     costs.set(this.#main.width, runCost(this.#main.width, false, this.slots, this.#plan.dialect));
@@ -309,7 +310,7 @@ class WebnnDecoder implements Decoder {
     const few = readCandidates(summary, this.#vocab);
     const left = few && mask ? allowedOf(few, mask, this.#vocab) : few;
     if (left && left.ids.length > 0) return choose(left, sampling, randoms[0]!);
-    // Only where hundreds of logits are equal: then all of them are read.
+    // Only if hundreds of logits are equal, all of them are read.
     const all = allCandidates(await runner.logits(), seen, sampling);
     return choose(mask ? allowedOf(all, mask, this.#vocab) : all, sampling, randoms[0]!);
   }

@@ -22,7 +22,7 @@ export class WebnnDevice {
       this.#lostError = new PhiError('device-lost', `WebNN: the context was lost (${message || 'no reason given'}).`);
       throw this.#lostError;
     });
-    this.lost.catch(() => undefined); // whoever waits has its own handler
+    this.lost.catch(() => undefined); // the code that waits has its own handler
   }
 
   /** Opens a context and tries small graphs in it. Rejects with `backend` and a reason in words. */
@@ -62,7 +62,7 @@ export class WebnnDevice {
     return this.context.opSupportLimits().input.dataTypes.includes(dataType);
   }
 
-  /** "CPU", "NPU and CPU"; what was asked for when the browser does not tell. */
+  /** "CPU", "NPU and CPU"; the requested device if the browser does not report it. */
   describe(devices: readonly string[] | null | undefined): string {
     if (!devices || devices.length === 0) return 'WebNN on a device that the browser does not name';
     return `WebNN on ${devices.map((device) => device.toUpperCase()).join(' and ')}`;

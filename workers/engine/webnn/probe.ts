@@ -1,4 +1,4 @@
-/** Small graphs that show what a WebNN context is worth before a model is built for it. */
+/** Tests a WebNN context with small graphs before a model is built for it. */
 import { PhiError } from '../../shared/errors.ts';
 import { webnnScope, type MLContext, type MLOperand } from './api.ts';
 

@@ -1,6 +1,6 @@
 /**
- * Choosing a token from the candidates that leave the device: the same order as in graph/select.ts. Top-k off, or a k beyond them, means the
- * candidates (256 and more), as it means the best 1,024 on the other backends.
+ * Choosing a token from the candidates that leave the device: the same order as in wasm/select-graph.ts. Top-k off, or
+ * a k beyond them, means the candidates (256 and more), as it means the best 1,024 on the other backends.
  */
 import { mayChoose } from '../decoder.ts';
 import { SUMMARY, summaryLayout } from './select-graph.ts';

@@ -49,7 +49,10 @@ export interface WebnnPlan {
   /** Rotation of the residual stream; the embedding must be rotated too. null: no rotation. */
   residual: Rotation | null;
   matrices: ReadonlyMap<LinearName, WebnnMatrix>;
-  /** Norms first, then the head, then the layers' matrices, whose place `inputs` can take; last what is no part of a graph: what requantising cost. */
+  /**
+   * Norms first, then the head, then the layers' matrices, which `inputs` can replace. The last group is not part of a
+   * graph: the error of requantising.
+   */
   groups: { norms: WeightGroup[]; head: WeightGroup[]; layers: WeightGroup[]; error: WeightGroup[] };
 }
 
@@ -168,7 +171,7 @@ function int4Plan(
   const error: ErrorSum = { error: 0, weights: 0 };
   groups.error.push(errorGroup(error));
   const ones = new Float32Array(checkpoint.config.hidden).fill(1);
-  const normWeight = (weight: Float32Array) => (layout.residual ? ones : weight); // the matrices have taken it in
+  const normWeight = (weight: Float32Array) => (layout.residual ? ones : weight); // the matrices contain it
   checkpoint.layers.forEach((layer, l) => {
     groups.norms.push(
       norm(`layers.${l}.attentionNorm`, normWeight(layer.attentionNorm)),

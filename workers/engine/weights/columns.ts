@@ -108,7 +108,10 @@ export async function plainRows(matrix: Matrix, fold: Fold = {}): Promise<Int8Co
   return { codes, scales };
 }
 
-/** Nearest whole number of `value * inverse`, which lies in [-127, 127], halves upwards. No branch: the sign of a weight is a coin toss, which costs more than all else here. */
+/**
+ * Nearest whole number of `value * inverse`, which lies in [-127, 127], halves upwards. There is no branch, because a
+ * processor cannot predict the sign of a weight, and wrong predictions cost more than anything else here.
+ */
 const nearest = (value: number, inverse: number) => (Math.fround(Math.fround(value * inverse) + 128.5) | 0) - 128;
 
 /** Quantises `k` values into `out`; returns their scale. */

@@ -12,7 +12,7 @@ import type { Products } from './products.ts';
 const BLOCK = 64;
 /** Columns that are rounded at a time: their errors have to be held. */
 const TILE = 1024;
-/** Added to the diagonal, of its mean: inputs that calibration hardly saw must not be taken for useless. */
+/** Added to the diagonal, of its mean: inputs that calibration hardly saw must not count as useless. */
 const DAMPING = 0.01;
 
 export interface Feedback {

@@ -7,7 +7,10 @@ const KEPT_BYTES = 8 * 1024 * 1024;
 /** A table with at most this many weights stays in memory in the file's format. Reading a row from the disk would cost milliseconds for each token. */
 const HELD_WEIGHTS = 32 * 1024 * 1024;
 
-/** Rows of the embedding, read from the checkpoint when needed: a table of 200,000 tokens is not worth its place on a device. */
+/**
+ * Rows of the embedding, read from the checkpoint when needed: a table of 200,000 tokens would take too much memory on
+ * a device.
+ */
 export class EmbeddingRows {
   readonly #table: Matrix;
   readonly #rotation: Rotation | null;
@@ -22,7 +25,7 @@ export class EmbeddingRows {
     this.#most = Math.max(256, Math.floor(KEPT_BYTES / (table.cols * Float32Array.BYTES_PER_ELEMENT)));
   }
 
-  /** Takes a small table into memory; to be called when what a load holds for a moment is gone. */
+  /** Takes a small table into memory. Call it after the load has freed its temporary memory. */
   async hold(): Promise<void> {
     const { rows, cols, form } = this.#table;
     if (form.kind === 'blocks' && rows * cols <= HELD_WEIGHTS) this.#held = await this.#table.read(0, rows);

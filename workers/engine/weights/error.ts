@@ -3,8 +3,8 @@ import type { ErrorSum } from './blocks.ts';
 import type { WeightGroup } from './plan.ts';
 
 /**
- * Last of the groups and no part of the graph: what requantising cost, so that a kept form still says so. The sums are complete when it is
- * made. Read it with `weightError`.
+ * The last group is not part of the graph. It holds the error of requantising, so that kept weights still report it.
+ * The sums are complete when it is made. Read it with `weightError`.
  */
 export function errorGroup(sum: ErrorSum): WeightGroup {
   return {

@@ -27,7 +27,7 @@ export interface GpuFacts {
   float16: boolean;
   /** maxStorageBufferBindingSize, in bytes. */
   bindingBytes: number;
-  /** SwiftShader, llvmpipe, WARP: the CPU in disguise. */
+  /** SwiftShader, llvmpipe or WARP: software on the CPU. */
   software: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** Memory that a model needs on a backend: weights, cache and working space, before anything of it is downloaded. */
+/** Estimates the memory that a model needs on a backend, before it is downloaded: weights, cache and working space. */
 import type { BackendId, DeviceType, WeightFormat } from '../protocol.ts';
 import { WASM_BYTES, type GpuFacts } from './device.ts';
 import { cutLayers } from './stages.ts';
@@ -90,7 +90,7 @@ export function webnnCopies(device: DeviceType, form: WeightFormat): 1 | 2 | 3 {
   return device === 'npu' && form !== 'int4' && form !== 'int8-blocks' ? 1 : 2;
 }
 
-/** WebNN in the format that its device is given first; which formats it takes, and is fast with, only a trial tells. */
+/** WebNN in the format that its device gets first. Only a trial shows which formats it accepts, and which are fast. */
 export function estimateWebnn(
   { shape, mix, slots: wished }: EstimateRequest,
   device: DeviceType,

@@ -29,7 +29,7 @@ export type Reason =
   /** One layer's keys are larger than a buffer of this GPU: `tokens` of context would do. */
   | { key: 'gpu-context'; needs: number; has: number; tokens: number }
   | { key: 'storage'; needs: number; has: number }
-  /** Not reasons against it, but to know: how far it goes, what only a trial shows, what makes it slow. */
+  /** Notes that do not rule it out: its longest context, facts that only a trial shows, causes of slowness. */
   | { key: 'own-context'; tokens: number }
   | { key: 'webnn-trial' }
   | { key: 'software-gpu' }
@@ -110,7 +110,10 @@ function keptBytes({ backend, weightsBytes }: Estimate, free: number | null): nu
 export const isAbsent = ({ reasons }: Fit): boolean =>
   reasons.some(({ key }) => key === 'no-webgpu' || key === 'no-webnn' || key === 'experts');
 
-/** Between equals: what computes well, then what may not, then what is not there at all and so explains nothing. */
+/**
+ * Among equals: backends that compute well, then those that may not, then those that this browser lacks, because they
+ * explain nothing.
+ */
 function slowness(fit: Fit): number {
   if (isAbsent(fit)) return 2;
   return fit.reasons.some(({ key }) => key === 'software-gpu' || key === 'webnn-trial') ? 1 : 0;
@@ -161,7 +164,7 @@ function estimateOnWebnn(request: EstimateRequest, { webnn }: DeviceFacts): Esti
 }
 
 function judgeWebnn(estimate: Estimate, shape: ModelShape, device: DeviceFacts): Fit {
-  // What no browser would change comes first.
+  // Reasons that hold in every browser come first.
   if (shape.experts) return { estimate, verdict: 'no', reasons: [{ key: 'experts' }] };
   if (!device.webnn) return { estimate, verdict: 'no', reasons: [{ key: 'no-webnn' }] };
   const fit = inMemory(estimate, device, [{ key: 'webnn-trial' }]);

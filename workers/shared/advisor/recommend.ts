@@ -3,7 +3,7 @@ import { assess, isSlow, type Assessment, type Candidate } from './fit.ts';
 
 export type Use = 'chat' | 'code';
 
-/** A candidate with what a choice between those that fit goes by. */
+/** A candidate with the facts by which those that fit are ranked. */
 export interface Choosable extends Candidate {
   /** The use that the quantisation suits. */
   suits: readonly Use[];
@@ -15,7 +15,10 @@ export interface Choosable extends Candidate {
   hashed: boolean;
 }
 
-/** 4 bits keep a chat's tone; code breaks at one wrong token and wants 6 or 8. Below 4, and unquantised, is for those who ask for it. */
+/**
+ * 4 bits keep a chat's tone; code breaks at one wrong token and wants 6 or 8. Models below 4 bits and
+ * unquantised ones are only for people who choose them.
+ */
 export function suitsOf(bits: number): Use[] {
   if (bits >= 6 && bits <= 8) return ['code'];
   return bits >= 4 && bits <= 5 ? ['chat'] : [];

@@ -1,4 +1,7 @@
-/** How fast a model may be expected to write on WASM, before anything of it is downloaded. Of GPUs nothing is said: their speeds differ by a hundred. */
+/**
+ * Estimates how fast a model writes on WASM, before it is downloaded. There is no estimate for GPUs, because their
+ * speeds differ by a factor of a hundred.
+ */
 import { wasmBytesPerToken, type ModelShape } from './weights.ts';
 
 /**
@@ -7,11 +10,11 @@ import { wasmBytesPerToken, type ModelShape } from './weights.ts';
  * not measured again: the estimate is on the careful side.
  */
 const BYTES_PER_SECOND = 2.4e9;
-/** Two cores did not give twice the speed of one; of more nothing was measured. */
+/** Two cores did not give twice the speed of one. More cores were not measured. */
 const SCALING = 0.75;
 const MOST_CORES = 8;
 
-/** Below this a reply is slower than a person reads by far: a page says so before it offers gigabytes. */
+/** Below this, a reply is far slower than a person reads. The page says so before it offers gigabytes. */
 export const SLOW_TOKENS_PER_SECOND = 3;
 
 export interface Processor {

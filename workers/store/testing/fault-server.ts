@@ -1,4 +1,4 @@
-/** A static server that fails on demand: what a download meets in the wild, one request at a time. */
+/** A static server that fails on demand, one request at a time, in the ways that real servers fail. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -52,7 +52,7 @@ export function readConfig(
   const keys = new Keys(file, metadata, `${architecture}.`);
   const hidden = keys.count('embedding_length');
   const heads = keys.count('attention.head_count');
-  // Phi-tiny-MoE's heads are larger than hidden / heads, and converters that assume otherwise write no length.
+  // Phi-tiny-MoE's heads are larger than hidden / heads. Converters that assume hidden / heads write no length.
   const ownDim = architecture === 'phimoe' && query !== null ? query / heads : null;
   const headDim = keys.whole('attention.key_length') ?? ownDim ?? hidden / heads;
   const valueDim = keys.whole('attention.value_length') ?? headDim;

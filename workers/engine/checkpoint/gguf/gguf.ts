@@ -15,7 +15,7 @@ import type { Checkpoint, Layer, Matrix, OpenOptions, PhiConfig, TokenizerSource
 
 /**
  * Opens one GGUF, or all parts of a split one in any order. Reads the headers and the norm weights; matrices are read later, by rows.
- * Throws `bad-model` for damaged files, `unsupported-model` for sound ones of another kind.
+ * Throws `bad-model` for damaged files, `unsupported-model` for sound files of another kind.
  */
 export async function openGguf(files: ByteSource[], options?: OpenOptions): Promise<Checkpoint> {
   const headers: GgufHeader[] = [];
@@ -80,7 +80,7 @@ async function readLayer(weights: Weights, at: string, config: PhiConfig, interl
   const q = heads * headDim;
   const kv = kvHeads * headDim;
   const rotary = (matrix: Matrix) => (interleaved ? splitRotaryPairs(matrix, headDim, config.rotaryDim) : matrix);
-  // phi3 has q, k, v in one tensor and gate, up in `ffn_up`; llama has each apart.
+  // phi3 has q, k, v in one tensor and gate, up in `ffn_up`; llama has a tensor for each.
   const fused = !interleaved && weights.has(`${at}attn_qkv.weight`);
   return {
     attentionNorm: await weights.norm(`${at}attn_norm.weight`, hidden),

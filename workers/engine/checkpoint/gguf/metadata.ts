@@ -51,7 +51,7 @@ export class Keys {
   }
 }
 
-/** Some converters write one number a layer; equal ones are the number. */
+/** Some converters write a number for each layer. If all are equal, that is the number. */
 function sameForAll(value: GgufValue | undefined): GgufValue | undefined {
   const list = value instanceof Int32Array || value instanceof Uint32Array ? value : null;
   const first = list?.[0];

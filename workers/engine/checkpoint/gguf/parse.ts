@@ -146,7 +146,7 @@ function spend(cursor: Cursor, budget: Budget, bytes: number): void {
   if (budget.bytes < 0) cursor.fail(`makes the metadata larger than ${MAX_KEPT_BYTES} bytes. The file is damaged`);
 }
 
-/** null: skipped, being long and of no use here. */
+/** null: skipped, because it is long and not needed. */
 async function readValue(cursor: Cursor, type: number, keepLong: boolean, budget: Budget): Promise<GgufValue | null> {
   if (type === STRING) {
     await cursor.fill(8);

@@ -3,7 +3,7 @@ import type { ByteSource } from '../../../store/bytes.ts';
 
 const HEADER_BYTES = 24;
 
-/** Endings that say what a file is; none of these files is looked into. */
+/** Endings that show what a file is. These files are not opened. */
 const OTHER_KINDS =
   /(^|\/)(license|licence|readme|notice|\.git\w*)$|\.(gguf|onnx|onnx[._]data(_\d+)?|data|safetensors|xml|jsonl?|jinja|tmpl|txt|md|model|py|ipynb|png|jpe?g|gif|webp|svg|pdf|ya?ml|toml|html?|css|js|ts|sh|csv|zip|gz|tar|7z)$/i;
 

@@ -1,6 +1,7 @@
 /**
  * Finds the Phi decoder in a graph: which weight has which role. Nothing depends on names. The products with constant matrices and the
- * norms are the landmarks; the roles follow from how values flow between them, and what does not flow like a Phi decoder is refused.
+ * norms are the landmarks; the roles follow from how values flow between them. A graph that does not flow like a Phi
+ * decoder is refused.
  */
 import { PhiError } from '../../../shared/errors.ts';
 import { attentionBehind, type Attention } from './attention.ts';
@@ -48,7 +49,7 @@ export interface DecoderParts {
   head: Matrix;
 }
 
-/** Throws `unsupported-model` with the operator at which the graph stops to be a Phi decoder. */
+/** Throws `unsupported-model` with the first operator that a Phi decoder does not have. */
 export async function findDecoder(reader: GraphReader): Promise<DecoderParts> {
   const { file, graph } = reader;
   const norms = await findNorms(file, graph);
@@ -111,7 +112,7 @@ class Products {
   readonly #file: string;
   readonly #graph: Graph;
   readonly #afterNorm: ReadonlyMap<ValueId, Linear[]>;
-  /** Those that no block has taken yet. */
+  /** Those that belong to no block yet. */
   readonly #closing: Linear[] = [];
   /** The products that each closing one takes results of. */
   readonly #sources: ReadonlyMap<Linear, ReadonlySet<ValueId>>;

@@ -22,7 +22,7 @@ export interface Op {
   inputDims?: readonly (readonly number[])[];
 }
 
-/** Operators that hand on their first input's values, perhaps fewer of them or in another arrangement or type. */
+/** Operators that pass on their first input's values, perhaps fewer of them or in another arrangement or type. */
 export const PASS_THROUGH: ReadonlySet<string> = new Set([
   'Cast',
   'Identity',
@@ -50,7 +50,7 @@ const DATA_INPUTS = new Map<string, readonly number[]>(
   }),
 );
 
-/** Operators in a row that only hand on a value; real files have up to six. */
+/** Operators in a row that only pass a value on; real files have up to six. */
 const CHAIN_LIMIT = 64;
 /** Values between two landmarks; a layer of an OpenVINO file with its mask has about 300. */
 const REGION_LIMIT = 5000;
@@ -118,7 +118,7 @@ export class Graph {
     return this.#consumers.get(value) ?? [];
   }
 
-  /** Goes back through operators that only hand on a value, until `stop` holds or another operator made it. */
+  /** Goes back through operators that only pass a value on, until `stop` holds or another operator made the value. */
   origin(
     value: ValueId,
     stop: (value: ValueId) => boolean = () => false,
@@ -133,7 +133,10 @@ export class Graph {
     return at;
   }
 
-  /** Values found going back along data from `value`, nearest first; not beyond those for which `stop` holds, nor further than a layer goes. */
+  /**
+   * Values that `value` depends on, nearest first. The search ends at those for which `stop` holds, and after the
+   * length of a layer.
+   */
   *behind(value: ValueId, stop: (value: ValueId) => boolean): Generator<ValueId> {
     const seen = new Set([value]);
     for (const at of seen) {
@@ -177,7 +180,7 @@ export function numberAttribute(op: Op, name: string, absent: number): number {
   return typeof value === 'number' ? value : absent;
 }
 
-/** The error for a sound file with something in it that this app does not compute. */
+/** The error for a sound file that contains something this app cannot compute. */
 export function unsupported(file: string, op: Op, why: string): PhiError {
   return new PhiError(
     'unsupported-model',

@@ -42,7 +42,7 @@ export class ProtoReader {
     );
   }
 
-  /** Makes sure that the window holds `[at, at + bytes)`, or as much of it as there is before `end`. */
+  /** Makes sure that the window holds `[at, at + bytes)`, or the part of it before `end`. */
   async #load(at: number, bytes: number, end: number): Promise<void> {
     const needed = Math.min(at + bytes, end);
     if (at >= this.#base && needed <= this.#base + this.#window.length) return;

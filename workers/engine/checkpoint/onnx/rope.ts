@@ -180,7 +180,7 @@ async function comparison(file: string, graph: Graph, op: Op): Promise<{ limit: 
     throw unsupported(file, op, 'it does not compare with a constant');
   const greater = op.type.startsWith('Greater') === (right !== null);
   const orEqual = op.type.endsWith('OrEqual');
-  // Highest value still short: "> c" and "<= c": c; ">= c" and "< c": c - 1.
+  // Highest value that still takes the short set: c for "> c" and "<= c", c - 1 for ">= c" and "< c".
   const inclusive = greater ? !orEqual : orEqual;
   const highest = inclusive ? constant : constant - 1;
   // A position is one less than the length it makes.

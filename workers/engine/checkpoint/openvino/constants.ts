@@ -49,7 +49,7 @@ export async function evaluate(
   );
 }
 
-/** `value` as something that is computed plus a constant: `position + 1`, `length - 2047`. Null when it is a constant alone. */
+/** `value` as a computed value plus a constant: `position + 1`, `length - 2047`. Null if it is only a constant. */
 export async function withOffset(graph: Graph, value: ValueId): Promise<{ base: ValueId; offset: number } | null> {
   let offset = 0;
   let at = value;

@@ -38,7 +38,7 @@ export async function openVinoRope(
   };
 }
 
-/** The Cos that the queries are multiplied with, and the constant side of the product that it is taken of. */
+/** The Cos that the queries are multiplied by, and the constant factor of its argument. */
 async function cosInput(graph: Graph, query: ValueId): Promise<{ cos: Op; frequencies: ValueId } | null> {
   for (const value of graph.behind(query, (at) => graph.producer(at)?.type === 'Cos')) {
     const cos = graph.producer(value);

@@ -1,4 +1,7 @@
-/** Quantisations of safetensors that are not read, by what quantisers leave in config files and tensor names, so that a refusal names the kind. */
+/**
+ * Recognises quantisations of safetensors that are not read, from config files and tensor names, so that the refusal
+ * names the kind.
+ */
 import * as v from 'valibot';
 import { PhiError } from '../../../shared/errors.ts';
 import type { ModelFiles } from '../../../store/bytes.ts';

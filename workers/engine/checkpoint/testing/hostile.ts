@@ -1,4 +1,4 @@
-/** What a damaged or hostile file must end in: a typed error, soon and without much memory, or a model that can be read. */
+/** A damaged or hostile file must give a typed error, soon and without much memory, or a model that can be read. */
 import { PhiError } from '../../../shared/errors.ts';
 import { uniforms } from '../../generate/random.ts';
 import type { ByteSource, ModelFiles } from '../../../store/bytes.ts';

@@ -24,7 +24,7 @@ const MINI_ONNX = 'phi4-mini/onnx-webgpu-int4';
 
 type Made = ModelFiles | Promise<ModelFiles>;
 
-/** How a model is found, by its layout. */
+/** Models by their layout, which is how they are found. */
 export const LAYOUTS: Record<string, () => Made> = {
   'A GGUF file under any name': () => one('download.part', writeGguf(tinyGguf())),
   'All parts of a split GGUF': () =>

@@ -1,4 +1,7 @@
-/** The Phi decoder once more, written out plainly in double precision: no graph, no cache, no form. For tests, and to choose seeds. */
+/**
+ * A second Phi decoder, in plain loops and double precision, without graph, cache or weight formats. For tests, and to
+ * choose seeds.
+ */
 import type { Checkpoint, Matrix } from '../../checkpoint/types.ts';
 import { dequantise } from '../../weights/rows.ts';
 
