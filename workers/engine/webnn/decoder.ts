@@ -101,8 +101,7 @@ async function onDevice(
     scales: network.scales,
   };
   const shared = graphs.weights === 'inputs' ? await sharedWeights(network, true) : null;
-  // The graph with constants is built first, because its build takes three times the weights for a moment. The tensors
-  // are made after that.
+  // The graph with constants is built before the tensors are made, because its build takes three times the weights for a moment.
   const main = await buildMain(network, shape, shared ?? {});
   const step = graphs.step
     ? await buildRunner(network, { ...shape, width: 1, scales: network.scales }, shared ?? {})
