@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Engine } from '../engine/engine.ts';
+import { EngineClaim } from '../models/engine-claim.ts';
 import { ModelSession } from '../models/model-session.svelte.ts';
 import { Settings } from '../settings/settings.svelte.ts';
 import type { FakeScript } from '../testing/fake-engine.ts';
@@ -17,7 +18,7 @@ function setUp(script: FakeScript = {}) {
   const engine = new Engine(() => fakeThread({ instant: true, ...script }, disk));
   engines.push(engine);
   const settings = new Settings(null);
-  const models = new ModelSession(engine, settings);
+  const models = new ModelSession(engine, settings, new EngineClaim(null));
   const records = new MemoryRecords();
   const conversations = new Conversations(records);
   const chat = new Chat(engine, models, settings, conversations);

@@ -6,6 +6,7 @@ import { parseSettings, Settings } from '../settings/settings.svelte.ts';
 import { fakeThread } from '../testing/fake-engine.ts';
 import { CatalogueView, readBase } from './catalogue-view.svelte.ts';
 import { toHubModel, VARIANTS } from './catalogue/catalogue.ts';
+import { EngineClaim } from './engine-claim.ts';
 import { ModelSession } from './model-session.svelte.ts';
 import { reasonText, verdictText } from './reasons.ts';
 
@@ -127,7 +128,7 @@ describe('a download out of the catalogue', () => {
     const script = { instant: true, quota: true };
     const engine = new Engine(() => fakeThread(script, { models: [] }));
     const settings = new Settings(null);
-    const models = new ModelSession(engine, settings);
+    const models = new ModelSession(engine, settings, new EngineClaim(null));
     const variant = VARIANTS[0]!;
     await models.download(toHubModel(variant));
     expect(models.phase).toMatchObject({ kind: 'failed', while: 'installing', error: { code: 'quota' } });

@@ -92,6 +92,6 @@ describe('EngineClaim', () => {
   });
 
   it('is everybody’s where there are no locks', async () => {
-    expect(await new EngineClaim(undefined).take()).toBe(true);
+    expect(await new EngineClaim(null).take()).toBe(true);
   });
 });

@@ -3,12 +3,13 @@ const NAME = 'phi-engine';
 
 /** Without Web Locks (an insecure context) every tab is alone. */
 export class EngineClaim {
-  readonly #locks: LockManager | undefined;
+  readonly #locks: LockManager | null;
   #release: (() => void) | null = null;
   /** Another tab took the claim over. */
   onLost: () => void = () => undefined;
 
-  constructor(locks: LockManager | undefined = globalThis.navigator?.locks) {
+  /** @param locks null: there are none, and the claim is everybody's */
+  constructor(locks: LockManager | null = globalThis.navigator?.locks ?? null) {
     this.#locks = locks;
   }
 

@@ -4,6 +4,7 @@ import { Engine } from '../engine/engine.ts';
 import { Settings } from '../settings/settings.svelte.ts';
 import type { FakeDisk, FakeScript } from '../testing/fake-engine.ts';
 import { FAKE_MANIFEST, FAKE_MODEL, fakeThread } from '../testing/fake-engine.ts';
+import { EngineClaim } from './engine-claim.ts';
 import { ModelSession } from './model-session.svelte.ts';
 
 const engines: Engine[] = [];
@@ -12,7 +13,7 @@ function setUp(script: FakeScript, disk: FakeDisk) {
   const engine = new Engine(() => fakeThread({ instant: true, ...script }, disk));
   engines.push(engine);
   const settings = new Settings(null);
-  return { engine, settings, models: new ModelSession(engine, settings) };
+  return { engine, settings, models: new ModelSession(engine, settings, new EngineClaim(null)) };
 }
 
 beforeEach(() => {
