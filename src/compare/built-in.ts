@@ -1,8 +1,9 @@
 /** The row of the model that the browser has built in, by the web's own interface. It is another model, and the row says so. */
 import type { Prompt, Timing } from '../../workers/shared/compare-protocol.ts';
 import { PhiError } from '../../workers/shared/errors.ts';
-import { PLAIN, speedFigures, timeRounds, type RowJob } from './measure.ts';
+import { speedFigures, timeRounds, type RowJob } from './measure.ts';
 import type { Measured } from './result.ts';
+import { ROW_DEFAULTS } from './row-defaults.ts';
 import { UNKNOWN } from './server-row.ts';
 import { builtInIdentity } from './steps.ts';
 
@@ -40,7 +41,7 @@ export async function measureBuiltIn({ model, measures, signal, onProgress }: Ro
     (done, total, warmUp) => onProgress({ phase: warmUp ? 'warm-up' : 'measure', share: done / total }),
   );
   return {
-    ...PLAIN,
+    ...ROW_DEFAULTS,
     ...builtInIdentity(),
     ...UNKNOWN,
     device: 'The browser does not name the device',

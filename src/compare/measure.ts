@@ -17,6 +17,7 @@ import { pageBytes, readBattery } from './machine.ts';
 import type { Entry, Measures } from './plan.ts';
 import { fitTests, headlineLength } from './plan.ts';
 import type { Kind, Measured } from './result.ts';
+import { ROW_DEFAULTS } from './row-defaults.ts';
 import { fitTasks } from './tasks.ts';
 import { callback, withCompareWorker } from './threads.ts';
 
@@ -100,18 +101,6 @@ const LONGEST_PIECE = 200;
 const shorten = (pieces: Timing['pieces']): Timing['pieces'] =>
   pieces.map(([ms, text]) => [tenths(ms), text.slice(0, LONGEST_PIECE)]);
 
-/** What a row has that was neither tested nor checked, and needs no word. */
-export const PLAIN = {
-  tests: [],
-  tasks: [],
-  coldStart: null,
-  battery: null,
-  order: null,
-  pausedMs: null,
-  otherModel: false,
-  notes: [],
-} satisfies Partial<Measured>;
-
 export interface MeasuredRow {
   row: Measured;
   scores: RowScores;
@@ -174,7 +163,7 @@ async function measureOpened(
   const lengths = model.facts.prompts.map(([prompt]) => prompt!.tokens);
   return {
     row: {
-      ...PLAIN,
+      ...ROW_DEFAULTS,
       ...describe(entry, opened, contextLength),
       ...speedFigures(rounds, lengths),
       tests,

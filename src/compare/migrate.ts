@@ -1,21 +1,9 @@
 /** Results of older versions of the format, brought up to date. Only adds what is missing: the schema checks everything afterwards. */
+import { ROW_DEFAULTS } from './row-defaults.ts';
 
 type Fields = Record<string, unknown>;
 const isObject = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** What rows had not in version 1. */
-const ROW_DEFAULTS: Fields = {
-  tests: [],
-  tasks: [],
-  coldStart: null,
-  battery: null,
-  order: null,
-  pausedMs: null,
-  otherModel: false,
-  notes: [],
-  traces: [],
-};
 
 /** A result of version 1 as version 2; anything else as it is. */
 export function migrate(value: unknown): unknown {
@@ -26,7 +14,9 @@ export function migrate(value: unknown): unknown {
     version: 2,
     source: null,
     rows: Array.isArray(rows)
-      ? rows.map((row: unknown) => (isObject(row) && !('absent' in row) ? { ...ROW_DEFAULTS, ...row } : row))
+      ? rows.map((row: unknown) =>
+          isObject(row) && !('absent' in row) ? { ...ROW_DEFAULTS, traces: [], ...row } : row,
+        )
       : rows,
   };
 }

@@ -1,6 +1,7 @@
 /** The row of a server on this machine: the same prompts, the same stopwatch. */
-import { PLAIN, speedFigures, timeRounds, type RowJob, type Rounds } from './measure.ts';
+import { speedFigures, timeRounds, type RowJob, type Rounds } from './measure.ts';
 import type { Measured } from './result.ts';
+import { ROW_DEFAULTS } from './row-defaults.ts';
 import { serverIdentity, type ServerEntry } from './steps.ts';
 import { callback, withNativeWorker } from './threads.ts';
 
@@ -19,7 +20,7 @@ export async function measureServer(
   );
   const lengths = model.facts.prompts.map(([prompt]) => prompt!.tokens);
   return {
-    ...PLAIN,
+    ...ROW_DEFAULTS,
     ...serverIdentity(server),
     ...UNKNOWN,
     device: server.label,

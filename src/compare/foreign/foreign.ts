@@ -1,6 +1,6 @@
 /** Results of other programs in the format of this page: what they have not stays null. */
 import type { Figure } from '../figure.ts';
-import { PLAIN } from '../measure.ts';
+import { ROW_DEFAULTS } from '../row-defaults.ts';
 import { FORMAT, VERSION, type CompareResult, type Measured, type Row } from '../result.ts';
 import { UNKNOWN } from '../server-row.ts';
 
@@ -20,7 +20,7 @@ export function minuteOf(date: string | undefined): string {
 export const foreignRow = (
   known: Pick<Measured, 'label' | 'device' | 'kind' | 'form' | 'model'> & Partial<Measured>,
 ): Measured => ({
-  ...PLAIN,
+  ...ROW_DEFAULTS,
   ...UNKNOWN,
   backend: 'native',
   asked: { backend: known.backend ?? 'native', device: null, threads: null, form: 'auto' },
