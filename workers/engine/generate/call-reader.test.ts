@@ -5,8 +5,8 @@ const TOKEN = 7;
 const tokenizer = { tokenId: (text: string) => (text === '<|tool_call|>' ? TOKEN : undefined) };
 
 /** Reads a reply in pieces of `size` characters; `#` stands for the control token. */
-function read(reply: string, size: number, whole = true) {
-  const reader = new CallReader(tokenizer);
+function read(reply: string, size: number, whole = true, begun = '') {
+  const reader = new CallReader(tokenizer, begun);
   let shown = '';
   for (const piece of reply.match(new RegExp(`#|[^#]{1,${size}}`, 'gs')) ?? [])
     shown += piece === '#' ? reader.push(TOKEN, '') : reader.push(1, piece);
@@ -42,12 +42,27 @@ describe('a reply with calls', () => {
   );
 });
 
+describe('a thought that is open already', () => {
+  it.each(['<think>\n', '<think>Shall I write functools[', 'An answer that went on', ''])('%j', (begun) => {
+    const rest = begun.startsWith('<think>') ? `1] or <tool_call></think>\nfunctools[${CALL}]` : `\nfunctools[${CALL}]`;
+    for (const size of [1, 3, 1_000])
+      expect(read(rest, size, true, begun)).toEqual({
+        shown: rest.slice(0, rest.lastIndexOf('functools')),
+        calls: [call],
+      });
+  });
+});
+
 describe('parseCalls', () => {
   it.each<[string, unknown]>([
     [CALL, [call]],
     ['[{"type": "function", "function": {"name": "add", "arguments": "{\\"a\\": 1}"}}]', [call]],
     ['[{"name": "add", "parameters": {"a": 1}}]', [call]],
     ['[{"name": "now"}]', [{ name: 'now', arguments: {} }]],
+    [
+      '[{"name": "say", "arguments": {"text": "<tool_call>hi</tool_call>"}}]',
+      [{ name: 'say', arguments: { text: '<tool_call>hi</tool_call>' } }],
+    ],
     ['[{"arguments": {}}]', null],
     ['[{"name": "add", "arguments": [1]}]', null],
     ['[]', null],

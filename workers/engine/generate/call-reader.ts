@@ -18,8 +18,10 @@ export class CallReader {
   #call: string | null = null;
   #byToken = false;
 
-  constructor(tokenizer: Pick<Tokenizer, 'tokenId'>) {
+  /** `begun`: the part of the reply that is there already, which may be the start of a thought. */
+  constructor(tokenizer: Pick<Tokenizer, 'tokenId'>, begun = '') {
     this.#token = tokenizer.tokenId(PHI_TOKENS.token);
+    this.#text = begun;
   }
 
   /** `text`: what the token adds to the reply. Gives what is to be shown. */
@@ -78,9 +80,9 @@ export class CallReader {
 
 /** Calls as models write them, from the mark on; null where they are not whole. */
 export function parseCalls(written: string): ToolCall[] | null {
-  const parts = written
-    .replace(/^\s*functools/, '')
-    .split(/<\/?tool_call>/)
+  const json = written.replace(/^\s*functools/, '');
+  // Only calls that are written in tags end at one: an argument may have a tag in its text.
+  const parts = (/^\s*<tool_call>/.test(json) ? json.split(/<\/?tool_call>/) : [json])
     .map((part) => part.trim())
     .filter((part) => part !== '');
   const values = parts.map(parseStart);

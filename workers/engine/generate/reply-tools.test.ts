@@ -5,7 +5,7 @@ import type { Choice, Decoder } from '../decoder.ts';
 import { mayChoose } from '../decoder.ts';
 import { Constraints } from '../constraint/constraint.ts';
 import type { GenerateEvent, GenerateRequest } from '../../shared/protocol.ts';
-import { createConversation } from '../tokenizer/conversation.ts';
+import { createConversation, type Conversation } from '../tokenizer/conversation.ts';
 import { PHI_CONTROLS, tinyByteLevel } from '../tokenizer/testing/tiny.ts';
 import { createTokenizer } from '../tokenizer/tokenizer.ts';
 import { generateReply } from './reply.ts';
@@ -58,7 +58,7 @@ function scripted(script: readonly number[], promptLength: () => number): Decode
   } as Partial<Decoder> as Decoder;
 }
 
-async function reply(wanted: string, change: Partial<GenerateRequest> = {}) {
+async function reply(wanted: string, change: Partial<GenerateRequest> = {}, by: Conversation = conversation) {
   const request = { ...REQUEST, ...change };
   const events: GenerateEvent[] = [];
   const script = tokenizer.encode(wanted, { special: true });
@@ -68,7 +68,7 @@ async function reply(wanted: string, change: Partial<GenerateRequest> = {}) {
   const controller = new AbortController();
   await generateReply(
     new Sequence(decoder, config),
-    conversation,
+    by,
     config.eos,
     request,
     controller.signal,
@@ -85,6 +85,14 @@ async function reply(wanted: string, change: Partial<GenerateRequest> = {}) {
 }
 
 const CALL = { name: 'roll', arguments: { sides: 20 } };
+
+it('a reply without tools does not ask how the model calls them', async () => {
+  const asked = () => {
+    throw new Error('asked');
+  };
+  const mute = Object.create(conversation, { callSpelling: { get: asked } }) as Conversation;
+  expect((await reply('Six.', { tools: undefined }, mute)).text).toBe('Six.');
+});
 
 describe('a reply that may call tools', () => {
   it('is text where the model writes text', async () => {

@@ -46,15 +46,15 @@ export async function generateReply(
   if (kept && request.keep !== undefined) await kept.restore(sequence, tokenizer, encoded, resumed.length, signal);
   const restoreMs = performance.now() - started;
   const prompt = [...keepIds(tokenizer, sequence.ids, encoded), ...resumed];
-  const text = textOf(request, tokenizer);
+  /** The part of the reply that the template already wrote. It is sent with the first token. */
+  let opening = request.continueLast ? '' : conversation.opening(messages, { tools: request.tools });
+  const text = textOf(request, tokenizer, request.continueLast ? messages.at(-1)!.content : opening);
   const ends = [...new Set([...eos, ...tokenizer.ends])];
   const stats = new Stats(prompt.length - resumed.length, resumed.length, restoreMs);
   const wanted = request.maxTokens - resumed.length;
   const maxTokens = Math.min(wanted, slots - prompt.length);
   let reason: StopReason = maxTokens < wanted ? 'context-full' : 'max-tokens';
   for (const id of resumed) text.push(id); // already shown, except for the text held back
-  /** The part of the reply that the template already wrote. It is sent with the first token. */
-  let opening = request.continueLast ? '' : conversation.opening(messages, { tools: request.tools });
   const held = constraints && holdTo(constraints, conversation, request, opening, maxTokens);
   if (resumed.length > 0) opening = '';
   const onPrefill = (done: number, total: number) => onEvent({ type: 'prefill', done, total });
@@ -88,8 +88,13 @@ export async function generateReply(
   onEvent({ type: 'end', reason, stats: { ...stats.report(sequence.length), ...held?.stats() } });
 }
 
-function textOf({ stop, continueLast, tools = [], mayCall }: GenerateRequest, tokenizer: Tokenizer): ReplyText {
-  const calls = tools.length > 0 && mayCall !== false;
+/** `begun`: the part of the reply that is there before its first token. */
+function textOf(
+  { stop, continueLast, tools = [], mayCall }: GenerateRequest,
+  tokenizer: Tokenizer,
+  begun: string,
+): ReplyText {
+  const calls = tools.length > 0 && mayCall !== false ? { begun } : undefined;
   return new ReplyText(tokenizer, { stop, continues: continueLast, calls });
 }
 
@@ -103,7 +108,7 @@ function* lastEvents(text: ReplyText, reason: StopReason, tokens: number): Gener
 /** The matcher that holds the reply to its form, after the part already written; undefined: no constraint. */
 function holdTo(
   constraints: Constraints,
-  { callSpelling }: Conversation,
+  conversation: Conversation,
   {
     constraint,
     tools = [],
@@ -122,7 +127,7 @@ function holdTo(
   const thinking = constraints.thinking(opening, begun);
   const matcher =
     tools.length > 0
-      ? constraints.callMatcher({ tools, mayCall, spelling: callSpelling, constraint }, thinking)
+      ? constraints.callMatcher({ tools, mayCall, spelling: conversation.callSpelling, constraint }, thinking)
       : constraints.matcher(constraint!, thinking);
   resumeText(matcher, begun);
   matcher.push(resume);

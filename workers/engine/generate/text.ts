@@ -9,8 +9,8 @@ export interface TextOptions {
   stop?: readonly string[];
   /** The reply goes on with text that is already there. */
   continues?: boolean;
-  /** The reply may call tools, whose calls are not shown. */
-  calls?: boolean;
+  /** The reply may call tools, whose calls are not shown. `begun`: the part of the reply that is there already. */
+  calls?: { begun: string };
 }
 
 /** Whole characters, without control tokens, up to the first stop string. */
@@ -20,7 +20,7 @@ export class ReplyText {
   readonly #calls: CallReader | null;
 
   constructor(tokenizer: Pick<Tokenizer, 'streamDecoder' | 'tokenId'>, options: TextOptions = {}) {
-    this.#calls = options.calls ? new CallReader(tokenizer) : null;
+    this.#calls = options.calls ? new CallReader(tokenizer, options.calls.begun) : null;
     this.#decoder = tokenizer.streamDecoder({ continues: options.continues ?? false });
     this.#matcher = new StopMatcher(options.stop ?? []);
   }
