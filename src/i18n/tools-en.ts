@@ -2,8 +2,8 @@
 export const toolsEn = {
   tools: 'Tools',
   toolsHint:
-    'What the model may use in this chat to answer. Tools run on this device and send nothing anywhere. Small models often use them badly.',
-  toolsNoServer: 'This chat goes to a server, which gets no tools and no results of tools.',
+    'The model may use these tools in this chat. They run on this device and send nothing anywhere. Small models often use them badly.',
+  toolsNoServer: 'This chat uses a server. The server gets no tools and no tool results.',
   'tool:calculator': 'Calculator',
   'toolHint:calculator': 'Computes with 40 digits instead of guessing.',
   'tool:date_time': 'Date and time',
@@ -13,7 +13,7 @@ export const toolsEn = {
   'tool:search_documents': 'Search in my documents',
   'toolHint:search_documents': 'Finds passages in the documents on this device, with their pages.',
   toolCall: (name: string) => `Tool: ${name}`,
-  toolArguments: 'Asked',
+  toolArguments: 'Input',
   toolNoArguments: 'nothing',
   toolResult: 'Result',
   toolRuns: (name: string) => `${name} is running…`,

@@ -5,7 +5,7 @@ import type { toolsEn } from './tools-en.ts';
 export const toolsJa: Translation<typeof toolsEn> = {
   tools: 'ツール',
   toolsHint:
-    'このチャットの回答でモデルが使えるものです。ツールは端末の中で動き、外部には何も送信しません。小さなモデルはうまく使えないことがあります。',
+    'モデルはこのチャットで次のツールを使えます。ツールは端末の中で動き、外部には何も送信しません。小さなモデルはうまく使えないことがよくあります。',
   toolsNoServer: 'このチャットはサーバーに送られます。サーバーのモデルはツールを使えず、ツールの結果も送られません。',
   'tool:calculator': '電卓',
   'toolHint:calculator': '推測ではなく、40 桁の精度で計算します。',

@@ -1,4 +1,5 @@
 import { Decimal } from 'decimal.js';
+import { decimalText } from './decimal.ts';
 import { numberOf, textOf, type Tool } from './tool.ts';
 import { UNITS, unitsOf } from './units.ts';
 
@@ -34,21 +35,16 @@ export function converted(value: number, from: string, to: string): string {
     throw new Error(
       `${from} is a unit of ${source.kind}, but ${to} is one of ${target.kind}. Units of ${source.kind}: ${unitsOf(source.kind).join(', ')}.`,
     );
-  const result =
-    source.kind === 'temperature'
-      ? fromKelvin(toKelvin(new Exact(value), from), to)
-      : new Exact(value).times(source.factor).div(target.factor);
-  if (source.kind === 'temperature' && toKelvin(new Exact(value), from).lt(0))
-    throw new Error(`${value} ${from} is below absolute zero.`);
-  const shown = result.toSignificantDigits(SHOWN_DIGITS);
-  return shown.abs().gte('1e21') || (!shown.isZero() && shown.abs().lt('1e-7'))
-    ? shown.toExponential()
-    : shown.toFixed();
+  const given = new Exact(value);
+  if (source.kind !== 'temperature') return decimalText(given.times(source.factor).div(target.factor), SHOWN_DIGITS);
+  const kelvin = toKelvin(given, from);
+  if (kelvin.lt(0)) throw new Error(`${value} ${from} is below absolute zero.`);
+  return decimalText(fromKelvin(kelvin, to), SHOWN_DIGITS);
 }
 
 function unitOf(name: string) {
   const unit = UNITS.get(name);
-  if (!unit) throw new Error(`"${name}" is not a known unit. Known are ${[...UNITS.keys()].join(', ')}.`);
+  if (!unit) throw new Error(`"${name}" is not a known unit. Use one of: ${[...UNITS.keys()].join(', ')}.`);
   return unit;
 }
 

@@ -25,20 +25,20 @@ export const dateTimeAt = (now: () => Date): Tool => ({
     additionalProperties: false,
   },
   run(args) {
-    const zone = typeof args['time_zone'] === 'string' ? knownZone(args['time_zone']) : localZone();
+    const zone = zoneOf(typeof args['time_zone'] === 'string' ? args['time_zone'] : undefined);
     const moment = now();
-    const { year, month, day, hour, minute, second } = partsIn(zone, moment);
+    const clock = clockIn(zone, moment);
+    const { year, month, day, hour, minute, second } = clock;
     const today = Date.UTC(year, month - 1, day);
     const from = typeof args['date'] === 'string' ? dayOf(args['date']) : today;
     const added = typeof args['add_days'] === 'number' ? Math.trunc(args['add_days']) : 0;
     if (Math.abs(added) > MOST_DAYS) throw new Error(`"add_days" must lie between -${MOST_DAYS} and ${MOST_DAYS}.`);
     const asked = from + added * DAY_MS;
     const isNow = args['date'] === undefined && added === 0;
-    const two = (value: number) => String(value).padStart(2, '0');
     return {
       date: dateText(asked),
       weekday: WEEKDAYS[new Date(asked).getUTCDay()],
-      ...(isNow && { time: `${two(hour)}:${two(minute)}:${two(second)}`, utc_offset: offsetText(zone, moment) }),
+      ...(isNow && { time: `${two(hour)}:${two(minute)}:${two(second)}`, utc_offset: offsetText(clock, moment) }),
       time_zone: zone,
       ...(!isNow && { days_from_today: Math.round((asked - today) / DAY_MS) }),
     };
@@ -47,9 +47,10 @@ export const dateTimeAt = (now: () => Date): Tool => ({
 
 export const dateTime = dateTimeAt(() => new Date());
 
-const localZone = (): string => new Intl.DateTimeFormat('en').resolvedOptions().timeZone;
+const two = (value: number): string => String(value).padStart(2, '0');
 
-function knownZone(zone: string): string {
+/** The zone's own name; undefined: the local one. */
+function zoneOf(zone: string | undefined): string {
   try {
     return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone;
   } catch (cause) {
@@ -57,7 +58,7 @@ function knownZone(zone: string): string {
   }
 }
 
-function partsIn(timeZone: string, moment: Date) {
+function clockIn(timeZone: string, moment: Date) {
   const format = new Intl.DateTimeFormat('en-US-u-ca-gregory-nu-latn', {
     timeZone,
     hourCycle: 'h23',
@@ -81,11 +82,9 @@ function partsIn(timeZone: string, moment: Date) {
 }
 
 /** "+09:00" */
-function offsetText(zone: string, moment: Date): string {
-  const { year, month, day, hour, minute, second } = partsIn(zone, moment);
+function offsetText({ year, month, day, hour, minute, second }: ReturnType<typeof clockIn>, moment: Date): string {
   const local = Date.UTC(year, month - 1, day, hour, minute, second);
   const minutes = Math.round((local - Math.floor(moment.getTime() / 1000) * 1000) / 60_000);
-  const two = (value: number) => String(value).padStart(2, '0');
   const size = Math.abs(minutes);
   return `${minutes < 0 ? '-' : '+'}${two(Math.floor(size / 60))}:${two(size % 60)}`;
 }

@@ -1,5 +1,6 @@
 /** Arithmetic: a parser that computes as it reads, with 40 digits. Nothing is evaluated as code. */
 import { Decimal } from 'decimal.js';
+import { decimalText } from './decimal.ts';
 
 /** Beyond 10^3000 a result is refused, so that no input takes long. */
 const Exact = Decimal.clone({ precision: 40, maxE: 3_000, minE: -3_000 });
@@ -198,7 +199,9 @@ class Parser {
     const entry = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name]! : null;
     const constant = Object.hasOwn(CONSTANTS, name) ? CONSTANTS[name]! : null;
     if (!entry && !constant)
-      throw new Error(`"${text}" is not known. Known are ${[...Object.keys(FUNCTIONS), 'pi', 'e'].join(', ')}.`);
+      throw new Error(
+        `"${text}" is not a known function or constant. Use one of: ${[...Object.keys(FUNCTIONS), 'pi', 'e'].join(', ')}.`,
+      );
     this.#next++;
     if (!entry) return constant!;
     const [least, most, call] = entry;
@@ -252,6 +255,5 @@ function factorial(value: Decimal): Decimal {
 function shown(value: Decimal): string {
   const exact = value.isInteger() && value.abs().lt('1e40');
   if (exact) return value.toFixed();
-  const rounded = value.toSignificantDigits(SHOWN_DIGITS);
-  return rounded.abs().gte('1e21') || rounded.abs().lt('1e-7') ? rounded.toExponential() : rounded.toFixed();
+  return decimalText(value, SHOWN_DIGITS);
 }

@@ -36,7 +36,6 @@ function setUp(replies: (ToolCall[] | string)[], tools: Tool[] = [add]) {
     const updates: ToolUpdate[] = [];
     for await (const update of answerWithTools(generate, request, tools, {
       signal: controller.signal,
-      conversation: null,
     }))
       updates.push(update);
     return updates;

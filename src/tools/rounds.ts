@@ -2,6 +2,7 @@
 import { PhiError } from '../../workers/shared/errors.ts';
 import type { ChatMessage, GenerateRequest } from '../../workers/shared/protocol.ts';
 import type { AnsweredCall, ToolCall, ToolRound } from '../../workers/shared/tools.ts';
+import { unlessAborted } from '../engine/abort.ts';
 import type { GenerateUpdate } from '../engine/types.ts';
 import { specOf, type Tool, type ToolContext } from './tool.ts';
 
@@ -65,7 +66,8 @@ async function resultOf(call: ToolCall, tools: readonly Tool[], context: ToolCon
     throwIfStopped(signal);
     const tool = tools.find(({ name }) => name === call.name);
     if (!tool) throw new Error(`There is no tool "${call.name}".`);
-    const result = await unlessStopped(Promise.resolve(tool.run(call.arguments, context)), signal);
+    // A tool that does not listen to the signal is left behind.
+    const result = await unlessAborted(Promise.resolve(tool.run(call.arguments, context)), [signal]);
     return shortened(typeof result === 'string' ? result : (JSON.stringify(result) ?? 'null'));
   } catch (cause) {
     throwIfStopped(signal);
@@ -75,15 +77,6 @@ async function resultOf(call: ToolCall, tools: readonly Tool[], context: ToolCon
 
 function throwIfStopped(signal: AbortSignal): void {
   if (signal.aborted) throw new PhiError('cancelled', 'The reply was stopped while a tool ran.');
-}
-
-/** A tool that does not listen to the signal is left behind. */
-function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const stop = () => reject(new PhiError('cancelled', 'The reply was stopped while a tool ran.'));
-    signal.addEventListener('abort', stop, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-  });
 }
 
 const shortened = (text: string): string => (text.length > MOST_RESULT ? `${text.slice(0, MOST_RESULT)}…` : text);

@@ -3,8 +3,6 @@ import type { ToolSpec } from '../../workers/shared/tools.ts';
 
 export interface ToolContext {
   signal: AbortSignal;
-  /** Id of the chat that calls; null: outside of the app's chats. */
-  conversation: string | null;
 }
 
 export interface Tool extends ToolSpec {

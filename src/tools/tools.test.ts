@@ -9,7 +9,7 @@ import { TOOLS, toolsNamed } from './registry.ts';
 import { searchDocumentsIn } from './search-documents.ts';
 import type { ToolContext } from './tool.ts';
 
-const context: ToolContext = { signal: new AbortController().signal, conversation: null };
+const context: ToolContext = { signal: new AbortController().signal };
 
 describe('the tools', () => {
   it.each(TOOLS.map((tool) => [tool.name, tool] as const))(

@@ -78,7 +78,7 @@ const KINDS = {
   temperature: { celsius: '1', fahrenheit: '1', kelvin: '1' },
 } as const;
 
-export type Kind = keyof typeof KINDS;
+type Kind = keyof typeof KINDS;
 
 export const UNITS: ReadonlyMap<string, { kind: Kind; factor: string }> = new Map(
   (Object.keys(KINDS) as Kind[]).flatMap((kind) =>

@@ -12,7 +12,7 @@ export interface SplitReply {
 }
 
 /** Length of the longest end of `text` that `mark` begins with, shorter than `mark`. */
-function overlap(text: string, mark: string): number {
+export function overlap(text: string, mark: string): number {
   for (let length = Math.min(text.length, mark.length - 1); length > 0; length--)
     if (text.endsWith(mark.slice(0, length))) return length;
   return 0;

@@ -1,7 +1,9 @@
-/** Tools that a model may call: what the model is told of them, and what it did with them. Types only. */
+/** Tools that a model may call: what the model is told of them, and what it did with them. */
+
+export const TOOL_NAME = /^[\w-]{1,64}$/;
 
 export interface ToolSpec {
-  /** 1 to 64 letters, digits, `_` and `-`. */
+  /** As TOOL_NAME says: 1 to 64 letters, digits, `_` and `-`. */
   name: string;
   /** What it does, for the model. */
   description: string;

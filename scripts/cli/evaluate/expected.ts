@@ -36,8 +36,11 @@ export type Expected = v.InferOutput<typeof ExpectedSchema>;
 export const CHECKED_FIELDS = ['last_logits', 'argmax_all', 'greedy', 'logprob_gap'] as const;
 
 /** Reads an `expected.json`; throws one line that names the field that is wrong. */
-export function parseExpected(text: string): Expected {
-  const result = v.safeParse(ExpectedSchema, JSON.parse(text));
+export const parseExpected = (text: string): Expected => parse(ExpectedSchema, JSON.parse(text));
+
+/** `value` as `schema` has it. Throws one line that names the field that is wrong. */
+export function parse<T extends v.GenericSchema>(schema: T, value: unknown): v.InferOutput<T> {
+  const result = v.safeParse(schema, value);
   if (result.success) return result.output;
   const [issue] = result.issues;
   throw new Error(`${v.getDotPath(issue) ?? 'The file'}: ${issue.message}`);

@@ -1,5 +1,6 @@
 /** What `--schema` and `--tools` read: prompts, with the form or the call that a right reply has. */
 import * as v from 'valibot';
+import { parse } from './expected.ts';
 
 const AnySchema = v.union([
   v.boolean(),
@@ -47,10 +48,3 @@ export function parseFormFile(text: string): FormCase[] {
 
 /** `{tools: [{name, description, parameters}], cases: [{prompt, call, arguments?}]}`. Throws one line that names what is wrong. */
 export const parseToolFile = (text: string): ToolCases => parse(ToolFile, JSON.parse(text));
-
-function parse<T extends v.GenericSchema>(schema: T, value: unknown): v.InferOutput<T> {
-  const result = v.safeParse(schema, value);
-  if (result.success) return result.output;
-  const [issue] = result.issues;
-  throw new Error(`${v.getDotPath(issue) ?? 'The file'}: ${issue.message}`);
-}

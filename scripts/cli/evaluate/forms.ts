@@ -1,4 +1,5 @@
 /** How well a model keeps to a form, and chooses tools, without the constraint and with it. */
+import { isDeepStrictEqual } from 'node:util';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { PhiError } from '../../../workers/shared/errors.ts';
 import { GREEDY } from '../../../workers/shared/greedy.ts';
@@ -98,7 +99,7 @@ export async function checkTools(
         );
       if (!valid || (reply.calls[0]?.name ?? null) !== call) continue;
       chosen++;
-      if (!expected || sameJson(reply.calls[0]!.arguments, expected)) rightArguments++;
+      if (!expected || isDeepStrictEqual(reply.calls[0]!.arguments, expected)) rightArguments++;
     }
     return { ...tally.report(), chosen, rightArguments };
   };
@@ -131,11 +132,6 @@ function jsonOf(text: string): unknown {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
-}
-
-/** Objects with the same members, in whatever order. */
-function sameJson(a: unknown, b: unknown): boolean {
-  return new Ajv2020({ strict: false }).validate({ const: b }, a);
 }
 
 class Tally {

@@ -62,7 +62,7 @@ Runs the built app's own engine in a headless browser on a model from the disk.
   --cases FILE      reference numbers: {cases: [{input_ids, last_logits, argmax_all, greedy}]}; missing keys are not checked
   --text FILE       reports the teacher-forced negative log-likelihood of a text
   --schema FILE     share of replies that are valid without and with the constraint: a JSON schema, or {cases: [{prompt, schema}]}
-  --tools FILE      the same of calls, and how often the tool is right: {tools: [{name, description, parameters}], cases: [{prompt, call, arguments}]}
+  --tools FILE      share of replies whose calls are valid, and how often the model chooses the right tool: {tools: [{name, description, parameters}], cases: [{prompt, call, arguments}]}
   --tokens N        longest reply for --schema and --tools; default: 256
 ${OPTIONS_USAGE}
 Exit status: 0 within the tolerance, 1 outside it, 2 if it could not run or there was nothing to check.`;

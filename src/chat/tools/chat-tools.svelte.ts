@@ -54,7 +54,7 @@ export class ChatTools {
   async *answer(
     generate: Generate,
     request: GenerateRequest,
-    { id, tools = [] }: Pick<Conversation, 'id' | 'tools'>,
+    { tools = [] }: Pick<Conversation, 'tools'>,
     signal: AbortSignal,
   ): AsyncGenerator<ToolUpdate, void, void> {
     if (tools.length === 0) {
@@ -65,6 +65,6 @@ export class ChatTools {
       import('../../tools/rounds.ts'),
       import('../../tools/registry.ts'),
     ]);
-    yield* answerWithTools(generate, request, toolsNamed(tools), { signal, conversation: id });
+    yield* answerWithTools(generate, request, toolsNamed(tools), { signal });
   }
 }

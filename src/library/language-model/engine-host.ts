@@ -65,7 +65,7 @@ export class EngineHost implements LanguageModelHost {
     const generate = ({ messages: sent, ...rest }: GenerateRequest) => this.#engine.generate(sent, { ...rest, signal });
     const events =
       tools.length > 0
-        ? answerWithTools(generate, asked, tools, { signal, conversation: null })
+        ? answerWithTools(generate, asked, tools, { signal })
         : this.#engine.generate(messages, { ...asked, signal });
     const rounds: ToolRound[] = [];
     let contextTokens = 0;

@@ -483,7 +483,7 @@ describe('tools', () => {
     await session.prompt('Oslo?');
     const [tool] = host.requests[0]!.tools!;
     expect(tool).toMatchObject({ name: 'weather', parameters: weather.inputSchema });
-    const context = { signal: new AbortController().signal, conversation: null };
+    const context = { signal: new AbortController().signal };
     expect(await tool!.run({ city: 'Oslo' }, context)).toBe('Sunny in Oslo');
     await session.prompt('Sure?');
     expect(host.requests[1]!.messages[1]).toEqual({ role: 'assistant', content: 'Sunny.', rounds });

@@ -2,7 +2,7 @@
 import type { ChatMessage, Constraint } from '../../../workers/shared/protocol.ts';
 import { randomSeed } from '../../../workers/shared/seed.ts';
 import { AsyncQueue } from '../../engine/async-queue.ts';
-import { unlessAborted } from './abort.ts';
+import { unlessAborted } from '../../engine/abort.ts';
 import type { Tool } from '../../tools/tool.ts';
 import { constraintOf, withConstraintInWords } from './constraint.ts';
 import { notSupported, throwIfAborted, toDomException } from './errors.ts';
@@ -158,8 +158,7 @@ class Session extends EventTarget implements LanguageModelInterface {
     const { messages } = canonicalPrompt(input, this.#begun);
     const told = tell(messages, constraint, options);
     const before = this.#history.messages;
-    const { host, tools } = this.#shared;
-    const measure = (some: ChatMessage[]) => unlessAborted(host.measure(some, tools), signals);
+    const measure = this.#measure(signals);
     const tokens = await measure([...before, ...told]).catch(rethrow('prompt'));
     if (!Number.isFinite(tokens)) return measure(told).catch(rethrow('prompt'));
     const held = before.length > 0 ? await measure(before).catch(rethrow('prompt')) : 0;
@@ -212,10 +211,13 @@ class Session extends EventTarget implements LanguageModelInterface {
     return unlessAborted(turn, signals).catch(rethrow('prompt'));
   }
 
-  async #fit(messages: ChatMessage[], signals: AbortSignal[]): Promise<{ rest: ChatMessage[]; tokens: number }> {
+  #measure(signals: readonly (AbortSignal | undefined)[]): (messages: ChatMessage[]) => Promise<number> {
     const { host, tools } = this.#shared;
-    const measure = (some: ChatMessage[]) => unlessAborted(host.measure(some, tools), signals);
-    const { rest, tokens, left } = await this.#history.with(messages, measure);
+    return (messages) => unlessAborted(host.measure(messages, tools), signals);
+  }
+
+  async #fit(messages: ChatMessage[], signals: AbortSignal[]): Promise<{ rest: ChatMessage[]; tokens: number }> {
+    const { rest, tokens, left } = await this.#history.with(messages, this.#measure(signals));
     if (left > 0) {
       this.#history.drop(left);
       for (const type of ['contextoverflow', 'quotaoverflow']) this.dispatchEvent(new Event(type));
@@ -299,7 +301,7 @@ export function defineLanguageModel(
       if (refused !== null) throw notSupported(refused);
       const tools = toolsOf(options.tools);
       if (tools.length > 0 && !host.takesTools)
-        throw notSupported('This model is lent by another site and takes no tools.');
+        throw notSupported('This model is lent by another site, so it cannot call tools.');
       const initial = initialPrompts.length > 0 ? canonicalPrompt(initialPrompts, false).messages : [];
       const contextLength = await makeReady(host, options);
       const maxTokens = Math.min(MOST_REPLY_TOKENS, Math.floor(contextLength / REPLY_SHARE));

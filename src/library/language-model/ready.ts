@@ -1,5 +1,5 @@
 /** The download and the load behind `create()`, with the monitor that hears of it. */
-import { unlessAborted } from './abort.ts';
+import { unlessAborted } from '../../engine/abort.ts';
 import { notSupported, throwIfAborted, toDomException } from './errors.ts';
 import type { LanguageModelHost } from './host.ts';
 import type { LanguageModelCreateOptions } from './types.ts';

@@ -1,8 +1,7 @@
 /** Tools of the Prompt API as those of the app's own replies. */
+import { TOOL_NAME } from '../../../workers/shared/tools.ts';
 import type { Tool } from '../../tools/tool.ts';
 import type { LanguageModelTool } from './types.ts';
-
-const NAME = /^[\w-]{1,64}$/;
 
 /**
  * @throws TypeError for a tool without a usable name, description, schema or function, and for a name that two have. A schema that cannot be enforced
@@ -11,7 +10,7 @@ const NAME = /^[\w-]{1,64}$/;
 export function toolsOf(given: readonly LanguageModelTool[] = []): Tool[] {
   const names = new Set<string>();
   return given.map(({ name, description, inputSchema, execute }) => {
-    if (typeof name !== 'string' || !NAME.test(name))
+    if (typeof name !== 'string' || !TOOL_NAME.test(name))
       throw new TypeError(`"${String(name)}" is not the name of a tool: 1 to 64 letters, digits, "_" and "-".`);
     if (names.has(name)) throw new TypeError(`Two tools have the name "${name}".`);
     names.add(name);

@@ -148,8 +148,8 @@ describe('a reply that may call tools', () => {
   });
 
   it.each<[ToolSpec, string]>([
-    [{ name: 'a b', description: '', parameters: {} }, '"a b" is not the name of a tool'],
-    [{ name: 'roll', description: '', parameters: {} }, '"roll" is not the name of a tool, or two tools have it'],
+    [{ name: 'a b', description: '', parameters: {} }, '"a b" cannot be the name of a tool'],
+    [{ name: 'roll', description: '', parameters: {} }, 'two tools have the name "roll"'],
     [{ name: 'x', description: '', parameters: { type: 'string' } }, 'must be of the type "object"'],
     [
       { name: 'x', description: '', parameters: { type: 'object', properties: { a: { uniqueItems: true } } } },

@@ -1,5 +1,5 @@
 /** A reply that may call tools: free text or a call, whose name and arguments have their form. */
-import type { ToolSpec } from '../../shared/tools.ts';
+import { TOOL_NAME, type ToolSpec } from '../../shared/tools.ts';
 import { FUNCTOOLS, PHI_TOKENS, type CallSpelling } from '../tokenizer/call-spellings.ts';
 import { choice, EMPTY, literal, repeat, sequence, type Expr, type Ranges } from './grammar.ts';
 import { schemaExpr } from './json-schema.ts';
@@ -8,7 +8,6 @@ import { refuse } from './refusal.ts';
 /** Calls that one round may have. */
 const MOST_CALLS = 4;
 const MOST_TOOLS = 64;
-const NAME = /^[\w-]{1,64}$/;
 const NO_ARGUMENTS = { type: 'object', properties: {}, additionalProperties: false };
 
 export interface CallForm {
@@ -44,11 +43,11 @@ export function replyExpr({ tools, spelling, hasTokens, mayCall, answer, notFirs
 function anyCall(tools: readonly ToolSpec[]): Expr {
   if (tools.length > MOST_TOOLS) throw refuse(`there are ${tools.length} tools, but the limit is ${MOST_TOOLS}.`);
   const names = tools.map(({ name }) => name);
-  const wrong = names.find((name, i) => !NAME.test(name) || names.indexOf(name) !== i);
+  const wrong = names.find((name) => !TOOL_NAME.test(name));
   if (wrong !== undefined)
-    throw refuse(
-      `"${wrong}" is not the name of a tool, or two tools have it. A name has 1 to 64 letters, digits, "_" and "-".`,
-    );
+    throw refuse(`"${wrong}" cannot be the name of a tool. Use 1 to 64 letters, digits, "_" and "-".`);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw refuse(`two tools have the name "${twice}".`);
   return choice(
     ...tools.map(({ name, parameters }) =>
       sequence(literal(`{"name": "${name}", "arguments": `), argumentsExpr(name, parameters), literal('}')),
@@ -59,7 +58,7 @@ function anyCall(tools: readonly ToolSpec[]): Expr {
 function argumentsExpr(name: string, parameters: unknown): Expr {
   if (parameters === undefined || parameters === null) return schemaExpr(NO_ARGUMENTS);
   if (typeof parameters !== 'object' || Array.isArray(parameters))
-    throw refuse(`the arguments of the tool "${name}" have no JSON schema.`);
+    throw refuse(`the parameters of the tool "${name}" must be a JSON Schema object.`);
   const type = (parameters as { type?: unknown }).type;
   if (type !== undefined && type !== 'object')
     throw refuse(`the arguments of the tool "${name}" must be of the type "object".`);

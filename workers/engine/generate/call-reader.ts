@@ -1,9 +1,8 @@
 /** Keeps calls of tools out of a reply's text, and reads them. */
 import type { ToolCall } from '../../shared/tools.ts';
-import { splitThought, THINK_CLOSE, THINK_OPEN } from '../../shared/thoughts.ts';
+import { overlap, splitThought, THINK_CLOSE, THINK_OPEN } from '../../shared/thoughts.ts';
 import type { Tokenizer } from '../tokenizer/types.ts';
 import { CALL_MARKS, PHI_TOKENS } from '../tokenizer/call-spellings.ts';
-import { overlap } from './stop.ts';
 
 export class CallReader {
   readonly #token: number | undefined;

@@ -1,4 +1,5 @@
 /** Stop strings in streamed text. */
+import { overlap } from '../../shared/thoughts.ts';
 
 /**
  * Passes text on until one of `stops` is complete in it. What could still become one is held back: the longest end of the text so far
@@ -39,12 +40,4 @@ export class StopMatcher {
     this.#held = '';
     return rest;
   }
-}
-
-/** Length of the longest end of `text` that `stop` begins with, shorter than `stop`. */
-export function overlap(text: string, stop: string): number {
-  for (let length = Math.min(text.length, stop.length - 1); length > 0; length--) {
-    if (text.endsWith(stop.slice(0, length))) return length;
-  }
-  return 0;
 }

@@ -60,14 +60,10 @@ export class ChatTemplate {
 
   /** How this model is told of tools. `hasToken`: whether the vocabulary has a control token of that text. */
   toolStyle(hasToken: (text: string) => boolean): ToolStyle {
-    return (this.#toolStyle ??= findToolStyle((turns, tools) => {
-      try {
-        return this.#run({ turns, ...(tools && { tools }) }, true);
-      } catch (error) {
-        if (error instanceof TemplateRefusal) return null;
-        throw error;
-      }
-    }, hasToken));
+    return (this.#toolStyle ??= findToolStyle(
+      (turns, tools) => this.#tryRun({ turns, ...(tools && { tools }) }),
+      hasToken,
+    ));
   }
 
   /**
@@ -85,13 +81,8 @@ export class ChatTemplate {
       { role: 'assistant', content: thought },
       { role: 'user', content: 'goodbye' },
     ];
-    try {
-      const text = this.#run({ turns: messages }, true);
-      return text.includes(ANSWER_PROBE) && !text.includes(THOUGHT_PROBE);
-    } catch (error) {
-      if (error instanceof TemplateRefusal) return false;
-      throw error;
-    }
+    const text = this.#tryRun({ turns: messages });
+    return text !== null && text.includes(ANSWER_PROBE) && !text.includes(THOUGHT_PROBE);
   }
 
   /** If the template has no place for a system message, its text begins the user's first message. */
@@ -111,10 +102,15 @@ export class ChatTemplate {
       { role: 'system', content: PROBE },
       { role: 'user', content: 'hello' },
     ];
+    return this.#tryRun({ turns: messages })?.includes(PROBE) ?? false;
+  }
+
+  /** The text of a probe; null where the template refuses it. */
+  #tryRun(probe: Prompt): string | null {
     try {
-      return this.#run({ turns: messages }, true).includes(PROBE);
+      return this.#run(probe, true);
     } catch (error) {
-      if (error instanceof TemplateRefusal) return false;
+      if (error instanceof TemplateRefusal) return null;
       throw error;
     }
   }
@@ -133,7 +129,7 @@ export class ChatTemplate {
     }
   }
 
-  #run({ turns, tools = undefined }: Prompt, addGenerationPrompt: boolean): string {
+  #run({ turns, tools }: Prompt, addGenerationPrompt: boolean): string {
     // `tools` and `documents` are `none` instead of undefined: templates written for transformers ask `is not none`.
     const variables = { tools: tools ?? null, documents: null, add_generation_prompt: addGenerationPrompt };
     const messages = turns.map(({ role, content, tools: list, tool_calls, name }) => ({

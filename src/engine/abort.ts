@@ -1,10 +1,9 @@
 /** Signals beside promises. */
-import { throwIfAborted } from './errors.ts';
 
 /** Settles as `work` does, or rejects with the reason of the first signal that is aborted. */
 export async function unlessAborted<T>(work: Promise<T>, signals: readonly (AbortSignal | undefined)[]): Promise<T> {
   const given = signals.filter((signal) => signal !== undefined);
-  throwIfAborted(given);
+  for (const signal of given) signal.throwIfAborted();
   if (given.length === 0) return work;
   const left = new AbortController();
   const aborted = new Promise<never>((_resolve, reject) => {
