@@ -34,7 +34,6 @@ export default defineConfig({
           exclude: ['**/*.timing.test.ts'],
           environment: 'node',
           testTimeout: 30_000,
-          pool: 'threads',
           // CI has two cores; more workers only compete for them.
           maxWorkers: 2,
         },
