@@ -44,6 +44,12 @@ export class AppState {
     this.conversations.onFull = () => this.engine.keepCachesOf([]).catch(() => undefined);
   }
 
+  /** A new chat with these documents in its box. */
+  askAbout(documents: readonly DocumentHead[]): void {
+    this.offeredDocuments = documents;
+    this.router.go(chatHref(null));
+  }
+
   /** True if the app starts without the network and the chosen model is in the store. */
   get readyOffline(): boolean {
     return this.pwa.offlineReady && (this.models.storage?.models.some(({ id }) => id === this.models.chosen) ?? false);

@@ -1,4 +1,4 @@
-/** Documents of a chat: what the model is given of them is chosen when their message is answered. Loaded with the first document. */
+/** Documents of a chat: what the model is given of them is chosen when their message is answered. Search and library are loaded with the first document. */
 import type { Engine } from '../engine/engine.ts';
 import { estimateTokens } from '../../workers/shared/token-estimate.ts';
 import type { Message, MessageDocument } from './message.ts';

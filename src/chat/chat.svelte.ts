@@ -1,4 +1,5 @@
 import { PhiError } from '../../workers/shared/errors.ts';
+import { newId } from '../../workers/shared/new-id.ts';
 import { parseServerAddress } from '../../workers/shared/server-address.ts';
 import type { ContextFit, GenerateRequest, GenerateStats, Notice, StopReason } from '../../workers/shared/protocol.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -14,7 +15,6 @@ import {
   droppedFromSent,
   droppedOf,
   newConversation,
-  newId,
   pathTo,
   sentOf,
   showBranch,
@@ -99,11 +99,7 @@ export class Chat {
    * Sends a message in the open conversation, or in a new one, whose id is given at once through `onBegin`. The message is shown and stored, in the
    * place of its draft, before anything else: whatever the model or its absence has to say comes as the reply.
    */
-  async send(
-    content: string,
-    onBegin: (id: string) => void,
-    documents: readonly MessageDocument[] = [],
-  ): Promise<void> {
+  async send(content: string, onBegin: (id: string) => void, documents?: readonly MessageDocument[]): Promise<void> {
     if (this.#live) return;
     const fresh = !this.#conversations.current;
     const conversation = this.#conversations.current ?? {
@@ -324,21 +320,21 @@ export class Chat {
   async #grounded(live: LiveReply, conversation: Conversation, path: Message[]): Promise<Message[]> {
     const choice = this.model.of(conversation);
     this.model.assertDocuments(conversation, choice, path);
-    const at = path.findLastIndex(({ documents }) => documents?.some(({ given }) => !given));
-    if (at < 0) return path;
+    const at = path.findLastIndex(({ role }) => role === 'user');
+    if (!path[at]?.documents?.some(({ given }) => !given)) return path;
     if (!isServer(choice)) await this.#models.ready(live.controller.signal, choice.stored);
     live.phase = { kind: 'searching' };
     const { engine, contextLength } = isServer(choice)
       ? { engine: null, contextLength: null }
       : { engine: this.#engine, contextLength: this.#models.report?.contextLength ?? null };
     const documents = await groundPath(path.slice(droppedOf(path), at + 1), engine, contextLength);
-    const { id } = path[at]!;
+    const { id } = path[at];
     // Nothing waits for the disk.
     void this.#conversations.update(conversation.id, (current) =>
       changeMessage(current, id, (asked) => ({ ...asked, documents })),
     );
     live.phase = { kind: 'waiting' };
-    return path.with(at, { ...path[at]!, documents });
+    return path.with(at, { ...path[at], documents });
   }
 
   async #run(
@@ -389,9 +385,9 @@ export class Chat {
   }
 }
 
-/** What the model is given of the documents is chosen anew for each message. */
-function userMessage(parent: string | null, content: string, documents: readonly MessageDocument[] = []): Message {
+/** What the model is given of the documents is chosen anew for each message. An empty list stays one: those before it were taken away. */
+function userMessage(parent: string | null, content: string, documents?: readonly MessageDocument[]): Message {
   const message: Message = { id: newId(), parent, role: 'user', content, createdAt: Date.now() };
-  const chosen = documents.map(({ id, name, unit, pageCount }) => ({ id, name, unit, pageCount }));
-  return chosen.length > 0 ? { ...message, documents: chosen } : message;
+  const chosen = documents?.map(({ id, name, unit, pageCount }) => ({ id, name, unit, pageCount }));
+  return chosen ? { ...message, documents: chosen } : message;
 }

@@ -123,6 +123,17 @@ describe('Chat', () => {
     });
   });
 
+  it('answers the next message though a document of the one before could not be read', async () => {
+    const { models, chat, path } = setUp();
+    await models.start();
+    const gone = { id: 'gone', name: 'gone.pdf', unit: 'page' as const, pageCount: 3 };
+    await chat.send('What is in it?', () => undefined, [gone]); // No worker here that could read it.
+    expect(path()[1]!.reply).toMatchObject({ error: { code: expect.any(String) as string } });
+    await chat.send('And without it?', () => undefined, []);
+    expect(path()[2]).toMatchObject({ documents: [] });
+    expect(path()[3]!.reply).toMatchObject({ state: 'done' });
+  });
+
   it('sends nothing to a server without a consent for it: not a chat that was imported, copied, or agreed to for another', async () => {
     const { models, chat, path, conversations } = setUp();
     await models.start();

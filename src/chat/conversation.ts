@@ -2,6 +2,7 @@
  * A conversation is a tree of messages: an edit or a regenerated reply is a sibling, and `tip` says which leaf is shown. Pure
  * functions; every change gives a new object.
  */
+import { newId } from '../../workers/shared/new-id.ts';
 import type { ChatMessage } from '../../workers/shared/protocol.ts';
 import type { SamplingValues } from '../settings/settings.svelte.ts';
 import { withDocuments } from '../documents/prompt.ts';
@@ -51,11 +52,6 @@ export interface Patch {
 export type Summary = Pick<Conversation, 'id' | 'title' | 'pinned' | 'createdAt' | 'updatedAt'>;
 
 const TITLE_LENGTH = 60;
-
-export function newId(): string {
-  // randomUUID needs a secure context; getRandomValues does not.
-  return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
 
 export function newConversation(system: string, now = Date.now()): Conversation {
   return {

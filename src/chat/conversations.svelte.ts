@@ -1,11 +1,11 @@
 import type { ErrorShape } from '../../workers/shared/errors.ts';
+import { newId } from '../../workers/shared/new-id.ts';
 import { PhiError } from '../../workers/shared/errors.ts';
 import type { Conversation, Patch, Summary } from './conversation.ts';
 import {
   applyPatch,
   bySummaryOrder,
   joinPatches,
-  newId,
   patchOf,
   recover,
   streamingIn,

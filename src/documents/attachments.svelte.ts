@@ -17,18 +17,11 @@ export interface Attachment {
   gaps: readonly DocumentGap[];
 }
 
-export const documentOf = ({ id, name, unit, pageCount }: DocumentHead): MessageDocument => ({
-  id,
-  name,
-  unit,
-  pageCount,
-});
-
 /** One that is in the library. */
 const attachmentOf = (head: DocumentHead): Attachment => ({
   key: head.id,
   name: head.name,
-  document: documentOf(head),
+  document: head,
   done: head.pageCount,
   bytes: head.bytes,
   tokens: head.tokens,
@@ -39,6 +32,8 @@ const attachmentOf = (head: DocumentHead): Attachment => ({
 export class Attachments {
   #items = $state.raw<readonly Attachment[]>([]);
   #count = 0;
+  /** Files are read one after another: each reader is a copy of its library. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   get items(): readonly Attachment[] {
     return this.#items;
@@ -51,7 +46,7 @@ export class Attachments {
 
   /** Documents of the library. */
   put(heads: readonly DocumentHead[]): void {
-    const fresh = heads.filter(({ id }) => !this.#items.some(({ key }) => key === id));
+    const fresh = heads.filter(({ id }) => !this.#has(id));
     this.#items = [...this.#items, ...fresh.map(attachmentOf)];
   }
 
@@ -65,11 +60,14 @@ export class Attachments {
     this.#items = [...this.#items, { key, name, bytes, document: null, done: 0, tokens: null, gaps: [] }];
     try {
       const [{ readFile }, { library }] = await Promise.all([import('./reader.ts'), import('./library.ts')]);
-      const read = await readFile(file, (done) => this.#change(key, { done }));
-      const head = await library.add({ name, bytes, folder: '', read }, keep());
-      // Whoever took it away meanwhile does not want it.
-      const known = this.#items.some((item) => item.key === head.id);
-      if (known) this.remove(key);
+      const reading = this.#turn.then(() =>
+        this.#has(key) ? readFile(file, (done) => this.#change(key, { done })) : null,
+      );
+      this.#turn = reading.catch(() => undefined); // whoever added that file hears of it
+      const read = await reading;
+      if (!read || !this.#has(key)) return; // Whoever took it away meanwhile does not want it.
+      const head = await library.add({ name, bytes, read }, keep());
+      if (this.#has(head.id)) this.remove(key);
       else this.#change(key, attachmentOf(head));
     } catch (cause) {
       this.remove(key);
@@ -86,6 +84,10 @@ export class Attachments {
     const documents = this.#items.flatMap(({ document }) => document ?? []);
     this.#items = [];
     return documents;
+  }
+
+  #has(key: string): boolean {
+    return this.#items.some((item) => item.key === key);
   }
 
   #change(key: string, change: Partial<Attachment>): void {

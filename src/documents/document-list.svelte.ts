@@ -50,7 +50,7 @@ export class DocumentList {
   }
 
   /** Reads files one after another. A file that cannot be read is named with the reason, and the next one is read. */
-  async add(files: readonly File[], folder = ''): Promise<void> {
+  async add(files: readonly File[]): Promise<void> {
     const queue = files.map((file) => ({ file, key: ++this.#count }));
     this.#readings = [
       ...this.#readings.filter(({ error }) => error === null),
@@ -62,7 +62,7 @@ export class DocumentList {
       };
       try {
         const read = await readFile(file, (done) => change({ done }));
-        await library.add({ name: file.name, bytes: file.size, folder, read }, true);
+        await library.add({ name: file.name, bytes: file.size, read }, true);
         this.dismiss(key);
         await this.load();
       } catch (cause) {
@@ -83,13 +83,11 @@ export class DocumentList {
     return this.#try(() => library.move(id, folder));
   }
 
-  /** Resolves with what brings it back. */
-  async remove(id: string): Promise<() => Promise<void>> {
-    let removed: StoredDocument[] = [];
-    await this.#try(async () => {
-      removed = await library.remove([id]);
-    });
-    return () => this.#try(() => library.restore(removed));
+  /** Resolves with what brings it back; null if it could not be removed, which `problem` tells. */
+  async remove(id: string): Promise<(() => Promise<void>) | null> {
+    const removed: StoredDocument[] = [];
+    await this.#try(async () => void removed.push(...(await library.remove([id]))));
+    return removed.length > 0 ? () => this.#try(() => library.restore(removed)) : null;
   }
 
   async #try(act: () => Promise<unknown>): Promise<void> {

@@ -130,4 +130,8 @@ describe('the next message takes along', () => {
     expect(carriedDocuments(path, 1).map(({ id }) => id)).toEqual(['whole', 'part']);
     expect(carriedDocuments([], 0)).toEqual([]);
   });
+
+  it('none where the person took them away', () => {
+    expect(carriedDocuments([...path, { ...message('Three'), documents: [] }, message('Four')], 0)).toEqual([]);
+  });
 });

@@ -84,7 +84,7 @@ export async function ground(path: readonly Message[], tools: GroundingTools): P
   if (gone.length > 0)
     throw new PhiError(
       'bad-document',
-      `${gone.join(', ')} was deleted from the documents on this device. Edit the message to send it without.`,
+      `${gone.join(', ')} ${gone.length === 1 ? 'was' : 'were'} deleted from the documents on this device. Remove ${gone.length === 1 ? 'it' : 'them'} above the message box and ask again.`,
     );
   const there = stored.filter((document) => document !== null);
   const whole = chooseWhole(there, tools.contextLength * WHOLE_SHARE);

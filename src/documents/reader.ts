@@ -17,7 +17,11 @@ type ReaderThread = Pick<WorkerThread, 'died' | 'terminate'> & { worker: Endpoin
 async function characterMaps(): Promise<ArrayBuffer> {
   const response = await fetch(new URL('pdf-cmaps.zip', document.baseURI));
   if (!response.ok)
-    throw new PhiError('network', `pdf-cmaps.zip: HTTP ${response.status}`, { status: response.status });
+    throw new PhiError(
+      'network',
+      `The character maps of this PDF could not be fetched (pdf-cmaps.zip: HTTP ${response.status}).`,
+      { status: response.status },
+    );
   return response.arrayBuffer();
 }
 
@@ -43,7 +47,7 @@ export async function readFile(
     late(
       new PhiError(
         'bad-document',
-        `${file.name}: Reading was given up, because page ${pages + 1} took longer than ${seconds} seconds. The file may be made to harm.`,
+        `${file.name}: The app stopped reading because page ${pages + 1} took longer than ${seconds} seconds. The file may be malicious or too large for this device.`,
       ),
     );
   });

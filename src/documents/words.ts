@@ -20,9 +20,15 @@ function listText(pages: readonly number[]): string {
   return pages.length > NAMED ? t('andMore', named, figure(pages.length - NAMED)) : named;
 }
 
+/** "Reading… 12": pages read so far. */
+export const readingText = (done: number): string =>
+  done > 0 ? t('documentReadingPage', figure(done)) : t('documentReading');
+
 export function gapText(gap: DocumentGap, unit: PageUnit): string {
+  if (gap.kind === 'cut' && gap.read === gap.total) return t('gapEnd');
   if (gap.kind === 'cut') return t('gapCut', figure(gap.read), pagesText(unit, gap.total));
-  return t(gap.kind === 'no-text' ? 'gapNoText' : 'gapUnreadable', t(`at:${unit}`, listText(gap.pages)));
+  const { kind, pages } = gap;
+  return t(kind === 'no-text' ? 'gapNoText' : 'gapUnreadable', pagesText(unit, pages.length), listText(pages));
 }
 
 /** Address of a document at a page (from 1), with a stretch of its text marked. An empty id: the list. */

@@ -1,5 +1,6 @@
 /** The person's own prompts, with variables: `Explain {{topic}} to a child`. Pure. */
 import * as v from 'valibot';
+import { newId } from '../../workers/shared/new-id.ts';
 
 /** Bounds, so that all prompts together fit into localStorage. */
 export const MAX_NAME = 80;
@@ -40,7 +41,7 @@ export function mergePrompts(own: readonly SavedPrompt[], imported: readonly Sav
   for (const prompt of imported) {
     if (merged.some(({ name, text }) => name === prompt.name && text === prompt.text)) continue;
     const taken = merged.some(({ id }) => id === prompt.id);
-    merged.push(taken ? { ...prompt, id: crypto.randomUUID() } : prompt);
+    merged.push(taken ? { ...prompt, id: newId() } : prompt);
   }
   return merged.slice(0, MAX_PROMPTS);
 }

@@ -40,7 +40,6 @@ export interface FoundPassage {
 export interface NewDocument {
   name: string;
   bytes: number;
-  folder: string;
   read: ReadDocument;
 }
 

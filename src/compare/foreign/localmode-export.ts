@@ -1,10 +1,11 @@
 /** A result as a run file of LocalMode Bench (protocol 5, schema 3), so that it lies beside theirs. */
+import { newId } from '../../../workers/shared/new-id.ts';
 import { isMeasured, type CompareResult, type Measured, type Row } from '../result.ts';
 
 const PROTOCOL = 'localmode-bench/5';
 
 /** Resolves with the run, its digest included. `runId`: a UUID. */
-export async function toLocalMode(result: CompareResult, runId: string = crypto.randomUUID()): Promise<object> {
+export async function toLocalMode(result: CompareResult, runId: string = newId()): Promise<object> {
   const { machine, date } = result;
   const [name = '', version = ''] = /^(.*?) ?([\d.]*)$/.exec(machine.browser)?.slice(1) ?? [];
   const run = {

@@ -1,4 +1,5 @@
 /** OpenAI's shape over the engine: `chat.completions.create`, for code that was written for it. */
+import { newId } from '../../../workers/shared/new-id.ts';
 import { PhiError } from '../../../workers/shared/errors.ts';
 import type { ChatMessage, Constraint, GenerateStats, StopReason } from '../../../workers/shared/protocol.ts';
 import type { GenerateOptions, PhiEngine } from '../engine.ts';
@@ -141,7 +142,7 @@ class Completions {
     const messages = params.messages.map(toMessage);
     const { report } = this.#engine;
     if (!report) throw new OpenAIError('No model is loaded: call engine.load() first.', { code: 'no-model' });
-    const head = { id: `chatcmpl-${crypto.randomUUID()}`, created: Math.floor(Date.now() / 1000), model: report.name };
+    const head = { id: `chatcmpl-${newId()}`, created: Math.floor(Date.now() / 1000), model: report.name };
     if (!params.stream) return this.#whole(head, messages, options);
     const withUsage = params.stream_options?.include_usage ?? false;
     const chunks = this.#chunks(head, messages, options, withUsage);

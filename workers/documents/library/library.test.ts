@@ -13,7 +13,6 @@ const fresh = () => {
 const made = (name: string, ...texts: string[]): NewDocument => ({
   name,
   bytes: texts.join('').length,
-  folder: '',
   read: { kind: 'text', unit: 'part', pages: texts.map((text) => ({ text })), gaps: [] },
 });
 

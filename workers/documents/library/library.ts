@@ -7,6 +7,7 @@ import type {
   NewDocument,
   StoredDocument,
 } from '../../shared/library-types.ts';
+import { newId } from '../../shared/new-id.ts';
 import { estimateTokens } from '../../shared/token-estimate.ts';
 import { indexDocument, rank, type DocumentIndex } from '../search/ranking.ts';
 import { DocumentRecords } from './records.ts';
@@ -20,8 +21,6 @@ interface Held {
 /** Held documents have at most this many characters together; the one that was used longest ago goes first. */
 const HELD_CHARACTERS = 24_000_000;
 
-const newId = () =>
-  Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 const charactersOf = (pages: readonly DocumentPage[]) => pages.reduce((sum, { text }) => sum + text.length, 0);
 
 export class Library implements LibraryApi {
@@ -37,12 +36,12 @@ export class Library implements LibraryApi {
     return (await this.#records.heads()).sort((a, b) => b.addedAt - a.addedAt);
   }
 
-  async add({ name, bytes, folder, read }: NewDocument, keep: boolean): Promise<DocumentHead> {
+  async add({ name, bytes, read }: NewDocument, keep: boolean): Promise<DocumentHead> {
     const { pages, ...rest } = read;
     const head: DocumentHead = {
       id: newId(),
       name,
-      folder,
+      folder: '',
       kind: rest.kind,
       unit: rest.unit,
       gaps: rest.gaps,

@@ -1,40 +1,21 @@
 /** Word documents. Pages are those that Word saw when it saved the file; a file without such marks is cut into parts. */
 import type { ReadDocument } from '../../shared/document-types.ts';
+import { officeText } from './office-text.ts';
 import { PageCollector, partsOf, tidy } from './pages.ts';
-import { parseXml } from './xml.ts';
 import { unzip } from './zip.ts';
 
 const WANTED = /^word\/(document|footnotes|endnotes)\.xml$/;
 const PAGE_BREAK = '\f';
 
 /** Text of one part; page breaks are form feeds. */
-function textOf(name: string, part: string, bytes: Uint8Array | undefined): string {
-  const out: string[] = [];
-  let inText = false;
-  // AlternateContent has the same text twice: for readers that know a feature, and for the others.
-  let fallback = 0;
-  parseXml(name, part, bytes, {
-    open(element, attributes) {
-      if (element === 'Fallback') fallback++;
-      if (fallback > 0) return;
-      if (element === 't') inText = true;
-      else if (element === 'tab') out.push('\t');
-      else if (element === 'lastRenderedPageBreak') out.push(PAGE_BREAK);
-      else if (element === 'br') out.push(attributes['w:type'] === 'page' ? PAGE_BREAK : '\n');
-    },
-    text(text) {
-      if (inText && fallback === 0) out.push(text);
-    },
-    close(element) {
-      if (element === 'Fallback') fallback--;
-      else if (element === 't') inText = false;
-      else if (element === 'tc') out.push('\t');
-      else if (element === 'p' || element === 'tr') out.push('\n');
-    },
+const textOf = (name: string, part: string, bytes: Uint8Array | undefined): string =>
+  officeText(name, part, bytes, (element, attributes) => {
+    // With a position it sets a tab stop of the paragraph.
+    if (element === 'tab' && attributes['w:pos'] === undefined) return '\t';
+    if (element === 'lastRenderedPageBreak') return PAGE_BREAK;
+    if (element === 'br') return attributes['w:type'] === 'page' ? PAGE_BREAK : '\n';
+    return undefined;
   });
-  // A paragraph ends inside its cell; the cells of a row belong on one line.
-  return out.join('').replace(/\n\t/g, '\t');
-}
 
 export function readDocx(name: string, bytes: Uint8Array, onPage: (done: number) => void): ReadDocument {
   const files = unzip(name, bytes, WANTED);
@@ -49,7 +30,7 @@ export function readDocx(name: string, bytes: Uint8Array, onPage: (done: number)
   const texts = hasPages ? broken : partsOf(tidy(body));
   if (notes.length > 0) texts.push(notes.join('\n'));
   const collector = new PageCollector(onPage);
-  for (const text of texts) if (!collector.full) collector.add(text);
+  collector.addAll(texts);
   return {
     kind: 'docx',
     unit: hasPages ? 'page' : 'part',

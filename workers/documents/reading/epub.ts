@@ -7,7 +7,7 @@ import { parseXml, resolve } from './xml.ts';
 import { unzip } from './zip.ts';
 
 const CONTAINER = 'META-INF/container.xml';
-const WANTED = /^META-INF\/(container|encryption)\.xml$|\.(opf|x?html?|xml)$/i;
+const WANTED = /\.(opf|x?html?|xml)$/i;
 
 /** Path of the package document, which lists the chapters. */
 function packagePath(name: string, files: ReadonlyMap<string, Uint8Array>): string {
@@ -21,6 +21,15 @@ function packagePath(name: string, files: ReadonlyMap<string, Uint8Array>): stri
   return path;
 }
 
+/** An address as the name of a file; as it stands where it is not encoded. */
+function decoded(href: string): string {
+  try {
+    return decodeURIComponent(href);
+  } catch {
+    return href;
+  }
+}
+
 /** Paths of the chapters, in reading order. */
 function spine(name: string, files: ReadonlyMap<string, Uint8Array>): string[] {
   const path = packagePath(name, files);
@@ -29,11 +38,12 @@ function spine(name: string, files: ReadonlyMap<string, Uint8Array>): string[] {
   const order: string[] = [];
   parseXml(name, path, files.get(path), {
     open(element, { id, href, idref }) {
-      if (element === 'item' && id && href) hrefs.set(id, resolve(folder, decodeURIComponent(href)));
+      if (element === 'item' && id && href) hrefs.set(id, href);
       else if (element === 'itemref' && idref) order.push(idref);
     },
   });
-  return order.map((id) => hrefs.get(id)).filter((chapter) => chapter !== undefined && files.has(chapter)) as string[];
+  const chapters = order.flatMap((id) => hrefs.get(id) ?? []).map((href) => resolve(folder, decoded(href)));
+  return chapters.filter((chapter) => files.has(chapter));
 }
 
 export function readEpub(name: string, bytes: Uint8Array, onPage: (done: number) => void): ReadDocument {

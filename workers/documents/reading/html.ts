@@ -1,6 +1,7 @@
 /** HTML as text, by htmlparser2, which reads whatever people write and runs nothing. Used for web pages and for the chapters of EPUB. */
 import { Parser } from 'htmlparser2';
 import type { ReadDocument } from '../../shared/document-types.ts';
+import { encodingOf } from './encoding.ts';
 import { PageCollector, partsOf, tidy } from './pages.ts';
 
 /** What a reader of the page does not see. */
@@ -78,14 +79,22 @@ export function htmlText(html: string): HtmlText {
   parser.write(html.replace(DECLARATIONS, ''));
   parser.end();
   const line = (text: string | null) => text?.replace(/\s+/g, ' ').trim() || null;
-  return { text: tidy(out.join('').replace(/ *\n */g, '\n')), title: line(heading) ?? line(title) };
+  return { text: tidy(out.join('').split('\n').map(trimSpaces).join('\n')), title: line(heading) ?? line(title) };
+}
+
+/** Without spaces at both ends; tabs, which part the cells of a row, stay. */
+function trimSpaces(line: string): string {
+  let [start, end] = [0, line.length];
+  while (line[start] === ' ') start++;
+  while (end > start && line[end - 1] === ' ') end--;
+  return line.slice(start, end);
 }
 
 /** Bytes of a web page as text: by its byte order mark, else the encoding that it names, else UTF-8. */
 export function decodeHtml(bytes: Uint8Array): string {
+  const marked = encodingOf(bytes);
+  if (marked !== 'utf-8') return new TextDecoder(marked).decode(bytes);
   const [a, b, c] = bytes;
-  if (a === 0xff && b === 0xfe) return new TextDecoder('utf-16le').decode(bytes);
-  if (a === 0xfe && b === 0xff) return new TextDecoder('utf-16be').decode(bytes);
   const head = new TextDecoder('latin1').decode(bytes.subarray(0, 2_048));
   const named =
     a === 0xef && b === 0xbb && c === 0xbf ? undefined : /(?:charset|encoding)\s*=\s*["']?([\w-]+)/i.exec(head)?.[1];
@@ -99,6 +108,6 @@ export function decodeHtml(bytes: Uint8Array): string {
 export function readHtml(bytes: Uint8Array, onPage: (done: number) => void): ReadDocument {
   const collector = new PageCollector(onPage);
   const parts = partsOf(htmlText(decodeHtml(bytes)).text);
-  for (const part of parts) if (!collector.full) collector.add(part);
+  collector.addAll(parts);
   return { kind: 'html', unit: 'part', pages: collector.pages, gaps: collector.gaps(parts.length) };
 }

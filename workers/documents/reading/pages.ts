@@ -11,6 +11,7 @@ export class PageCollector {
   readonly #empty: number[] = [];
   readonly #unreadable: number[] = [];
   #characters = 0;
+  #cut = false;
 
   constructor(onPage: (done: number) => void) {
     this.#onPage = onPage;
@@ -23,12 +24,18 @@ export class PageCollector {
 
   /** @param text of the next page; null: it is damaged */
   add(text: string | null, label?: string): void {
-    const clean = tidy(text ?? '').slice(0, TEXT_CHARACTERS - this.#characters);
+    const whole = tidy(text ?? '');
+    const clean = whole.slice(0, TEXT_CHARACTERS - this.#characters);
     this.#characters += clean.length;
+    this.#cut ||= clean.length < whole.length;
     this.pages.push(label === undefined ? { text: clean } : { text: clean, label });
     if (text === null) this.#unreadable.push(this.pages.length);
     else if (clean === '') this.#empty.push(this.pages.length);
     this.#onPage(this.pages.length);
+  }
+
+  addAll(texts: readonly string[]): void {
+    for (const text of texts) if (!this.full) this.add(text);
   }
 
   /** @param total pages of the whole file */
@@ -37,7 +44,7 @@ export class PageCollector {
     return [
       ...(this.#empty.length > 0 ? [{ kind: 'no-text' as const, pages: this.#empty }] : []),
       ...(this.#unreadable.length > 0 ? [{ kind: 'unreadable' as const, pages: this.#unreadable }] : []),
-      ...(read < total ? [{ kind: 'cut' as const, read, total }] : []),
+      ...(read < total || this.#cut ? [{ kind: 'cut' as const, read, total }] : []),
     ];
   }
 
@@ -51,7 +58,7 @@ export function tidy(text: string): string {
   return text
     .replace(/\r\n?/g, '\n')
     .replace(/[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/g, '') // eslint-disable-line no-control-regex -- they are what is removed
-    .replace(/[^\S\n]+$/gm, '')
+    .replace(/[^\n]+/g, (line) => line.trimEnd()) // a pattern for blanks at line ends takes quadratic time
     .replace(/\n{3,}/g, '\n\n')
     .trim();
 }

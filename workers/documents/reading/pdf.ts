@@ -107,7 +107,10 @@ export async function readPdf(
     const pdf = await task.promise;
     const collector = new PageCollector(onPage);
     for (let number = 1; number <= pdf.numPages && !collector.full; number++) {
-      const text = await pdf.getPage(number).then(pageText, () => null);
+      const text = await pdf
+        .getPage(number)
+        .then(pageText)
+        .catch(() => null);
       assertWithin(name, guard, before);
       collector.add(text);
       if (number % CLEAN_UP_PAGES === 0) await pdf.cleanup();

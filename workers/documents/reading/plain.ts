@@ -1,25 +1,23 @@
 /** Markdown, source code and other text, as it stands. */
 import type { ReadDocument } from '../../shared/document-types.ts';
 import { PhiError } from '../../shared/errors.ts';
+import { encodingOf } from './encoding.ts';
 import { PageCollector, partsOf } from './pages.ts';
 
 const MARKDOWN = /\.(md|markdown|mdx)$/i;
 
 /** Throws `bad-document` for bytes that are not text in UTF-8, or in UTF-16 with a byte order mark. */
 export function readPlain(name: string, bytes: Uint8Array, onPage: (done: number) => void): ReadDocument {
-  const [first, second] = bytes;
-  const encoding =
-    first === 0xff && second === 0xfe ? 'utf-16le' : first === 0xfe && second === 0xff ? 'utf-16be' : 'utf-8';
   let text: string;
   try {
-    text = new TextDecoder(encoding, { fatal: true }).decode(bytes);
+    text = new TextDecoder(encodingOf(bytes), { fatal: true }).decode(bytes);
   } catch (cause) {
     throw notRead(name, { cause });
   }
   if (text.includes('\0')) throw notRead(name);
   const collector = new PageCollector(onPage);
   const parts = partsOf(text.replace(/\r\n?/g, '\n'));
-  for (const part of parts) if (!collector.full) collector.add(part);
+  collector.addAll(parts);
   const kind = MARKDOWN.test(name) ? 'markdown' : 'text';
   return { kind, unit: 'part', pages: collector.pages, gaps: collector.gaps(parts.length) };
 }

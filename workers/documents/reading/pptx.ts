@@ -1,5 +1,6 @@
 /** PowerPoint presentations: a page for each slide, in the order of the presentation, with the speaker's notes. */
 import type { ReadDocument } from '../../shared/document-types.ts';
+import { officeText } from './office-text.ts';
 import { PageCollector } from './pages.ts';
 import { parseXml, readRelations } from './xml.ts';
 import { unzip } from './zip.ts';
@@ -8,30 +9,12 @@ const PRESENTATION = 'ppt/presentation.xml';
 const WANTED =
   /^ppt\/(presentation\.xml|(slides|notesSlides)\/[^/]+\.xml|_rels\/presentation\.xml\.rels|slides\/_rels\/[^/]+\.rels)$/;
 
-function textOf(name: string, part: string, bytes: Uint8Array | undefined): string {
-  const out: string[] = [];
-  let inText = false;
-  let fallback = 0;
-  parseXml(name, part, bytes, {
-    open(element, { type }) {
-      if (element === 'Fallback') fallback++;
-      else if (element === 't') inText = true;
-      else if (element === 'br') out.push('\n');
-      // The number of the slide, or a date: no words of the author.
-      else if (element === 'fld' && (type === 'slidenum' || type?.startsWith('datetime'))) fallback++;
-    },
-    text(text) {
-      if (inText && fallback === 0) out.push(text);
-    },
-    close(element) {
-      if (element === 'Fallback' || (element === 'fld' && fallback > 0)) fallback--;
-      else if (element === 't') inText = false;
-      else if (element === 'tc') out.push('\t');
-      else if (element === 'p' || element === 'tr') out.push('\n');
-    },
-  });
-  return out.join('').replace(/\n\t/g, '\t').trim();
-}
+const textOf = (name: string, part: string, bytes: Uint8Array | undefined): string =>
+  officeText(name, part, bytes, (element, { type }) => {
+    if (element === 'br') return '\n';
+    // The number of the slide, or a date: no words of the author.
+    return element === 'fld' && (type === 'slidenum' || type?.startsWith('datetime')) ? null : undefined;
+  }).trim();
 
 export function readPptx(name: string, bytes: Uint8Array, onPage: (done: number) => void): ReadDocument {
   const files = unzip(name, bytes, WANTED);

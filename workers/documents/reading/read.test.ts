@@ -40,6 +40,16 @@ describe('documents are read as text with page numbers', () => {
     expect(texts(await readMade('a.docx', table))).toEqual(['a\tb\nbox']);
   });
 
+  it('DOCX with indented paragraphs and tab stops: each on its own line', async () => {
+    const stops = '<w:pPr><w:tabs><w:tab w:val="left" w:pos="720"/></w:tabs></w:pPr>';
+    const paragraph = (text: string, before = '') =>
+      `<w:p>${before}<w:r>${text.startsWith('>') ? '<w:tab/>' : ''}<w:t>${text.replace('>', '')}</w:t></w:r></w:p>`;
+    const document = `<w:document>${paragraph('One')}${paragraph('>Two')}${paragraph('Three', stops)}</w:document>`;
+    expect(texts(await readMade('a.docx', makeDocx([], { 'word/document.xml': document })))).toEqual([
+      'One\n\tTwo\nThree',
+    ]);
+  });
+
   it('DOCX without marks of pages: parts of about a page', async () => {
     const paragraphs = Array.from({ length: 100 }, (_, i) => `Paragraph ${i}. ${'word '.repeat(20)}`);
     const read = await readMade('a.docx', makeDocx(paragraphs));
@@ -60,6 +70,14 @@ describe('documents are read as text with page numbers', () => {
       pages: [{ text: 'Title\nPoint' }, { text: '二枚目\n\nSay this.' }],
       gaps: [],
     });
+  });
+
+  it('PPTX: a field inside what is hidden hides nothing behind it', async () => {
+    const text = '<a:p><a:r><a:t>Shown</a:t></a:r></a:p>';
+    const field = '<Fallback><a:fld type="other"><a:t>hidden</a:t></a:fld></Fallback>';
+    const slide = `<p:sld>${text}${field}${text}</p:sld>`;
+    const bytes = makePptx([['x']], { 'ppt/slides/slide1.xml': slide });
+    expect(texts(await readMade('a.pptx', bytes))).toEqual(['Shown\nShown']);
   });
 
   it('XLSX: sheets with names, values of formulas, dates, gaps, no phonetic guides', async () => {
@@ -93,6 +111,23 @@ describe('documents are read as text with page numbers', () => {
       { text: 'One\n\nA b\nc', label: 'One' },
       { text: '漢字語', label: '二' },
     ]);
+  });
+
+  it('EPUB with an address that cannot be decoded: the chapters all the same', async () => {
+    const manifest = '<manifest><item id="c0" href="text/c%200.xhtml"/><item id="image" href="50%.jpg"/></manifest>';
+    const book = `<package>${manifest}<spine><itemref idref="c0"/></spine></package>`;
+    const bytes = makeEpub(['<p>Text</p>'], { 'OEBPS/book.opf': book });
+    expect(texts(await readMade('a.epub', bytes))).toEqual(['Text']);
+  });
+
+  it('text with 200,000 blanks in a row, within a second', { timeout: 5_000 }, async () => {
+    const blanks = ' '.repeat(200_000);
+    const letters = async (name: string, text: string) =>
+      texts(await readMade(name, text))
+        .join('')
+        .replace(/\s+/g, '');
+    expect(await letters('a.html', `<pre>a${blanks}b\n${blanks}c</pre>`)).toBe('abc');
+    expect(await letters('a.txt', `a${blanks}b`)).toBe('ab');
   });
 
   it('HTML: in the encoding that it names, without scripts and styles', async () => {

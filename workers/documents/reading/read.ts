@@ -32,7 +32,7 @@ export const readDocument: ReaderApi['read'] = async (file, characterMaps, onPag
   if (file.size > FILE_BYTES)
     throw badDocument(
       name,
-      `The file has ${megabytes(file.size)}. The limit for a document is ${megabytes(FILE_BYTES)}.`,
+      `The file is ${megabytes(file.size)}. The limit for a document is ${megabytes(FILE_BYTES)}.`,
     );
   const bytes = new Uint8Array(await file.arrayBuffer());
   const read = await readBytes(name, bytes, characterMaps, onPage).catch((cause: unknown) => {

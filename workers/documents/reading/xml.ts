@@ -1,5 +1,6 @@
 /** XML of Office files and EPUB as a stream of events, by saxes. */
 import { SaxesParser } from 'saxes';
+import { encodingOf } from './encoding.ts';
 import { badDocument, XML_DEPTH } from './limits.ts';
 
 export interface XmlEvents {
@@ -38,17 +39,9 @@ export function parseXml(name: string, part: string, bytes: Uint8Array | undefin
   parser.on('error', (error) => {
     throw bad(`is not well-formed XML (${error.message})`);
   });
-  const text = decodeText(bytes);
+  const text = new TextDecoder(encodingOf(bytes)).decode(bytes);
   for (let at = 0; at < text.length; at += CHUNK_CHARACTERS) parser.write(text.slice(at, at + CHUNK_CHARACTERS));
   parser.close();
-}
-
-/** UTF-8, or UTF-16 with a byte order mark. */
-function decodeText(bytes: Uint8Array): string {
-  const [first, second] = bytes;
-  const encoding =
-    first === 0xff && second === 0xfe ? 'utf-16le' : first === 0xfe && second === 0xff ? 'utf-16be' : 'utf-8';
-  return new TextDecoder(encoding).decode(bytes);
 }
 
 /** Targets of a `.rels` part by their id, as paths in the archive. Links to the web are left out. */

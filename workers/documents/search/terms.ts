@@ -42,7 +42,7 @@ function unspacedTerms(run: string): string[] {
   return letters.length === 1 ? [run] : [...words.filter((word) => !pairs.includes(word)), ...pairs];
 }
 
-/** `Café` and `cafe` are one term, `cities` and `city` too. A name with digits (`E-1042`, `v2`) stays whole. */
+/** `Café` and `cafe` are one term, `cities` and `city` too. `v2` stays whole; `E-1042` is `e` and `1042`. */
 function wordTerm(word: string): string[] {
   if (STOP_WORDS.has(word)) return [];
   const plain = word.normalize('NFKD').replace(/\p{M}/gu, '');

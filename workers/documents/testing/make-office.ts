@@ -27,7 +27,10 @@ export function makeDocx(paragraphs: readonly string[], more: Record<string, str
 }
 
 /** Slides by their text; the second value is the speaker's notes. The archive has them in another order than the presentation. */
-export function makePptx(slides: readonly (readonly [text: string, notes?: string])[]): Uint8Array<ArrayBuffer> {
+export function makePptx(
+  slides: readonly (readonly [text: string, notes?: string])[],
+  more: Record<string, string> = {},
+): Uint8Array<ArrayBuffer> {
   const paragraph = (text: string) => `<a:p><a:r><a:t>${escapeXml(text)}</a:t></a:r></a:p>`;
   const relation = (id: string, target: string) => `<Relationship Id="${id}" Target="${target}"/>`;
   const number = (i: number) => slides.length - i;
@@ -43,7 +46,7 @@ export function makePptx(slides: readonly (readonly [text: string, notes?: strin
       `<Relationships>${relation('n', `../notesSlides/notesSlide${i}.xml`)}${relation('x', '../media/a.png')}</Relationships>`;
     files[`ppt/notesSlides/notesSlide${i}.xml`] = `<p:notes>${paragraph(notes)}</p:notes>`;
   }
-  return archive(files);
+  return archive({ ...files, ...more });
 }
 
 type Value = string | number | boolean | { days: number };
