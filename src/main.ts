@@ -14,7 +14,9 @@ async function makeEngine(): Promise<Engine> {
   const flags = import.meta.env.MODE === 'production' ? null : new URLSearchParams(location.search).get('fake');
   if (flags === null) return new Engine();
   await import('./testing/render-door.svelte.ts');
-  const { FAKE_MODEL, SECOND_FAKE, fakeThread, parseFakeScript } = await import('./testing/fake-engine.ts');
+  const { fakeThread } = await import('./testing/fake-engine.ts');
+  const { FAKE_MODEL, SECOND_FAKE } = await import('./testing/fake-models.ts');
+  const { parseFakeScript } = await import('./testing/fake-script.ts');
   const script = parseFakeScript(flags);
   const disk = { models: script.first ? [] : script.two ? [FAKE_MODEL, SECOND_FAKE] : [FAKE_MODEL] };
   return new Engine(() => fakeThread(script, disk));

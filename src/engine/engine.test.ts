@@ -2,8 +2,9 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { PhiError } from '../../workers/shared/errors.ts';
 import type { GenerateRequest, LoadRequest, Notice } from '../../workers/shared/protocol.ts';
 import { Engine, type Recovery } from './engine.ts';
-import type { FakeScript } from '../testing/fake-engine.ts';
-import { FAKE_MANIFEST, fakeThread } from '../testing/fake-engine.ts';
+import type { FakeScript } from '../testing/fake-script.ts';
+import { fakeThread } from '../testing/fake-engine.ts';
+import { FAKE_MANIFEST } from '../testing/fake-models.ts';
 
 const LOAD: LoadRequest = { model: FAKE_MANIFEST.id, backend: 'auto', contextLength: 0 };
 const REQUEST: GenerateRequest = {

@@ -1,7 +1,8 @@
 // @vitest-environment jsdom
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Engine } from '../engine/engine.ts';
-import { FAKE_MANIFEST, FAKE_MODEL, fakeThread } from '../testing/fake-engine.ts';
+import { fakeThread } from '../testing/fake-engine.ts';
+import { FAKE_MANIFEST, FAKE_MODEL } from '../testing/fake-models.ts';
 import { PhiEngine, type GenerateOptions } from './engine.ts';
 import { languageModel } from './index.ts';
 import { fakePageEngine } from './testing/fake-page-engine.ts';

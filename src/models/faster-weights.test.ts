@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Engine } from '../engine/engine.ts';
 import type { EngineThread } from '../engine/engine-thread.ts';
-import { FAKE_MODEL, fakeThread, type FakeDisk, type FakeScript } from '../testing/fake-engine.ts';
+import { fakeThread } from '../testing/fake-engine.ts';
+import { FAKE_MODEL } from '../testing/fake-models.ts';
+import type { FakeDisk, FakeScript } from '../testing/fake-script.ts';
 import { FasterWeights } from './faster-weights.svelte.ts';
 
 const engines: Engine[] = [];

@@ -2,8 +2,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PhiError } from '../../workers/shared/errors.ts';
 import { Engine } from '../engine/engine.ts';
 import { Settings } from '../settings/settings.svelte.ts';
-import type { FakeDisk, FakeScript } from '../testing/fake-engine.ts';
-import { FAKE_MANIFEST, FAKE_MODEL, fakeThread } from '../testing/fake-engine.ts';
+import type { FakeDisk, FakeScript } from '../testing/fake-script.ts';
+import { fakeThread } from '../testing/fake-engine.ts';
+import { FAKE_MANIFEST, FAKE_MODEL } from '../testing/fake-models.ts';
 import { EngineClaim } from './engine-claim.ts';
 import { ModelSession } from './model-session.svelte.ts';
 

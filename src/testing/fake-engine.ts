@@ -6,7 +6,6 @@ import { expose } from 'comlink';
 import { installErrorTransfer } from '../../workers/shared/comlink-errors.ts';
 import { PhiError } from '../../workers/shared/errors.ts';
 import type {
-  ChatMessage,
   Constraint,
   ContextFit,
   EngineApi,
@@ -15,85 +14,18 @@ import type {
   FoundModel,
   GenerateEvent,
   GenerateRequest,
-  KeptCaches,
   LoadRequest,
   ModelManifest,
   Place,
   Progress,
-  StoredModel,
-  ToolCall,
 } from '../../workers/shared/protocol.ts';
-import { isHubModel, type HubModel } from '../../workers/shared/hub.ts';
+import type { HubModel } from '../../workers/shared/hub.ts';
 import { fitMessages } from '../../workers/shared/context-fit.ts';
 import type { EngineThread } from '../engine/engine-thread.ts';
-import { GROWING, HOSTILE, JSON_ANSWER, LONG, REASONED, SHORT, SHOWCASE, UNANSWERED } from './fake-replies.ts';
-
-/** The switches of `?fake=first,slow`. */
-export interface FakeScript {
-  /** Nothing is stored yet. */
-  first?: boolean;
-  /** Two models are stored. */
-  two?: boolean;
-  /** Downloads, loads and replies take long. */
-  slow?: boolean;
-  /** Replies fail half-way. */
-  error?: boolean;
-  /** The worker dies half-way through a reply, once. */
-  die?: boolean;
-  /** It dies again whenever the reply continues. */
-  'keep-dying'?: boolean;
-  /** It runs on WebGPU, whose device is lost half-way through a reply. */
-  lose?: boolean;
-  /** It runs on an NPU, and the model has the measures of Phi-4-mini. */
-  npu?: boolean;
-  /** On it 4-bit weights would be faster, once they are made. */
-  unmade?: boolean;
-  /** The browser refuses to store the model. */
-  quota?: boolean;
-  /** The load fails. */
-  'load-error'?: boolean;
-  /** The first candidate that is tried does not work. */
-  'fail-first'?: boolean;
-  /** Aborts are ignored: only terminating helps. */
-  deaf?: boolean;
-  /** Its chat template never ends. */
-  'hang-template'?: boolean;
-  /** A context of 128 tokens. */
-  short?: boolean;
-  /** No waiting at all, for unit tests. */
-  instant?: boolean;
-}
-
-export function parseFakeScript(flags: string): FakeScript {
-  return Object.fromEntries(flags.split(',').map((flag) => [flag, true]));
-}
-
-/** Data that survives a restart of the fake, as models in IndexedDB survive a restart of the real engine. */
-export interface FakeDisk {
-  models: StoredModel[];
-  caches?: KeptCaches;
-  /** Weights of 4 bits have been made. */
-  made?: boolean;
-}
-
-export const FAKE_MANIFEST: ModelManifest = {
-  format: 1,
-  id: 'smollm2-135m-instruct-q4_1',
-  name: 'SmolLM2 135M Instruct (Q4_1)',
-  licence: { spdx: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
-  source: { name: 'a fake for tests', url: 'https://example.org/' },
-  bytes: 98_362_432,
-  files: [],
-};
-
-export const FAKE_MODEL: StoredModel = { ...FAKE_MANIFEST, storedAt: Date.UTC(2026, 10, 2), formBytes: 135_000_000 };
-
-export const SECOND_FAKE: StoredModel = {
-  ...FAKE_MODEL,
-  id: 'phi-4-mini-q4',
-  name: 'Phi-4-mini (Q4_K_M)',
-  bytes: 2_490_000_000,
-};
+import { countFakeTokens, fakeCall, pickReply } from './fake-answers.ts';
+import { FAKE_MANIFEST, FAKE_MODEL, fakeReport, fakeStored, NPU_REPORT } from './fake-models.ts';
+import { GROWING } from './fake-replies.ts';
+import type { FakeDisk, FakeScript } from './fake-script.ts';
 
 /** A thread that runs the script; each call is a new life with nothing loaded. */
 export function fakeThread(script: FakeScript, disk: FakeDisk): EngineThread {
@@ -394,101 +326,4 @@ class FakeEngine implements EngineApi {
   #wait(ms: number): Promise<void> {
     return new Promise((resolve) => setTimeout(resolve, this.#script.instant ? 0 : ms));
   }
-}
-
-/** A model of a hub keeps its name and known sizes; anything else is the starter. */
-function fakeStored(model: ModelManifest | HubModel | string): StoredModel {
-  if (typeof model !== 'object') return FAKE_MODEL;
-  if (!isHubModel(model)) return { ...FAKE_MODEL, ...model };
-  const { id, name, licence, base, repo, files } = model;
-  const bytes = files.reduce((sum, file) => sum + (file.bytes ?? 0), 0);
-  return { ...FAKE_MODEL, id, name, licence, source: { name: repo, url: `${base}/${repo}` }, bytes, formBytes: 0 };
-}
-
-/** "calculate 2+2" calls the calculator, once or (with "again") as long as it may. */
-function fakeCall({ tools = [], mayCall, messages }: GenerateRequest): ToolCall | null {
-  const prompt = messages.findLast(({ role }) => role === 'user')?.content ?? '';
-  const [, again, expression] = /^calculate (again )?(.+)$/.exec(prompt) ?? [];
-  const called = (messages.at(-1)?.rounds?.length ?? 0) > 0;
-  if (!expression || !tools.some(({ name }) => name === 'calculator') || mayCall === false || (called && !again))
-    return null;
-  return { name: 'calculator', arguments: { expression } };
-}
-
-function pickReply(request: GenerateRequest): string {
-  const results = request.messages
-    .at(-1)
-    ?.rounds?.at(-1)
-    ?.calls.map(({ result }) => result);
-  if (results) return `The tool says ${results.join(' and ')}.`;
-  if (request.constraint) return JSON_ANSWER;
-  const prompt = request.messages.at(-1)?.content.toLowerCase() ?? '';
-  if (request.continueLast) return ' And so it goes on to its end.';
-  if (prompt.includes('growing')) return GROWING;
-  if (prompt.includes('hostile')) return HOSTILE;
-  if (prompt.includes('long')) return LONG;
-  if (prompt.includes('reason')) return REASONED;
-  if (prompt.includes('ponder')) return UNANSWERED;
-  if (prompt.includes('tour')) return SHOWCASE;
-  return SHORT;
-}
-
-function countFakeTokens(messages: ChatMessage[]): number {
-  return messages.reduce((sum, message) => sum + 4 + Math.ceil(message.content.length / 4), 3);
-}
-
-const NPU_REPORT: Partial<EngineReport> = {
-  candidate: 'WebNN (NPU), int8',
-  backend: 'webnn',
-  device: 'WebNN on NPU',
-  form: 'int8',
-  shape: {
-    layers: 32,
-    hidden: 3072,
-    heads: 24,
-    kvHeads: 8,
-    headDim: 128,
-    intermediate: 8192,
-    vocab: 200_064,
-    context: 131_072,
-  },
-};
-
-function fakeReport(request: LoadRequest, slots: number, gpu: boolean): EngineReport {
-  return {
-    model: request.model,
-    name: FAKE_MANIFEST.name,
-    candidate: gpu ? 'WebGPU, int4' : 'WASM, int8',
-    backend: gpu ? 'webgpu' : 'wasm',
-    asked: { backend: request.backend, device: request.device ?? null },
-    device: gpu ? 'WebGPU on a fake' : 'CPU, 2 threads',
-    form: gpu ? 'int4' : 'int8',
-    shape: {
-      layers: 30,
-      hidden: 576,
-      heads: 9,
-      kvHeads: 3,
-      headDim: 64,
-      intermediate: 1536,
-      vocab: 49_152,
-      context: 8192,
-    },
-    graphs: 1,
-    nodesOnWasm: 0,
-    contextLength: request.contextLength || slots,
-    modelContext: 8192,
-    bytesHeld: 141_000_000,
-    loadMs: 1840,
-    prepareMs: 620,
-    compileMs: 410,
-    warmUpMs: 230,
-    threads: request.threads ?? 2,
-    selfTest: { nll: 3.12, limit: 6.47 },
-    runMs: 800,
-    rejected: [
-      ...(request.avoid ?? []).map(({ candidate, why }) => ({ what: candidate, why })),
-      { what: 'WebNN, NPU', why: 'navigator.ml is absent: this browser has no WebNN, or it is behind a flag.' },
-      { what: 'WebGPU', why: 'requestAdapter() gave null.' },
-    ],
-  };
 }

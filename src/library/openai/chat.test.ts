@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FAKE_MANIFEST } from '../../testing/fake-engine.ts';
+import { FAKE_MANIFEST } from '../../testing/fake-models.ts';
 import type { PhiEngine } from '../engine.ts';
 import { fakePageEngine } from '../testing/fake-page-engine.ts';
 import { createOpenAI } from './chat.ts';
