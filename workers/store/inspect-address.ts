@@ -100,7 +100,7 @@ function quantised<T>(files: readonly [string, T][], repo: string, quantisation:
   const named = new RegExp(`(^|[-./])${word}([-./]|$)`, 'i');
   const found = ggufs.filter(([name]) => named.test(name));
   if (found.length > 0) return found;
-  const KINDS = /(?:UD-)?(?:I?Q\d[A-Z0-9_]*|BF16|F16|F32|TQ\d[A-Z0-9_]*|MXFP4[A-Z0-9_]*)(?=[-./])/gi;
+  const KINDS = /(?:UD-)?(?:I?Q\d[A-Z0-9_]*|BF16|F16|F32|TQ\d[A-Z0-9_]*|(?:MX|NV)FP4[A-Z0-9_]*)(?=[-./])/gi;
   const known = [...new Set(ggufs.flatMap(([name]) => name.match(KINDS) ?? []))];
   const has = known.length > 0 ? `It has ${known.sort().join(', ')}.` : 'It has no GGUF files.';
   throw new PhiError('bad-request', `${repo} has no quantisation "${quantisation}". ${has}`, { repo });

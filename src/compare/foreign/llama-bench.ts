@@ -93,7 +93,7 @@ const modelOf = (test: Test): string => lastPart(test.model_filename) || test.mo
 
 /** "llama 256M Q4_K - Medium" -> "Q4_K - Medium". */
 const formOf = ({ model_type: type }: Test): string =>
-  /\b(?:I?Q\d\S*.*|B?F16|F32|all F32|MXFP4.*)$/.exec(type)?.[0] ?? 'auto';
+  /\b(?:I?Q\d\S*.*|B?F16|F32|all F32|(?:MX|NV)FP4.*)$/.exec(type)?.[0] ?? 'auto';
 
 /** A file of an old version has no samples: then the deviation stands for them. */
 const rateOf = ({ samples_ts: samples, avg_ts: mean, stddev_ts: deviation }: Test): Figure =>

@@ -1,6 +1,41 @@
-/** Unpackers of ggml's types with very few levels: the ternary TQ1_0 and TQ2_0, and MXFP4 (float4 with a power of two for each block). */
+/**
+ * Unpackers of ggml's types with very few levels: Q1_0 (a sign), Q2_0 (four levels), the ternary TQ1_0 and TQ2_0, and the float4 types MXFP4
+ * (a power of two for each block) and NVFP4 (a float8 for each sixteen weights).
+ */
 import { type Unpack, word } from './ggml-legacy.ts';
 import { halfTable } from './half.ts';
+import { E4M3, FLOAT4_CODES } from './small-floats.ts';
+
+/** Codes 7 and 9 for -1 and 1, by four bits, the lowest one first. */
+const SIGNS = Uint32Array.from({ length: 16 }, (_, bits) => {
+  let codes = 0;
+  for (let i = 0; i < 4; i++) codes |= ((bits >> i) & 1 ? 9 : 7) << (8 * i);
+  return codes;
+});
+
+/** d | 16 bytes of bits, lowest first. w = d where a bit is set, else -d; blocks of 128. */
+export const unpackQ1_0: Unpack = ({ count, bytes, halves, codes, scales }) => {
+  const half = halfTable();
+  for (let b = 0, to = 0; b < count; b++) {
+    scales[b] = half[halves[9 * b]!]!;
+    for (let at = 18 * b + 2; at < 18 * b + 18; at++) {
+      codes[to++] = SIGNS[bytes[at]! & 15]!;
+      codes[to++] = SIGNS[bytes[at]! >> 4]!;
+    }
+  }
+};
+
+/** d | 16 bytes of four 2-bit codes, lowest first. w = d * (q - 1); blocks of 64. */
+export const unpackQ2_0: Unpack = ({ count, bytes, halves, codes, scales }) => {
+  const half = halfTable();
+  for (let b = 0, to = 0; b < count; b++) {
+    scales[b] = half[halves[9 * b]!]!;
+    for (let at = 18 * b + 2; at < 18 * b + 18; at++) {
+      const four = bytes[at]!;
+      codes[to++] = 0x07070707 + ((four & 3) | ((four & 12) << 6) | ((four & 48) << 12) | ((four & 192) << 18));
+    }
+  }
+};
 
 const POWERS_OF_3 = [1, 3, 9, 27, 81];
 
@@ -35,9 +70,6 @@ export const unpackTQ2_0: Unpack = ({ count, halves, codes, scales }) => {
   }
 };
 
-/** Twice the value of each float4 (E2M1), as an 8-bit code. */
-const FLOAT4 = Uint8Array.of(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12).map((value) => value + 128);
-
 /** 8-bit exponent | 16 bytes of nibbles. w = 2^(exponent - 128) * twice the float4; blocks of 32. Its size is odd, so bytes are read singly. */
 export const unpackMXFP4: Unpack = ({ count, bytes, codes, scales }) => {
   const out = new Uint8Array(codes.buffer);
@@ -45,8 +77,25 @@ export const unpackMXFP4: Unpack = ({ count, bytes, codes, scales }) => {
     scales[b] = 2 ** (bytes[at]! - 128);
     for (let i = 0; i < 16; i++) {
       const packed = bytes[at + 1 + i]!;
-      out[to + i] = FLOAT4[packed & 15]!;
-      out[to + 16 + i] = FLOAT4[packed >> 4]!;
+      out[to + i] = FLOAT4_CODES[packed & 15]!;
+      out[to + 16 + i] = FLOAT4_CODES[packed >> 4]!;
+    }
+  }
+};
+
+/** Half of each scale of NVFP4 by code. ggml takes the scale without its sign, and NaN as 0. */
+const NVFP4_SCALES = E4M3.map((_, code) => (E4M3[code & 127]! || 0) / 2);
+
+/** 4 scales (float8 E4M3) | four times 8 bytes of nibbles, eight low ones first. w = scale * float4; blocks of 64, a scale for 16. */
+export const unpackNVFP4: Unpack = ({ count, bytes, codes, scales }) => {
+  const out = new Uint8Array(codes.buffer);
+  for (let b = 0, to = 0; b < count; b++) {
+    for (let part = 0; part < 4; part++, to += 16) {
+      scales[4 * b + part] = NVFP4_SCALES[bytes[36 * b + part]!]!;
+      for (let i = 0, at = 36 * b + 4 + 8 * part; i < 8; i++, at++) {
+        out[to + i] = FLOAT4_CODES[bytes[at]! & 15]!;
+        out[to + 8 + i] = FLOAT4_CODES[bytes[at]! >> 4]!;
+      }
     }
   }
 };

@@ -13,7 +13,7 @@ import { unpackIQ4_NL, unpackIQ4_XS } from './ggml-iq4.ts';
 import { unpackQ2_K, unpackQ3_K, unpackQ4_K, unpackQ5_K, unpackQ6_K } from './ggml-k.ts';
 import type { Unpack } from './ggml-legacy.ts';
 import { unpackQ4_0, unpackQ4_1, unpackQ5_0, unpackQ5_1, unpackQ8_0 } from './ggml-legacy.ts';
-import { unpackMXFP4, unpackTQ1_0, unpackTQ2_0 } from './ggml-small.ts';
+import { unpackMXFP4, unpackNVFP4, unpackQ1_0, unpackQ2_0, unpackTQ1_0, unpackTQ2_0 } from './ggml-small.ts';
 import { bfloatToFloat, bytesToFloat, byTwos, halfToFloat } from './half.ts';
 import type { Rows } from './rows.ts';
 
@@ -56,6 +56,9 @@ export const GGML_TYPES: ReadonlyMap<number, GgmlType> = new Map([
   [34, blockType('TQ1_0', 256, 54, 4, 256, true, unpackTQ1_0)],
   [35, blockType('TQ2_0', 256, 66, 4, 256, true, unpackTQ2_0)],
   [39, blockType('MXFP4', 32, 17, 8, 32, true, unpackMXFP4)],
+  [40, blockType('NVFP4', 64, 36, 8, 16, true, unpackNVFP4)],
+  [41, blockType('Q1_0', 128, 18, 4, 128, true, unpackQ1_0)],
+  [42, blockType('Q2_0', 64, 18, 4, 64, true, unpackQ2_0)],
 ]);
 
 /** Names of types that exist but are not read, for the error. */
@@ -70,8 +73,6 @@ const OTHER_GGML_TYPES: Readonly<Record<number, string>> = {
   31: 'Q4_0_4_4',
   32: 'Q4_0_4_8',
   33: 'Q4_0_8_8',
-  40: 'NVFP4',
-  41: 'Q1_0',
 };
 
 /** "IQ2_XS", or "type 99" for an id that ggml did not have when this was written. */

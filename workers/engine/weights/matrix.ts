@@ -49,6 +49,30 @@ export function rowRange(matrix: Matrix, start: number, rows: number): Matrix {
   };
 }
 
+/** The matrix times `factors()`, which has one number for each run of `rows / factors.length` rows. Asked for until it was read once. */
+export function scaledRows(matrix: Matrix, factors: () => Promise<Float32Array>): Matrix {
+  let known: Float32Array | null = null;
+  return {
+    name: matrix.name,
+    rows: matrix.rows,
+    cols: matrix.cols,
+    type: matrix.type,
+    form: matrix.form,
+    async read(start, count) {
+      const [rows, each] = await Promise.all([matrix.read(start, count), known ?? factors()]);
+      known = each;
+      const per = matrix.rows / each.length;
+      const times = (values: Float32Array) => {
+        const width = values.length / count;
+        return values.map((value, i) => value * each[Math.floor((start + Math.floor(i / width)) / per)]!);
+      };
+      return rows.kind === 'float'
+        ? { ...rows, values: times(rows.values) }
+        : { ...rows, scales: times(rows.scales), mins: rows.mins && times(rows.mins) };
+    },
+  };
+}
+
 type Form = Matrix['form'];
 
 /** The coarsest form that holds all of `forms` exactly. */

@@ -54,9 +54,9 @@ describe('a GGUF that is not one, or of another kind', () => {
     ['YaRN', withKey('phi3.rope.scaling.type', 'yarn'), 'unsupported-model', /"yarn"/],
     [
       'an unknown type',
-      withTensor('blk.0.ffn_down.weight', (tensor) => (tensor.type = 40)),
+      withTensor('blk.0.ffn_down.weight', (tensor) => (tensor.type = 9)),
       'unsupported-model',
-      /"blk\.0\.ffn_down\.weight" has the type NVFP4/,
+      /"blk\.0\.ffn_down\.weight" has the type Q8_1/,
     ],
     [
       'a type of the future',

@@ -52,6 +52,24 @@ describe('openGguf', () => {
     expect(tokenizer.kind === 'gguf' && tokenizer.metadata.has('general.name')).toBe(false);
   });
 
+  it('multiplies a matrix by the scale beside it, as NVFP4 models from ModelOpt have one', async () => {
+    const plain = tinyGguf();
+    const [before] = (await openGguf([source(writeGguf(plain))])).layers;
+    const scalar = (name: string, value: number) =>
+      plain.tensors.push({ name, dims: [1], type: 0, data: new Uint8Array(Float32Array.of(value).buffer) });
+    scalar('blk.0.attn_qkv.scale', 0.25);
+    scalar('blk.0.attn_qkv.input_scale', 7); // for kernels that quantise activations: no part of the weights
+    const [after] = (await openGguf([source(writeGguf(plain))])).layers;
+    const values = async (layer = before!) => dequantise(await layer.qkv.read(5, 2));
+    expect([...(await values(after))]).toEqual(Array.from(await values(), (value) => value * 0.25));
+    expect(await after!.output.read(0, 1)).toEqual(await before!.output.read(0, 1));
+    scalar('blk.0.ffn_norm.scale', 2);
+    await expect(openGguf([source(writeGguf(plain))])).rejects.toThrow('"blk.0.ffn_norm.scale"');
+    plain.tensors.pop();
+    plain.tensors.push({ name: 'blk.0.ffn_down.scale', dims: [5], type: 0, data: new Uint8Array(20) });
+    await expect(openGguf([source(writeGguf(plain))])).rejects.toThrow('has 5 values for 32 rows');
+  });
+
   it('reads version 2 and another alignment', async () => {
     const { metadata, tensors } = tinyGguf();
     metadata.set('general.alignment', 128);

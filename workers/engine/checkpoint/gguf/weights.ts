@@ -1,6 +1,7 @@
 import { PhiError } from '../../../shared/errors.ts';
 import type { GgufTensor } from './tensors.ts';
 import { tensorMatrix, tensorVector } from './tensors.ts';
+import { scaledRows } from '../../weights/matrix.ts';
 import type { Matrix } from '../types.ts';
 
 /** Inverse frequencies that old converters stored; llama.cpp computes them too. */
@@ -47,6 +48,10 @@ export class Weights {
   }
 
   matrix(name: string, rows: number, cols: number): Matrix {
+    return this.#scaled(name, tensorMatrix(this.#shaped(name, rows, cols)));
+  }
+
+  #shaped(name: string, rows: number, cols: number): GgufTensor {
     const tensor = this.any(name);
     if (tensor.rows !== rows || tensor.cols !== cols) {
       throw this.damaged(
@@ -54,12 +59,26 @@ export class Weights {
         `has ${tensor.rows} rows of ${tensor.cols}, but the metadata says ${rows} rows of ${cols}`,
       );
     }
-    return tensorMatrix(tensor);
+    return tensor;
+  }
+
+  /**
+   * NVFP4 models that were converted from NVIDIA's ModelOpt have a `.scale` beside each matrix (for a stack of experts one an expert), which llama.cpp
+   * multiplies its product by. `.input_scale` serves kernels that quantise activations too; they stay floats here.
+   */
+  #scaled(name: string, matrix: Matrix): Matrix {
+    const module = name.replace(/\.weight$/, '');
+    if (module === name) return matrix;
+    if (this.has(`${module}.input_scale`)) this.any(`${module}.input_scale`);
+    if (!this.has(`${module}.scale`)) return matrix;
+    const scale = this.any(`${module}.scale`);
+    if (scale.rows !== 1 || matrix.rows % scale.cols)
+      throw this.damaged(`${module}.scale`, `has ${scale.rows * scale.cols} values for ${matrix.rows} rows`);
+    return scaledRows(matrix, () => tensorVector(scale));
   }
 
   vector(name: string, length: number): Promise<Float32Array> {
-    this.matrix(name, 1, length);
-    return tensorVector(this.any(name));
+    return tensorVector(this.#shaped(name, 1, length));
   }
 
   /** A norm's weight. */

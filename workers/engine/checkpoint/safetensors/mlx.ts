@@ -1,12 +1,20 @@
-/** MLX's affine quantisation inside safetensors: codes packed into uint32, with a scale and a bias for each group of a row. */
+/**
+ * MLX's quantisations inside safetensors. Affine: codes packed into uint32, with a scale and a bias for each group of a row. The modes `mxfp4`,
+ * `nvfp4` and `mxfp8` have small floats instead: mlx-floats.ts.
+ */
 import * as v from 'valibot';
 import { PhiError } from '../../../shared/errors.ts';
 import { affineMatrix } from '../affine.ts';
 import { checked } from '../json.ts';
 import { isFloat, type Dtype, type StoredTensor } from '../tensor.ts';
 import type { Matrix } from '../types.ts';
+import { MLX_FLOATS, mlxFloatMatrix } from './mlx-floats.ts';
 
-const Scheme = v.object({ bits: v.number(), group_size: v.number(), mode: v.nullish(v.string(), 'affine') });
+const Scheme = v.object({
+  bits: v.nullish(v.number()),
+  group_size: v.nullish(v.number()),
+  mode: v.nullish(v.string(), 'affine'),
+});
 const Quantization = v.looseObject(Scheme.entries);
 const Holder = v.object({
   quantization: v.nullish(Quantization),
@@ -37,7 +45,7 @@ export function mlxScheme(config: unknown, file: string): MlxScheme | null {
   return written?.success ? written.output : null;
 }
 
-/** A quantised module's weight. `module` is its name without `.weight`. Throws `unsupported-model` for a mode other than affine. */
+/** A quantised module's weight. `module` is its name without `.weight`. Throws `unsupported-model` for a mode that MLX did not have when this was written. */
 export function mlxMatrix(
   module: string,
   scheme: MlxScheme,
@@ -46,16 +54,18 @@ export function mlxMatrix(
   biases: StoredTensor | undefined,
 ): Matrix {
   const own = scheme[module];
-  const {
-    bits,
-    group_size: group,
-    mode,
-  } = own && typeof own === 'object' ? checked(Scheme, { ...scheme, ...own }, module) : scheme;
+  // A module's own entry stands for itself: what it leaves out is MLX's default, not the model's value.
+  const { mode, ...written } = own && typeof own === 'object' ? checked(Scheme, own, module) : scheme;
+  const floats = MLX_FLOATS.get(mode);
+  const bits = written.bits ?? floats?.bits ?? 4;
+  const group = written.group_size ?? floats?.group ?? 64;
+  if (floats && floats.bits === bits && floats.group === group && !biases)
+    return mlxFloatMatrix(module, floats, weight, scales);
   const dtype = CODES.get(bits);
   if (mode !== 'affine' || !biases || !dtype) {
     throw new PhiError(
       'unsupported-model',
-      `${module}: MLX quantisation "${mode}" of ${bits} bits is not supported. Affine quantisation with ${MLX_BITS.join(', ')} bits is supported.`,
+      `${module}: MLX quantisation "${mode}" of ${bits} bits is not supported. Affine quantisation with ${MLX_BITS.join(', ')} bits and the modes ${[...MLX_FLOATS.keys()].join(', ')} are supported.`,
       { kind: `mlx ${mode} ${bits}` },
     );
   }

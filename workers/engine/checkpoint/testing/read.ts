@@ -13,6 +13,7 @@ import { restoredFolder } from './openvino-variants.ts';
 import { stackedFolder } from './phi-moe-variants.ts';
 import {
   convertedFolder,
+  floatMlxFolder,
   llamaFolder,
   regroupedMlxFolder,
   repackedMlxFolder,
@@ -107,6 +108,9 @@ export const QUANTISATIONS: Record<string, Record<string, () => Made>> = {
     'Affine, 5 and 6 bits': () => memoryFiles(repackedMlxFolder('phi4-mini/mlx-4bit', 6)),
     'Affine, 8 bits': () => folderFiles('phi3.5-mini/mlx-8bit'),
     'Mixed by module': () => memoryFiles(regroupedMlxFolder('phi4-mini/mlx-4bit')),
+    '`mxfp4`': () => memoryFiles(floatMlxFolder('phi4-mini/mlx-4bit', 'mxfp4')),
+    '`nvfp4`': () => memoryFiles(floatMlxFolder('phi4-mini/mlx-4bit', 'nvfp4')),
+    '`mxfp8`': () => memoryFiles(floatMlxFolder('phi4-mini/mlx-4bit', 'mxfp8')),
     'Phi MoE': () => memoryFiles(stackedFolder('phi-moe', 8)),
   },
 };

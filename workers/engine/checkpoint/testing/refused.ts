@@ -181,11 +181,11 @@ const mlx = (mode: string, bits: number): Content => ({
   }),
 });
 const OTHERS: Refused[] = [
-  ...(['mxfp4', 'nvfp4', 'mxfp8'] as const).map((mode) => ({
-    kind: 'MLX modes `mxfp4`, `nvfp4`, `mxfp8`',
-    files: mlx(mode, mode === 'mxfp8' ? 8 : 4),
-    message: new RegExp(`MLX quantisation "${mode}" of . bits is not supported`),
-  })),
+  {
+    kind: 'MLX modes of the future',
+    files: mlx('mxfp6', 6),
+    message: /MLX quantisation "mxfp6" of 6 bits is not supported/,
+  },
   {
     kind: 'ONNX pipelines for one kind of NPU',
     files: {
@@ -282,9 +282,9 @@ const GGUF: Refused[] = [
     message: /LoRA adapter for Phi 4 Mini Instruct/,
   },
   {
-    kind: 'NVFP4, Q1_0 and types of the future',
-    files: gguf(({ tensors: all }) => void (all.at(-1)!.type = 40)),
-    message: /"blk\.0\.ffn_down\.weight" has the type NVFP4, which is not supported/,
+    kind: 'Q8_1, Q8_K and types of the future',
+    files: gguf(({ tensors: all }) => void (all.at(-1)!.type = 15)),
+    message: /"blk\.0\.ffn_down\.weight" has the type Q8_K, which is not supported/,
   },
 ];
 

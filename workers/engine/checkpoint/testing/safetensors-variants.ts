@@ -183,3 +183,26 @@ export function repackedMlxFolder(folder: string, bits: number): Files {
   files.set('config.json', utf8({ ...config, quantization: scheme, quantization_config: scheme }));
   return files;
 }
+
+/** An MLX model of 4 bits whose codes are taken for small floats, all with the same scale: other weights in the layout of that mode. */
+export function floatMlxFolder(folder: string, mode: 'mxfp4' | 'nvfp4' | 'mxfp8'): Files {
+  const files = mode === 'mxfp8' ? repackedMlxFolder(folder, 8) : folderBytes(folder);
+  const tensors = takeTensors(files.get('model.safetensors')!);
+  const [bits, group, scale] = { mxfp4: [4, 32, 121], nvfp4: [4, 16, 8], mxfp8: [8, 32, 127] }[mode];
+  for (const [name, { dtype, shape }] of [...tensors]) {
+    if (dtype !== 'U32') continue;
+    const module = name.slice(0, -'.weight'.length);
+    const perRow = (shape[1]! * 32) / bits! / group!;
+    tensors.delete(`${module}.biases`);
+    tensors.set(`${module}.scales`, {
+      dtype: 'U8',
+      shape: [shape[0]!, perRow],
+      data: new Uint8Array(shape[0]! * perRow).fill(scale!),
+    });
+  }
+  files.set('model.safetensors', putTensors(tensors));
+  const config = json(files.get('config.json'));
+  delete config['quantization_config'];
+  files.set('config.json', utf8({ ...config, quantization: { group_size: group, bits, mode } }));
+  return files;
+}
