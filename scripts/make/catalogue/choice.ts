@@ -311,7 +311,17 @@ export const MODELS: Model[] = [
     fact: 'Phi-tiny-MoE-instruct',
     name: 'Phi-tiny-MoE-instruct (3.8B, 1.1B active)',
     rank: 4,
-    sources: [safetensors('phi-tiny-moe-instruct/safetensors')],
+    sources: [
+      ggufs('phi-tiny-moe-instruct/gguf-q8_0', 'gguf', 'Phi-tiny-MoE-instruct-', ['Q8_0']),
+      safetensors('phi-tiny-moe-instruct/safetensors'),
+    ],
+  },
+  {
+    id: 'phi-mini-moe-instruct',
+    fact: 'Phi-mini-MoE-instruct',
+    name: 'Phi-mini-MoE-instruct (7.6B, 2.4B active)',
+    rank: 5,
+    sources: ggufCommits('phi-mini-moe-instruct', 'Phi-mini-MoE-instruct-', ['Q4_K_S', 'Q4_K_M']),
   },
   {
     id: 'phi-4-reasoning',

@@ -26,6 +26,7 @@ describe('the catalogue', () => {
     expect(MODELS.map(({ id }) => id)).toEqual([
       ...many,
       'phi-tiny-moe-instruct',
+      'phi-mini-moe-instruct',
       'phi-4-reasoning',
       'phi-4-reasoning-plus',
       'phi-3-medium-4k-instruct',
@@ -100,6 +101,10 @@ describe('the catalogue', () => {
     }
     const medium = variant('phi-3-medium-4k-instruct.gguf-q4_k_m');
     expect(medium).toMatchObject({ sized: true, hashed: true, revision: '2469e1eae762bd74f61b43e08840284cd35fd0be' });
+    const mixture = variant('phi-mini-moe-instruct.gguf-q4_k_s');
+    expect(mixture).toMatchObject({ sized: true, hashed: true, shape: { experts: { count: 16 }, intermediate: 960 } });
+    expect(parameterCount(mixture.shape, false) / 1e9).toBeCloseTo(7.65, 2);
+    expect(variant('phi-tiny-moe-instruct.gguf-q8_0').files[0]!.sha256).toBeUndefined();
   });
 
   it('invents nothing: no hash or exact size of what is not known, no commit but a whole one', () => {
@@ -204,9 +209,13 @@ describe('what is recommended', () => {
     expect(recommend(VARIANTS, device, 'code', 4096)?.candidate.id).toBe('phi-4-mini-instruct.gguf-q8_0');
   });
 
-  it('is Phi-tiny-MoE where there is no GPU and a Phi-4-mini would be slow: a token reads a third of it', () => {
+  it('is a mixture of experts where there is no GPU and a Phi-4-mini would be slow: a token reads a part of it', () => {
     const noGpu = { ...device, gpu: null, cores: 4 };
-    expect(recommend(VARIANTS, noGpu, 'chat', 4096)?.candidate.id).toBe('phi-tiny-moe-instruct.safetensors');
+    const best = (facts: DeviceFacts, use: 'chat' | 'code') => recommend(VARIANTS, facts, use, 4096)?.candidate.id;
+    expect(best(noGpu, 'chat')).toBe('phi-mini-moe-instruct.gguf-q4_k_m');
+    // Its 7.6 billion weights take 8 GB in memory, those of Phi-tiny-MoE 4.
+    expect(best({ ...noGpu, memoryGiB: 8 }, 'chat')).toBe('phi-tiny-moe-instruct.gguf-q8_0');
+    expect(best(noGpu, 'code')).toBe('phi-tiny-moe-instruct.gguf-q8_0');
   });
 
   it('is a smaller file where the store is short of room, and nothing on an iPhone', () => {
