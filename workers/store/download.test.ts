@@ -3,7 +3,7 @@ import { serveSampleModel, type Hashes, type SampleModel } from './testing/sampl
 import { seeded } from './testing/random.ts';
 import { FaultServer, type ServerFault } from './testing/fault-server.ts';
 import { beforePut, digests, freshDatabases, impatient, readAll, shardTable } from './testing/databases.ts';
-import type { Progress } from '../shared/protocol.ts';
+import type { Progress, Shard } from '../shared/protocol.ts';
 import { ModelStore } from './store.ts';
 
 let server: FaultServer;
@@ -347,6 +347,26 @@ describe('a server that ignores Range', () => {
     await store.install(sample.manifest);
     await expectWhole();
     expect(whole).toBe(2);
+  });
+
+  it('is not asked by range for what the stream brings, and nothing counts or is stored twice', async () => {
+    const [first, second] = shardsOf('onnx/weights.bin');
+    const isOf = ({ offset, bytes }: Shard, range: string | null) => range?.endsWith(`-${offset + bytes - 1}`) ?? false;
+    server.fault = (path, range) => {
+      if (path !== WEIGHTS || range === null) return null;
+      // One exchange holds bytes and waits for more while the others find out that the server ignores Range.
+      return isOf(second!, range) ? { kind: 'stall', afterBytes: 1_000 } : { kind: 'ignore-range' };
+    };
+    const keys: unknown[] = [];
+    const end = beforePut((database, _value, key) => void (database === 'phi-shards' && keys.push(key)));
+    const seen: Progress[] = [];
+    await store.install(sample.manifest, { onProgress: (progress) => seen.push(progress) });
+    end();
+    await expectWhole();
+    expect(requests(WEIGHTS).filter(({ range }) => isOf(first!, range)).length).toBeGreaterThan(0);
+    expect(requests(WEIGHTS).filter(({ range }) => isOf(second!, range))).toHaveLength(1);
+    expect(keys).toHaveLength(new Set(keys).size);
+    expect(seen.at(-1)).toMatchObject({ phase: 'download', bytesDone: sample.manifest.bytes });
   });
 });
 

@@ -42,6 +42,8 @@ class Download {
   readonly #stored = new Set<Slot>();
   /** ETag by URL, of shards without a published hash: all must come from one version of the file. */
   readonly #etags: Map<string, string>;
+  /** Exchanges by range that run now, by URL, and what ends them. */
+  readonly #exchanges = new Map<string, { stop: AbortController; running: Set<Promise<void>> }>();
   /** By URL, once a server has shown that it ignores Range. */
   readonly #streams = new Map<string, Promise<void>>();
   readonly #changed = new Set<ModelFile>();
@@ -90,16 +92,39 @@ class Download {
       );
     }
     try {
-      if (!this.#streams.has(url))
-        await this.#store(slot, await fetchShard(this.#context.net, this.#request(slot), signal), signal);
+      if (!this.#streams.has(url)) await this.#exchange(slot, signal);
     } catch (cause) {
-      if (!(cause instanceof Fault) || cause.kind !== 'no-range') throw cause;
+      const isEndedByStream = cause instanceof PhiError && cause.code === 'cancelled' && this.#streams.has(url);
+      if (!isEndedByStream && !(cause instanceof Fault && cause.kind === 'no-range')) throw cause;
       if (!this.#streams.has(url)) this.#streams.set(url, this.#stream(url, slot.file.path, signal));
     }
     await this.#streams.get(url);
   }
 
-  #stream(url: string, path: string, signal: AbortSignal): Promise<void> {
+  /** Fetches one shard by its range, or whole from a URL of its own, and stores it. */
+  async #exchange(slot: Slot, signal: AbortSignal): Promise<void> {
+    const { url } = slot.shard;
+    const { stop, running } = this.#exchanges.get(url) ?? { stop: new AbortController(), running: new Set() };
+    this.#exchanges.set(url, { stop, running });
+    const either = AbortSignal.any([signal, stop.signal]);
+    const exchange = fetchShard(this.#context.net, this.#request(slot), either).then((fetched) =>
+      this.#store(slot, fetched, signal),
+    );
+    running.add(exchange);
+    try {
+      await exchange;
+    } finally {
+      running.delete(exchange);
+    }
+  }
+
+  /** The stream brings every shard of the URL, so the other exchanges end first: none is fetched, counted or stored twice. */
+  async #stream(url: string, path: string, signal: AbortSignal): Promise<void> {
+    const exchanges = this.#exchanges.get(url);
+    if (exchanges) {
+      exchanges.stop.abort();
+      await Promise.allSettled(exchanges.running);
+    }
     const slots = this.#slots.filter(({ shard }) => shard.url === url).sort((a, b) => a.shard.offset - b.shard.offset);
     const parts = slots.map((slot) => ({
       ...this.#request(slot),

@@ -95,7 +95,7 @@ async function receive(net: Net, { shard, urlBytes }: ShardRequest, part: Part, 
 
 /**
  * Fetches one shard, by range or whole, and checks size and SHA-256 (where published). A dropped connection goes on where it broke
- * off; a wrong answer throws away what arrived. Rejects with `network`, `integrity` or `cancelled`, or with a `no-range` Fault.
+ * off; a wrong answer throws away what arrived. When it gives up, nothing of the shard counts as there. Rejects with `network`, `integrity` or `cancelled`, or with a `no-range` Fault.
  */
 export async function fetchShard(net: Net, request: ShardRequest, signal: AbortSignal): Promise<FetchedShard> {
   const { shard, what } = request;
@@ -112,7 +112,13 @@ export async function fetchShard(net: Net, request: ShardRequest, signal: AbortS
     } catch (cause) {
       const progress = part.filled - before;
       if (!(cause instanceof Fault) || cause.kind === 'content') part.restart();
-      await patience.next(cause, progress, signal);
+      try {
+        await patience.next(cause, progress, signal);
+      } catch (final) {
+        // Whoever brings the shard in another way counts it from its first byte.
+        part.restart();
+        throw final;
+      }
     }
   }
 }

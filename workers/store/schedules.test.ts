@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { serveSampleModel, type Hashes, type SampleModel } from './testing/sample-model.ts';
 import { integer, pick, seeded } from './testing/random.ts';
-import { FaultServer, type LoggedRequest, type ServerFault } from './testing/fault-server.ts';
+import { FaultServer, type ServerFault } from './testing/fault-server.ts';
 import { beforePut, digests, freshDatabases, impatient, readAll } from './testing/databases.ts';
 import { PhiError } from '../shared/errors.ts';
 import type { Net } from './net.ts';
@@ -48,23 +48,39 @@ const hidingFetch: typeof fetch = async (input, init) => {
   return Object.defineProperty(seen, 'url', { value: response.url });
 };
 
-/** Where each stored shard lies, and how many requests had been logged when it was written. */
-function watchStored(sample: SampleModel): { stored: Map<string, number>; end: () => void } {
+/** A request as the store makes it: the server hears of it later, perhaps only after a shard was stored. */
+interface Asked {
+  url: string;
+  range: string | null;
+}
+
+function watchAsked(net: Partial<Net>): Asked[] {
+  const asked: Asked[] = [];
+  const inner = net.fetch!;
+  net.fetch = (input, init) => {
+    asked.push({ url: new Request(input).url, range: new Headers(init?.headers).get('Range') });
+    return inner(input, init);
+  };
+  return asked;
+}
+
+/** Where each stored shard lies, and how many requests had been made when it was written. */
+function watchStored(sample: SampleModel, asked: Asked[]): { stored: Map<string, number>; end: () => void } {
   const stored = new Map<string, number>();
   const end = beforePut((database, _value, key, transaction) => {
     if (database !== 'phi-shards') return;
     transaction.addEventListener('complete', () =>
-      stored.set((key as string).slice(sample.manifest.id.length + 1), server.log.length),
+      stored.set((key as string).slice(sample.manifest.id.length + 1), asked.length),
     );
   });
   return { stored, end };
 }
 
-function requestsForStored(sample: SampleModel, stored: Map<string, number>): LoggedRequest[] {
-  return server.log.filter((request, i) =>
+function requestsForStored(sample: SampleModel, asked: Asked[], stored: Map<string, number>): Asked[] {
+  return asked.filter((request, i) =>
     sample.manifest.files.some(({ path, shards }) =>
       shards.some(({ url, offset, bytes, wholeUrl }, index) => {
-        if ((stored.get(`${path}/${index}`) ?? Infinity) > i || url !== server.origin + request.path) return false;
+        if ((stored.get(`${path}/${index}`) ?? Infinity) > i || url !== request.url) return false;
         const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(request.range ?? '') ?? [];
         // Without a range: the shard's own URL, or a file read in order because the server ignored ranges.
         return from === undefined ? wholeUrl : Number(from) < offset + bytes && Number(to) >= offset;
@@ -95,26 +111,26 @@ async function runSchedule(seed: number): Promise<string> {
   const random = seeded(seed);
   freshDatabases();
   server.files.clear();
-  server.log.length = 0;
   const hashes = pick<Hashes>(random, ['shards', 'shards', 'files', 'none']);
   const sample = serveSampleModel(server, random, hashes);
   const net = { ...impatient(random() < 0.5 ? server.origin : 'http://elsewhere.test', 400) };
   if (net.origin !== server.origin) net.fetch = hidingFetch;
   const density = random() * 0.7;
   server.fault = () => (random() < density ? randomFault(random, hashes) : null);
+  const asked = watchAsked(net);
   const closing = random() < 0.3 ? AbortSignal.timeout(integer(random, 60)) : undefined;
 
-  const first = watchStored(sample);
+  const first = watchStored(sample, asked);
   const error = await visit(net, sample, closing);
-  if (hashes === 'shards') expect(requestsForStored(sample, first.stored)).toEqual([]);
+  if (hashes === 'shards') expect(requestsForStored(sample, asked, first.stored)).toEqual([]);
   if (error) expect(CODES).toContain(error.code);
   expect(await isWhole(net, sample)).toBe(error === null);
 
   server.fault = () => null;
-  const before = server.log.length;
+  const before = asked.length;
   if (hashes === 'shards') for (const key of first.stored.keys()) first.stored.set(key, before);
   expect(await visit(net, sample)).toBeNull();
-  if (hashes === 'shards') expect(requestsForStored(sample, first.stored)).toEqual([]);
+  if (hashes === 'shards') expect(requestsForStored(sample, asked, first.stored)).toEqual([]);
   first.end();
   expect(await isWhole(net, sample)).toBe(true);
   return error?.code ?? 'whole';
