@@ -69,15 +69,21 @@ export async function hasForm({ tables }: StoreContext, form: FormKey): Promise<
   return isHeader(await tables.forms.get(await formKey(form)));
 }
 
-/** True if made weights of this size may be kept; kept caches make room for them. Unknown free space counts as no space. */
-export async function mayKeepForm(context: StoreContext, bytes: number): Promise<boolean> {
+/** Where made weights of this size find room: beside the kept caches, only in their place, or nowhere. Unknown free space counts as no space. */
+async function roomForForm(
+  context: StoreContext,
+  bytes: number,
+): Promise<'beside caches' | 'in place of caches' | null> {
   const room = (await freeRoom()) ?? 0;
   const fits = (free: number) => bytes <= free * SHARE_OF_FREE_ROOM;
-  if (fits(room)) return true;
+  if (fits(room)) return 'beside caches';
   const { bytes: cacheBytes } = await reportCaches(context);
-  if (!fits(room + cacheBytes)) return false;
-  await evictCaches(context);
-  return true;
+  return fits(room + cacheBytes) ? 'in place of caches' : null;
+}
+
+/** True if made weights of this size may be kept. `saveForm` deletes kept caches for them, if that is needed. */
+export async function mayKeepForm(context: StoreContext, bytes: number): Promise<boolean> {
+  return (await roomForForm(context, bytes)) !== null;
 }
 
 /**
@@ -93,7 +99,9 @@ export async function saveForm(
 ): Promise<boolean> {
   const { tables } = context;
   await tables.forms.deleteAll(formsOf(form));
-  if (!(await mayKeepForm(context, bytes))) return false;
+  const room = await roomForForm(context, bytes);
+  if (!room) return false;
+  if (room === 'in place of caches') await evictCaches(context);
   const key = await formKey(form);
   const header: FormHeader = { chunks: [] };
   const checksum = await createChecksum();

@@ -11,7 +11,7 @@ import { PhiError } from '../shared/errors.ts';
 import type { KeptCaches as KeptCachesReport } from '../shared/protocol.ts';
 import { refusesBlobs } from './blob-table.ts';
 import type { StoreContext } from './context.ts';
-import { createChecksum } from './hash.ts';
+import { createChecksum, readBlob } from './hash.ts';
 import { freeRoom } from './room.ts';
 import type { CacheEntry, CacheValue } from './tables.ts';
 
@@ -68,6 +68,12 @@ async function findCaches({ tables }: StoreContext, identity: string): Promise<F
   return found.filter((one): one is FoundCache => one.header !== null);
 }
 
+/** Header of one chat's cache; null where there is none of this identity, or it is damaged. */
+async function cacheHeader({ tables }: StoreContext, chat: string, identity: string): Promise<CacheHeader | null> {
+  const entry = await tables.caches.get(headerKey(chat));
+  return isEntry(entry) ? readHeader(entry, identity) : null;
+}
+
 async function headers(tables: StoreContext['tables']): Promise<[chat: string, entry: CacheEntry][]> {
   const entries = await tables.caches.entries(HEADERS);
   return entries.flatMap(([key, value]): [string, CacheEntry][] =>
@@ -96,13 +102,8 @@ async function openSegment(
     const { bytes, xxh64 } = parts[part]!;
     if (!(blob instanceof Blob)) return null;
     const at = offsets[part]!;
-    const buffer = await blob
-      .slice(at, at + bytes)
-      .arrayBuffer()
-      .catch(() => null);
-    if (buffer?.byteLength !== bytes) return null;
-    const read = new Uint8Array(buffer);
-    return checksum.of(read) === xxh64 ? read : null;
+    const read = await readBlob(blob.slice(at, at + bytes));
+    return read?.length === bytes && checksum.of(read) === xxh64 ? read : null;
   };
 }
 
@@ -119,15 +120,22 @@ async function dropCache(context: StoreContext, chat: string): Promise<void> {
   context.freedAt = performance.now();
 }
 
+interface CacheBytes {
+  /** To be written now. */
+  fresh: number;
+  /** With the segments that stay of the chat's older cache. */
+  whole: number;
+}
+
 /**
- * True when there is room for `bytes` of one more cache. The ones that were not used for the longest time are dropped when there would be too many;
- * that of `chat` stays.
+ * True when there is room for a cache of `chat`. If all caches would take too much together, the ones that were not used for the longest time are
+ * dropped; that of `chat` stays.
  */
-async function mayKeepCache(context: StoreContext, chat: string, bytes: number): Promise<boolean> {
-  if (refusesBlobs() || bytes > ((await freeRoom()) ?? 0) * SHARE_OF_FREE_ROOM) return false;
+async function mayKeepCache(context: StoreContext, chat: string, { fresh, whole }: CacheBytes): Promise<boolean> {
+  if (refusesBlobs() || fresh > ((await freeRoom()) ?? 0) * SHARE_OF_FREE_ROOM) return false;
   const others = (await headers(context.tables)).filter(([other]) => other !== chat);
   others.sort(([, a], [, b]) => a.usedAt - b.usedAt);
-  let total = bytes + others.reduce((sum, [, entry]) => sum + entry.bytes, 0);
+  let total = whole + others.reduce((sum, [, entry]) => sum + entry.bytes, 0);
   for (const [other, entry] of others) {
     if (total <= MOST_CACHE_BYTES) break;
     await dropCache(context, other);
@@ -146,11 +154,11 @@ interface NewCache {
   fresh: readonly Blob[];
 }
 
-/** Keeps a cache in place of the chat's older one. False when the browser has no room: then the older one stays. */
+/** Keeps a cache in place of the chat's older one. When the browser has no room, the older one stays. */
 async function saveCache(
   { tables }: StoreContext,
   { chat, model, header, keptSegments, fresh }: NewCache,
-): Promise<boolean> {
+): Promise<void> {
   const json = JSON.stringify(header);
   const bytes = header.segments.flatMap(({ parts }) => parts).reduce((sum, part) => sum + part.bytes, json.length);
   const entry: CacheEntry = { json, xxh64: await sumOf(json), model, bytes, usedAt: Date.now() };
@@ -162,10 +170,8 @@ async function saveCache(
       [...segments, [headerKey(chat), entry]],
       before.filter((key) => !stays.has(key)),
     );
-    return true;
   } catch (cause) {
-    if (cause instanceof PhiError && cause.code === 'quota') return false;
-    throw cause;
+    if (!(cause instanceof PhiError) || cause.code !== 'quota') throw cause;
   }
 }
 
@@ -203,7 +209,8 @@ export const cacheStore = (context: StoreContext) => ({
   openSegment: (chat: string, index: number, segment: CacheSegment) => openSegment(context, chat, index, segment),
   touch: (chat: string) => touchCache(context, chat),
   drop: (chat: string) => dropCache(context, chat),
-  mayKeep: (chat: string, bytes: number) => mayKeepCache(context, chat, bytes),
+  header: (chat: string, identity: string) => cacheHeader(context, chat, identity),
+  mayKeep: (chat: string, bytes: CacheBytes) => mayKeepCache(context, chat, bytes),
   save: (cache: NewCache) => saveCache(context, cache),
   keepOnly: (chats: ReadonlySet<string>) => keepCachesOf(context, chats),
 });

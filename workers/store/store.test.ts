@@ -258,6 +258,8 @@ describe('kept caches', () => {
     free(3600);
     expect(await store.saveForm({ model, ...form }, 800, chunksOf(800))).toBe(true);
     await keep(400);
+    expect(await store.mayKeepForm(1000)).toBe(true);
+    expect((await store.report()).caches.chats, 'asking deletes nothing').toBe(1);
     expect(await store.saveForm({ model, ...form }, 1000, chunksOf(1000))).toBe(true);
     expect((await store.report()).caches.bytes).toBe(0);
   });

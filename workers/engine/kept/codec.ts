@@ -25,7 +25,7 @@ export const partBytes = ({ kvHeads, headDim }: KvShape, tokens: number): number
 /** Bytes of all layers. */
 export const keptBytes = (shape: KvShape, tokens: number): number => shape.layers * partBytes(shape, tokens);
 
-/** Tokens `[from, to)` of a layer's rows `[kvHeads, total, headDim]` as a part; null where float16 cannot hold a value, or it is none. */
+/** Tokens `[from, to)` of a layer's rows `[kvHeads, total, headDim]` as a part; null if a value is NaN or too large for float16. */
 export function encodePart(
   shape: KvShape,
   rows: KvRows,

@@ -69,6 +69,17 @@ describe('a conversation', () => {
     expect(problems).toEqual([]);
   });
 
+  it('is not written between two replies that were asked for together', async () => {
+    keeper.answering('a');
+    keeper.answered();
+    keeper.answering('b');
+    await pause();
+    expect(saved).toEqual([]);
+    keeper.answered();
+    await pause();
+    expect(saved).toEqual(['b']);
+  });
+
   it('that was deleted is not kept, and what was written meanwhile goes', async () => {
     reply('a');
     await keeper.keepOnly(new Set(['b']));

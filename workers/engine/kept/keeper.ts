@@ -6,7 +6,7 @@ import type { Model } from '../model.ts';
 import { PART_VERSION } from './codec.ts';
 import { KeptCaches } from './kept-caches.ts';
 
-/** So long after a reply the next one is not expected at once. */
+/** Pause after a reply before its cache is written: a message that follows at once is answered first. */
 const IDLE_MS = 1_500;
 
 /** A model, and where its caches lie. */
@@ -61,6 +61,7 @@ export class Keeper {
 
   /** A reply begins, in this conversation or in one that is not kept. */
   answering(chat: string | undefined): void {
+    this.giveWay(); // the reply before this one may have set its timer meanwhile
     this.#chat = chat ?? null;
   }
 

@@ -11,6 +11,7 @@ import type { PhiConfig } from '../checkpoint/types.ts';
 import { emptyRows, type ChunkRequest, type Decoder, type KvRows } from '../decoder.ts';
 import { greedyChoice } from '../generate/greedy.ts';
 import { Sequence } from '../generate/sequence.ts';
+import { keptBytes } from './codec.ts';
 import { KeptCaches } from './kept-caches.ts';
 
 const CONFIG = { layers: 2, kvHeads: 2, headDim: 4, vocab: 4096, ropeScaling: null } as Partial<PhiConfig> as PhiConfig;
@@ -24,7 +25,7 @@ const tokenizer = { idToken: (id: number) => `${id},`, isControl: (id: number) =
 
 /** A decoder whose keys and values say which token lies in which slot; it counts the tokens that it reads. */
 class SlotDecoder implements Partial<Decoder> {
-  readonly slots = 4096;
+  readonly slots: number;
   readonly chunkTokens = 256;
   read = 0;
   /** Token of each slot. */
@@ -41,6 +42,10 @@ class SlotDecoder implements Partial<Decoder> {
       }
     },
   };
+
+  constructor(slots: number) {
+    this.slots = slots;
+  }
 
   async fill(count: number, rows: (layer: number) => Promise<KvRows>): Promise<void> {
     for (let layer = 0; layer < CONFIG.layers; layer++) this.held = tokensOf(await rows(layer), count, layer);
@@ -83,8 +88,8 @@ beforeEach(() => {
   store = cacheStore(context);
 });
 
-const visit = (config = CONFIG, identity = 'model A') => {
-  const decoder = new SlotDecoder();
+const visit = (config = CONFIG, identity = 'model A', slots = 4096) => {
+  const decoder = new SlotDecoder(slots);
   const sequence = new Sequence(decoder as Partial<Decoder> as Decoder, config);
   const caches = new KeptCaches(store, { model: 'a', identity });
   return {
@@ -173,6 +178,14 @@ describe('a kept cache', () => {
     await save();
     expect(await visit(LONG).answer(tokens(900))).toBe(900);
     expect(await visit(LONG).answer(tokens(610))).toBe(10);
+  });
+
+  it('that has more tokens than the context has now is not used', async () => {
+    const { answer, save } = visit();
+    await answer(tokens(700));
+    await save();
+    expect(await visit(CONFIG, 'model A', 650).answer(tokens(600))).toBe(600);
+    expect(await visit(CONFIG, 'model A', 700).answer(tokens(600))).toBe(1);
   });
 
   it('is never used with a flipped byte, wherever it is', async () => {
@@ -299,6 +312,20 @@ describe('a kept cache', () => {
     await answer(tokens(300, 3000));
     await save('newest');
     expect((await table().keys()).filter((key) => key.startsWith('h/'))).toEqual(['h/new', 'h/newest']);
+  });
+
+  it('counts as a whole where all caches together would take too much', async () => {
+    const { answer, save } = visit();
+    await answer(tokens(300, 2000));
+    await save('other');
+    const entry = (await table().get('h/other')) as CacheEntry;
+    const [whole, fresh] = [keptBytes(CONFIG, 700), keptBytes(CONFIG, 700 - 512)];
+    await table().set('h/other', { ...entry, bytes: 2 ** 31 - (whole + fresh) / 2 });
+    await answer(tokens(600));
+    await save();
+    await answer(tokens(700));
+    await save();
+    expect((await table().keys()).filter((key) => key.startsWith('h/'))).toEqual(['h/one']);
   });
 });
 

@@ -13,7 +13,7 @@ import { decodePart, encodePart, keptBytes } from './codec.ts';
 
 /** Shorter conversations are read again at once. */
 const LEAST_TOKENS = 128;
-/** A cache is brought back only where it saves reading this many tokens. */
+/** A cache is restored only where that saves reading this many tokens. */
 const LEAST_GAIN = 64;
 /** A segment is read and written as a whole. Shorter ones at the end are written again with what follows. */
 const SEGMENT_TOKENS = 512;
@@ -67,6 +67,7 @@ export class KeptCaches {
     const { config } = sequence;
     const segments = covering(header.segments, tokens);
     const total = segments.reduce((sum, segment) => sum + segment.tokens, 0);
+    if (total > sequence.decoder.slots) return; // of a longer context than the model has now
     const readers = await Promise.all(
       segments.map((segment, i) => this.#store.openSegment(chat, i, segment).catch(() => () => Promise.resolve(null))),
     );
@@ -102,13 +103,13 @@ export class KeptCaches {
     const { config, rope } = sequence;
     const ids = [...sequence.ids];
     if (ids.length < LEAST_TOKENS) return;
-    const before = (await this.#store.find(this.#of.identity)).find((found) => found.chat === chat)?.header;
+    const before = await this.#store.header(chat, this.#of.identity);
     const same = before?.rope === rope ? commonPrefix(before.ids, ids) : 0;
     if (same === ids.length) return;
     const stays = before ? staying(before.segments, same) : [];
     const from = stays.reduce((sum, { tokens }) => sum + tokens, 0);
-    const bytes = keptBytes(config, ids.length - from);
-    if (signal.aborted || !(await this.#store.mayKeep(chat, bytes))) return;
+    const sizes = { fresh: keptBytes(config, ids.length - from), whole: keptBytes(config, ids.length) };
+    if (signal.aborted || !(await this.#store.mayKeep(chat, sizes))) return;
     const written = await this.#encode(sequence, from, ids.length, signal);
     if (!written || signal.aborted) return;
     const header: CacheHeader = {
@@ -121,7 +122,7 @@ export class KeptCaches {
     await this.#store.save({ chat, model: this.#of.model, header, keptSegments: stays.length, fresh });
   }
 
-  /** Slots `[from, to)` as segments, layer by layer; null when it was stopped or the cache holds what is not a number. */
+  /** Slots `[from, to)` as segments, layer by layer; null when it was stopped, or a value is NaN or infinite. */
   async #encode(
     sequence: Sequence,
     from: number,
