@@ -11,9 +11,9 @@ import * as ort from 'onnxruntime-web/wasm';
 import { ROOT } from '../../scripts/build/app.ts';
 import { TEXT } from '../../workers/compare/text.ts';
 import { ortProducts } from '../../workers/engine/runtime/ort-products.ts';
+import { calibrationIds } from '../../workers/engine/choose/calibrate.ts';
 import { createTokenizer } from '../../workers/engine/tokenizer/tokenizer.ts';
 import type { WebnnShape } from '../../workers/engine/webnn/graph.ts';
-import { CALIBRATION_TEXTS } from '../../workers/engine/weights/calibration-texts.ts';
 import { Calibration } from '../../workers/engine/weights/calibration.ts';
 import { WEIGHT_FORMATS, type WeightFormat } from '../../workers/shared/weight-formats.ts';
 import { firstRun, writeFeeds } from './feeds.ts';
@@ -25,7 +25,7 @@ import type { TextVerdict } from './rows.ts';
 const USAGE = `npm run npu:quality -- [--text FILE] [--tokens N] FORM...
   FORM   ${WEIGHT_FORMATS.join(', ')}; int4-columns+ and int4-groups+ round with compensation, which takes minutes
   --text   a file; default: the compare screen's text
-  --tokens at most so many tokens of it (160)`;
+  --tokens how many of its tokens are read at most (160)`;
 ort.env.wasm.numThreads = 1; // more need a require that its bundle for Node does not have
 const SLOTS = 256;
 const SHAPE: Omit<WebnnShape, 'width'> = {
@@ -39,9 +39,7 @@ const SHAPE: Omit<WebnnShape, 'width'> = {
 };
 
 async function calibration({ checkpoint }: LabModel): Promise<Calibration> {
-  const tokenizer = createTokenizer(checkpoint.tokenizer);
-  const texts = CALIBRATION_TEXTS.map((text) => tokenizer.encode(text));
-  return new Calibration(checkpoint, texts, await ortProducts(ort));
+  return new Calibration(checkpoint, () => calibrationIds(checkpoint), await ortProducts(ort));
 }
 
 /** Arguments for text.py: a model and its feeds. */

@@ -1,7 +1,7 @@
 /** This project's engine, by the handle that the page has. */
 import { GREEDY } from '../../workers/shared/greedy.ts';
 import { Engine } from '../../src/engine/engine.ts';
-import type { EngineReport, GenerateRequest, LoadRequest, Sampling } from '../../workers/shared/protocol.ts';
+import type { EngineReport, GenerateRequest, LoadOptions, Sampling } from '../../workers/shared/protocol.ts';
 import type { Peer, PeerOptions, Prompt, Reply } from './peer.ts';
 import { OTHER_PROMPT, ReplyReader } from './reply-reader.ts';
 
@@ -11,7 +11,7 @@ const KEEP_PAUSE_MS = 3_000;
 const KEEP_LIMIT_MS = 30_000;
 export class OurPeer implements Peer {
   readonly #engine = new Engine();
-  readonly #request: Omit<LoadRequest, 'model'>;
+  readonly #request: LoadOptions;
   #model: string | null = null;
   #report: EngineReport | null = null;
 

@@ -14,7 +14,7 @@ import type { GenerateUpdate } from '../../src/engine/types.ts';
 import { overflowToken, scaleResidualStream } from '../../workers/engine/checkpoint/testing/scaled-gguf.ts';
 import { SELF_TEST_TEXT } from '../../workers/engine/choose/self-test.ts';
 import { readModel } from '../../workers/engine/model.ts';
-import type { LoadRequest, WeightFormat } from '../../workers/shared/protocol.ts';
+import type { LoadOptions, WeightFormat } from '../../workers/shared/protocol.ts';
 import { blobSource } from '../../workers/store/bytes.ts';
 import { gguf, needFixture, readExpected } from '../support/fixtures.ts';
 import { SAMPLING } from '../support/sampling.ts';
@@ -88,7 +88,7 @@ describe('float16 and subgroups', () => {
         sampling: SAMPLING.greedy,
         maxTokens: 8,
       };
-      const ask = async (load: Omit<LoadRequest, 'model'>) => {
+      const ask = async (load: LoadOptions) => {
         const gpu = startGpuProcess<App>((device as VulkanDevice).launch, APP);
         try {
           const { candidate } = await gpu.worker.open(scaled, load);

@@ -11,6 +11,7 @@ import type {
   GenerateEvent,
   GenerateRequest,
   JobId,
+  LoadOptions,
   LoadRequest,
   ModelManifest,
   Place,
@@ -68,7 +69,7 @@ export class Engine {
    */
   install(
     model: ModelManifest | HubModel | string,
-    { signal, onProgress, next }: JobOptions & { next?: Omit<LoadRequest, 'model'> } = {},
+    { signal, onProgress, next }: JobOptions & { next?: LoadOptions } = {},
   ): Promise<StoredModel> {
     return this.#job(signal, (api, job) => api.install(job, model, progressProxy(onProgress), next));
   }

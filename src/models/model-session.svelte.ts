@@ -3,6 +3,7 @@ import { PhiError } from '../../workers/shared/errors.ts';
 import type {
   EngineReport,
   FoundModel,
+  LoadOptions,
   LoadRequest,
   ModelManifest,
   Place,
@@ -194,7 +195,7 @@ export class ModelSession {
   }
 
   /** How a model is to be loaded. */
-  #wish(): Omit<LoadRequest, 'model'> {
+  #wish(): LoadOptions {
     const { backend, contextLength, power, form } = this.#settings.values;
     return { backend, form, contextLength, ...(power !== 'auto' && { power }) };
   }

@@ -3,7 +3,7 @@
  * will surely be WASM in one memory; otherwise the load begins when the download has ended.
  */
 import { estimateWasm, MAX_WASM_STAGES } from '../shared/advisor/estimate.ts';
-import type { LoadRequest, StoredModel } from '../shared/protocol.ts';
+import type { LoadOptions, StoredModel } from '../shared/protocol.ts';
 import { span } from '../shared/span.ts';
 import type { TellTextWork } from '../shared/text-work.ts';
 import type { ArrivingFiles } from '../store/arriving.ts';
@@ -11,8 +11,6 @@ import { contextSlots } from './choose/choose.ts';
 import { isSmall, startRuntime } from './choose/start-early.ts';
 import { openHeader, type Header } from './model-header.ts';
 import { EarlyWeights } from './wasm/early-weights.ts';
-
-export type EarlyRequest = Omit<LoadRequest, 'model'>;
 
 interface Opened {
   header: Header;
@@ -27,7 +25,7 @@ export class EarlyModel {
   readonly #stop = new AbortController();
 
   /** Begins at once. */
-  constructor(arriving: ArrivingFiles, request: EarlyRequest, textWork: TellTextWork) {
+  constructor(arriving: ArrivingFiles, request: LoadOptions, textWork: TellTextWork) {
     this.#arriving = arriving;
     this.opened = span('early', () => this.#open(request, textWork)).catch(() => {
       this.drop();
@@ -45,7 +43,7 @@ export class EarlyModel {
     return this.#arriving.agrees(model);
   }
 
-  async #open(request: EarlyRequest, textWork: TellTextWork): Promise<Opened | null> {
+  async #open(request: LoadOptions, textWork: TellTextWork): Promise<Opened | null> {
     const { files } = this.#arriving;
     if (!(await startRuntime(request)) || !isSmall(request, files)) return null;
     const header = await openHeader(files, textWork, { late: true });
@@ -58,7 +56,7 @@ export class EarlyModel {
 }
 
 /** Whether the load will take int8 weights in one memory. */
-function makesInt8({ checkpoint }: Header, { form = 'auto', contextLength }: EarlyRequest): boolean {
+function makesInt8({ checkpoint }: Header, { form = 'auto', contextLength }: LoadOptions): boolean {
   const slots = contextSlots(checkpoint, contextLength);
   const { stages } = estimateWasm({ shape: checkpoint.config, slots, form: 'int8' }, MAX_WASM_STAGES);
   return stages === 1 && (form === 'auto' || form === 'int8');

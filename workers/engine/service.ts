@@ -12,6 +12,7 @@ import type {
   GenerateEvent,
   GenerateRequest,
   JobId,
+  LoadOptions,
   LoadRequest,
   ModelManifest,
   Place,
@@ -26,11 +27,11 @@ import { contentHash } from '../store/forms.ts';
 import type { ArrivingFiles } from '../store/arriving.ts';
 import { ModelStore } from '../store/store.ts';
 import { identify } from './checkpoint/identify.ts';
-import { openCheckpoint } from './checkpoint/open.ts';
-import { EarlyModel, type EarlyRequest } from './early-model.ts';
+import { EarlyModel } from './early-model.ts';
 import { ProbeMemory } from './choose/probe-memory.ts';
 import { checkConstraint } from './constraint/constraint.ts';
 import { Keeper } from './kept/keeper.ts';
+import { openHeader } from './model-header.ts';
 import { openModel, type Model } from './model.ts';
 import { storedWeightCache } from './weight-cache.ts';
 
@@ -56,7 +57,7 @@ export class Engine implements EngineApi {
     job: JobId,
     model: ModelManifest | HubModel | string,
     onProgress: OnProgress,
-    next?: EarlyRequest,
+    next?: LoadOptions,
   ): Promise<StoredModel> {
     return this.#job(job, (signal) => span('download', () => this.#install(model, signal, onProgress, next)));
   }
@@ -65,7 +66,7 @@ export class Engine implements EngineApi {
     model: ModelManifest | HubModel | string,
     signal: AbortSignal,
     onProgress: OnProgress,
-    next: EarlyRequest | undefined,
+    next: LoadOptions | undefined,
   ): Promise<StoredModel> {
     this.#takeEarly()?.drop();
     const early: EarlyModel[] = [];
@@ -146,6 +147,7 @@ export class Engine implements EngineApi {
   }
 
   load(job: JobId, request: LoadRequest, onProgress: OnProgress): Promise<EngineReport> {
+    this.#keeper.giveWay();
     return this.#job(job, (signal) =>
       this.#inTurn(async () => {
         await this.#unload();
@@ -203,7 +205,7 @@ export class Engine implements EngineApi {
     );
     const { report } = this.#model;
     this.#keeper.begin(this.#model, await contentHash(stored), (cause) => {
-      // It is read again instead.
+      // The chat is read again instead.
       report.rejected.push({ what: 'Keeping what was read of a chat', why: PhiError.from(cause).message });
     });
     return report;
@@ -216,7 +218,7 @@ export class Engine implements EngineApi {
       const weightCache = storedWeightCache(this.#store, stored, (_, keeping) => {
         kept = keeping;
       });
-      const checkpoint = await openCheckpoint(await this.#store.openStored(stored.id));
+      const { checkpoint } = await openHeader(await this.#store.openStored(stored.id)); // with reads ahead, as a load has them
       const { makeCompensated } = await import('./choose/calibrate.ts');
       await makeCompensated(checkpoint, weightCache, prepareProgress(onProgress), signal);
       return kept;
@@ -224,6 +226,7 @@ export class Engine implements EngineApi {
   }
 
   unload(): Promise<void> {
+    this.#keeper.giveWay();
     return this.#inTurn(() => this.#unload());
   }
 

@@ -2,7 +2,7 @@
 import type { StoredModel } from '../shared/protocol.ts';
 import { chunksOf } from '../store/forms.ts';
 import type { ModelStore } from '../store/store.ts';
-import type { WeightCache } from './runtime/ort.ts';
+import type { OpenWeightCache } from './runtime/ort.ts';
 
 /**
  * `onKeep` is called when weights are being kept, after the first replies. Its promise resolves with whether there was
@@ -12,7 +12,7 @@ export function storedWeightCache(
   store: ModelStore,
   model: StoredModel,
   onKeep: (form: string, kept: Promise<boolean>) => void,
-): (form: string, version: number) => WeightCache {
+): OpenWeightCache {
   return (form, version) => {
     const key = { model, form, version };
     return {

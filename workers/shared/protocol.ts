@@ -70,6 +70,9 @@ export interface LoadRequest {
   forgive?: boolean;
 }
 
+/** How a model is loaded. */
+export type LoadOptions = Omit<LoadRequest, 'model'>;
+
 /** What really runs, as measured or reported, never assumed from the request. */
 export interface EngineReport {
   model: string;
@@ -283,7 +286,7 @@ export interface EngineApi {
     model: ModelManifest | HubModel | string,
     onProgress: (progress: Progress) => void,
     /** How it will be loaded next: what can be is prepared during the download. */
-    next?: Omit<LoadRequest, 'model'>,
+    next?: LoadOptions,
   ): Promise<StoredModel>;
   /** Finds models, and opens their headers to see what they are. */
   inspect(job: JobId, place: Place): Promise<FoundModel[]>;

@@ -5,7 +5,7 @@ import { expose } from 'comlink';
 import { Engine } from '../../../src/engine/engine.ts';
 import type { EngineThread } from '../../../src/engine/engine-thread.ts';
 import type { GenerateUpdate } from '../../../src/engine/types.ts';
-import type { EngineReport, GenerateRequest, LoadRequest } from '../../../workers/shared/protocol.ts';
+import type { EngineReport, GenerateRequest, LoadOptions } from '../../../workers/shared/protocol.ts';
 import { channel } from './shim.ts';
 
 let engines = 0;
@@ -30,7 +30,7 @@ const engine = new Engine(startEngine);
 
 const app = {
   /** `path`: a model in one file. */
-  async open(path: string, request: Omit<LoadRequest, 'model'>): Promise<EngineReport> {
+  async open(path: string, request: LoadOptions): Promise<EngineReport> {
     const file = new Blob([await readFile(path)]); // one with a file behind it does not cross to another thread
     const { id } = await engine.importFiles([{ path: basename(path), file }]);
     return engine.load({ ...request, model: id });

@@ -1,13 +1,26 @@
 /** Weights of 4 bits whose rounding makes up for itself: calibrated on the built-in texts, with ONNX Runtime for the products. */
 import type { Checkpoint } from '../checkpoint/types.ts';
-import { defaultThreads, loadOrt, preferredBuild, weightFiles, type PrepareProgress } from '../runtime/ort.ts';
+import {
+  defaultThreads,
+  loadOrt,
+  preferredBuild,
+  weightFiles,
+  type OpenWeightCache,
+  type PrepareProgress,
+} from '../runtime/ort.ts';
 import { ortProducts } from '../runtime/ort-products.ts';
 import { createTokenizer } from '../tokenizer/tokenizer.ts';
 import { allGroups, webnnPlan } from '../webnn/weights.ts';
 import { CALIBRATION_TEXTS } from '../weights/calibration-texts.ts';
 import { Calibration } from '../weights/calibration.ts';
-import { compensatedIn, type OpenWeightCache } from './compensated-weights.ts';
+import { compensatedIn } from './compensated-weights.ts';
 import { COMPENSATED_FORM } from './npu-forms.ts';
+
+/** The built-in texts in the model's tokens. */
+export function calibrationIds({ tokenizer: spec }: Checkpoint): number[][] {
+  const tokenizer = createTokenizer(spec);
+  return CALIBRATION_TEXTS.map((text) => tokenizer.encode(text));
+}
 
 /** Runs `work` with a calibration of `checkpoint`. */
 export async function withCalibration<T>(
@@ -18,9 +31,7 @@ export async function withCalibration<T>(
   const ort = await loadOrt(preferredBuild(), threads);
   const products = await ortProducts(ort);
   try {
-    const tokenizer = createTokenizer(checkpoint.tokenizer);
-    const texts = CALIBRATION_TEXTS.map((text) => tokenizer.encode(text));
-    return await work(new Calibration(checkpoint, texts, products));
+    return await work(new Calibration(checkpoint, () => calibrationIds(checkpoint), products));
   } finally {
     await products.release();
   }

@@ -7,7 +7,7 @@ import { WASM_FORM_VERSION, type WasmForm } from '../wasm/weights.ts';
 import { isWebgpuForm, webgpuForms } from '../webgpu/weights.ts';
 import { candidateName, type Candidate } from './candidate.ts';
 import { assertNetwork, weightBytes } from './memory-fit.ts';
-import { defaultThreads, type WeightCache, type PrepareProgress } from '../runtime/ort.ts';
+import { defaultThreads, type OpenWeightCache, type PrepareProgress } from '../runtime/ort.ts';
 import { buildDeadlineMs, withDeadline } from './deadline.ts';
 import { DeadlineDecoder } from './deadline-decoder.ts';
 import { losesAsInt4 } from '../webnn/int4-weights.ts';
@@ -25,7 +25,7 @@ export interface DecoderOptions {
   threads?: number;
   power?: 'low-power' | 'high-performance';
   /** The cache for weights made for a dialect. `dialect` and its version are part of the key. */
-  weightCache?: (form: string, version: number) => WeightCache;
+  weightCache?: OpenWeightCache;
   /** Tells whether enough space is left after keeping made weights of this size in pieces; see store/forms.ts. */
   mayKeep?: (bytes: number) => Promise<boolean>;
   /** WASM: int8 weights that are made while the model is downloaded. */

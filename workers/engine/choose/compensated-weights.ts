@@ -1,9 +1,7 @@
 /** Compensated 4-bit weights for NPUs in the weight cache. What makes them is loaded when it is needed (calibrate.ts). */
-import type { WeightCache } from '../runtime/ort.ts';
+import type { OpenWeightCache, WeightCache } from '../runtime/ort.ts';
 import { WEBNN_FORM_VERSION, webnnCacheName } from '../webnn/cache-name.ts';
 import { COMPENSATED_FORM } from './npu-forms.ts';
-
-export type OpenWeightCache = (form: string, version: number) => WeightCache;
 
 export const compensatedIn = (weightCache: OpenWeightCache): WeightCache =>
   weightCache(webnnCacheName('npu', COMPENSATED_FORM, true), WEBNN_FORM_VERSION);

@@ -3,17 +3,16 @@ import { WASM_FORM_VERSION } from '../wasm/weights.ts';
 import { span } from '../../shared/span.ts';
 import type { LoadRequest } from '../../shared/protocol.ts';
 import type { ModelFiles } from '../../store/bytes.ts';
-import { defaultThreads, preferredBuild, startOrt, type WeightCache } from '../runtime/ort.ts';
-
-type OpenWeightCache = (form: string, version: number) => WeightCache;
+import { defaultThreads, preferredBuild, startOrt, type OpenWeightCache } from '../runtime/ort.ts';
 
 /** Files up to this size are taken for a model that one WASM memory holds. */
 const ONE_MEMORY_BYTES = 1e9;
 
-type EarlyRequest = Pick<LoadRequest, 'backend' | 'form' | 'threads' | 'stages' | 'power'>;
+/** What tells early whether a load will be WASM, and how ONNX Runtime starts for it. */
+type RuntimeRequest = Pick<LoadRequest, 'backend' | 'form' | 'threads' | 'stages' | 'power'>;
 
 /** Whether a load will surely be WASM: it was asked for, or the browser has neither WebNN nor an adapter for WebGPU. */
-async function isSurelyWasm({ backend, power }: EarlyRequest): Promise<boolean> {
+async function isSurelyWasm({ backend, power }: RuntimeRequest): Promise<boolean> {
   if (backend !== 'auto') return backend === 'wasm';
   if ('ml' in navigator) return false;
   const { gpu } = navigator as Partial<Navigator>;
@@ -21,7 +20,7 @@ async function isSurelyWasm({ backend, power }: EarlyRequest): Promise<boolean> 
 }
 
 /** Compiles ONNX Runtime and starts its threads, if the load will surely be WASM. Resolves with whether it will. */
-export async function startRuntime(request: EarlyRequest): Promise<boolean> {
+export async function startRuntime(request: RuntimeRequest): Promise<boolean> {
   if (!(await isSurelyWasm(request))) return false;
   // A failure occurs again, and is reported, when the session is made.
   span('start ONNX Runtime', () => startOrt(preferredBuild(), request.threads ?? defaultThreads())).catch(
@@ -31,14 +30,14 @@ export async function startRuntime(request: EarlyRequest): Promise<boolean> {
 }
 
 /** Whether a model is taken for one that a single WASM memory holds, before it is opened. */
-export function isSmall({ stages = 1 }: EarlyRequest, files: ModelFiles): boolean {
+export function isSmall({ stages = 1 }: RuntimeRequest, files: ModelFiles): boolean {
   return stages <= 1 && [...files.values()].reduce((sum, file) => sum + file.size, 0) <= ONE_MEMORY_BYTES;
 }
 
 /**
  * Starts ONNX Runtime and checks the kept weights, if the load will surely be WASM in one memory. Returns the weightCache to go on with.
  */
-export function startEarly(request: EarlyRequest, files: ModelFiles, weightCache: OpenWeightCache): OpenWeightCache {
+export function startEarly(request: RuntimeRequest, files: ModelFiles, weightCache: OpenWeightCache): OpenWeightCache {
   if (!isSmall(request, files)) return weightCache;
   const { form = 'auto' } = request;
   const wanted = `wasm-${form === 'auto' ? 'int8' : form}`;

@@ -99,6 +99,9 @@ export interface WeightCache {
   keep(form: Blob): void;
 }
 
+/** The cache for weights of one format; `version` is that of the code that makes them. */
+export type OpenWeightCache = (form: string, version: number) => WeightCache;
+
 export interface SessionWeights {
   groups: WeightGroup[];
   /** Absent: the form is made at every load. */

@@ -11,7 +11,7 @@ import { stageWeights } from './stage-graph.ts';
 import { residualRotation, WASM_FORM_VERSION, type WasmForm } from './weights.ts';
 import type { ModelFiles } from '../../store/bytes.ts';
 import { EmbeddingRows } from '../weights/embedding-rows.ts';
-import type { WeightCache, PrepareProgress } from '../runtime/ort.ts';
+import type { OpenWeightCache, PrepareProgress } from '../runtime/ort.ts';
 import type { StageHost } from './stage-protocol.ts';
 import { StageThread } from './stage-thread.ts';
 import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts, KvAccess } from '../decoder.ts';
@@ -26,7 +26,7 @@ export interface StagesOptions {
   threads: number;
   /** The checkpoint's files: every stage reads its own weights. */
   files: ModelFiles;
-  weightCache?: (form: string, version: number) => WeightCache;
+  weightCache?: OpenWeightCache;
   /** Tells whether this many bytes of made weights may be kept. */
   mayKeep?: (bytes: number) => Promise<boolean>;
   /** Bytes of all made weights, for that question. */
@@ -118,10 +118,15 @@ class StagedDecoder implements Decoder {
       return { stage: stages[i]!, own: layer - ranges[i]!.from };
     };
     this.kv = {
-      read: (layer, from, to) => at(layer).stage.readRows(at(layer).own, from, to),
+      read: (layer, from, to) => {
+        const { stage, own } = at(layer);
+        return stage.readRows(own, from, to);
+      },
       fill: async (count, rows) => {
-        for (let layer = 0; layer < config.layers; layer++)
-          await at(layer).stage.fillRows(at(layer).own, count, await rows(layer));
+        for (let layer = 0; layer < config.layers; layer++) {
+          const { stage, own } = at(layer);
+          await stage.fillRows(own, count, await rows(layer));
+        }
       },
     };
   }

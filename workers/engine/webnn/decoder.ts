@@ -14,7 +14,7 @@ import {
   loadOrt,
   preferredBuild,
   weightFiles,
-  type WeightCache,
+  type OpenWeightCache,
   type Ort,
   type PrepareProgress,
   type WeightFiles,
@@ -44,7 +44,7 @@ export interface WebnnOptions {
   /** For forms of 4 bits by column or group: rounding makes up for itself. */
   calibration?: Calibration;
   /** The cache for weights made for a dialect. */
-  weightCache?: (form: string, version: number) => WeightCache;
+  weightCache?: OpenWeightCache;
   signal?: AbortSignal;
   /** For tests: another dialect than the one that the device gets. */
   dialect?: WebnnDialect;

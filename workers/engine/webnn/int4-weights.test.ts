@@ -159,7 +159,7 @@ describe('4 bits in the WebNN graph', () => {
       const texts = Array.from({ length: 12 }, (_, t) =>
         Array.from({ length: 40 }, (_, i) => (i * i * 7 + t * 31) % SIZE.vocab),
       );
-      const calibration = new Calibration(checkpoint, texts, plainProducts);
+      const calibration = new Calibration(checkpoint, () => texts, plainProducts);
       const made = await planned(checkpoint, webnnPlan(checkpoint, form, calibration));
       const compensated = difference(lastLogits(made, ids), reference);
       expect(compensated).not.toBe(nearest);

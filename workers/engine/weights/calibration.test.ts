@@ -49,7 +49,7 @@ it('sums the products of what goes into a matrix, as the reference network compu
   const { hidden, intermediate, heads, headDim } = checkpoint.config;
   const model = await loadDense(checkpoint);
   const residual = rotation(hidden);
-  const calibration = new Calibration(checkpoint, TEXTS, plainProducts);
+  const calibration = new Calibration(checkpoint, () => TEXTS, plainProducts);
   calibration.begin(residual);
   const sizes = { qkv: hidden, output: heads * headDim, gateUp: hidden, down: intermediate };
   for (const l of [0, 1]) {
@@ -74,7 +74,7 @@ it('sums the products of what goes into a matrix, as the reference network compu
 
 it('takes matrices in their order alone, and begins anew when it is asked to', async () => {
   const checkpoint = tinyPhi();
-  const calibration = new Calibration(checkpoint, TEXTS, plainProducts);
+  const calibration = new Calibration(checkpoint, () => TEXTS, plainProducts);
   calibration.begin(null);
   await expect(calibration.gram(0, 'output')).rejects.toThrow(
     'layer 0, output was requested, but layer 0, qkv is next',

@@ -7,10 +7,10 @@
  */
 import type { Checkpoint, Matrix, PhiConfig } from '../checkpoint/types.ts';
 import { ropeTable } from '../graph/rope.ts';
+import { EmbeddingRows } from './embedding-rows.ts';
 import { joinVectors } from './matrix.ts';
 import { transposed, type Products } from './products.ts';
 import type { Rotation } from './rotate.ts';
-import { dequantise } from './rows.ts';
 
 /** In the order in which a token goes through them. */
 const PARTS = ['qkv', 'output', 'gateUp', 'down'] as const;
@@ -23,7 +23,9 @@ export class Calibration {
   readonly products: Products;
   readonly #config: PhiConfig;
   readonly #embedding: Matrix;
-  readonly #texts: readonly (readonly number[])[];
+  readonly #textIds: () => readonly (readonly number[])[];
+  /** Tokens of the texts, from the first matrix on. */
+  #texts: readonly (readonly number[])[] = [];
   #residual: Rotation | null = null;
   /** Residual stream `[tokens, hidden]` of all texts; null before the first matrix. */
   #stream: Float32Array | null = null;
@@ -32,12 +34,11 @@ export class Calibration {
   /** Matrices that are done. */
   #done = 0;
 
-  /** `texts`: in the model's tokens, each read from its beginning, within the short rope factors. */
-  constructor({ config, embedding }: Checkpoint, texts: readonly (readonly number[])[], products: Products) {
-    const most = config.ropeScaling?.originalContext ?? config.context;
+  /** `texts`: in the model's tokens, each read from its beginning, within the short rope factors. Asked for at the first matrix: kept weights need none. */
+  constructor({ config, embedding }: Checkpoint, texts: () => readonly (readonly number[])[], products: Products) {
     this.#config = config;
     this.#embedding = embedding;
-    this.#texts = texts.map((ids) => ids.slice(0, most)).filter((ids) => ids.length > 0);
+    this.#textIds = texts;
     this.products = products;
   }
 
@@ -51,10 +52,7 @@ export class Calibration {
   /** X'X `[K, K]` of what goes into a matrix, over all tokens. Matrices are asked in their order; each must be given back before the next. */
   async gram(layer: number, part: LayerMatrix): Promise<Float32Array> {
     this.#expect(layer, part);
-    if (!this.#stream) {
-      this.#stream = joinVectors(await Promise.all(this.#texts.map((ids) => this.#embedded(ids))));
-      this.#input = this.#normed();
-    }
+    if (!this.#stream) await this.#readTexts();
     const tokens = this.#tokens;
     const k = this.#input.length / tokens;
     return this.products.times(transposed(this.#input, tokens, k), this.#input, k, tokens, k);
@@ -85,12 +83,15 @@ export class Calibration {
     return this.#texts.reduce((sum, ids) => sum + ids.length, 0);
   }
 
-  async #embedded(ids: readonly number[]): Promise<Float32Array> {
-    const { cols } = this.#embedding;
-    const out = new Float32Array(ids.length * cols);
-    for (const [i, id] of ids.entries()) out.set(dequantise(await this.#embedding.read(id, 1)), i * cols);
-    if (this.#residual) for (let at = 0; at < out.length; at += cols) this.#residual.apply(out, at);
-    return out;
+  async #readTexts(): Promise<void> {
+    const { ropeScaling, context } = this.#config;
+    const most = ropeScaling?.originalContext ?? context;
+    this.#texts = this.#textIds()
+      .map((ids) => ids.slice(0, most))
+      .filter((ids) => ids.length > 0);
+    const rows = new EmbeddingRows(this.#embedding, this.#residual);
+    this.#stream = joinVectors(await Promise.all(this.#texts.map((ids) => rows.read(ids, ids.length))));
+    this.#input = this.#normed();
   }
 
   #normed(): Float32Array<ArrayBuffer> {
