@@ -7,24 +7,25 @@ import type { Checkpoint, PhiConfig } from '../checkpoint/types.ts';
 import { PhiError } from '../../shared/errors.ts';
 import { ropeTable, type RopeSet } from '../graph/rope.ts';
 import { webgpuGraph } from './graph.ts';
-import { WEBGPU_FORM_VERSION, webgpuPlan, type Float, type WebgpuForm, type WebgpuPlan } from './weights.ts';
+import { WEBGPU_FORM_VERSION, webgpuPlan, type WebgpuForm, type WebgpuPlan } from './weights.ts';
 import { weightError } from '../weights/error.ts';
-import { floatToHalf } from '../weights/half.ts';
+import { floatWidth, toFloatType, type FloatType } from '../weights/half.ts';
 import {
   externalData,
   loadOrt,
   makeSession,
   preferredBuild,
   weightFiles,
-  type WeightCache,
+  type OpenWeightCache,
   type Ort,
   type PrepareProgress,
 } from '../runtime/ort.ts';
 import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts, KvAccess } from '../decoder.ts';
-import { cacheAccess, type LayerBuffers } from './cache-access.ts';
-import { openGpu, reasonOf, type Gpu } from './device.ts';
+import { cacheAccess } from './cache-access.ts';
+import { createBuffer, openGpu, reasonOf, type Gpu } from './device.ts';
+import { cacheBytes, KvCache } from './kv-cache.ts';
 import { checkHeads, listenForErrors, sessionOptions, type DeviceErrors } from './session.ts';
-import { NOT_FINITE, readBuffer, Selector, STORAGE } from './selection.ts';
+import { NOT_FINITE, readBuffer, Selector } from './selection.ts';
 
 /** Tokens in one prefill run. */
 const CHUNK_TOKENS = 256;
@@ -44,7 +45,7 @@ export interface WebgpuOptions {
   activations?: 'float32';
   /** False: no graph capture, for tests. */
   capture?: boolean;
-  weightCache?: (form: string, version: number) => WeightCache;
+  weightCache?: OpenWeightCache;
   signal?: AbortSignal;
   /** For tests: another maxStorageBufferBindingSize than the device's, in bytes. */
   bindingBytes?: number;
@@ -90,11 +91,11 @@ async function onDevice(
     dtype: options.activations ?? (gpu.float16 ? 'float16' : 'float32'),
     bindingBytes,
   });
-  const cacheBytes = config.kvHeads * slots * config.headDim * (plan.dtype === 'float16' ? 2 : 4);
-  if (cacheBytes > gpu.bindingBytes) {
+  const layerBytes = cacheBytes({ ...config, slots, dtype: plan.dtype });
+  if (layerBytes > gpu.bindingBytes) {
     throw new PhiError(
       'out-of-memory',
-      `WebGPU: a context of ${slots} tokens needs a buffer of ${cacheBytes} bytes, but ${gpu.name} binds at most ${gpu.bindingBytes}. Choose a shorter context.`,
+      `WebGPU: a context of ${slots} tokens needs a buffer of ${layerBytes} bytes, but ${gpu.name} binds at most ${gpu.bindingBytes}. Choose a shorter context.`,
     );
   }
   // A captured graph does not apply the window.
@@ -126,7 +127,7 @@ async function onDevice(
     nodesOnWasm: 0, // disable_cpu_ep_fallback: otherwise the session is not made
     threads: 1,
     weightError: await weightError(weights.files.at(-1)!),
-    bytesHeld: weights.bytes + 2 * config.layers * cacheBytes + selector.bytes,
+    bytesHeld: weights.bytes + 2 * config.layers * layerBytes + selector.bytes,
     prepareMs: prepared - started,
     compileMs: performance.now() - prepared,
   };
@@ -149,7 +150,7 @@ class WebgpuDecoder implements Decoder {
   readonly #session: InferenceSession;
   readonly #selector: Selector;
   readonly #config: PhiConfig;
-  readonly #dtype: Float;
+  readonly #dtype: FloatType;
   readonly #capture: boolean;
   readonly #errors: DeviceErrors;
   readonly #buffers: GPUBuffer[] = [];
@@ -160,8 +161,9 @@ class WebgpuDecoder implements Decoder {
   readonly #logits: GPUBuffer; // float32 [1, vocab]
   readonly #cos: GPUBuffer; // [slots, rotaryDim / 2]
   readonly #sin: GPUBuffer;
-  readonly #feeds: Record<string, Tensor> = {};
-  readonly #fetches: Record<string, Tensor> = {};
+  readonly #cache: KvCache;
+  /** Inputs and outputs that all runs share. */
+  readonly #feeds: Record<string, Tensor>;
   readonly kv: KvAccess;
   #rope: RopeSet | null = null;
 
@@ -177,7 +179,7 @@ class WebgpuDecoder implements Decoder {
       capture,
       facts,
       errors,
-    }: { slots: number; dtype: Float; capture: boolean; facts: DecoderFacts; errors: DeviceErrors },
+    }: { slots: number; dtype: FloatType; capture: boolean; facts: DecoderFacts; errors: DeviceErrors },
   ) {
     this.#ort = ort;
     this.#gpu = gpu;
@@ -190,8 +192,8 @@ class WebgpuDecoder implements Decoder {
     this.slots = slots;
     this.chunkTokens = Math.min(CHUNK_TOKENS, slots);
     this.facts = facts;
-    const { layers, kvHeads, headDim, rotaryDim, vocab } = config;
-    const width = dtype === 'float16' ? 2 : 4;
+    const { rotaryDim, vocab } = config;
+    const width = floatWidth(dtype);
     this.#ids = this.#buffer(4 * this.chunkTokens);
     this.#seqlens = this.#buffer(4);
     this.#total = this.#buffer(4);
@@ -199,24 +201,14 @@ class WebgpuDecoder implements Decoder {
     this.#logits = this.#buffer(4 * vocab);
     this.#cos = this.#buffer((width * slots * rotaryDim) / 2);
     this.#sin = this.#buffer((width * slots * rotaryDim) / 2);
-    this.#feeds['seqlens_k'] = this.#tensor(this.#seqlens, 'int32', [1]);
-    this.#feeds['cos'] = this.#tensor(this.#cos, dtype, [slots, rotaryDim / 2]);
-    this.#feeds['sin'] = this.#tensor(this.#sin, dtype, [slots, rotaryDim / 2]);
-    const caches: LayerBuffers[] = [];
-    for (let l = 0; l < layers; l++) {
-      const bytes = width * kvHeads * slots * headDim;
-      const buffers = { keys: this.#buffer(bytes), values: this.#buffer(bytes) };
-      caches.push(buffers);
-      for (const [part, buffer] of [
-        ['key', buffers.keys],
-        ['value', buffers.values],
-      ] as const) {
-        const cache = this.#tensor(buffer, dtype, [1, kvHeads, slots, headDim]);
-        this.#feeds[`past_${part}.${l}`] = cache;
-        this.#fetches[`present_${part}.${l}`] = cache;
-      }
-    }
-    const kv = cacheAccess(gpu.device, caches, { kvHeads, headDim, slots, dtype });
+    this.#cache = new KvCache(ort, gpu.device, { ...config, slots, dtype });
+    this.#feeds = {
+      seqlens_k: this.#tensor(this.#seqlens, 'int32', [1]),
+      cos: this.#tensor(this.#cos, dtype, [slots, rotaryDim / 2]),
+      sin: this.#tensor(this.#sin, dtype, [slots, rotaryDim / 2]),
+      ...this.#cache.feeds,
+    };
+    const kv = cacheAccess(gpu.device, this.#cache);
     this.kv = {
       read: (layer, from, to) => this.#watched(() => kv.read(layer, from, to)),
       fill: (count, rows) => this.#watched(() => kv.fill(count, rows)),
@@ -224,12 +216,12 @@ class WebgpuDecoder implements Decoder {
   }
 
   #buffer(size: number): GPUBuffer {
-    const buffer = this.#gpu.device.createBuffer({ size: Math.ceil(size / 16) * 16, usage: STORAGE });
+    const buffer = createBuffer(this.#gpu.device, size);
     this.#buffers.push(buffer);
     return buffer;
   }
 
-  #tensor(buffer: GPUBuffer, dataType: Float | 'int32', dims: number[]): Tensor {
+  #tensor(buffer: GPUBuffer, dataType: FloatType | 'int32', dims: number[]): Tensor {
     return this.#ort.Tensor.fromGpuBuffer(buffer, { dataType, dims });
   }
 
@@ -240,10 +232,7 @@ class WebgpuDecoder implements Decoder {
       const { queue } = this.#gpu.device;
       queue.writeBuffer(this.#ids, 0, Int32Array.from(ids));
       queue.writeBuffer(this.#rows, 0, Int32Array.from(headRows));
-      const own =
-        headRows.length > 1
-          ? this.#gpu.device.createBuffer({ size: 4 * headRows.length * vocab, usage: STORAGE })
-          : null;
+      const own = headRows.length > 1 ? createBuffer(this.#gpu.device, 4 * headRows.length * vocab) : null;
       try {
         const out = own ?? this.#logits;
         await this.#run(ids.length, past, rope, headRows.length, out);
@@ -317,6 +306,7 @@ class WebgpuDecoder implements Decoder {
     } finally {
       this.#selector.destroy();
       for (const buffer of this.#buffers) buffer.destroy();
+      this.#cache.destroy();
       this.#gpu.device.destroy();
     }
   }
@@ -337,7 +327,7 @@ class WebgpuDecoder implements Decoder {
         ? this.#tensor(this.#total, 'int32', [])
         : new this.#ort.Tensor('int32', Int32Array.of(total), []),
     };
-    const fetches = { ...this.#fetches, logits: this.#tensor(logits, 'float32', [rows, this.#config.vocab]) };
+    const fetches = { ...this.#cache.fetches, logits: this.#tensor(logits, 'float32', [rows, this.#config.vocab]) };
     const single = tokens === 1 && logits === this.#logits;
     await this.#session.run(feeds, fetches, {
       extra: { gpu_graph_id: this.#capture && single ? CAPTURED : NOT_CAPTURED },
@@ -349,10 +339,8 @@ class WebgpuDecoder implements Decoder {
     if (set === this.#rope) return;
     const { cos, sin } = ropeTable(this.#config, set, 0, this.slots);
     const { queue } = this.#gpu.device;
-    const bytes = (values: Float32Array) =>
-      (this.#dtype === 'float16' ? floatToHalf(values) : values) as Float32Array<ArrayBuffer>;
-    queue.writeBuffer(this.#cos, 0, bytes(cos));
-    queue.writeBuffer(this.#sin, 0, bytes(sin));
+    queue.writeBuffer(this.#cos, 0, toFloatType(cos, this.#dtype));
+    queue.writeBuffer(this.#sin, 0, toFloatType(sin, this.#dtype));
     this.#rope = set;
   }
 

@@ -36,6 +36,13 @@ const LIMITS = [
 
 const LOSS_WAIT_MS = 100;
 
+/** Usage of buffers that graphs and shaders read and write. */
+export const STORAGE = 0x80 | 0x08 | 0x04; // STORAGE | COPY_DST | COPY_SRC
+
+/** A buffer for at least `bytes`. */
+export const createBuffer = (device: GPUDevice, bytes: number): GPUBuffer =>
+  device.createBuffer({ size: Math.ceil(bytes / 16) * 16, usage: STORAGE });
+
 /** Opens the adapter that `power` requests. Rejects with `backend` if there is none. */
 export async function openGpu(power: GPUPowerPreference | undefined): Promise<Gpu> {
   const gpu = (navigator as Partial<Navigator>).gpu;

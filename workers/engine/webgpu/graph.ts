@@ -9,11 +9,12 @@ import { decoder, type Dialect, type LinearName } from '../graph/decoder-network
 import { Graph, type Value } from '../graph/onnx.ts';
 import { ortNorms, quickGelu } from '../graph/ort-kernels.ts';
 import { sharesOfAll, sparseMixer } from '../graph/sparse-mixer.ts';
-import type { Float, MatrixName, MatrixPlan, Piece, WebgpuPlan } from './weights.ts';
+import type { FloatType } from '../weights/half.ts';
+import type { MatrixName, MatrixPlan, Piece, WebgpuPlan } from './weights.ts';
 
 const FLOAT = 1;
 const FLOAT16 = 10;
-const typeCode = (dtype: Float) => ({ int: dtype === 'float16' ? FLOAT16 : FLOAT });
+const typeCode = (dtype: FloatType) => ({ int: dtype === 'float16' ? FLOAT16 : FLOAT });
 /** MatMulNBits computes with float activations: 4 would quantise them to int8. */
 const ACCURACY_LEVEL = 0;
 
@@ -125,7 +126,7 @@ const sizes = (k: number, n: number, { bits, block }: { bits: number; block: num
   accuracy_level: { int: ACCURACY_LEVEL },
 });
 
-function convert(g: Graph, x: Value, from: Float, to: Float): Value {
+function convert(g: Graph, x: Value, from: FloatType, to: FloatType): Value {
   return from === to ? x : g.op('Cast', [x], { to: typeCode(to) });
 }
 

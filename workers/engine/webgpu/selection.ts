@@ -1,6 +1,7 @@
 /** Compute passes of our own behind a run, on ONNX Runtime's device and queue: choosing a token, and scoring rows of logits. */
 import type { Sampling } from '../../shared/protocol.ts';
 import type { Choice } from '../decoder.ts';
+import { STORAGE } from './device.ts';
 import scoreCode from './score.wgsl?raw';
 import selectCode from './select.wgsl?raw';
 
@@ -15,7 +16,6 @@ const LOGITS_PER_GROUP = 4096;
 /** Bytes of `argmax` and `logprob` of a row. */
 const ROW_BYTES = 8;
 
-export const STORAGE = 0x80 | 0x08 | 0x04; // STORAGE | COPY_DST | COPY_SRC
 const UNIFORM = 0x40 | 0x08;
 const READ_BACK = 0x01 | 0x08; // MAP_READ | COPY_DST
 

@@ -2,7 +2,7 @@
 import { FLOAT_EMBEDDING_BYTES } from '../../shared/advisor/weights.ts';
 import type { Checkpoint, Layer, LayerExperts, Matrix } from '../checkpoint/types.ts';
 import { holdsExactly, packInto, type BlockSpec, type ErrorSum } from '../weights/blocks.ts';
-import { floatToHalf } from '../weights/half.ts';
+import { floatWidth, toFloatType, type FloatType } from '../weights/half.ts';
 import { errorGroup } from '../weights/error.ts';
 import { rowRange } from '../weights/matrix.ts';
 import { roomFor, type WeightGroup, type WeightTensor } from '../weights/plan.ts';
@@ -14,7 +14,6 @@ const FORMS = ['int4', 'int8-blocks', 'float16', 'float32'] as const;
 export type WebgpuForm = (typeof FORMS)[number];
 
 export const isWebgpuForm = (form: WeightFormat): form is WebgpuForm => (FORMS as readonly string[]).includes(form);
-export type Float = 'float16' | 'float32';
 
 /** Rows of one matrix in one buffer. An adapter limits the bytes of a binding. */
 export interface Piece {
@@ -29,7 +28,7 @@ export interface MatrixPlan {
   rows: number;
   cols: number;
   /** Type of the activations, scales and mins, or of the weights themselves. */
-  dtype: Float;
+  dtype: FloatType;
   /** null: floats `[rows, cols]` named by the piece; else `.codes`, `.scales` and, by the shift, `.zeros` or `.mins`. */
   blocks: BlockSpec | null;
   pieces: Piece[];
@@ -40,7 +39,7 @@ export type MatrixName = LinearName | `layers.${number}.${'gate' | 'up'}` | 'emb
 export interface WebgpuPlan {
   form: WebgpuForm;
   /** Type of the activations between the matrices, and of the KV cache. */
-  dtype: Float;
+  dtype: FloatType;
   /** `gate` and `up` where one kernel takes both, else `gateUp`. */
   matrices: ReadonlyMap<MatrixName, MatrixPlan>;
   groups: WeightGroup[];
@@ -54,7 +53,7 @@ export const WEBGPU_FORM_VERSION = 3;
 export interface PlanOptions {
   form: WebgpuForm;
   /** Type of the activations: float16 where the device has `shader-f16`. */
-  dtype: Float;
+  dtype: FloatType;
   /** The device's maxStorageBufferBindingSize, in bytes. */
   bindingBytes: number;
 }
@@ -73,7 +72,7 @@ export function webgpuPlan(checkpoint: Checkpoint, options: PlanOptions): Webgpu
   const { form } = options;
   const planner = new Planner(checkpoint, options);
   // Activations of the head and what is computed from them stay in float32: logits in float16 tie.
-  const outer: Float = form === 'float16' ? 'float16' : 'float32';
+  const outer: FloatType = form === 'float16' ? 'float16' : 'float32';
   const tied = checkpoint.head === checkpoint.embedding;
   if (!tied) planner.addEmbedding();
   checkpoint.layers.forEach((layer, l) => planner.addLayer(layer, l));
@@ -92,7 +91,7 @@ class Planner {
   readonly matrices = new Map<MatrixName, MatrixPlan>();
   readonly groups: WeightGroup[] = [];
   readonly error: ErrorSum = { error: 0, weights: 0 };
-  readonly float: Float;
+  readonly float: FloatType;
   readonly #checkpoint: Checkpoint;
   readonly #form: WebgpuForm;
   readonly #bindingBytes: number;
@@ -118,7 +117,7 @@ class Planner {
   }
 
   /** `bits`: null keeps floats. */
-  add(name: MatrixName, matrix: Matrix, type: Float, bits: 4 | 8 | null): void {
+  add(name: MatrixName, matrix: Matrix, type: FloatType, bits: 4 | 8 | null): void {
     const blocks = bits && this.#blocks(matrix, bits);
     const plan: MatrixPlan = {
       rows: matrix.rows,
@@ -206,8 +205,8 @@ function hasFourBits({ layers }: Checkpoint): boolean {
  * If a quantised file keeps its own embedding in floats, that is on purpose (ONNX Runtime's model builder). It stays,
  * unless it is large.
  */
-function keepsFloats({ embedding, layers }: Checkpoint, dtype: Float): boolean {
-  const bytes = embedding.rows * embedding.cols * floatBytes(dtype);
+function keepsFloats({ embedding, layers }: Checkpoint, dtype: FloatType): boolean {
+  const bytes = embedding.rows * embedding.cols * floatWidth(dtype);
   return (
     embedding.form.kind === 'float' &&
     layers.some(({ qkv }) => qkv.form.kind === 'blocks') &&
@@ -233,10 +232,10 @@ function cut(
   name: string,
   { rows, cols }: Matrix,
   blocks: BlockSpec | null,
-  dtype: Float,
+  dtype: FloatType,
   bindingBytes: number,
 ): Piece[] {
-  const rowBytes = blocks ? (cols * blocks.bits) / 8 : cols * floatBytes(dtype);
+  const rowBytes = blocks ? (cols * blocks.bits) / 8 : cols * floatWidth(dtype);
   const most = Math.max(8, Math.floor(bindingBytes / rowBytes / 8) * 8);
   if (rows <= most) return [{ name, start: 0, rows }];
   return Array.from({ length: Math.ceil(rows / most) }, (_, i) => ({
@@ -246,15 +245,11 @@ function cut(
   }));
 }
 
-const floatBytes = (dtype: Float) => (dtype === 'float16' ? 2 : 4);
-const toDtype = (values: Float32Array, dtype: Float): ArrayBufferView =>
-  dtype === 'float16' ? floatToHalf(values) : values;
-
-function normGroup(name: string, weight: Float32Array, dtype: Float): WeightGroup {
+function normGroup(name: string, weight: Float32Array, dtype: FloatType): WeightGroup {
   return {
     location: name,
     tensors: [{ name, dtype, dims: [weight.length] }],
-    make: () => Promise.resolve([toDtype(weight, dtype)]),
+    make: () => Promise.resolve([toFloatType(weight, dtype)]),
   };
 }
 
@@ -268,7 +263,7 @@ function pieceGroup(
     return {
       location: name,
       tensors: [{ name, dtype, dims: [rows, cols] }],
-      make: async () => [toDtype(dequantise(await matrix.read(start, rows)), dtype)],
+      make: async () => [toFloatType(dequantise(await matrix.read(start, rows)), dtype)],
     };
   }
   const { bits, block, shift } = blocks;

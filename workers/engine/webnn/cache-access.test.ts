@@ -1,7 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { PhiConfig } from '../checkpoint/types.ts';
 import { seeded } from '../../store/testing/random.ts';
 import { emptyRows } from '../decoder.ts';
-import { rowsOf, tensorsOf } from './cache-access.ts';
+import { cacheAccess, rowsOf, tensorsOf } from './cache-access.ts';
+import type { WebnnDevice } from './device.ts';
+import type { WebnnCache } from './kv-cache.ts';
 
 const COUNT = 5;
 /** Heads of several panels, and of one. */
@@ -41,5 +44,27 @@ describe.each(CASES)('a cache of $kvHeads heads of $headDim ($dialect)', (shape)
           expect(tensors.values[at(head, token, j)]).toBe(filled ? rows.values[row] : 0);
           expect(tensors.keys[(head * slots + token) * headDim + j]).toBe(filled ? rows.keys[row] : 0);
         }
+  });
+});
+
+describe('reading a cache', () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  it('is tried again after the graph that copies it could not be built', async () => {
+    let builds = 0;
+    class Builder {
+      input = () => ({});
+      constant = () => ({});
+      mul = () => ({});
+      build = () => (++builds === 1 ? Promise.reject(new Error('The context is busy.')) : Promise.resolve({}));
+    }
+    vi.stubGlobal('MLGraphBuilder', Builder);
+    const context = { dispatch: () => undefined, readTensor: () => Promise.resolve(new ArrayBuffer(4 * 2 * 16 * 4)) };
+    const device = { context, tensor: () => Promise.resolve({}) } as unknown as WebnnDevice;
+    const cache = { slots: 4, settled: () => ({}) } as unknown as WebnnCache;
+    const access = cacheAccess(device, { kvHeads: 2, headDim: 16 } as PhiConfig, cache, 'litert');
+    await expect(access.read(0, 0, 2)).rejects.toThrow('busy');
+    expect((await access.read(0, 0, 2)).keys).toHaveLength(2 * 2 * 16);
+    expect(builds).toBe(2);
   });
 });

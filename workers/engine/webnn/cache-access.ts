@@ -1,7 +1,7 @@
 /** The KV cache in MLTensors as rows in memory, and back. */
 import type { PhiConfig } from '../checkpoint/types.ts';
 import { emptyRows, type KvAccess, type KvRows } from '../decoder.ts';
-import { bytesToFloat, floatToHalf, halfToFloat } from '../weights/half.ts';
+import { fromFloatType, toFloatType, type FloatType } from '../weights/half.ts';
 import { cacheLayout, valuePanel, type WebnnDialect } from './cache-layout.ts';
 import { webnnScope, type MLGraph } from './api.ts';
 import type { WebnnDevice } from './device.ts';
@@ -55,28 +55,27 @@ export function cacheAccess(
 ): KvAccess {
   const shape: Shape = { kvHeads, headDim, slots: cache.slots, dialect };
   const { context } = device;
-  const half = dialect === 'npu';
+  const type: FloatType = dialect === 'npu' ? 'float16' : 'float32';
   let copier: Promise<Copier> | undefined;
   return {
     async read(layer, from, to) {
-      const copy = await (copier ??= createCopier(device, shape));
+      copier ??= createCopier(device, shape);
+      copier.catch(() => (copier = undefined)); // a failed build is tried again next time
+      const copy = await copier;
       context.dispatch(
         copy.graph,
         { ...cache.settled(layer, to) },
         { out_key: copy.out.key, out_value: copy.out.value },
       );
       const [keys, values] = await Promise.all([context.readTensor(copy.out.key), context.readTensor(copy.out.value)]);
-      const floats = (bytes: ArrayBuffer) =>
-        half ? halfToFloat(new Uint8Array(bytes)) : bytesToFloat(new Uint8Array(bytes));
-      return rowsOf(shape, floats(keys), floats(values), from, to);
+      return rowsOf(shape, fromFloatType(keys, type), fromFloatType(values, type), from, to);
     },
     async fill(count, rows) {
       cache.filled(0);
       for (const [layer, { key, value }] of cache.layers.entries()) {
         const { keys, values } = tensorsOf(shape, count, await rows(layer));
-        const data = (floats: Float32Array) => (half ? floatToHalf(floats) : floats) as AllowSharedBufferSource;
-        context.writeTensor(key, data(keys));
-        context.writeTensor(value, data(values));
+        context.writeTensor(key, toFloatType(keys, type));
+        context.writeTensor(value, toFloatType(values, type));
       }
       cache.filled(count);
     },
@@ -93,10 +92,7 @@ interface Copier {
 async function createCopier(device: WebnnDevice, { kvHeads, headDim, slots, dialect }: Shape): Promise<Copier> {
   const layout = cacheLayout({ layers: 1, kvHeads, headDim }, slots, 0, dialect);
   const b = new webnnScope.MLGraphBuilder!(device.context);
-  const one = b.constant(
-    { dataType: layout.dtype, shape: [1] },
-    layout.dtype === 'float16' ? floatToHalf(Float32Array.of(1)) : Float32Array.of(1),
-  );
+  const one = b.constant({ dataType: layout.dtype, shape: [1] }, toFloatType(Float32Array.of(1), layout.dtype));
   const copied = (name: string, dims: readonly number[]) =>
     b.mul(b.input(name, { dataType: layout.dtype, shape: dims }), one);
   const graph = await b.build({ out_key: copied('key', layout.key), out_value: copied('value', layout.value) });

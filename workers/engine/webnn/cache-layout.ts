@@ -1,5 +1,6 @@
 /** How keys and values lie in the caches of each dialect. */
 import type { PhiConfig } from '../checkpoint/types.ts';
+import type { FloatType } from '../weights/half.ts';
 
 /**
  * How the graph is spelled: `litert` for XNNPACK on the CPU, `npu` for Intel's and Qualcomm's NPUs (docs/npu.md says what each wants).
@@ -8,7 +9,7 @@ import type { PhiConfig } from '../checkpoint/types.ts';
 export type WebnnDialect = 'litert' | 'npu';
 
 export interface CacheLayout {
-  dtype: 'float32' | 'float16';
+  dtype: FloatType;
   /** Settled cache of one layer. */
   key: number[];
   value: number[];

@@ -7,7 +7,7 @@ import type { WeightFormat } from '../../shared/protocol.ts';
 import { rowRange } from '../weights/matrix.ts';
 import { holdsExactly, packBlocks, type BlockSpec, type ErrorSum } from '../weights/blocks.ts';
 import { errorGroup } from '../weights/error.ts';
-import { floatToHalf } from '../weights/half.ts';
+import { toFloatType, type FloatType } from '../weights/half.ts';
 import { tensorRanges, type WeightGroup, type WeightTensor } from '../weights/plan.ts';
 import { dequantise } from '../weights/rows.ts';
 import type { Calibration } from '../weights/calibration.ts';
@@ -111,7 +111,7 @@ export function webnnPlan(
             ? int8RowGroup(piece, part, columns)
             : form === 'int8'
               ? int8Group(piece, part)
-              : floatGroup(piece, part, form === 'float16'),
+              : floatGroup(piece, part, form === 'float16' ? 'float16' : 'float32'),
       );
   };
   checkpoint.layers.forEach((layer, l) => {
@@ -255,16 +255,16 @@ function norm(name: string, weight: Float32Array): WeightGroup {
   };
 }
 
-function floatGroup(name: string, matrix: Matrix, half: boolean): WeightGroup {
+function floatGroup(name: string, matrix: Matrix, dtype: FloatType): WeightGroup {
   const { rows, cols } = matrix;
   return {
     location: name,
-    tensors: [{ name, dtype: half ? 'float16' : 'float32', dims: [rows, cols] }],
+    tensors: [{ name, dtype, dims: [rows, cols] }],
     async make() {
-      const out = half ? new Uint16Array(rows * cols) : new Float32Array(rows * cols);
+      const out = dtype === 'float16' ? new Uint16Array(rows * cols) : new Float32Array(rows * cols);
       for (let row = 0; row < rows; row += TILE) {
         const values = dequantise(await matrix.read(row, Math.min(TILE, rows - row)));
-        out.set(half ? floatToHalf(values) : values, row * cols);
+        out.set(toFloatType(values, dtype), row * cols);
       }
       return [out];
     },

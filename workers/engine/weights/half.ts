@@ -1,4 +1,4 @@
-/** Float16 and bfloat16 to float32. Typed arrays here are little-endian, as every platform that runs this is. */
+/** Float16 and bfloat16 to float32, and what a device holds as float16 or float32. Typed arrays here are little-endian, as every platform that runs this is. */
 
 let table: Float32Array | null = null;
 
@@ -73,3 +73,19 @@ function roundEven(value: number): number {
   const rest = value - floor;
   return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
 }
+
+/** Types in which a device may hold floats. */
+export type FloatType = 'float16' | 'float32';
+
+export const floatWidth = (type: FloatType): number => (type === 'float16' ? 2 : 4);
+
+/** Values as a device holds them: bit patterns of float16, or the values themselves. */
+export const toFloatType = (
+  values: Float32Array,
+  type: FloatType,
+): Uint16Array<ArrayBuffer> | Float32Array<ArrayBuffer> =>
+  type === 'float16' ? floatToHalf(values) : (values as Float32Array<ArrayBuffer>);
+
+/** The way back from a device's bytes. */
+export const fromFloatType = (bytes: ArrayBuffer, type: FloatType): Float32Array =>
+  type === 'float16' ? halfToFloat(new Uint8Array(bytes)) : bytesToFloat(new Uint8Array(bytes));

@@ -7,12 +7,11 @@ import type { Dialect } from '../../graph/decoder-network.ts';
 import { ropeSetFor, ropeTable } from '../../graph/rope.ts';
 import { externalData, loadOrt, makeSession, weightFiles, type Ort } from '../../runtime/ort.ts';
 import { createTokenizer } from '../../tokenizer/tokenizer.ts';
-import { floatToHalf, halfToFloat } from '../../weights/half.ts';
-import { openGpu, type Gpu } from '../device.ts';
+import { floatWidth, halfToFloat, toFloatType, type FloatType } from '../../weights/half.ts';
+import { createBuffer, openGpu, type Gpu } from '../device.ts';
 import { webgpuGraph } from '../graph.ts';
-import { STORAGE } from '../selection.ts';
 import { sessionOptions } from '../session.ts';
-import { webgpuPlan, type Float, type WebgpuForm } from '../weights.ts';
+import { webgpuPlan, type WebgpuForm } from '../weights.ts';
 
 /** Every output stays in memory for one chunk: 150 MB for the starter. */
 const CHUNK_TOKENS = 250;
@@ -126,7 +125,13 @@ class Probe {
   readonly #cache: Record<string, Tensor>;
   readonly #vocab: number;
 
-  static async open(ort: Ort, checkpoint: Checkpoint, form: WebgpuForm, dtype: Float, slots: number): Promise<Probe> {
+  static async open(
+    ort: Ort,
+    checkpoint: Checkpoint,
+    form: WebgpuForm,
+    dtype: FloatType,
+    slots: number,
+  ): Promise<Probe> {
     const gpu = await openGpu(undefined);
     const { config } = checkpoint;
     const wider = form === 'float16' && dtype === 'float32' ? 'float32' : form;
@@ -141,15 +146,10 @@ class Probe {
     );
     const options = sessionOptions(gpu.device, config, false, await externalData('jspi', plan.groups, files));
     const session = await makeSession(ort, model, options);
-    const on = (dataType: Float, dims: number[], values?: Float32Array): Tensor => {
-      const size = dims.reduce((a, b) => a * b, dataType === 'float16' ? 2 : 4);
-      const buffer = gpu.device.createBuffer({ size, usage: STORAGE });
-      if (values)
-        gpu.device.queue.writeBuffer(
-          buffer,
-          0,
-          (dataType === 'float16' ? floatToHalf(values) : values) as Float32Array<ArrayBuffer>,
-        );
+    const on = (dataType: FloatType, dims: number[], values?: Float32Array): Tensor => {
+      const size = dims.reduce((a, b) => a * b, floatWidth(dataType));
+      const buffer = createBuffer(gpu.device, size);
+      if (values) gpu.device.queue.writeBuffer(buffer, 0, toFloatType(values, dataType));
       return ort.Tensor.fromGpuBuffer(buffer, { dataType, dims });
     };
     const { layers, kvHeads, headDim, rotaryDim } = config;
