@@ -1,6 +1,6 @@
 /** `npm run bench -- --backend webgpu --device dawn`: each engine in a process of its own, with WebGPU from Dawn (see e2e/gpu). */
 import { join } from 'node:path';
-import { describeDevice, testDevice } from '../../e2e/gpu/device.ts';
+import { describeDevice, needDevice } from '../../e2e/gpu/device.ts';
 import { startGpuProcess } from '../../e2e/gpu/gpu-process.ts';
 import { ROOT } from '../../scripts/build/app.ts';
 import { serve } from '../../scripts/build/server.ts';
@@ -12,8 +12,7 @@ import type { DawnBench } from './peer.worker.ts';
 
 /** `graph`: what transformers.js is given. Throws where no device is set up. */
 export async function openDawn(starter: Starter, graph: GraphName | null): Promise<BenchPlace> {
-  const device = await testDevice();
-  if (typeof device === 'string') throw new Error(`There is no GPU to measure on: ${device}.`);
+  const device = await needDevice();
   const server = await serve({
     root: join(ROOT, 'public'),
     mounts: { '/starter.gguf': starter.gguf, '/starter-onnx': starter.onnx },

@@ -1,6 +1,6 @@
 /** `npm run bench:profile -- --backend webgpu --device dawn`: where the time of a token goes on a GPU outside of a browser (see e2e/gpu). */
 import { join } from 'node:path';
-import { describeDevice, testDevice } from '../../e2e/gpu/device.ts';
+import { describeDevice, needDevice } from '../../e2e/gpu/device.ts';
 import { startGpuProcess } from '../../e2e/gpu/gpu-process.ts';
 import { ROOT } from '../../scripts/build/app.ts';
 import { serve } from '../../scripts/build/server.ts';
@@ -11,8 +11,7 @@ import type { Starter } from '../starter.ts';
 
 /** Throws where no device is set up. */
 export async function profileOnDawn(starter: Starter): Promise<ProfilePlace> {
-  const device = await testDevice();
-  if (typeof device === 'string') throw new Error(`There is no GPU to measure on: ${device}.`);
+  const device = await needDevice();
   const server = await serve({ root: join(ROOT, 'public'), mounts: { '/starter.gguf': starter.gguf } });
   return {
     machine: machineName(),

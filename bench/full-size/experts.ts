@@ -3,9 +3,9 @@
  * of memory and 5 GB of disk; the models are made once under node_modules/.cache.
  */
 import { parseArgs } from 'node:util';
-import type { ErrorShape } from '../../workers/shared/errors.ts';
 import { FULL_SIZE, makeFullSize, type FullSize } from './make.ts';
 import { MemoryWatch } from './memory.ts';
+import { GB, need } from './outcome.ts';
 import type { Reply } from './page.ts';
 import { openFullSizeSite, type FullSizeSite } from './site.ts';
 
@@ -28,13 +28,6 @@ interface Measured {
   prefill: number;
   tabBytes: number;
 }
-
-function need<T>(outcome: { value: T } | { error: ErrorShape }): T {
-  if ('error' in outcome) throw new Error(`${outcome.error.code}: ${outcome.error.message}`);
-  return outcome.value;
-}
-
-const GB = (bytes: number) => `${(bytes / 1e9).toFixed(2)} GB`;
 
 /** The fastest of the rounds: what else the machine does only slows. */
 async function measure(site: FullSizeSite, memory: MemoryWatch, model: FullSize, manifest: string): Promise<Measured> {

@@ -3,14 +3,13 @@ import { GREEDY } from '../../workers/shared/greedy.ts';
 import { wrap } from 'comlink';
 import { Engine } from '../../src/engine/engine.ts';
 import { scriptUrl } from '../../workers/shared/script-url.ts';
-import { PhiError, type ErrorShape } from '../../workers/shared/errors.ts';
+import { PhiError } from '../../workers/shared/errors.ts';
 import type { EngineReport, GenerateStats, LoadRequest } from '../../workers/shared/protocol.ts';
+import type { Outcome } from './outcome.ts';
 import type { StageTimes, TimingRequest, TimingResult } from './timing.worker.ts';
 import timingUrl from './timing.worker.ts?worker&url';
 
 const engine = new Engine();
-
-type Outcome<T> = { value: T } | { error: ErrorShape };
 
 async function outcome<T>(work: Promise<T>): Promise<Outcome<T>> {
   try {

@@ -5,12 +5,12 @@
 import { parseArgs } from 'node:util';
 import { writeFile } from 'node:fs/promises';
 import type { Page } from 'playwright';
-import type { ErrorShape } from '../../workers/shared/errors.ts';
 import { cutLayers } from '../../workers/shared/advisor/stages.ts';
 import { wasmWeightBytes } from '../../workers/shared/advisor/weights.ts';
 import { int4Mounts, timeInt4 } from './compare.ts';
 import { makeFullSize, type Format } from './make.ts';
 import { MemoryWatch } from './memory.ts';
+import { GB, need } from './outcome.ts';
 import { phi4MiniShape } from './shape.ts';
 import { openFullSizeSite } from './site.ts';
 
@@ -39,11 +39,6 @@ const { values } = parseArgs({
   },
 });
 
-function need<T>(outcome: { value: T } | { error: ErrorShape }): T {
-  if ('error' in outcome) throw new Error(`${outcome.error.code}: ${outcome.error.message}`);
-  return outcome.value;
-}
-
 function check(holds: boolean, what: string): void {
   if (!holds) throw new Error(`FAILED: ${what}`);
 }
@@ -52,8 +47,6 @@ async function timed<T>(work: Promise<T>): Promise<[T, number]> {
   const start = performance.now();
   return [await work, (performance.now() - start) / 1000];
 }
-
-const GB = (bytes: number) => `${(bytes / 1e9).toFixed(2)} GB`;
 
 /** Made weights are kept behind the first replies: waits until no more come. */
 async function keptBytes(page: Page, model: string): Promise<number> {

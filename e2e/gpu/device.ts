@@ -17,9 +17,13 @@ export function describeDevice({ adapter }: VulkanDevice): string {
   return `${name}, with ${words.join(', ')} and bindings of ${Math.round(bindingBytes / 1e6).toLocaleString('en')} MB`;
 }
 
-/** The same for a test that was started on a device. */
+/** The same for what cannot do without. */
 export async function needDevice(): Promise<VulkanDevice> {
-  const device = await testDevice();
-  if (typeof device === 'string') throw new Error(`There is no GPU to test on: ${device}.`);
-  return device;
+  return asDevice(await testDevice());
+}
+
+/** Throws where there is none. */
+export function asDevice(found: VulkanDevice | string): VulkanDevice {
+  if (typeof found === 'string') throw new Error(`There is no GPU to run on: ${found}.`);
+  return found;
 }

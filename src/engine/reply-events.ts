@@ -10,9 +10,8 @@ const LAST_EVENT_MS = 1_000;
 /**
  * Streams what `start` hears until the event `end`. An event `error` and a failed call throw.
  * @param start calls the worker; settles with the call
- * @param onLeave is called once when nobody reads any more; `ended`: the last event has been read. It stops a reply
- * that has not ended; the stream
- *   waits until the call has settled
+ * @param onLeave is called once, when nobody reads any more. It must stop a reply that has not ended (`ended` is false); the stream then waits until
+ *   the call has settled
  */
 export async function* replyEvents(
   start: (onEvent: (event: GenerateEvent) => void) => Promise<void>,

@@ -82,16 +82,10 @@ export interface ReplayResult {
 
 /** See workers/engine/kept/testing/kept-replay.ts. */
 export interface KeptReplay {
-  /** Tokens after a prompt that was read, one whose cache was taken from the kept form, and one whose cache was put back as it was. */
+  /** Tokens after the same prompt: read, with its cache restored from the kept form, and with an exact copy of its cache. */
   plain: number[];
   kept: number[];
   exact: number[];
-  /** To the first token: reading the prompt, and decoding and filling the cache. */
-  readMs: number;
-  fillMs: number;
-  encodeMs: number;
-  /** Of the kept form, for all tokens of the prompt but the last. */
-  bytes: number;
 }
 
 /** A reply to a chat, with everything that a request may ask for. */

@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describeDevice } from '../../../e2e/gpu/device.ts';
+import { asDevice, describeDevice } from '../../../e2e/gpu/device.ts';
 import { fetchMesa, fetchNodeAndDawn } from '../../../e2e/gpu/kit.ts';
 import { findDevice } from '../../../e2e/gpu/vulkan.ts';
 import { ROOT } from '../../build/app.ts';
@@ -15,8 +15,7 @@ import { packForGpu } from './gpu-pack.ts';
 
 async function testOnGpu(filters: string[]): Promise<number> {
   await fetchNodeAndDawn(console.log);
-  const device = await findDevice(console.log);
-  if (typeof device === 'string') throw new Error(`There is no GPU to test on: ${device}.`);
+  const device = asDevice(await findDevice(console.log));
   console.log(`Testing on ${describeDevice(device)}.`);
   const scratch = await mkdtemp(join(tmpdir(), 'phi-gpu-'));
   try {

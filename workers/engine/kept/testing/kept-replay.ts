@@ -5,7 +5,7 @@ import { emptyRows, type KvRows } from '../../decoder.ts';
 import { generateTokens } from '../../generate/generate.ts';
 import { Sequence } from '../../generate/sequence.ts';
 import type { Model } from '../../model.ts';
-import { decodePart, encodePart, keptBytes } from '../codec.ts';
+import { decodePart, encodePart } from '../codec.ts';
 
 /** Tokens of the prompt that a part holds; the last part is shorter. */
 const PART_TOKENS = 96;
@@ -18,27 +18,22 @@ export async function keptReplay(
   const kept = prompt.slice(0, -1);
   const read = async (fill: ((sequence: Sequence) => Promise<void>) | null) => {
     const sequence = new Sequence(decoder, config);
-    const started = performance.now();
     await fill?.(sequence);
     const ids: number[] = [];
-    let firstMs = 0;
     for await (const event of generateTokens(sequence, prompt, {
       sampling: GREEDY,
       maxTokens: count,
       eos: [],
       drafts: false,
     })) {
-      if (event.type === 'first') {
-        ids.push(event.id);
-        firstMs = performance.now() - started;
-      } else if (event.type === 'tokens') ids.push(...event.ids);
+      if (event.type === 'first') ids.push(event.id);
+      else if (event.type === 'tokens') ids.push(...event.ids);
     }
-    return { ids, firstMs, rope: sequence.rope };
+    return { ids, rope: sequence.rope };
   };
   const plain = await read(null);
   const encoded: { tokens: number; bytes: Uint8Array<ArrayBuffer> }[][] = [];
   const exact: KvRows[] = [];
-  const started = performance.now();
   for (let layer = 0; layer < config.layers; layer++) {
     const rows = await decoder.kv.read(layer, 0, kept.length);
     exact.push(rows);
@@ -49,7 +44,6 @@ export async function keptReplay(
     }
     encoded.push(parts);
   }
-  const encodeMs = performance.now() - started;
   const asKept = await read((sequence) =>
     sequence.fill(kept, plain.rope, (layer) => {
       const rows = emptyRows(config.kvHeads, kept.length, config.headDim);
@@ -64,13 +58,5 @@ export async function keptReplay(
   const asComputed = await read((sequence) =>
     sequence.fill(kept, plain.rope, (layer) => Promise.resolve(exact[layer]!)),
   );
-  return {
-    plain: plain.ids,
-    kept: asKept.ids,
-    exact: asComputed.ids,
-    readMs: plain.firstMs,
-    fillMs: asKept.firstMs,
-    encodeMs,
-    bytes: keptBytes(config, kept.length),
-  };
+  return { plain: plain.ids, kept: asKept.ids, exact: asComputed.ids };
 }
