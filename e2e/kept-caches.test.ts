@@ -24,10 +24,12 @@ serveTinyApp(
 /** More than the 128 tokens below which nothing is kept. */
 const LONG = 'The river was slow that summer, and so were we. '.repeat(6);
 const MORE = 'Why was it slow?';
+/** Also more than that. */
+const SYSTEM = 'Say what you know of rivers, and nothing else. '.repeat(6);
 
-it('is used after a reload, never when it is damaged, and dies with its chat', async () => {
+it('is restored when its chat is opened, never when it is damaged, and dies with its chat', async () => {
   // Activations that are rounded would differ between a chunk of tokens and a single one.
-  session = await launchApp({ ...GREEDY, form: 'float32' });
+  session = await launchApp({ ...GREEDY, form: 'float32', system: SYSTEM });
   const { page } = session;
   const kept = async (least: number) =>
     expect
@@ -48,6 +50,11 @@ it('is used after a reload, never when it is damaged, and dies with its chat', a
     await last.getByLabel(`Version ${version} of ${version}`).waitFor();
     return readAnswer(page, last);
   };
+  // Before anything is sent: reading it is noted in the store.
+  const own = async () => (await keptCaches(page)).find(({ key }) => !key.startsWith('h/:'))!.usedAt;
+  const writtenAt = await own();
+  await page.reload();
+  await expect.poll(own, { timeout: PATIENCE_MS }).toBeGreaterThan(writtenAt);
   const restored = await again(2);
   expect(restored.prefilledTokens).toBe(1);
   expect(restored.text).toBe(first.text);
@@ -60,6 +67,15 @@ it('is used after a reload, never when it is damaged, and dies with its chat', a
   await page.reload();
   const next = await ask(page, MORE);
   expect(next.prefilledTokens).toBeLessThan(next.promptTokens - first.promptTokens);
+
+  // Another chat, in another visit, begins with the system prompt's own cache.
+  await kept(next.promptTokens);
+  expect((await keptCaches(page)).filter(({ key }) => key.startsWith('h/:'))).toHaveLength(1);
+  await newChat(page);
+  await page.reload();
+  const fresh = await ask(page, MORE);
+  expect(fresh.promptTokens - fresh.prefilledTokens).toBeGreaterThan(128);
+
   await page.getByRole('link', { name: 'Settings' }).click();
   await page.getByRole('button', { name: 'Delete these copies' }).click();
   await page.getByRole('button', { name: 'Delete these copies' }).waitFor({ state: 'detached' });

@@ -7,6 +7,8 @@ export interface KeptCache {
   key: string;
   tokens: number;
   bytes: number;
+  /** Milliseconds since 1970. */
+  usedAt: number;
 }
 
 /** Runs in the page. `damage`: flips a bit in the middle of each segment. */
@@ -31,8 +33,8 @@ async function visit(damage: boolean): Promise<KeptCache[]> {
         await settle(store('readwrite').put(new Blob([bytes]), keys[i]));
         continue;
       }
-      const { json, bytes } = value as CacheEntry;
-      found.push({ key: keys[i]!, tokens: (JSON.parse(json) as { ids: number[] }).ids.length, bytes });
+      const { json, bytes, usedAt } = value as CacheEntry;
+      found.push({ key: keys[i]!, tokens: (JSON.parse(json) as { ids: number[] }).ids.length, bytes, usedAt });
     }
     return found;
   } finally {

@@ -89,6 +89,21 @@ export class Chat {
     return this.#engine.fit({ ...request, tools: await this.tools.specs() });
   }
 
+  /** The open chat is shown: what the model has kept of it is restored before its next message. */
+  async restoreCache(): Promise<void> {
+    const { current } = this.#conversations;
+    if (!current || this.#live || this.#conversations.isTemporary(current.id)) return;
+    const choice = this.model.of(current);
+    if (isServer(choice) || this.#models.report?.model !== choice.stored) return;
+    const tools = await this.tools.specs();
+    if (this.#live || this.#conversations.current?.id !== current.id) return;
+    await this.#engine.restoreCache({
+      ...this.#request(current, pathTo(current, current.tip)),
+      tools,
+      keep: current.id,
+    });
+  }
+
   #request(conversation: Pick<Conversation, 'system' | 'sampling'>, path: readonly Message[]) {
     const droppedBefore = sentOf(path, droppedOf(path));
     const { maxTokens } = { ...this.#settings.values, ...conversation.sampling };

@@ -194,6 +194,24 @@ describe('Chat', () => {
     ]);
   });
 
+  it('has the cache of a chat that is opened restored, but not of one that is never stored', async () => {
+    const { models, chat, conversations, engine } = setUp();
+    const restore = vi.spyOn(engine, 'restoreCache');
+    await models.start();
+    await chat.send('Hello', () => undefined);
+    const { id } = conversations.current!;
+    conversations.close();
+    await chat.restoreCache();
+    await conversations.open(id);
+    await chat.restoreCache();
+    expect(restore.mock.calls.map(([{ keep, messages }]) => [keep, messages.length])).toEqual([[id, 2]]);
+    conversations.close();
+    await conversations.setTemporary(true);
+    await chat.send('A secret', () => undefined);
+    await chat.restoreCache();
+    expect(restore).toHaveBeenCalledTimes(1);
+  });
+
   it('stores nothing of a temporary chat: no record, no draft, no place in the list', async () => {
     const { models, chat, path, records, conversations, engine } = setUp();
     const generate = vi.spyOn(engine, 'generate');

@@ -16,6 +16,7 @@ import type {
   ModelManifest,
   Place,
   Progress,
+  RestoreRequest,
   StorageReport,
   StoredModel,
 } from '../../workers/shared/protocol.ts';
@@ -163,6 +164,11 @@ export class Engine {
   /** Rejects with `bad-request` where a reply cannot be held to the form. */
   checkForm(constraint: Constraint): Promise<void> {
     return this.#call((api) => api.checkForm(constraint));
+  }
+
+  /** See EngineApi: for a conversation that was opened. */
+  restoreCache(request: RestoreRequest): Promise<void> {
+    return this.#call((api) => api.restoreCache(request));
   }
 
   /** Drops the kept KV caches of all conversations but these. */

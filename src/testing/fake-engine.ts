@@ -305,6 +305,10 @@ class FakeEngine implements EngineApi {
       : Promise.resolve();
   }
 
+  restoreCache() {
+    return Promise.resolve();
+  }
+
   keepCachesOf(chats: string[]) {
     if (chats.length === 0) this.#disk.caches = undefined;
     return Promise.resolve();

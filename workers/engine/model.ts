@@ -10,6 +10,7 @@ import type {
   GenerateEvent,
   GenerateRequest,
   LoadRequest,
+  RestoreRequest,
 } from '../shared/protocol.ts';
 import type { StepScores } from '../shared/compare-protocol.ts';
 import { span } from '../shared/span.ts';
@@ -26,9 +27,10 @@ import { Constraints } from './constraint/constraint.ts';
 import type { EarlyModel } from './early-model.ts';
 import { generateTokens, type TokenEvent, type TokenOptions } from './generate/generate.ts';
 import type { ChunkCosts } from './generate/lookup.ts';
-import { generateReply, measureRequest } from './generate/reply.ts';
+import { generateReply, measureRequest, restoreAhead } from './generate/reply.ts';
 import { lastLogits, scoreGaps, scoreSteps, scoreText } from './generate/score.ts';
 import { Sequence } from './generate/sequence.ts';
+import { systemIds } from './generate/system-ids.ts';
 import { warmUp } from './generate/warm-up.ts';
 import { ropeSetFor, type RopeSet } from './graph/rope.ts';
 import type { KeptCaches } from './kept/kept-caches.ts';
@@ -109,8 +111,10 @@ export interface Model extends ModelHeader {
     onEvent: (event: GenerateEvent) => void,
     kept?: KeptCaches,
   ): Promise<void>;
-  /** Keeps the KV cache as that of a conversation, between replies. */
-  keepCache(kept: KeptCaches, chat: string, signal: AbortSignal): Promise<void>;
+  /** Keeps the KV cache as that of the conversation that was answered last, between replies. */
+  keepCache(kept: KeptCaches, request: RestoreRequest, signal: AbortSignal): Promise<void>;
+  /** Restores a conversation's kept cache before its next message is known, between replies. */
+  restoreCache(kept: KeptCaches, request: RestoreRequest, signal: AbortSignal): Promise<void>;
   /** How `reply` would fit the request into the context. */
   fit(request: FitRequest): ContextFit;
   /** Frees sessions, tensors and contexts. The model must not be used afterwards. */
@@ -279,8 +283,12 @@ class OpenModel implements Model {
     return generateReply(this.#sequence, conversation, config.eos, request, signal, onEvent, help);
   }
 
-  keepCache(kept: KeptCaches, chat: string, signal: AbortSignal): Promise<void> {
-    return kept.save(this.#sequence, chat, signal);
+  keepCache(kept: KeptCaches, request: RestoreRequest, signal: AbortSignal): Promise<void> {
+    return kept.save(this.#sequence, request.keep, systemIds(this.conversation, request), signal);
+  }
+
+  async restoreCache(kept: KeptCaches, request: RestoreRequest, signal: AbortSignal): Promise<void> {
+    await restoreAhead(this.#sequence, this.conversation, request, kept, signal);
   }
 
   fit(request: FitRequest): ContextFit {

@@ -17,6 +17,7 @@ import type {
   ModelManifest,
   Place,
   Progress,
+  RestoreRequest,
   StorageReport,
   StoredModel,
 } from '../shared/protocol.ts';
@@ -206,7 +207,7 @@ export class Engine implements EngineApi {
     const { report } = this.#model;
     this.#keeper.begin(this.#model, await contentHash(stored), (cause) => {
       // The chat is read again instead.
-      report.rejected.push({ what: 'Keeping what was read of a chat', why: PhiError.from(cause).message });
+      report.rejected.push({ what: 'Keeping or restoring what was read of a chat', why: PhiError.from(cause).message });
     });
     return report;
   }
@@ -242,10 +243,10 @@ export class Engine implements EngineApi {
   }
 
   generate(job: JobId, request: GenerateRequest, onEvent: (event: GenerateEvent) => void): Promise<void> {
-    this.#keeper.giveWay();
+    this.#keeper.giveWay(request.keep);
     return this.#job(job, (signal) =>
       this.#inTurn(async () => {
-        this.#keeper.answering(request.keep);
+        this.#keeper.answering(request);
         try {
           await this.#need().reply(request, signal, onEvent, this.#keeper.caches);
         } catch (error) {
@@ -269,6 +270,10 @@ export class Engine implements EngineApi {
   abort(job: JobId): Promise<void> {
     this.#jobs.get(job)?.abort();
     return Promise.resolve();
+  }
+
+  restoreCache(request: RestoreRequest): Promise<void> {
+    return this.#keeper.restore(request);
   }
 
   keepCachesOf(chats: string[]): Promise<void> {

@@ -183,6 +183,9 @@ export interface GenerateRequest {
 /** The part of a request that the context is measured by. */
 export type FitRequest = Pick<GenerateRequest, 'messages' | 'maxTokens' | 'continueLast' | 'droppedBefore' | 'tools'>;
 
+/** A conversation whose cache is kept, up to its last message. */
+export type RestoreRequest = FitRequest & { keep: string };
+
 /** How a conversation lies in the context of the loaded model. */
 export interface ContextFit {
   /** Of the prompt that is (or would be) sent; of the last turn alone where even that is too long. */
@@ -322,6 +325,11 @@ export interface EngineApi {
   /** Rejects with `bad-request` where a reply cannot be held to the form. Needs no model. */
   checkForm(constraint: Constraint): Promise<void>;
   abort(job: JobId): Promise<void>;
+  /**
+   * A conversation was opened: its kept cache is restored while nothing else is asked for, so that the next message is answered at once. Resolves when
+   * that is done or was given up.
+   */
+  restoreCache(request: RestoreRequest): Promise<void>;
   /** Drops the kept caches of all conversations but these. */
   keepCachesOf(chats: string[]): Promise<void>;
   /** Forgets the results for backends and weight formats on this device. The next load tries everything again. */

@@ -1,9 +1,9 @@
 /**
  * KV caches of conversations: what a model has read of a chat, so that it need not read it again. They cost seconds to make and are the first to go when
- * room is short. One cache for each chat, in parts that are read only as far as they are needed:
+ * room is short. One cache for each chat, and one for each system prompt that chats share, in parts that are read only as far as they are needed:
  *
- *   `h/${chat}`             CacheEntry: what the cache is of, with a checksum over it
- *   `s/${chat}/${index}`    Blob: a segment, some hundred tokens of all layers; the header has a checksum for each of its parts
+ *   `h/${name}`             CacheEntry: what the cache is of, with a checksum over it
+ *   `s/${name}/${index}`    Blob: a segment, some hundred tokens of all layers; the header has a checksum for each of its parts
  *
  * A cache is written in one transaction: it is the old one or the new one. Everything that is read is compared with its checksum.
  */
@@ -37,7 +37,7 @@ export interface CacheHeader {
 }
 
 export interface FoundCache {
-  chat: string;
+  name: string;
   header: CacheHeader;
 }
 
@@ -48,11 +48,17 @@ const MOST_CACHE_BYTES = 2 * 2 ** 30;
 
 const HEADERS = 'h/';
 const SEGMENTS = 's/';
-/** Ids of imported chats are somebody else's strings. */
-const nameOf = (chat: string): string => encodeURIComponent(chat);
-const headerKey = (chat: string): string => HEADERS + nameOf(chat);
-const segmentPrefix = (chat: string): string => `${SEGMENTS}${nameOf(chat)}/`;
-const segmentKey = (chat: string, index: number): string => segmentPrefix(chat) + index;
+/** Name of a chat's cache. Ids of imported chats are somebody else's strings. */
+export const chatCache = (chat: string): string => encodeURIComponent(chat);
+/** Name of a cache that chats share. The names of chats have no colon. */
+export const sharedCache = (digest: string): string => `:${digest}`;
+const isShared = (name: string): boolean => name.startsWith(':');
+
+const headerKey = (name: string): string => HEADERS + name;
+const segmentPrefix = (name: string): string => `${SEGMENTS}${name}/`;
+const segmentKey = (name: string, index: number): string => segmentPrefix(name) + index;
+/** Of the cache that a header or a segment belongs to. */
+const nameOf = (key: string): string => key.slice(HEADERS.length).split('/')[0]!;
 
 const isEntry = (value: CacheValue | undefined): value is CacheEntry =>
   value !== undefined && !(value instanceof Blob) && typeof value.json === 'string';
@@ -63,22 +69,20 @@ const sumOf = async (text: string): Promise<string> => (await createChecksum()).
 async function findCaches({ tables }: StoreContext, identity: string): Promise<FoundCache[]> {
   const entries = (await headers(tables)).sort(([, a], [, b]) => b.usedAt - a.usedAt);
   const found = await Promise.all(
-    entries.map(async ([chat, entry]) => ({ chat, header: await readHeader(entry, identity) })),
+    entries.map(async ([name, entry]) => ({ name, header: await readHeader(entry, identity) })),
   );
   return found.filter((one): one is FoundCache => one.header !== null);
 }
 
-/** Header of one chat's cache; null where there is none of this identity, or it is damaged. */
-async function cacheHeader({ tables }: StoreContext, chat: string, identity: string): Promise<CacheHeader | null> {
-  const entry = await tables.caches.get(headerKey(chat));
+/** Header of one cache; null where there is none of this identity, or it is damaged. */
+async function cacheHeader({ tables }: StoreContext, name: string, identity: string): Promise<CacheHeader | null> {
+  const entry = await tables.caches.get(headerKey(name));
   return isEntry(entry) ? readHeader(entry, identity) : null;
 }
 
-async function headers(tables: StoreContext['tables']): Promise<[chat: string, entry: CacheEntry][]> {
+async function headers(tables: StoreContext['tables']): Promise<[name: string, entry: CacheEntry][]> {
   const entries = await tables.caches.entries(HEADERS);
-  return entries.flatMap(([key, value]): [string, CacheEntry][] =>
-    isEntry(value) ? [[decodeURIComponent(key.slice(HEADERS.length)), value]] : [],
-  );
+  return entries.flatMap(([key, value]): [string, CacheEntry][] => (isEntry(value) ? [[nameOf(key), value]] : []));
 }
 
 async function readHeader({ json, xxh64 }: CacheEntry, identity: string): Promise<CacheHeader | null> {
@@ -91,11 +95,11 @@ async function readHeader({ json, xxh64 }: CacheEntry, identity: string): Promis
 /** Reads parts of a segment, each compared with its checksum; null for one that is missing or damaged. */
 async function openSegment(
   { tables }: StoreContext,
-  chat: string,
+  name: string,
   index: number,
   { parts }: CacheSegment,
 ): Promise<(part: number) => Promise<Uint8Array<ArrayBuffer> | null>> {
-  const blob = await tables.caches.get(segmentKey(chat, index));
+  const blob = await tables.caches.get(segmentKey(name, index));
   const checksum = await createChecksum();
   const offsets = parts.map((_, i) => parts.slice(0, i).reduce((sum, { bytes }) => sum + bytes, 0));
   return async (part) => {
@@ -108,32 +112,38 @@ async function openSegment(
 }
 
 /** Notes that a cache was of use. */
-async function touchCache({ tables }: StoreContext, chat: string): Promise<void> {
-  const entry = await tables.caches.get(headerKey(chat));
-  if (isEntry(entry)) await tables.caches.set(headerKey(chat), { ...entry, usedAt: Date.now() });
+async function touchCache({ tables }: StoreContext, name: string): Promise<void> {
+  const entry = await tables.caches.get(headerKey(name));
+  if (isEntry(entry)) await tables.caches.set(headerKey(name), { ...entry, usedAt: Date.now() });
 }
 
 /** Drops one cache. */
-async function dropCache(context: StoreContext, chat: string): Promise<void> {
+async function dropCache(context: StoreContext, name: string): Promise<void> {
   const { caches } = context.tables;
-  await caches.write([], [headerKey(chat), ...(await caches.keys(segmentPrefix(chat)))]);
+  await caches.write([], [headerKey(name), ...(await caches.keys(segmentPrefix(name)))]);
   context.freedAt = performance.now();
+}
+
+/** Drops the cache of a chat that was deleted, and the shared one if no other chat's cache begins with it. */
+async function dropChat(context: StoreContext, chat: string): Promise<void> {
+  const names = (await headers(context.tables)).map(([name]) => name);
+  await keepNames(context, new Set(names.filter((name) => !isShared(name) && name !== chatCache(chat))));
 }
 
 interface CacheBytes {
   /** To be written now. */
   fresh: number;
-  /** With the segments that stay of the chat's older cache. */
+  /** With the segments that stay of the older cache. */
   whole: number;
 }
 
 /**
- * True when there is room for a cache of `chat`. If all caches would take too much together, the ones that were not used for the longest time are
- * dropped; that of `chat` stays.
+ * True when there is room for a cache of this name. If all caches would take too much together, the ones that were not used for the longest time
+ * are dropped; an older one of the same name stays.
  */
-async function mayKeepCache(context: StoreContext, chat: string, { fresh, whole }: CacheBytes): Promise<boolean> {
+async function mayKeepCache(context: StoreContext, name: string, { fresh, whole }: CacheBytes): Promise<boolean> {
   if (refusesBlobs() || fresh > ((await freeRoom()) ?? 0) * SHARE_OF_FREE_ROOM) return false;
-  const others = (await headers(context.tables)).filter(([other]) => other !== chat);
+  const others = (await headers(context.tables)).filter(([other]) => other !== name);
   others.sort(([, a], [, b]) => a.usedAt - b.usedAt);
   let total = whole + others.reduce((sum, [, entry]) => sum + entry.bytes, 0);
   for (const [other, entry] of others) {
@@ -145,29 +155,38 @@ async function mayKeepCache(context: StoreContext, chat: string, { fresh, whole 
 }
 
 interface NewCache {
-  chat: string;
+  name: string;
+  /** Name of the shared cache that it begins with. */
+  shared?: string;
   /** Id of the model, with which the cache goes. */
   model: string;
   header: CacheHeader;
-  /** Segments of the chat's older cache that stay, and those behind them. */
+  /** Segments of the older cache that stay, and those behind them. */
   keptSegments: number;
   fresh: readonly Blob[];
 }
 
-/** Keeps a cache in place of the chat's older one. When the browser has no room, the older one stays. */
+/** Keeps a cache in place of an older one of its name. When the browser has no room, the older one stays. */
 async function saveCache(
   { tables }: StoreContext,
-  { chat, model, header, keptSegments, fresh }: NewCache,
+  { name, shared, model, header, keptSegments, fresh }: NewCache,
 ): Promise<void> {
   const json = JSON.stringify(header);
   const bytes = header.segments.flatMap(({ parts }) => parts).reduce((sum, part) => sum + part.bytes, json.length);
-  const entry: CacheEntry = { json, xxh64: await sumOf(json), model, bytes, usedAt: Date.now() };
-  const segments = fresh.map((blob, i): [string, Blob] => [segmentKey(chat, keptSegments + i), blob]);
-  const before = await tables.caches.keys(segmentPrefix(chat));
-  const stays = new Set(header.segments.map((_, i) => segmentKey(chat, i)));
+  const entry: CacheEntry = {
+    json,
+    xxh64: await sumOf(json),
+    model,
+    bytes,
+    usedAt: Date.now(),
+    ...(shared && { shared }),
+  };
+  const segments = fresh.map((blob, i): [string, Blob] => [segmentKey(name, keptSegments + i), blob]);
+  const before = await tables.caches.keys(segmentPrefix(name));
+  const stays = new Set(header.segments.map((_, i) => segmentKey(name, i)));
   try {
     await tables.caches.write(
-      [...segments, [headerKey(chat), entry]],
+      [...segments, [headerKey(name), entry]],
       before.filter((key) => !stays.has(key)),
     );
   } catch (cause) {
@@ -177,15 +196,23 @@ async function saveCache(
 
 export async function reportCaches({ tables }: StoreContext): Promise<KeptCachesReport> {
   const all = await headers(tables);
-  return { chats: all.length, bytes: all.reduce((sum, [, { bytes }]) => sum + bytes, 0) };
+  return {
+    chats: all.filter(([name]) => !isShared(name)).length,
+    bytes: all.reduce((sum, [, { bytes }]) => sum + bytes, 0),
+  };
 }
 
-/** Drops the caches of all chats but these; also what an interrupted deletion has left. */
+/** Drops the caches of all chats but these; also what an interrupted deletion has left, and shared ones that no chat's cache begins with. */
 export async function keepCachesOf(context: StoreContext, chats: ReadonlySet<string>): Promise<void> {
+  await keepNames(context, new Set([...chats].map(chatCache)));
+}
+
+/** `names`: of chats. */
+async function keepNames(context: StoreContext, names: Set<string>): Promise<void> {
   const { caches } = context.tables;
-  const names = new Set([...chats].map(nameOf));
-  const chatOf = (key: string): string => key.slice(HEADERS.length).split('/')[0]!;
-  const gone = (await caches.keys()).filter((key) => !names.has(chatOf(key)));
+  const kept = new Set(names);
+  for (const [name, { shared }] of await headers(context.tables)) if (shared && names.has(name)) kept.add(shared);
+  const gone = (await caches.keys()).filter((key) => !kept.has(nameOf(key)));
   if (gone.length === 0) return;
   await caches.delete(gone);
   context.freedAt = performance.now();
@@ -193,7 +220,7 @@ export async function keepCachesOf(context: StoreContext, chats: ReadonlySet<str
 
 /** Drops the caches that a model has made. */
 export async function removeCaches(context: StoreContext, model: string): Promise<void> {
-  for (const [chat, entry] of await headers(context.tables)) if (entry.model === model) await dropCache(context, chat);
+  for (const [name, entry] of await headers(context.tables)) if (entry.model === model) await dropCache(context, name);
 }
 
 /** Drops every cache. Resolves with the bytes that they took. */
@@ -206,11 +233,12 @@ export async function evictCaches(context: StoreContext): Promise<number> {
 /** The door for the engine. */
 export const cacheStore = (context: StoreContext) => ({
   find: (identity: string) => findCaches(context, identity),
-  openSegment: (chat: string, index: number, segment: CacheSegment) => openSegment(context, chat, index, segment),
-  touch: (chat: string) => touchCache(context, chat),
-  drop: (chat: string) => dropCache(context, chat),
-  header: (chat: string, identity: string) => cacheHeader(context, chat, identity),
-  mayKeep: (chat: string, bytes: CacheBytes) => mayKeepCache(context, chat, bytes),
+  openSegment: (name: string, index: number, segment: CacheSegment) => openSegment(context, name, index, segment),
+  touch: (name: string) => touchCache(context, name),
+  drop: (name: string) => dropCache(context, name),
+  dropChat: (chat: string) => dropChat(context, chat),
+  header: (name: string, identity: string) => cacheHeader(context, name, identity),
+  mayKeep: (name: string, bytes: CacheBytes) => mayKeepCache(context, name, bytes),
   save: (cache: NewCache) => saveCache(context, cache),
   keepOnly: (chats: ReadonlySet<string>) => keepCachesOf(context, chats),
 });

@@ -220,7 +220,7 @@ describe('kept caches', () => {
     vi.stubGlobal('navigator', { storage: { estimate: () => Promise.resolve({ usage: 0, quota: bytes }) } });
   const keep = (bytes: number, model = 'sample') =>
     store.caches.save({
-      chat: 'chat',
+      name: 'chat',
       model,
       header: {
         identity: 'x',

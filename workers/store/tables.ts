@@ -34,6 +34,8 @@ export interface CacheEntry {
   xxh64: string;
   /** Id of the model that made it. */
   model: string;
+  /** Name of the cache of its beginning, which other chats share. That one goes with the last of them. */
+  shared?: string;
   /** Of all that is stored for it. */
   bytes: number;
   /** Milliseconds since 1970. */

@@ -172,7 +172,25 @@ function fitRequest(
   return { ...fitted, ids: encoded.get(fitted.messages)! };
 }
 
-/** The same, counted only. */
+/**
+ * Restores the kept cache of a conversation whose next message is not known yet. Throws `context-full` if the last turn alone leaves no slot
+ * for a reply.
+ */
+export async function restoreAhead(
+  sequence: Sequence,
+  conversation: Conversation,
+  request: FitRequest,
+  kept: KeptCaches,
+  signal: AbortSignal,
+): Promise<void> {
+  const { messages } = request;
+  const next: ChatMessage = { role: 'user', content: '' };
+  const asked = messages.at(-1)?.role === 'assistant' ? [...messages, next] : messages;
+  const { ids } = fitRequest(conversation, sequence.decoder.slots, { ...request, messages: asked });
+  await kept.restore(sequence, conversation.tokenizer, ids, 0, signal);
+}
+
+/** How a request would fit, counted only. */
 export function measureRequest(conversation: Conversation, slots: number, request: FitRequest): ContextFit {
   try {
     const { tokens, dropped } = fitRequest(conversation, slots, request);

@@ -92,13 +92,18 @@ const visit = (config = CONFIG, identity = 'model A', slots = 4096) => {
   const decoder = new SlotDecoder(slots);
   const sequence = new Sequence(decoder as Partial<Decoder> as Decoder, config);
   const caches = new KeptCaches(store, { model: 'a', identity });
+  let restored = 0;
   return {
     decoder,
     sequence,
-    save: (chat = 'one', signal = SIGNAL) => caches.save(sequence, chat, signal),
+    save: (chat = 'one', signal = SIGNAL, shared: readonly number[] = []) =>
+      caches.save(sequence, chat, shared, signal),
+    /** Tokens that were brought back by the last answer. */
+    restored: () => restored,
     /** Brings back what there is, reads the rest, and says how many tokens that was. */
     answer: async (prompt: readonly number[], signal = SIGNAL): Promise<number> => {
       await caches.restore(sequence, tokenizer, prompt, 0, signal);
+      restored = sequence.length;
       const before = decoder.read;
       await sequence.prefill(prompt, greedyChoice(CONFIG.vocab));
       expect(decoder.held).toEqual(prompt);
@@ -326,6 +331,67 @@ describe('a kept cache', () => {
     await answer(tokens(700));
     await save();
     expect((await table().keys()).filter((key) => key.startsWith('h/'))).toEqual(['h/one']);
+  });
+});
+
+describe("a system prompt's cache", () => {
+  const system = tokens(300);
+  const first = [...system, ...tokens(300, 1000)];
+  const second = [...system, ...tokens(50, 2000)];
+  const headers = async () => (await table().keys()).filter((key) => key.startsWith('h/'));
+
+  it('is kept by itself, and new chats begin with it', async () => {
+    const { answer, save } = visit();
+    await answer(first);
+    await save('one', SIGNAL, system);
+    const [shared, own] = await headers();
+    expect([shared?.slice(0, 3), own]).toEqual(['h/:', 'h/one']);
+    const other = visit();
+    expect(await other.answer(second)).toBe(50);
+    expect(other.restored(), 'no token of the other chat is read').toBe(300);
+    expect(await reportCaches(context)).toMatchObject({ chats: 1 });
+  });
+
+  it('that is damaged costs its tokens once: the cache of a chat that begins with it takes its place', async () => {
+    const { answer, save } = visit();
+    await answer(first);
+    await save('one', SIGNAL, system);
+    const key = (await table().keys()).find((one) => one.startsWith('s/:'))!;
+    await table().set(key, await flipped((await table().get(key))!, 0));
+    expect(await visit().answer(second)).toBe(50);
+    expect(await headers()).toEqual(['h/one']);
+  });
+
+  it('is written once', async () => {
+    const { answer, save } = visit();
+    await answer(first);
+    await save('one', SIGNAL, system);
+    await answer(second);
+    const written: unknown[] = [];
+    const end = beforePut((_database, _value, key) => void written.push(key));
+    await save('two', SIGNAL, system);
+    end();
+    expect(written).toEqual(['s/two/0', 'h/two']);
+  });
+
+  it('goes with the last chat that begins with it', async () => {
+    const { answer, save } = visit();
+    await answer(first);
+    await save('one', SIGNAL, system);
+    await answer(second);
+    await save('two', SIGNAL, system);
+    await keepCachesOf(context, new Set(['two', 'three']));
+    expect(await headers()).toHaveLength(2);
+    await store.dropChat('two');
+    expect(await table().keys()).toEqual([]);
+  });
+
+  it('that is short, or not how the chat begins, is not kept', async () => {
+    const { answer, save } = visit();
+    await answer(first);
+    await save('one', SIGNAL, tokens(100));
+    await save('one', SIGNAL, tokens(200, 1000));
+    expect(await headers()).toEqual(['h/one']);
   });
 });
 

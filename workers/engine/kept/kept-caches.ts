@@ -1,8 +1,15 @@
 /**
  * The KV caches of conversations on the disk: written when a reply is done and nothing else is to do, and read before the next one where that saves
- * reading. A new chat with another's system prompt finds the beginning of that chat's cache.
+ * reading. System prompts have caches of their own, which new chats begin with.
  */
-import type { CacheHeader, CacheSegment, CacheStore, FoundCache } from '../../store/kept-caches.ts';
+import {
+  chatCache,
+  sharedCache,
+  type CacheHeader,
+  type CacheSegment,
+  type CacheStore,
+  type FoundCache,
+} from '../../store/kept-caches.ts';
 import { createChecksum } from '../../store/hash.ts';
 import { emptyRows } from '../decoder.ts';
 import { keepIds, type Spelling } from '../generate/keep-ids.ts';
@@ -25,6 +32,14 @@ interface CacheIdentity {
   model: string;
   /** See CacheHeader. */
   identity: string;
+}
+
+/** A kept cache, and what it is worth for a prompt. */
+interface UsableCache extends FoundCache {
+  /** The first tokens of the prompt that it has. */
+  tokens: number;
+  /** Tokens of the segments that hold them. */
+  total: number;
 }
 
 export class KeptCaches {
@@ -52,24 +67,30 @@ export class KeptCaches {
       const spelled = keepIds(tokenizer, ids, prompt);
       return rope === ropeSetFor(config, spelled.length + resumed) ? commonPrefix(ids, spelled) : 0;
     };
-    const held = wanted(sequence.ids, sequence.rope);
-    if (prompt.length - held < LEAST_GAIN) return;
-    let best: (FoundCache & { tokens: number }) | null = null;
+    if (prompt.length - wanted(sequence.ids, sequence.rope) < LEAST_GAIN) return;
     // A database that fails costs reading the chat again, not the reply.
-    for (const found of await this.#store.find(this.#of.identity).catch(() => [])) {
-      const tokens = wanted(found.header.ids, found.header.rope);
-      if (tokens > (best?.tokens ?? held + LEAST_GAIN - 1)) best = { ...found, tokens };
+    const found = await this.#store.find(this.#of.identity).catch(() => []);
+    const usable = found.map((one): UsableCache => {
+      const tokens = wanted(one.header.ids, one.header.rope);
+      return { ...one, tokens, total: tokensOf(covering(one.header.segments, tokens)) };
+    });
+    usable.sort((a, b) => b.tokens - a.tokens || a.total - b.total);
+    for (const one of usable) {
+      const held = wanted(sequence.ids, sequence.rope);
+      if (one.tokens < held + LEAST_GAIN || (await this.#fill(sequence, one, signal)) !== 'damaged') return;
     }
-    if (best) await this.#fill(sequence, best, best.tokens, signal);
   }
 
-  async #fill(sequence: Sequence, { chat, header }: FoundCache, tokens: number, signal: AbortSignal): Promise<void> {
+  async #fill(
+    sequence: Sequence,
+    { name, header, tokens, total }: UsableCache,
+    signal: AbortSignal,
+  ): Promise<'damaged' | 'stopped' | null> {
     const { config } = sequence;
+    if (total > sequence.decoder.slots) return null; // of a longer context than the model has now
     const segments = covering(header.segments, tokens);
-    const total = segments.reduce((sum, segment) => sum + segment.tokens, 0);
-    if (total > sequence.decoder.slots) return; // of a longer context than the model has now
     const readers = await Promise.all(
-      segments.map((segment, i) => this.#store.openSegment(chat, i, segment).catch(() => () => Promise.resolve(null))),
+      segments.map((segment, i) => this.#store.openSegment(name, i, segment).catch(() => () => Promise.resolve(null))),
     );
     // Told by what is set here and not by the kind of error: devices pass on errors in words of their own.
     let ended: 'damaged' | 'stopped' | null = null;
@@ -95,21 +116,43 @@ export class KeptCaches {
       if (ended === null) throw cause;
     }
     // On a full disk neither may be possible.
-    await (ended === 'damaged' ? this.#store.drop(chat) : this.#store.touch(chat)).catch(() => undefined);
+    await (ended === 'damaged' ? this.#store.drop(name) : this.#store.touch(name)).catch(() => undefined);
+    return ended;
   }
 
-  /** Keeps what the sequence holds as the cache of a chat. Between runs; ends early, with nothing changed, when `signal` aborts. */
-  async save(sequence: Sequence, chat: string, signal: AbortSignal): Promise<void> {
+  /**
+   * Keeps what the sequence holds as the cache of a chat. Between runs; ends early, with nothing changed, when `signal` aborts.
+   * @param shared tokens that other chats begin with too (a system prompt): they get a cache of their own
+   */
+  async save(sequence: Sequence, chat: string, shared: readonly number[], signal: AbortSignal): Promise<void> {
+    const isShared = shared.length >= LEAST_TOKENS && commonPrefix(shared, sequence.ids) === shared.length;
+    const beginning = isShared ? await this.#nameOf(sequence.rope, shared) : undefined;
+    await this.#keep(sequence, { name: chatCache(chat), shared: beginning }, sequence.ids, signal);
+    if (beginning) await this.#keep(sequence, { name: beginning }, shared, signal);
+  }
+
+  async #nameOf(rope: RopeSet, ids: readonly number[]): Promise<string> {
+    const what = new TextEncoder().encode([this.#of.identity, rope, ...ids].join());
+    return sharedCache((await createChecksum()).of(what));
+  }
+
+  /** Keeps `held`, the first tokens of the sequence. */
+  async #keep(
+    sequence: Sequence,
+    names: { name: string; shared?: string },
+    held: readonly number[],
+    signal: AbortSignal,
+  ): Promise<void> {
     const { config, rope } = sequence;
-    const ids = [...sequence.ids];
-    if (ids.length < LEAST_TOKENS) return;
-    const before = await this.#store.header(chat, this.#of.identity);
+    const ids = [...held];
+    if (ids.length < LEAST_TOKENS || signal.aborted) return;
+    const before = await this.#store.header(names.name, this.#of.identity);
     const same = before?.rope === rope ? commonPrefix(before.ids, ids) : 0;
     if (same === ids.length) return;
     const stays = before ? staying(before.segments, same) : [];
-    const from = stays.reduce((sum, { tokens }) => sum + tokens, 0);
+    const from = tokensOf(stays);
     const sizes = { fresh: keptBytes(config, ids.length - from), whole: keptBytes(config, ids.length) };
-    if (signal.aborted || !(await this.#store.mayKeep(chat, sizes))) return;
+    if (signal.aborted || !(await this.#store.mayKeep(names.name, sizes))) return;
     const written = await this.#encode(sequence, from, ids.length, signal);
     if (!written || signal.aborted) return;
     const header: CacheHeader = {
@@ -119,7 +162,7 @@ export class KeptCaches {
       segments: [...stays, ...written.map(({ segment }) => segment)],
     };
     const fresh = written.map(({ blob }) => blob);
-    await this.#store.save({ chat, model: this.#of.model, header, keptSegments: stays.length, fresh });
+    await this.#store.save({ ...names, model: this.#of.model, header, keptSegments: stays.length, fresh });
   }
 
   /** Slots `[from, to)` as segments, layer by layer; null when it was stopped, or a value is NaN or infinite. */
@@ -151,6 +194,8 @@ export class KeptCaches {
     }));
   }
 }
+
+const tokensOf = (segments: readonly CacheSegment[]): number => segments.reduce((sum, { tokens }) => sum + tokens, 0);
 
 /** The first segments that have `tokens` tokens, or a little more. */
 function covering(segments: readonly CacheSegment[], tokens: number): CacheSegment[] {
