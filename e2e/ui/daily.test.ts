@@ -116,3 +116,35 @@ it('hides the list of chats and brings it back, and opens the installed app wher
   await replies().first().waitFor();
   expect(page.url()).toBe(left);
 });
+
+it('puts chats into folders, which close, and keeps both for the next visit', async () => {
+  await openFake(page, server, 'plain');
+  await ask('Bread');
+  await newChat(page);
+  await ask('Taxes');
+  const list = page.getByRole('navigation');
+  const move = async (chat: string, folder: string) => {
+    await list.getByRole('link', { name: chat }).hover();
+    await list.getByRole('button', { name: `Actions for “${chat}”` }).click();
+    await page.getByRole('menuitem', { name: 'Move to a folder' }).click();
+    await list.getByRole('combobox', { name: 'Move to a folder' }).fill(folder);
+    await page.keyboard.press('Enter');
+  };
+  await move('Bread', ' Recipes ');
+  const folder = list.getByRole('button', { name: 'Recipes' });
+  await folder.press('Enter');
+  await list.getByRole('link', { name: 'Bread' }).waitFor({ state: 'detached' });
+  await page.reload();
+  await list.getByRole('link', { name: 'Taxes' }).waitFor();
+  expect(await folder.getAttribute('aria-expanded')).toBe('false');
+  expect(await list.getByRole('link', { name: 'Bread' }).count()).toBe(0);
+  // A search finds it all the same, by the folder's name too.
+  await list.getByRole('searchbox').fill('recipes');
+  await list.getByRole('link', { name: 'Bread' }).waitFor();
+  expect(await list.getByRole('link', { name: 'Taxes' }).count()).toBe(0);
+  await list.getByRole('searchbox').fill('');
+  await folder.press('Enter');
+  await move('Bread', '');
+  await folder.waitFor({ state: 'detached' });
+  await list.getByRole('link', { name: 'Bread' }).waitFor();
+});

@@ -19,6 +19,8 @@ export interface Conversation {
   /** The person gave the title; otherwise it follows the first message. */
   named: boolean;
   pinned: boolean;
+  /** Name of the folder that the list shows it in; absent: none. */
+  folder?: string;
   createdAt: number;
   updatedAt: number;
   system: string;
@@ -49,7 +51,7 @@ export interface Patch {
 }
 
 /** The fields that the list shows. */
-export type Summary = Pick<Conversation, 'id' | 'title' | 'pinned' | 'createdAt' | 'updatedAt'>;
+export type Summary = Pick<Conversation, 'id' | 'title' | 'pinned' | 'folder' | 'createdAt' | 'updatedAt'>;
 
 const TITLE_LENGTH = 60;
 
@@ -224,8 +226,8 @@ export function droppedFromSent(path: readonly Message[], sent: number): number 
 
 const isSent = ({ content, reply }: Message) => content !== '' || (reply?.rounds?.length ?? 0) > 0;
 
-export function summaryOf({ id, title, pinned, createdAt, updatedAt }: Summary): Summary {
-  return { id, title, pinned, createdAt, updatedAt };
+export function summaryOf({ id, title, pinned, folder, createdAt, updatedAt }: Summary): Summary {
+  return { id, title, pinned, ...(folder !== undefined && { folder }), createdAt, updatedAt };
 }
 
 /** Pinned first, then the newest. */

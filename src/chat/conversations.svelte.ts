@@ -14,7 +14,7 @@ import {
 } from './conversation.ts';
 import type { ConversationDatabase, Sent } from './database.ts';
 import { ReplyLocks } from './reply-locks.ts';
-import { parseSummary } from './schema.ts';
+import { LONGEST_FOLDER, parseSummary } from './schema.ts';
 
 /** The database as the store needs it; tests use one in memory. */
 export type ConversationRecords = Pick<
@@ -170,6 +170,12 @@ export class Conversations {
 
   async pin(id: string, pinned: boolean): Promise<void> {
     await this.update(id, (conversation) => ({ ...conversation, pinned }));
+  }
+
+  /** Puts it into a folder, which exists as long as a chat is in it; '' takes it out. */
+  async moveTo(id: string, folder: string): Promise<void> {
+    const name = folder.trim().slice(0, LONGEST_FOLDER);
+    await this.update(id, (conversation) => ({ ...conversation, folder: name === '' ? undefined : name }));
   }
 
   /** Deletes a conversation now; the function that it gives brings it back. */

@@ -11,6 +11,7 @@ import {
   joinRecords,
   keepChoices,
   keepDocuments,
+  keepFolders,
   keysFrom,
   messageEntry,
   messagePrefix,
@@ -42,7 +43,11 @@ export class ConversationDatabase {
   readonly #use: UseStore;
 
   constructor(name = DATABASE) {
-    this.#use = connect({ database: name, store: 'records', migrations: [allowParts, keepChoices, keepDocuments] });
+    this.#use = connect({
+      database: name,
+      store: 'records',
+      migrations: [allowParts, keepChoices, keepDocuments, keepFolders],
+    });
   }
 
   /** Every readable list entry, unordered. */
@@ -141,7 +146,7 @@ export class ConversationDatabase {
     });
   }
 
-  /** Ids of conversations with `query` in the title or in any message, ignoring case. */
+  /** Ids of conversations with `query` in the title, the folder's name or any message, ignoring case. */
   async search(query: string): Promise<Set<string>> {
     const needle = query.toLocaleLowerCase();
     const found = new Set<string>();
@@ -220,10 +225,10 @@ function putAll(
 /** Reads only the fields that it needs, because a damaged record must not end the search. */
 function matches(record: unknown, needle: string): boolean {
   if (typeof record !== 'object' || record === null) return false;
-  const { title, content } = record as { title?: unknown; content?: unknown };
+  const { title, folder, content } = record as { title?: unknown; folder?: unknown; content?: unknown };
   const whole = isWhole(record) ? record.messages : [];
   const contents = whole.map((message: { content?: unknown } | null) => message?.content);
-  return [title, content, ...contents].some(
+  return [title, folder, content, ...contents].some(
     (text) => typeof text === 'string' && text.toLocaleLowerCase().includes(needle),
   );
 }

@@ -139,5 +139,8 @@ export const keepChoices: Migration = () => undefined;
 /** Layout 4: messages carry documents, and what the model was given of them. An older version would drop that. */
 export const keepDocuments: Migration = () => undefined;
 
+/** Layout 5: heads and list entries carry the name of a folder. An older version would drop that. */
+export const keepFolders: Migration = () => undefined;
+
 /** Layout 2: messages may be in records of their own. Whole conversations stay as they are until they change; the number keeps version 0.1 away. */
 export const allowParts: Migration = () => undefined;

@@ -102,7 +102,19 @@ export const MessageSchema = v.object({
   reply: v.optional(Reply),
 });
 
-const SummaryEntries = { id, title: text, pinned: v.boolean(), createdAt: time, updatedAt: time };
+/** Longest name of a folder, in UTF-16 units. */
+export const LONGEST_FOLDER = 200;
+const folder = v.pipe(text, v.minLength(1), v.maxLength(LONGEST_FOLDER));
+
+const SummaryEntries = {
+  id,
+  title: text,
+  pinned: v.boolean(),
+  // A damaged name costs the folder, not the chat.
+  folder: v.fallback(v.optional(folder), undefined),
+  createdAt: time,
+  updatedAt: time,
+};
 
 const SummarySchema = v.object(SummaryEntries);
 

@@ -62,6 +62,7 @@ export const en = {
   older: 'Older',
   chatActions: (title: string) => `Actions for “${title}”`,
   rename: 'Rename',
+  folderField: 'Folder, or empty for none',
   pin: 'Pin',
   unpin: 'Unpin',
   delete: 'Delete',

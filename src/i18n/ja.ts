@@ -59,6 +59,7 @@ export const ja: Catalogue = {
   older: 'それ以前',
   chatActions: (title) => `「${title}」の操作`,
   rename: '名前を変更',
+  folderField: 'フォルダー名（空欄でなし）',
   pin: 'ピン留めする',
   unpin: 'ピン留めを外す',
   delete: '削除',

@@ -43,6 +43,8 @@ const SettingsSchema = v.object({
   theme: v.fallback(v.picklist(['system', 'light', 'dark']), 'system'),
   /** The list of chats is shown beside the page, where there is room. */
   sidebar: v.fallback(v.boolean(), true),
+  /** Folders of chats whose rows are hidden. */
+  closedFolders: v.fallback(v.array(v.string()), []),
   /** Chosen model; null = the starter. */
   model: v.fallback(v.nullable(v.string()), null),
   /** The server for model downloads, without a slash at the end; '' = huggingface.co. */
