@@ -20,6 +20,7 @@ import {
   showBranch,
   siblingsOf,
   toChatMessages,
+  userMessage,
 } from './conversation.ts';
 import type { Change, Conversations } from './conversations.svelte.ts';
 import type { Sent } from './database.ts';
@@ -398,11 +399,4 @@ export class Chat {
     }
     throw new PhiError('internal', 'The reply ended without its closing event.');
   }
-}
-
-/** What the model is given of the documents is chosen anew for each message. An empty list stays one: those before it were taken away. */
-function userMessage(parent: string | null, content: string, documents?: readonly MessageDocument[]): Message {
-  const message: Message = { id: newId(), parent, role: 'user', content, createdAt: Date.now() };
-  const chosen = documents?.map(({ id, name, unit, pageCount }) => ({ id, name, unit, pageCount }));
-  return chosen ? { ...message, documents: chosen } : message;
 }

@@ -6,7 +6,7 @@ import { newId } from '../../workers/shared/new-id.ts';
 import type { ChatMessage } from '../../workers/shared/protocol.ts';
 import type { SamplingValues } from '../settings/settings.svelte.ts';
 import { withDocuments } from '../documents/prompt.ts';
-import type { Message } from './message.ts';
+import type { Message, MessageDocument } from './message.ts';
 import { isServer, type ModelChoice, type ServerConsent } from './model-choice.ts';
 import { append, childrenOf, find, positionOf, replace } from './tree.ts';
 
@@ -243,4 +243,11 @@ export function titleFrom(content: string): string {
   const cut = characters.slice(0, TITLE_LENGTH).join('');
   const space = cut.lastIndexOf(' ');
   return `${cut.slice(0, space > TITLE_LENGTH / 2 ? space : undefined).trimEnd()}…`;
+}
+
+/** What the model is given of the documents is chosen anew for each message. An empty list stays one: those before it were taken away. */
+export function userMessage(parent: string | null, content: string, documents?: readonly MessageDocument[]): Message {
+  const message: Message = { id: newId(), parent, role: 'user', content, createdAt: Date.now() };
+  const chosen = documents?.map(({ id, name, unit, pageCount }) => ({ id, name, unit, pageCount }));
+  return chosen ? { ...message, documents: chosen } : message;
 }
