@@ -1,7 +1,7 @@
 import { PhiError } from '../../workers/shared/errors.ts';
 import { newId } from '../../workers/shared/new-id.ts';
 import { parseServerAddress } from '../../workers/shared/server-address.ts';
-import type { ContextFit, GenerateRequest, GenerateStats, Notice, StopReason } from '../../workers/shared/protocol.ts';
+import type { ContextFit, GenerateRequest, Notice } from '../../workers/shared/protocol.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ToolUpdate } from '../tools/rounds.ts';
 import type { ModelSession } from '../models/model-session.svelte.ts';
@@ -31,16 +31,10 @@ import { isServer, type ModelChoice } from './model-choice.ts';
 import { ReplyLocks } from './reply-locks.ts';
 import { ChatTools } from './tools/chat-tools.svelte.ts';
 import { find } from './tree.ts';
-import { LiveReply } from './live-reply.svelte.ts';
+import { LiveReply, type Outcome } from './live-reply.svelte.ts';
 
 /** Time between two writes of a reply in progress, so that a reload loses little. */
 const CHECKPOINT_MS = 1_000;
-
-interface Outcome {
-  reason?: StopReason;
-  stats?: GenerateStats;
-  error?: PhiError;
-}
 
 /** The actions on a conversation. One reply at a time. */
 export class Chat {

@@ -1,4 +1,5 @@
-import type { ToolCall, ToolRound } from '../../workers/shared/protocol.ts';
+import type { PhiError } from '../../workers/shared/errors.ts';
+import type { GenerateStats, StopReason, ToolCall, ToolRound } from '../../workers/shared/protocol.ts';
 import { splitThought } from '../../workers/shared/thoughts.ts';
 
 /** Shortest time between two renderings of a growing reply. */
@@ -17,6 +18,13 @@ interface Begun {
   thoughtMs?: number | null;
   server?: string | null;
   rounds?: readonly ToolRound[];
+}
+
+/** How a reply ended. */
+export interface Outcome {
+  reason?: StopReason;
+  stats?: GenerateStats;
+  error?: PhiError;
 }
 
 /** A reply while it streams: text comes in pieces, and is shown at most once an animation frame. */
