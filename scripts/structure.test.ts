@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import ts from 'typescript-eslint';
 import { expect, it } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -60,4 +61,14 @@ it('has no circle of imports', async () => {
   // A pattern that matches nothing would find no circle either.
   expect([...graph.values()].flat().length).toBeGreaterThan(files.length);
   expect(findCircle(graph)).toBeNull();
+});
+
+it('checks the rules that need types in TypeScript as in Svelte', () => {
+  const { rules } = JSON.parse(readFileSync(join(ROOT, '.oxlintrc.json'), 'utf8')) as { rules: object };
+  const recommended = Object.entries(ts.configs.recommendedTypeCheckedOnly.at(-1)?.rules ?? {});
+  const wanted = recommended
+    .filter(([, level]) => level === 'error')
+    .map(([name]) => name.replace('@typescript-eslint/', ''));
+  expect(wanted.length).toBeGreaterThan(20);
+  expect(Object.keys(rules)).toEqual(expect.arrayContaining(wanted.map((name) => `typescript/${name}`)));
 });

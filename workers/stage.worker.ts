@@ -30,12 +30,12 @@ const api: StageApi = {
     }
     return transfer(result, result.hidden ? [result.hidden.buffer] : []);
   },
-  // eslint-disable-next-line @typescript-eslint/require-await -- the interface is asynchronous
+  // oxlint-disable-next-line typescript/require-await -- the interface is asynchronous
   async readRows(layer, from, to) {
     const rows = loaded().readRows(layer, from, to);
     return transfer(rows, [rows.keys.buffer, rows.values.buffer]);
   },
-  // eslint-disable-next-line @typescript-eslint/require-await -- the interface is asynchronous
+  // oxlint-disable-next-line typescript/require-await -- the interface is asynchronous
   async fillRows(layer, count, rows) {
     loaded().fillRows(layer, count, rows);
   },

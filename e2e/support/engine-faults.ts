@@ -38,7 +38,7 @@ function watchPage(): void {
     strike();
   };
   // Before comlink's own listener: the fault strikes when a token arrives, not when it is shown.
-  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the port below
+  // oxlint-disable-next-line typescript/unbound-method -- called with the port below
   const listen = MessagePort.prototype.addEventListener;
   MessagePort.prototype.addEventListener = function (this: MessagePort, ...args: Parameters<typeof listen>) {
     if (args[0] === 'message') listen.call(this, 'message', see as EventListener);

@@ -63,7 +63,7 @@ async function timeBuiltIn({ content, tokens: asked }: Prompt, most: number, sig
   const enough = new AbortController();
   try {
     const promptTokens =
-      (await (session.measureContextUsage ?? session.measureInputUsage)?.call(session, content)) ?? asked;
+      (await (session.measureContextUsage?.(content) ?? session.measureInputUsage?.(content))) ?? asked;
     const started = performance.now();
     const arrivals: Timing['arrivals'] = [];
     const pieces: Timing['pieces'] = [];

@@ -45,7 +45,7 @@ export function blobSource(name: string, blob: Blob): ByteSource {
       assertRange(name, blob.size, offset, length);
       return new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer());
     },
-    // eslint-disable-next-line @typescript-eslint/require-await -- the interface is asynchronous, and a range error must reject
+    // oxlint-disable-next-line typescript/require-await -- the interface is asynchronous, and a range error must reject
     async blob(offset, length) {
       assertRange(name, blob.size, offset, length);
       return blob.slice(offset, offset + length);

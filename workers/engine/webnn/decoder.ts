@@ -266,7 +266,7 @@ class WebnnDecoder implements Decoder {
     });
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- the interface is asynchronous
+  // oxlint-disable-next-line typescript/require-await -- the interface is asynchronous
   async dispose(): Promise<void> {
     this.#main.destroy();
     this.#step?.destroy();

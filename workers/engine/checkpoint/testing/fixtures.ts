@@ -42,7 +42,7 @@ export function memorySource(name: string, bytes: Uint8Array): ByteSource {
   return {
     name,
     size: bytes.length,
-    // eslint-disable-next-line @typescript-eslint/require-await -- the interface is asynchronous, and a range error must reject
+    // oxlint-disable-next-line typescript/require-await -- the interface is asynchronous, and a range error must reject
     async read(offset, length) {
       assertRange(name, bytes.length, offset, length);
       return new Uint8Array(bytes.subarray(offset, offset + length));
