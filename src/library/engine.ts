@@ -25,7 +25,7 @@ export type ModelSource =
   | { stored: string }
   /** A manifest of this project's form, or its absolute address. */
   | { manifest: ModelManifest | string }
-  /** Id of an entry of the catalogue, e.g. "phi-4-mini-instruct-q4_k_m"; from `hub`, huggingface.co by default. */
+  /** Id of an entry of the catalogue, e.g. "phi-4-mini-instruct.gguf-q4_k_m"; from `hub`, huggingface.co by default. */
   | { catalogue: string; hub?: string }
   /** "owner/name", "owner/name:Q4_K_M", or the address of a repository or a file. */
   | { address: string; hub?: string }

@@ -3,6 +3,7 @@ import type { ModelSource, PhiEngine } from './engine.ts';
 import { EngineHost } from './language-model/engine-host.ts';
 import { defineLanguageModel, type LanguageModelSettings } from './language-model/language-model.ts';
 import type { LanguageModelConstructor } from './language-model/types.ts';
+import { definePolyfillBackend, type PolyfillBackendConstructor } from './polyfill-backend.ts';
 
 export { createEngine, PhiEngine } from './engine.ts';
 export type { EngineOptions, GenerateOptions, ModelSource } from './engine.ts';
@@ -11,6 +12,13 @@ export type { LanguageModelSettings } from './language-model/language-model.ts';
 export type { LanguageModelHost } from './language-model/host.ts';
 export type * from './language-model/types.ts';
 export { borrowModel, type BorrowedModel } from './lend/borrow.ts';
+export type {
+  PolyfillBackend,
+  PolyfillBackendConstructor,
+  PolyfillChunk,
+  PolyfillContent,
+  PolyfillSessionParams,
+} from './polyfill-backend.ts';
 export { createOpenAI, OpenAIError } from './openai/chat.ts';
 export type * from './openai/types.ts';
 export { PhiError } from '../../workers/shared/errors.ts';
@@ -32,6 +40,15 @@ export function languageModel(
   settings: LanguageModelSettings = {},
 ): LanguageModelConstructor {
   return defineLanguageModel(new EngineHost(engine, source), settings);
+}
+
+/** A back end for Google's prompt-api-polyfill, whose sessions share one model of `engine`. */
+export function polyfillBackend(
+  engine: PhiEngine,
+  source: ModelSource,
+  modelName = 'phi-in-a-tab',
+): PolyfillBackendConstructor {
+  return definePolyfillBackend(new EngineHost(engine, source), modelName);
 }
 
 /**

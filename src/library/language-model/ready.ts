@@ -5,7 +5,7 @@ import type { LanguageModelHost } from './host.ts';
 import type { LanguageModelCreateOptions } from './types.ts';
 
 /** `loaded` has been a fraction since 2024; browsers from before cut it down to a whole number. */
-function progressEvent(fraction: number): ProgressEvent {
+export function progressEvent(fraction: number): ProgressEvent {
   const event = new ProgressEvent('downloadprogress', { lengthComputable: true, loaded: fraction, total: 1 });
   return event.loaded === fraction ? event : Object.defineProperty(event, 'loaded', { value: fraction });
 }
