@@ -21,7 +21,10 @@ export type LendState =
   | { kind: 'asking'; guest: Guest; models: StoredModel[] }
   | { kind: 'elsewhere'; guest: Guest; models: StoredModel[] }
   | { kind: 'lending'; guest: Guest; model: StoredModel; ready: boolean; replies: number }
-  | { kind: 'ended'; why: 'stopped' | 'refused' | 'hostile' };
+  | { kind: 'ended'; why: EndedWhy };
+
+/** `own`: the person's own chat took the model. */
+type EndedWhy = 'stopped' | 'own' | 'refused' | 'hostile';
 
 /** A guest that asks does so at once. */
 const ALONE_MS = 5_000;
@@ -36,7 +39,7 @@ export class Lending {
     this.#engine = engine;
     this.#claim = claim;
     // The person's own chat goes first: the app takes the claim, and this window ends what it lends.
-    claim.onLost = () => this.#end('stopped');
+    claim.onLost = () => this.#end('own');
   }
 
   get state(): LendState {
@@ -110,7 +113,7 @@ export class Lending {
     this.#end('stopped');
   }
 
-  #end(why: 'stopped' | 'refused' | 'hostile'): void {
+  #end(why: EndedWhy): void {
     this.#lender?.close();
     this.#lender = null;
     this.#engine.dispose();
