@@ -9,7 +9,6 @@ import type { Page } from 'playwright';
 import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROOT } from '../scripts/build/app.ts';
-import { buildLibrary } from '../scripts/build/library.ts';
 import { serve, type RunningServer } from '../scripts/build/server.ts';
 import { launch, type Session } from '../scripts/cli/browser/launch.ts';
 import {
@@ -22,59 +21,20 @@ import {
   type AppServer,
   type TinyStarter,
 } from './support/app.ts';
+import { buildLanguageModelPage } from './support/language-model-page.ts';
+import { expectAnswered, packedLibrary, USE, writePlainPage } from './support/packed-library.ts';
+import type { Outcome } from './support/spec-page/vitest.ts';
 
 const run = promisify(execFile);
 /** Compressed, without ONNX Runtime. */
 const MOST_BYTES = 150 * 1024;
-const USE = `
-import { createEngine, createOpenAI, installLanguageModel } from 'phi-in-a-tab';
-
-const engine = createEngine(WORKER);
-const source = { manifest: '/model/manifest.json' };
-const Model = installLanguageModel(engine, source, { always: true });
-const before = await Model.availability();
-const progress = [];
-const session = await Model.create({
-  samplingMode: 'most-predictable',
-  monitor: (monitor) => monitor.addEventListener('downloadprogress', ({ loaded }) => progress.push(loaded)),
-});
-const text = await session.prompt([
-  { role: 'user', content: 'hello' },
-  { role: 'assistant', content: 'Well, ', prefix: true },
-]);
-const clone = await session.clone();
-const constrained = await clone.prompt('hello', { responseConstraint: { type: 'object', properties: { yes: { type: 'boolean' } }, required: ['yes'], additionalProperties: false } });
-const { chat } = createOpenAI(engine);
-const completion = await chat.completions.create({
-  messages: [{ role: 'user', content: 'hello' }],
-  max_tokens: 4,
-  temperature: 0,
-});
-globalThis.outcome = {
-  before,
-  after: await Model.availability(),
-  progress: [progress[0], progress.at(-1)],
-  text,
-  constrained: typeof JSON.parse(constrained).yes,
-  usage: clone.contextUsage,
-  tokens: completion.usage.completion_tokens,
-  backend: engine.report?.backend,
-};
-`;
-
 let folder: string;
 let library: string;
 let tiny: TinyStarter;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'phi-library-'));
-  const built = join(folder, 'built');
-  await buildLibrary(built);
-  const { stdout } = await run('npm', ['pack', '--silent', '--pack-destination', folder], { cwd: built });
-  library = join(folder, 'node_modules', 'phi-in-a-tab');
-  await mkdir(library, { recursive: true });
-  // What `npm install` does with a tarball without dependencies.
-  await run('tar', ['-xzf', join(folder, stdout.trim()), '-C', library, '--strip-components=1']);
+  library = await packedLibrary(folder);
   tiny = await makeTinyStarter();
 });
 
@@ -83,16 +43,20 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Opens a page that runs USE, and gives what it found out. */
-async function open(root: string, mounts: Record<string, string> = {}): Promise<Record<string, unknown>> {
+/** Opens a page that runs USE, and gives what it found out: the global `name`. */
+async function open(
+  root: string,
+  mounts: Record<string, string> = {},
+  name: 'outcome' | 'outcomes' = 'outcome',
+): Promise<Record<string, unknown>> {
   const [model] = Object.values(tiny.mounts);
   const server = await serve({ root, securityHeaders: false, mounts: { '/model': model!, ...mounts } });
   const session = await launch({ gpu: false });
   try {
     await session.page.goto(server.url);
     const outcome = await session.page.waitForFunction(
-      () => (globalThis as { outcome?: Record<string, unknown> }).outcome,
-      undefined,
+      (wanted) => (globalThis as Record<string, unknown>)[wanted] as Record<string, unknown> | undefined,
+      name,
       { timeout: 300_000 },
     );
     expect(session.errors).toEqual([]);
@@ -104,29 +68,19 @@ async function open(root: string, mounts: Record<string, string> = {}): Promise<
   }
 }
 
-function expectAnswered(outcome: Record<string, unknown>): void {
-  expect(outcome).toMatchObject({
-    before: 'downloadable',
-    after: 'available',
-    progress: [0, 1],
-    constrained: 'boolean',
-    backend: 'wasm',
-  });
-  expect(outcome['text']).not.toBe('');
-  expect(outcome['usage']).toBeGreaterThan(0);
-  expect(outcome['tokens']).toBeGreaterThan(0);
-}
-
 describe('the packed library', () => {
   it('answers in a plain HTML page', async () => {
     const root = join(folder, 'plain');
-    await mkdir(root);
-    const script = USE.replace("'phi-in-a-tab'", "'/phi-in-a-tab/index.js'").replace('WORKER', '');
-    await writeFile(
-      join(root, 'index.html'),
-      `<!doctype html><title>plain</title><script type="module">${script}</script>`,
-    );
+    await writePlainPage(root);
     expectAnswered(await open(root, { '/phi-in-a-tab': library }));
+  });
+
+  it('keeps to the specification of LanguageModel in a real browser', async () => {
+    const root = join(folder, 'specification');
+    await buildLanguageModelPage(root);
+    const outcomes = await open(root, {}, 'outcomes');
+    expect(outcomes.length).toBeGreaterThan(50);
+    expect((outcomes as unknown as Outcome[]).filter(({ error }) => error !== null)).toEqual([]);
   });
 
   it('answers in a project of Vite', async () => {

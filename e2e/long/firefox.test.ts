@@ -2,12 +2,10 @@
 import type { Browser, Page } from 'puppeteer-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { GREEDY, makeTinyStarter, PATIENCE_MS, serveApp, type AppServer, type TinyStarter } from '../support/app.ts';
-import { findFirefox, launchFirefox } from '../support/firefox.ts';
+import { findFirefox, launchFirefox, NO_FIREFOX } from '../support/firefox.ts';
 import { startWitness, type Witness } from '../../scripts/cli/browser/witness.ts';
 
 const firefox = await findFirefox();
-const NO_FIREFOX =
-  'there is no Firefox on the PATH, nor one that PHI_FIREFOX names (Debian: apt-get install firefox-esr)';
 
 let tiny: TinyStarter;
 let server: AppServer;

@@ -1,4 +1,5 @@
 /** `npm run test:long [-- GROUP...]`: what takes too long for `npm test`, or needs an idle machine. `npm run test:GROUP -- FILTER` takes the files whose path holds FILTER. */
+import { fetchFirefox } from '../../../e2e/support/firefox.ts';
 import { summary, type StepTime, type TestRecord } from './summary.ts';
 import { runVitest } from './vitest-run.ts';
 
@@ -6,6 +7,8 @@ interface Group {
   projects: readonly string[];
   files: readonly string[];
   env: Record<string, string>;
+  /** Fetches what the tests need. */
+  prepare?: (say: (line: string) => void) => Promise<void>;
 }
 
 const GROUPS: Readonly<Record<string, Group>> = {
@@ -23,8 +26,8 @@ const GROUPS: Readonly<Record<string, Group>> = {
   },
   /** ONNX Runtime without our tricks: which of them are still needed? After each change of its version or the browser's. */
   quirks: { projects: ['long'], files: ['e2e/long/ort-quirks'], env: {} },
-  /** Firefox, where there is one. */
-  browsers: { projects: ['long'], files: ['e2e/long/firefox'], env: {} },
+  /** Firefox: the system's, or Debian's. */
+  browsers: { projects: ['long'], files: ['e2e/long/firefox'], env: {}, prepare: fetchFirefox },
   /** Times against a stopwatch outside of the page, and speed in Node. An idle machine. */
   timing: {
     projects: ['unit', 'timing', 'browser'],
@@ -56,8 +59,9 @@ const times: StepTime[] = [];
 const records: TestRecord[] = [];
 let failed = 0;
 for (const name of named.length > 0 ? named : Object.keys(GROUPS)) {
-  const { projects, files, env } = GROUPS[name]!;
+  const { projects, files, env, prepare } = GROUPS[name]!;
   console.log(`\n--- ${name}`);
+  await prepare?.(console.log).catch((cause: unknown) => console.error(`It could not be fetched: ${String(cause)}`));
   const start = performance.now();
   const result = await runVitest(projects, filters.length > 0 ? filters : files, env);
   times.push({ name, ms: performance.now() - start });
