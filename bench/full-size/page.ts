@@ -4,7 +4,7 @@ import { wrap } from 'comlink';
 import { Engine } from '../../src/engine/engine.ts';
 import { scriptUrl } from '../../workers/shared/script-url.ts';
 import { PhiError } from '../../workers/shared/errors.ts';
-import type { EngineReport, GenerateStats, LoadRequest } from '../../workers/shared/protocol.ts';
+import type { EngineReport, GenerateStats, LoadOptions, LoadRequest } from '../../workers/shared/protocol.ts';
 import type { Outcome } from './outcome.ts';
 import type { StageTimes, TimingRequest, TimingResult } from './timing.worker.ts';
 import timingUrl from './timing.worker.ts?worker&url';
@@ -25,12 +25,13 @@ export interface Reply {
 }
 
 const api = {
-  install: (manifestUrl: string) =>
-    outcome<{ bytes: number }>(engine.install(new URL(manifestUrl, location.href).href)),
+  /** `next`: how it will be loaded, so that weights are made during the download. */
+  install: (manifestUrl: string, next?: LoadOptions) =>
+    outcome<{ bytes: number }>(engine.install(new URL(manifestUrl, location.href).href, { next })),
   damaged: (model: string) => outcome(engine.verify(model).then(({ damaged }) => damaged.length)),
   /** Bytes of made weights that are kept for the next visit. */
   formBytes: async (model: string): Promise<number> =>
-    (await engine.storage()).models.find(({ id }) => id === model)?.formBytes ?? 0,
+    (await engine.storage()).forms.reduce((sum, form) => sum + (form.model === model ? form.bytes : 0), 0),
   load: (request: LoadRequest) => outcome<EngineReport>(engine.load(request)),
   async reply(prompt: string, maxTokens: number): Promise<Outcome<Reply>> {
     const run = async (): Promise<Reply> => {

@@ -136,7 +136,7 @@ export async function openModel(files: ModelFiles, request: ModelRequest, on: Mo
     request.weightCache && request.fallback === 'next-worker'
       ? startEarly(request, files, request.weightCache)
       : request.weightCache;
-  const early = await request.earlyModel?.opened;
+  const early = await request.earlyModel?.take();
   const header = early?.header ?? (await openHeader(files, on.textWork));
   const { checkpoint } = header;
   const { decoder, ...chosen } = await chooseDecoder(

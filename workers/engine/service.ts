@@ -34,7 +34,7 @@ import { checkConstraint } from './constraint/constraint.ts';
 import { Keeper } from './kept/keeper.ts';
 import { openHeader } from './model-header.ts';
 import { openModel, type Model } from './model.ts';
-import { storedWeightCache } from './weight-cache.ts';
+import { storedEarlyCache, storedWeightCache } from './weight-cache.ts';
 
 type OnProgress = (progress: Progress) => void;
 
@@ -74,7 +74,8 @@ export class Engine implements EngineApi {
     // Beside a loaded model there may be no room for the weights of another.
     const onArriving =
       next && !this.#model
-        ? (files: ArrivingFiles) => void early.push(new EarlyModel(files, next, textWork))
+        ? (files: ArrivingFiles) =>
+            void early.push(new EarlyModel(files, next, textWork, storedEarlyCache(this.#store, files)))
         : undefined;
     try {
       const stored = await this.#store.install(model, { signal, onProgress, onArriving });

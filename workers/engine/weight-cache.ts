@@ -1,4 +1,5 @@
 /** Keeps a backend's made weights in the store and finds them again. */
+import type { ArrivingFiles } from '../store/arriving.ts';
 import type { StoredModel } from '../shared/protocol.ts';
 import { chunksOf } from '../store/forms.ts';
 import type { ModelStore } from '../store/store.ts';
@@ -20,5 +21,22 @@ export function storedWeightCache(
       exists: () => store.hasForm(key),
       keep: (blob) => onKeep(form, store.saveForm(key, blob.size, chunksOf(blob))),
     };
+  };
+}
+
+/** A place for weights that are made while a model is downloaded. */
+export interface EarlyCache {
+  /** Tells whether there is room for weights of this size in all. */
+  mayKeep(bytes: number): Promise<boolean>;
+  has(form: string, version: number): Promise<boolean>;
+  /** False if they could not be kept. */
+  keep(form: string, version: number, bytes: Uint8Array<ArrayBuffer>): Promise<boolean>;
+}
+
+export function storedEarlyCache(store: ModelStore, arriving: ArrivingFiles): EarlyCache {
+  return {
+    mayKeep: (bytes) => store.mayKeepForm(bytes),
+    has: (form, version) => store.hasEarlyForm({ arriving, form, version }),
+    keep: (form, version, bytes) => store.saveEarlyForm({ arriving, form, version }, bytes),
   };
 }

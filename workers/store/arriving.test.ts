@@ -3,9 +3,11 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { ModelManifest, StoredModel } from '../shared/protocol.ts';
 import { ArrivingFiles } from './arriving.ts';
-import { createContext } from './context.ts';
+import { createContext, type StoreContext } from './context.ts';
+import { evictForms, hasEarlyForm, openForm, saveEarlyForm } from './forms.ts';
 import { slotsOf } from './inventory.ts';
 import { putShard } from './put.ts';
+import { beforePut } from './testing/databases.ts';
 
 const bytes = Uint8Array.from({ length: 25 }, (_, i) => i + 1);
 const sha256 = (part: Uint8Array) => createHash('sha256').update(part).digest('hex');
@@ -99,5 +101,67 @@ describe('files of a download', () => {
     await context.tables.shards.set(key, { ...stored, blob: new Blob([bytes.slice(0, 10).fill(9)]) });
     await expect(file.read(0, 5)).rejects.toMatchObject({ code: 'integrity' });
     expect(arriving.agrees(manifestOf('damaged') as StoredModel)).toBe(false);
+  });
+});
+
+describe('weights made during a download', () => {
+  const form = { form: 'int8', version: 1 };
+  const made = new Uint8Array(40).fill(7);
+  const open = (context: StoreContext, model: StoredModel) =>
+    openForm(context, { model, ...form }, new AbortController().signal);
+
+  it('are found when it has ended, by the shards that they were made of', async () => {
+    const { arriving, file, arrive, stored, context, model } = arrivingModel('made-early');
+    await context.tables.partials.set(model.id, model);
+    await arrive(0);
+    await file.read(0, 5);
+    expect(await saveEarlyForm(context, { arriving, ...form }, made)).toBe(true);
+    expect((await open(context, stored()))?.size).toBe(40);
+    // Shards that they were not made of may be others.
+    const parts = [0, 10, 20].map((at) => bytes.slice(at, at + 10));
+    expect(await open(context, stored(parts.with(1, new Uint8Array(10))))).not.toBeNull();
+    expect(await open(context, stored(parts.with(0, new Uint8Array(10))))).toBeNull();
+  });
+
+  it('outlast an interruption, as long as what they were made of is there', async () => {
+    const first = arrivingModel('interrupted');
+    await first.context.tables.partials.set('interrupted', first.model);
+    await first.arrive(1);
+    await first.file.read(10, 5);
+    await saveEarlyForm(first.context, { arriving: first.arriving, ...form }, made);
+    const next = arrivingModel('interrupted');
+    const has = () => hasEarlyForm(next.context, { arriving: next.arriving, ...form });
+    expect(await has(), 'not before its shard is known to be there').toBe(false);
+    await next.arrive(1);
+    expect(await has()).toBe(true);
+    expect(await hasEarlyForm(next.context, { arriving: next.arriving, ...form, version: 2 })).toBe(false);
+    const other = arrivingModel('interrupted');
+    await other.arrive(1, new Uint8Array(10));
+    expect(await hasEarlyForm(other.context, { arriving: other.arriving, ...form })).toBe(false);
+  });
+
+  it('are not kept of a shard that came in two versions, of a download that was removed, or without room', async () => {
+    const twice = arrivingModel('twice');
+    await twice.context.tables.partials.set('twice', twice.model);
+    await twice.arrive(0);
+    await twice.file.read(0, 5);
+    twice.arriving.arrived(slotsOf(twice.model)[0]!.key, { sha256: sha256(new Uint8Array(10)) });
+    expect(await saveEarlyForm(twice.context, { arriving: twice.arriving, ...form }, made)).toBe(false);
+    const gone = arrivingModel('gone');
+    expect(await saveEarlyForm(gone.context, { arriving: gone.arriving, ...form }, made)).toBe(false);
+    const full = arrivingModel('full');
+    await full.context.tables.partials.set('full', full.model);
+    const end = beforePut(() => {
+      throw new DOMException('No room.', 'QuotaExceededError');
+    });
+    expect(await saveEarlyForm(full.context, { arriving: full.arriving, ...form }, made)).toBe(false);
+    end();
+    const short = arrivingModel('short');
+    await short.context.tables.partials.set('short', short.model);
+    await saveEarlyForm(short.context, { arriving: short.arriving, ...form }, made);
+    await evictForms(short.context); // as for a shard
+    expect(await saveEarlyForm(short.context, { arriving: short.arriving, ...form }, made)).toBe(false);
+    for (const { context, model } of [twice, gone, full, short])
+      expect(await context.tables.forms.keys(`${model.id}/`)).toEqual([]);
   });
 });

@@ -4,7 +4,8 @@ import { assertRange, type ByteSource, type ModelFiles } from './bytes.ts';
 import type { StoreContext } from './context.ts';
 import { hashBlob } from './hash.ts';
 import { slotsOf, type Slot } from './inventory.ts';
-import type { StoredShard } from './tables.ts';
+import { describeMadeOf } from './made-of.ts';
+import type { MadeOf, StoredShard } from './tables.ts';
 
 /** A shard that is stored, or will be. */
 class ArrivingShard {
@@ -59,10 +60,15 @@ class ArrivingShard {
 
 /** A model's files while they are downloaded. A read waits until the shards of its range are stored. */
 export class ArrivingFiles {
+  /** Id of the model. */
+  readonly model: string;
   readonly files: ModelFiles;
+  /** On the clock of `performance`. */
+  readonly since = performance.now();
   readonly #shards = new Map<string, ArrivingShard>();
 
   constructor(context: StoreContext, model: ModelManifest) {
+    this.model = model.id;
     this.files = new Map(
       model.files.map((file) => {
         let start = 0;
@@ -85,6 +91,25 @@ export class ArrivingFiles {
   /** The download has ended without these bytes: rejects what waits for them. */
   fail(cause: unknown): void {
     for (const shard of this.#shards.values()) shard.fail(cause);
+  }
+
+  /** The shards that have been read, for weights that were made of them; null if one of them was fetched again meanwhile. */
+  madeOf(): Promise<MadeOf | null> {
+    const shards = [...this.#shards.values()];
+    return describeMadeOf(
+      this.#hashes(),
+      shards.flatMap(({ wasRead }, place) => (wasRead ? [place] : [])),
+    );
+  }
+
+  /** Whether the shards that `of` names have arrived, as they were then. */
+  async has(of: MadeOf): Promise<boolean> {
+    return (await describeMadeOf(this.#hashes(), of.shards))?.sha256 === of.sha256;
+  }
+
+  /** Hash of each shard; null where it has not arrived, or arrived in two versions. */
+  #hashes(): [key: string, sha256: string | null][] {
+    return [...this.#shards].map(([key, { hashes }]) => [key, hashes.size === 1 ? [...hashes][0]! : null]);
   }
 
   /** Whether every byte that was read is one of `model` as it is stored. A shard may have been dropped and fetched again. */

@@ -4,14 +4,19 @@
  *
  *   `${form key}#${index}`   the chunks
  *   `${form key}`            FormHeader, written last; without it the form does not exist
+ *
+ * Forms that are made during a download lie under `${model}/${form}/early/v${version}`, because the model's hash is not known yet: their header says
+ * which shards they were made of.
  */
 import { PhiError } from '../shared/errors.ts';
 import type { StoredForm, StoredModel } from '../shared/protocol.ts';
 import { slicesOf } from '../shared/blob-stream.ts';
 import { throwIfCancelled } from './cancel.ts';
+import type { ArrivingFiles } from './arriving.ts';
 import type { StoreContext } from './context.ts';
 import { createChecksum, sha256Hex } from './hash.ts';
 import { evictCaches, reportCaches } from './kept-caches.ts';
+import { isMadeOf } from './made-of.ts';
 import { freeRoom } from './room.ts';
 import { modelPrefix, type FormEntry, type FormHeader } from './tables.ts';
 
@@ -23,9 +28,13 @@ export interface FormKey {
   version: number;
 }
 
-/** Never more than this part of the free room for something that can be made again. */
-const SHARE_OF_FREE_ROOM = 1 / 4;
-const formsOf = ({ model, form }: FormKey) => `${modelPrefix(model.id)}${form}/`;
+/**
+ * Never more than this part of the free room for something that can be made again. Chromium reports 10 GiB of it whatever the disk has, of which the
+ * weights of a Phi-4-mini take more than a third.
+ */
+const SHARE_OF_FREE_ROOM = 1 / 2;
+const formPrefix = (model: string, form: string): string => `${modelPrefix(model)}${form}/`;
+const formsOf = ({ model, form }: FormKey) => formPrefix(model.id, form);
 
 /** A hash over the hashes of all shards: what was made from other bytes is never found. */
 export async function contentHash(model: StoredModel): Promise<string> {
@@ -37,6 +46,14 @@ export async function contentHash(model: StoredModel): Promise<string> {
 const formKey = async (key: FormKey): Promise<string> =>
   `${formsOf(key)}${await contentHash(key.model)}/v${key.version}`;
 
+/** A form of a model that is being downloaded. */
+export interface EarlyFormKey extends Omit<FormKey, 'model'> {
+  arriving: ArrivingFiles;
+}
+
+const earlyKey = (model: string, { form, version }: Pick<FormKey, 'form' | 'version'>): string =>
+  `${formPrefix(model, form)}early/v${version}`;
+
 const chunkKey = (key: string, index: number) => `${key}#${index}`;
 const isHeader = (value: FormEntry | undefined): value is FormHeader =>
   value !== undefined && !(value instanceof Blob) && Array.isArray(value.chunks);
@@ -45,10 +62,11 @@ const isHeader = (value: FormEntry | undefined): value is FormHeader =>
  * A form, every chunk of it re-read and compared with its sum; null when there is none. A damaged form is dropped and null too: it is made again.
  * Its bytes are not held: beside the session that reads them they would double the memory of a load.
  */
-export async function openForm({ tables }: StoreContext, form: FormKey, signal: AbortSignal): Promise<Blob | null> {
-  const key = await formKey(form);
-  const header = await tables.forms.get(key);
-  if (!isHeader(header)) return null;
+export async function openForm(context: StoreContext, form: FormKey, signal: AbortSignal): Promise<Blob | null> {
+  const { tables } = context;
+  const found = await findForm(context, form);
+  if (!found) return null;
+  const { key, header } = found;
   const blobs = await tables.forms.getMany(header.chunks.map((_, i) => chunkKey(key, i)));
   const checksum = await createChecksum();
   const sound: Blob[] = [];
@@ -65,8 +83,51 @@ export async function openForm({ tables }: StoreContext, form: FormKey, signal: 
 }
 
 /** True if the form is stored. What it holds is not read: `openForm` may still find it damaged. */
-export async function hasForm({ tables }: StoreContext, form: FormKey): Promise<boolean> {
-  return isHeader(await tables.forms.get(await formKey(form)));
+export async function hasForm(context: StoreContext, form: FormKey): Promise<boolean> {
+  return (await findForm(context, form)) !== null;
+}
+
+async function findForm({ tables }: StoreContext, form: FormKey): Promise<{ key: string; header: FormHeader } | null> {
+  const [key, early] = [await formKey(form), earlyKey(form.model.id, form)];
+  const header = await tables.forms.get(key);
+  if (isHeader(header)) return { key, header };
+  const earlyHeader = await tables.forms.get(early);
+  const fits = isHeader(earlyHeader) && earlyHeader.of && (await isMadeOf(form.model, earlyHeader.of));
+  return fits ? { key: early, header: earlyHeader } : null;
+}
+
+/** True if this form was kept during an earlier part of the download, and what it was made of is there. */
+export async function hasEarlyForm({ tables }: StoreContext, { arriving, ...form }: EarlyFormKey): Promise<boolean> {
+  const header = await tables.forms.get(earlyKey(arriving.model, form));
+  return isHeader(header) && header.of !== undefined && (await arriving.has(header.of));
+}
+
+/**
+ * Keeps a form of a model that is being downloaded, in place of older ones of its kind. False when there is no room (or something was dropped to
+ * make room for the download), when what it was made of was fetched again meanwhile, or when the download was removed.
+ */
+export async function saveEarlyForm(
+  { tables, freedAt }: StoreContext,
+  { arriving, ...form }: EarlyFormKey,
+  bytes: Uint8Array<ArrayBuffer>,
+): Promise<boolean> {
+  const of = await arriving.madeOf();
+  if (!of || freedAt > arriving.since) return false;
+  const [key, prefix] = [earlyKey(arriving.model, form), formPrefix(arriving.model, form.form)];
+  await tables.forms.deleteAll(prefix);
+  try {
+    await tables.forms.set(chunkKey(key, 0), new Blob([bytes]));
+    const there = await Promise.all([tables.partials.get(arriving.model), tables.manifests.get(arriving.model)]);
+    const kept = there.some((manifest) => manifest !== undefined);
+    const header: FormHeader = { chunks: [{ bytes: bytes.length, xxh64: (await createChecksum()).of(bytes) }], of };
+    if (kept) await tables.forms.set(key, header);
+    else await tables.forms.deleteAll(prefix);
+    return kept;
+  } catch (cause) {
+    await tables.forms.deleteAll(prefix);
+    if (cause instanceof PhiError && cause.code === 'quota') return false;
+    throw cause;
+  }
 }
 
 /** Where made weights of this size find room: beside the kept caches, only in their place, or nowhere. Unknown free space counts as no space. */

@@ -5,7 +5,18 @@ import type { ModelFiles } from './bytes.ts';
 import { createContext, type JobOptions, type StoreContext } from './context.ts';
 import { fetchManifest } from './fetch-manifest.ts';
 import { openFiles } from './files.ts';
-import { hasForm, listForms, mayKeepForm, openForm, removeForms, saveForm, type FormKey } from './forms.ts';
+import {
+  hasEarlyForm,
+  hasForm,
+  listForms,
+  mayKeepForm,
+  openForm,
+  removeForms,
+  saveEarlyForm,
+  saveForm,
+  type EarlyFormKey,
+  type FormKey,
+} from './forms.ts';
 import { describeImport, importFiles, type DiskFile, type ImportedAs } from './import.ts';
 import { openAddress, type Remote } from './inspect-address.ts';
 import { isHubModel, validateHubModel, type HubModel } from '../shared/hub.ts';
@@ -150,6 +161,16 @@ export class ModelStore {
   /** True if the form is stored; its bytes are not looked at. */
   async hasForm(key: FormKey): Promise<boolean> {
     return guarded(() => hasForm(this.#context, key));
+  }
+
+  /** True if this weight form was kept during an earlier part of the download. */
+  async hasEarlyForm(key: EarlyFormKey): Promise<boolean> {
+    return guarded(() => hasEarlyForm(this.#context, key));
+  }
+
+  /** Keeps a weight form of a model that is being downloaded; false when that is not possible. See forms.ts. */
+  async saveEarlyForm(key: EarlyFormKey, bytes: Uint8Array<ArrayBuffer>): Promise<boolean> {
+    return guarded(() => saveEarlyForm(this.#context, key, bytes));
   }
 
   /** True if enough space is left after storing made weights of this size. */

@@ -19,9 +19,19 @@ export interface StoredShard extends Shard {
   blob: Blob;
 }
 
+/** The shards that weights were made of. */
+export interface MadeOf {
+  /** Their places among all shards of the model. */
+  shards: number[];
+  /** Over their keys and hashes. */
+  sha256: string;
+}
+
 /** Written after its chunks; without it the form does not exist. See forms.ts. */
 export interface FormHeader {
   chunks: { bytes: number; xxh64: string }[];
+  /** If it was made before all shards of the model were there. */
+  of?: MadeOf;
 }
 
 export type FormEntry = FormHeader | Blob;

@@ -12,21 +12,19 @@ const ONE_MEMORY_BYTES = 1e9;
 type RuntimeRequest = Pick<LoadRequest, 'backend' | 'form' | 'threads' | 'stages' | 'power'>;
 
 /** Whether a load will surely be WASM: it was asked for, or the browser has neither WebNN nor an adapter for WebGPU. */
-async function isSurelyWasm({ backend, power }: RuntimeRequest): Promise<boolean> {
+export async function isSurelyWasm({ backend, power }: RuntimeRequest): Promise<boolean> {
   if (backend !== 'auto') return backend === 'wasm';
   if ('ml' in navigator) return false;
   const { gpu } = navigator as Partial<Navigator>;
   return !gpu || (await gpu.requestAdapter({ powerPreference: power })) === null;
 }
 
-/** Compiles ONNX Runtime and starts its threads, if the load will surely be WASM. Resolves with whether it will. */
-export async function startRuntime(request: RuntimeRequest): Promise<boolean> {
-  if (!(await isSurelyWasm(request))) return false;
+/** Compiles ONNX Runtime and starts its threads, for a load that will be WASM in one memory. */
+export function startRuntime(request: RuntimeRequest): void {
   // A failure occurs again, and is reported, when the session is made.
   span('start ONNX Runtime', () => startOrt(preferredBuild(), request.threads ?? defaultThreads())).catch(
     () => undefined,
   );
-  return true;
 }
 
 /** Whether a model is taken for one that a single WASM memory holds, before it is opened. */
@@ -42,7 +40,11 @@ export function startEarly(request: RuntimeRequest, files: ModelFiles, weightCac
   const { form = 'auto' } = request;
   const wanted = `wasm-${form === 'auto' ? 'int8' : form}`;
   const early = weightCache(wanted, WASM_FORM_VERSION);
-  const opened = startRuntime(request).then(async (surely) => (surely ? { form: await early.open() } : null));
+  const opened = isSurelyWasm(request).then(async (surely) => {
+    if (!surely) return null;
+    startRuntime(request);
+    return { form: await early.open() };
+  });
   opened.catch(() => undefined); // `open` rejects with it
   const open = async () => {
     const found = await opened;

@@ -17,7 +17,7 @@ export class EarlyWeights {
   constructor(checkpoint: Checkpoint, signal: AbortSignal) {
     this.#groups = wasmWeights(checkpoint, 'int8');
     this.#total = this.#groups.reduce((sum, group) => sum + layout(group).bytes, 0);
-    this.#made = span('early weights', () => this.#make(arrivals(checkpoint), signal));
+    this.#made = span('early weights', () => this.#make(checkpoint, signal));
     this.#made.catch(() => undefined); // `take` falls back
   }
 
@@ -34,19 +34,36 @@ export class EarlyWeights {
     this.#onProgress?.(this.#done, this.#total);
   }
 
-  async #make(arrives: (group: WeightGroup) => Promise<unknown>, signal: AbortSignal): Promise<Blob[]> {
+  async #make(checkpoint: Checkpoint, signal: AbortSignal): Promise<Blob[]> {
     const made = new Map<WeightGroup, Blob>();
-    const waiting = new Map(this.#groups.map((group) => [group, arrives(group).then(() => group)]));
-    while (waiting.size > 0) {
-      const group = await Promise.race(waiting.values()); // of those that are there, the first in the graph
-      waiting.delete(group);
-      signal.throwIfAborted();
-      const blob = new Blob([await materialise(group)]);
-      made.set(group, blob);
-      this.#done += blob.size;
+    await makeAsTheyArrive(checkpoint, this.#groups, signal, (group, bytes) => {
+      made.set(group, new Blob([bytes]));
+      this.#done += bytes.length;
       this.#tell();
-    }
+    });
     return this.#groups.map((group) => made.get(group)!);
+  }
+}
+
+/** Makes groups one after another: of those whose bytes are there, the first in the graph. `signal` ends it between two groups. */
+export async function makeAsTheyArrive(
+  checkpoint: Checkpoint,
+  groups: readonly WeightGroup[],
+  signal: AbortSignal,
+  onMade: (group: WeightGroup, bytes: Uint8Array<ArrayBuffer>) => void | Promise<void>,
+): Promise<void> {
+  signal.throwIfAborted();
+  const arrives = arrivals(checkpoint);
+  const stopped = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
+  stopped.catch(() => undefined); // heard below
+  const waiting = new Map(groups.map((group) => [group, arrives(group).then(() => group)]));
+  while (waiting.size > 0) {
+    const group = await Promise.race([stopped, ...waiting.values()]);
+    waiting.delete(group);
+    signal.throwIfAborted();
+    await onMade(group, await materialise(group));
   }
 }
 

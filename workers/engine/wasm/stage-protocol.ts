@@ -12,7 +12,7 @@ export interface StageSetup {
   last: boolean;
   slots: number;
   threads: number;
-  /** Made weights are to be kept: there is room for those of all stages. */
+  /** Weights that are made now are to be kept: there is room for those of all stages. */
   keep: boolean;
 }
 

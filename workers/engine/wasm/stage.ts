@@ -140,7 +140,7 @@ async function weightFile(
 ): Promise<DataFile | Blob | Uint8Array> {
   // Named by the model's own layers, so that another cut finds them too.
   const name = group.location.replace(/^layers\.(\d+)/, (_, layer) => `layers.${from + Number(layer)}`);
-  const kept = keep ? await host.openForm(name) : null;
+  const kept = await host.openForm(name);
   if (kept?.size === layout(group).bytes) {
     host.onGroup();
     return streamed ? kept : new Uint8Array(await kept.arrayBuffer());

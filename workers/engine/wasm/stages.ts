@@ -8,7 +8,7 @@ import type { Checkpoint } from '../checkpoint/types.ts';
 import { PhiError } from '../../shared/errors.ts';
 import type { RopeSet } from '../graph/rope.ts';
 import { stageWeights } from './stage-graph.ts';
-import { residualRotation, WASM_FORM_VERSION, type WasmForm } from './weights.ts';
+import { residualRotation, stageForm, WASM_FORM_VERSION, type WasmForm } from './weights.ts';
 import type { ModelFiles } from '../../store/bytes.ts';
 import { EmbeddingRows } from '../weights/embedding-rows.ts';
 import type { OpenWeightCache, PrepareProgress } from '../runtime/ort.ts';
@@ -54,8 +54,8 @@ export async function createWasmStages(
       const bytes = await files.get(path)!.read(offset, length);
       return transfer(bytes, [bytes.buffer]);
     },
-    openForm: async (group) => (await weightCache?.(`wasm-${form}-${group}`, WASM_FORM_VERSION).open()) ?? null,
-    keepForm: (group, blob) => weightCache?.(`wasm-${form}-${group}`, WASM_FORM_VERSION).keep(blob),
+    openForm: async (group) => (await weightCache?.(stageForm(form, group), WASM_FORM_VERSION).open()) ?? null,
+    keepForm: (group, blob) => weightCache?.(stageForm(form, group), WASM_FORM_VERSION).keep(blob),
     onGroup: () => onProgress?.(Math.min(++done, groups), groups),
   };
   const started = performance.now();

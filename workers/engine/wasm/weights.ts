@@ -11,6 +11,9 @@ export type WasmForm = 'int8' | 'float32';
 /** Raised when the bytes that `wasmWeights` makes change: forms kept by older versions are then made again. */
 export const WASM_FORM_VERSION = 8;
 
+/** Name under which a group of a stage is kept. `group`: its location, counted by the model's own layers, so that another cut finds it too. */
+export const stageForm = (form: WasmForm, group: string): string => `wasm-${form}-${group}`;
+
 /** The rotation that int8 applies to everything written to the residual stream. Embedding rows read from the store need it too. */
 export function residualRotation({ hidden, experts }: Pick<PhiConfig, 'hidden' | 'experts'>): Rotation {
   return experts ? centred(rotation(hidden), hidden) : rotation(hidden);

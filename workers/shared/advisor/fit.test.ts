@@ -122,7 +122,7 @@ describe('a model', () => {
   });
 
   it('does not count a made form for which there is no room', () => {
-    const { storeBytes } = assess(starter, { ...laptop, gpu: null, freeStorageBytes: 0.5 * GB }, 2048);
+    const { storeBytes } = assess(starter, { ...laptop, gpu: null, freeStorageBytes: 0.4 * GB }, 2048);
     expect(storeBytes).toBe(starter.sourceBytes);
   });
 

@@ -101,9 +101,9 @@ export function assess(
   };
 }
 
-/** Made forms are kept where they take at most a quarter of the free room (store/forms.ts). */
+/** Made forms are kept where they take at most half of the free room (store/forms.ts). */
 function keptBytes({ backend, weightsBytes }: Estimate, free: number | null): number {
-  return backend === 'wasm' && free !== null && weightsBytes <= free / 4 ? weightsBytes : 0;
+  return backend === 'wasm' && free !== null && weightsBytes <= free / 2 ? weightsBytes : 0;
 }
 
 /** True if the backend does not run this model here whatever memory it has: its estimate means nothing. */
