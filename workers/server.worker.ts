@@ -5,7 +5,7 @@
 import { expose } from 'comlink';
 import { installErrorTransfer } from './shared/comlink-errors.ts';
 import type { NativeApi } from './shared/compare-protocol.ts';
-import { timeStream } from './compare/stopwatch.ts';
+import { timeStream } from './shared/stopwatch.ts';
 import { holdWorkerLock } from './shared/worker-thread.ts';
 import { chat } from './server/chat.ts';
 

@@ -1,6 +1,7 @@
 /** The row of the model that the browser has built in, by the web's own interface. It is another model, and the row says so. */
 import type { Prompt, Timing } from '../../workers/shared/compare-protocol.ts';
 import { PhiError } from '../../workers/shared/errors.ts';
+import { timeStream, type Arrival } from '../../workers/shared/stopwatch.ts';
 import { speedFigures, timeRounds, type RowJob } from './measure.ts';
 import type { Measured } from './result.ts';
 import { ROW_DEFAULTS } from './row-defaults.ts';
@@ -26,7 +27,7 @@ export async function hasBuiltIn(): Promise<boolean> {
   try {
     return (await api()?.availability()) === 'available';
   } catch {
-    return false; // an interface that refuses this page is as good as none
+    return false; // an interface that refuses this page counts as absent
   }
 }
 
@@ -48,7 +49,7 @@ export async function measureBuiltIn({ model, measures, signal, onProgress }: Ro
     model: 'Built-in model of the browser',
     otherModel: true,
     notes: [
-      'Another model, with its own tokenizer, sampling and lengths of reply. Each piece of text counts as a token.',
+      'This is another model, with its own tokenizer, sampling and reply lengths. Each piece of text counts as one token.',
     ],
     ...speedFigures(
       rounds,
@@ -60,37 +61,35 @@ export async function measureBuiltIn({ model, measures, signal, onProgress }: Ro
 /** A fresh session for each reply: nothing of an earlier prompt is in its context. */
 async function timeBuiltIn({ content, tokens: asked }: Prompt, most: number, signal: AbortSignal): Promise<Timing> {
   const session = await api()!.create({ signal });
-  const enough = new AbortController();
   try {
     const promptTokens =
       (await (session.measureContextUsage?.(content) ?? session.measureInputUsage?.(content))) ?? asked;
-    const started = performance.now();
-    const arrivals: Timing['arrivals'] = [];
-    const pieces: Timing['pieces'] = [];
-    const reader = session.promptStreaming(content, { signal: AbortSignal.any([signal, enough.signal]) }).getReader();
-    while (arrivals.length < most) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      if (value === '') continue;
-      const at = performance.now() - started;
-      arrivals.push([at, 1, value.length]);
-      pieces.push([at, value]);
-    }
-    enough.abort();
-    const [first, last] = [arrivals[0]?.[0], arrivals.at(-1)?.[0]];
-    if (first === undefined || last === undefined)
-      throw new PhiError('backend', 'The built-in model gave an empty reply.');
-    return {
-      model: null,
-      promptTokens,
-      tokens: arrivals.length,
-      ttftMs: first,
-      prefillTokensPerSecond: (1000 * promptTokens) / first,
-      decodeTokensPerSecond: arrivals.length > 1 ? (1000 * (arrivals.length - 1)) / (last - first) : null,
-      pieces,
-      arrivals,
-    };
+    const timing = await timeStream(promptTokens, () => arrivals(session, content, most, signal));
+    if (timing.tokens === 0) throw new PhiError('backend', 'The built-in model gave an empty reply.');
+    return timing;
   } finally {
     session.destroy();
+  }
+}
+
+/** Its pieces of text, at most `most`; then the reply is stopped. */
+async function* arrivals(
+  session: Session,
+  content: string,
+  most: number,
+  signal: AbortSignal,
+): AsyncGenerator<Arrival> {
+  const enough = new AbortController();
+  const reader = session.promptStreaming(content, { signal: AbortSignal.any([signal, enough.signal]) }).getReader();
+  try {
+    for (let count = 0; count < most;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      if (value === '') continue;
+      count++;
+      yield { tokens: 1, text: value };
+    }
+  } finally {
+    enough.abort();
   }
 }

@@ -1,5 +1,5 @@
 /** A pause between two rows, so that a row does not inherit the heat of the one before. */
-import { PhiError } from '../../workers/shared/errors.ts';
+import { pause } from '../../workers/shared/pause.ts';
 
 /** A processor that is still under pressure is waited for, at most this long. */
 const MOST_EXTRA_SECONDS = 60;
@@ -21,8 +21,8 @@ export async function coolDown(seconds: number, signal: AbortSignal): Promise<nu
   let state: Pressure = 'nominal';
   const watch = await watchPressure((next) => (state = next));
   try {
-    await sleep(seconds * 1000, signal);
-    for (let extra = 0; extra < MOST_EXTRA_SECONDS && isHot(state); extra++) await sleep(1000, signal);
+    await pause(seconds * 1000, signal);
+    for (let extra = 0; extra < MOST_EXTRA_SECONDS && isHot(state); extra++) await pause(1000, signal);
   } finally {
     watch?.disconnect();
   }
@@ -42,19 +42,4 @@ async function watchPressure(onState: (state: Pressure) => void): Promise<Pressu
   } catch {
     return null; // the pause of fixed length remains
   }
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(new PhiError('cancelled', 'Cancelled.'));
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop);
-      resolve();
-    }, ms);
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true });
-  });
 }

@@ -1,6 +1,7 @@
 /** Finds out about the device, for the advisor. */
 import type { DeviceFacts, GpuFacts } from '../../workers/shared/advisor/device.ts';
 import type { StorageReport } from '../../workers/shared/protocol.ts';
+import { isSoftwareAdapter } from '../../workers/shared/software-adapter.ts';
 
 /** Parts of `navigator` that not every browser has. */
 export interface Surroundings {
@@ -18,9 +19,6 @@ interface Adapter {
   limits: { maxStorageBufferBindingSize: number };
   info?: { isFallbackAdapter?: boolean; architecture?: string; description?: string };
 }
-
-/** Adapters that are programs: Chromium's, Mesa's and Windows' own. */
-const SOFTWARE = /swiftshader|llvmpipe|lavapipe|warp|basic render/i;
 
 /** iPads call themselves Macs, and no Mac has a touch screen. */
 export function isIos({ userAgent, maxTouchPoints }: Surroundings): boolean {
@@ -64,7 +62,7 @@ async function adapterFacts(gpu: NonNullable<Surroundings['gpu']>): Promise<GpuF
     return {
       float16: adapter.features.has('shader-f16'),
       bindingBytes: adapter.limits.maxStorageBufferBindingSize,
-      software: isFallbackAdapter || SOFTWARE.test(`${architecture} ${description}`),
+      software: isFallbackAdapter || isSoftwareAdapter(architecture, description),
     };
   } catch {
     return null;

@@ -24,7 +24,7 @@ import { ModelStore } from '../store/store.ts';
 import { fingerprint } from './fingerprint.ts';
 import { encoderOf, makePrompt, type Encode } from './prompts.ts';
 import { runSpeedTest } from './speed-test.ts';
-import { timeStream, type Arrival } from './stopwatch.ts';
+import { timeStream, type Arrival } from '../shared/stopwatch.ts';
 import { TEXT } from './text.ts';
 
 /** Tokens of the built-in text that agreement is measured on. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Arrival } from '../compare/stopwatch.ts';
+import type { Arrival } from '../shared/stopwatch.ts';
 import { sharedCases } from '../engine/tokenizer/testing/shared-cases.ts';
 import { chat } from './chat.ts';
 import { cpuMs, expectWithin } from '../testing/timing.ts';

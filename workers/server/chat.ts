@@ -1,7 +1,7 @@
 /** A streamed chat completion of a server, as arrivals for the stopwatch of a comparison. */
 import { messagesOf } from '../compare/messages.ts';
 import type { NativeServer, Prompt } from '../shared/compare-protocol.ts';
-import type { Arrival } from '../compare/stopwatch.ts';
+import type { Arrival } from '../shared/stopwatch.ts';
 import { complete } from './completion.ts';
 
 /** A server may count a little differently, or send what it has when it is told to end. */

@@ -1,12 +1,12 @@
 import { createSHA256, createXXHash64, sha256 } from 'hash-wasm';
 import { piecesOf } from '../shared/blob-stream.ts';
+import { hexOf } from '../shared/hex.ts';
 import { throwIfCancelled } from './cancel.ts';
 
 /** SHA-256 in lower-case hex. WebCrypto is off the thread and uses the CPU's instructions, but exists in secure contexts only. */
 export async function sha256Hex(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   if (!globalThis.crypto?.subtle) return sha256(bytes);
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return hexOf(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)));
 }
 
 /**

@@ -1,4 +1,5 @@
 /** Finds the models in a folder: by the names of files, by Ollama's manifests, and GGUF files by their first bytes. */
+import { groupBy } from '../../shared/group-by.ts';
 import type { ModelFiles } from '../../store/bytes.ts';
 import { ADAPTER_CONFIG } from './adapter.ts';
 import { ollamaModels, type OllamaModel } from './gguf/ollama.ts';
@@ -38,7 +39,7 @@ function modelsByName(paths: readonly string[]): FoundModel[] {
   const top = paths.filter((path) => !path.includes('/'));
   const ending = (end: string) => top.filter((path) => path.toLowerCase().endsWith(end));
   const models: FoundModel[] = [];
-  for (const parts of groupBy(ending('.gguf'), splitSet)) models.push({ format: 'gguf', paths: parts });
+  for (const parts of groupBy(ending('.gguf'), splitSet).values()) models.push({ format: 'gguf', paths: parts });
 
   const graphs = ending('.onnx');
   if (top.includes('genai_config.json')) models.push({ format: 'onnx', paths: ['genai_config.json', ...graphs] });
@@ -50,7 +51,7 @@ function modelsByName(paths: readonly string[]): FoundModel[] {
   else for (const graph of inOnnx) models.push({ format: 'onnx', paths: [graph] });
 
   if (top.includes('openvino_model.xml')) models.push({ format: 'openvino', paths: ['openvino_model.xml'] });
-  for (const shards of groupBy(ending('.safetensors'), (path) => path.replace(SHARD, '')))
+  for (const shards of groupBy(ending('.safetensors'), (path) => path.replace(SHARD, '')).values())
     models.push({ format: 'safetensors', paths: shards });
   // An adapter with its weights in a pickle: recognised, so that it is refused for what it is.
   if (models.length === 0 && top.includes(ADAPTER_CONFIG))
@@ -71,10 +72,4 @@ export function listModels(models: FoundModel[]): string {
 function splitSet(path: string): string {
   const split = splitName(path);
   return split ? `${split.prefix}/${split.count}` : path;
-}
-
-function groupBy(paths: string[], key: (path: string) => string): string[][] {
-  const groups = new Map<string, string[]>();
-  for (const path of paths) groups.set(key(path), [...(groups.get(key(path)) ?? []), path]);
-  return [...groups.values()];
 }

@@ -4,6 +4,7 @@
  */
 import { PhiError } from '../../shared/errors.ts';
 import { REASONS } from '../../shared/reasons.ts';
+import { isSoftwareAdapter } from '../../shared/software-adapter.ts';
 import { gpuFeatures, mendShadersOn } from '../runtime/ort-quirks.ts';
 
 export interface Gpu {
@@ -112,7 +113,5 @@ function adapterName({ vendor, architecture, device, description }: GPUAdapterIn
 const capital = (word: string) => word.charAt(0).toUpperCase() + word.slice(1);
 
 /** Chromium says so since 138; SwiftShader, llvmpipe and WARP are known by name besides. */
-function isSoftware(info: GPUAdapterInfo): boolean {
-  const words = `${info.architecture} ${info.description} ${info.device}`;
-  return info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render|warp/i.test(words);
-}
+const isSoftware = (info: GPUAdapterInfo): boolean =>
+  info.isFallbackAdapter || isSoftwareAdapter(info.architecture, info.description, info.device);

@@ -1,6 +1,6 @@
-/** The one stopwatch: the engine in this tab and servers beside it are timed by the same code, from the request to each arrival of text. */
-
-import type { Timing } from '../shared/compare-protocol.ts';
+/** The one stopwatch: the engine in this tab, servers and the browser's own model are timed by the same code, from the request to each arrival of text. */
+import type { Timing } from './compare-protocol.ts';
+import { PhiError } from './errors.ts';
 
 /** Something that came out of a model. */
 export interface Arrival {
@@ -15,11 +15,11 @@ export interface Arrival {
   model?: string;
 }
 
-/** Times what `start` streams. `now` in ms. Rejects with what the stream throws. */
+/** Times what `start` streams. `now` in ms. Rejects with what the stream throws, and with `backend` where the clock is too coarse for the first token. */
 export async function timeStream(
   promptTokens: number,
   start: () => AsyncIterable<Arrival>,
-  onArrival: (tokens: number, text: string) => void,
+  onArrival: (tokens: number, text: string) => void = () => undefined,
   now: () => number = () => performance.now(),
 ): Promise<Timing> {
   const started = now();
@@ -49,6 +49,8 @@ export async function timeStream(
     onArrival(tokens, arrival.text);
   }
   const ttftMs = (first?.at ?? now()) - started;
+  if (first && ttftMs <= 0)
+    throw new PhiError('backend', 'The first token came sooner than the clock of this browser can tell.');
   const read = usage?.promptTokens ?? promptTokens;
   const all = usage?.tokens ?? tokens;
   const decoded = all - (first?.tokens ?? 0) - excludedTokens;

@@ -71,6 +71,15 @@ describe('timeStream', () => {
     expect(timing.decodeTokensPerSecond).toBe(10);
   });
 
+  it('gives no figure that its clock cannot tell', async () => {
+    await expect(timed([[0, { tokens: 1, text: 'a' }]])).rejects.toThrow(/sooner than the clock/);
+    const { timing } = await timed([
+      [10, { tokens: 1, text: 'a' }],
+      [10, { tokens: 1, text: 'b' }],
+    ]);
+    expect(timing.decodeTokensPerSecond).toBeNull();
+  });
+
   it('knows no decode speed of a single token', async () => {
     expect((await timed([[10, { tokens: 1, text: 'a' }]])).timing.decodeTokensPerSecond).toBeNull();
   });
