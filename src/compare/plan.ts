@@ -79,7 +79,8 @@ export function customMeasures(search: string): Measures | null {
 /** The prompt that a row's own TTFT and prefill are quoted at. */
 const HEADLINE_TOKENS = 512;
 
-export type RowId = 'webnn-npu' | 'webnn-gpu' | 'webnn-cpu' | 'webgpu' | 'wasm-threads' | 'wasm-single';
+export const ROW_IDS = ['webnn-npu', 'webnn-gpu', 'webnn-cpu', 'webgpu', 'wasm-threads', 'wasm-single'] as const;
+export type RowId = (typeof ROW_IDS)[number];
 
 interface Kind {
   id: RowId;
@@ -137,7 +138,7 @@ export function absentRows(here: { ml: boolean; gpu: boolean; isolated: boolean 
     if (id === 'webgpu') return here.gpu;
     return id === 'wasm-threads' ? here.isolated : id === 'wasm-single' || here.ml;
   };
-  return KINDS.map(({ id }) => id).filter((id) => !has(id));
+  return ROW_IDS.filter((id) => !has(id));
 }
 
 export interface Entry {
@@ -179,9 +180,11 @@ export const slotsOf = ({ tokens, depth }: SpeedTest): number => depth + tokens 
 export const testName = ({ kind, tokens, depth }: SpeedTest): string =>
   `${kind}${tokens}${depth > 0 ? ` @ d${depth}` : ''}`;
 
-/** The length whose figures a row is quoted at: 512 tokens, or the nearest below that was measured, or the least. */
+/** The length whose figures a row is quoted at: 512 tokens, or the nearest below that was measured, or the least; 0 of none. */
 export function headlineLength(lengths: readonly number[]): number {
-  return lengths.filter((length) => length <= HEADLINE_TOKENS).at(-1) ?? lengths[0]!;
+  const below = lengths.filter((length) => length <= HEADLINE_TOKENS);
+  if (below.length > 0) return Math.max(...below);
+  return lengths.length > 0 ? Math.min(...lengths) : 0;
 }
 
 /** A random order, so that the cool machine does not always go to the same row. Fisher-Yates; `random` in [0, 1). */

@@ -20,6 +20,15 @@ describe('parseResult', () => {
     expect(parseResult(JSON.stringify(whole))).toEqual(whole);
   });
 
+  it('holds the largest run that an address may ask for', () => {
+    const trace = { promptTokens: 1, arrivals: [[1, 1, 1]] as [number, number, number][] };
+    const largest = row({
+      traces: Array.from({ length: 8 * 100 }, () => trace),
+      reply: Array.from({ length: 4096 }, (_, i) => [i, 'x'] as [number, string]),
+    });
+    expect(parseResult(JSON.stringify(result([largest]))).rows).toEqual([largest]);
+  });
+
   it('opens results of version 1, which had neither tests nor traces', () => {
     const { tests, tasks, coldStart, battery, order, pausedMs, otherModel, notes, traces, ...old } = row();
     expect([tests, traces].every(({ length }) => length > 0)).toBe(true);

@@ -6,17 +6,24 @@ import { migrate } from './migrate.ts';
 export const FORMAT = 'phi-in-a-tab/compare';
 export const VERSION = 2;
 
-/** A real result stays far below these limits; anything larger is refused. */
-const LONGEST_TEXT = 2_000;
-const MOST_ROWS = 64;
-const MOST_LENGTHS = 8;
-const MOST_PIECES = 2_048;
-const MOST_TESTS = 32;
-const MOST_TRACES = 128;
-const MOST_NOTES = 16;
+/** The largest run that an address may ask for (`customMeasures`) stays within these limits; anything larger is refused. */
+export const LIMITS = {
+  text: 2_000,
+  name: 200,
+  rows: 64,
+  lengths: 8,
+  /** Of a reply: one for each token. */
+  pieces: 4_096,
+  tests: 32,
+  /** Rounds of a test. */
+  samples: 100,
+  /** Every length in every round. */
+  traces: 800,
+  notes: 16,
+} as const;
 
-const Text = v.pipe(v.string(), v.maxLength(LONGEST_TEXT));
-const Name = v.pipe(v.string(), v.maxLength(200));
+const Text = v.pipe(v.string(), v.maxLength(LIMITS.text));
+const Name = v.pipe(v.string(), v.maxLength(LIMITS.name));
 const Measure = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(1e12));
 const Count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1e12));
 const Share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
@@ -58,7 +65,7 @@ const TestSchema = v.object({
   depth: Count,
   tokensPerSecond: FigureSchema,
   /** Of each round, in order. */
-  samples: v.pipe(v.array(Measure), v.minLength(1), v.maxLength(100)),
+  samples: v.pipe(v.array(Measure), v.minLength(1), v.maxLength(LIMITS.samples)),
 });
 
 /** A kind of task with its usual lengths (tasks.ts). */
@@ -74,7 +81,7 @@ const TaskSchema = v.object({
 const TraceSchema = v.object({
   promptTokens: Count,
   /** Each arrival: ms since the request, tokens, characters. */
-  arrivals: v.pipe(v.array(v.tuple([Measure, Count, Count])), v.maxLength(MOST_PIECES)),
+  arrivals: v.pipe(v.array(v.tuple([Measure, Count, Count])), v.maxLength(LIMITS.pieces)),
 });
 
 const AskedSchema = v.object({
@@ -115,9 +122,9 @@ const MeasuredSchema = v.object({
   decodeTokensPerSecond: v.nullable(FigureSchema),
   /** At its end: after the longest prompt. */
   decodeAtEndTokensPerSecond: v.nullable(FigureSchema),
-  lengths: v.pipe(v.array(LengthSchema), v.maxLength(MOST_LENGTHS)),
-  tests: v.pipe(v.array(TestSchema), v.maxLength(MOST_TESTS)),
-  tasks: v.pipe(v.array(TaskSchema), v.maxLength(MOST_TESTS)),
+  lengths: v.pipe(v.array(LengthSchema), v.maxLength(LIMITS.lengths)),
+  tests: v.pipe(v.array(TestSchema), v.maxLength(LIMITS.tests)),
+  tasks: v.pipe(v.array(TaskSchema), v.maxLength(LIMITS.tests)),
   /** From an empty worker to the first token, `fetchedBytes` of it over the network, `storedBytes` the model's own size. */
   coldStart: v.nullable(v.object({ ms: Measure, fetchedBytes: Measure, storedBytes: Measure })),
   /** Charge of the battery before and after the row, 0 to 1, where the browser tells. */
@@ -128,12 +135,12 @@ const MeasuredSchema = v.object({
   /** The row ran another model than `model.name`: its speed says nothing of that one. */
   otherModel: v.boolean(),
   /** What has to be said of this row, in English. */
-  notes: v.pipe(v.array(Text), v.maxLength(MOST_NOTES)),
-  traces: v.pipe(v.array(TraceSchema), v.maxLength(MOST_TRACES)),
+  notes: v.pipe(v.array(Text), v.maxLength(LIMITS.notes)),
+  traces: v.pipe(v.array(TraceSchema), v.maxLength(LIMITS.traces)),
   memory: v.object({ engineBytes: v.nullable(Measure), pageBytes: v.nullable(Measure) }),
   agreement: v.nullable(AgreementSchema),
   /** One reply for the race: ms since the request, text. */
-  reply: v.pipe(v.array(v.tuple([Measure, Name])), v.maxLength(MOST_PIECES)),
+  reply: v.pipe(v.array(v.tuple([Measure, Name])), v.maxLength(LIMITS.pieces)),
 });
 
 const AbsentSchema = v.object({
@@ -182,7 +189,7 @@ export const ResultSchema = v.object({
   }),
   settings: v.object({
     setting: v.picklist(['quick', 'full', 'custom', 'imported']),
-    promptTokens: v.pipe(v.array(Count), v.maxLength(MOST_LENGTHS)),
+    promptTokens: v.pipe(v.array(Count), v.maxLength(LIMITS.lengths)),
     headlineTokens: Count,
     decodeTokens: Count,
     rounds: Count,
@@ -194,7 +201,7 @@ export const ResultSchema = v.object({
   }),
   /** The reference of the agreement; null if there was none. */
   reference: v.nullable(v.object({ kind: v.picklist(['recorded', 'row']), name: Name, steps: Count })),
-  rows: v.pipe(v.array(RowSchema), v.maxLength(MOST_ROWS)),
+  rows: v.pipe(v.array(RowSchema), v.maxLength(LIMITS.rows)),
 });
 
 export type CompareResult = v.InferOutput<typeof ResultSchema>;
@@ -210,17 +217,18 @@ export const isMeasured = (row: Row): row is Measured => !('absent' in row);
 export const measuredRows = ({ rows }: CompareResult): Measured[] => rows.filter(isMeasured);
 
 /** No result is larger; a larger file is not even parsed. */
-export const LARGEST_BYTES = 2 * 1024 * 1024;
+export const LARGEST_BYTES = 16e6;
 
 /** Reads somebody's JSON. Throws `bad-request` with the reason in words; what the schema does not name is dropped. */
-export function parseResult(json: string): CompareResult {
-  let value: unknown;
+export const parseResult = (json: string): CompareResult => checkResult(parseJson(json));
+
+/** Throws `bad-request`; `what`: "The file". */
+export function parseJson(json: string, what = 'This file'): unknown {
   try {
-    value = JSON.parse(json);
+    return JSON.parse(json);
   } catch {
-    throw new PhiError('bad-request', 'This file is not JSON. It is damaged, cut off, or of another kind.');
+    throw new PhiError('bad-request', `${what} is not JSON. It is damaged, cut off, or of another kind.`);
   }
-  return checkResult(value);
 }
 
 export function checkResult(value: unknown): CompareResult {
@@ -233,14 +241,19 @@ export function checkResult(value: unknown): CompareResult {
       `This result has version ${head.output.version} of the format, but this page reads versions 1 and ${VERSION}. Reload the page, or use the page that made the result.`,
     );
   }
-  const result = v.safeParse(ResultSchema, migrate(value));
+  return check(ResultSchema, migrate(value), 'This result');
+}
+
+/** `value` as the schema has it. Throws `bad-request` that names the first thing that is wrong; `what`: "This result". */
+export function check<T extends v.GenericSchema>(schema: T, value: unknown, what: string): v.InferOutput<T> {
+  const result = v.safeParse(schema, value);
   if (result.success) return result.output;
   const { path, message } = whereAndWhy(result.issues[0]);
-  throw new PhiError('bad-request', `This result is damaged at "${path}": ${message}`);
+  throw new PhiError('bad-request', `${what} is damaged at "${path}": ${message}`);
 }
 
 /** If a row fits neither kind, the reason lies below the union, with a path that begins there. */
-export function whereAndWhy(issue: v.BaseIssue<unknown>): { path: string; message: string } {
+function whereAndWhy(issue: v.BaseIssue<unknown>): { path: string; message: string } {
   const at = v.getDotPath(issue);
   const inner = issue.issues?.[0];
   if (!inner) return { path: at ?? '', message: issue.message };

@@ -1,7 +1,8 @@
 /** One machine of the collection in `results/`: a name, results of the compare screen, and what was wrong with them. Documented in docs/compare.md. */
 import * as v from 'valibot';
 import { PhiError } from '../../workers/shared/errors.ts';
-import { isMeasured, ResultSchema, whereAndWhy, type CompareResult } from '../compare/result.ts';
+import { isSoftwareAdapter } from '../../workers/shared/software-adapter.ts';
+import { check, isMeasured, LARGEST_BYTES, parseJson, ResultSchema, type CompareResult } from '../compare/result.ts';
 import { migrate } from '../compare/migrate.ts';
 
 export const MACHINE_FORMAT = 'phi-in-a-tab/machine';
@@ -36,30 +37,19 @@ const MachineSchema = v.object({
 
 export type MachineFile = v.InferOutput<typeof MachineSchema>;
 
-/** No file of one machine is larger; a larger one is not parsed. */
-export const LARGEST_MACHINE_BYTES = 4 * 1024 * 1024;
+/** No file of one machine is larger; a larger one is not parsed. In characters, which are about as many as bytes. */
+const LARGEST_MACHINE = 2 * LARGEST_BYTES;
 
 /** Reads a file of the collection. Throws `bad-request` with the reason in words; what the schema does not name is dropped. */
 export function parseMachine(json: string): MachineFile {
-  if (json.length > LARGEST_MACHINE_BYTES)
-    throw new PhiError('bad-request', `The file has more than ${LARGEST_MACHINE_BYTES} characters.`);
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch {
-    throw new PhiError('bad-request', 'The file is not JSON.');
-  }
-  const result = v.safeParse(MachineSchema, value);
-  if (result.success) return result.output;
-  const { path, message } = whereAndWhy(result.issues[0]);
-  throw new PhiError('bad-request', `The file is damaged at "${path}": ${message}`);
+  if (json.length > LARGEST_MACHINE)
+    throw new PhiError('bad-request', 'The file is too large. The limit for one machine is 32 MB.');
+  return check(MachineSchema, parseJson(json, 'The file'), 'The file');
 }
-
-const SOFTWARE = /swiftshader|llvmpipe|lavapipe|warp|basic render|software/i;
 
 /** True if no row ran on a GPU or an NPU, and the graphics adapter, where there is one, is a program. */
 export const isSoftware = ({ machine, rows }: CompareResult): boolean =>
-  SOFTWARE.test(machine.adapter ?? 'software') &&
+  (machine.adapter === null || isSoftwareAdapter(machine.adapter)) &&
   rows.every((row) => !isMeasured(row) || (row.kind ?? 'cpu') === 'cpu');
 
 export const machineFile = (name: string, note: string, result: CompareResult): MachineFile => ({

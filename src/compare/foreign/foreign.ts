@@ -1,14 +1,15 @@
 /** Results of other programs in the format of this page: what they have not stays null. */
 import type { Figure } from '../figure.ts';
-import { ROW_DEFAULTS } from '../row-defaults.ts';
-import { FORMAT, VERSION, type CompareResult, type Measured, type Row } from '../result.ts';
+import { headlineLength } from '../plan.ts';
+import { FORMAT, LIMITS, VERSION, type CompareResult, type Measured, type Row } from '../result.ts';
+import { askedOf, ROW_DEFAULTS } from '../row-defaults.ts';
 import { UNKNOWN } from '../server-row.ts';
 
 /** A file of another program holds more raw data than one of ours. */
-export const LARGEST_FOREIGN_BYTES = 32 * 1024 * 1024;
+export const LARGEST_FOREIGN_BYTES = 32e6;
 
-/** The last part of a path, which may name a person. */
-export const lastPart = (path: string): string => (path.split(/[\\/]/).at(-1) ?? '').slice(0, 200);
+/** A name as results have it. */
+export const nameIn = (text: string): string => text.trim().slice(0, LIMITS.name);
 
 /** To the minute, as results are; the beginning of time where the file has no date. */
 export function minuteOf(date: string | undefined): string {
@@ -23,7 +24,7 @@ export const foreignRow = (
   ...ROW_DEFAULTS,
   ...UNKNOWN,
   backend: 'native',
-  asked: { backend: known.backend ?? 'native', device: null, threads: null, form: 'auto' },
+  asked: askedOf(known.backend ?? 'native'),
   ttftMs: null,
   prefillTokensPerSecond: null,
   decodeTokensPerSecond: null,
@@ -60,8 +61,8 @@ export function foreignResult(file: ForeignFile): CompareResult {
     machine: { system: '', adapter: null, cores: null, memoryGigabytes: null, isolated: false, ...file.machine },
     settings: {
       setting: 'imported',
-      promptTokens: file.promptTokens.slice(0, 8),
-      headlineTokens: headlineOf(file.promptTokens),
+      promptTokens: file.promptTokens.slice(0, LIMITS.lengths),
+      headlineTokens: headlineLength(file.promptTokens),
       decodeTokens: file.decodeTokens,
       rounds: file.rounds,
       loads: 0,
@@ -70,15 +71,11 @@ export function foreignResult(file: ForeignFile): CompareResult {
       cancelled: false,
     },
     reference: null,
-    rows: file.rows.map((row) => ('model' in row ? { ...row, otherModel: row.model !== name } : row)),
+    rows: file.rows
+      .slice(0, LIMITS.rows)
+      .map((row) => ('model' in row ? { ...row, otherModel: row.model !== name } : row)),
   };
 }
-
-/** The length that figures are quoted at: 512 tokens, else the longest below, else the shortest. */
-export const headlineOf = (lengths: readonly number[]): number => {
-  const sorted = [...lengths].sort((a, b) => a - b);
-  return sorted.filter((length) => length <= 512).at(-1) ?? sorted[0] ?? 0;
-};
 
 /** The time that a prompt of `tokens` takes at a rate: the fastest round of one is the slowest of the other. */
 export function timeOfRate(tokens: number, { median, spread, rounds }: Figure): Figure {

@@ -1,9 +1,11 @@
 /** Files of llama.cpp's `llama-bench -o json` (a list) and `-o jsonl` (a test a line): https://github.com/ggml-org/llama.cpp/tree/master/tools/llama-bench */
 import * as v from 'valibot';
-import { PhiError } from '../../../workers/shared/errors.ts';
+import { groupBy } from '../../../workers/shared/group-by.ts';
 import { figure, type Figure } from '../figure.ts';
-import { measuredRows, type CompareResult, type Measured, type SpeedFigure } from '../result.ts';
-import { foreignResult, foreignRow, headlineOf, lastPart, minuteOf, timeOfRate } from './foreign.ts';
+import { lastPart } from '../last-part.ts';
+import { headlineLength } from '../plan.ts';
+import { check, LIMITS, measuredRows, type CompareResult, type Measured, type SpeedFigure } from '../result.ts';
+import { foreignResult, foreignRow, minuteOf, nameIn, timeOfRate } from './foreign.ts';
 
 const Text = v.pipe(v.string(), v.maxLength(500));
 const Count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1e12));
@@ -53,34 +55,18 @@ export function readTests(json: string): unknown[] | null {
 
 /** Throws `bad-request` with what is wrong. */
 export function fromLlamaBench(tests: unknown[]): CompareResult {
-  const file = v.safeParse(FileSchema, tests);
-  if (!file.success) {
-    const [issue] = file.issues;
-    throw new PhiError(
-      'bad-request',
-      `This llama-bench file is damaged at "${v.getDotPath(issue) ?? ''}": ${issue.message}`,
-    );
-  }
-  const all = file.output;
+  const all = check(FileSchema, tests, 'This llama-bench file');
   const [first] = all as [Test, ...Test[]];
-  const rows = new Map<string, Test[]>();
-  for (const test of all) {
-    const key = JSON.stringify([
-      test.model_filename,
-      test.model_type,
-      test.backends,
-      test.n_threads,
-      test.n_gpu_layers,
-    ]);
-    rows.set(key, [...(rows.get(key) ?? []), test]);
-  }
+  const rows = groupBy(all, (test) =>
+    JSON.stringify([test.model_filename, test.model_type, test.backends, test.n_threads, test.n_gpu_layers]),
+  );
   const prompts = [...new Set(all.filter(isPrompt).map(({ n_prompt }) => n_prompt))].sort((a, b) => a - b);
   return foreignResult({
     source: { tool: 'llama-bench', version: [first.build_number || '', first.build_commit].filter(Boolean).join(' ') },
     date: minuteOf(first.test_time),
-    machine: { browser: 'llama-bench', adapter: (first.gpu_info || first.cpu_info).trim().slice(0, 200) || null },
+    machine: { browser: 'llama-bench', adapter: nameIn(first.gpu_info || first.cpu_info) || null },
     bytes: new Map(all.map((test) => [modelOf(test), test.model_size])),
-    rows: [...rows.values()].slice(0, 64).map(rowOf),
+    rows: [...rows.values()].map(rowOf),
     promptTokens: prompts,
     decodeTokens: all.find(isReply)?.n_gen ?? 0,
     rounds: Math.max(1, first.samples_ts.length),
@@ -103,13 +89,13 @@ function rowOf(tests: Test[]): Measured {
   const [first] = tests as [Test, ...Test[]];
   const onGpu = first.n_gpu_layers > 0 && first.backends !== 'CPU' && first.backends !== '';
   const shallow = tests.filter(({ n_depth }) => n_depth === 0);
-  const headline = headlineOf(shallow.filter(isPrompt).map(({ n_prompt }) => n_prompt));
+  const headline = headlineLength(shallow.filter(isPrompt).map(({ n_prompt }) => n_prompt));
   const read = shallow.find((test) => isPrompt(test) && test.n_prompt === headline);
   const write = shallow.find((test) => isReply(test) && test.n_gen === 128) ?? shallow.find(isReply);
   // A test of prompt and reply at once has no name here; the others have.
-  const named = tests.filter((test) => isPrompt(test) || isReply(test)).slice(0, 32);
+  const named = tests.filter((test) => isPrompt(test) || isReply(test)).slice(0, LIMITS.tests);
   return foreignRow({
-    label: `llama.cpp ${onGpu ? first.backends : 'CPU'}, ${first.n_threads} threads`.slice(0, 200),
+    label: nameIn(`llama.cpp ${onGpu ? first.backends : 'CPU'}, ${first.n_threads} threads`),
     device: (onGpu ? first.gpu_info : first.cpu_info).trim() || 'llama.cpp',
     kind: onGpu ? 'gpu' : first.backends === 'CPU' || first.n_gpu_layers === 0 ? 'cpu' : null,
     form: formOf(first),
@@ -123,9 +109,9 @@ function rowOf(tests: Test[]): Measured {
       tokens: isPrompt(test) ? test.n_prompt : test.n_gen,
       depth: test.n_depth,
       tokensPerSecond: rateOf(test),
-      samples: (test.samples_ts.length > 0 ? test.samples_ts : [test.avg_ts]).slice(0, 100),
+      samples: (test.samples_ts.length > 0 ? test.samples_ts : [test.avg_ts]).slice(0, LIMITS.samples),
     })),
-    notes: ['Imported from llama-bench, which chooses no tokens and goes through no HTTP.'],
+    notes: ['Imported from llama-bench, which measures without HTTP and without choosing tokens.'],
   });
 }
 

@@ -1,4 +1,6 @@
 /** A result as a run file of LocalMode Bench (protocol 5, schema 3), so that it lies beside theirs. */
+import { PhiError } from '../../../workers/shared/errors.ts';
+import { hexOf } from '../../../workers/shared/hex.ts';
 import { newId } from '../../../workers/shared/new-id.ts';
 import { isMeasured, type CompareResult, type Measured, type Row } from '../result.ts';
 
@@ -101,7 +103,12 @@ function canonical(value: unknown): string {
   return `{${fields.map(([key, field]) => `${JSON.stringify(key)}:${canonical(field)}`).join(',')}}`;
 }
 
+/** The format demands it. Browsers have it on secure pages only. */
 async function sha256(text: string): Promise<string> {
-  const bytes = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)));
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  if (!globalThis.crypto?.subtle)
+    throw new PhiError(
+      'bad-request',
+      'LocalMode files carry a digest, which browsers compute only on pages with https or on localhost. Open this page there.',
+    );
+  return hexOf(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))));
 }

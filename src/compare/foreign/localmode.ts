@@ -3,10 +3,12 @@
  * traces count characters, so a token rate is as good as the provider's own count of tokens.
  */
 import * as v from 'valibot';
-import { PhiError } from '../../../workers/shared/errors.ts';
+import { groupBy } from '../../../workers/shared/group-by.ts';
 import { figure } from '../figure.ts';
-import { isMeasured, type CompareResult, type Kind, type Measured, type Row } from '../result.ts';
-import { foreignResult, foreignRow, headlineOf, minuteOf } from './foreign.ts';
+import { headlineLength } from '../plan.ts';
+import { check, isMeasured, LIMITS, type CompareResult, type Kind, type Measured, type Row } from '../result.ts';
+import { askedOf } from '../row-defaults.ts';
+import { foreignResult, foreignRow, minuteOf, nameIn } from './foreign.ts';
 
 const Text = v.pipe(v.string(), v.maxLength(2_000));
 const Time = v.pipe(v.number(), v.finite());
@@ -63,29 +65,20 @@ export const looksLikeLocalMode = (json: string): boolean =>
 
 /** Throws `bad-request` with what is wrong. */
 export function fromLocalMode(value: unknown): CompareResult {
-  const run = v.safeParse(RunSchema, value);
-  if (!run.success) {
-    const [issue] = run.issues;
-    throw new PhiError(
-      'bad-request',
-      `This LocalMode Bench file is damaged at "${v.getDotPath(issue) ?? ''}": ${issue.message}`,
-    );
-  }
-  const { protocol, createdAt, harness, environment, cells } = run.output;
-  const groups = new Map<string, Cell[]>();
-  for (const cell of cells.filter(({ workloadKind }) => workloadKind === 'llm-generate')) {
-    const key = JSON.stringify([cell.runtimeId, cell.model.providerModelId]);
-    groups.set(key, [...(groups.get(key) ?? []), cell]);
-  }
-  const rows = [...groups.values()].slice(0, 64).map((group) => rowOf(group, environment));
+  const { protocol, createdAt, harness, environment, cells } = check(RunSchema, value, 'This LocalMode Bench file');
+  const groups = groupBy(
+    cells.filter(({ workloadKind }) => workloadKind === 'llm-generate'),
+    ({ runtimeId, model }) => JSON.stringify([runtimeId, model.providerModelId]),
+  );
+  const rows = [...groups.values()].map((group) => rowOf(group, environment));
   const lengths = rows.flatMap((row) => (isMeasured(row) ? row.lengths.map(({ promptTokens }) => promptTokens) : []));
   return foreignResult({
-    source: { tool: 'LocalMode Bench', version: `${protocol}, ${harness.version}`.slice(0, 200) },
+    source: { tool: 'LocalMode Bench', version: nameIn(`${protocol}, ${harness.version}`) },
     date: minuteOf(createdAt),
     machine: {
-      browser: `${environment.browser.name} ${environment.browser.version.split('.')[0]}`.trim().slice(0, 200),
-      system: environment.os.platform.slice(0, 200),
-      adapter: environment.gpuModel?.slice(0, 200) ?? null,
+      browser: nameIn(`${environment.browser.name} ${environment.browser.version.split('.')[0]}`),
+      system: nameIn(environment.os.platform),
+      adapter: environment.gpuModel === undefined ? null : nameIn(environment.gpuModel),
       cores: environment.hardware?.cores ?? null,
       memoryGigabytes: environment.hardware?.deviceMemoryGB ?? null,
     },
@@ -100,8 +93,7 @@ export function fromLocalMode(value: unknown): CompareResult {
   });
 }
 
-const nameOf = ({ displayName, providerModelId }: Cell['model']): string =>
-  (displayName || providerModelId).slice(0, 200);
+const nameOf = ({ displayName, providerModelId }: Cell['model']): string => nameIn(displayName || providerModelId);
 
 function kindOf({ resolvedBackend }: Cell, environment: Run['environment']): Kind | null {
   if (/wasm|cpu/i.test(resolvedBackend)) return 'cpu';
@@ -114,20 +106,20 @@ function rowOf(cells: Cell[], environment: Run['environment']): Row {
   const [first] = cells as [Cell, ...Cell[]];
   const backend = first.runtimeId === 'chrome-ai' ? ('browser' as const) : ('native' as const);
   const common = {
-    label: first.runtimeId.slice(0, 200),
+    label: nameIn(first.runtimeId),
     backend,
-    asked: { backend, device: null, threads: null, form: 'auto' },
-    form: (first.model.quantization ?? 'auto').slice(0, 200),
+    asked: askedOf(backend),
+    form: nameIn(first.model.quantization ?? 'auto'),
   };
   const lengths = cells
     .flatMap(lengthOf)
     .sort((a, b) => a.promptTokens - b.promptTokens)
-    .slice(0, 8);
+    .slice(0, LIMITS.lengths);
   if (lengths.length === 0) {
     const why = cells.map(({ error, invalidReasons, status }) => error?.message || invalidReasons.join('; ') || status);
     return { ...common, absent: why[0]!.slice(0, 1_000) };
   }
-  const at = headlineOf(lengths.map(({ promptTokens }) => promptTokens));
+  const at = headlineLength(lengths.map(({ promptTokens }) => promptTokens));
   const headline = lengths.find(({ promptTokens }) => promptTokens === at)!;
   const loads = cells.flatMap(({ load }) => (load ? [load.endT - load.startT] : [])).filter((ms) => ms >= 0);
   const sound = cells.flatMap(soundIterations);
@@ -184,8 +176,8 @@ function lengthOf(cell: Cell): Measured['lengths'] {
 /** The text by the sizes of its pieces. */
 function replyOf({ startT, chunks, text }: Iteration): Measured['reply'] {
   let from = 0;
-  return chunks.slice(0, 2_048).map(({ t, c }): [number, string] => {
+  return chunks.slice(0, LIMITS.pieces).map(({ t, c }): [number, string] => {
     const piece = text.slice(from, (from += c));
-    return [Math.max(0, Math.round(10 * (t - startT)) / 10), piece.slice(0, 200)];
+    return [Math.max(0, Math.round(10 * (t - startT)) / 10), piece.slice(0, LIMITS.name)];
   });
 }
