@@ -8,6 +8,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ModelManifest } from '../../workers/shared/protocol.ts';
 import { ROOT } from '../build/app.ts';
+import { TINY_NAME } from '../../src/compare/tiny.ts';
 
 const SOURCE = 'e2e/fixtures/phi/phi3-mini-4k/gguf/q4_1.gguf';
 const FOLDER = 'public/models/tiny-phi';
@@ -30,7 +31,7 @@ const sha256 = createHash('sha256').update(bytes).digest('hex');
 const manifest: ModelManifest = {
   format: 1,
   id: 'tiny-phi',
-  name: 'Tiny Phi (random weights)',
+  name: TINY_NAME,
   licence: { spdx: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
   source: { name: 'Made by this project: random weights in the shape of a Phi-3', url: 'https://www.apache.org/' },
   bytes: bytes.length,

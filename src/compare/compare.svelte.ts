@@ -4,12 +4,10 @@ import type { ModelSession } from '../models/model-session.svelte.ts';
 import { askGpu } from '../models/device.ts';
 import { allowHost } from '../pwa/hosts.ts';
 import { hasBuiltIn } from './built-in.ts';
-import type { RowProgress } from './measure.ts';
 import {
   absentRows,
   customMeasures,
   entries,
-  estimateRow,
   KINDS,
   SETTINGS,
   type Entry,
@@ -17,22 +15,13 @@ import {
   type RowId,
   type Setting,
 } from './plan.ts';
+import type { Running } from './progress.ts';
 import type { CompareResult } from './result.ts';
 import { compare, type Observer } from './run.ts';
 import { RunStore, type StoredRun } from './run-store.ts';
 import type { MeasuredModel } from './prepare.ts';
-import { labelOf, stepsOf, type CompareRequest, type ServerEntry } from './steps.ts';
+import { estimateStep, labelOf, stepsOf, type CompareRequest, type ServerEntry } from './steps.ts';
 import { checkAddress, isElsewhere, keepServers, PRESETS, readServers, type ServerSettings } from './servers.ts';
-
-export interface Running {
-  labels: string[];
-  /** Row that is measured now, and how far it is; null while the prompts are made. */
-  at: { index: number; progress: RowProgress } | null;
-  done: number;
-  startedAt: number;
-  /** By the estimate of each row. */
-  seconds: number[];
-}
 
 /** A result on the page: this machine's, or somebody else's. */
 export interface Shown {
@@ -69,6 +58,8 @@ export class Compare {
   #shown = $state.raw<Shown[]>([]);
   #problem = $state.raw<ErrorShape | null>(null);
   #earlier = $state.raw<StoredRun | null>(null);
+  /** It is known whether an earlier run broke off. */
+  restored = $state(false);
   #stop: AbortController | null = null;
   #count = 0;
   /** WebGPU is a program here. */
@@ -162,10 +153,12 @@ export class Compare {
   }
 
   async #measure(request: CompareRequest, earlier: StoredRun | null, signal: AbortSignal): Promise<void> {
+    const measured = earlier?.done.map(({ index }) => index) ?? [];
     this.#running = {
       labels: stepsOf(request).map(labelOf),
       at: null,
-      done: earlier?.done.length ?? 0,
+      done: measured,
+      earlier: measured,
       startedAt: performance.now(),
       seconds: secondsOf(request),
     };
@@ -178,8 +171,8 @@ export class Compare {
       onTrying: (index) => this.#kept(this.#store.trying(index)),
       onRow: (index, progress) => this.#update({ at: { index, progress } }),
       onDone: (done) => this.#kept(this.#store.append(done)),
-      onResult: (partial) => {
-        this.#update({ done: partial.rows.length, at: null });
+      onResult: (partial, done) => {
+        this.#update({ done, at: null });
         show(partial);
         void this.#kept(this.#store.keep(partial));
       },
@@ -209,6 +202,8 @@ export class Compare {
       if (run?.result && !this.#running) this.#show({ id: ++this.#count, result: run.result, own: true });
     } catch (cause) {
       this.#problem = PhiError.from(cause, 'storage').toShape();
+    } finally {
+      this.restored = true;
     }
   }
 
@@ -245,12 +240,8 @@ export class Compare {
   }
 }
 
-const secondsOf = ({ entries, servers, builtIn, model, measures }: CompareRequest): number[] =>
-  [
-    ...entries.map(({ id }) => id),
-    ...servers.map(() => 'native' as const),
-    ...(builtIn ? ['native' as const] : []),
-  ].map((id) => estimateRow(id, model.bytes, measures));
+const secondsOf = (request: CompareRequest): number[] =>
+  stepsOf(request).map((step) => estimateStep(step, request.model.bytes, request.measures));
 
 function toEntry({ kind, address, model, allowed }: ServerSettings): ServerEntry {
   if (model.trim() === '') throw new PhiError('bad-request', `${PRESETS[kind].name}: enter the name of a model.`);

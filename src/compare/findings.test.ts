@@ -52,3 +52,30 @@ it('finds one thread that beats several, but not within the spread', () => {
   expect(found).toMatchObject({ threads: 0, single: 1 });
   expect(found!.why).toBe('Measured again: at first one thread wrote 21.0 tokens a second, and 8 threads 11.0.');
 });
+
+it('takes no scores of another reference than the app has now', () => {
+  const scores = (text: number, ...sequences: number[]) => {
+    const steps = (length: number) => ({
+      argmax: new Int32Array(length),
+      logprobs: new Float32Array(length),
+      gaps: new Float32Array(length),
+    });
+    return { text: steps(text), sequences: sequences.map(steps) };
+  };
+  const sequence = { ids: [1, 2, 3], from: 0, argmax: [2, 3, 4], gaps: [1, 1, 1] };
+  const recorded = { kind: 'recorded' as const, name: 'llama.cpp', sequences: [sequence] };
+  const kept = (now: Prepared, ...of: ReturnType<typeof scores>[]) =>
+    new Findings(
+      request,
+      now,
+      stepsOf(request),
+      result().machine,
+      of.map((one, index) => ({ index, row: row(), scores: one })),
+    );
+  const now = kept({ ...prepared, recorded }, scores(2, 3), scores(2));
+  expect(now.indices).toEqual([0]);
+  expect(now.result(false).rows).toHaveLength(1);
+  expect(kept(prepared, scores(2), scores(5)).indices).toEqual([0]);
+  // Without a recorded reference any row may become it, which takes gaps.
+  expect(kept(prepared, { ...scores(2), text: { ...scores(2).text, gaps: new Float32Array() } }).indices).toEqual([]);
+});

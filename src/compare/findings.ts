@@ -34,15 +34,17 @@ export class Findings {
     this.#prepared = prepared;
     this.#steps = steps;
     this.#machine = machine;
-    this.#done = new Map(earlier.map((done) => [done.index, done]));
+    const usable = earlier.filter(({ scores }) => !scores || fits(scores, prepared));
+    this.#done = new Map(usable.map((done) => [done.index, done]));
   }
 
-  get count(): number {
-    return this.#done.size;
+  /** Rows that are over, by their indices. */
+  get indices(): number[] {
+    return [...this.#done.keys()];
   }
 
-  has(index: number): boolean {
-    return this.#done.has(index);
+  at(index: number): Done | null {
+    return this.#done.get(index) ?? null;
   }
 
   add(done: Done): void {
@@ -109,6 +111,20 @@ export class Findings {
       rows: this.#steps.flatMap((_, index) => (this.#done.has(index) ? [rowOf(this.#done.get(index)!)] : [])),
     };
   }
+}
+
+/**
+ * The scores are those of the reference that the app has now. After an update it may be another one; such rows are measured again. Gaps are needed
+ * where there is no recorded reference, because any row may become it.
+ */
+function fits({ text, sequences }: RowScores, { facts, recorded }: Prepared): boolean {
+  const { length } = facts.textIds;
+  if (text.argmax.length !== length || (!recorded && text.gaps.length !== length)) return false;
+  const expected = recorded?.sequences ?? [];
+  return (
+    sequences.length === expected.length &&
+    expected.every(({ argmax }, i) => sequences[i]!.argmax.length === argmax.length)
+  );
 }
 
 function rowReference(scored: readonly Scored[], facts: ModelFacts): Reference | null {

@@ -1,14 +1,14 @@
 /** One row, from an empty worker to its figures. */
 import type { Remote } from 'comlink';
 import type {
+  ColdStart,
   CompareApi,
   ModelFacts,
   ModelPlace,
   OpenedRow,
-  Piece,
   Prompt,
+  Timing,
 } from '../../workers/shared/compare-protocol.ts';
-import type { ColdStart, Timing } from '../../workers/shared/compare-protocol.ts';
 import type { EngineReport } from '../../workers/shared/protocol.ts';
 import { PhiError } from '../../workers/shared/errors.ts';
 import type { ReferenceSequence, RowScores } from './agreement.ts';
@@ -44,14 +44,16 @@ export interface RowJob {
 /** Timings by prompt, the warm-up round left out. */
 export type Rounds = Timing[][];
 
-/**
- * Times every prompt once a round, so that each length sees the machine cold and warm alike; the first round is dropped. The text that streams in
- * is not shown: laying it out would take time from what is measured.
- */
+type Reply = (prompt: Prompt, tokens: number) => Promise<Timing>;
+
+/** For workers: the text that streams in is not shown, because laying it out would take time from what is measured. */
+export const unseen = () => callback(() => undefined);
+
+/** Times every prompt once a round, so that each length sees the machine cold and warm alike; the first round is dropped. */
 export async function timeRounds(
   prompts: Prompt[][],
   { rounds, decodeTokens }: Measures,
-  reply: (prompt: Prompt, tokens: number, onPiece: (piece: Piece) => void) => Promise<Timing>,
+  reply: Reply,
   onProgress: (done: number, total: number, warmUp: boolean) => void,
 ): Promise<Rounds> {
   const timings: Rounds = prompts.map(() => []);
@@ -59,7 +61,7 @@ export async function timeRounds(
   for (let round = 0; round <= rounds; round++) {
     for (const [length, byMark] of prompts.entries()) {
       onProgress(round * prompts.length + length, total, round === 0);
-      const timing = await reply(byMark[round]!, decodeTokens, () => undefined);
+      const timing = await reply(byMark[round]!, decodeTokens);
       if (round > 0) timings[length]!.push(timing);
     }
   }
@@ -114,22 +116,16 @@ export async function measureRow(entry: Entry, job: RowJob): Promise<MeasuredRow
   const { model, measures, signal } = job;
   const battery = await readBattery();
   const opened: OpenedRow[] = [];
-  let cold: ColdStart | null = null;
-  // The first worker of a row finds nothing prepared: the start of that one is cold.
-  const first = async (api: Remote<CompareApi>) => void (cold ??= await api.firstAnswer(model.facts.prompts[0]![0]!));
-  // All loads but the last in workers of their own: a second load in the same worker would find the runtime there.
-  while (opened.length < measures.loads - 1) {
-    opened.push(
-      await withCompareWorker(signal, async (api) => {
-        const row = await open(api, entry, job);
-        await first(api);
-        return row;
-      }),
-    );
-  }
-  const measured = await withCompareWorker(signal, async (api) => {
+  let cold = null as ColdStart | null;
+  // The first worker of a row finds nothing prepared, so its start is the cold one.
+  const start = async (api: Remote<CompareApi>) => {
     opened.push(await open(api, entry, job));
-    await first(api);
+    cold ??= await api.firstAnswer(model.facts.prompts[0]![0]!);
+  };
+  // Each load has a worker of its own, because a second load in the same worker would find the runtime there. The last one measures.
+  for (let load = 1; load < measures.loads; load++) await withCompareWorker(signal, start);
+  const measured = await withCompareWorker(signal, async (api) => {
+    await start(api);
     return measureOpened(api, entry, job, opened);
   });
   const after = battery && (await readBattery());
@@ -137,7 +133,7 @@ export async function measureRow(entry: Entry, job: RowJob): Promise<MeasuredRow
     ...measured,
     row: {
       ...measured.row,
-      coldStart: cold && { ...(cold as ColdStart), storedBytes: model.bytes },
+      coldStart: cold && { ...cold, storedBytes: model.bytes },
       battery: battery && after && { charging: after.charging, before: battery.level, after: after.level },
     },
   };
@@ -152,8 +148,7 @@ async function measureOpened(
   const { model, measures, contextLength, onProgress } = job;
   const { report } = opened.at(-1)!;
   const memory = { engineBytes: report.bytesHeld, pageBytes: await pageBytes() };
-  const reply = (prompt: Prompt, tokens: number, onPiece: (piece: Piece) => void) =>
-    api.reply(prompt, tokens, callback(onPiece));
+  const reply: Reply = (prompt, tokens) => api.reply(prompt, tokens, unseen());
   const rounds = await timeRounds(model.facts.prompts, measures, reply, (done, total, warmUp) =>
     onProgress({ phase: warmUp ? 'warm-up' : 'measure', share: SHARES.load + (SHARES.replies * done) / total }),
   );
@@ -195,7 +190,7 @@ async function testSpeed(
 
 /** Every kind of task that fits: one reply that does not count, and one for each round. */
 async function timeTasks(
-  reply: (prompt: Prompt, tokens: number, onPiece: (piece: Piece) => void) => Promise<Timing>,
+  reply: Reply,
   { model, measures, contextLength, onProgress }: RowJob,
 ): Promise<Measured['tasks']> {
   const found: Measured['tasks'] = [];
@@ -206,7 +201,7 @@ async function timeTasks(
     for (const [round, prompt] of prompts.entries()) {
       const done = (at + round / prompts.length) / kinds.length;
       onProgress({ phase: 'tasks', share: SHARES.load + SHARES.replies + SHARES.tests + SHARES.tasks * done });
-      const timing = await reply(prompt, task.reply, () => undefined);
+      const timing = await reply(prompt, task.reply);
       if (round > 0) timings.push(timing);
     }
     found.push({
@@ -257,7 +252,7 @@ function describe({ label, target }: Entry, opened: OpenedRow[], contextLength: 
   return {
     label,
     backend: report.backend,
-    asked: { backend: target.backend, device: target.device, threads: target.threads, form: target.form },
+    asked: target,
     device: report.device,
     kind: kindOf(report),
     form: report.form,

@@ -10,6 +10,7 @@ import * as v from 'valibot';
 import { Table } from '../../workers/shared/database.ts';
 import { WEIGHT_FORMATS } from '../../workers/shared/weight-formats.ts';
 import type { Done } from './findings.ts';
+import { ROW_IDS } from './plan.ts';
 import { ResultSchema, RowSchema, type CompareResult } from './result.ts';
 import type { Earlier } from './run.ts';
 import type { CompareRequest } from './steps.ts';
@@ -32,7 +33,7 @@ const RequestSchema = v.object({
   }),
   entries: v.array(
     v.object({
-      id: v.picklist(['webnn-npu', 'webnn-gpu', 'webnn-cpu', 'webgpu', 'wasm-threads', 'wasm-single']),
+      id: v.picklist(ROW_IDS),
       label: Text,
       target: v.object({
         backend: v.picklist(['webnn', 'webgpu', 'wasm']),

@@ -7,12 +7,12 @@ import { coolDown } from './cooling.ts';
 import { Findings, type Done } from './findings.ts';
 import { describeMachine } from './machine.ts';
 import { measureRow, type RowProgress } from './measure.ts';
-import { estimateRow, shuffle, type Entry } from './plan.ts';
+import { shuffle, type Entry } from './plan.ts';
 import { prepare, rowJob, type Prepared } from './prepare.ts';
-import { isMeasured, type CompareResult, type Row } from './result.ts';
+import { isMeasured, LIMITS, type CompareResult, type Measured } from './result.ts';
 import { measureServer } from './server-row.ts';
 import { withDeadline } from './silence.ts';
-import { absentRow, adviceFor, stepsOf, type CompareRequest, type Step } from './steps.ts';
+import { absentRow, adviceFor, estimateStep, stepsOf, type CompareRequest, type Step } from './steps.ts';
 import { needsStandIn, tinyModel } from './tiny.ts';
 
 export interface Observer {
@@ -25,8 +25,8 @@ export interface Observer {
   onRow: (index: number, progress: RowProgress) => void;
   /** A row is over. Awaited. */
   onDone: (done: Done) => Promise<void>;
-  /** The facts known after a row. */
-  onResult: (result: CompareResult) => void;
+  /** The facts known after a row, and the indices of the rows that are over. */
+  onResult: (result: CompareResult, done: number[]) => void;
 }
 
 /** What is left of a run that broke off. */
@@ -52,10 +52,11 @@ export async function compare(
 ): Promise<CompareResult> {
   const run = await Run.begin(request, observer, earlier);
   const { findings, order } = run;
+  const tries = (index: number) => earlier?.tries.get(index) ?? 0;
   try {
-    for (const index of order) if (!findings.has(index)) await run.step(index, earlier?.tries.get(index) ?? 0);
+    for (const index of order) if (!findings.at(index)) await run.step(index, tries(index));
     for (const { threads, single, why } of findings.contradictions())
-      for (const index of [threads, single]) await run.step(index, 0, why);
+      for (const index of [threads, single]) await run.step(index, tries(index), why);
   } catch (cause) {
     if (!observer.signal.aborted) throw cause;
     return findings.result(true);
@@ -119,26 +120,34 @@ class Run {
       if (tries >= MOST_TRIES)
         throw new PhiError('backend', `The page ended ${tries} times while this row was measured. ${adviceFor(step)}`);
       await onTrying(index);
-      done = { index, ...(await this.#measure(step, (progress) => onRow(index, progress))) };
+      const { row, scores } = await this.#measure(step, (progress) => onRow(index, progress));
+      const placed = { ...row, order: this.order.indexOf(index) + 1, pausedMs: Math.round(pausedMs) };
+      done = { index, row: note ? withNote(placed, note) : placed, scores };
     } catch (cause) {
       if (signal.aborted) throw cause;
-      done = { index, row: absentRow(step, PhiError.from(cause)), scores: null };
-    }
-    if (isMeasured(done.row)) {
-      const notes = note ? [...done.row.notes, note] : done.row.notes;
-      done.row = { ...done.row, notes, order: this.order.indexOf(index) + 1, pausedMs: Math.round(pausedMs) };
+      const error = PhiError.from(cause);
+      const before = this.findings.at(index);
+      done =
+        before && isMeasured(before.row)
+          ? {
+              ...before,
+              row: withNote(before.row, `A second measurement failed, so this is the first. ${error.message}`),
+            }
+          : { index, row: absentRow(step, error), scores: null };
     }
     this.findings.add(done);
     await onDone(done);
-    onResult(this.findings.result(false));
+    onResult(this.findings.result(false), this.findings.indices);
   }
 
-  async #measure(step: Step, onRow: (progress: RowProgress) => void): Promise<Pick<Done, 'row' | 'scores'>> {
+  async #measure(
+    step: Step,
+    onRow: (progress: RowProgress) => void,
+  ): Promise<{ row: Measured; scores: Done['scores'] }> {
     const { signal } = this.#observer;
     const standIn = 'entry' in step && this.#standIn(step.entry);
     const prepared = standIn ? await this.#prepareTiny() : this.#prepared;
-    const id = 'entry' in step ? step.entry.id : 'native';
-    const estimateSeconds = estimateRow(id, prepared.model.bytes, prepared.measures);
+    const estimateSeconds = estimateStep(step, prepared.model.bytes, prepared.measures);
     return withDeadline({ estimateSeconds, advice: adviceFor(step) }, signal, async (rowSignal, heard) => {
       const job = rowJob(prepared, rowSignal, (progress) => {
         heard();
@@ -164,11 +173,15 @@ class Run {
   }
 }
 
-const asStandIn = <R extends Row & { notes: string[] }>(row: R): R => ({
+const withNote = (row: Measured, note: string): Measured => ({
   ...row,
+  notes: [...row.notes, note.slice(0, LIMITS.text)].slice(-LIMITS.notes),
+});
+
+const asStandIn = (row: Measured): Measured => ({
+  ...withNote(
+    row,
+    'This WebGPU adapter is software and would take hours for the model of this run, so the tiny model ran instead.',
+  ),
   otherModel: true,
-  notes: [
-    ...row.notes,
-    'This adapter is software, and would take hours for the model of this run: the tiny model ran.',
-  ],
 });

@@ -1,9 +1,10 @@
 /** The row of a server on this machine: the same prompts, the same stopwatch. */
-import { speedFigures, timeRounds, type RowJob, type Rounds } from './measure.ts';
+import { lastPart } from './last-part.ts';
+import { speedFigures, timeRounds, unseen, type RowJob, type Rounds } from './measure.ts';
 import type { Measured } from './result.ts';
 import { ROW_DEFAULTS } from './row-defaults.ts';
 import { serverIdentity, type ServerEntry } from './steps.ts';
-import { callback, withNativeWorker } from './threads.ts';
+import { withNativeWorker } from './threads.ts';
 
 export async function measureServer(
   server: ServerEntry,
@@ -13,8 +14,7 @@ export async function measureServer(
     timeRounds(
       model.facts.prompts,
       measures,
-      (prompt, tokens, onPiece) =>
-        api.reply({ address: server.address, model: server.model }, prompt, tokens, callback(onPiece)),
+      (prompt, tokens) => api.reply({ address: server.address, model: server.model }, prompt, tokens, unseen()),
       (done, total, warmUp) => onProgress({ phase: warmUp ? 'warm-up' : 'measure', share: done / total }),
     ),
   );
@@ -44,9 +44,5 @@ export const UNKNOWN = {
   agreement: null,
 } satisfies Partial<Measured>;
 
-/**
- * The model that answered, as the server names it. Only the last part of a path is kept, because the rest may name a
- * person.
- */
-const answeredBy = (rounds: Rounds): string | null =>
-  rounds[0]?.[0]?.model?.split(/[\\/]/).at(-1)?.slice(0, 200) || null;
+/** The model that answered, as the server names it. */
+const answeredBy = (rounds: Rounds): string | null => lastPart(rounds[0]?.[0]?.model ?? '') || null;

@@ -1,9 +1,10 @@
 /** What a run asks for, and the rows that come of it. */
 import type { NativeServer } from '../../workers/shared/compare-protocol.ts';
 import type { PhiError } from '../../workers/shared/errors.ts';
-import type { Entry, Measures, Setting } from './plan.ts';
+import { estimateRow, type Entry, type Measures, type Setting } from './plan.ts';
 import type { MeasuredModel } from './prepare.ts';
 import type { Absent } from './result.ts';
+import { askedOf } from './row-defaults.ts';
 
 export interface ServerEntry extends NativeServer {
   /** "Ollama". */
@@ -32,6 +33,10 @@ export const stepsOf = ({ entries, servers, builtIn }: CompareRequest): Step[] =
   ...(builtIn ? [{ builtIn } as const] : []),
 ];
 
+/** Seconds that a row takes with a model of so many bytes, about. */
+export const estimateStep = (step: Step, modelBytes: number, measures: Measures): number =>
+  estimateRow('entry' in step ? step.entry.id : 'native', modelBytes, measures);
+
 /** The label of the browser's own model, the same in every language. */
 export const BUILT_IN = 'LanguageModel';
 
@@ -53,14 +58,14 @@ export const adviceFor = (step: Step): string => ('server' in step ? SERVER_ADVI
 export const serverIdentity = ({ label, model }: ServerEntry) => ({
   label,
   backend: 'native' as const,
-  asked: { backend: 'native' as const, device: null, threads: null, form: 'auto' },
+  asked: askedOf('native'),
   form: model.slice(0, 200),
 });
 
 export const builtInIdentity = () => ({
   label: BUILT_IN,
   backend: 'browser' as const,
-  asked: { backend: 'browser' as const, device: null, threads: null, form: 'auto' },
+  asked: askedOf('browser'),
   form: 'auto',
 });
 
@@ -74,7 +79,7 @@ export function absentRow(step: Step, error: Pick<PhiError, 'message' | 'detail'
   return {
     label,
     backend: target.backend,
-    asked: { backend: target.backend, device: target.device, threads: target.threads, form: target.form },
+    asked: target,
     form: target.form,
     absent,
   };

@@ -2,12 +2,14 @@
 import { memoryBudget, type DeviceFacts } from '../../workers/shared/advisor/device.ts';
 import type { MeasuredModel } from './prepare.ts';
 
+/** Its name, and its id among the models. */
+export const TINY_NAME = 'Tiny Phi (random weights)';
 const FOLDER = 'tiny-phi';
 const FILE = 'tiny-phi.q4_1.gguf';
 
 export const tinyModel = (): MeasuredModel => ({
-  id: 'Tiny Phi (random weights)',
-  name: 'Tiny Phi (random weights)',
+  id: TINY_NAME,
+  name: TINY_NAME,
   bytes: 1_489_408,
   url: new URL(`models/${FOLDER}/${FILE}`, document.baseURI).href,
 });
