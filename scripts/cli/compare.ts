@@ -5,21 +5,20 @@ import { parseArgs } from 'node:util';
 import type { Page } from 'playwright';
 import { launch } from './browser/launch.ts';
 import { toMarkdown } from '../../src/compare/exports.ts';
-import { KINDS } from '../../src/compare/plan.ts';
+import { KINDS, ROW_IDS } from '../../src/compare/plan.ts';
 import { parseResult, type CompareResult } from '../../src/compare/result.ts';
+import { TINY_NAME } from '../../src/compare/tiny.ts';
 import { machineFile } from '../../src/results/machine-file.ts';
 import { DIST, ensureBuilt } from '../build/app.ts';
 import { selectModel } from './evaluate/model-files.ts';
 import { serve } from '../build/server.ts';
 
-const IDS = KINDS.map(({ id }) => id);
-
 const USAGE = `npm run compare -- --json OUT.json
 Runs the compare page in a headless browser and writes its result (docs/compare-schema.md).
   --json OUT.json     writes the result to this file; without it, only a table is printed
-  --machine NAME      writes a file for the collection in results/ instead: this machine's name with its result
+  --machine NAME      that file is one for the collection in results/: the result under this machine's name
   --model PATH        a model from the disk (a file or a folder); "tiny": the one that ships; default: the starter
-  --backends A,B      ${IDS.join(', ')}; default: all
+  --backends A,B      ${ROW_IDS.join(', ')}; default: all
   --every-form        every weight format of each backend
   --full              the thorough measurement; default: the quick one
   --prompts 32,512    prompt lengths in tokens    --tokens 32   length of a reply
@@ -28,7 +27,7 @@ Runs the compare page in a headless browser and writes its result (docs/compare-
   --tasks             also kinds of task, with the lengths of MLPerf Client's
   --in-order          rows in their order; default: random     --pause 5   seconds of cooling between rows
   --no-stand-in       a software WebGPU adapter runs the model itself, which takes hours for all but tiny ones
-  --profile DIR       keeps the browser's profile there: a run that broke off goes on where it was
+  --profile DIR       keeps the browser's profile there: a run that broke off goes on where it was, with its own settings
   --server URL --server-model NAME   a server on this machine that speaks the OpenAI chat API
   --browser PATH      another browser, which can use this machine's GPU; default: the one from npm
   --browser-arg X     a flag for the browser; may be repeated
@@ -38,7 +37,8 @@ Exit status: 0 if every row was measured or has a reason for its absence, 2 if t
 const MINUTE_MS = 60_000;
 /** `--model tiny`. */
 const TINY = 'tiny';
-const TINY_ID = 'Tiny Phi (random weights)';
+/** What a profile keeps belongs to an origin, so a profile is always used with this port. */
+const PROFILE_PORT = 41_327;
 
 function readOptions(args: string[]) {
   const { values } = parseArgs({
@@ -50,7 +50,6 @@ function readOptions(args: string[]) {
       backends: { type: 'string' },
       'every-form': { type: 'boolean', default: false },
       full: { type: 'boolean', default: false },
-      quick: { type: 'boolean', default: false },
       prompts: { type: 'string' },
       tokens: { type: 'string' },
       rounds: { type: 'string' },
@@ -60,7 +59,6 @@ function readOptions(args: string[]) {
       depths: { type: 'string' },
       pause: { type: 'string' },
       tasks: { type: 'boolean', default: false },
-      shuffle: { type: 'boolean', default: false }, // what it asks for is the default now
       'in-order': { type: 'boolean', default: false },
       'no-stand-in': { type: 'boolean', default: false },
       profile: { type: 'string' },
@@ -72,13 +70,15 @@ function readOptions(args: string[]) {
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
-  const backends = (values.backends?.split(',') ?? IDS).map((name) => {
-    const id = IDS.find((known) => known === name);
-    if (id === undefined) throw new Error(`--backends ${name}: it must be one of ${IDS.join(', ')}.`);
+  const backends = (values.backends?.split(',') ?? ROW_IDS).map((name) => {
+    const id = ROW_IDS.find((known) => known === name);
+    if (id === undefined) throw new Error(`--backends ${name}: it must be one of ${ROW_IDS.join(', ')}.`);
     return id;
   });
   if ((values.server === undefined) !== (values['server-model'] === undefined))
     throw new Error('--server needs --server-model, and --server-model needs --server.');
+  if (values.machine !== undefined && values.json === undefined)
+    throw new Error('--machine needs --json, which names the file to write.');
   const minutes = Number(values.timeout);
   if (!(minutes > 0)) throw new Error(`--timeout ${values.timeout}: it must be a number of minutes above 0.`);
   return { ...values, backends, minutes };
@@ -111,7 +111,18 @@ async function storeModel(page: Page, url: string, model: string | undefined): P
     await page.evaluate(() => (location.hash = '#/compare'));
   }
   await runButton(page).waitFor();
-  if (model === TINY) await page.getByRole('combobox', { name: 'Model', exact: true }).selectOption(TINY_ID);
+  if (model === TINY) await page.getByRole('combobox', { name: 'Model', exact: true }).selectOption(TINY_NAME);
+}
+
+const goOnButton = (page: Page) => page.getByRole('button', { name: 'Go on', exact: true });
+
+/** True if the profile has a run that broke off, with its model. */
+async function hasBroken(page: Page, url: string): Promise<boolean> {
+  await page.goto(url);
+  await page.getByRole('button', { name: 'Download the starter model' }).or(runButton(page)).first().waitFor();
+  if (!(await runButton(page).isVisible())) return false; // no model is stored
+  await runButton(page).click({ trial: true }); // it is enabled when the page has looked for an earlier run
+  return goOnButton(page).isVisible();
 }
 
 async function setUp(page: Page, options: Options): Promise<void> {
@@ -133,22 +144,22 @@ async function setUp(page: Page, options: Options): Promise<void> {
   }
 }
 
-async function run(page: Page, options: Options): Promise<CompareResult> {
-  const goOn = page.getByRole('button', { name: 'Go on', exact: true });
-  if (await goOn.isVisible()) {
-    console.error('An earlier run broke off here. It goes on.');
-    await goOn.click();
-  } else {
-    await setUp(page, options);
-    await runButton(page).click();
-  }
-  await runButton(page).waitFor({ state: 'hidden' });
-  const again = page.getByRole('button', { name: 'Run again' });
+/** Begins a run, and forgets the result of an earlier one: what the page shows at the end is this run's. */
+async function begin(page: Page, options: Options): Promise<void> {
+  const remove = page.getByRole('button', { name: 'Remove the result of This machine' });
+  if (await remove.isVisible()) await remove.click();
+  await setUp(page, options);
+  await runButton(page).click();
+}
+
+/** Waits for the end of the run that has begun. Rejects with the page's words when there is no result. */
+async function finish(page: Page): Promise<CompareResult> {
   const failed = page.getByRole('alert');
+  const running = page.getByRole('group', { name: /^Making the prompts$|\(\d+ of \d+\)$/ });
+  await running.or(failed).first().waitFor(); // a run that the page refuses never begins
   const progress = setInterval(() => {
-    page
+    running
       .getByRole('progressbar')
-      .first()
       .evaluate(
         (bar) => `${bar.getAttribute('aria-label')}: ${Math.round(100 * (bar as HTMLProgressElement).value)} %`,
         undefined,
@@ -157,11 +168,15 @@ async function run(page: Page, options: Options): Promise<CompareResult> {
       .then(console.error, () => undefined); // between two screens there is no bar
   }, 15_000);
   try {
-    await again.or(failed).first().waitFor();
+    await runButton(page).waitFor(); // it is away during a run
   } finally {
     clearInterval(progress);
   }
-  if (!(await again.isVisible())) throw new Error((await failed.innerText()).replace(/\s+/g, ' '));
+  const words = (await failed.allInnerTexts()).join(' ').replace(/\s+/g, ' ');
+  const whole =
+    (await page.getByRole('button', { name: 'Run again' }).isVisible()) && !(await goOnButton(page).isVisible());
+  if (!whole) throw new Error(words || 'The run ended without a result.');
+  if (words) console.error(words); // a full storage is no reason to lose what was measured
   const [file] = await Promise.all([
     page.waitForEvent('download'),
     page.getByRole('button', { name: 'JSON', exact: true }).click(),
@@ -171,7 +186,11 @@ async function run(page: Page, options: Options): Promise<CompareResult> {
 
 async function compare(options: Options): Promise<void> {
   await ensureBuilt();
-  const server = await serve({ root: DIST });
+  const server = await serve({ root: DIST, port: options.profile === undefined ? 0 : PROFILE_PORT });
+  if (options.profile !== undefined && server.port !== PROFILE_PORT) {
+    await server.close();
+    throw new Error(`--profile needs port ${PROFILE_PORT}, which another program uses. Is another comparison running?`);
+  }
   const session = await launch({
     gpu: true,
     realGpu: options.browser !== undefined,
@@ -188,8 +207,15 @@ async function compare(options: Options): Promise<void> {
     const asked = new URLSearchParams();
     for (const name of ['prompts', 'tokens', 'rounds', 'loads', 'pp', 'tg', 'depths', 'pause'] as const)
       if (options[name] !== undefined) asked.set(name, options[name]);
-    await storeModel(page, `${server.url}${asked.size > 0 ? `?${asked}` : ''}#/compare`, options.model);
-    const result = await run(page, options);
+    const url = `${server.url}${asked.size > 0 ? `?${asked}` : ''}#/compare`;
+    if (options.profile !== undefined && (await hasBroken(page, url))) {
+      console.error('An earlier run broke off here. It goes on with its own model and settings.');
+      await goOnButton(page).click();
+    } else {
+      await storeModel(page, url, options.model);
+      await begin(page, options);
+    }
+    const result = await finish(page);
     console.log(toMarkdown(result));
     const written = options.machine === undefined ? result : machineFile(options.machine, '', result);
     if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(written, null, 2)}\n`);

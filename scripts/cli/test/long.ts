@@ -21,7 +21,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
   /** Kills the browser thirty times in the middle of things, loses devices, opens and closes tabs; hostile text everywhere; 100 MB of chats. */
   faults: {
     projects: ['browser', 'long'],
-    files: ['e2e/faults/', 'e2e/long/hostile', 'e2e/long/tabs', 'e2e/long/large-import', 'e2e/long/compare-run'],
+    files: ['e2e/faults/', 'e2e/long/hostile', 'e2e/long/tabs', 'e2e/long/large-import', 'e2e/long/compare-'],
     env: { PHI_KILLS: '30', PHI_CYCLES: '20', PHI_TAB_STEPS: '100' },
   },
   /** ONNX Runtime without our tricks: which of them are still needed? After each change of its version or the browser's. */
