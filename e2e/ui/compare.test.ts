@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import type { RunningServer } from '../../scripts/build/server.ts';
 import { toFragment } from '../../src/compare/share.ts';
 import { desktop, laptop } from '../../src/compare/testing/example.ts';
+import { result, row } from '../../src/compare/testing/results.ts';
 import { accessibilityViolations } from '../support/axe.ts';
 import { eachVisitor, openFake } from '../support/fake-app.ts';
 
@@ -16,16 +17,20 @@ eachVisitor((visitor) => ({ server, page } = visitor));
 
 const chart = () => page.getByRole('img', { name: /^Writing/ });
 
+async function addFile(file: object): Promise<void> {
+  await page.locator('input[type=file]').setInputFiles({
+    name: 'result.json',
+    mimeType: 'application/json',
+    buffer: Buffer.from(JSON.stringify(file)),
+  });
+  await page.getByRole('button', { name: 'Show it' }).click();
+}
+
 /** Both results side by side. */
 async function showResults(): Promise<void> {
   await openFake(page, server, 'plain', `#${await toFragment(laptop())}`);
   await page.getByRole('button', { name: 'Show it' }).click();
-  await page.locator('input[type=file]').setInputFiles({
-    name: 'desktop.json',
-    mimeType: 'application/json',
-    buffer: Buffer.from(JSON.stringify(desktop())),
-  });
-  await page.getByRole('button', { name: 'Show it' }).click();
+  await addFile(desktop());
   await expect.poll(async () => (await chart().boundingBox())?.height ?? 0).toBeGreaterThan(100);
 }
 
@@ -59,6 +64,18 @@ describe('results', () => {
     expect(await line.first().innerText()).toContain('144 ± 5');
     await page.getByText('wrong results').first().waitFor();
     await page.getByText('unsteady').first().waitFor();
+  });
+
+  it('show every line of a file that says the same thing twice', async () => {
+    const { lengths, ttftMs } = row();
+    const task = { kind: 'code' as const, promptTokens: 2185, replyTokens: 128, decodeTokensPerSecond: null };
+    const tasks = [task, task].map((one) => ({ ...one, ttftMs: ttftMs! }));
+    const twice = row({ lengths: [lengths[0]!, lengths[0]!], tasks });
+    await openFake(page, server, 'plain', '#/compare');
+    await addFile(result([twice, twice]));
+    await page.getByText('Every prompt length').click();
+    await expect.poll(() => page.getByRole('row', { name: /^32 tokens/ }).count()).toBe(4);
+    expect(await page.getByRole('row', { name: /^Code analysis/ }).count()).toBe(4);
   });
 
   it('race: the replies grow at their speed and end whole', async () => {

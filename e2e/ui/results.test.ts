@@ -72,10 +72,12 @@ it('filters by device, backend and system, and opens a result beside one’s own
   const before = await rowNames();
   await page.getByRole('combobox', { name: 'Device' }).selectOption('NPU');
   expect(await rowNames()).toEqual([expect.stringMatching(/^WebNN NPU, int8/)]);
+  await page.getByText('1 machine, 1 row', { exact: true }).waitFor();
   await page.getByRole('combobox', { name: 'Backend' }).selectOption('WebGPU');
   await page.getByText('No result matches these filters.').waitFor();
   await page.getByRole('combobox', { name: 'Device' }).selectOption('All');
   expect(await rowNames()).toEqual([expect.stringMatching(/^WebGPU GPU, int4/)]);
+  await page.getByText('2 machines, 2 rows').waitFor();
   await page.getByRole('combobox', { name: 'Backend' }).selectOption('All');
   expect(await rowNames()).toEqual(before);
   await page.getByRole('button', { name: /on Laptop with an NPU$/ }).click();
@@ -94,6 +96,17 @@ it.each(['light', 'dark'] as const)(
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
   },
 );
+
+it('draws its chart again in the colours that the system changes to', async () => {
+  await page.emulateMedia({ colorScheme: 'light' });
+  await openResults();
+  const drawn = () => page.locator('canvas').evaluate((canvas: HTMLCanvasElement) => canvas.toDataURL());
+  const blank = await page.evaluate(() => document.createElement('canvas').toDataURL());
+  await expect.poll(async () => (await drawn()) === blank).toBe(false);
+  const light = await drawn();
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await expect.poll(async () => (await drawn()) === light).toBe(false);
+});
 
 it('says that results need a network, and tries again', async () => {
   let offline = true;

@@ -1,7 +1,7 @@
 /** Figures and machines in words, in the language of the page. */
 import { i18n, t } from '../i18n/i18n.svelte.ts';
 import { formatDuration, formatNumber } from '../ui/format.ts';
-import { decimals, type Figure } from './figure.ts';
+import { decimals, type Figure, type Ratio } from './figure.ts';
 import type { Headline } from './headline.ts';
 import type { CompareResult, Measured, Row } from './result.ts';
 
@@ -25,6 +25,12 @@ export const spreadShare = ({ median, spread }: Figure): number => (median > 0 ?
 export const timeOf = (ms: number): string => formatDuration(ms, i18n.language);
 export const percent = (share: number): string => `${formatNumber(100 * share, i18n.language, share === 1 ? 0 : 1)} %`;
 
+/** "0.29 times (0.28 to 0.31)". */
+export function timesWords({ value, low, high }: Ratio): string {
+  const number = (value: number) => formatNumber(value, i18n.language, value < 10 ? 2 : 0);
+  return t('headlineTimes', number(value), number(low), number(high));
+}
+
 /** The sentence at the top, and what has to be said besides it. */
 export function headlineWords(headline: Headline): string[] {
   if (headline.kind === 'none') return [t('headlineNone')];
@@ -40,17 +46,14 @@ export function headlineWords(headline: Headline): string[] {
     ];
   }
   const { first, second, decode, prefill } = headline;
-  const number = (value: number) => formatNumber(value, i18n.language, value < 10 ? 2 : 0);
-  const times = (ratio: typeof decode) =>
-    t('headlineTimes', number(ratio.value), number(ratio.low), number(ratio.high));
   const sentence = t(
     'headlinePair',
     name(first),
     rowName(first),
     name(second),
     rowName(second),
-    times(decode),
-    times(prefill),
+    timesWords(decode),
+    timesWords(prefill),
   );
   return [sentence, ...(first.kind === 'npu' ? [] : [t('headlineNoNpu')]), ...unsteady];
 }

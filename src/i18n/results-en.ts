@@ -4,7 +4,7 @@ import { plural } from './strings.ts';
 export const resultsEn = {
   results: 'Results',
   resultsLead:
-    'What people measured on their machines and sent to this project: medians over machines, with their spread.',
+    'People measured these figures on their own machines and sent them to this project. The tables show medians over machines, with their spread.',
   resultsMeasure: 'Measure yours',
   resultsLoading: 'Reading the results',
   resultsFilters: 'Filters',
@@ -13,20 +13,22 @@ export const resultsEn = {
   resultsBackend: 'Backend',
   resultsNative: 'Servers',
   resultsSystem: 'System',
-  resultsSoftware: 'Also machines without a GPU or NPU, whose adapters are software',
-  resultsCount: (count: number, machines: string, rows: string) =>
-    plural(count, `${machines} machine, ${rows} rows`, `${machines} machines, ${rows} rows`),
+  resultsSoftware: 'Include machines without a GPU or NPU, which compute in software',
+  resultsCount: (machineCount: number, machines: string, rowCount: number, rows: string) =>
+    `${plural(machineCount, `${machines} machine`, `${machines} machines`)}, ${plural(rowCount, `${rows} row`, `${rows} rows`)}`,
   resultsNone: 'No result matches these filters.',
   resultsGroups: 'By device and backend',
   resultsGroupsHint:
-    'Each machine counts once. ± is half the distance between the slowest and the fastest machine. Rows that compute wrongly are left out.',
+    'Each machine counts once. ± is half the distance between the slowest and the fastest machine. Rows with wrong results are left out.',
   resultsMachineCount: (count: number, figure: string) => plural(count, `${figure} machine`, `${figure} machines`),
   resultsInSoftware: 'in software',
   resultsUnsteady: (count: number, figure: string) =>
     plural(count, `${figure} figure left out: too unsteady`, `${figure} figures left out: too unsteady`),
   resultsPairs: 'NPU against GPU on the same machine',
-  resultsPairsHint: 'How many times as fast the NPU is: the fastest row of each, with the same model and browser.',
+  resultsPairsHint:
+    'How many times as fast as the GPU the NPU is. The fastest row of each counts, with the same model and browser.',
   resultsNoPair: 'No machine here has measured both yet.',
+  resultsPairUnsteady: 'The rounds differ too much to quote this ratio.',
   resultsDecodeTimes: 'Decode, NPU / GPU',
   resultsPrefillTimes: 'Prefill, NPU / GPU',
   resultsMachines: 'Machines',
@@ -39,14 +41,14 @@ export const resultsEn = {
   sendMine: 'Send mine',
   sendTitle: 'Add this result to the collection',
   contributeHint:
-    'This makes a file for the project’s collection of results. Nothing is sent by itself: you look at the file, and send it where you want.',
+    'This makes a file for the project’s collection of results. The app does not send it. Look at the file, then contribute it yourself.',
   sendName: 'Name of the machine',
   sendNamePlace: 'Surface Laptop 7, Snapdragon X Elite',
   sendNote: 'Note (optional)',
   sendContains:
-    'The file contains this result and what you write here: browser, system, graphics adapter, cores, figures and replies. It contains nothing else about you.',
+    'The file contains this result (browser, system, graphics adapter, cores, figures and replies) and what you write here. It contains nothing else about you.',
   sendSave: 'Save the file',
   sendOpen: 'Open the contribution page',
-  sendNoPlace: 'This copy of the app names no repository for contributions. Send the file to whoever runs it.',
+  sendNoPlace: 'This copy of the app names no repository for contributions. Send the file to the people who run it.',
   sendPublished: 'Published results',
 } as const;

@@ -5,7 +5,7 @@ import type { Translation } from './strings.ts';
 export const resultsJa: Translation<typeof resultsEn> = {
   results: '測定結果',
   resultsLead:
-    'さまざまな端末で測定され、このプロジェクトに送られた結果です。端末ごとの値の中央値とばらつきを示します。',
+    'さまざまな人が自分の端末で測定し、このプロジェクトに送った結果です。表は、端末間の中央値とばらつきを示します。',
   resultsMeasure: 'この端末で測定する',
   resultsLoading: '結果を読み込んでいます',
   resultsFilters: '絞り込み',
@@ -14,18 +14,19 @@ export const resultsJa: Translation<typeof resultsEn> = {
   resultsBackend: 'バックエンド',
   resultsNative: 'サーバー',
   resultsSystem: 'システム',
-  resultsSoftware: 'GPU も NPU もなく、ソフトウェアで動く端末も含める',
-  resultsCount: (_count, machines, rows) => `${machines} 台、${rows} 行`,
+  resultsSoftware: 'GPU も NPU もなく、ソフトウェアで計算する端末も含める',
+  resultsCount: (_machineCount, machines, _rowCount, rows) => `${machines} 台、${rows} 行`,
   resultsNone: '条件に合う結果はありません。',
   resultsGroups: 'デバイスとバックエンド別',
   resultsGroupsHint:
-    '各端末は 1 回だけ数えます。± は、最も遅い端末と最も速い端末の差の半分です。計算に誤りのある行は含みません。',
+    '各端末は 1 回だけ数えます。± は、最も遅い端末と最も速い端末の差の半分です。計算結果に誤りのある行は含みません。',
   resultsMachineCount: (_count, figure) => `${figure} 台`,
   resultsInSoftware: 'ソフトウェアで実行',
   resultsUnsteady: (_count, figure) => `不安定なため除外した数値：${figure} 件`,
   resultsPairs: '同じ端末での NPU と GPU の比較',
   resultsPairsHint: 'NPU が GPU の何倍速いかを示します。同じモデルとブラウザーで、それぞれ最も速い行を比べます。',
   resultsNoPair: '両方を測定した端末はまだありません。',
+  resultsPairUnsteady: '測定のばらつきが大きいため、この比は引用できません。',
   resultsDecodeTimes: 'デコード（NPU / GPU）',
   resultsPrefillTimes: 'プリフィル（NPU / GPU）',
   resultsMachines: '端末',
@@ -36,9 +37,9 @@ export const resultsJa: Translation<typeof resultsEn> = {
   resultsRefused: '読み込めなかったファイル',
 
   sendMine: '結果を送る',
-  sendTitle: 'この結果を公開用に保存する',
+  sendTitle: 'この結果を結果集に加える',
   contributeHint:
-    'プロジェクトの結果集に加えるためのファイルを作ります。自動では何も送信されません。内容を確認してから、自分で送ってください。',
+    'プロジェクトの結果集に加えるためのファイルを作ります。アプリがファイルを送信することはありません。内容を確認してから、自分で投稿してください。',
   sendName: '端末の名前',
   sendNamePlace: '例：Surface Laptop 7、Snapdragon X Elite',
   sendNote: 'メモ（任意）',

@@ -1,7 +1,10 @@
 /** What the collection says of each way to run a model: medians and spread over machines, and NPU against GPU on one machine. */
-import { figure, isUnsteady, ratio, type Figure, type Ratio } from '../compare/figure.ts';
-import { isSound } from '../compare/headline.ts';
+import { groupBy } from '../../workers/shared/group-by.ts';
+import { figure, isUnsteady, type Figure } from '../compare/figure.ts';
+import { isSound, npuAgainstGpu, type Pair } from '../compare/headline.ts';
 import { measuredRows, type CompareResult, type Kind, type Measured } from '../compare/result.ts';
+import { BUILT_IN } from '../compare/steps.ts';
+import { BACKENDS } from '../models/backends.ts';
 import type { Machine } from './collection.ts';
 
 /** A row that counts, with where it comes from. */
@@ -64,21 +67,15 @@ export interface Group {
   unsteady: number;
 }
 
-const BACKENDS = { webnn: 'WebNN', webgpu: 'WebGPU', wasm: 'WASM', native: '', browser: 'LanguageModel' };
-
-/** WASM runs on the CPU by its nature, and one thread is another thing than many. */
+/** WASM always runs on the CPU, so its rows are told apart by their threads. A server is called by its own name. */
 export function groupName({ backend, kind, form, label, threads }: Measured): string {
-  const name = backend === 'native' ? label : BACKENDS[backend];
+  const name = backend === 'native' ? label : { ...BACKENDS, browser: BUILT_IN }[backend];
   const device = backend === 'wasm' ? (threads === 1 ? '1 thread' : 'threads') : kind?.toUpperCase();
   return [[name, device].filter(Boolean).join(' '), form === 'auto' ? null : form].filter(Boolean).join(', ');
 }
 
 export function groupsOf(entries: readonly Entry[]): Group[] {
-  const groups = new Map<string, Entry[]>();
-  for (const entry of entries) {
-    const key = JSON.stringify([groupName(entry.row), modelOf(entry)]);
-    groups.set(key, [...(groups.get(key) ?? []), entry]);
-  }
+  const groups = groupBy(entries, (entry) => JSON.stringify([groupName(entry.row), modelOf(entry)]));
   return [...groups.values()]
     .map((all): Group => {
       const over = (of: (row: Measured) => Figure | null) => overMachines(all, of);
@@ -88,7 +85,7 @@ export function groupsOf(entries: readonly Entry[]): Group[] {
       return {
         name: groupName(all[0]!.row),
         model: modelOf(all[0]!),
-        machines: new Set(all.map(({ machine }) => machine.file)).size,
+        machines: machineCount(all),
         software: all.every(({ machine }) => machine.machine.software),
         decode: decode.figure,
         prefill: prefill.figure,
@@ -104,61 +101,32 @@ function overMachines(
   entries: readonly Entry[],
   of: (row: Measured) => Figure | null,
 ): { figure: Figure | null; unsteady: number } {
-  const perMachine = new Map<string, number[]>();
-  let unsteady = 0;
-  for (const { machine, row } of entries) {
-    const found = of(row);
-    if (!found) continue;
-    if (isUnsteady(found)) unsteady++;
-    else perMachine.set(machine.file, [...(perMachine.get(machine.file) ?? []), found.median]);
-  }
-  return { figure: figure([...perMachine.values()].map((medians) => figure(medians)!.median)), unsteady };
+  const found = entries.flatMap(({ machine, row }) => {
+    const one = of(row);
+    return one ? [{ file: machine.file, one }] : [];
+  });
+  const steady = found.filter(({ one }) => !isUnsteady(one));
+  const perMachine = [...groupBy(steady, ({ file }) => file).values()].map(
+    (all) => figure(all.map(({ one }) => one.median))!.median,
+  );
+  return { figure: figure(perMachine), unsteady: found.length - steady.length };
 }
 
 /** The fastest NPU row and the fastest GPU row of one result. */
-export interface Pair {
+export interface MachinePair extends Pair {
   machine: Machine;
   result: CompareResult;
-  npu: Measured;
-  gpu: Measured;
-  decode: Ratio;
-  prefill: Ratio | null;
 }
 
-export function pairsOf(entries: readonly Entry[]): Pair[] {
-  const results = new Map<CompareResult, Entry[]>();
-  for (const entry of entries.filter(({ row }) => !row.otherModel))
-    results.set(entry.result, [...(results.get(entry.result) ?? []), entry]);
-  return [...results].flatMap(([result, all]): Pair[] => {
-    const [npu, gpu] = (['npu', 'gpu'] as const).map((kind) =>
-      fastest(
-        all.map(({ row }) => row),
-        kind,
-      ),
-    );
-    if (!npu?.decodeTokensPerSecond || !gpu?.decodeTokensPerSecond) return [];
-    const [read, reads] = [npu.prefillTokensPerSecond, gpu.prefillTokensPerSecond];
-    return [
-      {
-        machine: all[0]!.machine,
-        result,
-        npu,
-        gpu,
-        decode: ratio(npu.decodeTokensPerSecond, gpu.decodeTokensPerSecond),
-        prefill: read && reads ? ratio(read, reads) : null,
-      },
-    ];
+export const pairsOf = (entries: readonly Entry[]): MachinePair[] =>
+  [...groupBy(entries, ({ result }) => result)].flatMap(([result, all]) => {
+    const pair = npuAgainstGpu(all.map(({ row }) => row));
+    return pair ? [{ machine: all[0]!.machine, result, ...pair }] : [];
   });
-}
 
-function fastest(rows: readonly Measured[], kind: Kind): Measured | null {
-  return rows
-    .filter((row) => row.kind === kind && row.backend !== 'native' && row.decodeTokensPerSecond !== null)
-    .reduce<Measured | null>(
-      (best, row) => (best && best.decodeTokensPerSecond!.median >= row.decodeTokensPerSecond!.median ? best : row),
-      null,
-    );
-}
+/** How many machines the rows are of. */
+export const machineCount = (entries: readonly Entry[]): number =>
+  new Set(entries.map(({ machine }) => machine.file)).size;
 
 /** Sorted, each once. */
 export const choices = (entries: readonly Entry[], of: (entry: Entry) => string): string[] =>
