@@ -21,13 +21,14 @@ export const compareEn = {
   compareBackends: 'Backends',
   compareBackendsHint: 'A backend that this browser lacks stays in the table, with the reason.',
   compareEveryForm: 'Every weight format of each backend',
-  compareEveryFormHint: 'Takes several times as long. Otherwise each backend uses the format that it chooses itself.',
+  compareEveryFormHint:
+    'The run takes several times as long. If this is off, each backend uses the format that it chooses itself.',
   compareTasks: 'Also kinds of task',
   compareTasksHint:
-    'Prompts and replies as long as those of code analysis, writing and summaries in MLPerf Client. Takes several times as long.',
+    'Also measures prompts and replies as long as MLPerf Client’s for code analysis, writing and summaries. The run takes several times as long.',
   compareStandIn: 'Run WebGPU with Tiny Phi',
   compareStandInHint:
-    'WebGPU is software here and would take hours for this model. Its row then has figures of a tiny model with random weights, and says so.',
+    'WebGPU is software on this device and would take hours for this model. Its row measures a tiny model with random weights instead, and says so.',
   compareBuiltIn: 'The browser’s own model',
   compareBuiltInHint: 'The model behind LanguageModel. It is another model, and its row says so.',
   compareBroken: 'A run has not finished',
@@ -44,7 +45,7 @@ export const compareEn = {
 
   compareServers: 'Servers on this machine',
   compareServersHint:
-    'Local servers that speak the OpenAI chat API get the same prompts and the same stopwatch. Nothing is sent to them before you press Run.',
+    'Local servers that speak the OpenAI chat API get the same prompts and are timed in the same way. Nothing is sent to them before you press Run.',
   compareServer: 'Server',
   compareServerOther: 'Another',
   compareAddress: 'Address',
@@ -135,10 +136,10 @@ export const compareEn = {
   tableBattery: (before: string, after: string) => `on battery, ${before} → ${after}`,
   tableCold: (time: string, bytes: string) => `cold start ${time}, ${bytes} fetched`,
   tableColdHint:
-    'From an empty worker to the first token of the first reply, and the bytes that came over the network.',
+    'The time from an empty worker to the first token of its first reply, and the bytes that came over the network.',
   tableFirst: (step: string, gap: string) => `first differs at step ${step} (lead ${gap})`,
   tableFirstHint:
-    'The first step at which this row’s best token is another one than the reference’s, and by how many nats the reference’s token leads there.',
+    'The first step at which this row’s best token differs from the reference’s. The lead says how far ahead the reference’s token is there, in nats.',
   tableWrong: 'wrong results',
   tableCoarse: 'too coarse for this model',
   tableAnswered: (model: string) => `answered as: ${model}`,
@@ -149,10 +150,10 @@ export const compareEn = {
   testsTitle: 'In llama-bench’s terms',
   testsRate: 'Tokens a second',
   testsHint:
-    'pp512 reads a prompt of 512 tokens, tg128 writes 128. “@ d1024” does so behind 1,024 tokens of context. Tokens only: no chat template, no text.',
+    'pp512 is the speed of reading a prompt of 512 tokens, tg128 that of writing 128 tokens. “@ d1024” means behind 1,024 tokens of context. The tests use token ids only, without a chat template or text.',
   tasksTitle: 'Kinds of task',
   tasksHint:
-    'Lengths of prompt and reply as in MLPerf Client’s categories. The texts are this app’s own, so these are not results of MLPerf Client.',
+    'Prompts and replies are as long as those of MLPerf Client 1.6. The texts are this app’s own, so these figures are not results of MLPerf Client.',
   tasksKind: 'Task',
   tasksLengths: (prompt: string, reply: string) => `prompt ${prompt} tokens, reply ${reply}`,
   'task:content': 'Content generation',
@@ -173,7 +174,7 @@ export const compareEn = {
   methodNative:
     'A server counts tokens with its own tokenizer and template, and its model may differ. It does not say which device it computes on.',
   methodTests:
-    'pp and tg are measured as llama-bench does, with the engine’s own loop: one round that does not count, and no text. llama-bench neither chooses tokens nor goes through a browser.',
+    'pp and tg are measured as in llama-bench: token ids in and out, no text, and a first round that does not count. The engine’s loop also chooses each token, which llama-bench does not.',
   methodDevice:
     'A row’s device is what the browser reports (MLGraph.devices, the adapter’s name), not what was requested.',
   methodWatts:
@@ -187,7 +188,7 @@ export const compareEn = {
     'The link holds the result itself, behind the #, so no server sees it. It contains browser, system, graphics adapter, cores and the replies, and nothing about you.',
   importResult: 'Add another result…',
   importHint:
-    'A JSON file that this page made on another device, or one of llama-bench or LocalMode Bench, is shown beside your result.',
+    'Shows a file beside your result: JSON that this page made on another device, or a file of llama-bench or LocalMode Bench.',
   importSource: 'Measured by',
   importTitle: 'Contents',
   importShow: 'Show it',

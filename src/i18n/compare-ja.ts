@@ -22,10 +22,10 @@ export const compareJa: Translation<typeof compareEn> = {
   compareBackends: 'バックエンド',
   compareBackendsHint: 'このブラウザーにないバックエンドも、理由とともに表に残ります。',
   compareEveryForm: '各バックエンドのすべての重みの形式',
-  compareEveryFormHint: '数倍の時間がかかります。オフの場合は、各バックエンドが自分で選ぶ形式で測ります。',
+  compareEveryFormHint: '測定に数倍の時間がかかります。オフの場合は、各バックエンドが自動で選ぶ形式で測ります。',
   compareTasks: '作業の種類ごとにも測る',
   compareTasksHint:
-    'MLPerf Client のコード分析、文章作成、要約と同じくらいの長さのプロンプトと返信で測ります。数倍の時間がかかります。',
+    'MLPerf Client のコード分析、文章作成、要約と同じ長さのプロンプトと返信でも測ります。測定に数倍の時間がかかります。',
   compareStandIn: 'WebGPU は Tiny Phi で測る',
   compareStandInHint:
     'この環境の WebGPU はソフトウェアのため、このモデルでは何時間もかかります。代わりに、ランダムな重みの小さなモデルで測り、行にそう表示します。',
@@ -138,8 +138,8 @@ export const compareJa: Translation<typeof compareEn> = {
   tableColdHint: '空のワーカーから最初の返信の最初のトークンまでの時間と、ネットワークから取得したバイト数です。',
   tableFirst: (step, gap) => `最初の違い：ステップ ${step}（差 ${gap}）`,
   tableFirstHint:
-    'この行の最良トークンが基準と異なる最初のステップと、そこで基準のトークンがリードしている差（nat）です。',
-  tableWrong: '計算に誤り',
+    'この行の最良トークンが、基準の最良トークンと最初に異なったステップです。「差」は、そこで基準の最良トークンが次の候補を上回る差（nat）です。',
+  tableWrong: '計算結果に誤り',
   tableCoarse: 'このモデルには粗すぎます',
   tableAnswered: (model) => `応答したモデル：${model}`,
   tableAsked: (device) => `要求：${device}`,
@@ -149,10 +149,10 @@ export const compareJa: Translation<typeof compareEn> = {
   testsTitle: 'llama-bench の形式',
   testsRate: 'トークン／秒',
   testsHint:
-    'pp512 は 512 トークンのプロンプトを読む速さ、tg128 は 128 トークンを書く速さです。「@ d1024」は、1,024 トークンのコンテキストの後での速さです。チャットテンプレートやテキストの処理は含みません。',
+    'pp512 は 512 トークンのプロンプトを読む速さ、tg128 は 128 トークンを書く速さです。「@ d1024」は、1,024 トークンのコンテキストの後での速さです。トークン ID だけを扱い、チャットテンプレートやテキストの処理は含みません。',
   tasksTitle: '作業の種類',
   tasksHint:
-    'プロンプトと返信の長さは MLPerf Client の分類に合わせています。文章はこのアプリのものなので、MLPerf Client の結果ではありません。',
+    'プロンプトと返信の長さは MLPerf Client 1.6 に合わせています。文章はこのアプリ独自のものなので、MLPerf Client の結果ではありません。',
   tasksKind: '作業',
   tasksLengths: (prompt, reply) => `プロンプト ${prompt} トークン、返信 ${reply} トークン`,
   'task:content': 'コンテンツ生成',
@@ -173,7 +173,7 @@ export const compareJa: Translation<typeof compareEn> = {
   methodNative:
     'サーバーは、独自のトークナイザーとテンプレートでトークンを数えます。モデルが異なることもあります。どのデバイスで計算したかは分かりません。',
   methodTests:
-    'pp と tg は、llama-bench と同じ条件で、このエンジンの処理を使って測ります。数えない 1 回の後に測り、テキストは扱いません。llama-bench はトークンの選択もブラウザーも通りません。',
+    'pp と tg は、llama-bench と同じように、トークン ID だけを使い、最初の 1 回を数えずに測ります。このエンジンではトークンの選択も時間に含まれますが、llama-bench では含まれません。',
   methodDevice: '行のデバイスは、要求したものではなく、ブラウザーが報告したもの（MLGraph.devices、アダプター名）です。',
   methodWatts:
     'ページからは電力を測れません。実行中に、システムのツールで確認してください。Windows では powercfg /srumutil とタスク マネージャーの NPU グラフ、macOS では sudo powermetrics、Linux では turbostat、nvidia-smi、intel_gpu_top を使えます。',
