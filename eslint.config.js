@@ -26,8 +26,8 @@ const WALLS = [
   ),
   wall(
     ['bench/npu/**'],
-    '/workers/engine/(generate/|runtime/(?!ort-products\\.ts$)|wasm/|webgpu/)',
-    'bench/npu hands WebNN graphs to compilers and knows no other backend.',
+    '/workers/engine/(generate/|runtime/(?!ort(-products)?\\.ts$)|wasm/|webgpu/)',
+    'bench/npu hands WebNN graphs to compilers and to a browser, and knows no other backend.',
   ),
   wall(
     ['src/**/*.ts', 'src/**/*.svelte', 'scripts/cli/evaluate/page/**'],

@@ -1,4 +1,5 @@
 /** One graph on one device: what the lab's commands share. */
+import { writeFile } from 'node:fs/promises';
 import type { WebnnShape } from '../../workers/engine/webnn/graph.ts';
 import { graphsFor } from '../../workers/engine/webnn/plan.ts';
 import type { WeightFormat } from '../../workers/shared/protocol.ts';
@@ -7,6 +8,8 @@ import { writeGraph, type LabWeights } from './graphs.ts';
 import { tryOnHexagon } from './hexagon.ts';
 import { compileForIntel, INTEL_PLATFORMS, type IntelPlatform } from './intel.ts';
 import { hexagonPython, intelLab, MissingTool, type IntelLab } from './packages.ts';
+import type { RecordingBrowser } from './recorder/browser.ts';
+import { onnxOf } from './recorder/onnx.ts';
 import type { NpuDevice, Verdict } from './rows.ts';
 
 export interface Labs {
@@ -51,6 +54,30 @@ export function shapeOf(width: number, slots: number, form: WeightFormat, head: 
   };
 }
 
+const platformOf = (device: NpuDevice): IntelPlatform => INTEL_PLATFORMS.find((one) => device.endsWith(one))!;
+
+/** Writes the graph as a browser hands it on, beside its weights; returns its path. */
+export async function writeRecorded(
+  browser: RecordingBrowser,
+  weights: LabWeights,
+  shape: WebnnShape,
+): Promise<string> {
+  const path = (await writeGraph(weights, shape)).replace(/\.onnx$/, '.recorded.onnx');
+  await writeFile(path, onnxOf(await browser.record(weights, shape)));
+  return path;
+}
+
+/** The verdict on a graph of the disk: Intel's devices only, because the simulator wants its weights as constants. */
+export async function tryRecorded(
+  device: NpuDevice,
+  labs: Labs,
+  path: string,
+  seconds: number,
+): Promise<Verdict | null> {
+  if (device === 'hexagon-v73' || !labs.intel) return null;
+  return compileForIntel(labs.intel, path, platformOf(device), seconds);
+}
+
 export async function tryOn(
   device: NpuDevice,
   labs: Labs,
@@ -60,8 +87,7 @@ export async function tryOn(
 ): Promise<Verdict | null> {
   if (device !== 'hexagon-v73') {
     if (!labs.intel) return null;
-    const platform: IntelPlatform = INTEL_PLATFORMS.find((one) => device.endsWith(one))!;
-    return compileForIntel(labs.intel, await writeGraph(weights, shape), platform, seconds);
+    return compileForIntel(labs.intel, await writeGraph(weights, shape), platformOf(device), seconds);
   }
   if (!labs.hexagon) return null;
   // The simulator has no tensors that stay on the device, so weights are constants. Scales are where the engine puts them when the other is refused.

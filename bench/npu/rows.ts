@@ -43,4 +43,6 @@ export interface NpuRow extends Verdict {
   device: NpuDevice;
   /** How many such graphs are the whole model. */
   pieces: number;
+  /** The same graph as a browser hands it to the compiler (bench/npu/recorder); absent: it was not recorded. */
+  asBrowser?: Pick<Verdict, 'whole' | 'refused' | 'blobBytes' | 'compileMs' | 'estimatedMs'>;
 }

@@ -5,12 +5,13 @@
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { WEIGHT_FORMATS } from '../../workers/shared/weight-formats.ts';
+import { WEIGHT_FORMATS, type WeightFormat } from '../../workers/shared/weight-formats.ts';
 import { graphsFor } from '../../workers/engine/webnn/plan.ts';
 import { labWeights } from './graphs.ts';
-import { openLabs, shapeOf, tryOn } from './judge.ts';
+import { openLabs, shapeOf, tryOn, tryRecorded, writeRecorded } from './judge.ts';
 import { labModel, MODELS, PHI4_MINI_PIECE } from './models.ts';
 import { VERSIONS } from './packages.ts';
+import { RecordingBrowser } from './recorder/browser.ts';
 import { DEVICES, type NpuRow } from './rows.ts';
 import { printTable, withRows, type NpuTable } from './table.ts';
 
@@ -21,6 +22,7 @@ const USAGE = `npm run npu -- [options]
   --slots N        KV slots that a run looks at (1024)
   --device NAME    ${DEVICES.join(', ')}; several with commas (all)
   --seconds N      time limit for one compilation (600)
+  --as-browser     compiles each graph once more as a browser hands it on: ONNX of the MLGraphBuilder calls that it received
   --json FILE      writes the rows and the compilers' versions into a table; replaces older rows of the same graphs`;
 
 const list = (text: string) => text.split(',').map((part) => part.trim());
@@ -37,6 +39,12 @@ async function readTable(path: string): Promise<NpuTable | null> {
 
 const writeTable = (path: string, table: NpuTable) => writeFile(path, `${JSON.stringify(table, null, 2)}\n`);
 
+/** Tokens a run of the graphs that the engine makes for an NPU. */
+function ownWidths(form: WeightFormat): number[] {
+  const { step, main, prefill } = graphsFor('npu', 1, form, true);
+  return [...(step ? [1] : []), main, ...prefill];
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -46,6 +54,7 @@ async function main(): Promise<void> {
       slots: { type: 'string', default: '1024' },
       device: { type: 'string', default: DEVICES.join() },
       seconds: { type: 'string', default: '600' },
+      'as-browser': { type: 'boolean', default: false },
       json: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -55,27 +64,36 @@ async function main(): Promise<void> {
   const forms = list(values.form).map((name) => oneOf(WEIGHT_FORMATS, name, 'Form'));
   const slots = Number(values.slots);
   const labs = await openLabs(devices);
+  const browser = values['as-browser'] ? await RecordingBrowser.open() : null;
   const before = values.json ? await readTable(values.json) : null;
   const table: NpuTable = { date: new Date().toISOString().slice(0, 10), versions: VERSIONS, rows: [] };
-  for (const name of list(values.model)) {
-    for (const form of forms) {
-      const model = await labModel(name, form);
-      const graphs = graphsFor('npu', 1, form, true);
-      const own = [...(graphs.step ? [1] : []), graphs.main, ...graphs.prefill];
-      const widths = values.width ? list(values.width).map(Number) : own;
-      const weights = await labWeights(model, form, 'npu');
-      for (const width of widths) {
-        const shape = shapeOf(width, slots, form, model.head);
-        for (const device of devices) {
-          const verdict = await tryOn(device, labs, weights, shape, Number(values.seconds));
-          if (!verdict) continue;
-          const row: NpuRow = { model: name, form, width, slots, device, pieces: model.pieces, ...verdict };
-          table.rows.push(row);
-          if (values.json) await writeTable(values.json, withRows(before, table)); // a stopped run keeps its rows
-          console.error(`${name} ${form} ${width} ${device}: ${row.whole ? 'whole' : row.refused[0]}`);
+  const add = async (row: NpuRow) => {
+    table.rows.push(row);
+    if (values.json) await writeTable(values.json, withRows(before, table)); // a stopped run keeps its rows
+    const { model, form, width, device, whole, refused } = row;
+    console.error(`${model} ${form} ${width} ${device}: ${whole ? 'whole' : refused[0]}`);
+  };
+  try {
+    for (const name of list(values.model)) {
+      for (const form of forms) {
+        const model = await labModel(name, form);
+        const widths = values.width ? list(values.width).map(Number) : ownWidths(form);
+        const weights = await labWeights(model, form, 'npu');
+        for (const width of widths) {
+          const shape = shapeOf(width, slots, form, model.head);
+          const recorded = browser && (await writeRecorded(browser, weights, shape));
+          for (const device of devices) {
+            const verdict = await tryOn(device, labs, weights, shape, Number(values.seconds));
+            if (!verdict) continue;
+            const asBrowser = recorded && (await tryRecorded(device, labs, recorded, Number(values.seconds)));
+            const row: NpuRow = { model: name, form, width, slots, device, pieces: model.pieces, ...verdict };
+            await add(asBrowser ? { ...row, asBrowser } : row);
+          }
         }
       }
     }
+  } finally {
+    await browser?.close();
   }
   printTable(table.rows);
 }

@@ -60,6 +60,13 @@ export function printTable(rows: readonly NpuRow[]): void {
           `${kept} of ${sure} sure tokens kept, NLL ${number(nll, 4)} (${number(nllRise, 4)} above the CPU's)`,
       );
     }
+    if (row.asBrowser) {
+      const { whole, estimatedMs, blobBytes, refused } = row.asBrowser;
+      const figures = `estimated ${number(estimatedMs, 3)} ms, ${number(blobBytes / 1e6, 1)} MB`;
+      console.log(
+        `${row.model} ${row.form} ${row.width} on ${row.device}, as a browser hands it on: ${whole ? figures : refused.join('; ')}`,
+      );
+    }
     for (const [name, { largest, difference }] of Object.entries(row.differences ?? {}))
       console.log(
         `${row.model} ${row.form} on ${row.device}, ${name}: largest ${largest.toFixed(2)}, difference ${number(difference, 4)}`,

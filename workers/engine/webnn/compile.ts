@@ -1,9 +1,17 @@
 /** From ONNX to one MLGraph: ONNX Runtime's WebNN provider builds it, we keep it and dispatch it ourselves. */
 import { PhiError } from '../../shared/errors.ts';
 import { recordGraphs } from '../runtime/ort-quirks.ts';
-import { webnnScope, type MLGraph } from './api.ts';
+import { webnnScope, type MLContext, type MLGraph } from './api.ts';
 import { makeSession, type ExternalData, type Ort } from '../runtime/ort.ts';
-import type { WebnnDevice } from './device.ts';
+
+let lastBuild: Promise<unknown> = Promise.resolve();
+
+/** Builds after what was asked for before: while ONNX Runtime builds a graph, every builder of the worker is watched (ort-quirks.ts). */
+export function buildAlone<T>(build: () => Promise<T>): Promise<T> {
+  const built = lastBuild.then(build);
+  lastBuild = built.catch(() => undefined); // whoever asked for it hears of it
+  return built;
+}
 
 interface Network {
   model: Uint8Array;
@@ -15,9 +23,18 @@ interface Network {
  * Builds the network as one MLGraph whose inputs and outputs are those of the ONNX graph, by name; rejects when any node fell back.
  * The session is released at once; runtime/ort-quirks.ts says why.
  */
-export async function compile(
+export function compile(
   ort: Ort,
-  device: WebnnDevice,
+  device: { readonly context: MLContext },
+  network: Network,
+  files: ExternalData[],
+): Promise<MLGraph> {
+  return buildAlone(() => compileNow(ort, device, network, files));
+}
+
+async function compileNow(
+  ort: Ort,
+  device: { readonly context: MLContext },
   network: Network,
   files: ExternalData[],
 ): Promise<MLGraph> {
