@@ -32,15 +32,25 @@ describe('Lookup', () => {
     expect(lookup.draft(repeating, 3)).toEqual([4, 5]);
   });
 
-  it('asks for short runs near a draft that was right, and for no others', () => {
+  it('takes a match of two tokens near a draft that was right', () => {
+    const lookup = new Lookup({ tokenMs: 25, rowMs: 5 });
+    const two = [1, 2, 7, 8, 9, 10, 1, 2];
+    expect(lookup.draft(two, 100)).toEqual([]);
+    lookup.checked(3, 3, 40);
+    expect(lookup.draft(two, 100).slice(0, 2)).toEqual([7, 8]);
+    lookup.stepped(20, 500);
+    expect(lookup.draft(two, 100)).toEqual([]);
+  });
+
+  it('asks for single steps near a draft that was right, and for no others', () => {
     const lookup = new Lookup({ tokenMs: 25, rowMs: 5 });
     expect(lookup.run).toBe(Infinity);
     lookup.checked(3, 0, 40);
     expect(lookup.run).toBe(Infinity);
     lookup.checked(3, 1, 40);
-    expect(lookup.run).toBe(2);
+    expect(lookup.run).toBe(1);
     lookup.stepped(10, 250);
-    expect(lookup.run).toBe(2);
+    expect(lookup.run).toBe(1);
     lookup.checked(3, 0, 40);
     lookup.stepped(2, 50);
     expect(lookup.run).toBe(Infinity);

@@ -12,32 +12,38 @@ export interface ChunkCosts {
 
 /** A draft needs this many last tokens to have occurred before, in the same order. */
 const MATCH = 3;
+/** Near a draft that was right, fewer are enough: a reply that departs from a text for a word comes back to it. */
+const NEAR_MATCH = 2;
 /** Longer matches than this do not improve a draft. */
 const LONGEST_MATCH = 16;
 /** As long as the match that it rests on. */
 const FIRST_DRAFT = 3;
 const LONGEST_DRAFT = 15;
 /**
- * After a draft that was right the text is likely to come back to what it repeats: for so many tokens runs are short, for a draft can only follow a run. Replaying
- * replies that repeat a text: 1.49 times as fast as without drafts, with runs of 7 throughout 1.33.
+ * After a draft that was right the text is likely to come back to what it repeats: for so many tokens runs are single steps, because a draft can only follow a
+ * run. docs/decisions/prompt-lookup.md has what that gains.
  */
 const NEAR_TOKENS = 12;
-const NEAR_RUN = 2;
+const NEAR_RUN = 1;
 /** Part of the time spent on a reply that wrong drafts may cost, and what the first one may in tokens. */
 const MOST_LOSS = 0.015;
 const STAKE_TOKENS = 1.5;
 /** Weight of the newest measurement in the average. */
 const NEWEST = 0.3;
 
-/** At most `most` tokens that followed the longest earlier occurrence of the end of `tokens` (the latest one, if several are equally long). */
-export function findDraft(tokens: readonly number[], most: number): number[] {
+/**
+ * At most `most` tokens that followed the longest earlier occurrence of the end of `tokens` (the latest one, if several are equally long).
+ *
+ * @param match tokens that such an occurrence has at least
+ */
+export function findDraft(tokens: readonly number[], most: number, match = MATCH): number[] {
   const end = tokens.length;
   let best = 0;
   let from = 0;
-  for (let at = end - 1; at >= MATCH && best < LONGEST_MATCH; at--) {
+  for (let at = end - 1; at >= match && best < LONGEST_MATCH; at--) {
     let length = 0;
     while (length < LONGEST_MATCH && length < at && tokens[at - 1 - length] === tokens[end - 1 - length]) length++;
-    if (length >= MATCH && length > best) {
+    if (length >= match && length > best) {
       best = length;
       from = at;
     }
@@ -67,12 +73,16 @@ export class Lookup {
     if (this.#rowMs > 0) most = Math.min(most, Math.floor(this.#credit / this.#rowMs));
     // A row must cost clearly less than a step, or even a right draft wins nothing.
     if (most < 1 || this.#rowMs > 0.6 * this.#tokenMs) return [];
-    return findDraft(tokens, most);
+    return findDraft(tokens, most, this.#near ? NEAR_MATCH : MATCH);
   }
 
   /** Most tokens that the next run of single steps should take. */
   get run(): number {
-    return this.#sinceRight < NEAR_TOKENS ? NEAR_RUN : Infinity;
+    return this.#near ? NEAR_RUN : Infinity;
+  }
+
+  get #near(): boolean {
+    return this.#sinceRight < NEAR_TOKENS;
   }
 
   /** After a run of single steps. */
