@@ -4,6 +4,7 @@ import { emptyRows, type KvAccess, type KvRows } from '../decoder.ts';
 import { fromFloatType, toFloatType, type FloatType } from '../weights/half.ts';
 import { cacheLayout, valuePanel, type WebnnDialect } from './cache-layout.ts';
 import { webnnScope, type MLGraph } from './api.ts';
+import { buildAlone } from './compile.ts';
 import type { WebnnDevice } from './device.ts';
 import type { Pair, WebnnCache } from './kv-cache.ts';
 
@@ -59,7 +60,7 @@ export function cacheAccess(
   let copier: Promise<Copier> | undefined;
   return {
     async read(layer, from, to) {
-      copier ??= createCopier(device, shape);
+      copier ??= buildAlone(() => createCopier(device, shape));
       copier.catch(() => (copier = undefined)); // a failed build is tried again next time
       const copy = await copier;
       context.dispatch(

@@ -31,9 +31,10 @@ import { EmbeddingRows } from '../weights/embedding-rows.ts';
 import type { MLTensor } from './api.ts';
 import type { WebnnDialect } from './cache-layout.ts';
 import type { WebnnShape } from './graph.ts';
-import { buildRunner, PrefillGraphs, sharedWeights, type Network } from './network.ts';
+import { buildRunner, buildSteps, PrefillGraphs, sharedWeights, type Network } from './network.ts';
 import { cutIntoRuns, dialectFor, graphsFor, refuseFatalBuild, runCost } from './plan.ts';
 import type { Runner } from './runner.ts';
+import type { StepGraphs } from './step-graphs.ts';
 
 export interface WebnnOptions {
   deviceType: DeviceType;
@@ -103,9 +104,7 @@ async function onDevice(
   const shared = graphs.weights === 'inputs' ? await sharedWeights(network, true) : null;
   // The graph with constants is built before the tensors are made, because its build takes three times the weights for a moment.
   const main = await buildMain(network, shape, shared ?? {});
-  const step = graphs.step
-    ? await buildRunner(network, { ...shape, width: 1, scales: network.scales }, shared ?? {})
-    : null;
+  const steps = graphs.step ? await buildSteps(network, { ...shape, scales: network.scales }, shared ?? {}) : null;
   signal?.throwIfAborted();
   const prefill = await PrefillGraphs.create(
     network,
@@ -121,7 +120,7 @@ async function onDevice(
     device: device.describe(main.devices),
     form,
     graphs: 1,
-    widths: [...(step ? [1] : []), shape.width, ...(prefill?.widths ?? [])],
+    widths: [...(steps ? [1] : []), shape.width, ...(prefill?.widths ?? [])],
     nodesOnWasm: 0, // compile() rejects a network that is not whole
     threads: 1,
     weightError: await weightError(weights.files.at(-1)!),
@@ -129,7 +128,7 @@ async function onDevice(
     prepareMs: prepared - started,
     compileMs: performance.now() - prepared,
   };
-  return new WebnnDecoder(device, plan, config, cache, { main, step, prefill }, facts);
+  return new WebnnDecoder(device, plan, config, cache, { main, steps, prefill }, facts);
 }
 
 /** The plan's weights, and the file of each group. */
@@ -167,7 +166,7 @@ async function buildMain(network: Network, shape: WebnnShape, weights: Record<st
 interface Runners {
   main: Runner;
   /** For single tokens; null: the main one. */
-  step: Runner | null;
+  steps: StepGraphs<Runner> | null;
   prefill: PrefillGraphs | null;
 }
 
@@ -182,7 +181,7 @@ class WebnnDecoder implements Decoder {
   readonly #vocab: number;
   readonly #cache: WebnnCache;
   readonly #main: Runner;
-  readonly #step: Runner | null;
+  readonly #steps: StepGraphs<Runner> | null;
   readonly #prefill: PrefillGraphs | null;
 
   constructor(
@@ -190,7 +189,7 @@ class WebnnDecoder implements Decoder {
     plan: WebnnPlan,
     config: PhiConfig,
     cache: WebnnCache,
-    { main, step, prefill }: Runners,
+    { main, steps, prefill }: Runners,
     facts: DecoderFacts,
   ) {
     this.#device = device;
@@ -198,7 +197,7 @@ class WebnnDecoder implements Decoder {
     this.#vocab = config.vocab;
     this.#cache = cache;
     this.#main = main;
-    this.#step = step;
+    this.#steps = steps;
     this.#prefill = prefill;
     this.facts = facts;
     this.slots = cache.slots;
@@ -227,7 +226,7 @@ class WebnnDecoder implements Decoder {
       const found: { summary: Float32Array; logits: Float32Array | null }[] = [];
       for (let at = body; at < ids.length; at += this.#main.width) {
         const run = ids.slice(at, at + this.#main.width);
-        const runner = this.#runnerFor(run.length);
+        const runner = this.#runnerFor(run.length, past + at);
         // The head is computed on one row of a run: for every row the same run once more.
         for (let row = rows === 'all' ? 0 : run.length - 1; row < run.length; row++) {
           const target = targets?.[rows === 'all' ? at + row : 0] ?? 0;
@@ -260,7 +259,7 @@ class WebnnDecoder implements Decoder {
 
   async decode(id: number, past: number, rope: RopeSet, choice: Choice): Promise<number[]> {
     return this.#device.watched(async () => {
-      const runner = this.#runnerFor(1);
+      const runner = this.#runnerFor(1, past);
       await runner.run(this.#cache, [id], past, rope, { row: 0, target: 0, choice, keep: true });
       return [await this.#choose(runner, await this.#summary(runner), choice)];
     });
@@ -269,7 +268,7 @@ class WebnnDecoder implements Decoder {
   // oxlint-disable-next-line typescript/require-await -- the interface is asynchronous
   async dispose(): Promise<void> {
     this.#main.destroy();
-    this.#step?.destroy();
+    this.#steps?.destroy();
     this.#prefill?.destroy();
     this.#cache.destroy();
     this.#device.destroy();
@@ -288,9 +287,9 @@ class WebnnDecoder implements Decoder {
     }
   }
 
-  /** The graph with the head that `tokens` cost least in. */
-  #runnerFor(tokens: number): Runner {
-    return tokens === 1 ? (this.#step ?? this.#main) : this.#main;
+  /** The graph with the head that `tokens` behind `past` positions cost least in. */
+  #runnerFor(tokens: number, past: number): Runner {
+    return (tokens === 1 ? this.#steps?.at(past) : null) ?? this.#main;
   }
 
   /** The figures of a runner's last run. */

@@ -11,6 +11,7 @@ import type { WebnnDevice } from './device.ts';
 import type { EmbeddingRows } from '../weights/embedding-rows.ts';
 import { runCost, visibleSlots } from './plan.ts';
 import { Runner } from './runner.ts';
+import { NEAR_SLOTS, StepGraphs } from './step-graphs.ts';
 
 export interface Network {
   ort: Ort;
@@ -47,6 +48,21 @@ export async function buildRunner(
     shape,
     { inputs, graph: await compile(ort, device, { model, inputs, outputs }, external) },
     { embedding, weights },
+  );
+}
+
+/** The graphs of single tokens beside a wider main one of shape `shape`. `weights`: as buildRunner. */
+export async function buildSteps(
+  network: Network,
+  shape: WebnnShape,
+  weights: Record<string, MLTensor>,
+): Promise<StepGraphs<Runner>> {
+  const nearSlots = Math.min(NEAR_SLOTS, network.slots);
+  const build = (visible: number) => buildRunner(network, { ...shape, width: 1, visible }, weights);
+  return new StepGraphs(
+    await build(nearSlots),
+    nearSlots,
+    nearSlots < network.slots ? () => build(network.slots) : null,
   );
 }
 
