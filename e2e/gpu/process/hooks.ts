@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { ORIGIN } from './origin.ts';
 
 interface Resolved {
   url: string;
@@ -24,9 +25,15 @@ declare module 'node:module' {
 }
 
 const ASSET = /\?(raw|url|worker&url)$/;
+/**
+ * Addresses of modules lie at the worker's own origin, as in a browser: ONNX Runtime with threads fetches a module of another origin first, and Node
+ * cannot import what was fetched. Other files keep the address that Node reads.
+ */
+const atOrigin = (file: string): string => (file.endsWith('.mjs') ? file.replace('file://', ORIGIN) : file);
 
 registerHooks({
   resolve(specifier, context, next) {
+    if (specifier.startsWith(ORIGIN)) return next(specifier.replace(ORIGIN, 'file://'), context);
     const asset = ASSET.exec(specifier)?.[0];
     const conditions = [
       'onnxruntime-web-use-extern-wasm',
@@ -42,7 +49,7 @@ registerHooks({
     const asset = ASSET.exec(url)?.[0];
     if (asset === undefined) return next(url, context);
     const file = url.slice(0, -asset.length);
-    const value = asset === '?raw' ? readFileSync(fileURLToPath(file), 'utf8') : file;
+    const value = asset === '?raw' ? readFileSync(fileURLToPath(file), 'utf8') : atOrigin(file);
     return { format: 'module', source: `export default ${JSON.stringify(value)};`, shortCircuit: true };
   },
 });

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Endpoint } from 'comlink';
+import { ORIGIN } from './origin.ts';
 
 interface Dawn {
   create: (options: string[]) => GPU;
@@ -15,8 +16,35 @@ export interface Envelope {
   data: unknown;
 }
 
+/** Dawn asks whether its device is done as often as Node lets it for so long, and then once in a millisecond. */
+const SPIN_MS = 1;
+
+/**
+ * Slows Dawn's polling down. Dawn 0.6.2 for Node asks by `setImmediate` for as long as anything is awaited, and so keeps a core busy on which lavapipe
+ * would compute: half of the time of a small model.
+ */
+function pollGently(): void {
+  const immediately = globalThis.setImmediate as (callback: () => void) => unknown;
+  let polling = false;
+  let began = 0;
+  const gently = (callback: (...args: unknown[]) => void, ...args: unknown[]): unknown => {
+    if (!polling) began = performance.now();
+    const poll = () => {
+      polling = true; // what it asks for meanwhile is the next poll of the same wait
+      try {
+        callback(...args);
+      } finally {
+        polling = false;
+      }
+    };
+    return performance.now() - began < SPIN_MS ? immediately(poll) : setTimeout(poll);
+  };
+  globalThis.setImmediate = gently as typeof setImmediate;
+}
+
 /** `navigator.gpu` and the classes of WebGPU, from `dawn.node` in the folder `dawn`. */
 export function installGpu(dawn: string): void {
+  pollGently();
   const { create, globals } = createRequire(import.meta.url)(join(dawn, 'dawn.node')) as Dawn;
   Object.assign(globalThis, globals);
   Object.defineProperty(navigator, 'gpu', { value: create([]), configurable: true });
@@ -37,7 +65,6 @@ export function channel(to: Envelope['to']): Endpoint {
 
 /** `self`, its address and its messages. */
 export function installWorker(endpoint: Endpoint): void {
-  // Without `origin`: ONNX Runtime would take "null", that of a file, for an address.
   const { href, pathname } = pathToFileURL(`${process.cwd()}/`);
-  Object.assign(globalThis, { self: globalThis, location: { href, pathname }, ...endpoint });
+  Object.assign(globalThis, { self: globalThis, location: { href, pathname, origin: ORIGIN }, ...endpoint });
 }
