@@ -83,6 +83,8 @@ export default defineConfig({
           ...BROWSER,
           ...ALONE,
           name: 'gpu',
+          // Without a GPU all of it runs on the processor: an hour where other programs use that too.
+          testTimeout: 3_600_000,
           include: ['e2e/gpu/**/*.test.ts'],
           globalSetup: [],
           sequence: { groupOrder: 5 },

@@ -1,5 +1,6 @@
 /** A process with WebGPU and, in it, a worker of the app: see process/main.ts. */
 import { fork } from 'node:child_process';
+import { availableParallelism, loadavg } from 'node:os';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { wrap, type Endpoint, type Remote } from 'comlink';
 import { ROOT } from '../../scripts/build/app.ts';
@@ -12,6 +13,9 @@ const file = (name: string) => fileURLToPath(new URL(`./process/${name}`, import
 const REMARK = /^Warning: max\w+ artificially reduced/;
 /** The end of the process's output, enough to see why it ended. */
 const TAIL = 2000;
+
+/** How much longer than on an idle machine a device may take: as many programs as want each core. Systems other than Linux and macOS tell none. */
+const patience = (): number => Math.max(1, loadavg()[0]! / availableParallelism());
 
 /** How to start a GPU process. */
 export interface Launch {
@@ -34,7 +38,7 @@ export function startGpuProcess<Api>({ command, args, env }: Launch, worker: str
     cwd: ROOT,
     execPath: command,
     execArgv: [...args, '--import', pathToFileURL(file('hooks.ts')).href],
-    env: { ...process.env, ...env, NODE_OPTIONS: '' },
+    env: { ...process.env, PHI_PATIENCE: String(patience()), ...env, NODE_OPTIONS: '' },
     serialization: 'advanced',
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });

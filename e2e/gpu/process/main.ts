@@ -1,10 +1,11 @@
 /**
  * Entry of the GPU process: a Node with JSPI that looks like a web worker with WebGPU. `main.ts DAWN [WORKER]` installs Dawn's `navigator.gpu` from the
- * folder DAWN, answers the test's witness, and runs the worker's module.
+ * folder DAWN, answers the test's witness, and runs the worker's module. PHI_PATIENCE multiplies the engine's limits for devices that do not answer.
  */
 import { pathToFileURL } from 'node:url';
 import 'fake-indexeddb/auto';
 import { expose } from 'comlink';
+import { waitLonger } from '../../../workers/engine/choose/testing/patience.ts';
 import { channel, installGpu, installWorker } from './shim.ts';
 import { witness } from './witness.ts';
 
@@ -13,5 +14,6 @@ if (dawn === undefined) throw new Error('Usage: main.ts DAWN-FOLDER [WORKER-MODU
 installGpu(dawn);
 expose(witness, channel('witness'));
 installWorker(channel('worker'));
+waitLonger(Number(process.env.PHI_PATIENCE ?? 1));
 process.on('disconnect', () => process.exit());
 if (worker !== undefined) await import(pathToFileURL(worker).href);

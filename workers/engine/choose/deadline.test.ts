@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { withDeadline } from './deadline.ts';
+import { waitLonger, withDeadline } from './deadline.ts';
 import { COMPILING_CALL_MS, LEAST_CALL_MS, DeadlineDecoder } from './deadline-decoder.ts';
 import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts } from '../decoder.ts';
 
@@ -35,6 +35,19 @@ describe('what never answers', () => {
       code: 'device-lost',
       message: 'WebNN (NPU): building the graph did not respond for 60 s, so the app stopped waiting.',
     });
+  });
+
+  it('is given more time where a test asks for it', async () => {
+    waitLonger(3);
+    try {
+      const call = watch(withDeadline('a', 10_000, never));
+      await vi.advanceTimersByTimeAsync(29_000);
+      expect(call.outcome).toBeUndefined();
+      await vi.advanceTimersByTimeAsync(2_000);
+      expect(call.outcome).toMatchObject({ message: 'a did not respond for 30 s, so the app stopped waiting.' });
+    } finally {
+      waitLonger(1);
+    }
   });
 
   it('is waited for as long as it tells of progress', async () => {
