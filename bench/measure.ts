@@ -18,6 +18,8 @@ export interface Measured {
   description: string;
   /** Largest share of the processor that others had during a kept measurement; 0 where it cannot be known. */
   disturbance: number;
+  /** Tasks that time did not suffice for. */
+  leftOut: Task[];
 }
 
 function contextFor({ tasks, tokens, context }: Options): number {
@@ -59,13 +61,17 @@ export async function install(open: OpenPeer, peer: PeerName, options: Options):
   await page.close();
 }
 
+/** `until`, on the clock of `performance.now()`: no task begins later, and none is repeated. */
 export async function measureRound(
   open: OpenPeer,
   peer: PeerName,
   options: Options,
   prompts: Prompts,
+  until = Infinity,
 ): Promise<Measured> {
   const samples: Sample[] = [];
+  const leftOut: Task[] = [];
+  const late = () => performance.now() > until;
   let disturbance = 0;
   const keep = (task: Task, metric: Metric, value: number | null) => {
     if (value !== null) samples.push({ peer, task, metric, value });
@@ -80,7 +86,7 @@ export async function measureRound(
       const after = cpuTimes();
       const share = before && after ? othersShare(before, after) : 0;
       if (!best || share < best.share) best = { share, value };
-      if (share <= DISTURBED) break;
+      if (share <= DISTURBED || late()) break;
     }
     disturbance = Math.max(disturbance, best!.share);
     return best!.value;
@@ -104,6 +110,10 @@ export async function measureRound(
 
     let first: Reply | null = null;
     for (const task of replies) {
+      if (late()) {
+        leftOut.push(task);
+        continue;
+      }
       if (task === 'second-turn') {
         const longest = prompts.byLength.get(1500)!;
         const result = await steadily(async () => {
@@ -129,7 +139,7 @@ export async function measureRound(
         );
     }
     const description = await opened.call('describe');
-    return { samples, description, disturbance };
+    return { samples, description, disturbance, leftOut };
   } finally {
     await (page as PeerHandle | null)?.close();
   }

@@ -11,6 +11,8 @@ describe('parseOptions', () => {
     });
     expect(parseOptions(['--backend', 'webnn'])?.peers).toEqual(['ours', 'padded-webnn', 'matmuls-webnn']);
     expect(parseOptions(['--backend', 'webgpu', '--peers', 'ours'])?.peers).toEqual(['ours']);
+    expect(parseOptions([])?.minutes).toBeUndefined();
+    expect(parseOptions(['--minutes', '12'])?.minutes).toBe(12);
   });
 
   it('names what it does not know', () => {

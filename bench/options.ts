@@ -19,6 +19,7 @@ export const USAGE = `npm run bench -- [options]
   --context N                   KV slots; default: the smallest of 512, 1024, 2048 and 5120 that fits the tasks
   --threads N                   default: all cores
   --retries N                   repeats of a measurement if other programs took over 10 % of the processor; default 2
+  --minutes N                   what has not begun after N minutes is left out; each engine of a round has the same share. Default: no limit
   --wait SECONDS                longest wait for an idle machine before each measurement; default 0
   --browser PATH                another Chromium, which can use this machine's GPU; default: the one from npm
   --browser-args "A B"          more flags for the browser
@@ -39,6 +40,7 @@ export interface Options {
   threads: number;
   retries: number;
   waitSeconds: number;
+  minutes: number | undefined;
   browser: string | undefined;
   browserArgs: string[];
   settings: Partial<Record<PeerName, Record<string, unknown>>>;
@@ -85,6 +87,7 @@ export function parseOptions(args: string[]): Options | null {
       threads: { ...text, default: String(availableParallelism()) },
       retries: { ...text, default: '2' },
       wait: { ...text, default: '0' },
+      minutes: text,
       browser: text,
       'browser-args': { ...text, default: '' },
       settings: { ...text, default: '{}' },
@@ -107,6 +110,7 @@ export function parseOptions(args: string[]): Options | null {
     threads: whole(values.threads, 'threads', 1),
     retries: whole(values.retries, 'retries', 0),
     waitSeconds: whole(values.wait, 'wait', 0),
+    minutes: values.minutes === undefined ? undefined : whole(values.minutes, 'minutes', 1),
     browser: values.browser,
     browserArgs: values['browser-args'].split(/\s+/).filter(Boolean),
     settings: JSON.parse(values.settings) as Options['settings'],

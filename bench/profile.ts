@@ -2,14 +2,29 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { profileOnDawn } from './dawn/profile.ts';
-import type { ProfileResult } from './page/profile.worker.ts';
+import { whole } from '../scripts/cli/whole.ts';
+import { GRAPHS, type GraphName } from './onnx/make.ts';
+import type { ProfileRequest, ProfileResult } from './page/profile.worker.ts';
 import { profileInBrowser } from './profile-place.ts';
 import { table } from './report.ts';
 import { prepareStarter } from './starter.ts';
 
-const USAGE = `npm run bench:profile -- [--backend wasm|webgpu|webnn] [--device browser|dawn] [--form auto] [--context 40] [--runs 12] [--threads N] [--browser PATH]`;
+const USAGE = `npm run bench:profile -- [options]
+  --backend wasm|webgpu|webnn   default wasm
+  --device browser|dawn         default browser
+  --form FORM                   default auto
+  --context N                   tokens in the cache before decoding; default 40
+  --prefill N                   reads a prompt of N tokens instead of decoding
+  --runs N                      default 12
+  --steps N                     tokens chosen in one run of the decoder; default 6
+  --capture on|off              WebGPU: graph capture; default on
+  --peer transformers.js        that engine instead of this one; needs --device dawn
+  --graph NAME                  the graph that it is given (bench/onnx/make.ts); default model_float16
+  --threads N                   default: all cores
+  --browser PATH                another Chromium`;
 /** As the generation loop: a run lasts about 150 ms. */
-const STEPS = 6;
+const STEPS = '6';
+const FORMS = ['auto', 'int4', 'int8-blocks', 'int8', 'float16', 'float32'] as const;
 
 /** The profiler itself costs time: its shares are laid over the time without it. A GPU's kernels take as long as they do: theirs are of the run that was profiled. */
 function lines(plain: ProfileResult, profiled: ProfileResult): string[][] {
@@ -44,7 +59,10 @@ function lines(plain: ProfileResult, profiled: ProfileResult): string[][] {
       );
     }),
     ...(ops.onGpu
-      ? [row('choosing the token, and the GPU waiting for work', perToken - onGpu, '', '')]
+      ? [
+          row('choosing the token, and the GPU waiting for work', perToken - onGpu, '', ''),
+          row('beside it, on the host: inside the session', inside, '', 'without the profiler'),
+        ]
       : [
           row('between nodes', ((ops.runMs - nodesMs) / profiled.tokens) * scale, '', ''),
           row('crossing into and out of the session', crossing, '', ''),
@@ -59,7 +77,17 @@ function lines(plain: ProfileResult, profiled: ProfileResult): string[][] {
   ];
 }
 
-async function main(): Promise<void> {
+interface Wanted {
+  backend: 'wasm' | 'webgpu' | 'webnn';
+  onDawn: boolean;
+  browser: string | undefined;
+  /** Of transformers.js, where that is profiled. */
+  graph: GraphName | null;
+  request: Omit<ProfileRequest, 'profiled'>;
+}
+
+/** Throws with a sentence where an option makes no sense; null for `--help`. */
+function parse(): Wanted | null {
   const text = { type: 'string' } as const;
   const { values } = parseArgs({
     options: {
@@ -68,42 +96,54 @@ async function main(): Promise<void> {
       device: { ...text, default: 'browser' },
       form: { ...text, default: 'auto' },
       context: { ...text, default: '40' },
+      prefill: text,
       runs: { ...text, default: '12' },
+      steps: { ...text, default: STEPS },
+      capture: { ...text, default: 'on' },
+      peer: text,
+      graph: { ...text, default: 'model_float16' },
       threads: { ...text, default: String(availableParallelism()) },
       browser: text,
     },
   });
-  const backend = (['wasm', 'webgpu', 'webnn'] as const).find((name) => name === values.backend);
-  const form = (['auto', 'int4', 'int8-blocks', 'int8', 'float16', 'float32'] as const).find(
-    (name) => name === values.form,
-  );
-  if (values.help) {
-    console.log(USAGE);
-    return;
-  }
-  if (!backend) throw new Error(`The backend "${values.backend}" is unknown.\n\n${USAGE}`);
-  if (!form) throw new Error(`The form "${values.form}" is unknown.\n\n${USAGE}`);
-  const onDawn = values.device === 'dawn';
-  if (!onDawn && values.device !== 'browser') throw new Error(`The device "${values.device}" is unknown.\n\n${USAGE}`);
+  if (values.help) return null;
+  const one = <T extends string>(what: string, value: string, known: readonly T[]): T => {
+    const found = known.find((name) => name === value);
+    if (found === undefined) throw new Error(`${what} "${value}" is unknown: choose from ${known.join(', ')}.`);
+    return found;
+  };
+  const backend = one('The backend', values.backend, ['wasm', 'webgpu', 'webnn']);
+  const onDawn = one('The device', values.device, ['browser', 'dawn']) === 'dawn';
   if (onDawn && backend !== 'webgpu') throw new Error('--device dawn needs --backend webgpu.');
-  const starter = await prepareStarter(null);
-  const place = onDawn
-    ? await profileOnDawn(starter)
-    : await profileInBrowser(starter, { backend, browser: values.browser });
-  try {
-    const request = {
+  if (values.peer !== undefined && !onDawn) throw new Error('--peer needs --device dawn.');
+  const peer = values.peer !== undefined && one('The peer', values.peer, ['transformers.js']);
+  return {
+    backend,
+    onDawn,
+    browser: values.browser,
+    graph: peer ? one('The graph', values.graph, Object.keys(GRAPHS) as GraphName[]) : null,
+    request: {
       backend,
-      threads: Number(values.threads),
-      context: Number(values.context),
-      runs: Number(values.runs),
-      form,
-      steps: STEPS,
+      threads: whole(values.threads, 'threads', 1),
+      context: whole(values.context, 'context', 1),
+      runs: whole(values.runs, 'runs', 1),
+      form: one('The form', values.form, FORMS),
+      steps: whole(values.steps, 'steps', 1),
+      capture: one('--capture', values.capture, ['on', 'off']) === 'on',
+      ...(values.prefill !== undefined && { prefill: whole(values.prefill, 'prefill', 1) }),
       modelUrl: 'starter.gguf',
-    };
+    },
+  };
+}
+
+async function profile({ backend, onDawn, browser, graph, request }: Wanted): Promise<void> {
+  const starter = await prepareStarter(graph);
+  const place = onDawn ? await profileOnDawn(starter, graph) : await profileInBrowser(starter, { backend, browser });
+  try {
     const plain = await place.profile({ ...request, profiled: false });
-    const decodeMs = plain.decodeMs / plain.tokens;
+    const what = request.prefill ? `a prompt of ${request.prefill} tokens` : `${request.context} tokens of context`;
     console.log(
-      `${place.machine}\n${place.agent}\n${backend}, ${request.threads} threads, ${request.context} tokens of context, ${plain.tokens} tokens decoded: ${decodeMs.toFixed(1)} ms a token\n`,
+      `${place.machine}\n${place.agent}\n${graph ? `transformers.js, ${graph}, ` : ''}${backend}, ${request.threads} threads, ${what}, ${plain.tokens} tokens ${request.prefill ? 'read' : 'decoded'}: ${(plain.decodeMs / plain.tokens).toFixed(1)} ms a token\n`,
     );
     const profiled = await place.profile({ ...request, profiled: true }).catch((error: unknown) => {
       throw new Error('ONNX Runtime failed while its profiler was on.', { cause: error });
@@ -114,4 +154,6 @@ async function main(): Promise<void> {
   }
 }
 
-await main();
+const wanted = parse();
+if (wanted) await profile(wanted);
+else console.log(USAGE);

@@ -24,6 +24,16 @@ function graphFor({ backend, device, settings }: Options): GraphName {
   return name as GraphName;
 }
 
+/** When each turn of an engine ends, in the order of the turns: those to come share what is left of the time. */
+function sharesOf({ minutes, rounds, peers }: Options): () => number {
+  const end = minutes === undefined ? Infinity : performance.now() + minutes * 60_000;
+  let turns = rounds * peers.length;
+  return () => {
+    const now = performance.now();
+    return now + (end - now) / turns--;
+  };
+}
+
 async function bench(options: Options): Promise<void> {
   const graph = options.peers.includes('transformers.js') ? graphFor(options) : null;
   const starter = await prepareStarter(graph);
@@ -40,13 +50,16 @@ async function bench(options: Options): Promise<void> {
     const samples: Sample[] = [];
     const descriptions = new Map<string, string>();
     let disturbance = 0;
+    const leftOut = new Set<string>();
+    const untilOf = sharesOf(options);
     for (let round = 1; round <= options.rounds; round++) {
       for (const peer of options.peers) {
         await site.restart();
-        const measured = await measureRound(site.open, peer, options, prompts);
+        const measured = await measureRound(site.open, peer, options, prompts, untilOf());
         samples.push(...measured.samples);
         descriptions.set(peer, measured.description);
         disturbance = Math.max(disturbance, measured.disturbance);
+        for (const task of measured.leftOut) leftOut.add(`${task} of ${peer} in round ${round}`);
         const figures = measured.samples.map(({ task, metric, value }) => `${task} ${value.toFixed(1)} ${metric}`);
         console.error(
           `round ${round}, ${peer}: ${figures.join('; ')}${measured.disturbance > 0.1 ? ` (other programs used ${Math.round(measured.disturbance * 100)} % of the processor)` : ''}`,
@@ -58,6 +71,7 @@ async function bench(options: Options): Promise<void> {
     console.log(`\n${rowTable(rows)}\n`);
     if (ratios.length > 0) console.log(`${ratioTable(ratios)}\n`);
     for (const [peer, description] of descriptions) console.log(`${peer}: ${description}`);
+    if (leftOut.size > 0) console.log(`\nNot measured within ${options.minutes} minutes: ${[...leftOut].join(', ')}.`);
     if (disturbance > 0.1)
       console.log(
         `\nOther programs used up to ${Math.round(disturbance * 100)} % of the processor during a measurement. Repeat the bench on an idle machine.`,

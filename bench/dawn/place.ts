@@ -24,9 +24,8 @@ export async function openDawn(starter: Starter, graph: GraphName | null): Promi
     async open(name, options): Promise<PeerHandle> {
       const gpu = startGpuProcess<DawnBench>(device.launch, join(ROOT, 'bench/dawn/peer.worker.ts'));
       const api = gpu.worker as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
-      // ONNX Runtime's threads do not start in Node; on a GPU they have nothing to do.
       const given = name === 'transformers.js' && graph ? { modelFile: graph, dtype: dtypeOf(graph) } : {};
-      await api['open']!(name, server.url, { ...options, threads: 1, settings: { ...given, ...options.settings } });
+      await api['open']!(name, server.url, { ...options, settings: { ...given, ...options.settings } });
       return {
         call: <M extends Method>(method: M, ...args: unknown[]) => api[method]!(...args) as Promise<Answer<M>>,
         close: () => Promise.resolve(gpu.end()),

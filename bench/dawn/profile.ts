@@ -4,24 +4,30 @@ import { describeDevice, needDevice } from '../../e2e/gpu/device.ts';
 import { startGpuProcess } from '../../e2e/gpu/gpu-process.ts';
 import { ROOT } from '../../scripts/build/app.ts';
 import { serve } from '../../scripts/build/server.ts';
-import type { ProfileApi } from '../page/profile.worker.ts';
+import { dtypeOf, type GraphName } from '../onnx/make.ts';
 import type { ProfilePlace } from '../profile-place.ts';
 import { machineName } from '../site.ts';
 import type { Starter } from '../starter.ts';
+import type { PeerProfileApi } from './peer-profile.worker.ts';
 
-/** Throws where no device is set up. */
-export async function profileOnDawn(starter: Starter): Promise<ProfilePlace> {
+/** `graph`: of transformers.js, which is profiled instead of this engine. Throws where no device is set up. */
+export async function profileOnDawn(starter: Starter, graph: GraphName | null): Promise<ProfilePlace> {
   const device = await needDevice();
-  const server = await serve({ root: join(ROOT, 'public'), mounts: { '/starter.gguf': starter.gguf } });
+  const mounts = { '/starter.gguf': starter.gguf, '/starter-onnx': starter.onnx };
+  const server = await serve({ root: join(ROOT, 'public'), mounts });
   return {
     machine: machineName(),
     agent: `Dawn on ${describeDevice(device)}`,
     async profile(request) {
-      const gpu = startGpuProcess<ProfileApi>(device.launch, join(ROOT, 'bench/dawn/profile.worker.ts'));
+      const worker = graph ? 'bench/dawn/peer-profile.worker.ts' : 'bench/dawn/profile.worker.ts';
+      const gpu = startGpuProcess<PeerProfileApi>(device.launch, join(ROOT, worker));
       try {
-        // ONNX Runtime's threads do not start in Node; on a GPU they have nothing to do.
-        const wanted = { ...request, threads: 1, modelUrl: `${server.url}${request.modelUrl}` };
-        return await gpu.worker.profile(wanted);
+        const wanted = { ...request, modelUrl: graph ? server.url : `${server.url}${request.modelUrl}` };
+        return await gpu.worker.profile({
+          ...wanted,
+          modelFile: graph ?? '',
+          dtype: graph ? dtypeOf(graph) : 'q4',
+        });
       } finally {
         gpu.end();
       }

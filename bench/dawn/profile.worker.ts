@@ -1,11 +1,3 @@
-/** In the GPU process: the profile of bench/page. In Node, ONNX Runtime writes its trace to the standard output and not to the console. */
-import fs from 'node:fs';
-
-const STDOUT = 1;
-const write = fs.writeSync as (fd: number, data: unknown, ...rest: unknown[]) => number;
-fs.writeSync = (fd: number, data: unknown, ...rest: unknown[]) => {
-  if (fd !== STDOUT || typeof data !== 'string') return write(fd, data, ...rest);
-  for (const line of data.trimEnd().split('\n')) console.log(line);
-  return data.length;
-};
-await import('../page/profile.worker.ts');
+/** In the GPU process: the profile of bench/page. */
+import './trace-to-console.ts';
+import '../page/profile.worker.ts';

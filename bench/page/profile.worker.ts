@@ -1,16 +1,15 @@
-/** Decodes with ONNX Runtime's profiler on or off: the engine's own decoder, its sessions wrapped so that each run is timed. */
+/** Decodes, or reads a prompt, with ONNX Runtime's profiler on or off: the engine's own decoder, its sessions wrapped so that each run is timed. */
 import { expose } from 'comlink';
-import type * as OrtModule from 'onnxruntime-web';
-import type { InferenceSession } from 'onnxruntime-web';
 import type { Model } from '../../workers/engine/model.ts';
 import { GREEDY } from '../../workers/shared/greedy.ts';
 import type { BackendId, WeightFormat } from '../../workers/shared/protocol.ts';
 import { blobSource } from '../../workers/store/bytes.ts';
 import { sumEvents, type OpTotals } from '../trace.ts';
+import { askForTimestamps, trace, watchSessions } from './watch-sessions.ts';
 
 const FILE = 'starter.gguf';
-/** A token that takes so long fills a run. */
-const SLOW_MS = 1000;
+/** A token that takes so long fills a run: as many as a run has at most stay below the engine's deadline. */
+const SLOW_MS = 2500;
 /** The context of the published figures for short contexts. */
 const LEAST_SLOTS = 2048;
 
@@ -23,67 +22,25 @@ export interface ProfileRequest {
   form: WeightFormat | 'auto';
   /** Tokens chosen in one run; fewer where the backend allows fewer, and one where a token takes long: it must give a sign of life. */
   steps: number;
+  /** WebGPU: false runs every step without graph capture. */
+  capture?: boolean;
+  /** A prompt of so many tokens is read instead of decoding, `runs` times. */
+  prefill?: number;
   modelUrl: string;
   profiled: boolean;
 }
 
 export interface ProfileResult {
   tokens: number;
-  /** Around `Decoder.decode`, and of that inside `InferenceSession.run`. */
+  /** Around the calls of the decoder, and of that inside `InferenceSession.run`. */
   decodeMs: number;
   sessionMs: number;
   /** Null without the profiler. */
   ops: OpTotals | null;
 }
 
-/** ONNX Runtime writes the profile to the console that it finds when it loads. */
-const trace: string[] = [];
-const log = console.log.bind(console);
-console.log = (...values: unknown[]) => {
-  const line = values.join(' ');
-  if (line.startsWith('{"cat"')) trace.push(line.replace(/,\s*$/, ''));
-  else if (line !== '[' && line !== ']') log(line);
-};
-
-type Ort = typeof OrtModule;
 type Decoder = Model['decoder'];
 type Choice = Parameters<Decoder['decode']>[3];
-
-/** Times every run of every session to come. */
-function watchSessions(ort: Ort, profiled: boolean): { sessions: InferenceSession[]; runs: number; ms: number } {
-  const watched = { sessions: [] as InferenceSession[], runs: 0, ms: 0 };
-  const create = ort.InferenceSession.create.bind(ort.InferenceSession) as (
-    model: Uint8Array,
-    options: object,
-  ) => Promise<InferenceSession>;
-  const watchedCreate = async (model: Uint8Array, options: object) => {
-    const session = await create(model, profiled ? Object.assign(options, { enableProfiling: true }) : options);
-    const run = session.run.bind(session) as (...args: unknown[]) => Promise<InferenceSession.ReturnType>;
-    session.run = async (...args: unknown[]) => {
-      const start = performance.now();
-      try {
-        return await run(...args);
-      } finally {
-        watched.runs++;
-        watched.ms += performance.now() - start;
-      }
-    };
-    watched.sessions.push(session);
-    return session;
-  };
-  ort.InferenceSession.create = watchedCreate as typeof ort.InferenceSession.create;
-  return watched;
-}
-
-/** Makes every later GPU device report to ONNX Runtime how long each kernel takes. */
-function askForTimestamps(): void {
-  const prototype = GPUAdapter.prototype;
-  const own = Object.getOwnPropertyDescriptor(prototype, 'requestDevice')!.value as GPUAdapter['requestDevice'];
-  prototype.requestDevice = function (descriptor) {
-    const requiredFeatures: GPUFeatureName[] = [...(descriptor?.requiredFeatures ?? []), 'timestamp-query'];
-    return own.call(this, { ...descriptor, requiredFeatures });
-  };
-}
 
 /** Fills the cache with `count` tokens of no meaning: the time does not depend on which they are. */
 async function fill(decoder: Decoder, count: number): Promise<void> {
@@ -105,6 +62,8 @@ const api = {
     runs,
     form,
     steps,
+    capture,
+    prefill,
     modelUrl,
     profiled,
   }: ProfileRequest): Promise<ProfileResult> {
@@ -118,7 +77,8 @@ const api = {
       backend,
       form,
       threads,
-      contextLength: Math.max(LEAST_SLOTS, context + 2 * runs * steps),
+      contextLength: Math.max(LEAST_SLOTS, context + 2 * runs * steps, prefill ?? 0),
+      ...(capture !== undefined && { capture }),
       fallback: 'none',
       warmUp: false,
     });
@@ -138,14 +98,20 @@ const api = {
       }
       return past - before;
     };
-    await decode(1); // the first run is slower
-    const started = performance.now();
-    await decode(1);
-    if (performance.now() - started < SLOW_MS) choice.randoms = new Float32Array(Math.min(steps, decoder.maxSteps));
-    await decode(1);
+    const read = async (times: number): Promise<number> => {
+      for (let run = 0; run < times; run++) await fill(decoder, prefill!);
+      return times * prefill!;
+    };
+    if (prefill === undefined) {
+      await decode(1); // the first run is slower
+      const started = performance.now();
+      await decode(1);
+      if (performance.now() - started < SLOW_MS) choice.randoms = new Float32Array(Math.min(steps, decoder.maxSteps));
+      await decode(1);
+    } else await read(1);
     watched.ms = watched.runs = 0;
     const start = performance.now();
-    const tokens = await decode(runs);
+    const tokens = await (prefill === undefined ? decode : read)(runs);
     const decodeMs = performance.now() - start;
     for (const session of watched.sessions) session.endProfiling();
     await model.dispose();

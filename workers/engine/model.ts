@@ -44,7 +44,7 @@ export interface ModelRequest
   extends
     Omit<LoadRequest, 'model' | 'contextLength' | 'avoid'>,
     Pick<DecoderOptions, 'weightCache' | 'early' | 'mayKeep' | 'calibrate' | 'signal'>,
-    Pick<PinnedRequest, 'activations'> {
+    Pick<PinnedRequest, 'activations' | 'capture'> {
   /** For the report. */
   model: string;
   /**
