@@ -29,8 +29,8 @@ export interface FormKey {
 }
 
 /**
- * Never more than this part of the free room for something that can be made again. Chromium reports 10 GiB of it whatever the disk has, of which the
- * weights of a Phi-4-mini take more than a third.
+ * Never more than this part of the free room for something that can be made again. Chromium reports 5 to 10 GiB of it whatever the disk has, and the
+ * weights of a Phi-4-mini take 3.8 GB.
  */
 const SHARE_OF_FREE_ROOM = 1 / 2;
 const formPrefix = (model: string, form: string): string => `${modelPrefix(model)}${form}/`;

@@ -3,7 +3,7 @@ import { TINY_SIZE, tinyPhi } from '../choose/tiny-phi.ts';
 import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
 import { weightFiles } from '../runtime/ort.ts';
 import { layout, materialise } from '../weights/plan.ts';
-import { EarlyWeights } from './early-weights.ts';
+import { EarlyWeights, makeAsTheyArrive } from './early-weights.ts';
 import { wasmWeights } from './weights.ts';
 
 const model = tinyPhi({ ...TINY_SIZE, layers: 2 });
@@ -62,6 +62,26 @@ describe('weights made during a download', () => {
     expect(before.map(base64)).toEqual(afterwards.map(base64));
     const { files } = await weightFiles({ groups, early: () => Promise.resolve(made) });
     expect(files.map(({ size }) => size)).toEqual(made.map(({ size }) => size));
+  });
+
+  it('are made panel by panel, each as soon as its own rows are there', async () => {
+    const wide = tinyPhi({ ...TINY_SIZE, layers: 1, vocab: 4096 });
+    let arrive!: () => void;
+    const arrived = new Promise<void>((resolve) => (arrive = resolve));
+    const read: Matrix['read'] = async (start, count) => {
+      if (start + count === wide.head.rows) await arrived;
+      return wide.head.read(start, count);
+    };
+    const groups = wasmWeights(wide, 'int8');
+    const made: string[] = [];
+    const making = makeAsTheyArrive({ ...wide, head: { ...wide.head, read } }, groups, never, ({ location }) => {
+      made.push(location);
+    });
+    await expect.poll(() => made).toHaveLength(groups.length - 1);
+    expect(groups.map(({ location }) => location).filter((location) => !made.includes(location))).toEqual(['head.1']);
+    arrive();
+    await making;
+    expect(made.at(-1)).toBe('head.1');
   });
 
   it('are null for other groups, after a failure and after a stop', async () => {

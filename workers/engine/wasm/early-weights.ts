@@ -3,6 +3,7 @@ import { span } from '../../shared/span.ts';
 import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
 import type { PrepareProgress } from '../runtime/ort.ts';
 import { layout, materialise, type WeightGroup } from '../weights/plan.ts';
+import { panels } from './weight-groups.ts';
 import { wasmWeights } from './weights.ts';
 
 export class EarlyWeights {
@@ -68,27 +69,25 @@ export async function makeAsTheyArrive(
 }
 
 /**
- * Tells when a group can be made: the first and the last row of its matrix are there, and the norm that is folded into it. (What lies between them may
+ * Tells when a group can be made: the first and the last of its rows are there, and the norm that is folded into them. (What lies between them may
  * still be missing; then making it waits.) Any other group counts as there.
  */
 function arrivals(checkpoint: Checkpoint): (group: WeightGroup) => Promise<unknown> {
   const { layers, embedding, head, late } = checkpoint;
-  const ends = new Map<Matrix, Promise<unknown>>();
-  const rowsOf = (matrix: Matrix): Promise<unknown> => {
-    const known = ends.get(matrix) ?? Promise.all([matrix.read(0, 1), matrix.read(matrix.rows - 1, 1)]);
-    ends.set(matrix, known);
-    return known;
+  const arrived = (matrix: Matrix, panel?: string, norm?: Float32Array): Promise<unknown> => {
+    const whole = { start: 0, rows: matrix.rows };
+    const { start, rows } = panel === undefined ? whole : panels('', matrix.rows)[Number(panel)]!;
+    return Promise.all([matrix.read(start, 1), matrix.read(start + rows - 1, 1), norm && late?.get(norm)]);
   };
-  const arrived = (matrix: Matrix, norm?: Float32Array): Promise<unknown> =>
-    Promise.all([rowsOf(matrix), norm && late?.get(norm)]);
   return ({ location }) => {
     if (location === 'embedding') return arrived(embedding);
-    if (/^head(\.|$)/.test(location)) return arrived(head, checkpoint.norm);
-    const [, index, part] = /^layers\.(\d+)\.(qkv|output|gateUp|down)(\.\d+)?$/.exec(location) ?? [];
+    const ofHead = /^head(?:\.(\d+))?$/.exec(location);
+    if (ofHead) return arrived(head, ofHead[1], checkpoint.norm);
+    const [, index, part, panel] = /^layers\.(\d+)\.(qkv|output|gateUp|down)(?:\.(\d+))?$/.exec(location) ?? [];
     const layer = layers[Number(index)];
     if (!layer) return Promise.resolve();
-    if (part === 'qkv') return arrived(layer.qkv, layer.attentionNorm);
-    if (part === 'gateUp') return arrived(layer.gateUp, layer.mlpNorm);
+    if (part === 'qkv') return arrived(layer.qkv, undefined, layer.attentionNorm);
+    if (part === 'gateUp') return arrived(layer.gateUp, panel, layer.mlpNorm);
     return arrived(part === 'output' ? layer.output : layer.down);
   };
 }
