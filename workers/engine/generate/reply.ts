@@ -172,10 +172,7 @@ function fitRequest(
   return { ...fitted, ids: encoded.get(fitted.messages)! };
 }
 
-/**
- * Restores the kept cache of a conversation whose next message is not known yet. Throws `context-full` if the last turn alone leaves no slot
- * for a reply.
- */
+/** Restores the kept cache of a conversation whose next message is not known yet; nothing if its last turn alone leaves no slot for a reply. */
 export async function restoreAhead(
   sequence: Sequence,
   conversation: Conversation,
@@ -184,10 +181,12 @@ export async function restoreAhead(
   signal: AbortSignal,
 ): Promise<void> {
   const { messages } = request;
+  const { slots } = sequence.decoder;
   const next: ChatMessage = { role: 'user', content: '' };
   const asked = messages.at(-1)?.role === 'assistant' ? [...messages, next] : messages;
-  const { ids } = fitRequest(conversation, sequence.decoder.slots, { ...request, messages: asked });
-  await kept.restore(sequence, conversation.tokenizer, ids, 0, signal);
+  const whole = { ...request, messages: asked };
+  if (measureRequest(conversation, slots, whole).over > 0) return;
+  await kept.restore(sequence, conversation.tokenizer, fitRequest(conversation, slots, whole).ids, 0, signal);
 }
 
 /** How a request would fit, counted only. */
