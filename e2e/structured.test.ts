@@ -1,5 +1,5 @@
 /** Answers of a guaranteed form on every backend: random schemas on a tiny Phi, held against an independent validator. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startEngineHost, type Engine, type EngineHost } from '../scripts/cli/evaluate/engine.ts';
 import { selectModel } from '../scripts/cli/evaluate/model-files.ts';
 import { randomSchema } from '../workers/engine/constraint/testing/random-schemas.ts';
@@ -10,6 +10,8 @@ import { problemOf, replyTo, requestFor } from './support/random-forms.ts';
 
 /** Of each backend. `PHI_SCHEMAS` asks for more: docs/structured.md. */
 const COUNT = Math.min(50, Number(process.env['PHI_SCHEMAS'] ?? 2));
+// SwiftShader takes seconds for a few tokens.
+if (COUNT > 2) vi.setConfig({ testTimeout: 7_200_000 });
 const BACKENDS: [string, EvaluateOptions][] = [
   ['WASM', { backend: 'wasm', form: 'int8' }],
   ['WASM in two stages', { backend: 'wasm', form: 'float32', stages: 2 }],
@@ -99,5 +101,6 @@ describe('an answer as JSON', () => {
       const begun = result.text.slice(0, result.text.length - rest.text.length);
       if (seed % 3 === 0) expect(begun + rest.text).toBe(result.text);
     }
+    if (COUNT > 2) console.log(`${written} of ${COUNT} answers valid`, JSON.stringify(options));
   });
 });

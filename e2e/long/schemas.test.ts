@@ -5,9 +5,10 @@ import { selectModel } from '../../scripts/cli/evaluate/model-files.ts';
 import { randomSchema } from '../../workers/engine/constraint/testing/random-schemas.ts';
 import { gguf, needFixture } from '../support/fixtures.ts';
 import { problemOf, replyTo, requestFor } from '../support/random-forms.ts';
+import { record, sliceOf, sumUp, type Written } from '../support/schema-record.ts';
 import { joinStarter, type StarterFile } from '../support/starter-file.ts';
 
-/** In all; every tenth with the starter. `PHI_SEED` is the first. */
+/** In all; every tenth with the starter. `PHI_SEED` is the first; `PHI_SLICE=2/10` takes a part of them, and the sum over all parts is printed. */
 const COUNT = Number(process.env['PHI_SCHEMAS'] ?? 100);
 const FIRST = Number(process.env['PHI_SEED'] ?? 1);
 const TINY = [
@@ -26,6 +27,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  console.log(await sumUp(COUNT));
   await host.close();
   await starter.remove();
 });
@@ -42,8 +44,9 @@ it.each([['the starter', null], ...TINY.map(([kind, type]) => [kind, gguf(kind, 
       form: 'int8',
       contextLength: 512,
     });
-    const written = { valid: 0, refused: 0, tokens: 0, forced: 0, masks: 0, maskMs: 0 };
-    for (let seed = firsts[place]!; seed < firsts[place]! + shares[place]!; seed++) {
+    const written: Written = { valid: 0, refused: 0, tokens: 0, forced: 0, masks: 0, maskMs: 0 };
+    const { slice, from, to } = sliceOf(firsts[place]!, shares[place]!);
+    for (let seed = from; seed < to; seed++) {
       const schema = randomSchema(seed);
       const result = await replyTo(engine, requestFor(seed, schema, 120));
       if (!result) {
@@ -58,7 +61,8 @@ it.each([['the starter', null], ...TINY.map(([kind, type]) => [kind, gguf(kind, 
       written.masks += stats.constraint!.masks;
       written.maskMs += stats.constraint!.maskMs;
     }
-    console.log(name, JSON.stringify(written));
+    console.log(name, slice, JSON.stringify(written));
+    await record({ run: COUNT, model: name, slice, ...written });
     expect(written.valid).toBeGreaterThan(0);
   },
   3_600_000,

@@ -38,11 +38,11 @@ const GROUPS: Readonly<Record<string, Group>> = {
   text: { projects: ['ui'], files: ['e2e/ui/text'], env: { PHI_DOCUMENTS: '5000', PHI_TIMING: '1' } },
   /** A long chat with the starter after a reload: kept cache against reading. */
   caches: { projects: ['long'], files: ['e2e/long/kept-caches'], env: {} },
-  /** 1,000 random schemas with models in the loop, 50 of them on each backend. */
+  /** 1,000 random schemas with models in the loop, 50 of them on each backend. In parts: `PHI_SLICE=2/10`. */
   schemas: {
     projects: ['long', 'browser'],
     files: ['e2e/long/schemas', 'e2e/structured'],
-    env: { PHI_SCHEMAS: '1000' },
+    env: { PHI_SCHEMAS: process.env['PHI_SCHEMAS'] ?? '1000' },
   },
   /** One tab answers for hours. */
   soak: {
