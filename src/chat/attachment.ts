@@ -1,4 +1,6 @@
 /** A short text file as a part of a message: the person sees exactly what is sent, and its tokens count with the rest. Any other file is a document. */
+import { fenced } from './fence.ts';
+
 /** About two thousand tokens: what a person may want to look through in the box. */
 const MAX_INLINE_BYTES = 8 * 1024;
 /** Where a PDF has its header, in characters. */
@@ -23,8 +25,6 @@ export async function readTextFile(file: File): Promise<{ text: string } | { ref
 
 /** The draft with the file behind it, in a fence that nothing in the file can close. */
 export function withAttachment(draft: string, name: string, text: string): string {
-  const ticks = Math.max(2, ...[...text.matchAll(/`{3,}/g)].map(([run]) => run.length));
-  const fence = '`'.repeat(ticks + 1);
   const language = /\.(\w{1,12})$/.exec(name)?.[1] ?? '';
-  return `${draft.trimEnd()}${draft.trim() ? '\n\n' : ''}${name}:\n${fence}${language}\n${text.trimEnd()}\n${fence}\n`;
+  return `${draft.trimEnd()}${draft.trim() ? '\n\n' : ''}${name}:\n${fenced(text.trimEnd(), language)}\n`;
 }

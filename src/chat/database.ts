@@ -1,7 +1,7 @@
 /** Conversations in IndexedDB, in a database of their own; layout: records.ts. The list opens without reading a single message. */
 import { get, promisifyRequest } from 'idb-keyval';
 import type { UseStore } from 'idb-keyval';
-import { connect } from '../../workers/shared/connection.ts';
+import { connect, keysFrom } from '../../workers/shared/connection.ts';
 import { PhiError } from '../../workers/shared/errors.ts';
 import type { Conversation, Patch, Summary } from './conversation.ts';
 import {
@@ -12,7 +12,6 @@ import {
   keepChoices,
   keepDocuments,
   keepFolders,
-  keysFrom,
   messageEntry,
   messagePrefix,
   allowParts,
@@ -160,9 +159,9 @@ export class ConversationDatabase {
   }
 
   async *#batches(prefix: string, batch: number): AsyncGenerator<[string, unknown]> {
-    let from = prefix;
+    let after: string | undefined;
     for (;;) {
-      const range = IDBKeyRange.bound(from, `${prefix}\uffff`, from !== prefix);
+      const range = keysFrom(prefix, after);
       const [keys, values] = await this.#guard(
         this.#use('readonly', (store) =>
           Promise.all([
@@ -173,7 +172,7 @@ export class ConversationDatabase {
       );
       for (const [i, key] of keys.entries()) if (typeof key === 'string') yield [key, values[i]];
       if (keys.length < batch) return;
-      from = keys.at(-1) as string;
+      after = keys.at(-1) as string;
     }
   }
 

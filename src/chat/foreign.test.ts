@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { pathTo } from './conversation.ts';
-import { readExport } from './transfer.ts';
+import { readImport } from './transfer.ts';
 
 const gpt = (role: string, text: unknown, parent: string | null, extra: object = {}) => ({
   parent,
@@ -97,7 +97,7 @@ const LM_STUDIO = {
   ],
 };
 
-const read = async (json: unknown) => (await readExport(JSON.stringify(json)))[0]!;
+const read = async (json: unknown) => (await readImport(JSON.stringify(json))).conversations[0]!;
 const shown = (chat: Awaited<ReturnType<typeof read>>) =>
   pathTo(chat).map(({ content, reply }) => (reply ? `${reply.model}: ${content}` : content));
 
@@ -129,6 +129,6 @@ describe('exports of other apps', () => {
     circle[0]!.mapping.a.parent = 'b1';
     expect((await read(circle)).messages.map(({ content }) => content)).toEqual([]);
     for (const json of [[], [{}], {}, [{ mapping: 1 }], { messages: [] }])
-      await expect(readExport(JSON.stringify(json))).rejects.toThrow(/not an export of chats/);
+      await expect(readImport(JSON.stringify(json))).rejects.toThrow(/not an export of chats/);
   });
 });

@@ -26,7 +26,6 @@ type StoredHead = Omit<Head, 'format'> & { format: 2; last: number };
 
 const StoredMessageSchema = v.object({ ...MessageSchema.entries, position: v.pipe(v.number(), v.integer()) });
 
-export const keysFrom = (prefix: string): IDBKeyRange => IDBKeyRange.bound(prefix, `${prefix}\uffff`);
 export const messagePrefix = (conversation: string): string => `m:${conversation}/`;
 
 export const messageEntry = (conversation: string, [position, message]: Patch['messages'][number]): Entry => [

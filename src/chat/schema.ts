@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { PAGE_UNITS } from '../../workers/shared/document-types.ts';
 import { PhiError } from '../../workers/shared/errors.ts';
 import type { Conversation, Summary } from './conversation.ts';
 
@@ -73,7 +74,7 @@ const position = v.pipe(v.number(), v.integer(), v.minValue(0));
 const MessageDocument = v.object({
   id,
   name: text,
-  unit: v.picklist(['page', 'slide', 'sheet', 'chapter', 'part']),
+  unit: v.picklist(PAGE_UNITS),
   pageCount: position,
   given: v.optional(
     v.object({

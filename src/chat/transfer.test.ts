@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { addMessage, newConversation } from './conversation.ts';
-import { exportJson, exportMarkdown, fileNameOf, parseExport, readExport } from './transfer.ts';
+import { exportJson, exportMarkdown, fileNameOf, readImport } from './transfer.ts';
 
 const QUESTION = { id: 'q', parent: null, role: 'user', content: 'Why?', createdAt: 5 } as const;
 const REPLY = { state: 'done', seed: 1, model: 'Phi-4-mini', thoughtMs: 1200 } as const;
@@ -35,11 +35,9 @@ const CALLED = addMessage(CHAT, {
 
 describe('JSON', () => {
   it('comes back as it went', async () => {
-    expect(parseExport(exportJson([CHAT]))).toEqual([CHAT]);
-    expect(await readExport(exportJson([CHAT]))).toEqual([CHAT]);
-    expect(parseExport(exportJson([]))).toEqual([]);
     const called = { ...CALLED, tools: ['calculator'] };
-    expect(parseExport(exportJson([called]))).toEqual([called]);
+    for (const conversations of [[CHAT], [], [called]])
+      expect(await readImport(exportJson(conversations))).toEqual({ conversations, prompts: [] });
   });
 
   const broken = (change: (chat: Record<string, unknown>) => void) => {
@@ -66,19 +64,19 @@ describe('JSON', () => {
     ['a time that no calendar has', broken((chat) => (chat['updatedAt'] = 1e300)), /updatedAt/],
     ['a tip that is not there', broken((chat) => (chat['tip'] = 'x')), /tree/],
   ])('is refused as a whole: %s', async (_, text, message) => {
-    await expect(readExport(text)).rejects.toThrow(message);
-    expect(() => parseExport(text)).toThrowError(
-      expect.objectContaining({ code: 'bad-request', message: expect.stringMatching(message) as string }) as Error,
-    );
-    expect(() => parseExport(text)).toThrow(/Nothing was changed\.$/);
+    await expect(readImport(text)).rejects.toMatchObject({
+      code: 'bad-request',
+      message: expect.stringMatching(message) as string,
+    });
+    await expect(readImport(text)).rejects.toThrow(/Nothing was changed\.$/);
   });
 
-  it('brings along nothing that is not in the schema, and no prototype', () => {
+  it('brings along nothing that is not in the schema, and no prototype', async () => {
     const text = broken((chat) => Object.assign(chat, { evil: 1 })).replaceAll(
       '"pinned"',
       '"__proto__": {"polluted": 1}, "pinned"',
     );
-    const [chat] = parseExport(text);
+    const [chat] = (await readImport(text)).conversations;
     expect(chat).toEqual(CHAT);
     expect('polluted' in {} || 'polluted' in chat!).toBe(false);
   });

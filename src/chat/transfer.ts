@@ -6,6 +6,7 @@ import { splitThought, withoutThought } from '../../workers/shared/thoughts.ts';
 import { parsePrompts, type SavedPrompt } from '../prompts/prompts.ts';
 import type { Conversation } from './conversation.ts';
 import { pathTo } from './conversation.ts';
+import { fenced } from './fence.ts';
 import { parseConversation } from './schema.ts';
 
 const FORMAT = 'phi-chats';
@@ -57,17 +58,10 @@ function parseOne(conversation: unknown, index: number, count: number): Conversa
   }
 }
 
-/** The conversations of an exported file, every one checked; one that is damaged refuses them all, with its place. Throws `bad-request`. */
-export function parseExport(text: string): Conversation[] {
-  const own = ownExport(readJson(text));
-  if (own === null) throw wrong('it is not an export of chats from this app.');
-  return own.conversations.map((one, index, all) => parseOne(one, index, all.length));
-}
-
-/** The same, also of other apps' exports (foreign.ts), with a pause for the page now and then: a file of 100 MB takes seconds. */
-export const readExport = async (text: string): Promise<Conversation[]> => (await readImport(text)).conversations;
-
-/** The same with the saved prompts of the file; damaged prompts are left out. */
+/**
+ * The conversations of an exported file of this app or another (foreign.ts), every one checked, and its saved prompts; damaged prompts are left out. A
+ * damaged conversation refuses them all, with its place. Rejects with `bad-request`. The page gets a pause now and then, because a file of 100 MB takes seconds.
+ */
 export async function readImport(text: string): Promise<{ conversations: Conversation[]; prompts: SavedPrompt[] }> {
   const json = readJson(text);
   const own = ownExport(json);
@@ -114,19 +108,15 @@ export function exportMarkdown(conversation: Conversation, words: MarkdownWords)
 /** What was said before the calls, and a quote for each of them. A block of code keeps what is in it as it is. */
 function roundMarkdown({ text, calls }: ToolRound, words: MarkdownWords): string[] {
   const said = withoutThought(text).trimEnd();
-  const block = (value: string) => {
-    const fence = '`'.repeat(Math.max(3, 1 + Math.max(0, ...(value.match(/`+/g) ?? []).map(({ length }) => length))));
-    return `${fence}json\n${value}\n${fence}`;
-  };
   return [
     ...(said ? [said] : []),
     ...calls.map((call) =>
       [
         `**${words.tool(call.name)}**`,
         words.asked,
-        block(JSON.stringify(call.arguments)),
+        fenced(JSON.stringify(call.arguments), 'json'),
         words.result,
-        block(call.result),
+        fenced(call.result, 'json'),
       ].join('\n\n'),
     ),
   ];

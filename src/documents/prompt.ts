@@ -1,17 +1,12 @@
 /** How documents stand in the prompt: before the question, each text under its document and page, passages with a number to cite. */
-import type { Message, MessageDocument } from '../chat/message.ts';
+import type { GivenText, Message, MessageDocument } from '../chat/message.ts';
 
 type Document = Pick<MessageDocument, 'name' | 'unit' | 'given'>;
 
 /** A passage, with the number by which a reply cites it. */
-export interface NumberedPassage {
+export interface NumberedPassage extends GivenText {
   number: number;
   document: MessageDocument;
-  page: number;
-  start: number;
-  end: number;
-  text: string;
-  quote?: string;
 }
 
 /** Passages of a message's documents, numbered from 1. Documents that were given whole have none. */

@@ -3,7 +3,7 @@ import { proxy, releaseProxy, wrap, type Endpoint } from 'comlink';
 import { installErrorTransfer } from '../../workers/shared/comlink-errors.ts';
 import type { ReadDocument, ReaderApi } from '../../workers/shared/document-types.ts';
 import { PhiError } from '../../workers/shared/errors.ts';
-import { watchSilence } from '../../workers/shared/silence.ts';
+import { unlessSilent } from '../../workers/shared/silence.ts';
 import { startWorker, unlessDead, type WorkerThread } from '../../workers/shared/worker-thread.ts';
 import readerUrl from '../../workers/reader.worker.ts?worker&url';
 
@@ -38,29 +38,23 @@ export async function readFile(
   installErrorTransfer();
   const thread = start();
   const api = wrap<ReaderApi>(thread.worker);
-  let late: (error: PhiError) => void;
-  const deadline = new Promise<never>((_, reject) => (late = reject));
-  deadline.catch(() => undefined);
   let pages = 0;
-  const watch = watchSilence(PAGE_DEADLINE_MS, () => {
-    const seconds = PAGE_DEADLINE_MS / 1000;
-    late(
-      new PhiError(
-        'bad-document',
-        `${file.name}: The app stopped reading because page ${pages + 1} took longer than ${seconds} seconds. The file may be malicious or too large for this device.`,
-      ),
+  const late = () =>
+    new PhiError(
+      'bad-document',
+      `${file.name}: The app stopped reading because page ${pages + 1} took longer than ${PAGE_DEADLINE_MS / 1000} seconds. The file may be malicious or too large for this device.`,
     );
-  });
-  const heard = (done: number) => {
-    pages = done;
-    watch.heard();
-    onPage(done);
-  };
   try {
-    const read = api.read(file, proxy(characterMaps), proxy(heard));
-    return await Promise.race([unlessDead(thread, `The worker that reads ${file.name}`, read), deadline]);
+    return await unlessSilent(PAGE_DEADLINE_MS, late, (heard) => {
+      const count = (done: number) => {
+        pages = done;
+        heard();
+        onPage(done);
+      };
+      const read = api.read(file, proxy(characterMaps), proxy(count));
+      return unlessDead(thread, `The worker that reads ${file.name}`, read);
+    });
   } finally {
-    watch.end();
     api[releaseProxy]();
     thread.terminate();
   }

@@ -1,23 +1,22 @@
 /** The page's handle on the worker that chats with servers: started when the first chat needs it, and again when a server was allowed or it died. */
-import { proxy, releaseProxy, wrap, type Remote } from 'comlink';
+import { proxy } from 'comlink';
 import { allowedHosts } from '../../workers/shared/allowed-hosts.ts';
-import { installErrorTransfer } from '../../workers/shared/comlink-errors.ts';
 import { PhiError } from '../../workers/shared/errors.ts';
+import { LazyWorker } from '../../workers/shared/lazy-worker.ts';
 import { parseServerAddress } from '../../workers/shared/server-address.ts';
 import type { ChatServer, ChatServerApi, ServerReplyRequest } from '../../workers/shared/server-protocol.ts';
-import { startWorker, unlessDead, type WorkerThread } from '../../workers/shared/worker-thread.ts';
 import chatUrl from '../../workers/chat.worker.ts?worker&url';
 import { replyEvents } from '../engine/reply-events.ts';
 import type { GenerateUpdate } from '../engine/types.ts';
 import { allowHost } from '../pwa/hosts.ts';
 
-interface Living {
-  thread: WorkerThread;
-  api: Remote<ChatServerApi>;
-}
-
 export class ServerClient {
-  #living: Living | null = null;
+  readonly #worker = new LazyWorker<ChatServerApi>({
+    url: chatUrl,
+    kind: 'servers',
+    what: 'The server worker',
+    onEnd: () => (this.#keyed = []),
+  });
   #jobs = 0;
   /** Origins whose key the living worker has. */
   #keyed = $state.raw<readonly string[]>([]);
@@ -27,7 +26,7 @@ export class ServerClient {
   }
 
   async setKey(address: string, key: string): Promise<void> {
-    await this.#call((api) => api.setKey(address, key));
+    await this.#worker.call((api) => api.setKey(address, key));
     const { origin } = parseServerAddress(address);
     const others = this.#keyed.filter((other) => other !== origin);
     this.#keyed = key === '' ? others : [...others, origin];
@@ -39,12 +38,12 @@ export class ServerClient {
    */
   async allow(address: string): Promise<void> {
     const { origin, reach } = parseServerAddress(address);
-    if (reach !== 'loopback' && (await allowHost('chat', origin))) this.#end();
+    if (reach !== 'loopback' && (await allowHost('chat', origin))) this.#worker.end();
   }
 
   /** The models that the server offers. The request contains nothing else. */
   models(address: string): Promise<string[]> {
-    return this.#call((api) => api.models(address));
+    return this.#worker.call((api) => api.models(address));
   }
 
   /** Streams a reply, as the engine does. The last event is `end`, also after a stop by `signal`. */
@@ -55,11 +54,11 @@ export class ServerClient {
   ): AsyncGenerator<GenerateUpdate> {
     await assertAllowed(server.address);
     const job = `reply-${++this.#jobs}`;
-    const stop = () => void this.#call((api) => api.abort(job)).catch(() => undefined); // The reply itself says what is wrong.
+    const stop = () => void this.#worker.call((api) => api.abort(job)).catch(() => undefined); // The reply itself says what is wrong.
     signal.addEventListener('abort', stop);
     yield* replyEvents(
       (onEvent) => {
-        const reply = this.#call((api) => api.reply(job, { ...server }, request, proxy(onEvent)));
+        const reply = this.#worker.call((api) => api.reply(job, { ...server }, request, proxy(onEvent)));
         if (signal.aborted) stop();
         return reply;
       },
@@ -68,34 +67,6 @@ export class ServerClient {
         if (!ended) stop();
       },
     );
-  }
-
-  async #call<T>(run: (api: Remote<ChatServerApi>) => Promise<T>): Promise<T> {
-    const { thread, api } = this.#alive();
-    try {
-      return await unlessDead(thread, 'The server worker', run(api));
-    } catch (cause) {
-      throw PhiError.from(cause);
-    }
-  }
-
-  #alive(): Living {
-    if (this.#living) return this.#living;
-    installErrorTransfer();
-    const thread = startWorker(chatUrl, 'servers');
-    const living = { thread, api: wrap<ChatServerApi>(thread.worker) };
-    this.#living = living;
-    void thread.died.then(() => {
-      if (this.#living === living) this.#end();
-    });
-    return living;
-  }
-
-  #end(): void {
-    this.#living?.api[releaseProxy]();
-    this.#living?.thread.terminate();
-    this.#living = null;
-    this.#keyed = [];
   }
 }
 

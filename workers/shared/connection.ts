@@ -29,6 +29,10 @@ export interface StoreDefinition {
 const BLOCKED_MS = 5_000;
 const LAYOUT_STEP = 100;
 
+/** Keys that begin with `prefix`; with `after`, those of them that come behind this key. */
+export const keysFrom = (prefix: string, after?: string): IDBKeyRange =>
+  IDBKeyRange.bound(after ?? prefix, `${prefix}\uffff`, after !== undefined);
+
 const versionOf = (layout: number): number => (layout === 1 ? 1 : layout * LAYOUT_STEP);
 const layoutOf = (version: number): number => Math.max(1, Math.floor(version / LAYOUT_STEP));
 

@@ -1,9 +1,7 @@
 import { delMany, get, getMany, promisifyRequest, set, type UseStore } from 'idb-keyval';
-import { connect } from './connection.ts';
+import { connect, keysFrom } from './connection.ts';
 
 const STORE = 'values';
-
-const startingWith = (prefix: string): IDBKeyRange => IDBKeyRange.bound(prefix, prefix + '\uffff');
 
 /** One database with one object store: string keys, values of one type. Rejects with `quota`, `newer-version` or `storage`. */
 export class Table<Value> {
@@ -33,7 +31,7 @@ export class Table<Value> {
   /** Keys that begin with `prefix`, in their order. */
   keys(prefix = ''): Promise<string[]> {
     return this.#use('readonly', async (store) => {
-      const keys = await promisifyRequest(store.getAllKeys(startingWith(prefix)));
+      const keys = await promisifyRequest(store.getAllKeys(keysFrom(prefix)));
       return keys as string[];
     });
   }
@@ -49,7 +47,7 @@ export class Table<Value> {
 
   /** All entries whose key begins with `prefix`, in the order of their keys. */
   entries(prefix = ''): Promise<[string, Value][]> {
-    const range = startingWith(prefix);
+    const range = keysFrom(prefix);
     return this.#use('readonly', async (store) => {
       const [keys, values] = await Promise.all([
         promisifyRequest(store.getAllKeys(range)),
@@ -61,7 +59,7 @@ export class Table<Value> {
 
   deleteAll(prefix: string): Promise<void> {
     return this.#use('readwrite', (store) => {
-      store.delete(startingWith(prefix));
+      store.delete(keysFrom(prefix));
       return promisifyRequest(store.transaction);
     });
   }

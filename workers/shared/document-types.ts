@@ -1,9 +1,11 @@
 /** Documents as text with page numbers: what the reader worker makes of a file, and what the library keeps. */
 
-export type DocumentKind = 'pdf' | 'docx' | 'pptx' | 'xlsx' | 'epub' | 'html' | 'markdown' | 'text';
+export const DOCUMENT_KINDS = ['pdf', 'docx', 'pptx', 'xlsx', 'epub', 'html', 'markdown', 'text'] as const;
+export type DocumentKind = (typeof DOCUMENT_KINDS)[number];
 
 /** What a number in a document counts. A `part` is a stretch of a file that has no pages of its own. */
-export type PageUnit = 'page' | 'slide' | 'sheet' | 'chapter' | 'part';
+export const PAGE_UNITS = ['page', 'slide', 'sheet', 'chapter', 'part'] as const;
+export type PageUnit = (typeof PAGE_UNITS)[number];
 
 export interface DocumentPage {
   text: string;

@@ -6,8 +6,8 @@
  */
 import { promisifyRequest, type UseStore } from 'idb-keyval';
 import * as v from 'valibot';
-import { connect } from '../../shared/connection.ts';
-import type { DocumentPage } from '../../shared/document-types.ts';
+import { connect, keysFrom } from '../../shared/connection.ts';
+import { DOCUMENT_KINDS, PAGE_UNITS, type DocumentPage } from '../../shared/document-types.ts';
 import type { DocumentHead, StoredDocument } from '../../shared/library-types.ts';
 
 const DATABASE = 'phi-documents';
@@ -18,8 +18,8 @@ const HeadSchema = v.object({
   id: v.string(),
   name: v.string(),
   folder: v.string(),
-  kind: v.picklist(['pdf', 'docx', 'pptx', 'xlsx', 'epub', 'html', 'markdown', 'text']),
-  unit: v.picklist(['page', 'slide', 'sheet', 'chapter', 'part']),
+  kind: v.picklist(DOCUMENT_KINDS),
+  unit: v.picklist(PAGE_UNITS),
   pageCount: count,
   gaps: v.array(
     v.variant('kind', [
@@ -33,8 +33,6 @@ const HeadSchema = v.object({
   addedAt: v.pipe(v.number(), v.minValue(0), v.maxValue(8.64e15)),
 });
 const PagesSchema = v.array(v.object({ text: v.string(), label: v.optional(v.string()) }));
-
-const keysFrom = (prefix: string): IDBKeyRange => IDBKeyRange.bound(prefix, `${prefix}\uffff`);
 
 export class DocumentRecords {
   readonly #use: UseStore;

@@ -1,6 +1,6 @@
 /** Devices that never answer: a driver may take a graph, a run or a read and not come back, with everything idle (WebNN in Chromium 153 now and then). */
 import { PhiError } from '../../shared/errors.ts';
-import { watchSilence } from '../../shared/silence.ts';
+import { unlessSilent } from '../../shared/silence.ts';
 
 /** A context, an adapter and small graphs answer within it, even when the driver is loaded for the first time. */
 export const SMALL_STEP_MS = 60_000;
@@ -17,30 +17,18 @@ export function waitLonger(times: number): void {
 }
 
 /**
- * Runs `work` and rejects with `device-lost` when `heard` was not called for `silenceMs`. Abandoned work may go on in
- * the background. Its outcome is ignored, and its worker should be ended.
+ * Runs `work` and rejects with `device-lost` when `heard` was not called for `silenceMs`.
  *
  * @param what names the place and the step: "WebNN (NPU): building the graph"
  */
-export async function withDeadline<T>(
+export const withDeadline = <T>(
   what: string,
   silenceMs: number,
   work: (heard: () => void) => Promise<T>,
-): Promise<T> {
+): Promise<T> => {
   const limitMs = silenceMs * patience;
-  let reject: (error: PhiError) => void;
-  const silent = new Promise<never>((_, fail) => (reject = fail));
-  const { heard, end } = watchSilence(limitMs, () =>
-    reject(
-      new PhiError(
-        'device-lost',
-        `${what} did not respond for ${Math.round(limitMs / 1000)} s, so the app stopped waiting.`,
-      ),
-    ),
-  );
-  try {
-    return await Promise.race([work(heard), silent]);
-  } finally {
-    end();
-  }
-}
+  const seconds = Math.round(limitMs / 1000);
+  const error = () =>
+    new PhiError('device-lost', `${what} did not respond for ${seconds} s, so the app stopped waiting.`);
+  return unlessSilent(limitMs, error, work);
+};
