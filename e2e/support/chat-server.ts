@@ -7,6 +7,7 @@ interface Asked {
   messages: { role: string; content: string }[];
   temperature: number;
   max_tokens: number;
+  response_format?: { type: string; json_schema: { schema: unknown } };
 }
 
 export interface ChatServer {
@@ -22,6 +23,12 @@ export interface ChatServer {
 }
 
 const KINDS: Readonly<Record<string, (response: ServerResponse) => Promise<void>>> = {
+  /** As servers answer that know schemas. */
+  async json(response) {
+    for (const part of ['{"title": ', '"Ran", ', '"year": 1985}']) send(response, { content: part });
+    await wait(1);
+    finish(response, 'stop');
+  },
   /** For ever, until it is stopped. */
   async endless(response) {
     for (let i = 0; !response.destroyed; i++) {
@@ -97,7 +104,8 @@ async function answer(state: ChatServer, request: IncomingMessage, response: Ser
     if (!response.writableFinished) state.left++;
   });
   response.setHeader('Content-Type', 'text/event-stream');
-  const kind = Object.keys(KINDS).find((name) => last.includes(name)) ?? 'plain';
+  const form = body.response_format && !last.includes('unaware') ? 'json' : null;
+  const kind = form ?? Object.keys(KINDS).find((name) => last.includes(name)) ?? 'plain';
   await KINDS[kind]!(response);
 }
 

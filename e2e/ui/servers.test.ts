@@ -164,3 +164,20 @@ it('keeps a key in memory only: not on disk, not in exports, not in the words of
   chat.key = null;
   session.errors.length = 0; // the browser reports refused requests on the console
 });
+
+it('sends the schema of "Answer as JSON" along, shows the answer as a tree, and says where a server knew no schemas', async () => {
+  await openFake(page, server, 'plain');
+  await page.getByRole('button', { name: 'Chat options' }).click();
+  await page.getByRole('checkbox', { name: 'Answer as JSON' }).check();
+  await page.keyboard.press('Escape');
+  await nameServer(page, chat.address);
+  await agree(page);
+  chat.asked.length = 0;
+  await ask('A film');
+  expect(chat.asked[0]!.response_format).toMatchObject({
+    type: 'json_schema',
+    json_schema: { schema: { type: 'object' } },
+  });
+  expect(await page.getByRole('group', { name: 'Answer as a tree' }).innerText()).toContain('year: 1985');
+  expect(await ask('Unaware')).toContain('This reply is not JSON. The server may not support JSON schemas');
+});

@@ -267,7 +267,7 @@ export class Chat {
       );
     const begun = save({
       ...writer,
-      json: conversation.form !== undefined && !writer.server ? true : undefined,
+      json: conversation.form !== undefined ? true : undefined,
       state: 'streaming',
       error: undefined,
       reason: undefined,
@@ -355,8 +355,7 @@ export class Chat {
   ): Promise<Outcome> {
     const path = await this.#grounded(live, conversation, pathTo(conversation, message.id));
     const sampling = { ...this.#settings.sampling(conversation.sampling), seed: message.reply!.seed };
-    // A JSON schema does not apply to a server's model. The chat options say so.
-    const constraint = isServer(this.model.of(conversation)) ? undefined : this.form.constraintOf(conversation);
+    const constraint = this.form.constraintOf(conversation);
     const request = {
       ...this.#request(conversation, path),
       sampling,

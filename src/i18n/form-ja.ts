@@ -5,7 +5,7 @@ import type { Translation } from './strings.ts';
 export const formJa: Translation<typeof formEn> = {
   answerAsJson: 'JSON で返信',
   answerAsJsonHint:
-    'このチャットの返信はすべて、下のスキーマに合う JSON になります。サーバーのモデルには適用されません。',
+    'このチャットの返信はすべて、下のスキーマに合う JSON になります。サーバーのモデルにもスキーマを送りますが、実際に守られるかどうかはサーバーによります。',
   jsonSchema: 'JSON スキーマ',
   jsonSchemaHint: '適用できないキーワードがあると、その名前を示して拒否します。',
   schemaExamples: '例',
@@ -15,6 +15,7 @@ export const formJa: Translation<typeof formEn> = {
   exampleAny: '任意の JSON',
   schemaNoJson: (why) => `まだ JSON ではありません：${why}`,
   schemaRight: 'このスキーマのキーワードはすべて適用されます。',
+  jsonNotKept: 'この返信は JSON ではありません。サーバーが JSON スキーマに対応していないか、返信が途中で終わりました。',
   jsonAnswer: '返信のツリー表示',
   jsonItems: (count) => `${count} 件`,
   saveJsonLines: 'JSON Lines で保存',

@@ -56,6 +56,11 @@ describe('converse', () => {
       stream: true,
       stream_options: { include_usage: true },
     });
+    const schema = { type: 'object' };
+    await collect(fetcher, { request: { ...REQUEST, constraint: { kind: 'json', schema } } });
+    expect(JSON.parse(asked![1].body as string)).toMatchObject({
+      response_format: { type: 'json_schema', json_schema: { name: 'answer', strict: true, schema } },
+    });
     await collect(fetcher);
     expect(asked![1].headers).not.toHaveProperty('Authorization');
   });

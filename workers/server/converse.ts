@@ -54,7 +54,8 @@ export async function converse(
 }
 
 /** Only what every server knows: some refuse a request with a field that is not in OpenAI's own interface. */
-function bodyOf(server: ChatServer, { messages, sampling, maxTokens, continueLast }: ServerReplyRequest): object {
+function bodyOf(server: ChatServer, request: ServerReplyRequest): object {
+  const { messages, sampling, maxTokens, continueLast, constraint } = request;
   return {
     model: server.model,
     messages: messagesOf(messages, continueLast === true),
@@ -64,6 +65,12 @@ function bodyOf(server: ChatServer, { messages, sampling, maxTokens, continueLas
     seed: sampling.seed,
     stream: true,
     stream_options: { include_usage: true },
+    ...(constraint?.kind === 'json' && {
+      response_format: {
+        type: 'json_schema',
+        json_schema: { name: 'answer', strict: true, schema: constraint.schema },
+      },
+    }),
   };
 }
 

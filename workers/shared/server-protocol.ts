@@ -1,5 +1,5 @@
 /** Between the page and the worker that chats with servers (chat.worker.ts). Types only; rejections are `PhiError`s. */
-import type { ChatMessage, GenerateEvent, JobId, Sampling } from './protocol.ts';
+import type { ChatMessage, Constraint, GenerateEvent, JobId, Sampling } from './protocol.ts';
 
 export interface ChatServer {
   /** With the path of the API, without a slash at the end: "http://127.0.0.1:8080/v1". */
@@ -14,6 +14,8 @@ export interface ServerReplyRequest {
   maxTokens: number;
   /** The last message is an unfinished reply to go on with. */
   continueLast?: boolean;
+  /** A JSON schema is sent along. The server must enforce it; the app cannot. */
+  constraint?: Constraint;
 }
 
 export interface ChatServerApi {
