@@ -15,7 +15,7 @@ export const toolsJa: Translation<typeof toolsEn> = {
   'toolHint:convert_units': '長さ、重さ、面積、体積、温度、データ量など。',
   'tool:search_documents': '文書の検索',
   'toolHint:search_documents': 'この端末に保存した文書から、関連する箇所をページ番号とともに見つけます。',
-  toolCall: (name) => `ツール: ${name}`,
+  toolCall: (name) => `ツール：${name}`,
   toolArguments: '入力',
   toolNoArguments: 'なし',
   toolResult: '結果',

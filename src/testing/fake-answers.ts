@@ -1,6 +1,6 @@
 /** How the scripted engine chooses a reply or a tool call, and counts tokens. */
 import type { ChatMessage, GenerateRequest, ToolCall } from '../../workers/shared/protocol.ts';
-import { GROWING, HOSTILE, JSON_ANSWER, LONG, REASONED, SHORT, SHOWCASE, UNANSWERED } from './fake-replies.ts';
+import { CITING, GROWING, HOSTILE, JSON_ANSWER, LONG, REASONED, SHORT, SHOWCASE, UNANSWERED } from './fake-replies.ts';
 
 /** "calculate 2+2" calls the calculator, once or (with "again") as long as it may. */
 export function fakeCall({ tools = [], mayCall, messages }: GenerateRequest): ToolCall | null {
@@ -20,6 +20,7 @@ export function pickReply(request: GenerateRequest): string {
   if (results) return `The tool says ${results.join(' and ')}.`;
   if (request.constraint) return JSON_ANSWER;
   const prompt = request.messages.at(-1)?.content.toLowerCase() ?? '';
+  if (prompt.includes('passages from documents:')) return CITING;
   if (request.continueLast) return ' And so it goes on to its end.';
   if (prompt.includes('growing')) return GROWING;
   if (prompt.includes('hostile')) return HOSTILE;

@@ -69,3 +69,6 @@ export const UNANSWERED = '<think>\nThe person asks a lot. I am still thinking a
 /** As a reply that is held to a schema. */
 export const JSON_ANSWER =
   '[{"title": "Ran", "year": 1985}, {"title": "=Ikiru", "year": 1952, "tags": ["drama", null]}]';
+
+/** It cites passages: the first, one that nobody gave it, and one in code. */
+export const CITING = 'The archive says so [1]. Some say otherwise [99]; `list[1]` is code.';
