@@ -1,6 +1,6 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defaultClientConditions, defineConfig, type Plugin } from 'vite';
-import { pdfCharacterMaps } from './scripts/build/pdf-cmaps.ts';
+import { pdfData } from './scripts/build/pdf-data.ts';
 import { results } from './scripts/build/results.ts';
 import { serviceWorker } from './scripts/build/service-worker.ts';
 import { listedOnly, supplyChain } from './scripts/build/supply-chain.ts';
@@ -25,7 +25,7 @@ export default defineConfig({
     originTrial,
     listedOnly(import.meta.dirname),
     supplyChain(import.meta.dirname),
-    pdfCharacterMaps(import.meta.dirname),
+    pdfData(import.meta.dirname),
     results(import.meta.dirname),
     serviceWorker(import.meta.dirname),
   ],

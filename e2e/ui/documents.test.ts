@@ -24,6 +24,19 @@ const chips = () => page.getByRole('list', { name: 'Documents that go with the m
 const mine = () => page.getByRole('log').getByRole('article', { name: 'You' });
 const navigate = (name: string) => page.getByRole('navigation').getByRole('link', { name }).click();
 
+/** What a picture of a page has: letters on white, and a mark. */
+async function colours(canvas: HTMLElement | SVGElement) {
+  const image = await createImageBitmap(canvas as HTMLCanvasElement);
+  const context = new OffscreenCanvas(image.width, image.height).getContext('2d')!;
+  context.drawImage(image, 0, 0);
+  const { data } = context.getImageData(0, 0, image.width, image.height);
+  const has = (test: (red: number, blue: number) => boolean) => {
+    for (let at = 0; at < data.length; at += 4) if (data[at + 3] === 255 && test(data[at]!, data[at + 2]!)) return true;
+    return false;
+  };
+  return { dark: has((red) => red < 100), marked: has((red, blue) => red > 200 && blue < 150) };
+}
+
 it('searches a PDF of 60 pages for the question, says what the model saw, and opens the page at the passage', async () => {
   const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
   await openFake(page, server, 'plain');
@@ -38,12 +51,22 @@ it('searches a PDF of 60 pages for the question, says what the model saw, and op
       .nth(turn)
       .getByText(/^The model read [1-8] passages? from 60 pages: [\d,]+ tokens$/)
       .waitFor();
-    await reply.getByText('Passages that the model was given').click();
+    // The reply cites the first passage; a number that no passage has, and one in code, are no links.
+    expect(await reply.locator('a.citation').allInnerTexts()).toEqual(['[1]']);
+    const citation = reply.getByRole('link', { name: /^\[1\] archive\.pdf, page \d+$/ });
+    const cited = /page (\d+)$/.exec((await citation.getAttribute('aria-label'))!)![1]!;
+    await citation.focus();
+    await page.keyboard.press('Enter');
+    await page.getByText(`page ${cited} of 60`).waitFor();
+    await page.goBack();
+    await messageBox(page).waitFor();
     const sources = reply.getByRole('listitem');
     expect(await sources.allInnerTexts()).toContainEqual(expect.stringContaining(fact.answer));
     await sources.filter({ hasText: fact.answer }).getByRole('link').first().click();
     await page.getByText(`page ${fact.page} of 60`).waitFor();
     expect(await page.locator('mark').innerText()).toContain(fact.answer);
+    const picture = page.getByRole('img', { name: `Picture of page ${fact.page}. Its text follows.` });
+    await expect.poll(() => picture.locator('canvas').evaluate(colours)).toMatchObject({ dark: true, marked: true });
     await page.goBack();
     await messageBox(page).waitFor();
     // The next question searches it again.

@@ -66,7 +66,7 @@ export class Attachments {
       this.#turn = reading.catch(() => undefined); // whoever added that file hears of it
       const read = await reading;
       if (!read || !this.#has(key)) return; // Whoever took it away meanwhile does not want it.
-      const head = await library.add({ name, bytes, read }, keep());
+      const head = await library.add({ name, bytes, read, file }, keep());
       if (this.#has(head.id)) this.remove(key);
       else this.#change(key, attachmentOf(head));
     } catch (cause) {

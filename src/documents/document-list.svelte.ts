@@ -1,5 +1,5 @@
 import { PhiError, type ErrorShape } from '../../workers/shared/errors.ts';
-import type { DocumentHead, StoredDocument } from '../../workers/shared/library-types.ts';
+import type { DocumentHead, WholeDocument } from '../../workers/shared/library-types.ts';
 import { library } from './library.ts';
 import { readFile } from './reader.ts';
 
@@ -38,6 +38,11 @@ export class DocumentList {
     return this.#problem;
   }
 
+  /** Of the files that are kept. */
+  get fileBytes(): number {
+    return (this.#documents ?? []).reduce((sum, { bytes, hasFile }) => sum + (hasFile ? bytes : 0), 0);
+  }
+
   /** By name, those without a folder last. */
   get folders(): Folder[] {
     const names = [...new Set(this.#documents?.map(({ folder }) => folder))]; // eslint-disable-line svelte/prefer-svelte-reactivity -- not kept
@@ -62,7 +67,7 @@ export class DocumentList {
       };
       try {
         const read = await readFile(file, (done) => change({ done }));
-        await library.add({ name: file.name, bytes: file.size, read }, true);
+        await library.add({ name: file.name, bytes: file.size, read, file }, true);
         this.dismiss(key);
         await this.load();
       } catch (cause) {
@@ -85,7 +90,7 @@ export class DocumentList {
 
   /** Resolves with what brings it back; null if it could not be removed, which `problem` tells. */
   async remove(id: string): Promise<(() => Promise<void>) | null> {
-    const removed: StoredDocument[] = [];
+    const removed: WholeDocument[] = [];
     await this.#try(async () => void removed.push(...(await library.remove([id]))));
     return removed.length > 0 ? () => this.#try(() => library.restore(removed)) : null;
   }

@@ -9,6 +9,7 @@ export const library: LibraryApi = {
   list: () => worker.call((api) => api.list()),
   add: (document, keep) => worker.call((api) => api.add(document, keep)),
   read: (id) => worker.call((api) => api.read(id)),
+  file: (id) => worker.call((api) => api.file(id)),
   rename: (id, name) => worker.call((api) => api.rename(id, name)),
   move: (id, folder) => worker.call((api) => api.move(id, folder)),
   remove: (ids) => worker.call((api) => api.remove(ids)),

@@ -1,9 +1,9 @@
 import { expose } from 'comlink';
 import { afterEach, expect, it, vi } from 'vitest';
 import { installErrorTransfer } from '../../workers/shared/comlink-errors.ts';
-import type { ReaderApi, ReadDocument } from '../../workers/shared/document-types.ts';
+import type { PagePicture, ReaderApi, ReadDocument } from '../../workers/shared/document-types.ts';
 import { PhiError } from '../../workers/shared/errors.ts';
-import { readFile } from './reader.ts';
+import { PdfDrawing, readFile } from './reader.ts';
 
 const DOCUMENT: ReadDocument = { kind: 'text', unit: 'part', pages: [{ text: 'x' }], gaps: [] };
 const FILE = new File(['x'], 'a.pdf');
@@ -12,7 +12,7 @@ const FILE = new File(['x'], 'a.pdf');
 function thread(read: ReaderApi['read']) {
   installErrorTransfer();
   const { port1, port2 } = new MessageChannel();
-  expose({ read } satisfies ReaderApi, port2);
+  expose({ read } satisfies Pick<ReaderApi, 'read'>, port2);
   let die: (why: string) => void = () => undefined;
   const died = new Promise<string>((resolve) => (die = resolve));
   const terminate = vi.fn(() => port2.close());
@@ -73,4 +73,35 @@ it('says that its worker died', async () => {
     message: 'The worker that reads a.pdf ended: the browser ended it.',
   });
   expect(terminate).toHaveBeenCalledOnce();
+});
+
+it('draws pages one after another in one worker, and in another one after a page that failed', async () => {
+  const drawn: number[] = [];
+  const threads = Array.from({ length: 2 }, () => {
+    const { port1, port2 } = new MessageChannel();
+    const api: Pick<ReaderApi, 'openPdf' | 'drawPage'> = {
+      openPdf: (file) => (file.size === 1 ? Promise.resolve() : Promise.reject(new Error('no file'))),
+      drawPage: (page) => {
+        if (page === 3) throw new PhiError('internal', 'It is damaged.');
+        drawn.push(page);
+        return Promise.resolve({ top: page / 10 } as PagePicture);
+      },
+    };
+    installErrorTransfer();
+    expose(api, port2);
+    return { worker: port1, died: never, terminate: vi.fn(() => port2.close()) };
+  });
+  let started = 0;
+  const drawing = new PdfDrawing(FILE, () => threads[started++]!);
+  const pages = [1, 2, 3, 4].map((page) => drawing.draw(page, 100, null));
+  expect((await Promise.allSettled(pages)).map(({ status }) => status)).toEqual([
+    'fulfilled',
+    'fulfilled',
+    'rejected',
+    'fulfilled',
+  ]);
+  await expect(pages[2]).rejects.toThrow('It is damaged.');
+  expect([drawn, started]).toEqual([[1, 2, 4], 2]);
+  drawing.end();
+  for (const { terminate } of threads) expect(terminate).toHaveBeenCalledOnce();
 });

@@ -29,12 +29,33 @@ export interface ReadDocument {
   gaps: DocumentGap[];
 }
 
+/** Archives of pdf.js's data files, written by the build (scripts/build/pdf-data.ts). */
+export type PdfData = 'pdf-cmaps.zip' | 'pdf-fonts.zip';
+export type FetchPdfData = (archive: PdfData) => Promise<ArrayBuffer>;
+
+/** A stretch of a page's text, in characters, end exclusive. */
+export interface PageMark {
+  text: string;
+  start: number;
+  end: number;
+}
+
+export interface PagePicture {
+  image: ImageBitmap;
+  /** Where the mark begins, as a share of the picture's height; null: nothing is marked. */
+  top: number | null;
+}
+
 /** What the reader worker offers. It can connect to nothing, so the page brings what it lacks. */
 export interface ReaderApi {
   /**
    * Reads a file as text. Rejects with `bad-document`.
-   * @param characterMaps resolves with the zip archive of pdf.js's character maps; called only for a PDF that needs them
+   * @param fetchData called only for a PDF whose fonts need it
    * @param onPage called after each page with the number of pages read
    */
-  read(file: File, characterMaps: () => Promise<ArrayBuffer>, onPage: (done: number) => void): Promise<ReadDocument>;
+  read(file: File, fetchData: FetchPdfData, onPage: (done: number) => void): Promise<ReadDocument>;
+  /** Opens a PDF, whose pages are then drawn. Rejects for anything else. */
+  openPdf(file: Blob, fetchData: FetchPdfData): Promise<void>;
+  /** Draws a page (from 1) of the PDF that was opened, `width` pixels wide. */
+  drawPage(page: number, width: number, mark: PageMark | null): Promise<PagePicture>;
 }

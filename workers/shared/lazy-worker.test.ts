@@ -17,7 +17,8 @@ class FakeWorker extends EventTarget {
     FakeWorker.made.push(this);
     let calls = 0;
     expose({ count: () => ++calls } satisfies Api, this.#ports.port2);
-    this.#ports.port1.onmessage = ({ data }) => this.dispatchEvent(new MessageEvent('message', { data }));
+    this.#ports.port1.onmessage = ({ data }: MessageEvent<unknown>) =>
+      this.dispatchEvent(new MessageEvent('message', { data }));
   }
 
   postMessage(message: unknown, transfer: Transferable[]): void {

@@ -13,6 +13,8 @@ export interface DocumentHead {
   gaps: DocumentGap[];
   /** Of the file. */
   bytes: number;
+  /** The file itself is kept, so that its pages can be drawn. */
+  hasFile?: boolean | undefined;
   /** Of the text, estimated. */
   tokens: number;
   addedAt: number;
@@ -21,6 +23,11 @@ export interface DocumentHead {
 export interface StoredDocument {
   head: DocumentHead;
   pages: DocumentPage[];
+}
+
+/** With its file, if that is kept. */
+export interface WholeDocument extends StoredDocument {
+  file: Blob | null;
 }
 
 /** A passage that was found. */
@@ -41,6 +48,8 @@ export interface NewDocument {
   name: string;
   bytes: number;
   read: ReadDocument;
+  /** Kept for a PDF, if there is room. */
+  file?: Blob;
 }
 
 export interface LibraryApi {
@@ -50,11 +59,13 @@ export interface LibraryApi {
   add(document: NewDocument, keep: boolean): Promise<DocumentHead>;
   /** null: it was deleted. */
   read(id: string): Promise<StoredDocument | null>;
+  /** The file of a document; null: it is not kept. */
+  file(id: string): Promise<Blob | null>;
   rename(id: string, name: string): Promise<void>;
   move(id: string, folder: string): Promise<void>;
   /** Deletes documents with their text. Resolves with what brings them back. */
-  remove(ids: readonly string[]): Promise<StoredDocument[]>;
-  restore(documents: readonly StoredDocument[]): Promise<void>;
+  remove(ids: readonly string[]): Promise<WholeDocument[]>;
+  restore(documents: readonly WholeDocument[]): Promise<void>;
   /** The best passages for a question, best first. `ids`: null searches all. Documents that were deleted are passed over. */
   search(question: string, ids: readonly string[] | null, most: number): Promise<FoundPassage[]>;
 }

@@ -1,6 +1,7 @@
 import 'fake-indexeddb/auto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { NewDocument } from '../../shared/library-types.ts';
+import { PhiError } from '../../shared/errors.ts';
 import { Library } from './library.ts';
 import { DocumentRecords } from './records.ts';
 
@@ -65,12 +66,59 @@ describe('the library', () => {
     expect(await documents([a.id, b.id])).toEqual([b.id]);
   });
 
+  describe('the file of a PDF', () => {
+    const FILE = new Blob(['%PDF']);
+    const pdf = (file?: Blob): NewDocument => ({
+      ...made('a.pdf', 'one'),
+      read: { kind: 'pdf', unit: 'page', pages: [{ text: 'one' }], gaps: [] },
+      ...(file && { file }),
+    });
+    const textOf = async (file: Blob | null) => file && file.text();
+
+    it('is kept, goes with it and comes back with it', async () => {
+      const { library } = fresh();
+      const { id, hasFile } = await library.add(pdf(FILE), true);
+      expect([hasFile, await textOf(await library.file(id))]).toEqual([true, '%PDF']);
+      const removed = await library.remove([id]);
+      expect(await library.file(id)).toBeNull();
+      await library.restore(removed);
+      expect(await textOf(await library.file(id))).toBe('%PDF');
+      expect(await library.list()).toMatchObject([{ hasFile: true }]);
+    });
+
+    it('is added to a document that was kept without it, and is in memory only for a temporary chat', async () => {
+      const { library } = fresh();
+      const { id, hasFile } = await library.add(pdf(), true);
+      expect([hasFile, await library.file(id)]).toEqual([false, null]);
+      expect(await library.add(pdf(FILE), true)).toMatchObject({ id, hasFile: true });
+      expect(await textOf(await library.file(id))).toBe('%PDF');
+      const other = fresh().library;
+      const temporary = await other.add(pdf(FILE), false);
+      expect(await textOf(await other.file(temporary.id))).toBe('%PDF');
+      expect(await other.list()).toEqual([]);
+      const text = await library.add({ ...made('a.txt', 'x'), file: FILE }, true);
+      expect(await library.file(text.id)).toBeNull();
+    });
+
+    it('is left out where there is no room for it', async () => {
+      const records = new DocumentRecords(`documents-${++count}`);
+      const write = vi.spyOn(records, 'write');
+      write.mockRejectedValueOnce(new PhiError('quota', 'No room.'));
+      const library = new Library(records);
+      const { id, hasFile } = await library.add(pdf(FILE), true);
+      expect([hasFile, await library.file(id)]).toEqual([false, null]);
+      expect(await library.read(id)).toMatchObject({ pages: [{ text: 'one' }] });
+      write.mockRejectedValueOnce(new PhiError('storage', 'Broken.'));
+      await expect(library.add({ ...pdf(FILE), name: 'b.pdf' }, true)).rejects.toThrow('Broken.');
+    });
+  });
+
   it('leaves a damaged record out of the list', async () => {
     const { library, database } = fresh();
     const records = new DocumentRecords(database);
     const { id } = await library.add(made('a', 'x'), true);
     const document = (await records.read(id))!;
-    await records.write([{ ...document, head: { ...document.head, id: 'bad', bytes: -1 } }]);
+    await records.write([{ ...document, head: { ...document.head, id: 'bad', bytes: -1 }, file: null }]);
     expect(await library.list()).toHaveLength(1);
     expect(await library.read('bad')).toBeNull();
   });

@@ -6,7 +6,9 @@ import type {
   LibraryApi,
   NewDocument,
   StoredDocument,
+  WholeDocument,
 } from '../../shared/library-types.ts';
+import { PhiError } from '../../shared/errors.ts';
 import { newId } from '../../shared/new-id.ts';
 import { estimateTokens } from '../../shared/token-estimate.ts';
 import { indexDocument, rank, type DocumentIndex } from '../search/ranking.ts';
@@ -25,7 +27,7 @@ const charactersOf = (pages: readonly DocumentPage[]) => pages.reduce((sum, { te
 
 export class Library implements LibraryApi {
   readonly #records: DocumentRecords;
-  readonly #temporary = new Map<string, StoredDocument>();
+  readonly #temporary = new Map<string, WholeDocument>();
   readonly #held = new Map<string, Held>();
 
   constructor(records = new DocumentRecords()) {
@@ -36,7 +38,7 @@ export class Library implements LibraryApi {
     return (await this.#records.heads()).sort((a, b) => b.addedAt - a.addedAt);
   }
 
-  async add({ name, bytes, read }: NewDocument, keep: boolean): Promise<DocumentHead> {
+  async add({ name, bytes, read, file }: NewDocument, keep: boolean): Promise<DocumentHead> {
     const { pages, ...rest } = read;
     const head: DocumentHead = {
       id: newId(),
@@ -50,15 +52,35 @@ export class Library implements LibraryApi {
       tokens: pages.reduce((sum, { text }) => sum + estimateTokens(text), 0),
       addedAt: Date.now(),
     };
+    // Only pages of a PDF can be drawn.
+    const kept = read.kind === 'pdf' && file ? file : null;
     const known = await this.#same(head, pages);
-    if (known) return known;
-    if (keep) await this.#records.write([{ head, pages }]);
-    else this.#temporary.set(head.id, { head, pages });
-    return head;
+    if (known && (known.hasFile || !kept || !keep)) return known;
+    const document = { head: { ...(known ?? head), hasFile: kept !== null }, pages, file: kept };
+    if (keep) return this.#write(document);
+    this.#temporary.set(head.id, document);
+    return document.head;
+  }
+
+  /** Where there is no room for the file, the text alone is kept. */
+  async #write(document: WholeDocument): Promise<DocumentHead> {
+    try {
+      await this.#records.write([document]);
+      return document.head;
+    } catch (cause) {
+      if (!document.file || !(cause instanceof PhiError) || cause.code !== 'quota') throw cause;
+      await this.#records.write([{ ...document, file: null }]);
+      return { ...document.head, hasFile: false };
+    }
   }
 
   async read(id: string): Promise<StoredDocument | null> {
-    return this.#temporary.get(id) ?? (await this.#records.read(id));
+    const temporary = this.#temporary.get(id);
+    return temporary ? { head: temporary.head, pages: temporary.pages } : this.#records.read(id);
+  }
+
+  async file(id: string): Promise<Blob | null> {
+    return this.#temporary.get(id)?.file ?? (await this.#records.file(id));
   }
 
   rename(id: string, name: string): Promise<void> {
@@ -69,14 +91,19 @@ export class Library implements LibraryApi {
     return this.#records.change(id, { folder });
   }
 
-  async remove(ids: readonly string[]): Promise<StoredDocument[]> {
-    const before = await Promise.all(ids.map((id) => this.#records.read(id)));
+  async remove(ids: readonly string[]): Promise<WholeDocument[]> {
+    const before = await Promise.all(
+      ids.map(async (id) => {
+        const document = await this.#records.read(id);
+        return document && { ...document, file: await this.#records.file(id) };
+      }),
+    );
     await this.#records.remove(ids);
     for (const id of ids) this.#held.delete(id);
     return before.filter((document) => document !== null);
   }
 
-  restore(documents: readonly StoredDocument[]): Promise<void> {
+  restore(documents: readonly WholeDocument[]): Promise<void> {
     return this.#records.write(documents);
   }
 

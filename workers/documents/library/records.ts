@@ -3,12 +3,13 @@
  *
  *   `h:<document>`  DocumentHead
  *   `t:<document>`  its pages
+ *   `f:<document>`  its file as bytes, if it is kept (some browsers store no Blobs in private windows)
  */
 import { promisifyRequest, type UseStore } from 'idb-keyval';
 import * as v from 'valibot';
 import { connect, keysFrom } from '../../shared/connection.ts';
 import { DOCUMENT_KINDS, PAGE_UNITS, type DocumentPage } from '../../shared/document-types.ts';
-import type { DocumentHead, StoredDocument } from '../../shared/library-types.ts';
+import type { DocumentHead, StoredDocument, WholeDocument } from '../../shared/library-types.ts';
 
 const DATABASE = 'phi-documents';
 
@@ -29,6 +30,7 @@ const HeadSchema = v.object({
     ]),
   ),
   bytes: count,
+  hasFile: v.optional(v.boolean()),
   tokens: count,
   addedAt: v.pipe(v.number(), v.minValue(0), v.maxValue(8.64e15)),
 });
@@ -64,12 +66,23 @@ export class DocumentRecords {
     return (await this.read(id))?.pages ?? null;
   }
 
-  /** Head and text in one transaction. */
-  write(documents: readonly StoredDocument[]): Promise<void> {
+  /** null: it is not there, or damaged. */
+  async file(id: string): Promise<Blob | null> {
+    const bytes = await this.#use('readonly', (store) => promisifyRequest<unknown>(store.get(`f:${id}`)));
+    return bytes instanceof Uint8Array ? new Blob([bytes as Uint8Array<ArrayBuffer>]) : null;
+  }
+
+  /** Head, text and file of each in one transaction. */
+  async write(documents: readonly WholeDocument[]): Promise<void> {
+    const files = await Promise.all(
+      documents.map(async ({ file }) => file && new Uint8Array(await file.arrayBuffer())),
+    );
     return this.#use('readwrite', (store) => {
-      for (const { head, pages } of documents) {
-        store.put(head, `h:${head.id}`);
+      for (const [i, { head, pages }] of documents.entries()) {
+        const file = files[i];
+        store.put({ ...head, hasFile: Boolean(file) }, `h:${head.id}`);
         store.put(pages, `t:${head.id}`);
+        if (file) store.put(file, `f:${head.id}`);
       }
       return promisifyRequest(store.transaction);
     });
@@ -92,6 +105,7 @@ export class DocumentRecords {
       for (const id of ids) {
         store.delete(`h:${id}`);
         store.delete(`t:${id}`);
+        store.delete(`f:${id}`);
       }
       return promisifyRequest(store.transaction);
     });

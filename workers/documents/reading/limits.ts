@@ -12,6 +12,8 @@ export const PAGES = 5_000;
 /** Of all pages together: about two million tokens. */
 export const TEXT_CHARACTERS = 8_000_000;
 export const XML_DEPTH = 256;
+/** Of a page that is drawn. */
+export const PICTURE_PIXELS = 8_000_000;
 export const SHEET_CELLS = 2_000_000;
 
 const MB = 1 << 20;

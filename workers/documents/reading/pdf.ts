@@ -1,67 +1,14 @@
-/**
- * PDF files, by pdf.js. Its core runs in this very worker: it gets no worker, no network, no fonts and no canvas, so scripts and fonts in a file are
- * data to it. Character maps come from the page as an archive, when the first font asks for one.
- */
+/** The text of PDF files, by pdf.js. */
 import type { PDFPageProxy } from 'pdfjs-dist';
 import { PhiError } from '../../shared/errors.ts';
-import type { ReadDocument } from '../../shared/document-types.ts';
+import type { FetchPdfData, ReadDocument } from '../../shared/document-types.ts';
 import { ARRAY_BYTES, badDocument, megabytes } from './limits.ts';
-import { guardMemory, type MemoryGuard } from './memory-guard.ts';
+import type { MemoryGuard } from './memory-guard.ts';
 import { PageCollector } from './pages.ts';
-import { unzip } from './zip.ts';
+import { loadPdfJs } from './pdf-js.ts';
 
 /** Parsed fonts and images are dropped after this many pages. */
 const CLEAN_UP_PAGES = 50;
-
-/** pdf.js asks for its data files by kind and name. */
-interface DataRequest {
-  kind: string;
-  filename: string;
-}
-
-/** The class that pdf.js makes to get its data files. */
-function dataFactory(characterMaps: () => Promise<ArrayBuffer>) {
-  let maps: Promise<Map<string, Uint8Array>> | undefined;
-  return class {
-    async fetch({ kind, filename }: DataRequest): Promise<Uint8Array> {
-      // Fonts are for drawing.
-      if (kind !== 'cMapUrl') throw new Error(`${filename} is not needed for reading text.`);
-      maps ??= characterMaps().then((archive) => unzip('pdf-cmaps.zip', new Uint8Array(archive), /\.bcmap$/));
-      const map = (await maps).get(filename);
-      if (!map) throw new Error(`There is no character map ${filename}.`);
-      // pdf.js moves it to another thread.
-      return map.slice();
-    }
-  };
-}
-
-/** pdf.js expects it of every browser; Safari has it since 17.4. */
-function addWithResolvers(): void {
-  if ('withResolvers' in Promise) return;
-  const withResolvers = function <T>(this: PromiseConstructor) {
-    let resolve!: (value: T | PromiseLike<T>) => void;
-    let reject!: (reason?: unknown) => void;
-    const promise = new this<T>((settle, refuse) => {
-      resolve = settle;
-      reject = refuse;
-    });
-    return { promise, resolve, reject };
-  };
-  Object.defineProperty(Promise, 'withResolvers', { value: withResolvers, configurable: true, writable: true });
-}
-
-/** pdf.js's core in this thread. Loaded when the first PDF is read. */
-async function loadPdfJs(arrayBytes: number) {
-  addWithResolvers();
-  const guard = guardMemory(arrayBytes);
-  const [{ getDocument, VerbosityLevel, PasswordException }, core] = await Promise.all([
-    import('pdfjs-dist/legacy/build/pdf.mjs'),
-    // @ts-expect-error -- it has no types; pdf.js looks for it under this global name before it starts a worker
-    import('pdfjs-dist/legacy/build/pdf.worker.mjs') as Promise<unknown>,
-  ]);
-  (globalThis as { pdfjsWorker?: unknown }).pdfjsWorker = core;
-  return { getDocument, VerbosityLevel, PasswordException, guard };
-}
 
 /** Text of a page, line by line. A word that is broken at the end of a line is joined. */
 async function pageText(page: PDFPageProxy): Promise<string> {
@@ -82,27 +29,13 @@ function assertWithin(name: string, guard: MemoryGuard, before: number): void {
 export async function readPdf(
   name: string,
   bytes: Uint8Array,
-  characterMaps: () => Promise<ArrayBuffer>,
+  fetchData: FetchPdfData,
   onPage: (done: number) => void,
   arrayBytes = ARRAY_BYTES,
 ): Promise<ReadDocument> {
-  const { getDocument, VerbosityLevel, PasswordException, guard } = await loadPdfJs(arrayBytes);
+  const { open, PasswordException, guard } = await loadPdfJs(arrayBytes);
   const before = guard.refused;
-  const task = getDocument({
-    data: bytes,
-    BinaryDataFactory: dataFactory(characterMaps),
-    useWorkerFetch: false,
-    useWasm: false,
-    useSystemFonts: false,
-    disableFontFace: true,
-    isOffscreenCanvasSupported: false,
-    isImageDecoderSupported: false,
-    cMapUrl: 'cmaps/',
-    cMapPacked: true,
-    stopAtErrors: false,
-    enableXfa: false,
-    verbosity: VerbosityLevel.ERRORS,
-  });
+  const task = open(bytes, fetchData, false);
   try {
     const pdf = await task.promise;
     const collector = new PageCollector(onPage);

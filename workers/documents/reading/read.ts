@@ -1,5 +1,5 @@
 /** Reads a file as a document: by its first bytes, then by its name. Each reader is loaded when it is first needed. */
-import type { ReadDocument, ReaderApi } from '../../shared/document-types.ts';
+import type { FetchPdfData, ReadDocument, ReaderApi } from '../../shared/document-types.ts';
 import { PhiError } from '../../shared/errors.ts';
 import { badDocument, FILE_BYTES, megabytes } from './limits.ts';
 
@@ -27,7 +27,7 @@ async function readArchive(name: string, bytes: Uint8Array, onPage: (done: numbe
 /** The old Office formats, and new ones with a password. */
 const isOle = (bytes: Uint8Array) => startsWith(bytes, 0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1);
 
-export const readDocument: ReaderApi['read'] = async (file, characterMaps, onPage) => {
+export const readDocument: ReaderApi['read'] = async (file, fetchData, onPage) => {
   const { name } = file;
   if (file.size > FILE_BYTES)
     throw badDocument(
@@ -35,7 +35,7 @@ export const readDocument: ReaderApi['read'] = async (file, characterMaps, onPag
       `The file is ${megabytes(file.size)}. The limit for a document is ${megabytes(FILE_BYTES)}.`,
     );
   const bytes = new Uint8Array(await file.arrayBuffer());
-  const read = await readBytes(name, bytes, characterMaps, onPage).catch((cause: unknown) => {
+  const read = await readBytes(name, bytes, fetchData, onPage).catch((cause: unknown) => {
     if (cause instanceof PhiError) throw cause;
     const why = cause instanceof Error ? cause.message : String(cause);
     throw badDocument(name, `The file cannot be read (${why}).`, { cause });
@@ -47,10 +47,10 @@ export const readDocument: ReaderApi['read'] = async (file, characterMaps, onPag
 async function readBytes(
   name: string,
   bytes: Uint8Array,
-  characterMaps: () => Promise<ArrayBuffer>,
+  fetchData: FetchPdfData,
   onPage: (done: number) => void,
 ): Promise<ReadDocument> {
-  if (isPdf(bytes)) return (await import('./pdf.ts')).readPdf(name, bytes, characterMaps, onPage);
+  if (isPdf(bytes)) return (await import('./pdf.ts')).readPdf(name, bytes, fetchData, onPage);
   if (startsWith(bytes, 0x50, 0x4b, 3, 4)) return readArchive(name, bytes, onPage);
   if (isOle(bytes))
     throw badDocument(

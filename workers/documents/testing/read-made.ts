@@ -1,4 +1,4 @@
-/** Reads bytes as the worker does, with pdf.js's character maps from its package. */
+/** Reads bytes as the worker does, with pdf.js's data from its package. */
 import { readFile, readdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
