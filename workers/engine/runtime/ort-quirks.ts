@@ -178,10 +178,10 @@ export async function recordGraphs<G extends { destroy(): void }>(
 }
 
 /**
- * int4 `codes` as numbers. The zero point of 0 is spelled out because 1.31, left to itself, gives WebNN one whose shape differs from the scale's.
+ * Integer `codes` times one `scale`. The zero point of 0 is spelled out because 1.31, left to itself, gives WebNN one whose shape differs from the scale's.
  * No longer needed when this fails: e2e/long/ort-quirks.test.ts, "a missing int4 zero point gets another shape than its scale".
  */
-export function int4Numbers(g: Graph, codes: Value): Value {
-  const zero = g.tensor(g.fresh('zero'), 'int4', [], Uint8Array.of(0));
-  return g.op('DequantizeLinear', [codes, g.float(1), zero]);
+export function scaledCodes(g: Graph, codes: Value, dtype: 'int4' | 'int8', scale: number): Value {
+  const zero = g.tensor(g.fresh('zero'), dtype, [], Uint8Array.of(0));
+  return g.op('DequantizeLinear', [codes, g.float(scale), zero]);
 }

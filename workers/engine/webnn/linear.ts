@@ -1,20 +1,25 @@
 /** Products with the weights, in every form. */
-import { int4Numbers } from '../runtime/ort-quirks.ts';
+import { scaledCodes } from '../runtime/ort-quirks.ts';
 import type { Graph, Value } from '../graph/onnx.ts';
 import { cast, concat, FLOAT, FLOAT16, reshape, slices, transpose } from './spelling.ts';
 import type { WebnnMatrix, WebnnPlan } from './weights.ts';
 
 const TRANSPOSED = { transB: { int: 1 } };
 
-/** `[tokens, cols]` -> `[tokens, rows]` */
+/**
+ * `[tokens, cols]` -> `[tokens, rows]`
+ *
+ * @param inParts `x` in the matrix's parts of columns, if it was computed in them
+ */
 export function linear(
   g: Graph,
   x: Value,
   matrix: WebnnMatrix,
   plan: Pick<WebnnPlan, 'form'>,
   scales: 'before' | 'after',
+  inParts?: Value[],
 ): Value {
-  const parts = matrix.columns.length > 1 ? slices(g, x, 1, matrix.columns) : [x];
+  const parts = inParts ?? (matrix.columns.length > 1 ? slices(g, x, 1, matrix.columns) : [x]);
   const pieces = matrix.pieces.map((piece) => {
     if (plan.form === 'float32') return g.op('Gemm', [x, piece], TRANSPOSED);
     if (plan.form === 'float16') return cast(g, g.op('Gemm', [cast(g, x, FLOAT16), piece], TRANSPOSED), FLOAT);
@@ -36,9 +41,15 @@ function byColumn(g: Graph, x: Value, piece: string): Value {
 }
 
 /**
+ * Factor of the codes where their own scales come behind the product. Float16 ends at 65,504, and codes of up to 127 times the starter's activations of up
+ * to 30,000 do not fit: its int8 form kept 8 of 29 sure tokens on Qualcomm's simulator with the codes as they are, 29 with this.
+ */
+const CODE_SCALE = 2 ** -10;
+
+/**
  * Codes `[N, K]`, one scale for each row, K in parts that are summed. As a tensor that is fed, Intel's NPUs take this as fast as a constant; `[K, N]`
- * takes 2.4 times as long. The scales must be constants (ten times as long otherwise). Qualcomm's take no DequantizeLinear by row, but codes as
- * numbers and a scaled product; that costs Lunar Lake 18 % by Intel's estimate.
+ * takes 2.4 times as long. The scales must be constants (ten times as long otherwise). Qualcomm's take no DequantizeLinear by row, but one with a single
+ * scale and a scaled product; that costs Lunar Lake 18 % by Intel's estimate.
  */
 function byRowParts(g: Graph, parts: Value[], piece: string, scales: 'before' | 'after'): Value {
   const sum = parts
@@ -47,11 +58,12 @@ function byRowParts(g: Graph, parts: Value[], piece: string, scales: 'before' | 
       const weights =
         scales === 'before'
           ? g.op('DequantizeLinear', [codes, `${piece}.scales`], { axis: { int: 0 } })
-          : cast(g, codes, FLOAT);
+          : scaledCodes(g, codes, 'int8', CODE_SCALE);
       return g.op('Gemm', [part, weights], TRANSPOSED);
     })
     .reduce((sum, product) => g.op('Add', [sum, product]));
-  return scales === 'before' ? sum : g.op('Mul', [sum, `${piece}.scales`]);
+  if (scales === 'before') return sum;
+  return g.op('Mul', [sum, g.op('Mul', [`${piece}.scales`, g.float(1 / CODE_SCALE)])]);
 }
 
 function blocks(g: Graph, x: Value, piece: string, cols: number, spec: NonNullable<WebnnMatrix['blocks']>): Value {
@@ -71,7 +83,7 @@ function blocks(g: Graph, x: Value, piece: string, cols: number, spec: NonNullab
 /** Groups of inputs as a batch: codes `[groups, group, N]` with one scale of 1, scales `[groups, 1, N]` behind the products, and their sum. */
 function groupedProduct(g: Graph, x: Value, piece: string, groups: number, group: number): Value {
   const parts = transpose(g, reshape(g, x, [-1, groups, group]), [1, 0, 2]); // [groups, tokens, group]
-  const codes = int4Numbers(g, `${piece}.codes`);
+  const codes = scaledCodes(g, `${piece}.codes`, 'int4', 1);
   const scaled = g.op('Mul', [g.op('MatMul', [parts, codes]), `${piece}.scales`]);
   return g.op('ReduceSum', [scaled, g.int64([0])], { keepdims: { int: 0 } });
 }
