@@ -1,6 +1,7 @@
 /** The small copy of the table that the page ships: speeds of whole models, one row for each form and NPU. */
 import type { EstimateRow, NpuEstimates } from '../../src/npu/estimates.ts';
 import { GENERATIONS } from '../../src/npu/generations.ts';
+import { ownWidths } from './judge.ts';
 import { wholeShape } from './models.ts';
 import type { NpuRow } from './rows.ts';
 import { decodeRate, timeToFirst, type NpuTable } from './table.ts';
@@ -40,13 +41,16 @@ function summaries(rows: readonly NpuRow[]): EstimateRow[] {
       const [narrow] = own;
       if (!narrow) return [];
       const whole = own.every((row) => row.whole);
+      // A speed is known if the graph that the engine uses for it is in the table: the narrowest decodes, the widest reads prompts.
+      const has = (width: number) => whole && own.some((row) => row.width === width);
+      const widths = ownWidths(form);
       return [
         {
           form,
           generation,
           whole,
-          decode: whole ? rounded(decodeRate(narrow), 2) : null,
-          firstMs: whole ? rounded(timeToFirst(own, PROMPT_TOKENS), 0) : null,
+          decode: has(Math.min(...widths)) ? rounded(decodeRate(narrow), 2) : null,
+          firstMs: has(Math.max(...widths)) ? rounded(timeToFirst(own, PROMPT_TOKENS), 0) : null,
         },
       ];
     }),

@@ -38,6 +38,12 @@ export async function openLabs(devices: readonly NpuDevice[]): Promise<Labs> {
   };
 }
 
+/** Tokens a run of the graphs that the engine makes for an NPU. */
+export function ownWidths(form: WeightFormat): number[] {
+  const { step, main, prefill } = graphsFor('npu', 1, form, true);
+  return [...(step ? [1] : []), main, ...prefill];
+}
+
 /** A graph as the engine gives it to an NPU: narrow ones have the head and the recent cache, wide ones are for prefill. */
 export function shapeOf(width: number, slots: number, form: WeightFormat, head: boolean): WebnnShape {
   const graphs = graphsFor('npu', 1, form, true);

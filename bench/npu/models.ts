@@ -2,7 +2,7 @@
 import { prepareStarter } from '../starter.ts';
 import { tinyPhi, type TinySize } from '../../workers/engine/choose/tiny-phi.ts';
 import type { Checkpoint } from '../../workers/engine/checkpoint/types.ts';
-import { SELF_TEST_TEXT } from '../../workers/engine/choose/self-test.ts';
+import { TEXT } from '../../workers/compare/text.ts';
 import { createTokenizer } from '../../workers/engine/tokenizer/tokenizer.ts';
 import { phi4MiniShape } from '../full-size/shape.ts';
 import type { WeightFormat } from '../../workers/shared/protocol.ts';
@@ -60,7 +60,7 @@ export interface LabModel {
 export async function labModel(name: string, form: WeightFormat): Promise<LabModel> {
   if (name === 'starter') {
     const { checkpoint } = await prepareStarter(null);
-    const ids = createTokenizer(checkpoint.tokenizer).encode(SELF_TEST_TEXT);
+    const ids = createTokenizer(checkpoint.tokenizer).encode(TEXT);
     return { name, checkpoint, ids, head: true, pieces: 1 };
   }
   const scales = form === 'int4-columns' ? 'rows' : 'blocks';

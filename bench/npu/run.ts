@@ -5,10 +5,9 @@
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { WEIGHT_FORMATS, type WeightFormat } from '../../workers/shared/weight-formats.ts';
-import { graphsFor } from '../../workers/engine/webnn/plan.ts';
+import { WEIGHT_FORMATS } from '../../workers/shared/weight-formats.ts';
 import { labWeights } from './graphs.ts';
-import { openLabs, shapeOf, tryOn, tryRecorded, writeRecorded } from './judge.ts';
+import { openLabs, ownWidths, shapeOf, tryOn, tryRecorded, writeRecorded } from './judge.ts';
 import { labModel, MODELS, PHI4_MINI_PIECE } from './models.ts';
 import { VERSIONS } from './packages.ts';
 import { RecordingBrowser } from './recorder/browser.ts';
@@ -38,12 +37,6 @@ async function readTable(path: string): Promise<NpuTable | null> {
 }
 
 const writeTable = (path: string, table: NpuTable) => writeFile(path, `${JSON.stringify(table, null, 2)}\n`);
-
-/** Tokens a run of the graphs that the engine makes for an NPU. */
-function ownWidths(form: WeightFormat): number[] {
-  const { step, main, prefill } = graphsFor('npu', 1, form, true);
-  return [...(step ? [1] : []), main, ...prefill];
-}
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
