@@ -1,12 +1,11 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
-import { LongestFirst } from './e2e/support/longest-first.ts';
+import { MixedOrder } from './e2e/support/mixed-order.ts';
 
 /** Minutes are for a processor that other programs use too; a test that hangs is still ended. */
 const BROWSER = {
   environment: 'node',
   globalSetup: 'e2e/support/setup.ts',
-  // One file after another, because each wants all cores.
   testTimeout: 600_000,
   hookTimeout: 600_000,
   // A browser needs a moment to come to rest: an ended worker is gone after 0.5 to 0.8 s on an idle machine.
@@ -17,13 +16,13 @@ const BROWSER = {
 
 /** One file after another: they measure, or one of them fills the machine. */
 const ALONE = { fileParallelism: false, maxWorkers: 1 } as const;
-/** Two files at a time: a browser waits for its disk, its server and its compilers, and a second one uses that time. */
-const PAIRS = { fileParallelism: true, maxWorkers: 2 } as const;
+/** Three files at a time on two cores: tests of the page wait for timers and replies, and the others use that time. */
+const MIXED = { fileParallelism: true, maxWorkers: 3 } as const;
 
 /** One project for each kind of test: `vitest run --project unit`. */
 export default defineConfig({
   test: {
-    sequence: { sequencer: LongestFirst },
+    sequence: { sequencer: MixedOrder },
     projects: [
       {
         // Beside what they test, in Node. A test that needs a document says so with `// @vitest-environment`.
@@ -42,7 +41,7 @@ export default defineConfig({
         // The built app in a real browser.
         test: {
           ...BROWSER,
-          ...PAIRS,
+          ...MIXED,
           name: 'browser',
           include: ['e2e/*.test.ts', 'e2e/{faults,gpu}/*.test.ts'],
           sequence: { groupOrder: 1 },
@@ -52,7 +51,7 @@ export default defineConfig({
         // The page with a scripted engine.
         test: {
           ...BROWSER,
-          ...PAIRS,
+          ...MIXED,
           name: 'ui',
           include: ['e2e/ui/*.test.ts'],
           globalSetup: 'e2e/support/setup-ui.ts',
