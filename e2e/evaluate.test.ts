@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DIST, ROOT } from '../scripts/build/app.ts';
 import type { EvaluateReport } from '../scripts/cli/evaluate/check.ts';
-import { needFixture, readExpected } from './support/fixtures.ts';
+import { folder as modelFolder, needFixture, pathOf, readExpected } from './support/fixtures.ts';
 
 const MODEL = needFixture('phi/phi4-mini/gguf/q8_0.gguf');
 const CASES = 'phi/phi4-mini/gguf/q8_0.expected.json';
@@ -103,6 +103,23 @@ describe('npm run evaluate', () => {
     expect(report!.cases).toHaveLength(4);
     expect(report!.cases[0]!.logits!.largest).toBeLessThan(0.02);
     expect(report!.text!.meanNll).toBeGreaterThan(0);
+    expect(status, output).toBe(0);
+  });
+
+  it('checks a mixture of experts like any other model', async () => {
+    const mixture = modelFolder('phi-moe');
+    const { status, output, report } = await evaluate(
+      '--model',
+      pathOf(mixture),
+      '--cases',
+      needFixture(mixture.expected),
+      '--form',
+      'float32',
+      '--tolerance',
+      '0.02',
+    );
+    expect(report, output).toMatchObject({ passed: true, engine: { backend: 'wasm', form: 'float32' }, error: null });
+    expect(report!.cases.map(({ greedy }) => greedy?.equal)).toEqual([16, 16, 16, 16]);
     expect(status, output).toBe(0);
   });
 

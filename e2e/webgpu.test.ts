@@ -7,11 +7,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { compareLogits } from '../scripts/cli/evaluate/compare.ts';
 import { startEngineHost, type Engine, type EngineHost } from '../scripts/cli/evaluate/engine.ts';
 import { selectModel } from '../scripts/cli/evaluate/model-files.ts';
+import { stackedFolder } from '../workers/engine/checkpoint/testing/phi-moe-variants.ts';
 import { spoilToken } from '../workers/engine/checkpoint/testing/scaled-gguf.ts';
 import type { WeightFormat } from '../workers/shared/protocol.ts';
-import { folder, gguf, matrix, needFixture, pathOf, type Model } from './support/fixtures.ts';
+import { folder, gguf, matrix, needFixture, pathOf, readExpected, type Model } from './support/fixtures.ts';
 import { destroyDevice, takeReads, watchGpu } from './support/gpu-witness.ts';
 import { exactCases, expectExact } from './support/exact.ts';
 import { ejectAll } from './support/inject.ts';
@@ -69,6 +71,40 @@ describe('a form that holds the file exactly equals the reference', () => {
       graphs: 1,
     });
     await expectExact(engine, one);
+  });
+});
+
+/**
+ * Its references are in floats, and rounding to blocks sends tokens to other experts. So the reference of the blocks is the same file in float32 on
+ * WASM, which golden.test.ts holds to transformers.
+ */
+describe('a mixture of experts in blocks', () => {
+  it.for(ALL ? ([4, 8] as const) : ([4] as const))('of %i bits has the logits and tokens of float32', async (bits) => {
+    const scratch = await mkdtemp(join(tmpdir(), 'phi-mixture-'));
+    try {
+      for (const [name, bytes] of stackedFolder('phi-moe', bits, { whole: true }))
+        await writeFile(join(scratch, name), bytes);
+      const form = bits === 4 ? 'int4' : 'int8-blocks';
+      const options = { contextLength: CONTEXT } as const;
+      const exact = await host.open(await selectModel(scratch), { ...options, backend: 'wasm', form: 'float32' });
+      const prompts = readExpected(folder('phi-moe').expected).cases.map(({ input_ids: ids }) => ids);
+      const wanted = [];
+      for (const ids of ALL ? prompts : prompts.slice(0, 1))
+        wanted.push({
+          ids,
+          logits: await exact.call('lastLogits', ids),
+          greedy: await exact.call('sample', ids, 8, SAMPLING.greedy),
+        });
+      const engine = await host.open(await selectModel(scratch), { ...options, backend: 'webgpu', form });
+      expect(engine.report).toMatchObject({ backend: 'webgpu', form, nodesOnWasm: 0 });
+      for (const { ids, logits, greedy } of wanted) {
+        const { problem } = compareLogits(await engine.call('lastLogits', ids), [...logits], 0.05);
+        expect(problem, `${ids.length} tokens`).toBeNull();
+        expect(await engine.call('sample', ids, 8, SAMPLING.greedy), `after ${ids.length} tokens`).toEqual(greedy);
+      }
+    } finally {
+      await rm(scratch, { recursive: true, force: true });
+    }
   });
 });
 

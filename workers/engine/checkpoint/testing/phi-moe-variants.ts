@@ -36,8 +36,8 @@ const PARTS = { w1: 'gate', w3: 'up', w2: 'down' } as const;
 /** Weights that share a scale in `stackedFolder`. */
 const GROUP = 32;
 
-/** A stack of bfloat16 matrices in MLX's affine 8 bits: codes, scales and biases. */
-function quantised({ shape, data }: { shape: number[]; data: Uint8Array }): Record<string, WrittenFloats> {
+/** A bfloat16 matrix, or a stack of them, in MLX's affine quantisation: codes, scales and biases. */
+function quantised({ shape, data }: { shape: number[]; data: Uint8Array }, bits: 4 | 8): Record<string, WrittenFloats> {
   const values = bfloatToFloat(data);
   const codes = new Uint8Array(values.length);
   const scales = new Float32Array(values.length / GROUP);
@@ -45,13 +45,14 @@ function quantised({ shape, data }: { shape: number[]; data: Uint8Array }): Reco
   for (let group = 0; group < scales.length; group++) {
     const part = values.subarray(group * GROUP, (group + 1) * GROUP);
     biases[group] = Math.min(...part);
-    scales[group] = (Math.max(...part) - biases[group]!) / 255;
+    scales[group] = (Math.max(...part) - biases[group]!) / (2 ** bits - 1);
     part.forEach((value, i) => (codes[group * GROUP + i] = Math.round((value - biases[group]!) / scales[group]!)));
   }
   const narrow = (width: number) => [...shape.slice(0, -1), shape.at(-1)! / width];
   const floats = (array: Float32Array) => ({ dtype: 'F32', shape: narrow(GROUP), data: new Uint8Array(array.buffer) });
+  const nibbles = Uint8Array.from({ length: codes.length / 2 }, (_, i) => codes[2 * i]! | (codes[2 * i + 1]! << 4));
   return {
-    weight: { dtype: 'U32', shape: narrow(4), data: codes },
+    weight: { dtype: 'U32', shape: narrow(32 / bits), data: bits === 4 ? nibbles : codes },
     scales: floats(scales),
     biases: floats(biases),
   };
@@ -63,16 +64,16 @@ interface WrittenFloats {
   data: Uint8Array;
 }
 
-/** Experts in one tensor for each part, as mlx-lm's converter names them; with `bits` as MLX quantises them. */
-export function stackedFolder(folder: string, bits?: 8): Map<string, Uint8Array> {
+/** Experts in one tensor for each part, as mlx-lm's converter names them; with `bits` as MLX quantises them, `whole` with all other matrices but the routers. */
+export function stackedFolder(folder: string, bits?: 4 | 8, { whole = false } = {}): Map<string, Uint8Array> {
   const files = folderBytes(folder);
   const { num_hidden_layers: layers = 0, num_local_experts: experts = 0 } = configOf(files);
   const tensors = tensorsOf(files);
   for (let layer = 0; layer < layers; layer++) {
     const at = `model.layers.${layer}.block_sparse_moe`;
     for (const [part, name] of Object.entries(PARTS)) {
-      const whole = stack(tensors, at, part, experts);
-      const written = bits ? quantised(whole) : { weight: whole };
+      const all = stack(tensors, at, part, experts);
+      const written = bits ? quantised(all, bits) : { weight: all };
       for (const [kind, tensor] of Object.entries(written))
         tensors.set(`${at}.switch_mlp.${name}_proj.${kind}`, tensor);
     }
@@ -82,6 +83,12 @@ export function stackedFolder(folder: string, bits?: 8): Map<string, Uint8Array>
     files.set('config.json', new TextEncoder().encode(JSON.stringify(config)));
   }
   for (const name of [...tensors.keys()]) if (name.includes('.experts.')) tensors.delete(name);
+  if (bits && whole)
+    for (const [name, tensor] of [...tensors]) {
+      if (tensor.shape.length !== 2 || !/(_proj|lm_head|embed_tokens)\.weight$/.test(name)) continue;
+      for (const [kind, written] of Object.entries(quantised(tensor, bits)))
+        tensors.set(name.replace(/weight$/, kind), written);
+    }
   for (const name of [...files.keys()]) if (/\.safetensors(\.index\.json)?$/.test(name)) files.delete(name);
   files.set('model.safetensors', putTensors(tensors));
   return files;
