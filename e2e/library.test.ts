@@ -252,6 +252,10 @@ describe('lending to another site', () => {
 
   it('tells a site that was refused nothing but that', async () => {
     const { page, popup } = await borrow();
+    // A small window, or one that is zoomed, scrolls to the buttons.
+    await popup.setViewportSize({ width: 320, height: 256 });
+    await popup.mouse.wheel(0, 2000);
+    await expect.poll(() => popup.evaluate(() => scrollY)).toBeGreaterThan(0);
     await popup.getByRole('button', { name: 'No', exact: true }).click();
     await title(page, /^NotAllowedError: The person does not lend the model\.$/);
     const second = await borrow();

@@ -17,6 +17,7 @@ export const lendEn = {
   known: 'You have lent a model to this site before, and the app remembers it.',
   lend: 'Lend the model',
   refuse: 'No',
+  refuseAlone: 'Refuse the request',
   noModel: 'There is no model in this browser yet. Open the app and download one first.',
   openApp: 'Open the app',
   lending: (site: string) => `Lending to ${site}`,

@@ -15,6 +15,7 @@ export const lendJa: LendCatalogue = {
   known: 'このサイトには以前にもモデルを貸し出しており、アプリが記憶しています。',
   lend: '貸し出す',
   refuse: '断る',
+  refuseAlone: 'リクエストを断る',
   noModel: 'このブラウザーにはまだモデルがありません。先にアプリを開いて、モデルをダウンロードしてください。',
   openApp: 'アプリを開く',
   lending: (site) => `${site} に貸し出し中`,

@@ -66,9 +66,11 @@ export class Lender {
   #refusal(id: number): string | null {
     const now = performance.now();
     this.#times = this.#times.filter((time) => now - time < MINUTE_MS);
-    if (this.#open.has(id)) return 'Another call already uses this number.';
-    if (this.#open.size >= LEND_LIMITS.open) return `At most ${LEND_LIMITS.open} calls at a time.`;
-    if (this.#times.length >= LEND_LIMITS.perMinute) return `At most ${LEND_LIMITS.perMinute} calls in a minute.`;
+    if (this.#open.has(id)) return `Another call already has the id ${id}.`;
+    if (this.#open.size >= LEND_LIMITS.open)
+      return `At most ${LEND_LIMITS.open} calls can run at a time. Wait until one has ended.`;
+    if (this.#times.length >= LEND_LIMITS.perMinute)
+      return `At most ${LEND_LIMITS.perMinute} calls are allowed in a minute. Try again later.`;
     this.#times.push(now);
     return null;
   }

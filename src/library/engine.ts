@@ -104,7 +104,11 @@ export class PhiEngine {
 
   async #install(source: ModelSource, options: JobOptions): Promise<StoredModel> {
     if ('stored' in source)
-      throw new PhiError('no-model', `"${source.stored}" is not stored in this browser.`, { model: source.stored });
+      throw new PhiError(
+        'no-model',
+        `"${source.stored}" is not stored in this browser. Name a source that it can be downloaded from.`,
+        { model: source.stored },
+      );
     if ('files' in source) return this.#engine.importFiles(source.files, options);
     return this.#engine.install(await this.#remote(source, options), options);
   }

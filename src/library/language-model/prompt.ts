@@ -17,7 +17,8 @@ const TYPES = ['text', 'image', 'audio', 'tool-call', 'tool-response'];
 function textOf(role: LanguageModelMessage['role'], content: readonly LanguageModelMessageContent[]): string {
   let text = '';
   for (const { type, value } of content) {
-    if (!TYPES.includes(type)) throw new TypeError(`"${String(type)}" is not a type of content.`);
+    if (!TYPES.includes(type))
+      throw new TypeError(`"${String(type)}" is not a type of content. Use one of: ${TYPES.join(', ')}.`);
     if (type !== 'text') {
       throw notSupported(
         role === 'assistant'

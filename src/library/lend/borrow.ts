@@ -9,6 +9,7 @@ import { AsyncQueue } from '../../engine/async-queue.ts';
 
 /** How often is looked whether the person has closed the popup. */
 const LOOK_MS = 500;
+const NO_LONGER_LENT = 'The other site no longer lends its model. Call borrowModel() again to ask for it.';
 const POPUP = 'popup,width=440,height=640';
 
 type Call = (message: Exclude<LenderMessage, { type: 'granted' | 'refused' }>) => void;
@@ -143,7 +144,7 @@ export class BorrowedModel implements LanguageModelHost {
     this.#ended = true;
     clearInterval(this.#watch);
     this.#port.close();
-    const message = 'The model is not lent any longer.';
+    const message = NO_LONGER_LENT;
     for (const [id, call] of [...this.#calls]) call({ type: 'error', id, code: 'worker-died', message });
   }
 
@@ -152,7 +153,7 @@ export class BorrowedModel implements LanguageModelHost {
     onProgress?: (fraction: number) => void,
     { onId, onText }: { onId?: (id: number) => void; onText?: (text: string) => void } = {},
   ): Promise<number | null> {
-    if (this.#ended) return Promise.reject(new PhiError('worker-died', 'The model is not lent any longer.'));
+    if (this.#ended) return Promise.reject(new PhiError('worker-died', NO_LONGER_LENT));
     const id = ++this.#lastId;
     onId?.(id);
     return new Promise<number | null>((resolve, reject) => {
