@@ -120,6 +120,9 @@ describe('a text', () => {
     expect(await direction('.blocks > p')).toBe('rtl');
     expect(await direction('.blocks > p:nth-of-type(2)')).toBe('ltr');
     expect(await direction('.blocks > ul')).toBe('rtl');
+    // An item in the other direction stays beside its mark.
+    const align = (selector: string) => page.locator(selector).evaluate((item) => getComputedStyle(item).textAlign);
+    expect(await align('.blocks > ul > li:nth-child(2)')).toBe('right');
     expect(await direction('.blocks p code')).toBe('ltr');
     expect(await direction('.blocks pre')).toBe('ltr');
     await send('שלום לכולם');
