@@ -81,6 +81,16 @@ describe('llama-bench', () => {
     expect(measuredRows(read)[1]).toMatchObject({ decodeTokensPerSecond: null, ttftMs: { rounds: 3 } });
   });
 
+  it.each([
+    [-1, 'CUDA', 'gpu'],
+    [99, 'Vulkan', 'gpu'],
+    [0, 'CUDA', 'cpu'],
+    [-1, 'CPU', 'cpu'],
+  ])('with %i layers on %s ran on the %s', async (n_gpu_layers, backends, kind) => {
+    const read = await open([test({ n_gen: 32, n_gpu_layers, backends, gpu_info: 'Some GPU' })]);
+    expect(measuredRows(read)[0]!.kind).toBe(kind);
+  });
+
   it('is refused by name where it is damaged', async () => {
     await expect(open([test({ n_prompt: 'many' })])).rejects.toThrow(/llama-bench file is damaged at "0\.n_prompt"/);
     await expect(open([test({ n_gen: 1, samples_ts: [-1] })])).rejects.toThrow(/samples_ts/);

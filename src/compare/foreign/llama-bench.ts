@@ -87,7 +87,8 @@ const rateOf = ({ samples_ts: samples, avg_ts: mean, stddev_ts: deviation }: Tes
 
 function rowOf(tests: Test[]): Measured {
   const [first] = tests as [Test, ...Test[]];
-  const onGpu = first.n_gpu_layers > 0 && first.backends !== 'CPU' && first.backends !== '';
+  // -1: as many layers as fit, the default of newer versions.
+  const onGpu = first.n_gpu_layers !== 0 && first.backends !== 'CPU' && first.backends !== '';
   const shallow = tests.filter(({ n_depth }) => n_depth === 0);
   const headline = headlineLength(shallow.filter(isPrompt).map(({ n_prompt }) => n_prompt));
   const read = shallow.find((test) => isPrompt(test) && test.n_prompt === headline);
