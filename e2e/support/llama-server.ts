@@ -1,26 +1,37 @@
-/** llama.cpp behind its OpenAI API: `llama-cpp-python[server]` from PyPI in a virtual environment of its own, built at the first call. */
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
+/** llama.cpp with its server and llama-bench: Debian's packages, unpacked into `.cache/llama` at the first call. Linux on x86-64 only. */
+import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { ROOT } from '../../scripts/build/app.ts';
+import { unpackDebian } from './debian.ts';
 
 const run = promisify(execFile);
-const VERSION = '0.3.36';
-const HOME = join(ROOT, 'node_modules', '.cache', `llama-cpp-python-${VERSION}`);
-const PYTHON = join(HOME, 'bin', 'python');
-const BUILT = join(HOME, 'built');
+const KIT = join(ROOT, '.cache/llama');
+/** The packages bring their own C library, because Debian 12's is too old for them. */
+const LIBRARIES = join(KIT, 'usr/lib/x86_64-linux-gnu');
 const START_MS = 120_000;
 
-/** Compiles llama.cpp: minutes. Throws what pip says. */
-async function install(): Promise<void> {
-  if (existsSync(BUILT)) return;
-  console.error('Building llama-cpp-python (minutes) ...');
-  await run('python3', ['-m', 'venv', HOME]);
-  await run(PYTHON, ['-m', 'pip', 'install', '--quiet', `llama-cpp-python[server]==${VERSION}`], { maxBuffer: 1e8 });
-  await run('touch', [BUILT]);
+/** How a program of the packages is started: by their own loader, where llama.cpp finds its kernels in the working directory. */
+async function program(name: 'llama-server' | 'llama-bench'): Promise<{ loader: string; args: string[]; cwd: string }> {
+  if (!existsSync(KIT)) {
+    console.error(`Fetching llama.cpp from Debian into ${KIT} (20 MB) ...`);
+    await unpackDebian({ suite: 'forky', packages: ['llama.cpp-tools'] }, KIT);
+  }
+  return {
+    loader: join(LIBRARIES, 'ld-linux-x86-64.so.2'),
+    args: ['--library-path', `${LIBRARIES}:${join(LIBRARIES, 'llama')}`, join(KIT, 'usr/bin', name)],
+    cwd: join(LIBRARIES, 'ggml/backends0'),
+  };
+}
+
+/** What `llama-bench -o jsonl` prints for these options, five rounds of each test. */
+export async function runLlamaBench(model: string, threads: number, ...options: string[]): Promise<string> {
+  const { loader, args, cwd } = await program('llama-bench');
+  const fixed = ['-m', model, '-t', String(threads), '-r', '5', '-o', 'jsonl'];
+  return (await run(loader, [...args, ...fixed, ...options], { cwd })).stdout;
 }
 
 async function freePort(): Promise<number> {
@@ -42,30 +53,24 @@ export interface LlamaServer {
 }
 
 export async function startLlamaServer(model: string, threads: number): Promise<LlamaServer> {
-  await install();
+  const { loader, args, cwd } = await program('llama-server');
   const port = await freePort();
-  const options = [
-    '--host',
-    '127.0.0.1',
-    '--port',
-    String(port),
-    '--n_ctx',
-    '1024',
-    '--n_threads',
-    String(threads),
-    '--n_threads_batch',
-    String(threads),
-  ];
-  const child: ChildProcess = spawn(
-    PYTHON,
-    ['-m', 'llama_cpp.server', '--model', model, '--model_alias', 'starter', ...options],
-    {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
+  const options = { host: '127.0.0.1', port, model, alias: 'starter', 'ctx-size': 1024, parallel: 1 };
+  const child = spawn(
+    loader,
+    [
+      ...args,
+      ...Object.entries({ ...options, threads, 'threads-batch': threads }).flatMap(([name, value]) => [
+        `--${name}`,
+        String(value),
+      ]),
+      '--no-ui',
+    ],
+    { cwd, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   let output = '';
-  child.stdout!.on('data', (data: Buffer) => (output += data.toString()));
-  child.stderr!.on('data', (data: Buffer) => (output += data.toString()));
+  child.stdout.on('data', (data: Buffer) => (output += data.toString()));
+  child.stderr.on('data', (data: Buffer) => (output += data.toString()));
   const address = `http://127.0.0.1:${port}/v1`;
   const began = performance.now();
   for (;;) {
