@@ -1,5 +1,6 @@
 /** A backend or a worker is lost in the middle of a reply: the reply still arrives, and the page says what happened. */
-import type { Page, Worker as PageWorker } from 'playwright';
+import { readFile } from 'node:fs/promises';
+import type { Locator, Page, Worker as PageWorker } from 'playwright';
 import { describe, expect, it } from 'vitest';
 import {
   ask,
@@ -16,6 +17,7 @@ import {
 import type { Session } from '../scripts/cli/browser/launch.ts';
 import { ALL, describeIf } from './support/long.ts';
 import { ENGINE, inject, keepDevices, type WithDevices } from './support/inject.ts';
+import { problemOf } from './support/random-forms.ts';
 import { processTree } from '../scripts/cli/browser/processes.ts';
 
 const TOKENS = 160;
@@ -68,6 +70,40 @@ async function passedOver(page: Page): Promise<string> {
   return page.locator('main').innerText();
 }
 
+/** Long enough to be ended in the middle. */
+const LIST = {
+  type: 'array',
+  minItems: 8,
+  maxItems: 8,
+  items: {
+    type: 'object',
+    properties: { name: { type: 'string', pattern: '^[a-z]{8}$' }, kind: { enum: ['bird', 'fish'] } },
+    required: ['name', 'kind'],
+    additionalProperties: false,
+  },
+};
+
+/** Begins a reply in a new chat that is held to `LIST`. */
+async function beginList(page: Page) {
+  await page.getByRole('button', { name: 'Chat options' }).click();
+  await page.getByRole('checkbox', { name: 'Answer as JSON' }).check();
+  await page.getByRole('textbox', { name: 'JSON schema' }).fill(JSON.stringify(LIST));
+  await page.getByText('Every keyword of this schema is enforced.').waitFor();
+  await page.keyboard.press('Escape');
+  return begin(page);
+}
+
+/** The entries of the reply once it is over, from the file that the page makes of them. */
+async function readList(page: Page, reply: Locator): Promise<unknown[]> {
+  const file = page.waitForEvent('download');
+  await reply.getByRole('button', { name: 'Save as JSON Lines' }).click();
+  const lines = await readFile(await (await file).path(), 'utf8');
+  return lines
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as unknown);
+}
+
 describe('a reply goes on', () => {
   it('on the next form or backend when the GPU device is lost', async () => {
     session = await launchApp({ ...GREEDY, backend: 'webgpu', maxTokens: GPU_TOKENS }, { gpu: true });
@@ -97,6 +133,21 @@ describe('a reply goes on', () => {
       /worker ended: the browser or the system ended it\..* The reply continues on WASM, int8\./,
     );
     expect(await passedOver(page)).toMatch(/WASM, int8\s+The engine's worker ended/);
+  });
+
+  it('in a fresh worker, and stays valid for the JSON schema that it was held to', async () => {
+    session = await launchApp({ ...GREEDY, maxTokens: 2 * TOKENS });
+    const { page } = session;
+    await page.addInitScript(keepEngines);
+    await firstVisit(page);
+    const undisturbed = await readList(page, await beginList(page));
+    await newChat(page);
+    const reply = await beginList(page);
+    await page.evaluate(() => (window as unknown as WithEngines).engines.at(-1)!.terminate());
+    const list = await readList(page, reply);
+    expect(await reply.innerText()).toMatch(/worker ended: .* The reply continues on WASM, int8\./);
+    expect(problemOf(LIST, JSON.stringify(list))).toBeNull();
+    expect(list).toEqual(undisturbed);
   });
 
   it('when asked again, where the worker is ended while it begins', async () => {
