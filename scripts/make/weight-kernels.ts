@@ -5,45 +5,28 @@
  *
  * What each function does is said in workers/engine/weights/kernels.ts, and kernels.test.ts compares each with plain TypeScript, bit for bit.
  */
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import wabt from 'wabt';
-import { format, resolveConfig } from 'prettier';
+import {
+  add,
+  assemble,
+  get,
+  int,
+  larger,
+  load,
+  locals,
+  loop,
+  minus,
+  negate,
+  params,
+  plus,
+  set,
+  shuffle,
+  store,
+  swizzle,
+  times4,
+} from './wat.ts';
 
-const TARGET = join(fileURLToPath(new URL('../..', import.meta.url)), 'workers/engine/weights/kernels.wasm.ts');
 /** Rows of a tile that is transposed. */
 const TILE = 64;
-
-let loops = 0;
-/** `body` for `$name` from its present value to `end` in steps, at least once. */
-function loop(name: string, step: string, end: string, body: string): string {
-  const label = `$loop${loops++}`;
-  return `(loop ${label} ${body}
-    (br_if ${label} (i32.lt_u (local.tee $${name} (i32.add (local.get $${name}) ${step})) ${end})))`;
-}
-const get = (name: string) => `(local.get $${name})`;
-const set = (name: string, value: string) => `(local.set $${name} ${value})`;
-const int = (value: number) => `(i32.const ${value})`;
-const add = (a: string, b: string) => `(i32.add ${a} ${b})`;
-const times4 = (a: string) => `(i32.shl ${a} (i32.const 2))`;
-const load = (at: string, offset = 0) => `(v128.load offset=${offset} ${at})`;
-const store = (at: string, value: string, offset = 0) => `(v128.store offset=${offset} ${at} ${value})`;
-const plus = (a: string, b: string) => `(f32x4.add ${a} ${b})`;
-const minus = (a: string, b: string) => `(f32x4.sub ${a} ${b})`;
-const shuffle = (lanes: readonly number[], a: string, b: string) => `(i8x16.shuffle ${lanes.join(' ')} ${a} ${b})`;
-/** Of 32-bit lanes. */
-const swizzle = (lanes: readonly number[], a: string, b = a) =>
-  shuffle(
-    lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => 4 * lane + byte)),
-    a,
-    b,
-  );
-/** Flips the sign of some lanes. */
-const negate = (lanes: readonly boolean[], a: string) =>
-  `(v128.xor ${a} (v128.const i32x4 ${lanes.map((flip) => (flip ? '0x80000000' : '0')).join(' ')}))`;
-const params = (...names: string[]) => names.map((name) => `(param $${name} i32)`).join(' ');
-const locals = (type: string, ...names: string[]) => names.map((name) => `(local $${name} ${type})`).join(' ');
 
 /** Four codes as whole numbers, the zero point taken away. */
 const codes = `(i32x4.sub (i32x4.extend_low_i16x8_u (i16x8.extend_low_i8x16_u (v128.load32_zero ${get('codes')}))) ${get('zeros')})`;
@@ -193,8 +176,6 @@ const reflect = `(func (export "reflect") ${params('values', 'count', 'p', 'stri
     )}`,
   )})`;
 
-const larger = (a: string, b: string) => `(f32x4.pmax ${a} ${b})`;
-
 const largest = `(func (export "largest") ${params('values', 'count')} (result f32) ${locals('i32', 'end')} ${locals('v128', 'max')}
   ${set('end', add(get('values'), times4(get('count'))))}
   ${loop('values', int(16), get('end'), set('max', larger(get('max'), `(f32x4.abs ${load(get('values'))})`)))}
@@ -294,15 +275,4 @@ const transpose = `(func (export "transpose") ${params('tile', 'cols', 'out')}
 const text = `(module (memory (export "memory") 1)
 ${[symmetric, withMins, multiplyEach, multiply, hadamard, reflect, largest, largestEach, round, roundEach, transpose].join('\n')})`;
 
-const assembler = await wabt();
-const module = assembler.parseWat('kernels.wat', text, { simd: true });
-module.validate();
-const { buffer } = module.toBinary({});
-const lines = Buffer.from(buffer)
-  .toString('base64')
-  .match(/.{1,110}/g)!;
-const source = `/** Made by scripts/make/weight-kernels.ts: WebAssembly, ${buffer.length} bytes in base64. */
-export const KERNELS = [${lines.map((line) => `'${line}'`).join(', ')}].join('');
-`;
-await writeFile(TARGET, await format(source, { ...(await resolveConfig(TARGET)), filepath: TARGET }));
-console.log(`${TARGET}: ${buffer.length} bytes`);
+await assemble({ text, target: 'workers/engine/weights/kernels.wasm.ts', script: 'weight-kernels', name: 'KERNELS' });
