@@ -81,8 +81,8 @@ async function spansOf(page: Page): Promise<Span[]> {
         to: performance.timeOrigin + startTime + duration,
       })),
   });
-  // ONNX Runtime's threads are workers too; they sleep in WebAssembly and would not answer.
-  const workers = page.workers().filter((worker) => /\.worker[^/]*$/.test(worker.url()));
+  // The threads of ONNX Runtime and of our own kernels are workers too; they sleep in WebAssembly and would not answer.
+  const workers = page.workers().filter((worker) => /(?<!\/step)\.worker[^/]*$/.test(worker.url()));
   const threads = await Promise.all([page.evaluate(read), ...workers.map((worker) => worker.evaluate(read))]);
   return threads.flatMap(({ name, entries }) =>
     entries.map((entry) => ({ thread: name.split('-')[1] ?? 'page', ...entry })),

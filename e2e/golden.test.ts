@@ -95,6 +95,8 @@ describe('int8 on WASM keeps every best token that is clearly ahead', () => {
 
     const engine = await open(model, 'int8');
     expect(engine.report.form).toBe('int8');
+    // Our own kernels decode: their logits were compared with the session's.
+    expect(engine.report.singleTokens).toEqual(expect.any(Number));
     let sure = 0;
     for (const [index, ids] of sequences.entries()) {
       const { argmax: ours } = await engine.call('argmaxAll', ids);

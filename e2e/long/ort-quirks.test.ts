@@ -50,6 +50,10 @@ it('external data is sliced and streamed', async () => {
   ).toEqual([]);
 });
 
+it('weights are copied into a memory that is not handed out', async () => {
+  expect(await ask('weightOverwritten')).toBe(42);
+});
+
 it('a session with graph capture takes one shape only', async () => {
   expect(await ask('captureInSession')).not.toEqual([[-3], [-3, -3, -3, -3]]);
 });

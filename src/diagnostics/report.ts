@@ -49,6 +49,17 @@ export function engineRows(report: EngineReport): Row[] {
     { label: t('graphs'), value: number(report.graphs) },
     { label: t('nodesOnWasm'), value: number(report.nodesOnWasm) },
     { label: t('threads'), value: number(report.threads) },
+    ...(report.singleTokens === undefined
+      ? []
+      : [
+          {
+            label: t('singleTokens'),
+            value:
+              typeof report.singleTokens === 'number'
+                ? t('singleTokensOn', report.singleTokens)
+                : t('singleTokensSlow', report.singleTokens.slow),
+          },
+        ]),
     { label: t('contextLength'), value: t('contextOf', number(report.contextLength), number(report.modelContext)) },
     { label: t('memoryHeld'), value: formatBytes(report.bytesHeld, language) },
     ...(report.notes ?? []).map((value) => ({ label: t('notes'), value })),

@@ -27,6 +27,10 @@ export const diagnosticsEn = {
   graphs: 'Graphs',
   nodesOnWasm: 'Nodes that fell back to WASM',
   threads: 'Threads',
+  singleTokens: 'Single tokens',
+  singleTokensOn: (threads: number) =>
+    `${threads === 1 ? '1 thread' : `${threads} threads`} (the fastest number, measured)`,
+  singleTokensSlow: (why: string) => `ONNX Runtime computes them, which is slower: ${why}`,
   contextOf: (length: string, model: string) => `${length} of the model’s ${model} tokens`,
   memoryHeld: 'Memory held',
   loadTime: 'Load time',

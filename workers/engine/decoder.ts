@@ -1,6 +1,6 @@
 /** The interface between a backend and the generation loop: a decoder with a KV cache of numbered slots. */
 import type { RopeSet } from './graph/rope.ts';
-import type { BackendId, DeviceType, Sampling, WeightFormat } from '../shared/protocol.ts';
+import type { BackendId, DeviceType, EngineReport, Sampling, WeightFormat } from '../shared/protocol.ts';
 
 /** How the next tokens are chosen. */
 export interface Choice {
@@ -71,6 +71,8 @@ export interface DecoderFacts {
   /** Nodes that a WebNN or WebGPU session left on the CPU. */
   nodesOnWasm: number;
   threads: number;
+  /** See EngineReport. */
+  singleTokens?: EngineReport['singleTokens'];
   /** Relative error (root mean square) of weights that had to be requantised for this form; 0 or absent: it holds the source exactly. */
   weightError?: number;
   /** Bytes of weights and cache held by the backend. */

@@ -40,6 +40,7 @@ export function engineReport({
     widths,
     nodesOnWasm,
     threads,
+    singleTokens,
     bytesHeld,
     prepareMs,
     compileMs,
@@ -67,6 +68,7 @@ export function engineReport({
     compileMs,
     warmUpMs,
     threads,
+    ...(singleTokens !== undefined && { singleTokens }),
     rejected,
     ...(scored && {
       selfTest: { nll: scored.nll, limit: scored.limit },

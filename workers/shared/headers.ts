@@ -31,6 +31,8 @@ const WORKER_RIGHTS: Readonly<Record<string, WorkerRights>> = {
   'stage.worker': { runtime: true, network: 'own' },
   'compare.worker': { runtime: true, network: 'own' },
   'evaluate.worker': { runtime: true, network: 'own' },
+  // It gets its WebAssembly module from the worker that started it.
+  'step.worker': { runtime: false, network: 'none' },
   'server.worker': { runtime: false, network: 'compare' },
   'chat.worker': { runtime: false, network: 'chat' },
   // Strangers' files: what reads them, and what keeps their text, sends nothing anywhere.

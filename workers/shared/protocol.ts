@@ -108,6 +108,8 @@ export interface EngineReport {
   compileMs: number;
   warmUpMs: number;
   threads: number;
+  /** WASM with int8 weights: on how many threads our own kernels decode single tokens, as measured at the load; or why ONNX Runtime decodes them. */
+  singleTokens?: number | { slow: string };
   /** Every backend, device and form passed over, with the reason in words. */
   rejected: { what: string; why: string }[];
   /** Loss of the built-in sentence in nats a token, and what a model that knows the language stays below. */

@@ -8,6 +8,8 @@ import type { Graph, Value } from '../graph/onnx.ts';
 /** The version of onnxruntime-web with which all of this was last looked at. */
 export const LOOKED_AT = '1.31.0-dev.20260914-8d85527a0';
 
+type Method = (this: object, ...args: unknown[]) => unknown;
+
 // --- Sessions
 
 let creating: Promise<unknown> = Promise.resolve();
@@ -48,6 +50,50 @@ export function captureInProvider<T extends object>(options: T): T & { enableGra
     enumerable: true,
     get: () => ++reads <= PROVIDER_READS,
   }) as T & { enableGraphCapture: boolean };
+}
+
+/** The smallest and largest size of 1.31's memory, in pages: how it is told from others. */
+const RUNTIME_PAGES = { initial: 256, maximum: 65_536 };
+let memoryOfRuntime: WebAssembly.Memory | undefined;
+
+/**
+ * From now on the memory that ONNX Runtime makes for itself is known. 1.31 does not hand it out, and copies every input and output of a run. Kernels of
+ * our own read the weights in it (wasm/step).
+ * If ONNX Runtime changes this, this fails: e2e/long/ort-quirks.test.ts, "weights are copied into a memory that is not handed out".
+ */
+export function watchMemory(): void {
+  const { Memory } = WebAssembly;
+  WebAssembly.Memory = new Proxy(Memory, {
+    construct(target, [descriptor]: [WebAssembly.MemoryDescriptor]) {
+      const memory = new target(descriptor);
+      if (descriptor.initial === RUNTIME_PAGES.initial && descriptor.maximum === RUNTIME_PAGES.maximum) {
+        memoryOfRuntime = memory;
+        WebAssembly.Memory = Memory;
+      }
+      return memory;
+    },
+  });
+}
+
+/** ONNX Runtime's memory in this worker; undefined before its first session, or if it was not seen. */
+export const runtimeMemory = (): WebAssembly.Memory | undefined => memoryOfRuntime;
+
+/**
+ * Calls `onCopy` for all bytes that JavaScript copies into ONNX Runtime's memory, until the returned function is called. 1.31 puts an initialiser's external
+ * data where it stays for as long as the session lives, by one `Uint8Array.prototype.set` each.
+ * If ONNX Runtime changes this, this fails: e2e/long/ort-quirks.test.ts, "weights are copied into a memory that is not handed out".
+ */
+export function onRuntimeCopies(onCopy: (address: number, source: Uint8Array) => void): () => void {
+  const prototype = Uint8Array.prototype as Partial<Uint8Array>;
+  const set = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(prototype), 'set')!.value as Method; // of all typed arrays
+  prototype.set = function (this: Uint8Array, source, offset = 0) {
+    set.call(this, source, offset);
+    if (source instanceof Uint8Array && this.buffer === memoryOfRuntime?.buffer)
+      onCopy(this.byteOffset + offset, source);
+  };
+  return () => {
+    delete prototype.set;
+  };
 }
 
 // --- WebGPU
@@ -117,8 +163,6 @@ export interface BuiltGraph<G> {
   inputs: Set<string>;
   outputs: string[];
 }
-
-type Method = (this: object, ...args: unknown[]) => unknown;
 
 /**
  * Returns every MLGraph that is built while `work` runs; `prototype` is MLGraphBuilder's. 1.31 has no way to ask for them, and dispatching

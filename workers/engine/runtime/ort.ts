@@ -5,7 +5,7 @@ import { PhiError } from '../../shared/errors.ts';
 import { Graph } from '../graph/onnx.ts';
 import { layout, materialise, tensorRanges, type WeightGroup } from '../weights/plan.ts';
 import { BlobFile, DataFile, filesOf, formOf } from './data-file.ts';
-import { oneAtATime } from './ort-quirks.ts';
+import { oneAtATime, watchMemory } from './ort-quirks.ts';
 
 export type Ort = typeof OrtModule;
 /** `jspi` has WASM, WebGPU and WebNN and streams Blobs into a session; `plain` is the CPU alone, for browsers without JSPI. */
@@ -76,6 +76,7 @@ export async function startOrt(build: OrtBuild, threads: number): Promise<void> 
 
 async function importOrt(build: OrtBuild, threads: number): Promise<Ort> {
   const { ORT_JSPI_FILES, ORT_WASM_FILES } = await import('./ort-files.ts');
+  watchMemory();
   const ort =
     build === 'jspi'
       ? ((await import('onnxruntime-web/jspi')) as unknown as Ort)

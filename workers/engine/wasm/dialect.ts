@@ -10,7 +10,7 @@ import type { Added, StepInputs } from './step-inputs.ts';
 import type { WasmForm } from './weights.ts';
 
 /**
- * The dialect of a chunk or of one step of the loop. `before` is what the run's earlier steps have added, null in a chunk; `added` fills with that and
+ * The dialect of a chunk or of one step of the loop. `fineHead`: int8 heads take activations of 16 bits too, as our own kernels do. `before` is what the run's earlier steps have added, null in a chunk; `added` fills with that and
  * this step's. Hidden states are `[1, hidden]` in a step and `[tokens, 1, hidden]` in a chunk: there no node may hide the number of tokens behind a
  * -1 in a Reshape, because ONNX Runtime's planner compares every buffer with all others whose shape it does not know (half a second at load).
  */
@@ -22,6 +22,7 @@ export function wasmDialect(
   ids: Value,
   offset: Value,
   before: Added | null,
+  fineHead = false,
 ): { dialect: Dialect; added: Added } {
   const mask = maskFor(g, config, inputs, ids, offset);
   const added: Added = { keys: [], values: [] };
@@ -40,7 +41,7 @@ export function wasmDialect(
     },
     ...ortNorms(config.normEps, layerNorm),
     linear: (g, x, weight) => {
-      if (form === 'int8') return int8Layer(g, config, x, weight, single);
+      if (form === 'int8') return int8Layer(g, config, x, weight, single, fineHead);
       const product = g.op('MatMul', [x, weight]);
       return config.experts ? g.op('Add', [product, `${weight}.bias`]) : product;
     },
@@ -58,10 +59,18 @@ export function wasmDialect(
 }
 
 /** The head, or a product of a layer, whose inputs have a root mean square of 1 or are made so. */
-function int8Layer(g: Graph, config: PhiConfig, x: Value, weight: LinearName, single: boolean): Value {
+function int8Layer(
+  g: Graph,
+  config: PhiConfig,
+  x: Value,
+  weight: LinearName,
+  single: boolean,
+  fineHead: boolean,
+): Value {
   const { heads, kvHeads, headDim, hidden, intermediate, vocab } = config;
   const biased = config.experts !== undefined;
-  if (weight === 'head') return int8Head(g, x, vocab, biased);
+  if (weight === 'head')
+    return fineHead ? int8Linear(g, x, weight, hidden, vocab, single, biased) : int8Head(g, x, vocab, biased);
   // A normed row without norm weight has a root mean square of 1, so nothing in it exceeds sqrt(hidden).
   if (weight.endsWith('.qkv')) return int8Linear(g, x, weight, hidden, (heads + 2 * kvHeads) * headDim, single, biased);
   if (weight.endsWith('.gateUp')) return int8Linear(g, x, weight, hidden, 2 * intermediate, single);

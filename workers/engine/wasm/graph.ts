@@ -1,5 +1,5 @@
 /**
- * The WASM dialect: one session with two ways through it, sharing all weights.
+ * The WASM dialect: one session with two ways through it, sharing all weights. Where our own kernels decode (step/), it has the first one only.
  *
  * - a chunk: `[tokens]` at once, for prefill, draft checking and evaluation; activations quantised per row;
  * - a loop: ONNX `Loop` of single tokens, each chosen in the graph and fed to the next step.
@@ -23,8 +23,8 @@ interface Inputs extends StepInputs {
   select: SelectInputs;
 }
 
-/** The model's protobuf. `groups` are the weights as `wasmWeights` plans them. */
-export function wasmGraph(config: PhiConfig, form: WasmForm, groups: WeightGroup[]): Uint8Array {
+/** The model's protobuf. `groups` are the weights as `wasmWeights` plans them. `loops`: false leaves out the way of single tokens, half of all nodes. */
+export function wasmGraph(config: PhiConfig, form: WasmForm, groups: WeightGroup[], loops = true): Uint8Array {
   const g = new Graph('phi_wasm');
   for (const group of groups) declare(g, group);
   const half = config.rotaryDim / 2;
@@ -39,57 +39,76 @@ export function wasmGraph(config: PhiConfig, form: WasmForm, groups: WeightGroup
     values: perLayer((layer) => g.input(`past_value.${layer}`, 'float32', [kvHeads, 1, 'slots', headDim])),
     select: declareSelectInputs(g, vocab),
   };
-  const loop = g.input('loop', 'bool', []);
   const headRows = g.input('head_rows', 'int64', ['rows']);
   const targets = g.input('targets', 'int64', ['rows']);
   const randoms = g.input('randoms', 'float32', ['steps']);
-  const stop = g.input('stop', 'int64', ['stops']);
 
-  const chunk = chunkGraph(g, config, form, inputs, { headRows, targets, randoms });
-  const steps = loopGraph(g, config, form, inputs, { randoms, stop });
-  const names = [
-    'out_ids',
-    'argmax',
-    'logprobs',
-    'logits',
-    ...perLayer((l) => `new_key.${l}`),
-    ...perLayer((l) => `new_value.${l}`),
-  ];
-  g.ops('If', [loop], names, { then_branch: { graph: steps }, else_branch: { graph: chunk } });
-  g.output('out_ids', 'int64', ['chosen']);
-  g.output('argmax', 'int64', ['rows']);
-  g.output('logprobs', 'float32', ['rows']);
-  g.output('logits', 'float32', ['rows', vocab]);
-  for (let layer = 0; layer < layers; layer++) {
-    g.output(`new_key.${layer}`, 'float32', [kvHeads, 1, headDim, 'added']);
-    g.output(`new_value.${layer}`, 'float32', [kvHeads, 1, 'added', headDim]);
+  const outputs = { headRows, targets, randoms };
+  if (!loops) {
+    const made = chunkOutputs(g, config, form, inputs, outputs, true);
+    for (const [i, [name, dtype, dims]] of wasmOutputs(config).entries()) {
+      g.call(made[i]!.value, name);
+      g.output(name, dtype, dims);
+    }
+    return g.toModel();
   }
+  const loop = g.input('loop', 'bool', []);
+  const stop = g.input('stop', 'int64', ['stops']);
+  const chunk = g.subgraph('chunk');
+  for (const { value, dtype } of chunkOutputs(chunk, config, form, inputs, outputs)) chunk.output(value, dtype, null);
+  const steps = loopGraph(g, config, form, inputs, { randoms, stop });
+  const names = wasmOutputs(config);
+  g.ops(
+    'If',
+    [loop],
+    names.map(([name]) => name),
+    { then_branch: { graph: steps }, else_branch: { graph: chunk } },
+  );
+  for (const [name, dtype, dims] of names) g.output(name, dtype, dims);
   return g.toModel();
 }
 
-function chunkGraph(
-  outer: Graph,
+/** Names, types and shapes of the model's outputs. */
+function wasmOutputs({
+  layers,
+  kvHeads,
+  headDim,
+  vocab,
+}: PhiConfig): (readonly [name: string, 'int64' | 'float32', Dim[]])[] {
+  const perLayer = (name: string, dims: Dim[]) =>
+    Array.from({ length: layers }, (_, layer) => [`${name}.${layer}`, 'float32', dims] as const);
+  return [
+    ['out_ids', 'int64', ['chosen']],
+    ['argmax', 'int64', ['rows']],
+    ['logprobs', 'float32', ['rows']],
+    ['logits', 'float32', ['rows', vocab]],
+    ...perLayer('new_key', [kvHeads, 1, headDim, 'added']),
+    ...perLayer('new_value', [kvHeads, 1, 'added', headDim]),
+  ];
+}
+
+/** The nodes of a chunk, and what it makes, in the order of `wasmOutputs`. */
+function chunkOutputs(
+  g: Graph,
   config: PhiConfig,
   form: WasmForm,
   inputs: Inputs,
   { headRows, targets, randoms }: { headRows: Value; targets: Value; randoms: Value },
-): Graph {
-  const g = outer.subgraph('chunk');
-  const { dialect, added } = wasmDialect(g, config, form, inputs, inputs.ids, g.int64(0), null);
+  fineHead = false,
+): { value: Value; dtype: 'int64' | 'float32' }[] {
+  const { dialect, added } = wasmDialect(g, config, form, inputs, inputs.ids, g.int64(0), null, fineHead);
   const hidden = decoder(g, config, dialect, g.op('Unsqueeze', [inputs.ids, g.int64([1])])); // [tokens, 1, hidden]
   const { id, argmax, logprobs, logits } = headOutputs(g, dialect, hidden, inputs.select, {
     headRows,
     targets,
     randoms,
   });
-  const emit = (value: Value, dtype: 'int64' | 'float32') => g.output(value, dtype, null);
-  emit(id, 'int64');
-  emit(argmax, 'int64');
-  emit(logprobs, 'float32');
-  emit(logits, 'float32');
-  added.keys.forEach((key) => emit(key, 'float32'));
-  added.values.forEach((value) => emit(value, 'float32'));
-  return g;
+  const float = (value: Value) => ({ value, dtype: 'float32' as const });
+  return [
+    { value: id, dtype: 'int64' },
+    { value: argmax, dtype: 'int64' },
+    ...[logprobs, logits, ...added.keys, ...added.values].map(float),
+  ];
 }
 
 /** Outputs of a chunk from its normed hidden states `[tokens, 1, hidden]`: a token after each of the last `headRows`, as many as there are `randoms`, and of all of them the best token, the target's log-probability, the logits. */

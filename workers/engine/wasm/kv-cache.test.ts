@@ -7,14 +7,19 @@ import { KvCache } from './kv-cache.ts';
 const CONFIG = { layers: 2, kvHeads: 2, headDim: 4 } as Partial<PhiConfig> as PhiConfig;
 const TOKENS = 200;
 
-it('gives back rows that were put in, where runs find them and after it has grown', () => {
+const arena = () => ({ memory: new WebAssembly.Memory({ initial: 1, maximum: 8, shared: true }), start: 256 });
+
+it.each([
+  ['arrays', null],
+  ['an arena', arena()],
+])('gives back rows that were put into %s, where runs find them and after it has grown', (_, place) => {
   const random = seeded(5);
   const rows = emptyRows(CONFIG.kvHeads, TOKENS, CONFIG.headDim);
   for (let i = 0; i < rows.keys.length; i++) {
     rows.keys[i] = random();
     rows.values[i] = random();
   }
-  const cache = new KvCache(CONFIG, 1000);
+  const cache = new KvCache(CONFIG, 1000, place);
   cache.reserve(TOKENS);
   cache.fill(1, TOKENS, rows);
   // Keys [kvHeads, 1, headDim, slots], values [kvHeads, 1, slots, headDim].
@@ -27,4 +32,6 @@ it('gives back rows that were put in, where runs find them and after it has grow
   expect(part.keys.subarray(40)).toEqual(
     rows.keys.subarray((TOKENS + 50) * CONFIG.headDim, (TOKENS + 60) * CONFIG.headDim),
   );
+  cache.reserve(TOKENS);
+  expect(cache.rows(1, 0, TOKENS)).toEqual(rows);
 });

@@ -2,13 +2,23 @@ import type { Tensor } from 'onnxruntime-web';
 import type { PhiConfig } from '../checkpoint/types.ts';
 import { emptyRows, type KvRows } from '../decoder.ts';
 import type { Ort } from '../runtime/ort.ts';
+import { OVERRUN_BYTES } from './step/plan.ts';
 
 /** Slots are added in steps of this many: a session's input has exactly the current number, so that short sequences copy little. */
 const GRANULE = 128;
 
+const PAGE_BYTES = 2 ** 16;
+const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
+
+/** A WebAssembly memory that ends in the cache: from byte `start` on it holds the keys and values of one layer after the other. */
+export interface CacheArena {
+  memory: WebAssembly.Memory;
+  start: number;
+}
+
 /**
- * Keys and values of a sequence in JavaScript memory, for the WASM backend, laid out as its graph reads them:
- * keys `[kvHeads, 1, headDim, slots]`, values `[kvHeads, 1, slots, headDim]`, one pair for each layer.
+ * Keys and values of a sequence, for the WASM backend, laid out as its graph reads them: keys `[kvHeads, 1, headDim, slots]`, values
+ * `[kvHeads, 1, slots, headDim]`, one pair for each layer. They lie in arrays of their own, or in an arena.
  */
 export class KvCache {
   readonly #kvHeads: number;
@@ -16,10 +26,12 @@ export class KvCache {
   readonly #most: number;
   readonly keys: Float32Array[];
   readonly values: Float32Array[];
+  readonly #arena: CacheArena | null;
   #slots = 0;
 
   /** `most`: the longest sequence. */
-  constructor(config: PhiConfig, most: number) {
+  constructor(config: PhiConfig, most: number, arena: CacheArena | null = null) {
+    this.#arena = arena;
     this.#kvHeads = config.kvHeads;
     this.#headDim = config.headDim;
     this.#most = most;
@@ -33,7 +45,7 @@ export class KvCache {
   }
 
   get bytes(): number {
-    return 2 * this.keys.length * this.#kvHeads * this.#headDim * this.#slots * Float32Array.BYTES_PER_ELEMENT;
+    return 2 * this.keys.length * this.#kvHeads * this.#headDim * this.#slots * FLOAT_BYTES;
   }
 
   /** Makes room for `count` slots; what is stored stays. Gives memory back when far fewer are needed. */
@@ -41,11 +53,34 @@ export class KvCache {
     const wanted = Math.min(this.#most, Math.max(GRANULE, Math.ceil(count / GRANULE) * GRANULE));
     if (wanted === this.#slots) return;
     const kept = Math.min(wanted, this.#slots);
-    for (let layer = 0; layer < this.keys.length; layer++) {
-      this.keys[layer] = this.#resized(this.keys[layer]!, this.#kvHeads * this.#headDim, this.#slots, wanted, kept, 1);
-      this.values[layer] = this.#resized(this.values[layer]!, this.#kvHeads, this.#slots, wanted, kept, this.#headDim);
+    const layers = [...this.keys.keys()];
+    // In an arena everything moves: what is moved first must not lie where something else still is.
+    const growing = wanted > this.#slots;
+    this.#makeRoom(wanted);
+    for (const layer of growing ? layers.reverse() : layers) {
+      const keys = this.#resized(this.keys[layer]!, this.#kvHeads * this.#headDim, this.#slots, wanted, kept, 1);
+      const values = this.#resized(this.values[layer]!, this.#kvHeads, this.#slots, wanted, kept, this.#headDim);
+      this.keys[layer] = this.#placed(keys, 2 * layer);
+      this.values[layer] = this.#placed(values, 2 * layer + 1);
     }
     this.#slots = wanted;
+  }
+
+  #makeRoom(slots: number): void {
+    if (!this.#arena) return;
+    const { memory, start } = this.#arena;
+    const bytes = start + this.keys.length * 2 * this.#kvHeads * this.#headDim * slots * FLOAT_BYTES + OVERRUN_BYTES;
+    const missing = bytes - memory.buffer.byteLength;
+    if (missing > 0) memory.grow(Math.ceil(missing / PAGE_BYTES));
+  }
+
+  /** `array` where the cache keeps it: the `place`th of all. */
+  #placed(array: Float32Array, place: number): Float32Array {
+    if (!this.#arena) return array;
+    const { memory, start } = this.#arena;
+    const placed = new Float32Array(memory.buffer, start + place * array.byteLength, array.length);
+    placed.set(array);
+    return placed;
   }
 
   #resized(old: Float32Array, rows: number, from: number, to: number, kept: number, width: number): Float32Array {

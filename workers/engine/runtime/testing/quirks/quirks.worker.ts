@@ -3,7 +3,8 @@ import { expose } from 'comlink';
 import type { InferenceSession } from 'onnxruntime-web';
 import { Graph } from '../../../graph/onnx.ts';
 import { declare, materialise, type WeightGroup } from '../../../weights/plan.ts';
-import { loadOrt, type Ort } from '../../ort.ts';
+import { loadOrt, makeSession, type Ort } from '../../ort.ts';
+import { withPlaces } from '../../weight-places.ts';
 
 const NUMBERS = 4;
 const ort = (): Promise<Ort> => loadOrt('jspi', 1);
@@ -74,6 +75,19 @@ async function webnnSession(model: Uint8Array): Promise<InferenceSession> {
 }
 
 const quirks = {
+  /** The sum of 1 and a weight that was 1, after the place to which it was copied was overwritten with 41. */
+  async weightOverwritten(): Promise<number> {
+    const runtime = await ort();
+    const group = weights('w');
+    const data = [{ path: 'w', data: await materialise(group) }];
+    const { made: session, weights: found } = await withPlaces([group], data, (externalData) =>
+      makeSession(runtime, sum(group), { executionProviders: ['wasm'], externalData }),
+    );
+    new Float32Array(found!.memory.buffer, found!.places.get('w'), NUMBERS).fill(41);
+    const { y } = await session.run({ x: new runtime.Tensor('float32', new Float32Array(NUMBERS).fill(1)) });
+    return (y!.data as Float32Array)[0]!;
+  },
+
   /** What became of two sessions that were made at the same time. */
   async twoSessionsAtOnce(): Promise<(string | null)[]> {
     const runtime = await ort();

@@ -1,0 +1,181 @@
+/** Where everything that a step reads and writes lies: weights in ONNX Runtime's memory, the rest in the arena. */
+import type { PhiConfig } from '../../checkpoint/types.ts';
+import { panels } from '../weight-groups.ts';
+
+/** Columns of a product that are summed at a time: their sums stay in the processor's first cache. */
+export const STRIP = 1024;
+/** Digits of a code, a byte each. */
+export const DIGITS = 3;
+const FLOAT = 4;
+/** Bytes of a column's sums: one for each digit. */
+const SUM_BYTES = FLOAT * DIGITS;
+const ALIGNMENT = 64;
+/** Attention reads so many slots too many, of the last head. */
+export const OVERRUN_BYTES = 64;
+
+/** Words at the arena's start. */
+export const CONTROL = {
+  /** Of the barrier: two words. */
+  meeting: 0,
+  /** Changes when there is work; see workWord. */
+  work: 2,
+  /** 1: column sums are wanted, 0: a step. */
+  sums: 3,
+  token: 4,
+  past: 5,
+  /** Row of the tables of cos and sin. */
+  row: 6,
+  slots: 7,
+} as const;
+export const CONTROL_WORDS = 16;
+export const MOST_THREADS = 15;
+
+/**
+ * The next word of work, for `threads` threads. It tells who takes part and that there is work in one word, because a thread that takes no part may read
+ * it late, when the other words are being written for the next time.
+ */
+export const workWord = (last: number, threads: number): number => (((last >>> 4) + 1) << 4) | threads;
+
+export interface StepMatrix {
+  k: number;
+  columns: number;
+  panels: { codes: number; scales: number; start: number; columns: number }[];
+  columnSums: number;
+}
+
+interface StepLayer {
+  qkv: StepMatrix;
+  output: StepMatrix;
+  gateUp: StepMatrix;
+  down: StepMatrix;
+}
+
+/** What one thread has for itself. */
+interface ThreadArea {
+  hidden: number;
+  /** Activations as digits. */
+  codes: number;
+  sums: number;
+  scores: number;
+  /** Rotated keys of all heads. */
+  keys: number;
+}
+
+export interface StepPlan {
+  shape: Pick<
+    PhiConfig,
+    'heads' | 'kvHeads' | 'headDim' | 'rotaryDim' | 'hidden' | 'intermediate' | 'vocab' | 'normEps' | 'slidingWindow'
+  >;
+  embedding: { codes: number; scales: number };
+  layers: StepLayer[];
+  head: StepMatrix;
+  /** Vectors that all threads see. */
+  qkv: number;
+  attended: number;
+  /** What attention or the MLP adds to the hidden state. */
+  update: number;
+  gateUp: number;
+  activated: number;
+  logits: number;
+  /** Codes that are 1, for column sums. */
+  ones: number;
+  /** `[steps, rotaryDim / 2]` */
+  cos: number;
+  sin: number;
+  threads: ThreadArea[];
+  /** Where the KV cache begins: everything behind is its own. */
+  cache: number;
+  /** Size of the arena with a cache of all slots. */
+  mostBytes: number;
+}
+
+/** True if every loop of a step is whole vectors. */
+export function suitsStep({ heads, kvHeads, headDim, hidden, intermediate, vocab, experts }: PhiConfig): boolean {
+  const columns = [(heads + 2 * kvHeads) * headDim, hidden, 2 * intermediate, intermediate, vocab, heads * headDim];
+  return experts === undefined && headDim % 16 === 0 && columns.every((count) => count % 16 === 0);
+}
+
+/** Hands out room one after another, in bytes. */
+class Room {
+  end = 0;
+
+  bytes(count: number): number {
+    const at = Math.ceil(this.end / ALIGNMENT) * ALIGNMENT;
+    this.end = at + count;
+    return at;
+  }
+
+  floats(count: number): number {
+    return this.bytes(FLOAT * count);
+  }
+}
+
+/** A product's weight, in its panels, and room for the sums of its columns. */
+function matrixPlan(
+  name: string,
+  k: number,
+  columns: number,
+  place: (tensor: string) => number,
+  room: Room,
+): StepMatrix {
+  const parts = panels(name, columns).map((panel) => ({
+    codes: place(`${panel.name}.codes`),
+    scales: place(`${panel.name}.scales`),
+    start: panel.start,
+    columns: panel.rows,
+  }));
+  return { k, columns, panels: parts, columnSums: room.floats(columns) };
+}
+
+/**
+ * @param places address of each weight tensor in ONNX Runtime's memory, by its name
+ * @param steps most steps of one run
+ * @throws RangeError if a tensor has no place
+ */
+export function stepPlan(
+  config: PhiConfig,
+  places: ReadonlyMap<string, number>,
+  { threads, slots, steps }: { threads: number; slots: number; steps: number },
+): StepPlan {
+  const { layers, heads, kvHeads, headDim, rotaryDim, hidden, intermediate, vocab } = config;
+  const place = (tensor: string): number => {
+    const at = places.get(tensor);
+    if (at === undefined)
+      throw new RangeError(`the weight ${tensor} was not seen on its way into ONNX Runtime's memory`);
+    return at;
+  };
+  const room = new Room();
+  room.floats(CONTROL_WORDS);
+  const matrix = (name: string, k: number, columns: number) => matrixPlan(name, k, columns, place, room);
+  const qkvColumns = (heads + 2 * kvHeads) * headDim;
+  const widest = Math.max(hidden, intermediate, heads * headDim);
+  const plan = {
+    shape: config,
+    embedding: { codes: place('embedding.codes'), scales: place('embedding.scales') },
+    layers: Array.from({ length: layers }, (_, l) => ({
+      qkv: matrix(`layers.${l}.qkv`, hidden, qkvColumns),
+      output: matrix(`layers.${l}.output`, heads * headDim, hidden),
+      gateUp: matrix(`layers.${l}.gateUp`, hidden, 2 * intermediate),
+      down: matrix(`layers.${l}.down`, intermediate, hidden),
+    })),
+    head: matrix('head', hidden, vocab),
+    qkv: room.floats(qkvColumns),
+    attended: room.floats(heads * headDim),
+    update: room.floats(hidden),
+    gateUp: room.floats(2 * intermediate),
+    activated: room.floats(intermediate),
+    logits: room.floats(vocab),
+    ones: room.bytes(DIGITS * widest),
+    cos: room.floats((steps * rotaryDim) / 2),
+    sin: room.floats((steps * rotaryDim) / 2),
+    threads: Array.from({ length: threads }, () => ({
+      hidden: room.floats(hidden),
+      codes: room.bytes(DIGITS * widest),
+      sums: room.bytes(SUM_BYTES * STRIP),
+      scores: room.floats(slots + OVERRUN_BYTES),
+      keys: room.floats(kvHeads * headDim),
+    })),
+    cache: room.bytes(0),
+  };
+  return { ...plan, mostBytes: room.end + FLOAT * 2 * layers * kvHeads * headDim * slots + OVERRUN_BYTES };
+}

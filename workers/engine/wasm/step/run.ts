@@ -1,0 +1,186 @@
+/** One token through the decoder, as each thread runs it: everything between two meetings is split by columns or heads. */
+import { PhiError } from '../../../shared/errors.ts';
+import { CODE_OFFSET_16, type StepKernels } from './kernels.ts';
+import { CONTROL, MOST_THREADS, STRIP, type StepMatrix, type StepPlan } from './plan.ts';
+
+const FLOAT = 4;
+/** Columns that are split between threads: a line of the processor's cache. */
+const LINE = 64;
+/** Looks of a waiting thread before it sleeps: some 20 us. */
+const LOOKS = 20_000;
+/** A thread that has not come after this time never will. */
+const PATIENCE_MS = 30_000;
+/** See int8-products.ts. */
+const unitOf = (width: number) => Math.sqrt(width) / 127;
+
+export class StepThread {
+  readonly #kernels: StepKernels;
+  readonly #plan: StepPlan;
+  readonly #index: number;
+  readonly #control: Int32Array;
+  #threads = 1;
+
+  /** `control`: the arena's first words. */
+  constructor(kernels: StepKernels, plan: StepPlan, index: number, control: Int32Array) {
+    this.#kernels = kernels;
+    this.#plan = plan;
+    this.#index = index;
+    this.#control = control;
+  }
+
+  /**
+   * Does this thread's part of what the control words ask for. Throws if another thread does not come.
+   * @param word the word of work: see workWord
+   */
+  work(word: number): void {
+    this.#threads = word & MOST_THREADS;
+    if (this.#index >= this.#threads) return;
+    if (this.#control[CONTROL.sums] === 1) this.#columnSums();
+    else this.#step();
+    this.#meet();
+  }
+
+  #meet(): void {
+    if (this.#threads === 1) return;
+    if (this.#kernels.meet(FLOAT * CONTROL.meeting, this.#threads, LOOKS, PATIENCE_MS) === 0)
+      throw new PhiError('worker-died', `A thread of the decoder did not answer within ${PATIENCE_MS / 1000} s.`);
+  }
+
+  /** This thread's part of `count`, in whole lines of `line`. */
+  #share(count: number, line: number): [from: number, to: number] {
+    const lines = Math.ceil(count / line);
+    const at = (index: number) => Math.min(count, Math.floor((lines * index) / this.#threads) * line);
+    return [at(this.#index), this.#index + 1 === this.#threads ? count : at(this.#index + 1)];
+  }
+
+  #columnSums(): void {
+    const { layers, head } = this.#plan;
+    for (const matrix of [...layers.flatMap(({ qkv, output, gateUp, down }) => [qkv, output, gateUp, down]), head])
+      this.#strips(matrix, this.#share(matrix.columns, LINE), (panel, offset, start, count) => {
+        const { sums } = this.#plan.threads[this.#index]!;
+        const out = matrix.columnSums + FLOAT * start;
+        this.#kernels.columnSums(panel.codes + offset, matrix.k, panel.columns, this.#plan.ones, sums, out, count);
+      });
+  }
+
+  /** Calls `each` for strips of columns `[from, to)`: `offset` counts in the panel, `start` in the matrix. */
+  #strips(
+    matrix: StepMatrix,
+    [from, to]: readonly [number, number],
+    each: (panel: StepMatrix['panels'][number], offset: number, start: number, count: number) => void,
+  ): void {
+    for (const panel of matrix.panels) {
+      const end = Math.min(to, panel.start + panel.columns);
+      for (let start = Math.max(from, panel.start); start < end; start += STRIP)
+        each(panel, start - panel.start, start, Math.min(STRIP, end - start));
+    }
+  }
+
+  /** Columns `range` of a product of this thread's codes. */
+  #product(matrix: StepMatrix, range: readonly [number, number], out: number, unit: number): void {
+    const { codes, sums } = this.#plan.threads[this.#index]!;
+    this.#strips(matrix, range, (panel, offset, start, count) =>
+      this.#kernels.product(
+        panel.codes + offset,
+        panel.scales + FLOAT * offset,
+        matrix.columnSums + FLOAT * start,
+        matrix.k,
+        panel.columns,
+        codes,
+        sums,
+        out + FLOAT * start,
+        count,
+        unit,
+      ),
+    );
+  }
+
+  /** Codes of `x` divided by its root mean square; returns the factor of their products. */
+  #encode(x: number, n: number, epsilon: number): { inverse: number; unit: number } {
+    const unit = unitOf(n);
+    const inverse = Math.fround(1 / Math.sqrt(this.#kernels.sumSquares(x, n) / n + epsilon));
+    this.#kernels.encode(x, n, this.#plan.threads[this.#index]!.codes, inverse, 256 / unit, CODE_OFFSET_16);
+    return { inverse, unit: unit / 256 };
+  }
+
+  #step(): void {
+    const kernels = this.#kernels;
+    const { shape, embedding, layers, head, update, logits, threads } = this.#plan;
+    const { hidden: width, vocab, normEps } = shape;
+    const { hidden } = threads[this.#index]!;
+    const token = this.#control[CONTROL.token]!;
+    kernels.embed(embedding.codes + token * width, embedding.scales + FLOAT * token, hidden, width);
+    const ownWidth = this.#share(width, LINE);
+    for (const [l, layer] of layers.entries()) {
+      this.#attention(l, layer.qkv);
+      this.#add(layer.output, this.#plan.attended, ownWidth);
+      kernels.addTo(hidden, update, width);
+      this.#mlp(layer.gateUp);
+      this.#add(layer.down, this.#plan.activated, ownWidth);
+      kernels.addTo(hidden, update, width);
+    }
+    const { unit } = this.#encode(hidden, width, normEps);
+    this.#product(head, this.#share(vocab, LINE), logits, unit);
+  }
+
+  /** A product that writes `update`: of what all threads have made. */
+  #add(matrix: StepMatrix, x: number, own: readonly [number, number]): void {
+    const { inverse, unit } = this.#encode(x, matrix.k, 1e-30);
+    this.#product(matrix, own, this.#plan.update, unit / inverse);
+    this.#meet();
+  }
+
+  #mlp(gateUp: StepMatrix): void {
+    const { shape, threads, gateUp: out, activated } = this.#plan;
+    const { hidden, intermediate, normEps } = shape;
+    const { unit } = this.#encode(threads[this.#index]!.hidden, hidden, normEps);
+    const [from, to] = this.#share(intermediate, LINE);
+    // A gate and its up belong to one thread.
+    this.#product(gateUp, [from, to], out, unit);
+    this.#product(gateUp, [intermediate + from, intermediate + to], out, unit);
+    const gate = out + FLOAT * from;
+    if (to > from) this.#kernels.silu(gate, gate + FLOAT * intermediate, activated + FLOAT * from, to - from);
+    this.#meet();
+  }
+
+  #attention(layer: number, matrix: StepMatrix): void {
+    const { shape, qkv, attended, threads, cos, sin, cache } = this.#plan;
+    const { heads, kvHeads, headDim, rotaryDim, hidden, normEps, slidingWindow } = shape;
+    const own = threads[this.#index]!;
+    const { unit } = this.#encode(own.hidden, hidden, normEps);
+    this.#product(matrix, this.#share(matrix.columns, LINE), qkv, unit);
+    this.#meet();
+    const past = this.#control[CONTROL.past]!;
+    const slots = this.#control[CONTROL.slots]!;
+    const half = rotaryDim / 2;
+    const table = FLOAT * this.#control[CONTROL.row]! * half;
+    const headBytes = FLOAT * headDim;
+    const [from, to] = this.#share(heads, 1);
+    if (to > from) {
+      const group = heads / kvHeads;
+      const queries = qkv + from * headBytes;
+      this.#kernels.rope(queries, queries, to - from, headDim, half, cos + table, sin + table);
+      // Threads that share a key head write the same numbers.
+      const [firstKey, lastKey] = [Math.floor(from / group), Math.floor((to - 1) / group)];
+      const keys = qkv + heads * headBytes;
+      const values = keys + kvHeads * headBytes;
+      const count = lastKey - firstKey + 1;
+      this.#kernels.rope(keys + firstKey * headBytes, own.keys, count, headDim, half, cos + table, sin + table);
+      const cacheHead = headBytes * slots;
+      const layerKeys = cache + 2 * layer * kvHeads * cacheHead;
+      const layerValues = layerKeys + kvHeads * cacheHead;
+      for (let head = firstKey; head <= lastKey; head++) {
+        const [key, value] = [own.keys + (head - firstKey) * headBytes, values + head * headBytes];
+        const at = head * cacheHead;
+        this.#kernels.keep(key, value, layerKeys + at, layerValues + at, past, slots, headDim);
+      }
+      const first = slidingWindow === null ? 0 : Math.max(0, past + 1 - slidingWindow);
+      for (let head = from; head < to; head++) {
+        const at = Math.floor(head / group) * cacheHead;
+        const [query, out] = [qkv + head * headBytes, attended + head * headBytes];
+        this.#kernels.attend(query, layerKeys + at, layerValues + at, out, own.scores, first, past + 1, slots, headDim);
+      }
+    }
+    this.#meet();
+  }
+}
