@@ -21,6 +21,8 @@ import { problemOf } from './support/random-forms.ts';
 import { processTree } from '../scripts/cli/browser/processes.ts';
 
 const TOKENS = 160;
+/** As a run takes at most. */
+const RUN_MS = 150;
 /** An end is noticed at once; by its silence only after a minute. */
 const NOTICED_MS = 20_000;
 /** SwiftShader is slow; what is lost after the first words has still most of them to come. */
@@ -62,6 +64,15 @@ function keepEngines(): void {
       this.addEventListener('message', () => scope.doomed && this.terminate(), { once: true });
     }
   };
+}
+
+/** Runs in the engine's worker: every message takes as long as a run of a model that is not tiny, so that there is a middle to be ended in. */
+function takeTime(ms: number): void {
+  const post = Reflect.get(MessagePort.prototype, 'postMessage') as (...args: unknown[]) => void;
+  Reflect.set(MessagePort.prototype, 'postMessage', function (this: MessagePort, ...args: unknown[]) {
+    for (const end = performance.now() + ms; performance.now() < end;);
+    post.apply(this, args);
+  });
 }
 
 async function passedOver(page: Page): Promise<string> {
@@ -122,6 +133,7 @@ describe('a reply goes on', () => {
     session = await launchApp({ ...GREEDY, maxTokens: TOKENS });
     const { page } = session;
     await page.addInitScript(keepEngines);
+    await inject(page, ENGINE, takeTime, RUN_MS);
     await firstVisit(page);
     const undisturbed = await readAnswer(page, await begin(page));
     await newChat(page);
@@ -139,6 +151,7 @@ describe('a reply goes on', () => {
     session = await launchApp({ ...GREEDY, maxTokens: 2 * TOKENS });
     const { page } = session;
     await page.addInitScript(keepEngines);
+    await inject(page, ENGINE, takeTime, RUN_MS);
     await firstVisit(page);
     const undisturbed = await readList(page, await beginList(page));
     await newChat(page);

@@ -29,7 +29,7 @@ export const diagnosticsEn = {
   threads: 'Threads',
   singleTokens: 'Single tokens',
   singleTokensOn: (threads: number) =>
-    `${threads === 1 ? '1 thread' : `${threads} threads`} (the fastest number, measured)`,
+    threads === 1 ? '1 thread' : `Up to ${threads} threads; replies measure which number is fastest`,
   singleTokensSlow: (why: string) => `ONNX Runtime computes them, which is slower: ${why}`,
   contextOf: (length: string, model: string) => `${length} of the model’s ${model} tokens`,
   memoryHeld: 'Memory held',

@@ -30,7 +30,8 @@ export const diagnosticsJa: Translation<typeof diagnosticsEn> = {
   nodesOnWasm: 'WASM で処理されるノード',
   threads: 'スレッド数',
   singleTokens: '1 トークンずつの計算',
-  singleTokensOn: (threads: number) => `${threads} スレッド（測定で最も速かった数）`,
+  singleTokensOn: (threads: number) =>
+    threads === 1 ? '1 スレッド' : `最大 ${threads} スレッド（返信中に測定し、最も速い数を選択）`,
   singleTokensSlow: (why: string) => `ONNX Runtime で計算しています（低速）: ${why}`,
   contextOf: (length, model) => `${length}（モデルの上限 ${model} トークン）`,
   memoryHeld: '使用メモリー',

@@ -108,7 +108,7 @@ export interface EngineReport {
   compileMs: number;
   warmUpMs: number;
   threads: number;
-  /** WASM with int8 weights: on how many threads our own kernels decode single tokens, as measured at the load; or why ONNX Runtime decodes them. */
+  /** WASM with int8 weights: on how many threads at most our own kernels decode single tokens (the fastest number is measured meanwhile); or why ONNX Runtime decodes them. */
   singleTokens?: number | { slow: string };
   /** Every backend, device and form passed over, with the reason in words. */
   rejected: { what: string; why: string }[];

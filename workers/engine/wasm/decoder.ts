@@ -120,7 +120,10 @@ async function load(
   return decoder;
 }
 
-/** Our own kernels; if they cannot run, the reason in words, and the helpers are ended. Then the session decodes: slower, but no reason to fail. */
+/**
+ * Our own kernels, on this thread alone if a helper ended or did not start; if they cannot run, the reason in words. Then the session decodes: slower, but
+ * no reason to fail. Helpers that are not needed are ended.
+ */
 async function ownSteps(
   ort: Ort,
   config: PhiConfig,
@@ -128,12 +131,22 @@ async function ownSteps(
   helpers: WorkerThread[],
   slots: number,
 ): Promise<OwnSteps | string> {
+  const end = (): void => {
+    for (const helper of helpers) helper.terminate();
+  };
   try {
     if (!places) throw new RangeError('the weights were not seen on their way into its memory');
-    const sizes = { slots, steps: MAX_STEPS };
-    return await span('steps', () => OwnSteps.create(ort, config, places, helpers, sizes));
+    const create = (threads: WorkerThread[]) =>
+      OwnSteps.create(ort, config, places, threads, { slots, steps: MAX_STEPS });
+    return await span('steps', () =>
+      create(helpers).catch((error: unknown) => {
+        if (PhiError.from(error).code !== 'worker-died') throw error;
+        end();
+        return create([]);
+      }),
+    );
   } catch (error) {
-    for (const helper of helpers) helper.terminate();
+    end();
     return PhiError.from(error).message;
   }
 }

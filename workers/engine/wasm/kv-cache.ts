@@ -51,7 +51,8 @@ export class KvCache {
   /** Makes room for `count` slots; what is stored stays. Gives memory back when far fewer are needed. */
   reserve(count: number): void {
     const wanted = Math.min(this.#most, Math.max(GRANULE, Math.ceil(count / GRANULE) * GRANULE));
-    if (wanted === this.#slots) return;
+    // A run of steps asks for more than the draft behind it: not down and up again for that.
+    if (wanted <= this.#slots && wanted >= this.#slots - GRANULE) return;
     const kept = Math.min(wanted, this.#slots);
     const layers = [...this.keys.keys()];
     // In an arena everything moves: what is moved first must not lie where something else still is.

@@ -43,9 +43,9 @@ export class OwnSteps {
     return { memory: this.#stepper.arena, start: this.#stepper.plan.cache };
   }
 
-  /** Threads that steps run on at present. */
+  /** Threads that steps may run on. */
   get threads(): number {
-    return this.#stepper.pace.chosen;
+    return this.#stepper.threads;
   }
 
   /** As Decoder.decode. */
@@ -66,16 +66,13 @@ export class OwnSteps {
   }
 
   /**
-   * Feeds `token` to an empty cache, once on each number of threads that may be chosen.
+   * Feeds `token` to an empty cache.
    * @param logits the session's after the same token
    * @returns true if ours are the same, but for rounding
    */
   agree(token: number, logits: Float32Array, cache: KvCache): boolean {
     this.#stepper.rotate(ropeTable(this.#config, 'short', 0, 1));
-    do {
-      if (apart(this.#stepper.step(token, 0, 0, cache.slots), logits) > MOST_APART) return false;
-    } while (this.#stepper.pace.measuring);
-    return true;
+    return apart(this.#stepper.step(token, 0, 0, cache.slots), logits) <= MOST_APART;
   }
 
   async dispose(): Promise<void> {

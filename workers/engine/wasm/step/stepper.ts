@@ -10,12 +10,22 @@ import { READY, type HelperSetup } from './protocol.ts';
 import { StepThread } from './run.ts';
 
 const PAGE_BYTES = 2 ** 16;
+/** A helper that has not started by then, behind a whole load, never will: browsers queue workers above a limit. */
+const START_MS = 10_000;
 /** Codes of 1 for four numbers, digit by digit. */
 const ONE_CODES = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1];
 
-/** Workers for all threads but this one. They load while the model does. */
-export const startHelpers = (threads: number): WorkerThread[] =>
-  Array.from({ length: Math.min(threads, MOST_THREADS) - 1 }, () => startWorker(stepUrl, 'step'));
+/** Workers for all threads but this one; none if the browser refuses one. They load while the model does. */
+export function startHelpers(threads: number): WorkerThread[] {
+  const helpers: WorkerThread[] = [];
+  try {
+    while (helpers.length < Math.min(threads, MOST_THREADS) - 1) helpers.push(startWorker(stepUrl, 'step'));
+    return helpers;
+  } catch {
+    for (const helper of helpers) helper.terminate();
+    return [];
+  }
+}
 
 /** True if this browser and the model can decode with our own kernels. */
 export const canStep = (config: PhiConfig): boolean => suitsStep(config) && stepModule() !== null;
@@ -24,7 +34,7 @@ export class Stepper {
   readonly arena: WebAssembly.Memory;
   readonly plan: StepPlan;
   /** How many threads are fastest at present. */
-  readonly pace: Pace;
+  readonly #pace: Pace;
   readonly #helpers: WorkerThread[];
   readonly #own: StepThread;
   readonly #control: Int32Array;
@@ -46,7 +56,7 @@ export class Stepper {
       maximum: Math.ceil(plan.mostBytes / PAGE_BYTES),
       shared: true,
     });
-    this.pace = new Pace(helpers.length + 1);
+    this.#pace = new Pace(helpers.length + 1);
     this.#control = new Int32Array(this.arena.buffer, 0, CONTROL_WORDS);
     this.#logits = new Float32Array(this.arena.buffer, plan.logits, config.vocab);
     this.#own = new StepThread(stepKernels(module, this.arena, weights), plan, 0, this.#control);
@@ -58,7 +68,7 @@ export class Stepper {
    * @param weights ONNX Runtime's memory
    * @param places address in it of each weight tensor
    * @param helpers see startHelpers; `dispose` ends them
-   * @throws RangeError if a tensor has no place, or the arena does not fit
+   * @throws RangeError if a tensor has no place, or the arena does not fit; PhiError `worker-died` if a helper ended or did not start
    */
   static async create(
     config: PhiConfig,
@@ -88,8 +98,13 @@ export class Stepper {
     const widest = Math.max(hidden, intermediate, heads * headDim);
     for (let at = 0; at < DIGITS * widest; at += ONE_CODES.length) ones.set(ONE_CODES, at);
     this.#control[CONTROL.sums] = 1;
-    this.#work(this.#helpers.length + 1);
+    this.#work(this.threads);
     this.#control[CONTROL.sums] = 0;
+  }
+
+  /** This one and all helpers. */
+  get threads(): number {
+    return this.#helpers.length + 1;
   }
 
   /** cos and sin of a run's positions, `[steps, rotaryDim / 2]` each. */
@@ -109,10 +124,10 @@ export class Stepper {
     this.#control[CONTROL.past] = past;
     this.#control[CONTROL.row] = row;
     this.#control[CONTROL.slots] = slots;
-    const { threads } = this.pace;
+    const { threads } = this.#pace;
     const started = performance.now();
     this.#work(threads);
-    this.pace.took(threads, performance.now() - started);
+    this.#pace.took(threads, performance.now() - started);
     return this.#logits;
   }
 
@@ -131,10 +146,15 @@ export class Stepper {
 
 /** Resolves when the helper is about to wait for work. It must not be waited for by sleeping: its script loads through this thread's event loop. */
 function begun({ worker }: WorkerThread, setup: HelperSetup): Promise<void> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(
+      () => reject(new PhiError('worker-died', `A thread of the decoder did not start within ${START_MS / 1000} s.`)),
+      START_MS,
+    );
     const hear = ({ data }: MessageEvent): void => {
       if (data !== READY) return;
       worker.removeEventListener('message', hear);
+      clearTimeout(late);
       resolve();
     };
     worker.addEventListener('message', hear);

@@ -25,6 +25,25 @@ function sum(group: WeightGroup): Uint8Array {
   return g.toModel();
 }
 
+/** Of a product that ONNX Runtime's kernels could want in another order. */
+const INPUTS = 64;
+
+const int8Weights = (location: string): WeightGroup => ({
+  location,
+  tensors: [{ name: location, dtype: 'int8', dims: [INPUTS, INPUTS] }],
+  make: () => Promise.resolve([new Int8Array(INPUTS * INPUTS).fill(1)]),
+});
+
+/** `y = x * w`, as layers have it. */
+function product(group: WeightGroup): Uint8Array {
+  const g = new Graph('product');
+  declare(g, group);
+  g.input('x', 'uint8', [1, INPUTS]);
+  g.call(g.op('com.microsoft::MatMulIntegerToFloat', ['x', group.location, g.float(1), g.float(1)]), 'y');
+  g.output('y', 'float32', [1, INPUTS]);
+  return g.toModel();
+}
+
 /** `y = -x`, of any length. */
 function negative(): Uint8Array {
   const g = new Graph('negative');
@@ -75,16 +94,16 @@ async function webnnSession(model: Uint8Array): Promise<InferenceSession> {
 }
 
 const quirks = {
-  /** The sum of 1 and a weight that was 1, after the place to which it was copied was overwritten with 41. */
+  /** The product of ones and int8 weights that were 1, after the place to which they were copied was overwritten with 5. */
   async weightOverwritten(): Promise<number> {
     const runtime = await ort();
-    const group = weights('w');
+    const group = int8Weights('w');
     const data = [{ path: 'w', data: await materialise(group) }];
     const { made: session, weights: found } = await withPlaces([group], data, (externalData) =>
-      makeSession(runtime, sum(group), { executionProviders: ['wasm'], externalData }),
+      makeSession(runtime, product(group), { executionProviders: ['wasm'], externalData }),
     );
-    new Float32Array(found!.memory.buffer, found!.places.get('w'), NUMBERS).fill(41);
-    const { y } = await session.run({ x: new runtime.Tensor('float32', new Float32Array(NUMBERS).fill(1)) });
+    new Int8Array(found!.memory.buffer, found!.places.get('w'), INPUTS * INPUTS).fill(5);
+    const { y } = await session.run({ x: new runtime.Tensor('uint8', new Uint8Array(INPUTS).fill(1), [1, INPUTS]) });
     return (y!.data as Float32Array)[0]!;
   },
 
