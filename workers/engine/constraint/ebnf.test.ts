@@ -26,6 +26,12 @@ describe('parseEbnf', () => {
     ['root ::= ("a"*)*', 'aaa', true],
     ['root ::= ("a"?){3}', 'aa', true],
     ['root ::= ("a"?){3}', 'aaaa', false],
+    // llama.cpp takes blanks before a count and names that begin with a digit; xgrammar goes on in the next line.
+    ['root ::= "a" * "b" ? [c-d] {2,3}', 'aabcd', true],
+    ['root ::= "a" * "b" ? [c-d] {2,3}', 'aabbc', false],
+    ['root ::= 0a\r\n0a ::= "x"\r\n', 'x', true],
+    ['root ::= "a" "b"\n  "c" # and\n  d\nd ::= "d"', 'abcd', true],
+    ['root ::= "a"\n\n  | "b"\n\n', 'b', true],
   ])('%j on %j: %s', (grammar, text, right) => expect(accepts(grammar, text)).toBe(right));
 
   it.each([

@@ -77,7 +77,7 @@ class Parser {
   }
 
   #name(): string {
-    const name = this.#match(/[A-Za-z_][A-Za-z0-9_-]*/y);
+    const name = this.#match(/[A-Za-z0-9_][A-Za-z0-9_-]*/y);
     if (name === null)
       throw this.#error(`a rule's name is missing before "${this.#source.slice(this.#at, this.#at + 12)}"`);
     return name;
@@ -110,15 +110,29 @@ class Parser {
     for (;;) {
       this.#space(this.#depth > 0);
       const next = this.#source[this.#at];
-      if (next === undefined || next === '\n' || next === '\r' || next === '|' || next === ')')
-        return sequence(...items);
+      if (next === undefined || next === '|' || next === ')') return sequence(...items);
+      if (next === '\n' || next === '\r') {
+        if (!this.#goesOn()) return sequence(...items);
+        continue;
+      }
       items.push(this.#quantified());
     }
   }
 
+  /** Moves to the next line if the rule goes on there: it neither begins another rule nor an alternative. */
+  #goesOn(): boolean {
+    const before = this.#at;
+    this.#space(true);
+    const next = /$|[|)]|[\w-]+\s*::=/y;
+    next.lastIndex = this.#at;
+    if (!next.test(this.#source)) return true;
+    this.#at = before;
+    return false;
+  }
+
   #quantified(): Expr {
     const body = this.#atom();
-    const mark = this.#match(/[*+?]|\{\s*\d+\s*(?:,\s*\d*\s*)?\}/y);
+    const mark = this.#match(/[ \t]*(?:[*+?]|\{\s*\d+\s*(?:,\s*\d*\s*)?\})/y)?.trim() ?? null;
     if (mark === null) return body;
     if (mark === '*') return repeat(body, 0);
     if (mark === '+') return repeat(body, 1);

@@ -6,25 +6,33 @@ export type Schema = boolean | SchemaObject;
 
 /** Annotations for people and other programs. They do not restrict the text. */
 const ANNOTATIONS = [
+  '$anchor',
   '$comment',
   '$defs',
   '$id',
   '$schema',
   'contentEncoding',
   'contentMediaType',
+  'contentSchema',
   'default',
   'definitions',
   'deprecated',
   'description',
+  'discriminator',
+  'enumNames',
+  'example',
   'examples',
+  'externalDocs',
+  'propertyOrdering',
   'readOnly',
   'title',
   'writeOnly',
+  'xml',
 ];
 
 /** Enforced keywords, by the types that they apply to. */
 const KEYWORDS = {
-  any: ['$ref', 'allOf', 'anyOf', 'const', 'enum', 'oneOf', 'type'],
+  any: ['$ref', 'allOf', 'anyOf', 'const', 'enum', 'nullable', 'oneOf', 'type'],
   object: [
     'additionalProperties',
     'maxProperties',
@@ -101,6 +109,12 @@ export class Reader {
     if (value === undefined) return null;
     if (!Number.isInteger(value) || (value as number) < 0) throw this.#wrong(keyword, 'a whole number, 0 or more');
     return value as number;
+  }
+
+  flag(keyword: string): boolean {
+    const value = this.schema[keyword];
+    if (value !== undefined && typeof value !== 'boolean') throw this.#wrong(keyword, 'true or false');
+    return value === true;
   }
 
   number(keyword: string): number | null {

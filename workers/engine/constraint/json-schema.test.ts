@@ -98,6 +98,41 @@ const CASES: [schema: unknown, right: string[], wrong: string[]][] = [
     ['{"v": 1}', '{"v": 1, "c": [{"v": 2, "c": []}]}'],
     ['{"v": 1, "c": [{}]}'],
   ],
+  [
+    { type: 'object', properties: { a: { type: 'integer', nullable: true } }, required: ['a'], nullable: false },
+    ['{"a": null}', '{"a": 1}'],
+    ['null'],
+  ],
+  [
+    { type: 'string', format: 'ipv6' },
+    ['"::1"', '"2001:db8::1"', '"1:2:3:4:5:6:7:8"'],
+    ['"1::2::3"', '"1:2:3:4:5:6:7:8:9"', '"g::1"'],
+  ],
+  [{ type: 'string', format: 'duration' }, ['"P1DT2H"', '"PT5M"', '"P3W"'], ['"P"', '"PT"', '"1D"', '"P1H"']],
+  [{ type: 'integer', format: 'int32' }, ['2147483647', '-2147483648'], ['2147483648', '1.5']],
+  [{ type: ['number', 'null'], format: 'double' }, ['1.5', 'null'], ['"a"']],
+  [{ type: 'integer', format: 'uint8', minimum: 3 }, ['3', '255'], ['2', '256']],
+  // A format of somebody's own, which a pattern describes: as Zod writes them.
+  [{ type: 'string', format: 'cuid', pattern: '^[cC][^\\s-]{8,}$' }, ['"c12345678"'], ['"x12345678"']],
+  [{ type: 'string', format: 'password', writeOnly: true }, ['"a b"'], ['1']],
+  // Pydantic's union with a discriminator.
+  [
+    {
+      discriminator: { propertyName: 'kind', mapping: { a: '#/$defs/A' } },
+      oneOf: [{ $ref: '#/$defs/A' }, { $ref: '#/$defs/B' }],
+      $defs: {
+        A: { type: 'object', title: 'A', properties: { kind: { const: 'a', default: 'a' } }, required: ['kind'] },
+        B: {
+          type: 'object',
+          properties: { kind: { const: 'b' }, n: { anyOf: [{ type: 'integer' }, { type: 'null' }], default: null } },
+          required: ['kind'],
+          additionalProperties: false,
+        },
+      },
+    },
+    ['{"kind": "a"}', '{"kind": "b", "n": null}'],
+    ['{"kind": "c"}'],
+  ],
   [{ type: 'boolean', description: 'ignored', 'x-order': 1 }, ['true'], ['null']],
   [true, ['{"a": [1, "x", {}]}', 'null', '[]'], ['', 'x']],
 ];
@@ -135,7 +170,9 @@ describe('schemaExpr', () => {
       },
     ],
     ['"minProperties": 3', { type: 'object', properties: { a: true }, minProperties: 3 }],
-    ['looking ahead', { type: 'string', pattern: '^(?=a)' }],
+    ['looking ahead', { type: 'string', pattern: 'a(?=b)' }],
+    ['"format": "int32"', { type: 'string', format: 'int32' }],
+    ['"nullable" at # is string', { type: 'string', nullable: 'yes' }],
     ['the back reference', { type: 'string', pattern: '(a)\\1' }],
     ['"\\\\b" is not supported'.replaceAll('\\\\', '\\'), { type: 'string', pattern: '\\bword' }],
     ['no number keeps to the bounds', { type: 'integer', minimum: 5, maximum: 4 }],

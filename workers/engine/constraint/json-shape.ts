@@ -3,7 +3,7 @@
  * `anyOf`, joined keyword by keyword.
  */
 import { accepts, intersect, isEmpty, type Dfa, ANY_TEXT } from './dfa.ts';
-import { FORMATS } from './json-formats.ts';
+import { FORMATS, NUMBER_FORMATS } from './json-formats.ts';
 import { checkKeywords, meantTypes, Reader, type Schema, type SchemaObject } from './json-keywords.ts';
 import { jsonText, type Json } from './json-text.ts';
 import { patternDfa } from './regex.ts';
@@ -107,6 +107,8 @@ function addTypes(shape: Growing, read: Reader): void {
   const unknown = named.find((type) => type !== 'integer' && !TYPES.includes(type as Type));
   if (unknown !== undefined) throw refuse(`the type ${JSON.stringify(unknown)} at ${read.where} is not known.`);
   const types = new Set(named.map((type) => (type === 'integer' ? 'number' : (type as Type))));
+  // OpenAPI 3.0's way to allow null beside a type.
+  if (read.flag('nullable')) types.add('null');
   shape.types = new Set([...shape.types].filter((type) => types.has(type)));
   if (named.includes('integer') && !named.includes('number')) shape.integer = true;
 }
@@ -136,16 +138,27 @@ function addText(shape: Growing, read: Reader): void {
   const pattern = read.text('pattern');
   if (pattern !== null) shape.text = intersect(shape.text, patternDfa(pattern));
   const format = read.text('format');
-  if (format !== null) {
+  if (format !== null && !isOfNumber(read)) {
     const source = FORMATS[format];
-    if (source === undefined)
+    // Where a pattern stands beside it, that says what a format of somebody's own is.
+    if (source === undefined && pattern === null)
       throw refuse(
         `"format": ${JSON.stringify(format)} at ${read.where} is not supported. Supported are: ${Object.keys(FORMATS).join(', ')}.`,
       );
-    shape.text = intersect(shape.text, patternDfa(source));
+    if (source !== undefined) shape.text = intersect(shape.text, patternDfa(source));
   }
   shape.minLength = Math.max(shape.minLength, read.count('minLength') ?? 0);
   shape.maxLength = Math.min(shape.maxLength, read.count('maxLength') ?? Infinity);
+}
+
+/** Its `format` is one of numbers, which OpenAPI has. */
+function isOfNumber(read: Reader): boolean {
+  const types = read.texts('type') ?? [];
+  return (
+    Object.hasOwn(NUMBER_FORMATS, read.text('format') ?? '') &&
+    !types.includes('string') &&
+    types.some((type) => type === 'integer' || type === 'number')
+  );
 }
 
 function addNumber(shape: Growing, read: Reader): void {
@@ -159,6 +172,9 @@ function addNumber(shape: Growing, read: Reader): void {
     shape.max = value;
     shape.maxExclusive = exclusive;
   };
+  const [lowest, highest] = isOfNumber(read) ? NUMBER_FORMATS[read.text('format')!]! : [null, null];
+  low(lowest, false);
+  high(highest, false);
   low(read.number('minimum'), false);
   low(read.number('exclusiveMinimum'), true);
   high(read.number('maximum'), false);

@@ -32,6 +32,15 @@ const PATTERNS = [
   'é|日',
   '[\\^\\]]',
   '(?:)',
+  '^(?=.*[0-9])(?=.*[a-c]).{2,}$',
+  '^(?!a)(?!.*bb)[^0-9]*$',
+  '^(?!^[-.]*$)[-+]?\\d*\\.?\\d*$',
+  '^(?=ab|a$)|c$',
+  '^(?:)$|^(?!a|b).',
+  '\\p{L}+',
+  '^[\\p{Lu}\\p{N}-]*$',
+  '\\P{L}',
+  '^\\p{Script=Hiragana}+$',
 ];
 const PIECES = ['a', 'b', 'c', 'aa', '0', '12', '.', ' ', '\n', '_', '-', '👍', 'あん', 'é', '日', '^', ']', '/'];
 
@@ -56,7 +65,10 @@ describe('patternDfa', () => {
     '\\1',
     '\\k<a>',
     '\\b',
-    '\\p{L}',
+    '\\p{Nothing}',
+    '\\pL',
+    'a(?=b)',
+    '(^(?=a)b)',
     'a**',
     '(',
     ')',
@@ -71,6 +83,28 @@ describe('patternDfa', () => {
     '\\q',
     '\\u{110000}',
   ])('refuses %j', (source) => expect(() => patternDfa(source)).toThrow(/pattern/));
+});
+
+it.each<[string, string, string[], string[]]>([
+  ['what Python names', '^(?P<y>\\d{4})-(?P<m>\\d\\d)$', ['2024-01'], ['2024-1']],
+  [
+    'signs with a backslash that they do not need',
+    '^[\\\'\\"\\@\\#\\%\\!\\:\\=\\~\\&\\,\\;\\<\\>\\ \\_\\`]+$',
+    ['\'"@#%!:=~&,;<> _`'],
+    ['a'],
+  ],
+  // As Zod 4 and Pydantic 2 write them.
+  [
+    'an e-mail address',
+    "^(?!\\.)(?!.*\\.\\.)([A-Za-z0-9_'+\\-\\.]*)[A-Za-z0-9_+-]@([A-Za-z0-9][A-Za-z0-9\\-]*\\.)+[A-Za-z]{2,}$",
+    ['a.b@c.de'],
+    ['.a@c.de', 'a..b@c.de', 'a@c'],
+  ],
+  ['a decimal', '^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$', ['-1.50', '.5'], ['', '-', '+.']],
+])('%s', (_, source, right, wrong) => {
+  const dfa = patternDfa(source);
+  expect(right.filter((text) => !accepts(dfa, text))).toEqual([]);
+  expect(wrong.filter((text) => accepts(dfa, text))).toEqual([]);
 });
 
 describe('automata', () => {

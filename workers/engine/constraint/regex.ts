@@ -1,7 +1,8 @@
 /** Regular expressions as JSON Schema writes them (ECMAScript with the flag u), as far as they are regular. Anything else is refused by name. */
-import { ANY, invert, tidy, toDfa, type Dfa, type Regex } from './dfa.ts';
+import { ANY, complement, intersect, invert, tidy, toDfa, type Dfa, type Regex } from './dfa.ts';
 import type { Ranges } from './grammar.ts';
 import { refuse } from './refusal.ts';
+import { propertyRanges } from './unicode-properties.ts';
 
 const DIGIT: Ranges = [[0x30, 0x39]];
 const WORD: Ranges = [
@@ -36,7 +37,8 @@ const CLASSES: Readonly<Record<string, Ranges>> = {
   S: invert(SPACE),
 };
 const ESCAPES: Readonly<Record<string, number>> = { t: 9, n: 10, v: 11, f: 12, r: 13, '0': 0 };
-const SYNTAX = '^$\\.*+?()[]{}|/-';
+/** Signs that stand for themselves behind a backslash. Those of the second line have no need of it, but are often written so. */
+const SYNTAX = '^$\\.*+?()[]{}|/-' + '!"#%&\',:;<=>@_`~ ';
 const MOST_DEPTH = 100;
 /** A pattern of more characters is refused. */
 const MOST_LENGTH = 10_000;
@@ -49,6 +51,8 @@ interface Branch {
   items: Regex[];
   start: boolean;
   end: boolean;
+  /** Conditions on the whole text, `^(?=...)` and `^(?!...)`. */
+  looks: { positive: boolean; branches: Branch[] }[];
 }
 
 class Parser {
@@ -85,23 +89,40 @@ class Parser {
     return found;
   }
 
-  #branches(): Branch[] {
-    const branches = [this.#branch()];
-    while (this.#take('|')) branches.push(this.#branch());
+  /** `atStart`: nothing stands before it. */
+  #branches(atStart = false): Branch[] {
+    const branches = [this.#branch(atStart)];
+    while (this.#take('|')) branches.push(this.#branch(atStart));
     return branches;
   }
 
-  #branch(): Branch {
-    const branch: Branch = { items: [], start: false, end: false };
+  #branch(atStart: boolean): Branch {
+    const branch: Branch = { items: [], start: false, end: false, looks: [] };
     for (let next = this.#peek(); next !== undefined && next !== '|' && next !== ')'; next = this.#peek()) {
       if (branch.end) throw this.#error('"$" is allowed only at the end of a branch');
       if (this.#take('^')) {
         if (branch.items.length > 0) throw this.#error('"^" is allowed only at the beginning of a branch');
         branch.start = true;
       } else if (this.#take('$')) branch.end = true;
+      else if ((atStart || branch.start) && branch.items.length === 0 && this.#looksAhead())
+        branch.looks.push(this.#look());
       else branch.items.push(this.#quantified());
     }
     return branch;
+  }
+
+  #looksAhead(): boolean {
+    return this.#peek() === '(' && this.#peek(1) === '?' && '=!'.includes(this.#peek(2) ?? ' ');
+  }
+
+  #look(): Branch['looks'][number] {
+    const positive = this.#peek(2) === '=';
+    this.#at += 3;
+    if (++this.#depth > MOST_DEPTH) throw this.#error(`groups are nested more than ${MOST_DEPTH} deep`);
+    const branches = this.#branches(true);
+    this.#depth--;
+    if (!this.#take(')')) throw this.#error('a group has no ")"');
+    return { positive, branches };
   }
 
   #quantified(): Regex {
@@ -147,17 +168,20 @@ class Parser {
 
   #group(): Regex {
     if (this.#take('?')) {
+      if (this.#peek() === 'P' && this.#peek(1) === '<') this.#at++; // Python's spelling of a name
       if (this.#peek() === '<' && !'=!'.includes(this.#peek(1) ?? '=')) {
         while (this.#peek() !== undefined && this.#peek() !== '>') this.#at++;
         this.#at++;
       } else if (!this.#take(':'))
-        throw this.#error(`"(?${this.#peek() ?? ''}" (looking ahead or behind, or flags) is not supported`);
+        throw this.#error(
+          `"(?${this.#peek() ?? ''}" (looking behind, looking ahead behind the beginning, or flags) is not supported`,
+        );
     }
     if (++this.#depth > MOST_DEPTH) throw this.#error(`groups are nested more than ${MOST_DEPTH} deep`);
     const branches = this.#branches();
     this.#depth--;
     if (!this.#take(')')) throw this.#error('a group has no ")"');
-    if (branches.some(({ start, end }) => start || end))
+    if (branches.some(({ start, end, looks }) => start || end || looks.length > 0))
       throw this.#error('"^" and "$" inside a group are not supported');
     const items = branches.map(({ items }): Regex => ({ kind: 'sequence', items }));
     return items.length === 1 ? items[0]! : { kind: 'choice', items };
@@ -174,9 +198,19 @@ class Parser {
     if (next in ESCAPES) return ESCAPES[next]!;
     if (next === 'x') return this.#hex(2);
     if (next === 'u') return this.#unicode();
+    if (next === 'p' || next === 'P') return this.#property(next === 'P');
     if (SYNTAX.includes(next)) return next.codePointAt(0)!;
     if (/[1-9k]/.test(next)) throw this.#error(`the back reference "\\${next}" is not supported`);
     throw this.#error(`"\\${next}" is not supported`);
+  }
+
+  /** `\p{L}`, `\P{Script=Greek}` */
+  #property(inverted: boolean): Ranges {
+    const name = /^\{([\w=]{1,60})\}/.exec(this.#characters.slice(this.#at, this.#at + 64).join(''))?.[1];
+    const ranges = name === undefined ? null : propertyRanges(name);
+    if (!ranges) throw this.#error('"\\p" does not name a property of characters');
+    this.#at += name!.length + 2;
+    return inverted ? invert(ranges) : ranges;
   }
 
   #unicode(): number {
@@ -229,34 +263,49 @@ class Parser {
   }
 }
 
-const within = (
-  branches: readonly Branch[],
-  begin: (branch: Branch) => boolean,
-  end: (branch: Branch) => boolean,
-): Regex => ({
-  kind: 'choice',
-  items: branches.map((branch) => ({
-    kind: 'sequence',
-    items: [...(begin(branch) ? [] : [anything]), ...branch.items, ...(end(branch) ? [] : [anything])],
-  })),
+type Anchored = (branch: Branch) => boolean;
+
+const textOf = (branch: Branch, begin: Anchored, end: Anchored): Regex => ({
+  kind: 'sequence',
+  items: [...(begin(branch) ? [] : [anything]), ...branch.items, ...(end(branch) ? [] : [anything])],
 });
+
+const either = (a: Dfa, b: Dfa): Dfa => complement(intersect(complement(a), complement(b)));
+
+function within(branches: readonly Branch[], begin: Anchored, end: Anchored): Dfa {
+  const plain = branches.filter(({ looks }) => looks.length === 0);
+  const parts = branches
+    .filter(({ looks }) => looks.length > 0)
+    .map((branch) =>
+      branch.looks.reduce((dfa, look) => intersect(dfa, lookDfa(look)), toDfa(textOf(branch, begin, end))),
+    );
+  if (plain.length > 0)
+    parts.unshift(toDfa({ kind: 'choice', items: plain.map((branch) => textOf(branch, begin, end)) }));
+  return parts.reduce(either);
+}
+
+/** Texts that begin with what is looked for, or do not. */
+function lookDfa({ positive, branches }: Branch['looks'][number]): Dfa {
+  const found = within(
+    branches,
+    () => true,
+    (branch) => branch.end,
+  );
+  return positive ? found : complement(found);
+}
 
 /** Texts in which the pattern is found, as JSON Schema's `pattern` means it. */
 export const patternDfa = (source: string): Dfa =>
-  toDfa(
-    within(
-      new Parser(source).parse(),
-      ({ start }) => start,
-      ({ end }) => end,
-    ),
+  within(
+    new Parser(source).parse(),
+    ({ start }) => start,
+    ({ end }) => end,
   );
 
 /** Texts that match the pattern from end to end. */
 export const wholeDfa = (source: string): Dfa =>
-  toDfa(
-    within(
-      new Parser(source).parse(),
-      () => true,
-      () => true,
-    ),
+  within(
+    new Parser(source).parse(),
+    () => true,
+    () => true,
   );
