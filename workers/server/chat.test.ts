@@ -143,6 +143,7 @@ describe('chat', () => {
     ['an error: line of plain text', [delta('a'), `error: ${EXCEEDS}\n\n`]],
     ['an event named error', [delta('a'), `event: error\ndata: {"message":"${EXCEEDS}"}\n\n`]],
     ['an event named error with plain text', [delta('a'), `event:error\ndata:${EXCEEDS}\n\n`]],
+    ['an event named error behind its data', [delta('a'), `data: {"message":"${EXCEEDS}"}\nevent: error\n\n`]],
     ['bare JSON without data:', [delta('a'), `{"error":{"message":"${EXCEEDS}"}}\n`]],
     ['an error that is a text', [`data: {"error":"${EXCEEDS}"}\n\n`]],
     ['a message and no error', [`data: {"object":"error","message":"${EXCEEDS}","code":400}\n\n`]],
@@ -183,6 +184,22 @@ describe('chat', () => {
       'data: {"choices":[{"delta":{"content":[{"type":"text","text":"d"}]}}]}\n\ndata:[DONE]\n\n',
     ];
     expect((await collect(answering(stream))).map(({ text }) => text)).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it.each<[string, string]>([
+    ['an event named error without data', 'event: error\n\n'],
+    ['an event named error at the end', 'event: error'],
+    ['a choice that ends in an error', 'data: {"choices":[{"delta":{},"finish_reason":"error"}]}\n\n'],
+  ])('fails without words: %s', async (_, end) => {
+    await expect(collect(answering([delta('a'), end]))).rejects.toMatchObject({
+      code: 'network',
+      message: 'http://127.0.0.1:9/v1/chat/completions reported an error',
+    });
+  });
+
+  it('takes a line end that comes in two pieces for one', async () => {
+    const stream = ['data: {"choices":[{"delta":\r', '\ndata: {"content":"c"}}]}\r', '\n\r', '\n'];
+    expect((await collect(answering(stream))).map(({ text }) => text)).toEqual(['c']);
   });
 
   it('leaves a server that goes on beyond what was asked', async () => {

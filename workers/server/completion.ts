@@ -200,12 +200,12 @@ function parseChunk({ failed, data }: ServerEvent, url: string): v.InferOutput<t
       'network',
       `${url} sent an event that is not a chunk of a chat completion: ${data.slice(0, 100)}`,
     );
-  for (const { error } of result.output.choices ?? []) {
-    const inChoice = errorIn({ error });
+  for (const { error, finish_reason } of result.output.choices ?? []) {
+    const inChoice = errorIn({ error }) ?? (finish_reason === 'error' ? '' : null);
     if (inChoice !== null) throw reported(url, inChoice);
   }
   return result.output;
 }
 
 const reported = (url: string, words: string): PhiError =>
-  new PhiError('network', `${url} reported an error: ${words}`);
+  new PhiError('network', `${url} reported an error${words && `: ${words}`}`);

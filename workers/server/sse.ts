@@ -20,6 +20,8 @@ export async function* serverEvents(
   longest = LONGEST_BODY,
 ): AsyncGenerator<ServerEvent> {
   let failed = false;
+  /** The event's data that was given on already, and whether as that of a failure. */
+  let given = { data: '', failed: false };
   /** Lines of data that do not form a value yet. */
   let held: string[] = [];
   for await (const line of lines(body, longest)) {
@@ -33,14 +35,22 @@ export async function* serverEvents(
       if (data === '[DONE]') return;
       if (!failed && !isWhole(data)) continue;
       held = [];
-      yield { failed, data };
+      given = { data, failed };
+      yield given;
     } else if (line.trim() === '') {
-      if (held.length > 0) yield { failed, data: held.join('\n') };
+      yield* rest(held, failed, given);
       held = [];
       failed = false;
+      given = { data: '', failed: false };
     } else if (/^\s*[[{]/.test(line)) yield { failed: false, data: line.trim() };
   }
+  yield* rest(held, failed, given);
+}
+
+/** What the end of an event still has to say. A failure may have its name behind its data, or no data at all. */
+function* rest(held: readonly string[], failed: boolean, given: ServerEvent): Generator<ServerEvent> {
   if (held.length > 0) yield { failed, data: held.join('\n') };
+  else if (failed && !given.failed) yield { failed, data: given.data };
 }
 
 /** True if more text cannot help: text that does not begin like JSON cannot become JSON. */
@@ -59,6 +69,8 @@ async function* lines(body: ReadableStream<Uint8Array<ArrayBuffer>>, longest: nu
   let length = 0;
   let total = 0;
   let blank = false;
+  /** The last piece ended between the two characters of a line end. */
+  let halved = false;
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   try {
     for (;;) {
@@ -66,7 +78,9 @@ async function* lines(body: ReadableStream<Uint8Array<ArrayBuffer>>, longest: nu
       if (done) break;
       total += value.length;
       if (total > longest) throw new Error(`it sent more than ${longest} characters`);
-      const [first = '', ...rest] = value.split(/\r\n|\n|\r/);
+      const text = halved && value.startsWith('\n') ? value.slice(1) : value;
+      if (value !== '') halved = value.endsWith('\r');
+      const [first = '', ...rest] = text.split(/\r\n|\n|\r/);
       parts.push(first);
       length += first.length;
       assertLength(length);
