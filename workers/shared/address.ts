@@ -21,27 +21,46 @@ export type Address =
   | { kind: 'file'; url: string };
 
 const NAME = /^\w[\w.-]*$/;
+const NAME_OF_TWO = /^[\w.-]+\/[\w.-]+$/;
 const QUANTISATION = /^([^:]*):([A-Za-z0-9][\w.-]*)$/;
 /** Other names of the hub. */
 const HUB_HOSTS: readonly string[] = ['huggingface.co', 'www.huggingface.co', 'hf.co', 'www.hf.co'];
 /** The hub's sections besides models. */
 const NO_MODELS: readonly string[] = ['datasets', 'spaces', 'docs', 'blog', 'papers', 'collections', 'settings', 'api'];
-const COMMANDS = /^(?:ollama (?:run|pull)|git clone|hf download|huggingface-cli download)\s+/;
+/** Programs whose command lines name a model, as the hub's pages and people's notes have them. */
+const COMMANDS =
+  /^(?:\$\s+|>\s+)?(?:uvx? |python3? -m |sudo |docker )?(?:curl|docker|git|hf|huggingface-cli|llama-(?:cli|run|server)|lms|mlx_lm[\w.]*|model|ollama|vllm|wget)\s/;
+/** A word of a command line that is a model. */
+const MODEL_WORD = /^(?:(?:https?|hf):\/\/\S+|[\w-][\w.-]*\/[\w.-]+(?:[/:]\S*)?)$/;
+/** A link in Markdown, or a call in Python. */
+const QUOTED = /\]\((\S+?)\)|from_pretrained\(\s*["']([^"']+)["']/;
+/** What stands around an address in a sentence. */
+const AROUND = /^[<"'`(（「『【“‘]+|[>"'`),.;!?）」』】”’、。，；！？]+$/gu;
 /** An Ollama tag that does not name a quantisation. */
 const LATEST = 'latest';
 
 /** @param hub where "owner/name" is looked up: an address without a slash at its end. Throws `bad-request` for anything else. */
 export function parseAddress(text: string, hub: string): Address {
-  const trimmed = text
-    .trim()
-    .replace(COMMANDS, '')
-    .replace(/^[<"'`(]+|[>"'`),]+$/g, '');
+  const trimmed = modelIn(text.replace(/[\u200b-\u200d\u2060\ufeff]/g, '').trim()).replace(AROUND, '');
   const base = isHubBase(hub) ? hub : DEFAULT_HUB;
   if (trimmed === '' || /\s/.test(trimmed)) throw wrong(trimmed);
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(trimmed)?.[1]?.toLowerCase();
   if (scheme === 'hf') return repository(base, trimmed.slice('hf://'.length).split('/'), trimmed);
   if (scheme === undefined && !hasHost(trimmed)) return repository(base, pathOf(trimmed).split('/'), trimmed);
   return byUrl(scheme === undefined ? `${schemeOf(trimmed)}://${trimmed}` : trimmed, base, trimmed);
+}
+
+/** The model's address in a command line, a link in Markdown or a line of Python; the text itself where it is none of these. */
+function modelIn(text: string): string {
+  const quoted = QUOTED.exec(text);
+  if (quoted) return quoted[1] ?? quoted[2]!;
+  if (!COMMANDS.test(text)) return text;
+  const words = text.split(/\s+/).map((word) => word.replace(/^["']|["']$/g, ''));
+  const at = words.findIndex((word) => MODEL_WORD.test(word));
+  const [model, file] = at < 0 ? [text] : words.slice(at);
+  // `hf download owner/name file`
+  const isFile = /^(?:\S+\s+)*download\s/.test(text) && file !== undefined && /^[\w.][\w./-]*\.\w+$/.test(file);
+  return isFile && NAME_OF_TWO.test(model!) ? `${model}/resolve/${MAIN}/${file}` : model!;
 }
 
 /** True if an address without a scheme begins with a server: one of the hub's, an address with a port, or a domain before a path of a file. */
@@ -95,6 +114,8 @@ function repository(base: string, segments: readonly string[], text: string): Ad
   const repo = name.replace(/\.git$/, '');
   if (!NAME.test(owner) || !NAME.test(repo)) throw wrong(text);
   const found = { kind: 'repo' as const, base, repo: `${owner}/${repo}`, revision: MAIN, path: '' };
+  // Ollama also takes the name of a file there.
+  if (page === undefined && /\.gguf$/i.test(quantisation ?? '')) return { ...found, path: quantisation! };
   if (page === undefined) return { ...found, ...(quantisation && quantisation !== LATEST ? { quantisation } : {}) };
   if (quantisation !== undefined) throw wrong(text);
   if (page === 'commit' || page === 'commits') return { ...found, ...revisionOf(rest.slice(0, 1), text) };
