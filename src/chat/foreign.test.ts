@@ -124,6 +124,74 @@ describe('exports of other apps', () => {
     expect(chat.messages).toHaveLength(4);
   });
 
+  it('ChatGPT: a chat alone, speech, damaged messages and times, ids that become the same', async () => {
+    const odd = {
+      title: null,
+      create_time: null,
+      current_node: 'gone',
+      mapping: {
+        'a/b': gpt('user', 'One', null, { create_time: '2024-01-02T03:04:05Z' }),
+        a_b: gpt('assistant', { content_type: 'audio_transcription', text: 'Two' }, 'a/b', { create_time: 1e300 }),
+        broken: 7,
+        c: { parent: 'a_b', message: { author: null } },
+        d: gpt('user', 'Three', 'c', { create_time: 1_700_000_000_000 }),
+        ['x'.repeat(70) + '1']: gpt('assistant', 'Four', 'd'),
+        ['x'.repeat(70) + '2']: gpt('assistant', 'Five', 'd'),
+      },
+    };
+    const chat = await read(odd);
+    expect(chat.messages.map(({ content, createdAt }) => [content, createdAt])).toEqual([
+      ['One', 1_704_164_645_000],
+      ['Two', 0],
+      ['Three', 1_700_000_000_000],
+      ['Four', 1_700_000_000_500],
+      ['Five', 1_700_000_000_500],
+    ]);
+    expect(shown(chat)).toEqual(['One', 'gpt-4o: Two', 'Three', 'gpt-4o: Five']);
+    const { conversations } = await readImport(JSON.stringify([...CHATGPT, { title: 'Nothing', mapping: null }]));
+    expect(conversations.map(({ title }) => title)).toEqual(['Bread']);
+  });
+
+  it('Open WebUI: thoughts, calls of tools, the system prompt, and exports without a history', async () => {
+    const chat = structuredClone(OPEN_WEBUI[0]!);
+    chat.chat.history.messages.y.content =
+      '<details type="reasoning" done="true" duration="3">\n<summary>Thought for 3 seconds</summary>\n> Oars &lt; sails\n> so\n</details>\n<details type="tool_calls" done="true"><summary>Tool</summary></details>\nTwo.';
+    Object.assign(chat.chat, { params: { system: 'Be nautical.' } });
+    const read1 = await read([chat]);
+    expect(read1.system).toBe('Be nautical.');
+    expect(shown(read1)).toEqual(['Oars?', 'phi4: <think>\nOars < sails\nso\n</think>\n\nTwo.']);
+    const old = {
+      id: 'o',
+      chat: {
+        title: 'Old',
+        messages: [
+          { role: 'user', content: 'Hi' },
+          { role: 'assistant', content: 'Yo' },
+        ],
+      },
+    };
+    expect(shown(await read([old]))).toEqual(['Hi', 'Open WebUI: Yo']);
+  });
+
+  it('LM Studio: thoughts, a choice that is not there, turns without versions', async () => {
+    const chat: { messages: object[] } = structuredClone(LM_STUDIO);
+    const block = (text: string, style?: object) => ({
+      type: 'contentBlock',
+      content: [{ type: 'text', text }],
+      style,
+    });
+    chat.messages[1] = {
+      currentlySelected: 5,
+      versions: [{ role: 'assistant', steps: [block('Why?', { type: 'thinking', ended: true }), block('Because.')] }],
+    };
+    chat.messages.splice(2, 0, { currentlySelected: -1, versions: [] });
+    expect(shown(await read(chat))).toEqual(['Hi', 'LM Studio: <think>\nWhy?\n</think>\n\nBecause.', 'Bye']);
+  });
+
+  it('says what a ZIP archive is', async () => {
+    await expect(readImport('PK\u0003\u0004')).rejects.toThrow(/ZIP archive. Unpack it/);
+  });
+
   it('ends on parents that go round in a circle, and refuses what is none of them', async () => {
     const circle = structuredClone(CHATGPT);
     circle[0]!.mapping.a.parent = 'b1';

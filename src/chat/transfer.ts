@@ -36,6 +36,7 @@ function readJson(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {
+    if (text.startsWith('PK')) throw wrong('it is a ZIP archive. Unpack it, and choose "conversations.json" in it.');
     throw wrong(`it is not JSON (${cause instanceof Error ? cause.message : String(cause)}).`);
   }
 }
