@@ -27,10 +27,10 @@ async function program(name: 'llama-server' | 'llama-bench'): Promise<{ loader: 
   };
 }
 
-/** What `llama-bench -o jsonl` prints for these options, five rounds of each test. */
+/** What `llama-bench -o jsonl` prints for these options, three rounds of each test. */
 export async function runLlamaBench(model: string, threads: number, ...options: string[]): Promise<string> {
   const { loader, args, cwd } = await program('llama-bench');
-  const fixed = ['-m', model, '-t', String(threads), '-r', '5', '-o', 'jsonl'];
+  const fixed = ['-m', model, '-t', String(threads), '-r', '3', '-o', 'jsonl'];
   return (await run(loader, [...args, ...fixed, ...options], { cwd })).stdout;
 }
 
@@ -44,10 +44,7 @@ async function freePort(): Promise<number> {
 
 export interface LlamaServer {
   address: string;
-  /**
-   * Figures that llama.cpp printed since the last call, of each request: milliseconds that it took to read the prompt, and tokens a second while it
-   * wrote. It keeps the head that the chat template gives every prompt, so its own tokens a second of reading are of fewer tokens than the prompt has.
-   */
+  /** Figures that llama.cpp printed since the last call, of each request: milliseconds that it took to read the prompt, and tokens a second while it wrote. */
   takeTimings(): { prefillMs: number[]; decode: number[] };
   close(): Promise<void>;
 }
@@ -65,6 +62,8 @@ export async function startLlamaServer(model: string, threads: number): Promise<
         String(value),
       ]),
       '--no-ui',
+      // It would keep the head that the chat template gives every prompt, and read fewer tokens than the prompt has.
+      '--no-cache-prompt',
     ],
     { cwd, stdio: ['ignore', 'pipe', 'pipe'] },
   );
