@@ -73,7 +73,7 @@ describe('results', () => {
     await openFake(page, server, 'plain', '#/compare');
     await addFile(result([twice, twice]));
     await page.getByText('Every prompt length').click();
-    await expect.poll(() => page.getByRole('row', { name: /^32 tokens/ }).count()).toBe(4);
+    await expect.poll(() => page.getByRole('row', { name: /^32 / }).count()).toBe(4);
     expect(await page.getByRole('row', { name: /^Code analysis/ }).count()).toBe(4);
   });
 

@@ -44,6 +44,6 @@ export function barsOf(metric: Metric, shown: readonly Shown[]): Bars {
       wrong: rows.map((name) => !isSound(at(measured[i]!, name) ?? { agreement: null })),
     })),
     value: quantity,
-    words: (figure) => `${figureWords(figure)}, ${t('tableRounds', figure.rounds, number(figure.rounds))}`,
+    words: (figure) => t('tableRounds', figureWords(figure), figure.rounds, number(figure.rounds)),
   };
 }

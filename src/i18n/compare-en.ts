@@ -116,7 +116,7 @@ export const compareEn = {
   tableDevice: 'Ran on',
   tableForm: 'Weights',
   tableLoad: 'Load',
-  tableCompile: 'Compile',
+  tableCompile: (time: string) => `compiling ${time}`,
   tableTtft: 'First token, ms',
   tablePrefill: 'Prefill, tok/s',
   tableDecode: 'Decode, tok/s',
@@ -124,7 +124,7 @@ export const compareEn = {
   tableMemory: 'Memory',
   tableAgreement: 'Agreement',
   tableMachine: 'Machine',
-  tablePrompt: 'Prompt',
+  tablePrompt: 'Prompt, tokens',
   tableSpread: 'Spread',
   tableMedian: 'Median',
   tableAbsent: 'Absent',
@@ -161,7 +161,8 @@ export const compareEn = {
   'task:summary-light': 'Summary, light',
   'task:summary-moderate': 'Summary, moderate',
   'task:code': 'Code analysis',
-  tableRounds: (count: number, figure: string) => plural(count, `${figure} round`, `${figure} rounds`),
+  tableRounds: (value: string, count: number, figure: string) =>
+    `${value}, ${plural(count, `${figure} round`, `${figure} rounds`)}`,
 
   method: 'How to read this',
   methodFigures: (rounds: string, decode: string) =>
@@ -172,7 +173,7 @@ export const compareEn = {
     `Agreement: at the steps where the reference’s best token leads by 0.7 nats or more, the share at which this row has the same best token. Reference: ${name}, ${steps} steps.`,
   methodNoReference: 'Agreement: not measured, because there was no reference.',
   methodNative:
-    'A server counts tokens with its own tokenizer and template, and its model may differ. It does not say which device it computes on.',
+    'A server counts tokens with its own tokenizer and template, and its model may differ. It does not say which device it computes on. It may keep the beginning of the chat template from one prompt to the next, and then its prefill is a little too fast.',
   methodTests:
     'pp and tg are measured as in llama-bench: token ids in and out, no text, and a first round that does not count. The engine’s loop also chooses each token, which llama-bench does not.',
   methodDevice:
@@ -194,7 +195,8 @@ export const compareEn = {
   importShow: 'Show it',
   importDiscard: 'Discard',
   compareImportRefused: 'This result cannot be added',
-  importRows: (count: number, figure: string) => plural(count, `${figure} row`, `${figure} rows`),
+  importRows: (count: number, figure: string, date: string) =>
+    `${plural(count, `${figure} row`, `${figure} rows`)}, ${date}`,
   importClaims: 'The file claims these figures. Nobody has checked them.',
   machineCores: (count: number, figure: string) => plural(count, `${figure} core`, `${figure} cores`),
   machineThis: 'This machine',

@@ -116,7 +116,7 @@ export const compareJa: Translation<typeof compareEn> = {
   tableDevice: '実行デバイス',
   tableForm: '重み',
   tableLoad: '読み込み',
-  tableCompile: 'コンパイル',
+  tableCompile: (time) => `コンパイル ${time}`,
   tableTtft: '最初のトークン（ms）',
   tablePrefill: 'プリフィル（tok/s）',
   tableDecode: 'デコード（tok/s）',
@@ -124,7 +124,7 @@ export const compareJa: Translation<typeof compareEn> = {
   tableMemory: 'メモリー',
   tableAgreement: '一致',
   tableMachine: '端末',
-  tablePrompt: 'プロンプト',
+  tablePrompt: 'トークン数',
   tableSpread: 'ばらつき',
   tableMedian: '中央値',
   tableAbsent: 'なし',
@@ -160,7 +160,7 @@ export const compareJa: Translation<typeof compareEn> = {
   'task:summary-light': '要約（短め）',
   'task:summary-moderate': '要約（標準）',
   'task:code': 'コード分析',
-  tableRounds: (_count, figure) => `${figure} 回`,
+  tableRounds: (value, _count, figure) => `${value}（${figure}\u00a0回）`,
 
   method: '読み方',
   methodFigures: (rounds, decode) =>
@@ -171,7 +171,7 @@ export const compareJa: Translation<typeof compareEn> = {
     `一致：基準の最良トークンが 0.7 nat 以上の差をつけたステップのうち、この行が同じトークンを選んだ割合です。基準：${name}、${steps} ステップ。`,
   methodNoReference: '一致：比較する基準がありませんでした。',
   methodNative:
-    'サーバーは、独自のトークナイザーとテンプレートでトークンを数えます。モデルが異なることもあります。どのデバイスで計算したかは分かりません。',
+    'サーバーは、独自のトークナイザーとテンプレートでトークンを数えます。モデルが異なることもあります。どのデバイスで計算したかは分かりません。チャットテンプレートの先頭部分を使い回すサーバーでは、プリフィルがやや速く出ることがあります。',
   methodTests:
     'pp と tg は、llama-bench と同じように、トークン ID だけを使い、最初の 1 回を数えずに測ります。このエンジンではトークンの選択も時間に含まれますが、llama-bench では含まれません。',
   methodDevice: '行のデバイスは、要求したものではなく、ブラウザーが報告したもの（MLGraph.devices、アダプター名）です。',
@@ -192,7 +192,7 @@ export const compareJa: Translation<typeof compareEn> = {
   importShow: '表示する',
   importDiscard: '破棄',
   compareImportRefused: 'この結果は追加できません',
-  importRows: (_count, figure) => `${figure} 行`,
+  importRows: (_count, figure, date) => `${figure} 行、${date}`,
   importClaims: 'この数値は検証されていません。ファイルに書かれているままです。',
   machineCores: (_count, figure) => `${figure} コア`,
   machineThis: 'この端末',

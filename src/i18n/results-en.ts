@@ -20,7 +20,8 @@ export const resultsEn = {
   resultsGroups: 'By device and backend',
   resultsGroupsHint:
     'Each machine counts once. ± is half the distance between the slowest and the fastest machine. Rows with wrong results are left out.',
-  resultsMachineCount: (count: number, figure: string) => plural(count, `${figure} machine`, `${figure} machines`),
+  resultsMachineCount: (value: string, count: number, figure: string) =>
+    `${value}, ${plural(count, `${figure} machine`, `${figure} machines`)}`,
   resultsInSoftware: 'in software',
   resultsUnsteady: (count: number, figure: string) =>
     plural(count, `${figure} figure left out: too unsteady`, `${figure} figures left out: too unsteady`),

@@ -20,7 +20,7 @@ export const resultsJa: Translation<typeof resultsEn> = {
   resultsGroups: 'デバイスとバックエンド別',
   resultsGroupsHint:
     '各端末は 1 回だけ数えます。± は、最も遅い端末と最も速い端末の差の半分です。計算結果に誤りのある行は含みません。',
-  resultsMachineCount: (_count, figure) => `${figure} 台`,
+  resultsMachineCount: (value, _count, figure) => `${value}（${figure}\u00a0台）`,
   resultsInSoftware: 'ソフトウェアで実行',
   resultsUnsteady: (_count, figure) => `不安定なため除外した数値：${figure} 件`,
   resultsPairs: '同じ端末での NPU と GPU の比較',

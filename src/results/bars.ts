@@ -16,6 +16,6 @@ export function groupBars(groups: readonly Group[]): Bars {
     series: [{ name: '', figures: drawn.map(({ decode }) => decode), wrong: drawn.map(() => false) }],
     value: quantity,
     words: (figure) =>
-      `${figureWords(figure)}, ${t('resultsMachineCount', figure.rounds, formatNumber(figure.rounds, i18n.language))}`,
+      t('resultsMachineCount', figureWords(figure), figure.rounds, formatNumber(figure.rounds, i18n.language)),
   };
 }
