@@ -20,6 +20,16 @@ describe('Markdown', () => {
     expect(text).toContain('3 rounds');
   });
 
+  it('names the versions, and has llama-bench’s tests with a line for every row', () => {
+    const app = { version: '0.2.0', runtime: '1.31.0' };
+    const deep = row({ tests: [{ ...row().tests[1]!, depth: 1024 }], otherModel: true, model: 'Tiny Phi' });
+    const text = toMarkdown({ ...result([row(), deep]), app });
+    expect(text).toContain('8 cores, Phi in a tab 0.2.0, ONNX Runtime 1.31.0, 2026-11-24T10:00Z');
+    expect(text).toContain('| Tokens a second | pp512 | tg128 | tg128 @ d1024 |');
+    expect(text).toContain('| WASM threads, int8 | 260 ± 4 | 21.0 ± 1.0 |  |');
+    expect(text).toContain('| WASM threads, int8, Tiny Phi |  |  | 21.0 ± 1.0 |');
+  });
+
   it('says where another model ran', () => {
     const other = row({ otherModel: true, model: 'Tiny Phi' });
     expect(toMarkdown(result([other]))).toContain('| CPU, 8 threads; another model: Tiny Phi |');

@@ -1,7 +1,8 @@
 /** A result as Markdown and CSV. Column names are English in every language: they are read by programs and quoted in issues. */
 import type { Figure } from './figure.ts';
 import { decimals, isUnsteady } from './figure.ts';
-import { isMeasured, type CompareResult, type Row } from './result.ts';
+import { testName } from './plan.ts';
+import { isMeasured, measuredRows, programLine, type CompareResult, type Measured, type Row } from './result.ts';
 
 const plain = (figure: Figure | null): string =>
   figure
@@ -42,7 +43,9 @@ export function toMarkdown(result: CompareResult): string {
     'Agreement',
   ];
   return [
-    `**${cell(model.name)}** on ${cell(machineLine)}, ${result.date}`,
+    [`**${cell(model.name)}** on ${cell(machineLine)}`, cell(programLine(result) ?? ''), result.date]
+      .filter(Boolean)
+      .join(', '),
     '',
     `| ${header.join(' | ')} |`,
     `|${header.map((_, i) => (i > 2 ? ' ---: ' : ' --- ')).join('|')}|`,
@@ -54,8 +57,34 @@ export function toMarkdown(result: CompareResult): string {
         ? ` Agreement: share of the sure steps of the reference (${cell(reference.name)}) with the same best token.`
         : ''),
     '',
+    ...testsTable(measuredRows(result)),
   ].join('\n');
 }
+
+/** llama-bench's tests: a line for each row, a column for each test. */
+function testsTable(rows: Measured[]): string[] {
+  const tested = rows.filter(({ tests }) => tests.length > 0);
+  const names = testNames(tested);
+  if (names.length === 0) return [];
+  return [
+    `| Tokens a second | ${names.join(' | ')} |`,
+    `| --- |${names.map(() => ' ---: |').join('')}`,
+    ...tested.map((row) => {
+      const cells = names.map((name) => plain(testOf(row, name)));
+      return `| ${[cell(rowTitle(row)), ...cells].join(' | ')} |`;
+    }),
+    '',
+  ];
+}
+
+/** "WebGPU, int4", and the model where it is another than the result's. */
+const rowTitle = ({ label, form, otherModel, model }: Measured): string =>
+  [label, form, otherModel ? model : null].filter(Boolean).join(', ');
+const testNames = (rows: readonly Row[]): string[] => [
+  ...new Set(rows.flatMap((row) => (isMeasured(row) ? row.tests.map(testName) : []))),
+];
+const testOf = (row: Row, name: string): Figure | null =>
+  (isMeasured(row) ? row.tests.find((test) => testName(test) === name)?.tokensPerSecond : null) ?? null;
 
 const METRICS = [
   'loadMs',
@@ -67,15 +96,26 @@ const METRICS = [
 ] as const;
 
 export function toCsv(result: CompareResult): string {
+  const names = testNames(result.rows);
   const header = [
     ...['label', 'backend', 'asked_device', 'device', 'kind', 'form', 'model', 'graphs', 'threads'],
     ...METRICS.flatMap((metric) => [`${metric}_median`, `${metric}_spread`, `${metric}_rounds`]),
     ...['agreement_gap07', 'agreement_all', 'mean_nll', 'engine_bytes', 'page_bytes', 'absent'],
+    ...names.flatMap((name) => [`${name}_median`, `${name}_spread`, `${name}_rounds`]),
   ];
-  return [header, ...result.rows.map(csvCells)].map((cells) => `${cells.map(csvCell).join(',')}\r\n`).join('');
+  const tests = (row: Row) => names.flatMap((name) => cellsOf(testOf(row, name)));
+  return [header, ...result.rows.map((row) => [...csvCells(row), ...tests(row)])]
+    .map((cells) => `${cells.map(csvCell).join(',')}\r\n`)
+    .join('');
 }
 
 type Cell = string | number | null;
+
+const cellsOf = (figure: Figure | null): Cell[] => [
+  figure?.median ?? null,
+  figure?.spread ?? null,
+  figure?.rounds ?? null,
+];
 
 function csvCells(row: Row): Cell[] {
   const head: Cell[] = [row.label, row.backend, row.asked.device];
@@ -96,11 +136,7 @@ function csvCells(row: Row): Cell[] {
       null,
       row.absent,
     ];
-  const figures = METRICS.flatMap((metric) => [
-    row[metric]?.median ?? null,
-    row[metric]?.spread ?? null,
-    row[metric]?.rounds ?? null,
-  ]);
+  const figures = METRICS.flatMap((metric) => cellsOf(row[metric]));
   const { agreement, memory } = row;
   return [
     ...[...head, row.device, row.kind, row.form, row.model, row.graphs, row.threads],

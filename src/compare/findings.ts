@@ -1,4 +1,5 @@
 /** The rows so far, as a result. */
+import { dependencies, version } from '../../package.json';
 import type { ModelFacts } from '../../workers/shared/compare-protocol.ts';
 import { agreementWith, mostPrecise, referenceOf, type Reference, type RowScores } from './agreement.ts';
 import { ratio } from './figure.ts';
@@ -84,6 +85,7 @@ export class Findings {
       version: VERSION,
       date: `${new Date().toISOString().slice(0, 16)}Z`,
       source: null,
+      app: { version, runtime: dependencies['onnxruntime-web'] },
       model: {
         name: facts.name,
         bytes: model.bytes,

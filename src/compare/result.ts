@@ -160,6 +160,8 @@ export const ResultSchema = v.object({
   date: v.pipe(v.string(), v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\dZ$/)),
   /** The program that measured, if it was not this page: "llama-bench", with its version. */
   source: v.nullable(v.object({ tool: Name, version: Name })),
+  /** Version of this app, and of ONNX Runtime in it; absent where another program measured, and in results of older pages. */
+  app: v.optional(v.object({ version: Name, runtime: Name })),
   model: v.object({
     name: Name,
     bytes: Count,
@@ -212,6 +214,12 @@ export type Agreement = v.InferOutput<typeof AgreementSchema>;
 export type SpeedFigure = v.InferOutput<typeof TestSchema>;
 export type TaskFigure = v.InferOutput<typeof TaskSchema>;
 export type Kind = NonNullable<Measured['kind']>;
+
+/** What measured: "Phi in a tab 0.2.0, ONNX Runtime 1.30.0", "llama-bench b7000". */
+export function programLine({ source, app }: CompareResult): string | null {
+  if (source) return `${source.tool} ${source.version}`;
+  return app ? `Phi in a tab ${app.version}, ONNX Runtime ${app.runtime}` : null;
+}
 
 export const isMeasured = (row: Row): row is Measured => !('absent' in row);
 export const measuredRows = ({ rows }: CompareResult): Measured[] => rows.filter(isMeasured);
