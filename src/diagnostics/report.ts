@@ -1,6 +1,6 @@
 import type { EngineReport } from '../../workers/shared/protocol.ts';
 import { i18n, t } from '../i18n/i18n.svelte.ts';
-import { BACKENDS } from '../models/backends.ts';
+import { BACKENDS, deviceOf } from '../models/backends.ts';
 import type { ModelPhase } from '../models/model-session.svelte.ts';
 import { pageTokens } from './origin-trial.ts';
 import { describeToken } from './trial-text.ts';
@@ -19,7 +19,7 @@ export function engineRows(report: EngineReport): Row[] {
   return [
     { label: t('model'), value: report.name },
     { label: t('backend'), value: BACKENDS[report.backend] },
-    { label: t('device'), value: report.device },
+    { label: t('device'), value: deviceOf(report) },
     {
       label: t('asked'),
       value: [

@@ -158,7 +158,7 @@ export const en = {
   welcomeText:
     'You download a language model once. Then it runs on your own device, even offline. Nothing you write leaves the device.',
   starterPlain:
-    'The starter is a very small model. It shows that everything works, but it makes mistakes that a Phi does not.',
+    'The starter is a very small model and speaks mainly English. It shows that everything works, but it makes mistakes that a Phi does not.',
   getPhi: 'How to get a Phi',
   downloadAndStart: (size: string) => `Download ${size} and start`,
   downloadStarter: 'Download the starter model',

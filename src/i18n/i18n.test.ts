@@ -54,6 +54,7 @@ describe('catalogues', () => {
           'resultsCount',
           'resultsMachineCount',
           'resultsUnsteady',
+          'onProcessor',
         ]);
         if (typeof entry === 'function' && !unused.has(key))
           for (let i = 0; i < entry.length; i++) expect(render(entry), key).toContain(`<${i}>`);

@@ -150,7 +150,8 @@ export const ja: Catalogue = {
   welcomeTitle: 'このタブの中だけのチャット',
   welcomeText:
     '言語モデルを一度ダウンロードすれば、あとはオフラインでもこの端末で動きます。入力した内容は端末の外に送信されません。',
-  starterPlain: 'お試し用モデルはとても小さなモデルです。動作を確かめるためのもので、Phi ならしない間違いもします。',
+  starterPlain:
+    'お試し用モデルはとても小さく、おもに英語で話します。動作を確かめるためのもので、Phi ならしない間違いもします。',
   getPhi: 'Phi の入手方法',
   downloadAndStart: (size) => `${size} をダウンロードして始める`,
   downloadStarter: 'お試し用モデルをダウンロード',

@@ -6,6 +6,8 @@ export const serversEn = {
   chooseModelHint: 'The app loads the model at once and uses it for this chat and for new chats.',
   chooseModelBusy: 'You can choose another model when the reply or download has ended.',
   onThisDevice: 'On this device',
+  onProcessor: (threads: number, stages: number) =>
+    `CPU, ${threads === 1 ? '1 thread' : `${threads} threads`}${stages > 1 ? `, ${stages} stages` : ''}`,
   runsOnDevice: (backend: string, device: string) => `Loaded on ${backend} (${device})`,
   modelLoading: 'Loading…',
   modelNotLoaded: 'Not loaded',

@@ -6,6 +6,7 @@ export const serversJa: Translation<typeof serversEn> = {
   chooseModelHint: '選んだモデルはすぐに読み込まれ、このチャットと新しいチャットで使われます。',
   chooseModelBusy: '返信やダウンロードが終わると、別のモデルを選べます。',
   onThisDevice: 'この端末',
+  onProcessor: (threads, stages) => `CPU、${threads} スレッド${stages > 1 ? `、${stages} 段` : ''}`,
   runsOnDevice: (backend, device) => `${backend}（${device}）で読み込み済み`,
   modelLoading: '読み込み中…',
   modelNotLoaded: '未読み込み',
