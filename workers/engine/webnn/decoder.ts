@@ -24,7 +24,7 @@ import type { WeightGroup } from '../weights/plan.ts';
 import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts, KvAccess } from '../decoder.ts';
 import { cacheAccess } from './cache-access.ts';
 import { WebnnCache } from './kv-cache.ts';
-import { allCandidates, allowedOf, choose, readCandidates } from './selection.ts';
+import { allCandidates, allowedOf, choose, likeliestOf, readCandidates } from './selection.ts';
 import { WebnnDevice } from './device.ts';
 import type { Calibration } from '../weights/calibration.ts';
 import { EmbeddingRows } from '../weights/embedding-rows.ts';
@@ -243,7 +243,7 @@ class WebnnDecoder implements Decoder {
           if (own) result.chosen.push(await this.#choose(runner, summary, own));
         }
       }
-      result.argmax = Int32Array.from(found, ({ summary }) => summary[SUMMARY.argmax]!);
+      result.argmax = Int32Array.from(found, ({ summary }) => likeliestOf(summary, this.#vocab));
       if (targets)
         result.logprobs = Float32Array.from(
           found,

@@ -1,6 +1,6 @@
 import type { PhiConfig } from '../checkpoint/types.ts';
 import { ropeTable, type RopeSet } from '../graph/rope.ts';
-import { CEILING, SUMMARY, summaryLayout } from './select-graph.ts';
+import { CEILING, summaryLayout } from './select-graph.ts';
 import { cacheLayout, HIDDEN_SCORE } from './cache-layout.ts';
 import type { WebnnShape } from './graph.ts';
 import { mayChoose, type Choice } from '../decoder.ts';
@@ -84,9 +84,7 @@ export class Runner {
     const outputs: Record<string, MLTensor> = {};
     if (head) {
       outputs['logits'] = await device.tensor('float32', [1, vocab], { readable: true });
-      outputs['summary'] = await device.tensor('float32', [SUMMARY.candidates + 2 * summaryLayout(vocab).places], {
-        readable: true,
-      });
+      outputs['summary'] = await device.tensor('float32', [summaryLayout(vocab).length], { readable: true });
     }
     if (!recent) {
       const { dtype, recentKey, recentValue } = cacheLayout(config, slots, width, shape.dialect);

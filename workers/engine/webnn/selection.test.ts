@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { SUMMARY, summaryLayout } from './select-graph.ts';
 import type { Sampling } from '../../shared/protocol.ts';
-import { allCandidates, choose, readCandidates } from './selection.ts';
+import { allCandidates, choose, likeliestOf, readCandidates } from './selection.ts';
 
 const OFF: Sampling = { temperature: 1, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 0 };
 /** Probabilities 0.5, 0.3, 0.15, 0.05 of tokens 7, 2, 9, 4. */
@@ -37,16 +37,31 @@ describe('choose', () => {
 
 describe('the summary', () => {
   it('holds the candidates, or says that there are too many', () => {
-    const vocab = 640;
-    const { places } = summaryLayout(vocab);
-    const summary = new Float32Array(SUMMARY.candidates + 2 * places);
+    const vocab = 200_064;
+    const { length, places, size } = summaryLayout(vocab);
+    const summary = new Float32Array(length);
+    summary.set([1923, 7], SUMMARY.bestBlock);
     summary.set([2], SUMMARY.count);
-    summary.set([1.5, 0.5], SUMMARY.candidates);
-    summary.set([10, 20], SUMMARY.candidates + places);
-    expect(readCandidates(summary, vocab)).toEqual({ scores: Float32Array.of(1.5, 0.5), ids: Int32Array.of(10, 20) });
+    const at = SUMMARY.candidates;
+    summary.set([1.5, 0.5], at);
+    summary.set([3, 1900.0001], at + places); // as Qualcomm's simulator converts from float16
+    summary.set([10, 20], at + 2 * places);
+    expect(likeliestOf(summary, vocab)).toBe(1923 * size + 7);
+    expect(readCandidates(summary, vocab)).toEqual({
+      scores: Float32Array.of(1.5, 0.5),
+      ids: Int32Array.of(3 * size + 10, 1900 * size + 20),
+    });
     summary.set([places + 1], SUMMARY.count);
     expect(readCandidates(summary, vocab)).toBeNull();
-    expect(summary.byteLength).toBeLessThanOrEqual(4096);
+  });
+
+  it('counts in numbers that float16 holds, in 4 KB', () => {
+    for (const vocab of [300, 512, 2048, 32_064, 49_152, 100_352, 200_064, 262_144]) {
+      const { length, size, count } = summaryLayout(vocab);
+      expect(count).toBeLessThanOrEqual(2048);
+      expect(size).toBeLessThanOrEqual(2048);
+      expect(4 * length).toBeLessThanOrEqual(4096);
+    }
   });
 
   it('applies the penalty to what occurred', () => {

@@ -16,14 +16,24 @@ export interface Candidates {
 /** The candidates in a summary; null: so many equal logits that there are no places for them. */
 export function readCandidates(summary: Float32Array, vocab: number): Candidates | null {
   const { places, mostBlocks } = summaryLayout(vocab);
-  const count = summary[SUMMARY.count]!;
-  if (!(count >= 1 && count <= places && summary[SUMMARY.blocks]! <= mostBlocks)) return null;
+  const count = whole(summary, SUMMARY.count);
+  if (!(count >= 1 && count <= places && whole(summary, SUMMARY.blocks) <= mostBlocks)) return null;
   const at = SUMMARY.candidates;
   return {
     scores: summary.subarray(at, at + count),
-    ids: Int32Array.from(summary.subarray(at + places, at + places + count)),
+    ids: Int32Array.from({ length: count }, (_, i) => idAt(summary, at + places + i, at + 2 * places + i, vocab)),
   };
 }
+
+/** The likeliest token by the raw logits. */
+export const likeliestOf = (summary: Float32Array, vocab: number): number =>
+  idAt(summary, SUMMARY.bestBlock, SUMMARY.bestPlace, vocab);
+
+/** A device that converts from float16 may be a little off. */
+const whole = (summary: Float32Array, at: number) => Math.round(summary[at]!);
+
+const idAt = (summary: Float32Array, block: number, place: number, vocab: number) =>
+  whole(summary, block) * summaryLayout(vocab).size + whole(summary, place);
 
 /** Every token as a candidate. */
 export function allCandidates(logits: Float32Array, seen: Float32Array, { repetitionPenalty }: Sampling): Candidates {
