@@ -30,9 +30,10 @@ export const cacheFolder = (): string => process.env['PHI_NPU_CACHE'] ?? join(ho
 /** Something that a person has to install; the message says how. */
 export class MissingTool extends Error {}
 
-/** Makes a folder in one go: an interrupted `fill` leaves nothing that looks finished. */
+/** Makes a folder in one go: an interrupted `fill` leaves nothing that looks finished. It takes minutes on a slow line, so it is announced. */
 async function once(folder: string, fill: (staging: string) => Promise<void>): Promise<string> {
   if (existsSync(folder)) return folder;
+  console.error(`Setting up ${folder} once`);
   const staging = `${folder}.part`;
   await rm(staging, { recursive: true, force: true });
   await mkdir(staging, { recursive: true });
@@ -67,9 +68,10 @@ async function venv(): Promise<string> {
   const base = await python();
   // A virtual environment knows its own path, so it is made in place and marked when it is complete.
   const folder = join(cacheFolder(), 'python');
-  const program = WINDOWS ? join(folder, 'Scripts', 'python.exe') : join(folder, 'bin', 'python');
-  if (!existsSync(program)) await run(base, ['-m', 'venv', folder]);
-  return program;
+  await once(join(cacheFolder(), 'python-ready'), async () => {
+    await run(base, ['-m', 'venv', folder]);
+  });
+  return WINDOWS ? join(folder, 'Scripts', 'python.exe') : join(folder, 'bin', 'python');
 }
 
 async function pipDownload(to: string, packages: readonly string[], extra: readonly string[]): Promise<void> {

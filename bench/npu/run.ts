@@ -77,7 +77,10 @@ async function main(): Promise<void> {
           const recorded = browser && (await writeRecorded(browser, weights, shape));
           for (const device of devices) {
             const verdict = await tryOn(device, labs, weights, shape, Number(values.seconds));
-            if (!verdict) continue;
+            if (!verdict) {
+              process.exitCode = 1; // openLabs said what is missing
+              continue;
+            }
             const asBrowser = recorded && (await tryRecorded(device, labs, recorded, Number(values.seconds)));
             const row: NpuRow = { model: name, form, width, slots, device, pieces: model.pieces, ...verdict };
             await add(asBrowser ? { ...row, asBrowser } : row);
