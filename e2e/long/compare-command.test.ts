@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ROOT } from '../../scripts/build/app.ts';
-import { parseResult } from '../../src/compare/result.ts';
+import { testName } from '../../src/compare/plan.ts';
+import { isMeasured, parseResult } from '../../src/compare/result.ts';
 import { measured } from '../support/compare-page.ts';
 import { killProfile } from '../support/kill-browser.ts';
 
@@ -47,6 +48,27 @@ it('goes on with a profile whose run was killed', async () => {
   expect(second.output()).toContain('An earlier run broke off here.');
   const rows = measured(parseResult(await readFile(json, 'utf8')));
   expect(rows.map(({ label }) => label)).toEqual(['WASM threads', 'WASM single']);
+});
+
+it('measures a mixture of experts on WASM and WebGPU, and says why not on WebNN', async () => {
+  const json = join(folder, 'experts.json');
+  const args = ['--model', 'e2e/fixtures/phi/phi-moe', '--backends', 'webnn-cpu,webgpu,wasm-threads', '--json', json];
+  const run = compare(...args, ...'--prompts 16 --tokens 4 --pp 16 --tg 4 --depths 0,64'.split(' '));
+  expect(await run.ended, run.output()).toBe(0);
+  const [webnn, ...rows] = parseResult(await readFile(json, 'utf8')).rows;
+  expect(webnn).toMatchObject({
+    label: 'WebNN CPU',
+    absent: expect.stringMatching(/^WebNN: a mixture of experts/) as string,
+  });
+  expect(rows.filter(isMeasured).map(({ label, otherModel }) => [label, otherModel])).toEqual([
+    ['WebGPU', false],
+    ['WASM threads', false],
+  ]);
+  for (const row of rows.filter(isMeasured)) {
+    expect(row.tests.map(testName)).toEqual(['pp16', 'tg4', 'pp16 @ d64', 'tg4 @ d64']);
+    // Random weights in 8 bits: now and then another of two experts, or tokens, that are nearly as good.
+    expect(row.agreement!.atGap07.share, row.label).toBeGreaterThan(0.9);
+  }
 });
 
 it('ends with the words of the page where it refuses a run', async () => {
