@@ -11,6 +11,8 @@ export const lendEn = {
   model: 'Model',
   term: 'Remember this site',
   once: 'No',
+  /** In place of `once` where the site is remembered: it stays so. */
+  asBefore: 'as before',
   hour: 'for an hour',
   month: 'for 30 days',
   termHint: 'Each visit still asks for your click. A site that is remembered gets the same model again.',

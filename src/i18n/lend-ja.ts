@@ -9,6 +9,7 @@ export const lendJa: LendCatalogue = {
   model: 'モデル',
   term: 'このサイトを記憶する',
   once: 'しない',
+  asBefore: '今のまま',
   hour: '1 時間',
   month: '30 日間',
   termHint: '記憶しても、アクセスのたびにクリックが必要です。記憶したサイトには、同じモデルが最初から選ばれます。',
