@@ -7,6 +7,7 @@ import type { RunningServer } from '../../scripts/build/server.ts';
 import { toFragment } from '../../src/compare/share.ts';
 import { desktop, laptop } from '../../src/compare/testing/example.ts';
 import { result, row } from '../../src/compare/testing/results.ts';
+import { TINY_NAME } from '../../src/compare/tiny.ts';
 import { accessibilityViolations } from '../support/axe.ts';
 import { eachVisitor, openFake } from '../support/fake-app.ts';
 
@@ -75,6 +76,16 @@ describe('results', () => {
     await page.getByText('Every prompt length').click();
     await expect.poll(() => page.getByRole('row', { name: /^32 / }).count()).toBe(4);
     expect(await page.getByRole('row', { name: /^Code analysis/ }).count()).toBe(4);
+  });
+
+  it('leave the model picked that was picked', async () => {
+    await openFake(page, server, 'plain', '#/compare');
+    const model = page.getByRole('combobox', { name: 'Model', exact: true });
+    await model.selectOption(TINY_NAME);
+    await page.getByRole('link', { name: 'Models' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Models' }).waitFor();
+    await page.getByRole('link', { name: 'Compare' }).click();
+    expect(await model.inputValue()).toBe(TINY_NAME);
   });
 
   it('race: the replies grow at their speed and end whole', async () => {

@@ -43,6 +43,8 @@ export class Compare {
   /** Asked for by the address; takes the place of the settings. */
   readonly custom: Measures | null = customMeasures(location.search);
   setting = $state<Setting>(this.custom ? 'custom' : 'quick');
+  /** The model that a person picked, by its id; null: the default. */
+  picked = $state<string | null>(null);
   everyForm = $state(false);
   shuffled = $state(true);
   /** A WebGPU adapter that is a program runs the tiny model. */
