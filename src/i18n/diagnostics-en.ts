@@ -55,7 +55,7 @@ export const diagnosticsEn = {
   'advice:token-expired':
     'The origin-trial token has expired. Get a new one, or turn WebNN on with the browser’s flag.',
   'advice:npu':
-    'An NPU was requested, but another device ran. Windows 11 24H2 and later use the NPU of an Intel Core Ultra (Meteor, Lunar, Arrow and Panther Lake) with driver 32.0.100.4404 or newer. NPUs of AMD and Qualcomm are off by default (Chromium’s source, November 2026). To try one, start the browser with --webnn-ort-ignore-ep-blocklist. On macOS, Core ML chooses the device. On Linux, WebNN runs on the CPU only.',
+    'An NPU was requested, but another device ran. Windows 11 24H2 and later use the NPU of an Intel Core Ultra (Meteor, Lunar, Arrow and Panther Lake) with driver 32.0.100.4404 or newer (Device Manager, “Neural processors”). NPUs of AMD and Qualcomm (Snapdragon X) are off by default (Chromium’s source, November 2026). To try one, close the browser and start it with --webnn-ort-ignore-ep-blocklist. On macOS, Core ML chooses the device. On Linux, WebNN runs on the CPU only.',
   'advice:windows': 'WebNN reaches the GPU and the NPU on Windows 11 24H2 and later. This Windows is older.',
   'advice:driver':
     'WebGPU found no usable graphics processor. Turn on hardware acceleration in the browser’s settings, and install the current graphics driver. chrome://gpu shows what is blocked.',

@@ -56,7 +56,7 @@ export const diagnosticsJa: Translation<typeof diagnosticsEn> = {
   'advice:token-expired':
     'オリジントライアルのトークンの有効期限が切れています。新しいトークンを入手するか、ブラウザーのフラグで WebNN を有効にしてください。',
   'advice:npu':
-    'NPU を要求しましたが、別のデバイスで動きました。Windows 11 24H2 以降では、ドライバー 32.0.100.4404 以降を入れた Intel Core Ultra（Meteor・Lunar・Arrow・Panther Lake）の NPU を使えます。AMD と Qualcomm の NPU は既定で無効です（Chromium のソース、2026 年 11 月）。試すには、ブラウザーを --webnn-ort-ignore-ep-blocklist 付きで起動してください。macOS では Core ML がデバイスを選びます。Linux の WebNN は CPU だけで動きます。',
+    'NPU を要求しましたが、別のデバイスで動きました。Windows 11 24H2 以降では、ドライバー 32.0.100.4404 以降（デバイス マネージャーの「ニューラル プロセッサ」で確認できます）を入れた Intel Core Ultra（Meteor・Lunar・Arrow・Panther Lake）の NPU を使えます。AMD と Qualcomm（Snapdragon X）の NPU は既定で無効です（Chromium のソース、2026 年 11 月）。試すには、ブラウザーをいったん終了し、--webnn-ort-ignore-ep-blocklist 付きで起動してください。macOS では Core ML がデバイスを選びます。Linux の WebNN は CPU だけで動きます。',
   'advice:windows':
     'WebNN で GPU と NPU を使えるのは Windows 11 24H2 以降です。この Windows はそれより古いバージョンです。',
   'advice:driver':
