@@ -110,6 +110,12 @@ describe('llama-bench', () => {
     });
     const read = await open(tests);
     expect(measuredRows(read).map(({ tests }) => tests)).toEqual(measuredRows(made).map(({ tests }) => tests));
+    // They are not llama.cpp's.
+    expect(read.source).toEqual({ tool: 'Phi in a tab', version: 'as llama-bench' });
+    expect(read.machine.browser).toBe(made.machine.browser);
+    const named = (result: CompareResult) =>
+      measuredRows(result).map(({ label, form, notes }) => ({ label, form, notes }));
+    expect(named(read)).toEqual(named(made));
   });
 });
 

@@ -62,15 +62,29 @@ export function fromLlamaBench(tests: unknown[]): CompareResult {
   );
   const prompts = [...new Set(all.filter(isPrompt).map(({ n_prompt }) => n_prompt))].sort((a, b) => a - b);
   return foreignResult({
-    source: { tool: 'llama-bench', version: [first.build_number || '', first.build_commit].filter(Boolean).join(' ') },
+    source: isOurs(first)
+      ? { tool: 'Phi in a tab', version: 'as llama-bench' }
+      : { tool: 'llama-bench', version: [first.build_number || '', first.build_commit].filter(Boolean).join(' ') },
     date: minuteOf(first.test_time),
-    machine: { browser: 'llama-bench', adapter: nameIn(first.gpu_info || first.cpu_info) || null },
+    machine: {
+      browser: isOurs(first) ? browserAndRow(first)[0] : 'llama-bench',
+      adapter: nameIn(first.gpu_info || first.cpu_info) || null,
+    },
     bytes: new Map(all.map((test) => [modelOf(test), test.model_size])),
     rows: [...rows.values()].map(rowOf),
     promptTokens: prompts,
     decodeTokens: all.find(isReply)?.n_gen ?? 0,
     rounds: Math.max(1, first.samples_ts.length),
   });
+}
+
+/** In the place of a commit: the file is an export of this page, and no row is llama.cpp's. */
+const OURS = 'phi-in-a-tab';
+const isOurs = ({ build_commit: commit }: Test): boolean => commit === OURS;
+/** "Chrome 156, WebNN NPU". */
+function browserAndRow({ backends }: Test): [string, string] {
+  const [browser, ...label] = backends.split(', ');
+  return [nameIn(browser!) || 'unknown', nameIn(label.join(', ')) || 'unknown'];
 }
 
 const isPrompt = ({ n_prompt, n_gen }: Test): boolean => n_prompt > 0 && n_gen === 0;
@@ -113,6 +127,13 @@ function rowOf(tests: Test[]): Measured {
       samples: (test.samples_ts.length > 0 ? test.samples_ts : [test.avg_ts]).slice(0, LIMITS.samples),
     })),
     notes: ['Imported from llama-bench, which measures without HTTP and without choosing tokens.'],
+    ...(isOurs(first) && {
+      label: browserAndRow(first)[1],
+      device: first.gpu_info.trim() || first.cpu_info.trim() || first.backends,
+      kind: first.n_gpu_layers === 0 ? 'cpu' : null, // the file does not tell a GPU from an NPU
+      form: nameIn(first.model_type),
+      notes: [],
+    }),
   });
 }
 
@@ -131,7 +152,7 @@ export function toLlamaBench(result: CompareResult): object[] {
     row.tests.map(({ kind, tokens, depth, samples }) => {
       const times = samples.map((rate) => Math.round((1e9 * tokens) / rate));
       return {
-        build_commit: 'phi-in-a-tab',
+        build_commit: OURS,
         build_number: 0,
         cpu_info: row.kind === 'cpu' ? `${machine.cores ?? '?'} cores` : '',
         gpu_info: row.kind === 'gpu' || row.kind === 'npu' ? row.device : '',
