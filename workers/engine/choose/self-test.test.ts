@@ -95,6 +95,26 @@ describe('the model’s own test', () => {
     await expect(testModel(saying(NaN), config, ids, logprobs, nothing)).rejects.toMatchObject({ code: 'backend' });
   });
 
+  it('refuses a device that scores every token right and chooses others', async () => {
+    const choosing = (likeliest: number): Decoder => ({
+      ...saying(-3.5),
+      chunk: ({ ids, targets }: ChunkRequest) =>
+        Promise.resolve({
+          chosen: [],
+          argmax: new Int32Array(ids.length).fill(likeliest),
+          logprobs: Float32Array.from(targets!, (target) => (target === 45_711 ? -1 : target === 45_696 ? -9 : -3.5)),
+          logits: null,
+        }),
+    });
+    const { scored, logprobs } = await testModel(choosing(45_711), config, ids, undefined, nothing);
+    expect(scored.shortfall).toBeCloseTo(-2.5);
+    for (const recorded of [undefined, logprobs])
+      await expect(testModel(choosing(45_696), config, ids, recorded, nothing)).rejects.toMatchObject({
+        code: 'backend',
+        message: expect.stringContaining('5.50 nats less likely') as string,
+      });
+  });
+
   it('tells the time that a token takes', async () => {
     expect((await scoreSelfTest(saying(-1), config, ids)).msPerToken).toBeGreaterThan(0);
   });

@@ -2,7 +2,7 @@
 import type { PhiConfig } from '../checkpoint/types.ts';
 import { PhiError } from '../../shared/errors.ts';
 import { continueGreedily } from '../generate/greedy.ts';
-import { scoreText } from '../generate/score.ts';
+import { scoreTargets, scoreText } from '../generate/score.ts';
 import { TINY_PROMPT, TINY_TOKENS } from './tiny-phi.ts';
 import type { Decoder } from '../decoder.ts';
 
@@ -21,6 +21,11 @@ const AGAIN_TOKENS = 12;
 const DRIFT = 0.15;
 /** The same against another form of the weights: int8 for each channel moves single tokens of a random model by up to 0.2. */
 const OTHER_FORM = 0.3;
+/**
+ * By how many nats a token of the text may be likelier than the one that the device calls the likeliest: rounding of two runs. Devices that round ids to
+ * float16 (exact up to 2,048) score every token right and choose others.
+ */
+const MOST_SHORTFALL = 0.3;
 
 /**
  * Lets a decoder of the tiny Phi continue its prompt, twice: prompt in one chunk, then token by token. Rejects with `backend` when it says something
@@ -52,6 +57,8 @@ export interface Scored {
   /** A model with a loss below this limit knows the language. */
   limit: number;
   logprobs: number[];
+  /** By how many nats a token of the text was likelier, at most, than the one that the device calls the likeliest. */
+  shortfall: number;
   /** Time for each token, in ms. */
   msPerToken: number;
 }
@@ -59,13 +66,22 @@ export interface Scored {
 /** Scores SELF_TEST_TEXT, given in the model's tokens. Leaves the cache overwritten. */
 export async function scoreSelfTest(decoder: Decoder, { vocab }: PhiConfig, ids: readonly number[]): Promise<Scored> {
   const started = performance.now();
-  const { logprobs } = await scoreText(decoder, ids, 'short');
-  const nll = -logprobs.reduce((sum, value) => sum + value, 0) / logprobs.length;
+  const { argmax, logprobs } = await scoreText(decoder, ids, 'short');
+  const msPerToken = (performance.now() - started) / ids.length;
+  const from = Math.max(0, logprobs.length - AGAIN_TOKENS);
+  const { logprobs: best } = await scoreTargets(
+    decoder,
+    ids.slice(0, -1),
+    'short',
+    [...argmax.subarray(from, logprobs.length)],
+    from,
+  );
   return {
-    nll,
+    nll: -logprobs.reduce((sum, value) => sum + value, 0) / logprobs.length,
     limit: MOST_OF_CHANCE * Math.log(vocab),
     logprobs: [...logprobs],
-    msPerToken: (performance.now() - started) / ids.length,
+    shortfall: Math.max(...best.map((value, i) => logprobs[from + i]! - value)),
+    msPerToken,
   };
 }
 
@@ -92,6 +108,7 @@ export async function testModel(
   if (recorded) {
     const scored = await scoreSelfTest(decoder, config, ids.slice(0, AGAIN_TOKENS));
     const drift = difference(scored.logprobs, recorded);
+    assertChoice(scored);
     if (drift <= DRIFT) return { scored, logprobs: [...recorded] };
     throw wrong(
       `the scores of the text's first tokens differ by ${drift.toFixed(2)} nats from the first load (rounding explains at most ${DRIFT})`,
@@ -102,6 +119,7 @@ export async function testModel(
   const { nll, limit, logprobs } = scored;
   const figures = `a plain English text scored ${nll.toFixed(2)} nats a token (expected: below ${limit.toFixed(2)})`;
   if (!Number.isFinite(nll)) throw wrong(figures, scored);
+  assertChoice(scored);
   if (nll < limit) return { scored, logprobs };
   if (reference === 'none')
     return {
@@ -118,6 +136,14 @@ export async function testModel(
     logprobs,
     note: `${figures}. Float32 on the CPU gives the same score, so the model itself does not know English.`,
   };
+}
+
+function assertChoice(scored: Scored): void {
+  if (scored.shortfall > MOST_SHORTFALL)
+    throw wrong(
+      `the token that it calls the likeliest is ${scored.shortfall.toFixed(2)} nats less likely than another one`,
+      scored,
+    );
 }
 
 /** Mean absolute difference over what both have; NaN and infinity count as infinity. */

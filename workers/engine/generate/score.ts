@@ -15,15 +15,36 @@ export async function scoreText(
   ids: readonly number[],
   rope: RopeSet,
 ): Promise<{ argmax: Int32Array; logprobs: Float32Array }> {
-  const argmax = new Int32Array(ids.length);
-  const logprobs = new Float32Array(ids.length);
-  await inChunks(decoder, ids, SCORE_TOKENS, async (chunk, past) => {
-    const targets = chunk.map((_, i) => ids[past + i + 1] ?? 0);
-    const result = await decoder.chunk({ ids: chunk, past, rope, choice: null, rows: 'all', targets });
-    argmax.set(result.argmax, past);
-    logprobs.set(result.logprobs, past);
-  });
+  const { argmax, logprobs } = await scoreTargets(decoder, ids, rope, [...ids.slice(1), 0]);
   return { argmax, logprobs: logprobs.subarray(0, ids.length - 1) };
+}
+
+/**
+ * Argmax and the log-probability of a target, in nats, at positions `from` and on (each an array of `length - from`, as `targets` is).
+ * @param from slots before it hold the tokens already
+ */
+export async function scoreTargets(
+  decoder: Decoder,
+  ids: readonly number[],
+  rope: RopeSet,
+  targets: readonly number[],
+  from = 0,
+): Promise<{ argmax: Int32Array; logprobs: Float32Array }> {
+  const argmax = new Int32Array(ids.length - from);
+  const logprobs = new Float32Array(ids.length - from);
+  await inChunks(decoder, ids.slice(from), SCORE_TOKENS, async (chunk, at) => {
+    const result = await decoder.chunk({
+      ids: chunk,
+      past: from + at,
+      rope,
+      choice: null,
+      rows: 'all',
+      targets: targets.slice(at, at + chunk.length),
+    });
+    argmax.set(result.argmax, at);
+    logprobs.set(result.logprobs, at);
+  });
+  return { argmax, logprobs };
 }
 
 /** Argmax and the difference of the two best logits at positions `from` and on (each an array of `length - from`). */
