@@ -6,7 +6,7 @@ import { eachVisitor, newVisitor, openFake } from '../support/fake-app.ts';
 
 /** A laptop with a GPU, whatever the browser of the tests has. */
 const LAPTOP = `
-  const limits = { maxStorageBufferBindingSize: 2 ** 31 - 4 };
+  const limits = { maxStorageBufferBindingSize: 2 ** 31 - 4, maxBufferSize: 2 ** 31 };
   const adapter = { features: new Set(['shader-f16']), limits, info: { architecture: 'test' } };
   Object.defineProperty(navigator, 'gpu', { value: { requestAdapter: () => Promise.resolve(adapter) } });
   Object.defineProperty(navigator, 'deviceMemory', { value: 16 });

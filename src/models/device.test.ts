@@ -39,11 +39,15 @@ describe('the GPU', () => {
     here(UA.windows, {
       gpu: {
         requestAdapter: () =>
-          Promise.resolve({ features: new Set(features), limits: { maxStorageBufferBindingSize: 2 ** 30 }, info }),
+          Promise.resolve({
+            features: new Set(features),
+            limits: { maxStorageBufferBindingSize: 2 ** 31 - 4, maxBufferSize: 2 ** 30 },
+            info,
+          }),
       },
     });
 
-  it('tells of 16-bit shaders and of what it binds', async () => {
+  it('tells of 16-bit shaders and of what it binds, which is no more than a buffer', async () => {
     expect(await askGpu(adapter({ isFallbackAdapter: false, architecture: 'turing' }, ['shader-f16']))).toEqual({
       float16: true,
       bindingBytes: 2 ** 30,
@@ -61,7 +65,7 @@ describe('the GPU', () => {
   });
 
   it('is asked once for all, and once more after it gave nothing', async () => {
-    const adapter = { features: new Set<string>(), limits: { maxStorageBufferBindingSize: 1 } };
+    const adapter = { features: new Set<string>(), limits: { maxStorageBufferBindingSize: 1, maxBufferSize: 1 } };
     const requestAdapter = vi
       .fn<() => Promise<typeof adapter | null>>()
       .mockResolvedValue(adapter)

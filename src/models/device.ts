@@ -1,5 +1,6 @@
 /** Finds out about the device, for the advisor. */
 import type { DeviceFacts, GpuFacts } from '../../workers/shared/advisor/device.ts';
+import { bindingBytesOf } from '../../workers/shared/binding-bytes.ts';
 import type { StorageReport } from '../../workers/shared/protocol.ts';
 import { isSoftwareAdapter } from '../../workers/shared/software-adapter.ts';
 
@@ -16,7 +17,7 @@ export interface Surroundings {
 
 interface Adapter {
   features: { has(feature: string): boolean };
-  limits: { maxStorageBufferBindingSize: number };
+  limits: Pick<GPUSupportedLimits, 'maxStorageBufferBindingSize' | 'maxBufferSize'>;
   info?: { isFallbackAdapter?: boolean; architecture?: string; description?: string };
 }
 
@@ -61,7 +62,7 @@ async function adapterFacts(gpu: NonNullable<Surroundings['gpu']>): Promise<GpuF
     const { isFallbackAdapter = false, architecture = '', description = '' } = adapter.info ?? {};
     return {
       float16: adapter.features.has('shader-f16'),
-      bindingBytes: adapter.limits.maxStorageBufferBindingSize,
+      bindingBytes: bindingBytesOf(adapter.limits),
       software: isFallbackAdapter || isSoftwareAdapter(architecture, description),
     };
   } catch {

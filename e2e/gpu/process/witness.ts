@@ -1,4 +1,5 @@
 /** Questions of a test to the GPU process, besides the engine: which adapter there is, and what the engine requested from it. */
+import { bindingBytesOf } from '../../../workers/shared/binding-bytes.ts';
 import { wrapGpu, type GpuRead, type WithGpuLog } from '../../support/gpu-log.ts';
 
 export interface AdapterFacts {
@@ -8,7 +9,7 @@ export interface AdapterFacts {
   /** The features that the engine uses and the adapter has. */
   features: string[];
   subgroupSizes: [number, number];
-  /** maxStorageBufferBindingSize. */
+  /** Most bytes that a shader binds as one buffer. */
   bindingBytes: number;
 }
 
@@ -28,7 +29,7 @@ export const witness = {
       software: info.isFallbackAdapter,
       features: FEATURES.filter((feature) => features.has(feature)),
       subgroupSizes: [info.subgroupMinSize, info.subgroupMaxSize],
-      bindingBytes: limits.maxStorageBufferBindingSize,
+      bindingBytes: bindingBytesOf(limits),
     };
   },
 

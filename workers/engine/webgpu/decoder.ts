@@ -47,7 +47,7 @@ export interface WebgpuOptions {
   capture?: boolean;
   weightCache?: OpenWeightCache;
   signal?: AbortSignal;
-  /** For tests: another maxStorageBufferBindingSize than the device's, in bytes. */
+  /** For tests: fewer bytes than the device binds as one buffer. */
   bindingBytes?: number;
 }
 

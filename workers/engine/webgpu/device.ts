@@ -2,6 +2,7 @@
  * Each decoder has a GPU device of its own, so that it sees the loss of the device and the same worker can open a fresh
  * one.
  */
+import { bindingBytesOf } from '../../shared/binding-bytes.ts';
 import { PhiError } from '../../shared/errors.ts';
 import { REASONS } from '../../shared/reasons.ts';
 import { isSoftwareAdapter } from '../../shared/software-adapter.ts';
@@ -14,7 +15,7 @@ export interface Gpu {
   /** It computes on the CPU, so it is ranked by measured speed. */
   software: boolean;
   float16: boolean;
-  /** maxStorageBufferBindingSize, in bytes. */
+  /** Most bytes that a shader binds as one buffer. */
   bindingBytes: number;
   /** Rejects with `device-lost` when the device goes away; never resolves. */
   lost: Promise<never>;
@@ -79,7 +80,7 @@ export async function openGpu(power: GPUPowerPreference | undefined): Promise<Gp
     name: adapterName(adapter.info) + (software ? ' (software)' : ''),
     software,
     float16: device.features.has('shader-f16'),
-    bindingBytes: device.limits.maxStorageBufferBindingSize,
+    bindingBytes: bindingBytesOf(device.limits),
     lost,
     lostError: () => error,
   };

@@ -48,13 +48,13 @@ export interface WebgpuPlan {
 }
 
 /** Raised when the bytes that `webgpuPlan` makes change, so that weights kept by another version are made again. */
-export const WEBGPU_FORM_VERSION = 3;
+export const WEBGPU_FORM_VERSION = 4;
 
 export interface PlanOptions {
   form: WebgpuForm;
   /** Type of the activations: float16 where the device has `shader-f16`. */
   dtype: FloatType;
-  /** The device's maxStorageBufferBindingSize, in bytes. */
+  /** Most bytes that the device binds as one buffer. */
   bindingBytes: number;
 }
 

@@ -5,7 +5,7 @@
 import { type Unpack, word } from './ggml-legacy.ts';
 import { halfTable } from './half.ts';
 
-/** 16 x (4-bit scale, 4-bit minimum) | 64 bytes of 2-bit codes | d | dmin. w = d * sc * q - dmin * m; blocks of 16. */
+/** 16 x (4-bit scale, 4-bit minimum) | 64 bytes of 2-bit codes | d | dmin. w = d * sc * q - dmin * m; blocks of 16; code = q + 126. */
 export const unpackQ2_K: Unpack = ({ count, bytes, halves, codes, scales, mins }) => {
   const half = halfTable();
   for (let b = 0, at = 0, to = 0, s = 0; b < count; b++, at += 84) {
@@ -14,11 +14,12 @@ export const unpackQ2_K: Unpack = ({ count, bytes, halves, codes, scales, mins }
     const dmin = half[halves[h + 41]!]!;
     for (let sub = 0; sub < 16; sub++, s++) {
       const packed = bytes[at + sub]!;
-      scales[s] = d * (packed & 15);
-      mins[s] = -dmin * (packed >> 4);
+      const scale = d * (packed & 15);
+      scales[s] = scale;
+      mins[s] = 2 * scale - dmin * (packed >> 4);
       const from = h + 8 + ((sub >> 3) << 4) + ((sub & 1) << 3);
       const shift = sub & 6; // two sub-blocks share each pair of bits
-      for (let i = 0; i < 8; i += 2) codes[to++] = ((word(halves, from + i) >>> shift) & 0x03030303) | 0x80808080;
+      for (let i = 0; i < 8; i += 2) codes[to++] = ((word(halves, from + i) >>> shift) & 0x03030303) + 0x7e7e7e7e;
     }
   }
 };
@@ -66,7 +67,7 @@ export const unpackQ4_K: Unpack = ({ count, bytes, halves, codes, scales, mins }
   }
 };
 
-/** As Q4_K with 32 bytes of fifth bits before the nibbles; code = q + 128, so that the minimum stays as it is. */
+/** As Q4_K with 32 bytes of fifth bits before the nibbles; code = q + 112. */
 export const unpackQ5_K: Unpack = ({ count, bytes, halves, codes, scales, mins }) => {
   const half = halfTable();
   for (let b = 0, at = 0, s = 0; b < count; b++, at += 176) {
@@ -74,15 +75,16 @@ export const unpackQ5_K: Unpack = ({ count, bytes, halves, codes, scales, mins }
     const d = half[halves[h]!]!;
     const dmin = half[halves[h + 1]!]!;
     for (let sub = 0; sub < 8; sub++, s++) {
-      scales[s] = d * subScale(bytes, at + 4, sub);
-      mins[s] = -dmin * subMin(bytes, at + 4, sub);
+      const scale = d * subScale(bytes, at + 4, sub);
+      scales[s] = scale;
+      mins[s] = 16 * scale - dmin * subMin(bytes, at + 4, sub);
     }
     for (let i = 0; i < 32; i++) {
       const nibbles = word(halves, h + 24 + 2 * i);
       const fifth = word(halves, h + 8 + 2 * (i & 7)) >>> ((i >> 3) << 1);
       const to = b * 64 + ((i >> 3) << 4) + (i & 7);
-      codes[to] = (nibbles & 0x0f0f0f0f) | ((fifth & 0x01010101) << 4) | 0x80808080;
-      codes[to + 8] = ((nibbles >>> 4) & 0x0f0f0f0f) | ((fifth & 0x02020202) << 3) | 0x80808080;
+      codes[to] = ((nibbles & 0x0f0f0f0f) | ((fifth & 0x01010101) << 4)) + 0x70707070;
+      codes[to + 8] = (((nibbles >>> 4) & 0x0f0f0f0f) | ((fifth & 0x02020202) << 3)) + 0x70707070;
     }
   }
 };

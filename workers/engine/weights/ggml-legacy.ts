@@ -69,17 +69,18 @@ export const unpackQ5_0: Unpack = ({ count, halves, codes, scales }) => {
   }
 };
 
-/** d | m | 32 fifth bits | 16 bytes of nibbles. w = d * q + m, held as code = q + 128. */
+/** d | m | 32 fifth bits | 16 bytes of nibbles. w = d * q + m, held as code = q + 112. */
 export const unpackQ5_1: Unpack = ({ count, halves, codes, scales, mins }) => {
   const half = halfTable();
   for (let b = 0, at = 0; b < count; b++, at += 12) {
-    scales[b] = half[halves[at]!]!;
-    mins[b] = half[halves[at + 1]!]!;
+    const scale = half[halves[at]!]!;
+    scales[b] = scale;
+    mins[b] = 16 * scale + half[halves[at + 1]!]!;
     const fifth = word(halves, at + 2);
     for (let i = 0, to = b * 8; i < 4; i++, to++) {
       const nibbles = word(halves, at + 4 + 2 * i);
-      codes[to] = (nibbles & 0x0f0f0f0f) | FIFTH[(fifth >>> (4 * i)) & 15]! | 0x80808080;
-      codes[to + 4] = ((nibbles >>> 4) & 0x0f0f0f0f) | FIFTH[(fifth >>> (4 * i + 16)) & 15]! | 0x80808080;
+      codes[to] = ((nibbles & 0x0f0f0f0f) | FIFTH[(fifth >>> (4 * i)) & 15]!) + 0x70707070;
+      codes[to + 4] = (((nibbles >>> 4) & 0x0f0f0f0f) | FIFTH[(fifth >>> (4 * i + 16)) & 15]!) + 0x70707070;
     }
   }
 };

@@ -25,6 +25,9 @@ describe('ggml types', () => {
         const { bits, block, codes, mins } = decoded;
         expect({ kind: 'blocks', bits, block, symmetric: mins === null }).toEqual(type.form);
         expect(Math.max(...codes)).toBeLessThan(2 ** bits);
+        // On both sides of zero, so that a minimum is no larger than it need be.
+        expect(Math.min(...codes)).toBeLessThan(2 ** (bits - 1));
+        expect(Math.max(...codes)).toBeGreaterThanOrEqual(2 ** (bits - 1));
       }
       for (let i = 0; i < values.length; i++) {
         const at = Math.floor(i / decoded.block);

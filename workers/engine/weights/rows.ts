@@ -4,6 +4,9 @@
  * Every published quantisation of Phi is affine in blocks along a row: the weight is `scale * (code - 2^(bits - 1)) + min` with an
  * unsigned code. That holds Q4_0 (min absent), Q4_1 and Q4_K (min = m + 8d), MatMulNBits and OpenVINO with zero points
  * (min = scale * (2^(bits-1) - zeroPoint)), MLX (scale and bias), and, in 8 bits, Q2_K to Q6_K, Q8_0, MXFP4, NVFP4 and the IQ codebooks, exactly.
+ *
+ * Codes lie around 2^(bits - 1), so that a min is about the block's mean: GPUs with float16 round what the codes give and what the mins give, each by
+ * its own size.
  */
 export interface FloatRows {
   kind: 'float';

@@ -25,7 +25,7 @@ export interface DeviceFacts {
 export interface GpuFacts {
   /** `shader-f16`: scales, activations and cache in 16 bits. */
   float16: boolean;
-  /** maxStorageBufferBindingSize, in bytes. */
+  /** Most bytes that a shader binds as one buffer. */
   bindingBytes: number;
   /** SwiftShader, llvmpipe or WARP: software on the CPU. */
   software: boolean;
