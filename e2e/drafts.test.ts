@@ -22,6 +22,7 @@ const MOST_DIFFERENCE = 0.1;
 /** With the lengths of drafts. SwiftShader is slow: `npm run test:backends` takes both there too. */
 const BACKENDS: [string, EvaluateOptions, number[]][] = [
   ['WASM, int8', { backend: 'wasm', form: 'int8' }, [2, 15]],
+  ['WASM in two stages, int8', { backend: 'wasm', form: 'int8', stages: 2 }, [2, 15]],
   ['WASM in two stages, float32', { backend: 'wasm', form: 'float32', stages: 2 }, [2, 15]],
   ['WebGPU, int8 in blocks', { backend: 'webgpu', form: 'int8-blocks' }, ALL ? [2, 15] : [15]],
   ['WebNN, float32', { backend: 'webnn', form: 'float32', device: 'npu' }, [2, 15]],

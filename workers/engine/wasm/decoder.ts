@@ -10,7 +10,7 @@ import { wasmWeights, type WasmForm } from './weights.ts';
 import type { EarlyWeights } from './early-weights.ts';
 import { KvCache } from './kv-cache.ts';
 import { OwnSteps } from './step/own-steps.ts';
-import { canStep, startHelpers } from './step/stepper.ts';
+import { canStep, makeStepper, startHelpers } from './step/stepper.ts';
 import { withPlaces, type WeightPlaces } from '../runtime/weight-places.ts';
 import {
   externalData,
@@ -120,10 +120,7 @@ async function load(
   return decoder;
 }
 
-/**
- * Our own kernels, on this thread alone if a helper ended or did not start; if they cannot run, the reason in words. Then the session decodes: slower, but
- * no reason to fail. Helpers that are not needed are ended.
- */
+/** Our own kernels; if they cannot run, the reason in words. Then the session decodes: slower, but no reason to fail. */
 async function ownSteps(
   ort: Ort,
   config: PhiConfig,
@@ -131,22 +128,11 @@ async function ownSteps(
   helpers: WorkerThread[],
   slots: number,
 ): Promise<OwnSteps | string> {
-  const end = (): void => {
-    for (const helper of helpers) helper.terminate();
-  };
   try {
-    if (!places) throw new RangeError('the weights were not seen on their way into its memory');
-    const create = (threads: WorkerThread[]) =>
-      OwnSteps.create(ort, config, places, threads, { slots, steps: MAX_STEPS });
-    return await span('steps', () =>
-      create(helpers).catch((error: unknown) => {
-        if (PhiError.from(error).code !== 'worker-died') throw error;
-        end();
-        return create([]);
-      }),
+    return await span('steps', async () =>
+      OwnSteps.create(ort, config, await makeStepper(config, places, helpers, { slots, steps: MAX_STEPS })),
     );
   } catch (error) {
-    end();
     return PhiError.from(error).message;
   }
 }

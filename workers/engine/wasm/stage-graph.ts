@@ -19,8 +19,13 @@ export function stageWeights(checkpoint: Checkpoint, form: WasmForm, last: boole
   );
 }
 
-/** The model's protobuf. `config.layers` counts the layers of this stage, `groups` are its weights. */
-export function wasmStageGraph(config: PhiConfig, form: WasmForm, groups: WeightGroup[], last: boolean): Uint8Array {
+/** The model's protobuf. `config.layers` counts the layers of this stage, `groups` are its weights. `fineHead`: see wasmDialect. */
+export function wasmStageGraph(
+  config: PhiConfig,
+  form: WasmForm,
+  groups: WeightGroup[],
+  { last, fineHead }: { last: boolean; fineHead: boolean },
+): Uint8Array {
   const g = new Graph('phi_wasm_stage');
   for (const group of groups) declare(g, group);
   const { layers, kvHeads, headDim, vocab, rotaryDim } = config;
@@ -34,7 +39,7 @@ export function wasmStageGraph(config: PhiConfig, form: WasmForm, groups: Weight
     keys: perLayer((layer) => g.input(`past_key.${layer}`, 'float32', [kvHeads, 1, headDim, 'slots'])),
     values: perLayer((layer) => g.input(`past_value.${layer}`, 'float32', [kvHeads, 1, 'slots', headDim])),
   };
-  const { dialect, added } = wasmDialect(g, config, form, inputs, rows, g.int64(0), null);
+  const { dialect, added } = wasmDialect(g, config, form, inputs, rows, g.int64(0), null, fineHead);
   const states = decoderStates(g, config, { ...dialect, embed: () => hidden }, rows);
   if (last) {
     const headRows = g.input('head_rows', 'int64', ['rows']);

@@ -2,6 +2,7 @@
 import type { RopeSet } from '../graph/rope.ts';
 import type { WasmForm } from './weights.ts';
 import type { LayerRange } from '../../shared/advisor/stages.ts';
+import type { EngineReport } from '../../shared/protocol.ts';
 import type { ChunkResult, Choice, KvRows } from '../decoder.ts';
 
 export interface StageSetup {
@@ -28,6 +29,8 @@ export interface StageHost {
 
 export interface StageFacts {
   weightBytes: number;
+  /** See EngineReport. */
+  singleTokens?: EngineReport['singleTokens'];
   /** Making weights, and everything else of the session's creation. */
   prepareMs: number;
   compileMs: number;

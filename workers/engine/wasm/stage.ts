@@ -6,13 +6,17 @@ import { PhiError } from '../../shared/errors.ts';
 import { ropeTable } from '../graph/rope.ts';
 import { stageWeights, wasmStageGraph } from './stage-graph.ts';
 import { layout, materialise, type WeightGroup } from '../weights/plan.ts';
-import type { DataFile } from '../runtime/data-file.ts';
+import { BlobFile, type DataFile } from '../runtime/data-file.ts';
 import type { KvRows } from '../decoder.ts';
 import { KvCache } from './kv-cache.ts';
 import { GroupMaker, madeFile } from '../runtime/made-file.ts';
-import { loadOrt, makeSession, preferredBuild, type Ort } from '../runtime/ort.ts';
+import { loadOrt, makeSession, preferredBuild, type ExternalData, type Ort } from '../runtime/ort.ts';
+import { withPlaces } from '../runtime/weight-places.ts';
 import type { StageFacts, StageHost, StageResult, StageSetup, StageStep } from './stage-protocol.ts';
 import { stageSource } from './stage-source.ts';
+import { Chooser } from './step/chooser.ts';
+import { agree } from './step/own-steps.ts';
+import { canStep, makeStepper, startHelpers, type Stepper } from './step/stepper.ts';
 import { headFetches, readChunk, selectionFeeds } from './selection.ts';
 
 export class Stage {
@@ -23,6 +27,10 @@ export class Stage {
   readonly #config: PhiConfig;
   readonly #cache: KvCache;
   readonly #last: boolean;
+  /** Our own kernels for single tokens; null: the session does them too. */
+  #steps: Stepper | null;
+  /** Of the last stage, with its steps. */
+  #chooser: Chooser | null = null;
 
   private constructor(
     ort: Ort,
@@ -30,12 +38,14 @@ export class Stage {
     config: PhiConfig,
     { slots, last }: StageSetup,
     facts: StageFacts,
+    steps: Stepper | null,
   ) {
     this.#ort = ort;
     this.#session = session;
     this.#config = config;
-    this.#cache = new KvCache(config, slots);
+    this.#cache = new KvCache(config, slots, steps && steps.cache);
     this.#last = last;
+    this.#steps = steps;
     this.facts = facts;
   }
 
@@ -44,30 +54,76 @@ export class Stage {
     const build = preferredBuild();
     const ort = await loadOrt(build, setup.threads);
     const { config, groups } = await stagePlan(setup, host);
+    const { form, last, slots } = setup;
+    const helpers = form === 'int8' && canStep(config) ? startHelpers(setup.threads) : null;
     const makers: GroupMaker[] = [];
-    const externalData = [];
+    const data: ExternalData[] = [];
     for (const group of groups)
-      externalData.push({ path: group.location, data: await weightFile(group, setup, host, makers, build === 'jspi') });
-    const model = wasmStageGraph(config, setup.form, groups, setup.last);
-    const session = await makeSession(ort, model, {
-      executionProviders: ['wasm'],
-      graphOptimizationLevel: 'disabled',
-      logSeverityLevel: 3,
-      externalData,
-      // The threads of the other stages want the cores between this stage's runs.
-      extra: { session: { intra_op: { allow_spinning: '0' } } },
-    });
+      data.push({ path: group.location, data: await weightFile(group, setup, host, makers, build === 'jspi') });
+    const model = wasmStageGraph(config, form, groups, { last, fineHead: helpers !== null });
+    const { made: session, weights } = await withPlaces(groups, data, (externalData) =>
+      makeSession(ort, model, {
+        executionProviders: ['wasm'],
+        graphOptimizationLevel: 'disabled',
+        logSeverityLevel: 3,
+        externalData,
+        // The threads of the other stages want the cores between this stage's runs.
+        extra: { session: { intra_op: { allow_spinning: '0' } } },
+      }),
+    );
     const prepareMs = makers.reduce((sum, { ms }) => sum + ms, 0);
-    const weightBytes = groups.reduce((sum, group) => sum + layout(group).bytes, 0);
-    return new Stage(ort, session, config, setup, {
-      weightBytes,
+    const facts: StageFacts = {
+      weightBytes: groups.reduce((sum, group) => sum + layout(group).bytes, 0),
       prepareMs,
-      compileMs: performance.now() - start - prepareMs,
-    });
+      compileMs: 0,
+    };
+    let steps: Stepper | null = null;
+    try {
+      const sizes = { slots, steps: 1, ends: { embedding: false, head: last } };
+      steps = helpers && (await makeStepper(config, weights, helpers, sizes));
+    } catch (error) {
+      facts.singleTokens = { slow: PhiError.from(error).message };
+    }
+    const stage = new Stage(ort, session, config, setup, facts, steps);
+    await stage.#compareSteps();
+    if (last && stage.#steps) stage.#chooser = await Chooser.create(ort, config.vocab);
+    facts.compileMs = performance.now() - start - prepareMs;
+    return stage;
+  }
+
+  /** A token through the session and through our own kernels: see WasmDecoder.compareSteps. */
+  async #compareSteps(): Promise<void> {
+    const steps = this.#steps;
+    if (!steps) return;
+    const hidden = Float32Array.from({ length: this.#config.hidden }, (_, i) => Math.sin(i));
+    const nothing = { choice: null, headRows: [0], targets: null, logits: true };
+    const result = await this.run({ hidden, tokens: 1, past: 0, rope: 'short', ...nothing });
+    steps.rotate(ropeTable(this.#config, 'short', 0, 1));
+    if (agree(steps.step(hidden, 0, 0, this.#cache.slots), result.hidden ?? result.chunk!.logits!))
+      this.facts.singleTokens = steps.threads;
+    else {
+      steps.dispose();
+      this.#steps = null;
+      this.facts.singleTokens = { slow: 'other kernels gave other logits' };
+    }
+  }
+
+  /** One token by our own kernels; null if they cannot give what is asked for. */
+  async #step({ hidden, tokens, past, rope, choice, targets, logits }: StageStep): Promise<StageResult | null> {
+    const steps = this.#steps;
+    if (!steps || tokens !== 1 || (this.#last && (!choice || !this.#chooser)) || targets || logits) return null;
+    this.#cache.reserve(past + 1);
+    steps.rotate(ropeTable(this.#config, rope, past, 1));
+    const result = steps.step(hidden, past, 0, this.#cache.slots);
+    if (!this.#last) return { hidden: result.slice(), chunk: null };
+    const chosen = [await this.#chooser!.choose(result, choice!)];
+    return { hidden: null, chunk: { chosen, argmax: new Int32Array(0), logprobs: new Float32Array(0), logits: null } };
   }
 
   /** Feeds `step.tokens` hidden states at slots `past` and on. */
   async run(step: StageStep): Promise<StageResult> {
+    const stepped = await this.#step(step);
+    if (stepped) return stepped;
     const result = await this.#runSession(step);
     this.#cache.keep(step.past, result);
     if (this.#last) return { hidden: null, chunk: readChunk(result, step) };
@@ -137,13 +193,13 @@ async function weightFile(
   host: StageHost,
   makers: GroupMaker[],
   streamed: boolean,
-): Promise<DataFile | Blob | Uint8Array> {
+): Promise<DataFile | Uint8Array> {
   // Named by the model's own layers, so that another cut finds them too.
   const name = group.location.replace(/^layers\.(\d+)/, (_, layer) => `layers.${from + Number(layer)}`);
   const kept = await host.openForm(name);
   if (kept?.size === layout(group).bytes) {
     host.onGroup();
-    return streamed ? kept : new Uint8Array(await kept.arrayBuffer());
+    return streamed ? new BlobFile(kept) : new Uint8Array(await kept.arrayBuffer());
   }
   const maker = new GroupMaker(group, (parts) => {
     host.onGroup();

@@ -12,7 +12,7 @@ import { residualRotation, stageForm, WASM_FORM_VERSION, type WasmForm } from '.
 import type { ModelFiles } from '../../store/bytes.ts';
 import { EmbeddingRows } from '../weights/embedding-rows.ts';
 import type { OpenWeightCache, PrepareProgress } from '../runtime/ort.ts';
-import type { StageHost } from './stage-protocol.ts';
+import type { StageFacts, StageHost } from './stage-protocol.ts';
 import { StageThread } from './stage-thread.ts';
 import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts, KvAccess } from '../decoder.ts';
 
@@ -71,6 +71,7 @@ export async function createWasmStages(
       ),
     );
     const prepareMs = Math.max(...loaded.map((facts) => facts.prepareMs));
+    const singleTokens = slowest(loaded);
     const facts: DecoderFacts = {
       backend: 'wasm',
       requestedDevice: null,
@@ -79,6 +80,7 @@ export async function createWasmStages(
       graphs: stages,
       nodesOnWasm: 0,
       threads,
+      ...(singleTokens !== undefined && { singleTokens }),
       bytesHeld: loaded.reduce((sum, facts) => sum + facts.weightBytes, 0),
       prepareMs,
       compileMs: performance.now() - started - prepareMs,
@@ -90,6 +92,13 @@ export async function createWasmStages(
   } finally {
     signal?.removeEventListener('abort', abort);
   }
+}
+
+/** How single tokens are decoded where that is slowest. */
+function slowest(stages: readonly StageFacts[]): StageFacts['singleTokens'] {
+  const all = stages.map(({ singleTokens }) => singleTokens);
+  const numbers = all.filter((one) => typeof one === 'number');
+  return numbers.length === all.length ? Math.min(...numbers) : all.find((one) => typeof one === 'object');
 }
 
 class StagedDecoder implements Decoder {

@@ -1,15 +1,13 @@
 /** Decoding by our own kernels, beside ONNX Runtime's session: it reads prompts and checks drafts, they do single tokens. */
 import type { PhiConfig } from '../../checkpoint/types.ts';
-import type { WorkerThread } from '../../../shared/worker-thread.ts';
 import type { Choice } from '../../decoder.ts';
 import { ropeTable, type RopeSet } from '../../graph/rope.ts';
 import type { Ort } from '../../runtime/ort.ts';
-import type { WeightPlaces } from '../../runtime/weight-places.ts';
 import type { CacheArena, KvCache } from '../kv-cache.ts';
 import { Chooser } from './chooser.ts';
-import { Stepper } from './stepper.ts';
+import type { Stepper } from './stepper.ts';
 
-/** Most that logits may differ from the session's, relative to the largest. Rounding explains a thousandth. */
+/** Most that logits, or hidden states, may differ from the session's, relative to the largest. Rounding explains a thousandth. */
 const MOST_APART = 0.01;
 
 export class OwnSteps {
@@ -23,24 +21,14 @@ export class OwnSteps {
     this.#chooser = chooser;
   }
 
-  /**
-   * @param helpers of startHelpers; `dispose` ends them
-   * @param steps most steps of one `decode`
-   */
-  static async create(
-    ort: Ort,
-    config: PhiConfig,
-    { memory, places }: WeightPlaces,
-    helpers: WorkerThread[],
-    sizes: { slots: number; steps: number },
-  ): Promise<OwnSteps> {
-    const stepper = await Stepper.create(config, memory, places, helpers, sizes);
+  /** `dispose` ends `stepper` too. */
+  static async create(ort: Ort, config: PhiConfig, stepper: Stepper): Promise<OwnSteps> {
     return new OwnSteps(config, stepper, await Chooser.create(ort, config.vocab));
   }
 
   /** Where the KV cache has to lie. */
   get arena(): CacheArena {
-    return { memory: this.#stepper.arena, start: this.#stepper.plan.cache };
+    return this.#stepper.cache;
   }
 
   /** Threads that steps may run on. */
@@ -72,7 +60,7 @@ export class OwnSteps {
    */
   agree(token: number, logits: Float32Array, cache: KvCache): boolean {
     this.#stepper.rotate(ropeTable(this.#config, 'short', 0, 1));
-    return apart(this.#stepper.step(token, 0, 0, cache.slots), logits) <= MOST_APART;
+    return agree(this.#stepper.step(token, 0, 0, cache.slots), logits);
   }
 
   async dispose(): Promise<void> {
@@ -81,12 +69,12 @@ export class OwnSteps {
   }
 }
 
-/** Largest difference relative to the largest logit; infinite if one is not a number. */
-function apart(a: Float32Array, b: Float32Array): number {
+/** True if two results are the same, but for rounding. */
+export function agree(a: Float32Array, b: Float32Array): boolean {
   let [most, size] = [0, 0];
   for (let i = 0; i < a.length; i++) {
     most = Math.max(most, Math.abs(a[i]! - b[i]!));
     size = Math.max(size, Math.abs(b[i]!));
   }
-  return Number.isFinite(most) ? most / size : Infinity;
+  return Number.isFinite(most) && most <= MOST_APART * size;
 }

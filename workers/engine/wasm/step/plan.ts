@@ -66,10 +66,13 @@ export interface StepPlan {
     PhiConfig,
     'heads' | 'kvHeads' | 'headDim' | 'rotaryDim' | 'hidden' | 'intermediate' | 'vocab' | 'normEps' | 'slidingWindow'
   >;
-  embedding: { codes: number; scales: number };
+  /** null in a stage: a step begins with the hidden state at `input`. */
+  embedding: { codes: number; scales: number } | null;
   layers: StepLayer[];
-  head: StepMatrix;
+  /** null in all stages but the last: a step ends with the hidden state of each thread. */
+  head: StepMatrix | null;
   /** Vectors that all threads see. */
+  input: number;
   qkv: number;
   attended: number;
   /** What attention or the MLP adds to the hidden state. */
@@ -127,15 +130,22 @@ function matrixPlan(
   return { k, columns, panels: parts, columnSums: room.floats(columns) };
 }
 
+export interface StepSizes {
+  slots: number;
+  /** Most steps of one run. */
+  steps: number;
+  /** Which of the model's ends there are; absent: both. */
+  ends?: { embedding: boolean; head: boolean };
+}
+
 /**
  * @param places address of each weight tensor in ONNX Runtime's memory, by its name
- * @param steps most steps of one run
  * @throws RangeError if a tensor has no place
  */
 export function stepPlan(
   config: PhiConfig,
   places: ReadonlyMap<string, number>,
-  { threads, slots, steps }: { threads: number; slots: number; steps: number },
+  { threads, slots, steps, ends = { embedding: true, head: true } }: StepSizes & { threads: number },
 ): StepPlan {
   const { layers, heads, kvHeads, headDim, rotaryDim, hidden, intermediate, vocab } = config;
   const place = (tensor: string): number => {
@@ -151,14 +161,15 @@ export function stepPlan(
   const widest = Math.max(hidden, intermediate, heads * headDim);
   const plan = {
     shape: config,
-    embedding: { codes: place('embedding.codes'), scales: place('embedding.scales') },
+    embedding: ends.embedding ? { codes: place('embedding.codes'), scales: place('embedding.scales') } : null,
     layers: Array.from({ length: layers }, (_, l) => ({
       qkv: matrix(`layers.${l}.qkv`, hidden, qkvColumns),
       output: matrix(`layers.${l}.output`, heads * headDim, hidden),
       gateUp: matrix(`layers.${l}.gateUp`, hidden, 2 * intermediate),
       down: matrix(`layers.${l}.down`, intermediate, hidden),
     })),
-    head: matrix('head', hidden, vocab),
+    head: ends.head ? matrix('head', hidden, vocab) : null,
+    input: room.floats(hidden),
     qkv: room.floats(qkvColumns),
     attended: room.floats(heads * headDim),
     update: room.floats(hidden),

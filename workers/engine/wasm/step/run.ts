@@ -18,6 +18,8 @@ export class StepThread {
   readonly #plan: StepPlan;
   readonly #index: number;
   readonly #control: Int32Array;
+  readonly #input: Float32Array;
+  readonly #hidden: Float32Array;
   #threads = 1;
 
   /** `control`: the arena's first words. */
@@ -26,6 +28,9 @@ export class StepThread {
     this.#plan = plan;
     this.#index = index;
     this.#control = control;
+    const { hidden } = plan.shape;
+    this.#input = new Float32Array(control.buffer, plan.input, hidden);
+    this.#hidden = new Float32Array(control.buffer, plan.threads[index]!.hidden, hidden);
   }
 
   /**
@@ -55,7 +60,8 @@ export class StepThread {
 
   #columnSums(): void {
     const { layers, head } = this.#plan;
-    for (const matrix of [...layers.flatMap(({ qkv, output, gateUp, down }) => [qkv, output, gateUp, down]), head])
+    const matrices = layers.flatMap(({ qkv, output, gateUp, down }) => [qkv, output, gateUp, down]);
+    for (const matrix of head ? [...matrices, head] : matrices)
       this.#strips(matrix, this.#share(matrix.columns, LINE), (panel, offset, start, count) => {
         const { sums } = this.#plan.threads[this.#index]!;
         const out = matrix.columnSums + FLOAT * start;
@@ -108,8 +114,10 @@ export class StepThread {
     const { shape, embedding, layers, head, update, logits, threads } = this.#plan;
     const { hidden: width, vocab, normEps } = shape;
     const { hidden } = threads[this.#index]!;
-    const token = this.#control[CONTROL.token]!;
-    kernels.embed(embedding.codes + token * width, embedding.scales + FLOAT * token, hidden, width);
+    if (embedding) {
+      const token = this.#control[CONTROL.token]!;
+      kernels.embed(embedding.codes + token * width, embedding.scales + FLOAT * token, hidden, width);
+    } else this.#hidden.set(this.#input);
     const ownWidth = this.#share(width, LINE);
     for (const [l, layer] of layers.entries()) {
       this.#attention(l, layer.qkv);
@@ -119,6 +127,7 @@ export class StepThread {
       this.#add(layer.down, this.#plan.activated, ownWidth);
       kernels.addTo(hidden, update, width);
     }
+    if (!head) return;
     const { unit } = this.#encode(hidden, width, normEps);
     this.#product(head, this.#share(vocab, LINE), logits, unit);
   }

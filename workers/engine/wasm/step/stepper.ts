@@ -3,9 +3,21 @@ import { PhiError } from '../../../shared/errors.ts';
 import type { PhiConfig } from '../../checkpoint/types.ts';
 import { startWorker, unlessDead, type WorkerThread } from '../../../shared/worker-thread.ts';
 import stepUrl from '../../../step.worker.ts?worker&url';
+import type { CacheArena } from '../kv-cache.ts';
 import { stepKernels, stepModule } from './kernels.ts';
 import { Pace } from './pace.ts';
-import { CONTROL, CONTROL_WORDS, DIGITS, MOST_THREADS, stepPlan, suitsStep, workWord, type StepPlan } from './plan.ts';
+import {
+  CONTROL,
+  CONTROL_WORDS,
+  DIGITS,
+  MOST_THREADS,
+  stepPlan,
+  suitsStep,
+  workWord,
+  type StepPlan,
+  type StepSizes,
+} from './plan.ts';
+import type { WeightPlaces } from '../../runtime/weight-places.ts';
 import { READY, type HelperSetup } from './protocol.ts';
 import { StepThread } from './run.ts';
 
@@ -30,6 +42,33 @@ export function startHelpers(threads: number): WorkerThread[] {
 /** True if this browser and the model can decode with our own kernels. */
 export const canStep = (config: PhiConfig): boolean => suitsStep(config) && stepModule() !== null;
 
+/**
+ * A stepper on this thread and `helpers`, or on this thread alone if one of them ended or did not start. Helpers that are not needed are ended.
+ * @param places null: they could not be seen
+ * @throws RangeError if a tensor has no place, or the arena does not fit
+ */
+export async function makeStepper(
+  config: PhiConfig,
+  places: WeightPlaces | null,
+  helpers: WorkerThread[],
+  sizes: StepSizes,
+): Promise<Stepper> {
+  const end = (): void => {
+    for (const helper of helpers) helper.terminate();
+  };
+  try {
+    if (!places) throw new RangeError('the weights were not seen on their way into its memory');
+    return await Stepper.create(config, places, helpers, sizes).catch((error: unknown) => {
+      if (PhiError.from(error).code !== 'worker-died') throw error;
+      end();
+      return Stepper.create(config, places, [], sizes);
+    });
+  } catch (error) {
+    end();
+    throw error;
+  }
+}
+
 export class Stepper {
   readonly arena: WebAssembly.Memory;
   readonly plan: StepPlan;
@@ -38,7 +77,8 @@ export class Stepper {
   readonly #helpers: WorkerThread[];
   readonly #own: StepThread;
   readonly #control: Int32Array;
-  readonly #logits: Float32Array;
+  readonly #result: Float32Array;
+  readonly #input: Float32Array;
   /** Why a helper died. */
   #dead: string | null = null;
 
@@ -58,27 +98,27 @@ export class Stepper {
     });
     this.#pace = new Pace(helpers.length + 1);
     this.#control = new Int32Array(this.arena.buffer, 0, CONTROL_WORDS);
-    this.#logits = new Float32Array(this.arena.buffer, plan.logits, config.vocab);
+    this.#input = new Float32Array(this.arena.buffer, plan.input, config.hidden);
+    this.#result = plan.head
+      ? new Float32Array(this.arena.buffer, plan.logits, config.vocab)
+      : new Float32Array(this.arena.buffer, plan.threads[0]!.hidden, config.hidden);
     this.#own = new StepThread(stepKernels(module, this.arena, weights), plan, 0, this.#control);
     for (const helper of helpers) void helper.died.then((why) => (this.#dead = why));
   }
 
   /**
    * Resolves when all threads are there and the sums of all columns are computed, which reads every weight once.
-   * @param weights ONNX Runtime's memory
-   * @param places address in it of each weight tensor
    * @param helpers see startHelpers; `dispose` ends them
    * @throws RangeError if a tensor has no place, or the arena does not fit; PhiError `worker-died` if a helper ended or did not start
    */
   static async create(
     config: PhiConfig,
-    weights: WebAssembly.Memory,
-    places: ReadonlyMap<string, number>,
+    { memory: weights, places }: WeightPlaces,
     helpers: WorkerThread[],
-    { slots, steps }: { slots: number; steps: number },
+    sizes: StepSizes,
   ): Promise<Stepper> {
     const module = stepModule()!;
-    const plan = stepPlan(config, places, { threads: helpers.length + 1, slots, steps });
+    const plan = stepPlan(config, places, { ...sizes, threads: helpers.length + 1 });
     const stepper = new Stepper(module, config, weights, plan, helpers);
     await Promise.all(
       helpers.map((helper, i) =>
@@ -102,6 +142,11 @@ export class Stepper {
     this.#control[CONTROL.sums] = 0;
   }
 
+  /** Where the KV cache has to lie. */
+  get cache(): CacheArena {
+    return { memory: this.arena, start: this.plan.cache };
+  }
+
   /** This one and all helpers. */
   get threads(): number {
     return this.#helpers.length + 1;
@@ -114,13 +159,15 @@ export class Stepper {
   }
 
   /**
-   * Feeds `token` at slot `past` of a cache of `slots` slots.
+   * Feeds a token at slot `past` of a cache of `slots` slots.
+   * @param token its id; in a stage its hidden state
    * @param row of the tables that `rotate` was given
-   * @returns the logits, until the next step
+   * @returns the logits, in a stage without the head the hidden state; until the next step
    * @throws PhiError `worker-died` if a helper is gone
    */
-  step(token: number, past: number, row: number, slots: number): Float32Array {
-    this.#control[CONTROL.token] = token;
+  step(token: number | Float32Array, past: number, row: number, slots: number): Float32Array {
+    if (typeof token === 'number') this.#control[CONTROL.token] = token;
+    else this.#input.set(token);
     this.#control[CONTROL.past] = past;
     this.#control[CONTROL.row] = row;
     this.#control[CONTROL.slots] = slots;
@@ -128,7 +175,7 @@ export class Stepper {
     const started = performance.now();
     this.#work(threads);
     this.#pace.took(threads, performance.now() - started);
-    return this.#logits;
+    return this.#result;
   }
 
   #work(threads: number): void {
