@@ -39,10 +39,14 @@ function range(...args: unknown[]): number[] {
 const MONTHS = 'January February March April May June July August September October November December'.split(' ');
 const DAYS = 'Sunday Monday Tuesday Wednesday Thursday Friday Saturday'.split(' ');
 
-/** The directives that chat templates use; others stay as they are. */
+/** The directives that chat templates use, as glibc writes them: `%-d` is `%d` without its zero. Others stay as they are. */
 function strftime(date: Date, format: string): string {
   if (format.length > MAX_FORMAT) throw new TemplateLimit(`it asks for a date in ${format.length} characters`);
   const two = (value: number) => String(value).padStart(2, '0');
+  const hour = date.getHours() % 12 || 12;
+  const dayOfYear = Math.round(
+    (+new Date(date).setHours(12, 0, 0, 0) - +new Date(date.getFullYear(), 0, 0, 12)) / 864e5,
+  );
   const month = MONTHS[date.getMonth()]!;
   const day = DAYS[date.getDay()]!;
   const parts: Readonly<Record<string, string>> = {
@@ -56,9 +60,18 @@ function strftime(date: Date, format: string): string {
     b: month.slice(0, 3),
     A: day,
     a: day.slice(0, 3),
+    y: two(date.getFullYear() % 100),
+    e: String(date.getDate()).padStart(2),
+    I: two(hour),
+    p: date.getHours() < 12 ? 'AM' : 'PM',
+    j: String(dayOfYear).padStart(3, '0'),
     '%': '%',
   };
-  return format.replace(/%(.)/g, (whole, directive: string) =>
-    Object.hasOwn(parts, directive) ? parts[directive]! : whole,
-  );
+  const whole: Readonly<Record<string, string>> = { F: '%Y-%m-%d', T: '%H:%M:%S', R: '%H:%M', D: '%m/%d/%y' };
+  return format
+    .replace(/%([FTRD%])/g, (same, directive: string) => whole[directive] ?? same)
+    .replace(/%(-?)(.)/g, (same, bare: string, directive: string) => {
+      const part = Object.hasOwn(parts, directive) ? parts[directive]! : same;
+      return bare && part !== same ? part.replace(/^[0 ]+(?=\d)/, '') : part;
+    });
 }

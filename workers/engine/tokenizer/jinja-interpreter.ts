@@ -135,6 +135,7 @@ export class BoundedInterpreter extends Interpreter {
           environment,
         );
       case 'BinaryExpression':
+        if (node.operator!.value === '%') return this.#remainder(node, environment);
         return node.operator!.value === '~' ? this.#joined(node, environment) : node;
       case 'CallExpression':
         return node.callee!.type === 'MemberExpression' ? this.#called(node, environment) : node;
@@ -156,8 +157,34 @@ export class BoundedInterpreter extends Interpreter {
     const { args, done } = this.#arguments(filter.args ?? [], environment, names);
     checkCall({ name: String(name), operand, ...done }, this.#maxSize);
     if (name === 'string') return this.#written(operand, environment);
+    if (name === 'map' && done.args.length > 0) return this.#mapped(operand, args, environment);
     if (name === 'join') operand = this.#texts(operand, environment);
     return { ...node, operand: new Done(operand), filter: filter.args ? { ...filter, args } : filter };
+  }
+
+  /** A list whose elements pass through the filter that the first argument names: the library maps attributes only. */
+  #mapped(list: Value, [first, ...args]: readonly Shape[], environment: Environment): Shape {
+    const [elements, name] = [list.value as unknown, (first as Done).value.value as unknown];
+    if (!Array.isArray(elements) || typeof name !== 'string')
+      throw new Error('map() needs a list and the name of a filter');
+    const filter: Shape = { type: 'CallExpression', callee: { type: 'Identifier', value: name }, args };
+    const mapped = (elements as Value[]).map((one): Shape => ({
+      type: 'FilterExpression',
+      operand: new Done(one),
+      filter: args.length > 0 ? filter : filter.callee!,
+    }));
+    return new Done(this.#value({ type: 'ArrayLiteral', value: mapped }, environment));
+  }
+
+  /** The remainder has the sign of the divisor, as in Python. */
+  #remainder(node: Shape, environment: Environment): Shape {
+    const [left, right] = [this.#value(node.left!, environment), this.#value(node.right!, environment)];
+    const rest = { ...node, left: new Done(left), right: new Done(right) };
+    const [a, b]: unknown[] = [left.value, right.value];
+    if (typeof a !== 'number' || typeof b !== 'number' || b === 0) return rest;
+    const isWhole = left.type === 'IntegerValue' && right.type === 'IntegerValue';
+    const value = ((a % b) + b) % b;
+    return new Done(this.#value({ type: isWhole ? 'IntegerLiteral' : 'FloatLiteral', value }, environment));
   }
 
   /** A list whose elements are joined, as texts where they are something else. */
@@ -187,6 +214,15 @@ export class BoundedInterpreter extends Interpreter {
     const property = callee.computed ? new Done(this.#value(callee.property!, environment)) : callee.property!;
     const { args, done } = this.#arguments(node.args ?? [], environment);
     const name = property instanceof Done ? property.value.value : property.value;
+    // The library has the filter only: `', '.join(list)` is `list | join(', ')`.
+    if (name === 'join' && operand.type === 'StringValue' && args.length === 1) {
+      const filter = {
+        type: 'CallExpression',
+        callee: { type: 'Identifier', value: 'join' },
+        args: [new Done(operand)],
+      };
+      return this.#filtered({ type: 'FilterExpression', filter }, done.args[0]!, environment);
+    }
     checkCall({ name: String(name), operand, ...done }, this.#maxSize);
     return { ...node, args, callee: { ...callee, object: new Done(operand), property } };
   }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { expectWithin } from '../../testing/timing.ts';
 import { PhiError } from '../../shared/errors.ts';
 import { parseJinja, TemplateRefusal } from './jinja.ts';
@@ -17,6 +17,14 @@ describe('templates as files have them', () => {
     ['{{ messages | tojson(indent=2) | length }}', '51'],
     ['{% for m in messages | selectattr("role", "equalto", "user") | list %}{{ loop.index }}{% endfor %}', '1'],
     ['{%- if tools %}T{% else %}-{% endif -%}', '-'],
+    // The values of jinja2 3.1.6.
+    [
+      '{{ messages | map(attribute="role") | map("upper") | join(",") }} {{ "a , b".split(",") | map("trim") | list }}',
+      "USER ['a', 'b']",
+    ],
+    ['{{ ["a.b", "c"] | map("replace", ".", "-") | join(" ") }}', 'a-b c'],
+    ['{{ ", ".join(["a", "b"]) }} {{ ", ".join([]) }}|', 'a, b |'],
+    ['{{ -7 % 3 }} {{ 7 % -3 }} {{ 7 % 3 }} {{ 5 % 3.5 }}', '2 -2 1 1.5'],
   ])('%s', (source, expected) => {
     expect(render(source, { messages, tools: null })).toBe(expected);
   });
@@ -25,6 +33,16 @@ describe('templates as files have them', () => {
     expect(render('{{ strftime_now("%d %b %Y, %A %B %H:%M:%S %m %a %% %q") }}')).toMatch(
       /^\d\d [A-Z][a-z]{2} \d{4}, [A-Z][a-z]+day [A-Z][a-z]+ \d\d:\d\d:\d\d \d\d [A-Z][a-z]{2} % %q$/,
     );
+  });
+
+  it('write the date as glibc does', () => {
+    vi.useFakeTimers({ now: new Date(2026, 2, 5, 15, 4, 9), toFake: ['Date'] });
+    expect(render('{{ strftime_now("%-d|%e|%j|%y|%I:%M %p|%-I|%F|%T|%D|%R|%-m|%%F|%-q|100%") }}')).toBe(
+      '5| 5|064|26|03:04 PM|3|2026-03-05|15:04:09|03/05/26|15:04|3|%F|%-q|100%',
+    );
+    vi.setSystemTime(new Date(2024, 11, 31, 0, 30));
+    expect(render('{{ strftime_now("%j %I %p %-H") }}')).toBe('366 12 AM 0');
+    vi.useRealTimers();
   });
 
   it('refuse with their own words', () => {
