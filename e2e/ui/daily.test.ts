@@ -38,6 +38,7 @@ it('keeps nothing of a temporary chat, and all others until they are deleted tog
   await openFake(page, server, 'plain');
   await ask('Bread');
   await page.getByRole('link', { name: 'New chat' }).click();
+  await page.getByRole('heading', { level: 1, name: 'New chat' }).waitFor();
   await messageBox(page).fill('a whis');
   await expect.poll(records).toContain('a whis');
   await button('Temporary chat').press('Enter');

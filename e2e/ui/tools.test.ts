@@ -30,7 +30,7 @@ describe('tools in a chat', () => {
     await calls().waitFor();
     await page.getByRole('article').getByText('The tool says {"result":"50"}.').waitFor();
     await sendButton(page).waitFor();
-    expect((await calls().innerText()).replace(/\s+/g, ' ')).toBe('Calculator Asked expression: 12.5 * 4 Result 50');
+    expect((await calls().innerText()).replace(/\s+/g, ' ')).toBe('Calculator Input expression: 12.5 * 4 Result 50');
 
     // The chat keeps its tools and its calls over a reload; another chat has none.
     await page.reload();
@@ -44,6 +44,6 @@ describe('tools in a chat', () => {
       .click();
     await page.getByRole('menuitem', { name: 'Export as Markdown' }).click();
     const markdown = await readFile(await (await download).path(), 'utf8');
-    expect(markdown).toContain('**Tool: Calculator**\n\nAsked\n\n```json\n{"expression":"12.5 * 4"}\n```');
+    expect(markdown).toContain('**Tool: Calculator**\n\nInput\n\n```json\n{"expression":"12.5 * 4"}\n```');
   });
 });

@@ -107,8 +107,8 @@ export class Conversations {
 
   /** Makes the new chat one that is never stored, or an ordinary one. What was written for it and not sent leaves the disk. */
   async setTemporary(temporary: boolean): Promise<void> {
-    if (temporary) await this.writeDraft(null, '');
-    this.#freshTemporary = temporary;
+    this.#freshTemporary = temporary; // first: what the box writes meanwhile must not come after it
+    if (temporary) await this.#report(this.#records.writeDraft(null, ''));
   }
 
   async loadList(): Promise<void> {
