@@ -26,7 +26,7 @@ import { expectAnswered, packedLibrary, USE, writePlainPage } from './support/pa
 import type { Outcome } from './support/spec-page/vitest.ts';
 
 const run = promisify(execFile);
-/** Compressed, without ONNX Runtime. */
+/** Compressed, without ONNX Runtime and without what is loaded when it is needed (constraints, readers of other formats). */
 const MOST_BYTES = 150 * 1024;
 let folder: string;
 let library: string;

@@ -23,7 +23,7 @@ import { ProbeMemory } from './choose/probe-memory.ts';
 import { SELF_TEST_TEXT } from './choose/self-test.ts';
 import { startEarly } from './choose/start-early.ts';
 import type { Decoder } from './decoder.ts';
-import { Constraints } from './constraint/constraint.ts';
+import type { Constraints } from './constraint/constraint.ts';
 import type { EarlyModel } from './early-model.ts';
 import { generateTokens, type TokenEvent, type TokenOptions } from './generate/generate.ts';
 import type { ChunkCosts } from './generate/lookup.ts';
@@ -269,18 +269,26 @@ class OpenModel implements Model {
     return generateTokens(sequence, prompt, options);
   }
 
-  reply(
+  async reply(
     request: GenerateRequest,
     signal: AbortSignal,
     onEvent: (event: GenerateEvent) => void,
     kept?: KeptCaches,
   ): Promise<void> {
+    const help = { constraints: await this.#constraintsFor(request), kept };
     const { conversation, config } = this;
-    this.#constraints ??= new Constraints(conversation.tokenizer, config.vocab, [
-      ...new Set([...config.eos, ...conversation.tokenizer.ends]),
-    ]);
-    const help = { constraints: this.#constraints, kept };
-    return generateReply(this.#sequence, conversation, config.eos, request, signal, onEvent, help);
+    await generateReply(this.#sequence, conversation, config.eos, request, signal, onEvent, help);
+  }
+
+  /** undefined: the reply is free. */
+  async #constraintsFor({ constraint, tools = [], enforce = true }: GenerateRequest): Promise<Constraints | undefined> {
+    if (!enforce || (!constraint && tools.length === 0)) return undefined;
+    const { Constraints } = await import('./constraint/constraint.ts');
+    const { config } = this;
+    const { tokenizer } = this.conversation;
+    return (this.#constraints ??= new Constraints(tokenizer, config.vocab, [
+      ...new Set([...config.eos, ...tokenizer.ends]),
+    ]));
   }
 
   keepCache(kept: KeptCaches, request: RestoreRequest, signal: AbortSignal): Promise<void> {

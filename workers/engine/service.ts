@@ -30,7 +30,6 @@ import { ModelStore } from '../store/store.ts';
 import { identify } from './checkpoint/identify.ts';
 import { EarlyModel } from './early-model.ts';
 import { ProbeMemory } from './choose/probe-memory.ts';
-import { checkConstraint } from './constraint/constraint.ts';
 import { Keeper } from './kept/keeper.ts';
 import { openHeader } from './model-header.ts';
 import { openModel, type Model } from './model.ts';
@@ -264,7 +263,7 @@ export class Engine implements EngineApi {
   }
 
   async checkForm(constraint: Constraint): Promise<void> {
-    await Promise.resolve();
+    const { checkConstraint } = await import('./constraint/constraint.ts');
     checkConstraint(constraint);
   }
 

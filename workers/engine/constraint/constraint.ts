@@ -1,4 +1,4 @@
-/** The door of this folder: a request's constraint becomes a matcher for one reply. Vocabulary and automata are kept from reply to reply. */
+/** The door of this folder, loaded when a form is asked for: a request's constraint becomes a matcher for one reply. Vocabulary and automata are kept from reply to reply. */
 import { PhiError } from '../../shared/errors.ts';
 import type { Constraint } from '../../shared/protocol.ts';
 import { THINK_CLOSE, THINK_OPEN } from '../../shared/thoughts.ts';
@@ -92,6 +92,23 @@ export class Constraints {
     return new Matcher(kept.automaton, kept.masks, this.#vocabulary);
   }
 
+  /** Throws `bad-request` where a reply of `maxTokens` tokens is too short for the shortest text of the form. */
+  checkRoom(matcher: Matcher, maxTokens: number): void {
+    if (matcher.needs > maxTokens)
+      throw refuse(
+        `the shortest answer has ${matcher.needs} tokens, but only ${maxTokens} are allowed. Allow more tokens, or request a shorter answer.`,
+      );
+  }
+
+  /** Continues behind the part of the reply that exists. Throws `bad-request` if that part does not have the form. */
+  resumeText(matcher: Matcher, text: string): void {
+    if (!matcher.pushText(text))
+      throw new PhiError(
+        'bad-request',
+        'This unfinished reply does not fit the form that is requested now. Regenerate it.',
+      );
+  }
+
   #body(body: Expr, thinking: Thinking): Expr {
     // The first space of a SentencePiece's reply is not shown.
     const space = this.#tokenizer.stripsSpace ? optional(literal(' ')) : EMPTY;
@@ -127,21 +144,4 @@ export function compileConstraint(constraint: Constraint): Expr {
 /** Throws `bad-request` for a form that no reply can be held to. */
 export function checkConstraint(constraint: Constraint): void {
   compileProgram(compileConstraint(constraint));
-}
-
-/** Throws `bad-request` where a reply of `maxTokens` tokens is too short for the shortest text of the form. */
-export function checkRoom(matcher: Matcher, maxTokens: number): void {
-  if (matcher.needs > maxTokens)
-    throw refuse(
-      `the shortest answer has ${matcher.needs} tokens, but only ${maxTokens} are allowed. Allow more tokens, or request a shorter answer.`,
-    );
-}
-
-/** Continues behind the part of the reply that exists. Throws `bad-request` if that part does not have the form. */
-export function resumeText(matcher: Matcher, text: string): void {
-  if (!matcher.pushText(text))
-    throw new PhiError(
-      'bad-request',
-      'This unfinished reply does not fit the form that is requested now. Regenerate it.',
-    );
 }

@@ -12,7 +12,7 @@ import type {
 import type { Conversation } from '../tokenizer/conversation.ts';
 import type { Tokenizer } from '../tokenizer/types.ts';
 import { fitMessages, type Fitted } from '../../shared/context-fit.ts';
-import { checkRoom, resumeText, type Constraints } from '../constraint/constraint.ts';
+import type { Constraints } from '../constraint/constraint.ts';
 import type { Matcher } from '../constraint/matcher.ts';
 import { generateTokens } from './generate.ts';
 import type { KeptCaches } from '../kept/kept-caches.ts';
@@ -129,9 +129,9 @@ function holdTo(
     tools.length > 0
       ? constraints.callMatcher({ tools, mayCall, spelling: conversation.callSpelling, constraint }, thinking)
       : constraints.matcher(constraint!, thinking);
-  resumeText(matcher, begun);
+  constraints.resumeText(matcher, begun);
   matcher.push(resume);
-  if (maxTokens > 0) checkRoom(matcher, maxTokens);
+  if (maxTokens > 0) constraints.checkRoom(matcher, maxTokens);
   const compileMs = performance.now() - started;
   return { matcher, stats: () => ({ constraint: { compileMs, ...matcher.spent } }) };
 }
