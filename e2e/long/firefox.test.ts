@@ -1,6 +1,6 @@
 /** Firefox ESR, which has neither WebNN nor WebGPU: chat on WASM, offline, reload, and what it lacks is named. */
 import type { Browser, Page } from 'puppeteer-core';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { GREEDY, makeTinyStarter, PATIENCE_MS, serveApp, type AppServer, type TinyStarter } from '../support/app.ts';
 import { findFirefox, launchFirefox, NO_FIREFOX } from '../support/firefox.ts';
 import { startWitness, type Witness } from '../../scripts/cli/browser/witness.ts';
@@ -15,9 +15,17 @@ let browser: Browser;
 let page: Page;
 const errors: string[] = [];
 
+/** Waits until `test` gives true in the page. Puppeteer's own way makes functions from texts, which the page's policy refuses. */
+async function until<A extends unknown[]>(test: (...args: A) => unknown, ...args: A): Promise<void> {
+  await vi.waitUntil(() => page.evaluate(test as (...args: unknown[]) => unknown, ...args), {
+    timeout: PATIENCE_MS,
+    interval: 100,
+  });
+}
+
 /** Clicks the first element of `selector` whose name or text is like `name`, once there is one. */
 async function press(selector: string, name: string): Promise<void> {
-  await page.waitForFunction(
+  await until(
     (query, wanted) => {
       const all = [...document.querySelectorAll<HTMLElement>(query)];
       const found = all.find((element) =>
@@ -26,7 +34,6 @@ async function press(selector: string, name: string): Promise<void> {
       found?.click();
       return found !== undefined;
     },
-    { timeout: PATIENCE_MS },
     selector,
     name,
   );
@@ -35,7 +42,7 @@ async function press(selector: string, name: string): Promise<void> {
 /** Sends a message in a new chat; the reply's text once it is whole. */
 async function ask(message: string): Promise<string> {
   await press('a', '^New chat$');
-  await page.waitForFunction(() => !document.querySelector('article[aria-label=Reply]'));
+  await until(() => !document.querySelector('article[aria-label=Reply]'));
   await page.waitForSelector('textarea[aria-label=Message]', { timeout: PATIENCE_MS });
   await page.type('textarea[aria-label=Message]', message);
   await page.keyboard.press('Enter');
@@ -47,11 +54,7 @@ async function ask(message: string): Promise<string> {
 
 /** Waits until the page says all of `texts`. */
 async function shown(...texts: string[]): Promise<void> {
-  await page.waitForFunction(
-    (wanted) => wanted.every((text) => document.body.innerText.includes(text)),
-    { timeout: PATIENCE_MS },
-    texts,
-  );
+  await until((wanted) => wanted.every((text) => document.body.innerText.includes(text)), texts);
 }
 
 const textOf = (selector: string): Promise<string> =>
@@ -100,9 +103,7 @@ describe('Firefox', () => {
 
   it('names what the browser lacks', async () => {
     await press('a', '^Diagnostics$');
-    await page.waitForFunction(() => document.querySelector('main')?.innerText.includes('Load time'), {
-      timeout: PATIENCE_MS,
-    });
+    await until(() => document.querySelector('main')?.innerText.includes('Load time'));
     const report = await textOf('main');
     expect(report).toMatch(/WebNN[^\n]*\s+WebNN: this browser has no navigator\.ml/);
     expect(report).toMatch(/WebGPU[^\n]*\s+WebGPU: /);
@@ -111,10 +112,7 @@ describe('Firefox', () => {
   });
 
   it('answers after a reload and without its server, with the same text', async () => {
-    await page.waitForFunction(
-      async () => (await navigator.serviceWorker.getRegistration())?.active?.state === 'activated',
-      { timeout: PATIENCE_MS },
-    );
+    await until(async () => (await navigator.serviceWorker.getRegistration())?.active?.state === 'activated');
     const shards = server.shards.length;
     await page.goto(`${server.url}#/models`);
     await shown('Bring your own model'); // Requests cut off by a reload count as errors.
