@@ -8,6 +8,7 @@
 import {
   add,
   assemble,
+  eachFour,
   get,
   int,
   larger,
@@ -139,8 +140,7 @@ const product = `(func (export "product")
 const columnSums = `(func (export "columnSums") ${params('w', 'k', 'n', 'x', 'sums', 'out', 'cols')} ${locals('i32', 's', 'end')}
   (memory.fill ${get('sums')} ${int(0)} (i32.mul ${get('cols')} ${int(4 * digits)}))
   (call $sweep ${['w', 'k', 'n', 'x', 'sums', 'cols'].map(get).join(' ')})
-  ${set('end', add(get('out'), times4(get('cols'))))}
-  ${loop('out', int(16), get('end'), `${store(get('out'), load(get('sums'), 16 * (digits - 1)))} ${advance('sums', 16 * digits)}`)})`;
+  ${eachFour('out', 'cols', `${store(get('out'), load(get('sums'), 16 * (digits - 1)))} ${advance('sums', 16 * digits)}`)})`;
 
 // --- Activations
 
@@ -151,11 +151,9 @@ const shiftRight = (value: string, bits: number) => `(i32x4.shr_u ${value} ${int
 
 const encode = `(func (export "encode") ${params('x', 'n', 'out')} ${floats('inverse', 'factor', 'offset')}
   ${locals('i32', 'end')} ${locals('v128', 'v')}
-  ${set('end', add(get('x'), times4(get('n'))))}
-  ${loop(
+  ${eachFour(
     'x',
-    int(16),
-    get('end'),
+    'n',
     `${set('v', times(load(get('x')), `(f32x4.splat ${get('inverse')})`))}
     ${set('v', plus(times(get('v'), `(f32x4.splat ${get('factor')})`), `(f32x4.splat ${get('offset')})`))}
     ${set('v', `(i32x4.trunc_sat_f32x4_u ${get('v')})`)}
@@ -170,14 +168,12 @@ const acrossLanes = (name: string, combine: (a: string, b: string) => string) =>
   ${set(name, combine(get(name), swizzle([1, 0, 3, 2], get(name))))}`;
 
 const sumSquares = `(func (export "sumSquares") ${params('x', 'n')} (result f32) ${locals('i32', 'end')} ${locals('v128', 'all', 'v')}
-  ${set('end', add(get('x'), times4(get('n'))))}
-  ${loop('x', int(16), get('end'), `${set('v', load(get('x')))} ${set('all', plus(get('all'), times(get('v'), get('v'))))}`)}
+  ${eachFour('x', 'n', `${set('v', load(get('x')))} ${set('all', plus(get('all'), times(get('v'), get('v'))))}`)}
   ${acrossLanes('all', plus)}
   (f32x4.extract_lane 0 ${get('all')}))`;
 
 const addTo = `(func (export "addTo") ${params('x', 'y', 'n')} ${locals('i32', 'end')}
-  ${set('end', add(get('x'), times4(get('n'))))}
-  ${loop('x', int(16), get('end'), `${store(get('x'), plus(load(get('x')), load(get('y'))))} ${advance('y', 16)}`)})`;
+  ${eachFour('x', 'n', `${store(get('x'), plus(load(get('x')), load(get('y'))))} ${advance('y', 16)}`)})`;
 
 const embed = `(func (export "embed") ${params('codes', 'scale', 'out', 'n')} ${locals('i32', 'end')} ${locals('v128', 'each')}
   ${set('end', add(get('out'), times4(get('n'))))}
@@ -225,11 +221,9 @@ const exponential = [
 ].join('\n');
 
 const silu = `(func (export "silu") ${params('gate', 'up', 'out', 'n')} ${locals('i32', 'end')} ${locals('v128', 'y', 'e')}
-  ${set('end', add(get('out'), times4(get('n'))))}
-  ${loop(
+  ${eachFour(
     'out',
-    int(16),
-    get('end'),
+    'n',
     `${set('y', `(f32x4.neg ${load(get('gate'))})`)} ${exponential}
     ${store(get('out'), times(`(f32x4.div ${load(get('gate'))} ${plus(get('y'), splat(1))})`, load(get('up'))))}
     ${advance('gate', 16)} ${advance('up', 16)}`,

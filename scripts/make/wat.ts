@@ -39,6 +39,10 @@ export const locals = (type: string, ...names: string[]) => names.map((name) => 
 /** Of two, the larger in each lane. */
 export const larger = (a: string, b: string) => `(f32x4.pmax ${a} ${b})`;
 
+/** `body` for each four of `$count` floats from `$name` on; the local `$end` is theirs. */
+export const eachFour = (name: string, count: string, body: string) =>
+  `${set('end', add(get(name), times4(get(count))))} ${loop(name, int(16), get('end'), body)}`;
+
 /** wabt's types leave out that it validates for the features that it is told. */
 type CheckedModule = ReturnType<Awaited<ReturnType<typeof wabt>>['parseWat']> & { validate(features: object): void };
 

@@ -8,6 +8,7 @@
 import {
   add,
   assemble,
+  eachFour,
   get,
   int,
   larger,
@@ -77,11 +78,9 @@ const withMins = `(func (export "dequantise") ${params('codes', 'scales', 'mins'
   )})`;
 
 const multiplyEach = `(func (export "multiplyEach") ${params('values', 'factors', 'count')} ${locals('i32', 'end')}
-  ${set('end', add(get('values'), times4(get('count'))))}
-  ${loop(
+  ${eachFour(
     'values',
-    int(16),
-    get('end'),
+    'count',
     `${store(get('values'), `(f32x4.mul ${load(get('values'))} ${load(get('factors'))})`)}
     ${set('factors', add(get('factors'), int(16)))}`,
   )})`;
@@ -177,17 +176,14 @@ const reflect = `(func (export "reflect") ${params('values', 'count', 'p', 'stri
   )})`;
 
 const largest = `(func (export "largest") ${params('values', 'count')} (result f32) ${locals('i32', 'end')} ${locals('v128', 'max')}
-  ${set('end', add(get('values'), times4(get('count'))))}
-  ${loop('values', int(16), get('end'), set('max', larger(get('max'), `(f32x4.abs ${load(get('values'))})`)))}
+  ${eachFour('values', 'count', set('max', larger(get('max'), `(f32x4.abs ${load(get('values'))})`)))}
   ${set('max', larger(get('max'), swizzle([2, 3, 0, 1], get('max'))))}
   (f32x4.extract_lane 0 ${larger(get('max'), swizzle([1, 0, 3, 2], get('max')))}))`;
 
 const largestEach = `(func (export "largestEach") ${params('values', 'most', 'count')} ${locals('i32', 'end')}
-  ${set('end', add(get('values'), times4(get('count'))))}
-  ${loop(
+  ${eachFour(
     'values',
-    int(16),
-    get('end'),
+    'count',
     `${store(get('most'), larger(load(get('most')), `(f32x4.abs ${load(get('values'))})`))}
     ${set('most', add(get('most'), int(16)))}`,
   )})`;
