@@ -81,6 +81,20 @@ async function passedOver(page: Page): Promise<string> {
   return page.locator('main').innerText();
 }
 
+/** A first visit with workers that can be ended, whose replies take as long as those of a model that is not tiny. */
+async function visitSlowly(maxTokens: number): Promise<Page> {
+  session = await launchApp({ ...GREEDY, maxTokens });
+  const { page } = session;
+  await page.addInitScript(keepEngines);
+  await inject(page, ENGINE, takeTime, RUN_MS);
+  await firstVisit(page);
+  return page;
+}
+
+/** Ends the engine's worker from outside. */
+const endEngine = (page: Page): Promise<void> =>
+  page.evaluate(() => (window as unknown as WithEngines).engines.at(-1)!.terminate());
+
 /** Long enough to be ended in the middle. */
 const LIST = {
   type: 'array',
@@ -130,15 +144,11 @@ describe('a reply goes on', () => {
   });
 
   it('in a fresh worker when the worker is ended from outside, with the same tokens', async () => {
-    session = await launchApp({ ...GREEDY, maxTokens: TOKENS });
-    const { page } = session;
-    await page.addInitScript(keepEngines);
-    await inject(page, ENGINE, takeTime, RUN_MS);
-    await firstVisit(page);
+    const page = await visitSlowly(TOKENS);
     const undisturbed = await readAnswer(page, await begin(page));
     await newChat(page);
     const reply = await begin(page);
-    await page.evaluate(() => (window as unknown as WithEngines).engines.at(-1)!.terminate());
+    await endEngine(page);
     const answer = await readAnswer(page, reply);
     expect(answer.text.replace(/ The engine’s worker ended.*/, '')).toBe(undisturbed.text);
     expect(await reply.innerText()).toMatch(
@@ -148,15 +158,11 @@ describe('a reply goes on', () => {
   });
 
   it('in a fresh worker, and stays valid for the JSON schema that it was held to', async () => {
-    session = await launchApp({ ...GREEDY, maxTokens: 2 * TOKENS });
-    const { page } = session;
-    await page.addInitScript(keepEngines);
-    await inject(page, ENGINE, takeTime, RUN_MS);
-    await firstVisit(page);
+    const page = await visitSlowly(2 * TOKENS);
     const undisturbed = await readList(page, await beginList(page));
     await newChat(page);
     const reply = await beginList(page);
-    await page.evaluate(() => (window as unknown as WithEngines).engines.at(-1)!.terminate());
+    await endEngine(page);
     const list = await readList(page, reply);
     expect(await reply.innerText()).toMatch(/worker ended: .* The reply continues on WASM, int8\./);
     expect(problemOf(LIST, JSON.stringify(list))).toBeNull();
