@@ -1,4 +1,5 @@
 /** Strings of the menu of models and of chats with servers, in English. */
+import { processorName } from '../../workers/shared/processor-name.ts';
 import { plural } from './strings.ts';
 
 export const serversEn = {
@@ -6,8 +7,7 @@ export const serversEn = {
   chooseModelHint: 'The app loads the model at once and uses it for this chat and for new chats.',
   chooseModelBusy: 'You can choose another model when the reply or download has ended.',
   onThisDevice: 'On this device',
-  onProcessor: (threads: number, stages: number) =>
-    `CPU, ${threads === 1 ? '1 thread' : `${threads} threads`}${stages > 1 ? `, ${stages} stages` : ''}`,
+  onProcessor: processorName,
   runsOnDevice: (backend: string, device: string) => `Loaded on ${backend} (${device})`,
   modelLoading: 'Loading…',
   modelNotLoaded: 'Not loaded',

@@ -2,6 +2,7 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-web';
 import type { Checkpoint, PhiConfig } from '../checkpoint/types.ts';
 import { PhiError } from '../../shared/errors.ts';
+import { processorName } from '../../shared/processor-name.ts';
 import { span } from '../../shared/span.ts';
 import type { WorkerThread } from '../../shared/worker-thread.ts';
 import { ropeTable, type RopeSet } from '../graph/rope.ts';
@@ -10,7 +11,7 @@ import { wasmWeights, type WasmForm } from './weights.ts';
 import type { EarlyWeights } from './early-weights.ts';
 import { KvCache } from './kv-cache.ts';
 import { OwnSteps } from './step/own-steps.ts';
-import { canStep, makeStepper, startHelpers } from './step/stepper.ts';
+import { canStep, DISAGREED, makeStepper, startHelpers } from './step/stepper.ts';
 import { withPlaces, type WeightPlaces } from '../runtime/weight-places.ts';
 import {
   externalData,
@@ -98,7 +99,7 @@ async function load(
   const facts: DecoderFacts = {
     backend: 'wasm',
     requestedDevice: null,
-    device: `CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+    device: processorName(threads, 1),
     form,
     graphs: 1,
     nodesOnWasm: 0,
@@ -130,7 +131,7 @@ async function ownSteps(
 ): Promise<OwnSteps | string> {
   try {
     return await span('steps', async () =>
-      OwnSteps.create(ort, config, await makeStepper(config, places, helpers, { slots, steps: MAX_STEPS })),
+      OwnSteps.create(ort, config.vocab, await makeStepper(config, places, helpers, { slots, steps: MAX_STEPS })),
     );
   } catch (error) {
     return PhiError.from(error).message;
@@ -217,10 +218,10 @@ class WasmDecoder implements Decoder {
   async compareSteps(): Promise<void> {
     if (!this.#steps || this.#steps === 'loop') return;
     const { logits } = await this.chunk({ ids: [0], past: 0, rope: 'short', choice: null, rows: 'last', logits: true });
-    if (this.#steps.agree(0, logits!, this.#cache)) this.facts.singleTokens = this.#steps.threads;
+    if (this.#steps.agrees(0, logits!, this.#cache)) this.facts.singleTokens = this.#steps.threads;
     else {
       await this.#dropSteps();
-      this.facts.singleTokens = { slow: 'other kernels gave other logits' };
+      this.facts.singleTokens = { slow: DISAGREED };
     }
   }
 

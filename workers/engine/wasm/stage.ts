@@ -15,8 +15,7 @@ import { withPlaces } from '../runtime/weight-places.ts';
 import type { StageFacts, StageHost, StageResult, StageSetup, StageStep } from './stage-protocol.ts';
 import { stageSource } from './stage-source.ts';
 import { Chooser } from './step/chooser.ts';
-import { agree } from './step/own-steps.ts';
-import { canStep, makeStepper, startHelpers, type Stepper } from './step/stepper.ts';
+import { canStep, DISAGREED, makeStepper, startHelpers, type Stepper } from './step/stepper.ts';
 import { headFetches, readChunk, selectionFeeds } from './selection.ts';
 
 export class Stage {
@@ -98,13 +97,12 @@ export class Stage {
     const hidden = Float32Array.from({ length: this.#config.hidden }, (_, i) => Math.sin(i));
     const nothing = { choice: null, headRows: [0], targets: null, logits: true };
     const result = await this.run({ hidden, tokens: 1, past: 0, rope: 'short', ...nothing });
-    steps.rotate(ropeTable(this.#config, 'short', 0, 1));
-    if (agree(steps.step(hidden, 0, 0, this.#cache.slots), result.hidden ?? result.chunk!.logits!))
+    if (steps.agrees(hidden, result.hidden ?? result.chunk!.logits!, this.#cache.slots))
       this.facts.singleTokens = steps.threads;
     else {
       steps.dispose();
       this.#steps = null;
-      this.facts.singleTokens = { slow: 'other kernels gave other logits' };
+      this.facts.singleTokens = { slow: DISAGREED };
     }
   }
 
@@ -113,7 +111,7 @@ export class Stage {
     const steps = this.#steps;
     if (!steps || tokens !== 1 || (this.#last && (!choice || !this.#chooser)) || targets || logits) return null;
     this.#cache.reserve(past + 1);
-    steps.rotate(ropeTable(this.#config, rope, past, 1));
+    steps.rotate(rope, past, 1);
     const result = steps.step(hidden, past, 0, this.#cache.slots);
     if (!this.#last) return { hidden: result.slice(), chunk: null };
     const chosen = [await this.#chooser!.choose(result, choice!)];

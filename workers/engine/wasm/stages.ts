@@ -5,6 +5,7 @@
 import { transfer } from 'comlink';
 import { cutLayers, type LayerRange } from '../../shared/advisor/stages.ts';
 import type { Checkpoint } from '../checkpoint/types.ts';
+import { processorName } from '../../shared/processor-name.ts';
 import { PhiError } from '../../shared/errors.ts';
 import type { RopeSet } from '../graph/rope.ts';
 import { stageWeights } from './stage-graph.ts';
@@ -75,7 +76,7 @@ export async function createWasmStages(
     const facts: DecoderFacts = {
       backend: 'wasm',
       requestedDevice: null,
-      device: `CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${stages} stages`,
+      device: processorName(threads, stages),
       form,
       graphs: stages,
       nodesOnWasm: 0,

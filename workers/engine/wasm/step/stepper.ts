@@ -1,6 +1,7 @@
 /** Steps of one token by our own kernels, on this thread and helpers. The weights are those in ONNX Runtime's memory. */
 import { PhiError } from '../../../shared/errors.ts';
 import type { PhiConfig } from '../../checkpoint/types.ts';
+import { ropeTable, type RopeSet } from '../../graph/rope.ts';
 import { startWorker, unlessDead, type WorkerThread } from '../../../shared/worker-thread.ts';
 import stepUrl from '../../../step.worker.ts?worker&url';
 import type { CacheArena } from '../kv-cache.ts';
@@ -69,11 +70,17 @@ export async function makeStepper(
   }
 }
 
+/** Most that results may differ from the session's, relative to the largest. Rounding explains a thousandth. */
+const MOST_APART = 0.01;
+/** Why single tokens are slow where results differ by more. */
+export const DISAGREED = 'other kernels gave other logits';
+
 export class Stepper {
   readonly arena: WebAssembly.Memory;
   readonly plan: StepPlan;
   /** How many threads are fastest at present. */
   readonly #pace: Pace;
+  readonly #config: PhiConfig;
   readonly #helpers: WorkerThread[];
   readonly #own: StepThread;
   readonly #control: Int32Array;
@@ -90,6 +97,7 @@ export class Stepper {
     helpers: WorkerThread[],
   ) {
     this.plan = plan;
+    this.#config = config;
     this.#helpers = helpers;
     this.arena = new WebAssembly.Memory({
       initial: Math.ceil(plan.cache / PAGE_BYTES),
@@ -152,8 +160,9 @@ export class Stepper {
     return this.#helpers.length + 1;
   }
 
-  /** cos and sin of a run's positions, `[steps, rotaryDim / 2]` each. */
-  rotate({ cos, sin }: { cos: Float32Array; sin: Float32Array }): void {
+  /** Prepares for `count` steps from slot `past` on. */
+  rotate(rope: RopeSet, past: number, count: number): void {
+    const { cos, sin } = ropeTable(this.#config, rope, past, count);
     new Float32Array(this.arena.buffer, this.plan.cos, cos.length).set(cos);
     new Float32Array(this.arena.buffer, this.plan.sin, sin.length).set(sin);
   }
@@ -161,7 +170,7 @@ export class Stepper {
   /**
    * Feeds a token at slot `past` of a cache of `slots` slots.
    * @param token its id; in a stage its hidden state
-   * @param row of the tables that `rotate` was given
+   * @param row which of the steps that `rotate` prepared for
    * @returns the logits, in a stage without the head the hidden state; until the next step
    * @throws PhiError `worker-died` if a helper is gone
    */
@@ -176,6 +185,22 @@ export class Stepper {
     this.#work(threads);
     this.#pace.took(threads, performance.now() - started);
     return this.#result;
+  }
+
+  /**
+   * Feeds a token to an empty cache of `slots` slots.
+   * @param result the session's after the same token
+   * @returns true if ours is the same, but for rounding
+   */
+  agrees(token: number | Float32Array, result: Float32Array, slots: number): boolean {
+    this.rotate('short', 0, 1);
+    const own = this.step(token, 0, 0, slots);
+    let [most, size] = [0, 0];
+    for (let i = 0; i < own.length; i++) {
+      most = Math.max(most, Math.abs(own[i]! - result[i]!));
+      size = Math.max(size, Math.abs(result[i]!));
+    }
+    return Number.isFinite(most) && most <= MOST_APART * size;
   }
 
   #work(threads: number): void {
