@@ -167,11 +167,11 @@ export class BoundedInterpreter extends Interpreter {
     const [elements, name] = [list.value as unknown, (first as Done).value.value as unknown];
     if (!Array.isArray(elements) || typeof name !== 'string')
       throw new Error('map() needs a list and the name of a filter');
-    const filter: Shape = { type: 'CallExpression', callee: { type: 'Identifier', value: name }, args };
+    const filter = filterOf(name, args);
     const mapped = (elements as Value[]).map((one): Shape => ({
       type: 'FilterExpression',
       operand: new Done(one),
-      filter: args.length > 0 ? filter : filter.callee!,
+      filter,
     }));
     return new Done(this.#value({ type: 'ArrayLiteral', value: mapped }, environment));
   }
@@ -216,11 +216,7 @@ export class BoundedInterpreter extends Interpreter {
     const name = property instanceof Done ? property.value.value : property.value;
     // The library has the filter only: `', '.join(list)` is `list | join(', ')`.
     if (name === 'join' && operand.type === 'StringValue' && args.length === 1) {
-      const filter = {
-        type: 'CallExpression',
-        callee: { type: 'Identifier', value: 'join' },
-        args: [new Done(operand)],
-      };
+      const filter = filterOf('join', [new Done(operand)]);
       return this.#filtered({ type: 'FilterExpression', filter }, done.args[0]!, environment);
     }
     checkCall({ name: String(name), operand, ...done }, this.#maxSize);
@@ -276,6 +272,12 @@ export class BoundedInterpreter extends Interpreter {
     if (parent.multiplies && parent.largest * parent.second > MAX_PRODUCT)
       throw new TemplateLimit('it multiplies long texts');
   }
+}
+
+/** A filter's name, or its call with `args`. */
+function filterOf(name: string, args: Shape[]): Shape {
+  const callee: Shape = { type: 'Identifier', value: name };
+  return args.length > 0 ? { type: 'CallExpression', callee, args } : callee;
 }
 
 /** A method kept for later would hide how large its text is: functions are called where they are named, or tested. */
