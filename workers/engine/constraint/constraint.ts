@@ -1,5 +1,4 @@
 /** The door of this folder, loaded when a form is asked for: a request's constraint becomes a matcher for one reply. Vocabulary and automata are kept from reply to reply. */
-import { PhiError } from '../../shared/errors.ts';
 import type { Constraint } from '../../shared/protocol.ts';
 import { THINK_CLOSE, THINK_OPEN } from '../../shared/thoughts.ts';
 import type { Tokenizer } from '../tokenizer/types.ts';
@@ -13,7 +12,6 @@ import { schemaExpr } from './json-schema.ts';
 import { Masks } from './masks.ts';
 import { Matcher } from './matcher.ts';
 import { compileProgram } from './program.ts';
-import { refuse } from './refusal.ts';
 import { patternDfa, wholeDfa } from './regex.ts';
 import { buildVocabulary, type Vocabulary } from './vocabulary.ts';
 
@@ -90,23 +88,6 @@ export class Constraints {
     } else this.#kept.delete(key);
     this.#kept.set(key, kept); // the one used last is dropped last
     return new Matcher(kept.automaton, kept.masks, this.#vocabulary);
-  }
-
-  /** Throws `bad-request` where a reply of `maxTokens` tokens is too short for the shortest text of the form. */
-  checkRoom(matcher: Matcher, maxTokens: number): void {
-    if (matcher.needs > maxTokens)
-      throw refuse(
-        `the shortest answer has ${matcher.needs} tokens, but only ${maxTokens} are allowed. Allow more tokens, or request a shorter answer.`,
-      );
-  }
-
-  /** Continues behind the part of the reply that exists. Throws `bad-request` if that part does not have the form. */
-  resumeText(matcher: Matcher, text: string): void {
-    if (!matcher.pushText(text))
-      throw new PhiError(
-        'bad-request',
-        'This unfinished reply does not fit the form that is requested now. Regenerate it.',
-      );
   }
 
   #body(body: Expr, thinking: Thinking): Expr {

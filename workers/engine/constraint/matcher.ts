@@ -3,6 +3,7 @@ import { PhiError } from '../../shared/errors.ts';
 import type { Automaton, State } from './automaton.ts';
 import { hasBit, type Masks } from './masks.ts';
 import { FIRST_TOKEN } from './program.ts';
+import { refuse } from './refusal.ts';
 import { longestToken } from './trie.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
@@ -76,6 +77,23 @@ export class Matcher {
     const next = this.#run(this.#state, utf8.encode(text));
     if (next) this.#state = next;
     return next !== null;
+  }
+
+  /** Continues behind the part of the reply that exists. Throws `bad-request` if that part does not have the form. */
+  resume(text: string): void {
+    if (!this.pushText(text))
+      throw new PhiError(
+        'bad-request',
+        'This unfinished reply does not fit the form that is requested now. Regenerate it.',
+      );
+  }
+
+  /** Throws `bad-request` where a reply of `maxTokens` tokens is too short for the shortest text of the form. */
+  assertRoom(maxTokens: number): void {
+    if (this.needs > maxTokens)
+      throw refuse(
+        `the shortest answer has ${this.needs} tokens, but only ${maxTokens} are allowed. Allow more tokens, or request a shorter answer.`,
+      );
   }
 
   /** `[words]`: bits of the tokens that may follow. `left`: tokens that the reply may still have. */

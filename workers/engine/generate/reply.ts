@@ -129,9 +129,9 @@ function holdTo(
     tools.length > 0
       ? constraints.callMatcher({ tools, mayCall, spelling: conversation.callSpelling, constraint }, thinking)
       : constraints.matcher(constraint!, thinking);
-  constraints.resumeText(matcher, begun);
+  matcher.resume(begun);
   matcher.push(resume);
-  if (maxTokens > 0) constraints.checkRoom(matcher, maxTokens);
+  if (maxTokens > 0) matcher.assertRoom(maxTokens);
   const compileMs = performance.now() - started;
   return { matcher, stats: () => ({ constraint: { compileMs, ...matcher.spent } }) };
 }
