@@ -15,7 +15,8 @@ import { measureSpeed, SPEED_TEST_SLOTS, speedTestModel } from './speed-test.ts'
 import { SMALL_STEP_MS, withDeadline } from './deadline.ts';
 import { CHAIN, probeBackend, type ProbedBackend, type BackendRequest } from './probe-backend.ts';
 import type { ProbeResult, ProbeMemory } from './probe-memory.ts';
-import { scoreSelfTest, testModel, testTiny, type Scored } from './self-test.ts';
+import { testModel, testTiny, type Scored } from './self-test.ts';
+import { scoreText } from '../generate/score.ts';
 import { tinyFor } from './tiny-phi.ts';
 import type { Decoder } from '../decoder.ts';
 
@@ -304,7 +305,6 @@ class Walk {
 
   /** Log-probabilities of the model in float32 on WASM; null if that costs too much. */
   async #float32Reference(): Promise<readonly number[] | null> {
-    const { config } = this.#checkpoint;
     const { selfTestIds, threads, signal } = this.#request;
     const plain: Candidate = { backend: 'wasm', device: null, form: 'float32' };
     if (weightCount(this.#checkpoint) > REFERENCE_WEIGHTS) return null;
@@ -314,7 +314,7 @@ class Walk {
       signal,
     });
     try {
-      return (await scoreSelfTest(decoder, config, selfTestIds)).logprobs;
+      return [...(await scoreText(decoder, selfTestIds, 'short')).logprobs];
     } finally {
       await decoder.dispose();
     }

@@ -2,7 +2,7 @@
 import type { PhiConfig } from '../checkpoint/types.ts';
 import { PhiError } from '../../shared/errors.ts';
 import { continueGreedily } from '../generate/greedy.ts';
-import { scoreTargets, scoreText } from '../generate/score.ts';
+import { scoreRows, scoreText } from '../generate/score.ts';
 import { TINY_PROMPT, TINY_TOKENS } from './tiny-phi.ts';
 import type { Decoder } from '../decoder.ts';
 
@@ -69,13 +69,8 @@ export async function scoreSelfTest(decoder: Decoder, { vocab }: PhiConfig, ids:
   const { argmax, logprobs } = await scoreText(decoder, ids, 'short');
   const msPerToken = (performance.now() - started) / ids.length;
   const from = Math.max(0, logprobs.length - AGAIN_TOKENS);
-  const { logprobs: best } = await scoreTargets(
-    decoder,
-    ids.slice(0, -1),
-    'short',
-    [...argmax.subarray(from, logprobs.length)],
-    from,
-  );
+  const targets = [...argmax.subarray(from, logprobs.length)];
+  const { logprobs: best } = await scoreRows(decoder, ids.slice(0, -1), 'short', { from, targets });
   return {
     nll: -logprobs.reduce((sum, value) => sum + value, 0) / logprobs.length,
     limit: MOST_OF_CHANCE * Math.log(vocab),

@@ -7,31 +7,27 @@ import type { RopeSet } from '../graph/rope.ts';
 const SCORE_TOKENS = 64;
 
 /**
- * Argmax `[length]` at every position, and the log-probability `[length - 1]` of each next token, in nats.
- * Overwrites the decoder's cache from slot 0.
+ * Argmax at positions `from` and on, the log-probability of a target at each, in nats, and with `gaps` the difference of the two best logits (arrays of
+ * `length - from`). Overwrites the decoder's cache from slot `from`.
+ * @param from slots before it hold their tokens already
+ * @param targets absent: the next tokens of the text, and token 0 behind the last
  */
-export async function scoreText(
+export async function scoreRows(
   decoder: Decoder,
   ids: readonly number[],
   rope: RopeSet,
-): Promise<{ argmax: Int32Array; logprobs: Float32Array }> {
-  const { argmax, logprobs } = await scoreTargets(decoder, ids, rope, [...ids.slice(1), 0]);
-  return { argmax, logprobs: logprobs.subarray(0, ids.length - 1) };
-}
-
-/**
- * Argmax and the log-probability of a target, in nats, at positions `from` and on (each an array of `length - from`, as `targets` is).
- * @param from slots before it hold the tokens already
- */
-export async function scoreTargets(
-  decoder: Decoder,
-  ids: readonly number[],
-  rope: RopeSet,
-  targets: readonly number[],
-  from = 0,
-): Promise<{ argmax: Int32Array; logprobs: Float32Array }> {
-  const argmax = new Int32Array(ids.length - from);
-  const logprobs = new Float32Array(ids.length - from);
+  {
+    from = 0,
+    targets = [...ids.slice(from + 1), 0],
+    gaps = false,
+  }: { from?: number; targets?: readonly number[]; gaps?: boolean } = {},
+): Promise<StepScores> {
+  const count = ids.length - from;
+  const scores: StepScores = {
+    argmax: new Int32Array(count),
+    logprobs: new Float32Array(count),
+    gaps: new Float32Array(gaps ? count : 0),
+  };
   await inChunks(decoder, ids.slice(from), SCORE_TOKENS, async (chunk, at) => {
     const result = await decoder.chunk({
       ids: chunk,
@@ -40,11 +36,26 @@ export async function scoreTargets(
       choice: null,
       rows: 'all',
       targets: targets.slice(at, at + chunk.length),
+      logits: gaps,
     });
-    argmax.set(result.argmax, at);
-    logprobs.set(result.logprobs, at);
+    scores.argmax.set(result.argmax, at);
+    scores.logprobs.set(result.logprobs, at);
+    if (!result.logits) return;
+    const vocab = result.logits.length / chunk.length;
+    for (let row = 0; row < chunk.length; row++)
+      scores.gaps[at + row] = topGap(result.logits.subarray(row * vocab, (row + 1) * vocab));
   });
-  return { argmax, logprobs };
+  return scores;
+}
+
+/** Argmax `[length]` at every position, and the log-probability `[length - 1]` of each next token, in nats. */
+export async function scoreText(
+  decoder: Decoder,
+  ids: readonly number[],
+  rope: RopeSet,
+): Promise<{ argmax: Int32Array; logprobs: Float32Array }> {
+  const { argmax, logprobs } = await scoreRows(decoder, ids, rope);
+  return { argmax, logprobs: logprobs.subarray(0, ids.length - 1) };
 }
 
 /** Argmax and the difference of the two best logits at positions `from` and on (each an array of `length - from`). */
@@ -54,22 +65,7 @@ export async function scoreGaps(
   rope: RopeSet,
   from = 0,
 ): Promise<{ argmax: Int32Array; gaps: Float32Array }> {
-  const argmax = new Int32Array(ids.length);
-  const gaps = new Float32Array(ids.length);
-  await inChunks(decoder, ids, SCORE_TOKENS, async (chunk, past) => {
-    const { logits, argmax: best } = await decoder.chunk({
-      ids: chunk,
-      past,
-      rope,
-      choice: null,
-      rows: 'all',
-      logits: true,
-    });
-    argmax.set(best, past);
-    const vocab = logits!.length / chunk.length;
-    for (let row = 0; row < chunk.length; row++)
-      gaps[past + row] = topGap(logits!.subarray(row * vocab, (row + 1) * vocab));
-  });
+  const { argmax, gaps } = await scoreRows(decoder, ids, rope, { gaps: true });
   return { argmax: argmax.subarray(from), gaps: gaps.subarray(from) };
 }
 
@@ -80,34 +76,11 @@ export async function scoreSteps(
   rope: RopeSet,
   { from, gaps }: { from: number; gaps: boolean },
 ): Promise<StepScores> {
-  const steps = ids.length - from;
-  const scores: StepScores = {
-    argmax: new Int32Array(steps),
-    logprobs: new Float32Array(steps),
-    gaps: new Float32Array(gaps ? steps : 0),
-  };
   await inChunks(decoder, ids.slice(0, from), decoder.chunkTokens, async (chunk, past) => {
     await decoder.chunk({ ids: chunk, past, rope, choice: null, rows: 'last' });
   });
-  await inChunks(decoder, ids.slice(from), SCORE_TOKENS, async (chunk, at) => {
-    const targets = chunk.map((_, i) => ids[from + at + i + 1] ?? 0);
-    const result = await decoder.chunk({
-      ids: chunk,
-      past: from + at,
-      rope,
-      choice: null,
-      rows: 'all',
-      targets,
-      logits: gaps,
-    });
-    scores.argmax.set(result.argmax, at);
-    scores.logprobs.set(result.logprobs, at);
-    if (!result.logits) return;
-    const vocab = result.logits.length / chunk.length;
-    for (let row = 0; row < chunk.length; row++)
-      scores.gaps[at + row] = topGap(result.logits.subarray(row * vocab, (row + 1) * vocab));
-  });
-  return { ...scores, logprobs: scores.logprobs.subarray(0, steps - 1) };
+  const scores = await scoreRows(decoder, ids, rope, { from, gaps });
+  return { ...scores, logprobs: scores.logprobs.subarray(0, ids.length - from - 1) };
 }
 
 /** Logits `[vocab]` after the last of `ids`, the decoder's cache overwritten from slot 0. */
