@@ -20,19 +20,24 @@ async function violationsOf(page: Page, axe: string, rules?: string[]): Promise<
   );
 }
 
-/** Violations in light and then in dark, where only the contrast can differ. Colours that change are waited for. */
-export async function accessibilityViolations(page: Page, axe: string): Promise<string[]> {
-  await page.emulateMedia({ colorScheme: 'light' });
-  const light = await violationsOf(page, axe);
-  await page.emulateMedia({ colorScheme: 'dark' });
-  await page.evaluate(() =>
+/** Resolves when nothing changes its colour or opacity any more, but for what never ends. */
+const settled = (page: Page) =>
+  page.evaluate(() =>
     Promise.allSettled(
       document
         .getAnimations()
-        .filter((animation) => animation instanceof CSSTransition)
+        .filter(({ effect }) => effect?.getComputedTiming().endTime !== Infinity)
         .map(({ finished }) => finished),
     ),
   );
+
+/** Violations in light and then in dark, where only the contrast can differ. What fades in or changes its colour is waited for. */
+export async function accessibilityViolations(page: Page, axe: string): Promise<string[]> {
+  await page.emulateMedia({ colorScheme: 'light' });
+  await settled(page);
+  const light = await violationsOf(page, axe);
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await settled(page);
   const dark = await violationsOf(page, axe, ['color-contrast']);
   await page.emulateMedia({ colorScheme: null });
   return [...light, ...dark.map((violation) => `in dark: ${violation}`)];

@@ -26,7 +26,7 @@ describe('every screen', () => {
     ['plain', '#/models', 'Models'],
     ['plain', '#/settings', 'Settings'],
     ['plain', '#/compare', 'Compare'],
-    ['plain', '#/results', 'Results'],
+    ['plain', '#/results', 'By device and backend'],
     ['plain', '#/diagnostics', 'Diagnostics'],
   ];
 
