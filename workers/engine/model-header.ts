@@ -55,10 +55,19 @@ export class Header implements ModelHeader {
 }
 
 /** Weights are read from one end of a tensor to the other, in small tiles. */
-const READ_AHEAD = { blockBytes: 2 ** 20, mostBlocks: 8, onlySequential: true };
+const READ_AHEAD = { mostBlocks: 8, onlySequential: true };
+const MIB = 2 ** 20;
+
+/** A block of a file that is still arriving waits for its last byte, so it is a small part of the file. */
+const blockBytesOf = (fileBytes: number): number => MIB * Math.min(4, Math.max(1, Math.floor(fileBytes / (16 * MIB))));
 
 const inBlocks = (files: ModelFiles): ModelFiles =>
-  new Map([...files].map(([path, file]) => [path, { ...readAhead(file, READ_AHEAD), blob: file.blob.bind(file) }]));
+  new Map(
+    [...files].map(([path, file]) => {
+      const { name, size, read } = readAhead(file, { ...READ_AHEAD, blockBytes: blockBytesOf(file.size) });
+      return [path, { name, size, read, blob: file.blob.bind(file) }];
+    }),
+  );
 
 /** Rejects as `openCheckpoint` does. */
 export async function openHeader(files: ModelFiles, textWork?: TellTextWork, options?: OpenOptions): Promise<Header> {

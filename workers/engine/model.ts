@@ -150,7 +150,9 @@ export async function openModel(files: ModelFiles, request: ModelRequest, on: Mo
     const loadMs = performance.now() - started;
     if (request.warmUp) on.onWarmUp?.();
     const { ms: warmUpMs, costs } = request.warmUp
-      ? await span('warm-up', () => warmUp(decoder, checkpoint.config))
+      ? await span('warm-up', () =>
+          warmUp(decoder, checkpoint.config, chosen.scored !== undefined && decoder.facts.backend === 'wasm'),
+        )
       : { ms: 0, costs: null };
     const { backend, device = null, form = 'auto', power } = request;
     const report = engineReport({

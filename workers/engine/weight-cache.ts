@@ -1,8 +1,9 @@
 /** Keeps a backend's made weights in the store and finds them again. */
 import type { ArrivingFiles } from '../store/arriving.ts';
 import type { StoredModel } from '../shared/protocol.ts';
-import { chunksOf } from '../store/forms.ts';
+import { chunksOf, formSize } from '../store/forms.ts';
 import type { ModelStore } from '../store/store.ts';
+import { MOST_HELD } from './runtime/data-file.ts';
 import type { OpenWeightCache } from './runtime/ort.ts';
 
 /**
@@ -18,8 +19,9 @@ export function storedWeightCache(
     const key = { model, form, version };
     return {
       open: () => store.openForm(key),
+      hold: () => store.holdForm(key, MOST_HELD),
       exists: () => store.hasForm(key),
-      keep: (blob) => onKeep(form, store.saveForm(key, blob.size, chunksOf(blob))),
+      keep: (bytes) => onKeep(form, store.saveForm(key, formSize(bytes), chunksOf(bytes))),
     };
   };
 }

@@ -137,7 +137,7 @@ function arrivingSource(
         return whole.slice(Math.max(0, offset - shard.start), end - shard.start);
       }),
     );
-    return new Blob(parts);
+    return parts.length === 1 ? parts[0]! : new Blob(parts);
   };
   return {
     name,

@@ -14,7 +14,7 @@ import { slicesOf } from '../shared/blob-stream.ts';
 import { throwIfCancelled } from './cancel.ts';
 import type { ArrivingFiles } from './arriving.ts';
 import type { StoreContext } from './context.ts';
-import { createChecksum, sha256Hex } from './hash.ts';
+import { createChecksum, readBlob, sha256Hex } from './hash.ts';
 import { evictCaches, reportCaches } from './kept-caches.ts';
 import { isMadeOf } from './made-of.ts';
 import { freeRoom } from './room.ts';
@@ -54,6 +54,9 @@ export interface EarlyFormKey extends Omit<FormKey, 'model'> {
 const earlyKey = (model: string, { form, version }: Pick<FormKey, 'form' | 'version'>): string =>
   `${formPrefix(model, form)}early/v${version}`;
 
+/** A form's bytes: outside this worker's heap, or in it, in pieces that follow each other. */
+export type FormBytes = Blob | readonly Uint8Array<ArrayBuffer>[];
+
 const chunkKey = (key: string, index: number) => `${key}#${index}`;
 const isHeader = (value: FormEntry | undefined): value is FormHeader =>
   value !== undefined && !(value instanceof Blob) && Array.isArray(value.chunks);
@@ -63,23 +66,54 @@ const isHeader = (value: FormEntry | undefined): value is FormHeader =>
  * Its bytes are not held: beside the session that reads them they would double the memory of a load.
  */
 export async function openForm(context: StoreContext, form: FormKey, signal: AbortSignal): Promise<Blob | null> {
-  const { tables } = context;
   const found = await findForm(context, form);
-  if (!found) return null;
-  const { key, header } = found;
-  const blobs = await tables.forms.getMany(header.chunks.map((_, i) => chunkKey(key, i)));
   const checksum = await createChecksum();
-  const sound: Blob[] = [];
+  const chunks =
+    found &&
+    (await soundChunks(context, form, found, signal, async (blob, xxh64) =>
+      (await checksum.ofBlob(blob)) === xxh64 ? blob : null,
+    ));
+  return chunks && new Blob(chunks);
+}
+
+/** `openForm`, but a form of up to `mostBytes` is held as it is read, which spares whoever needs it a second read. */
+export async function holdForm(
+  context: StoreContext,
+  form: FormKey,
+  mostBytes: number,
+  signal: AbortSignal,
+): Promise<FormBytes | null> {
+  const found = await findForm(context, form);
+  if (!found || found.header.chunks.reduce((sum, { bytes }) => sum + bytes, 0) > mostBytes)
+    return openForm(context, form, signal);
+  const checksum = await createChecksum();
+  return soundChunks(context, form, found, signal, async (blob, xxh64) => {
+    const bytes = await readBlob(blob);
+    return bytes && checksum.of(bytes) === xxh64 ? bytes : null;
+  });
+}
+
+/** What `read` makes of each chunk; null, and the form is dropped, if one is missing or `read` finds that it is not what its sum says. */
+async function soundChunks<T>(
+  { tables }: StoreContext,
+  form: FormKey,
+  { key, header }: FoundForm,
+  signal: AbortSignal,
+  read: (blob: Blob, xxh64: string) => Promise<T | null>,
+): Promise<T[] | null> {
+  const blobs = await tables.forms.getMany(header.chunks.map((_, i) => chunkKey(key, i)));
+  const sound: T[] = [];
   for (const [i, { bytes, xxh64 }] of header.chunks.entries()) {
     throwIfCancelled(signal);
     const blob = blobs[i];
-    if (!(blob instanceof Blob) || blob.size !== bytes || (await checksum.ofBlob(blob)) !== xxh64) {
+    const chunk = blob instanceof Blob && blob.size === bytes ? await read(blob, xxh64) : null;
+    if (chunk === null) {
       await tables.forms.deleteAll(formsOf(form));
       return null;
     }
-    sound.push(blob);
+    sound.push(chunk);
   }
-  return new Blob(sound);
+  return sound;
 }
 
 /** True if the form is stored. What it holds is not read: `openForm` may still find it damaged. */
@@ -87,7 +121,12 @@ export async function hasForm(context: StoreContext, form: FormKey): Promise<boo
   return (await findForm(context, form)) !== null;
 }
 
-async function findForm({ tables }: StoreContext, form: FormKey): Promise<{ key: string; header: FormHeader } | null> {
+interface FoundForm {
+  key: string;
+  header: FormHeader;
+}
+
+async function findForm({ tables }: StoreContext, form: FormKey): Promise<FoundForm | null> {
   const [key, early] = [await formKey(form), earlyKey(form.model.id, form)];
   const header = await tables.forms.get(key);
   if (isHeader(header)) return { key, header };
@@ -211,5 +250,37 @@ export async function evictForms(context: StoreContext): Promise<void> {
 
 const CHUNK_BYTES = 32 * 1024 * 1024;
 
+export const formSize = (form: FormBytes): number =>
+  form instanceof Blob ? form.size : form.reduce((sum, { length }) => sum + length, 0);
+
+/** Bytes `[start, end)` of pieces that follow each other; of one piece without a copy. */
+export function joined(
+  pieces: readonly Uint8Array<ArrayBuffer>[],
+  start: number,
+  end: number,
+): Uint8Array<ArrayBuffer> {
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  let at = 0;
+  for (const piece of pieces) {
+    if (at < end && at + piece.length > start) parts.push(piece.subarray(Math.max(0, start - at), end - at));
+    at += piece.length;
+  }
+  if (parts.length === 1) return parts[0]!;
+  const out = new Uint8Array(end - start);
+  let to = 0;
+  for (const part of parts) {
+    out.set(part, to);
+    to += part.length;
+  }
+  return out;
+}
+
 /** A form as `saveForm` takes it. */
-export const chunksOf = (blob: Blob): AsyncGenerator<Uint8Array<ArrayBuffer>> => slicesOf(blob, CHUNK_BYTES);
+export async function* chunksOf(form: FormBytes): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  if (form instanceof Blob) {
+    yield* slicesOf(form, CHUNK_BYTES);
+    return;
+  }
+  const size = formSize(form);
+  for (let at = 0; at < size; at += CHUNK_BYTES) yield joined(form, at, Math.min(size, at + CHUNK_BYTES));
+}

@@ -379,6 +379,23 @@ describe('made weight forms', () => {
     await store.saveForm(key(), 700, chunksOf(500, 200));
     end();
     expect(await store.openForm(key())).toBeNull();
+    expect(await store.holdForm(key(), 700)).toBeNull();
+  });
+
+  it('are held in the heap up to a size, checked all the same', async () => {
+    free(1e6);
+    await store.saveForm(key(), 700, chunksOf(500, 200));
+    const held = await store.holdForm(key(), 700);
+    expect((held as Uint8Array[]).map(({ length }) => length)).toEqual([500, 200]);
+    expect((held as Uint8Array[])[1]).toEqual(randomBytes(seeded(1), 200));
+    expect(await store.holdForm(key(), 699)).toBeInstanceOf(Blob);
+    const end = beforePut((_database, value) =>
+      value instanceof Blob ? new Blob([new Uint8Array(value.size)]) : undefined,
+    );
+    await store.saveForm(key(), 700, chunksOf(500, 200));
+    end();
+    expect(await store.holdForm(key(), 700)).toBeNull();
+    expect(await store.hasForm(key())).toBe(false);
   });
 });
 

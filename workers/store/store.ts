@@ -10,11 +10,13 @@ import {
   hasForm,
   listForms,
   mayKeepForm,
+  holdForm,
   openForm,
   removeForms,
   saveEarlyForm,
   saveForm,
   type EarlyFormKey,
+  type FormBytes,
   type FormKey,
 } from './forms.ts';
 import { describeImport, importFiles, type DiskFile, type ImportedAs } from './import.ts';
@@ -156,6 +158,11 @@ export class ModelStore {
   /** A made weight form, checked; null when it is to be made (again). `hold`: as bytes too. */
   async openForm(key: FormKey, { signal = never }: Options = {}): Promise<Blob | null> {
     return guarded(() => openForm(this.#context, key, signal));
+  }
+
+  /** `openForm`, but a form of up to `mostBytes` is held in this worker's heap. */
+  async holdForm(key: FormKey, mostBytes: number, { signal = never }: Options = {}): Promise<FormBytes | null> {
+    return guarded(() => holdForm(this.#context, key, mostBytes, signal));
   }
 
   /** True if the form is stored; its bytes are not looked at. */

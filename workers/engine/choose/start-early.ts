@@ -43,12 +43,17 @@ export function startEarly(request: RuntimeRequest, files: ModelFiles, weightCac
   const opened = isSurelyWasm(request).then(async (surely) => {
     if (!surely) return null;
     startRuntime(request);
-    return { form: await early.open() };
+    return { form: await early.hold() };
   });
-  opened.catch(() => undefined); // `open` rejects with it
-  const open = async () => {
-    const found = await opened;
-    return found ? found.form : early.open();
+  opened.catch(() => undefined); // `hold` rejects with it
+  let taken = false;
+  const hold = async () => {
+    const found = taken ? null : await opened;
+    taken = true;
+    if (!found) return early.hold();
+    const { form } = found;
+    found.form = null; // its bytes are garbage once the session has them
+    return form;
   };
-  return (name, version) => (name === wanted ? { ...early, open } : weightCache(name, version));
+  return (name, version) => (name === wanted ? { ...early, hold } : weightCache(name, version));
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { chunksOf, formSize, type FormBytes } from '../../store/forms.ts';
 import { layout, tensorBytes, type WeightGroup } from '../weights/plan.ts';
 import type { DataFile } from './data-file.ts';
 import { weightFiles, type WeightCache } from './ort.ts';
@@ -26,12 +27,13 @@ async function expectTensors(files: DataFile[]): Promise<void> {
   }
 }
 
-const cacheOf = (form: Blob | null): WeightCache & { kept: Blob | null } => {
+const cacheOf = (form: FormBytes | null): WeightCache & { kept: FormBytes | null } => {
   const weightCache = {
-    kept: null as Blob | null,
-    open: () => Promise.resolve(form),
+    kept: null as FormBytes | null,
+    open: () => Promise.reject(new Error('The weights fit into the heap.')),
+    hold: () => Promise.resolve(form),
     exists: () => Promise.resolve(form !== null),
-    keep: (blob: Blob) => void (weightCache.kept = blob),
+    keep: (kept: FormBytes) => void (weightCache.kept = kept),
   };
   return weightCache;
 };
@@ -40,12 +42,21 @@ const cacheOf = (form: Blob | null): WeightCache & { kept: Blob | null } => {
 async function firstLoad(): Promise<Blob> {
   const weightCache = cacheOf(null);
   (await weightFiles({ groups: GROUPS, weightCache })).keep();
-  return weightCache.kept!;
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  for await (const chunk of chunksOf(weightCache.kept!)) chunks.push(chunk);
+  return new Blob(chunks);
+}
+
+/** The form in the heap, in chunks that cut tensors. */
+async function held(form: Blob): Promise<FormBytes> {
+  const bytes = new Uint8Array(await form.arrayBuffer());
+  const cuts = [0, 5, 100, 100_000, 100_001, bytes.length];
+  return cuts.slice(1).map((end, i) => bytes.slice(cuts[i], end));
 }
 
 describe('weights for ONNX Runtime', () => {
   it('are Blobs to it and give each tensor, made as well as kept', async () => {
-    for (const form of [null, await firstLoad()]) {
+    for (const form of [null, await firstLoad(), await held(await firstLoad())]) {
       const { files, bytes } = await weightFiles({ groups: GROUPS, weightCache: cacheOf(form) });
       expect(files.every((file) => file instanceof Blob)).toBe(true);
       expect(files.map(({ size }) => size)).toEqual(GROUPS.map((one) => layout(one).bytes));
@@ -83,6 +94,6 @@ describe('weights for ONNX Runtime', () => {
     const weights = await weightFiles({ groups: GROUPS, weightCache });
     await expectTensors(weights.files);
     weights.keep();
-    expect(weightCache.kept!.size).toBe(form.size);
+    expect(formSize(weightCache.kept!)).toBe(form.size);
   });
 });

@@ -3,6 +3,7 @@
  * (a hash table's, another at every load), of a `file instanceof Blob`. These pass as Blobs (ort-quirks.ts).
  */
 import { streamOf } from '../../shared/blob-stream.ts';
+import { formSize, joined, type FormBytes } from '../../store/forms.ts';
 import { passAsBlob } from './ort-quirks.ts';
 import { layout, tensorRanges, type WeightGroup } from '../weights/plan.ts';
 
@@ -55,6 +56,39 @@ export class BlobFile extends DataFile {
   }
 }
 
+/** Bytes in this worker's heap, any range of which can be read. */
+class HeldFile extends DataFile {
+  readonly #bytes: Bytes;
+
+  constructor(bytes: Bytes) {
+    super();
+    this.#bytes = bytes;
+  }
+
+  get size(): number {
+    return this.#bytes.length;
+  }
+
+  slice(start: number, end: number): DataPart {
+    return partOfBytes(() => this.#bytes.subarray(start, end));
+  }
+}
+
+/**
+ * Weights of up to this size are held in this worker's heap until the session has them. As Blobs they go to the browser's process and come back, which
+ * for the starter (160 MB) takes 0.4 s on the way there and 0.3 s on the way back. Of larger ones, memory counts more.
+ */
+export const MOST_HELD = 256 * 1024 * 1024;
+
+/** A group's file: outside this worker's heap, or in it. */
+export type FileBytes = Blob | Bytes;
+
+/** `file`, of weights of `total` bytes in all, where they are to lie. */
+export const heldOrNot = (file: Bytes, total: number): FileBytes => (total <= MOST_HELD ? file : new Blob([file]));
+
+export const fileOf = (bytes: FileBytes): DataFile =>
+  bytes instanceof Blob ? new BlobFile(bytes) : new HeldFile(bytes);
+
 /** A group's file, of which only whole tensors can be read. */
 export class GroupFile extends DataFile {
   readonly #group: WeightGroup;
@@ -103,15 +137,21 @@ const bytesOf = (tensors: readonly KeptTensor[]): number =>
   tensors.reduce((sum, { start, end }) => sum + end - start, 0);
 
 /** Which of the groups' files to keep. */
-export function formOf(groups: readonly WeightGroup[], files: readonly Blob[]): Blob {
-  return new Blob(keptOrder(groups).map(({ group, start, end }) => files[group]!.slice(start, end)));
+export function formOf(groups: readonly WeightGroup[], files: readonly FileBytes[]): FormBytes {
+  const parts = keptOrder(groups).map(({ group, start, end }) => {
+    const file = files[group]!;
+    return file instanceof Blob ? file.slice(start, end) : file.subarray(start, end);
+  });
+  return parts.every((part) => part instanceof Uint8Array) ? parts : new Blob(parts);
 }
 
 /** The groups' files from a kept format; null if it belongs to other groups. */
-export async function filesOf(groups: readonly WeightGroup[], form: Blob): Promise<GroupFile[] | null> {
+export async function filesOf(groups: readonly WeightGroup[], form: FormBytes): Promise<GroupFile[] | null> {
   const order = keptOrder(groups);
-  if (form.size !== bytesOf(order)) return null;
-  const small = new Uint8Array(await form.slice(0, bytesOf(order.filter(isSmall))).arrayBuffer());
+  if (formSize(form) !== bytesOf(order)) return null;
+  const range = (start: number, end: number): DataPart =>
+    form instanceof Blob ? partOf(form.slice(start, end)) : partOfBytes(() => joined(form, start, end));
+  const small = new Uint8Array(await range(0, bytesOf(order.filter(isSmall))).arrayBuffer());
   const parts: (() => DataPart)[][] = groups.map(() => []);
   let at = 0;
   for (const tensor of order) {
@@ -119,7 +159,7 @@ export async function filesOf(groups: readonly WeightGroup[], form: Blob): Promi
     const to = (at += tensor.end - tensor.start);
     parts[tensor.group]![tensor.index] = isSmall(tensor)
       ? () => partOfBytes(() => small.subarray(from, to))
-      : () => partOf(form.slice(from, to));
+      : () => range(from, to);
   }
   return groups.map((group, g) => new GroupFile(group, (index) => parts[g]![index]!()));
 }

@@ -4,7 +4,8 @@ import type { InferenceSession } from 'onnxruntime-web';
 import { PhiError } from '../../shared/errors.ts';
 import { Graph } from '../graph/onnx.ts';
 import { layout, materialise, tensorRanges, type WeightGroup } from '../weights/plan.ts';
-import { BlobFile, DataFile, filesOf, formOf } from './data-file.ts';
+import type { FormBytes } from '../../store/forms.ts';
+import { BlobFile, DataFile, fileOf, filesOf, formOf, heldOrNot, type FileBytes } from './data-file.ts';
 import { oneAtATime, watchMemory } from './ort-quirks.ts';
 
 export type Ort = typeof OrtModule;
@@ -94,10 +95,12 @@ export type PrepareProgress = (done: number, total: number) => void;
 export interface WeightCache {
   /** The kept form, checked, or null. */
   open(): Promise<Blob | null>;
+  /** The same, in this worker's heap if it is small (MOST_HELD). */
+  hold(): Promise<FormBytes | null>;
   /** True if the form is kept, unchecked: at once, whatever its size. */
   exists(): Promise<boolean>;
   /** Keeps them, if there is room. Not awaited by a load. */
-  keep(form: Blob): void;
+  keep(form: FormBytes): void;
 }
 
 /** The cache for weights of one format; `version` is that of the code that makes them. */
@@ -108,7 +111,7 @@ export interface SessionWeights {
   /** Absent: the form is made at every load. */
   weightCache?: WeightCache;
   /** The groups' files, if they were made while the model was downloaded; null: make them. */
-  early?: (onProgress?: PrepareProgress) => Promise<Blob[] | null>;
+  early?: (onProgress?: PrepareProgress) => Promise<FileBytes[] | null>;
   onProgress?: PrepareProgress;
   signal?: AbortSignal;
 }
@@ -122,7 +125,7 @@ export interface WeightFiles {
   keep(): void;
 }
 
-/** Takes the weights from the weight cache, or makes them. Each group is a Blob, outside this worker's heap. */
+/** Takes the weights from the weight cache, or makes them. */
 export async function weightFiles({
   groups,
   weightCache,
@@ -131,12 +134,12 @@ export async function weightFiles({
   signal,
 }: SessionWeights): Promise<WeightFiles> {
   const bytes = groups.reduce((sum, group) => sum + layout(group).bytes, 0);
-  const form = await weightCache?.open();
+  const form = await weightCache?.hold();
   const kept = form && (await filesOf(groups, form));
   if (kept) return { files: kept, bytes, keep: () => undefined };
   const made = (await early?.(onProgress)) ?? (await makeFiles(groups, bytes, onProgress, signal));
   signal?.throwIfAborted();
-  return { files: made.map((blob) => new BlobFile(blob)), bytes, keep: () => weightCache?.keep(formOf(groups, made)) };
+  return { files: made.map(fileOf), bytes, keep: () => weightCache?.keep(formOf(groups, made)) };
 }
 
 async function makeFiles(
@@ -144,15 +147,15 @@ async function makeFiles(
   bytes: number,
   onProgress?: PrepareProgress,
   signal?: AbortSignal,
-): Promise<Blob[]> {
-  const made: Blob[] = [];
+): Promise<FileBytes[]> {
+  const made: FileBytes[] = [];
   let done = 0;
   onProgress?.(done, bytes);
   for (const group of groups) {
     signal?.throwIfAborted();
-    const blob = new Blob([await materialise(group)]);
-    made.push(blob);
-    onProgress?.((done += blob.size), bytes);
+    const file = await materialise(group);
+    made.push(heldOrNot(file, bytes));
+    onProgress?.((done += file.length), bytes);
   }
   return made;
 }

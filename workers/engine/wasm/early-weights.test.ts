@@ -58,10 +58,10 @@ describe('weights made during a download', () => {
     const made = (await taken)!;
     expect(done).toBe([...sizes.values()].reduce((sum, bytes) => sum + bytes, 0));
     const afterwards = await Promise.all(groups.map(materialise));
-    const before = await Promise.all(made.map((blob) => blob.arrayBuffer()));
+    const before = made as Uint8Array[]; // small enough for the heap
     expect(before.map(base64)).toEqual(afterwards.map(base64));
     const { files } = await weightFiles({ groups, early: () => Promise.resolve(made) });
-    expect(files.map(({ size }) => size)).toEqual(made.map(({ size }) => size));
+    expect(files.map(({ size }) => size)).toEqual(before.map(({ length }) => length));
   });
 
   it('are made panel by panel, each as soon as its own rows are there', async () => {

@@ -1,6 +1,7 @@
 /** Weights of a model that is still being downloaded: each group is made when its bytes are there. */
 import { span } from '../../shared/span.ts';
 import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
+import { heldOrNot, type FileBytes } from '../runtime/data-file.ts';
 import type { PrepareProgress } from '../runtime/ort.ts';
 import { layout, materialise, type WeightGroup } from '../weights/plan.ts';
 import { panels } from './weight-groups.ts';
@@ -8,7 +9,7 @@ import { wasmWeights } from './weights.ts';
 
 export class EarlyWeights {
   readonly #groups: readonly WeightGroup[];
-  readonly #made: Promise<Blob[]>;
+  readonly #made: Promise<FileBytes[]>;
   /** In bytes. */
   readonly #total: number;
   #done = 0;
@@ -23,7 +24,7 @@ export class EarlyWeights {
   }
 
   /** The files of `groups` once all are made; null if making failed or other groups are requested: then the caller makes them. */
-  async take(groups: readonly WeightGroup[], onProgress?: PrepareProgress): Promise<Blob[] | null> {
+  async take(groups: readonly WeightGroup[], onProgress?: PrepareProgress): Promise<FileBytes[] | null> {
     if (!sameGroups(groups, this.#groups)) return null;
     this.#onProgress = onProgress;
     this.#tell();
@@ -35,10 +36,10 @@ export class EarlyWeights {
     this.#onProgress?.(this.#done, this.#total);
   }
 
-  async #make(checkpoint: Checkpoint, signal: AbortSignal): Promise<Blob[]> {
-    const made = new Map<WeightGroup, Blob>();
+  async #make(checkpoint: Checkpoint, signal: AbortSignal): Promise<FileBytes[]> {
+    const made = new Map<WeightGroup, FileBytes>();
     await makeAsTheyArrive(checkpoint, this.#groups, signal, (group, bytes) => {
-      made.set(group, new Blob([bytes]));
+      made.set(group, heldOrNot(bytes, this.#total));
       this.#done += bytes.length;
       this.#tell();
     });
