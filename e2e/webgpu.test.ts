@@ -14,7 +14,7 @@ import { stackedFolder } from '../workers/engine/checkpoint/testing/phi-moe-vari
 import { spoilToken } from '../workers/engine/checkpoint/testing/scaled-gguf.ts';
 import type { WeightFormat } from '../workers/shared/protocol.ts';
 import { folder, gguf, matrix, needFixture, pathOf, readExpected, type Model } from './support/fixtures.ts';
-import { destroyDevice, takeReads, watchGpu } from './support/gpu-witness.ts';
+import { destroyDevice, loseDeviceAt, takeReads, watchGpu } from './support/gpu-witness.ts';
 import { exactCases, expectExact } from './support/exact.ts';
 import { ejectAll } from './support/inject.ts';
 import { ALL } from './support/long.ts';
@@ -180,6 +180,11 @@ describe('what crosses and what is dispatched', () => {
     await destroyDevice(page);
     await expect(running).rejects.toMatchObject({ code: 'device-lost' });
     await expect(engine.call('lastLogits', prompt)).rejects.toMatchObject({ code: 'device-lost' });
+
+    // In the middle of a prompt: inputs are written first, then kernels are submitted in groups.
+    const again = await open(model, 'int4');
+    await loseDeviceAt(page, 8);
+    await expect(again.call('lastLogits', prompt)).rejects.toMatchObject({ code: 'device-lost' });
     await ejectAll(page);
   });
 });

@@ -12,13 +12,15 @@ interface GpuLog {
   dispatches: number;
   bindGroups: number;
   devices: GPUDevice[];
+  /** The device that takes this one of the next queue calls (submissions and writes) is lost before it; Infinity: none is. */
+  untilLoss: number;
 }
 /** The scope after `wrapGpu`. */
 export type WithGpuLog = typeof globalThis & { gpuLog: GpuLog };
 
 /** May be sent as text: it sees nothing of this module. `bindingBytes`: the largest binding that its devices own up to. */
 export function wrapGpu(bindingBytes: number | null): void {
-  const log: GpuLog = { reads: [], dispatches: 0, bindGroups: 0, devices: [] };
+  const log: GpuLog = { reads: [], dispatches: 0, bindGroups: 0, devices: [], untilLoss: Infinity };
   (globalThis as WithGpuLog).gpuLog = log;
   const around = (
     owner: object,
@@ -48,6 +50,11 @@ export function wrapGpu(bindingBytes: number | null): void {
     });
     log.dispatches = log.bindGroups = 0;
   });
+  const take = (queue: unknown) => {
+    if (--log.untilLoss === 0) log.devices.find((device) => device.queue === queue)!.destroy();
+  };
+  around(GPUQueue.prototype, 'submit', (_, queue) => take(queue));
+  around(GPUQueue.prototype, 'writeBuffer', (_, queue) => take(queue));
   if (bindingBytes !== null) {
     const own = Object.getOwnPropertyDescriptor(GPUSupportedLimits.prototype, 'maxStorageBufferBindingSize')!;
     Object.defineProperty(GPUSupportedLimits.prototype, 'maxStorageBufferBindingSize', {

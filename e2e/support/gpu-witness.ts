@@ -17,3 +17,9 @@ export const takeReads = (page: Page): Promise<GpuRead[]> =>
 /** As if the driver had failed. */
 export const destroyDevice = (page: Page): Promise<void> =>
   evaluationWorker(page).evaluate(() => (globalThis as WithGpuLog).gpuLog.devices.at(-1)!.destroy());
+
+/** As if the driver failed at this one of the next queue calls. */
+export const loseDeviceAt = (page: Page, call: number): Promise<void> =>
+  evaluationWorker(page).evaluate((at) => {
+    (globalThis as WithGpuLog).gpuLog.untilLoss = at;
+  }, call);

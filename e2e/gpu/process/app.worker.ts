@@ -5,8 +5,16 @@ import { expose } from 'comlink';
 import { Engine } from '../../../src/engine/engine.ts';
 import type { EngineThread } from '../../../src/engine/engine-thread.ts';
 import type { GenerateUpdate } from '../../../src/engine/types.ts';
-import type { EngineReport, GenerateRequest, LoadOptions } from '../../../workers/shared/protocol.ts';
+import { draftAlways, watchSteps, type SequenceStep } from '../../../workers/engine/generate/testing/sequence-steps.ts';
+import type { EngineReport, GenerateRequest, LoadOptions, RestoreRequest } from '../../../workers/shared/protocol.ts';
+import { wrapGpu, type WithGpuLog } from '../../support/gpu-log.ts';
 import { channel } from './shim.ts';
+
+/** Room for what the engine keeps; without an answer it keeps nothing. */
+const ROOM = { usage: 0, quota: 1e9 };
+Object.defineProperty(navigator, 'storage', { value: { estimate: () => Promise.resolve(ROOM) }, configurable: true });
+
+const log = () => (globalThis as WithGpuLog).gpuLog;
 
 let engines = 0;
 
@@ -28,7 +36,38 @@ function startEngine(): EngineThread {
 
 const engine = new Engine(startEngine);
 
+/** Steps that have ended: "check failed". */
+const steps: string[] = [];
+let loss: { step: SequenceStep; call: number } | null = null;
+
 const app = {
+  /** Watches steps from now on; drafts are made wherever a text allows one. */
+  watch(): void {
+    wrapGpu(null);
+    draftAlways();
+    watchSteps({
+      begin: (step) => {
+        if (loss?.step !== step) return;
+        log().untilLoss = loss.call;
+        loss = null;
+      },
+      end: (step, outcome) => void steps.push(`${step} ${outcome}`),
+    });
+  },
+  /** The device is lost at this call of its queue in the next `step`. */
+  loseDuring(step: SequenceStep, call: number): void {
+    loss = { step, call };
+  },
+  /** The device is lost now. */
+  loseDevice(): void {
+    log().devices.at(-1)!.destroy();
+  },
+  /** Steps since the last call, as they ended. */
+  takeSteps: (): string[] => steps.splice(0),
+  restoreCache: (request: RestoreRequest): Promise<void> => engine.restoreCache(request),
+  /** Conversations whose cache is kept. */
+  keptCaches: async (): Promise<number> => (await engine.storage()).caches.chats,
+  report: (): Promise<EngineReport | null> => engine.report(),
   /** `path`: a model in one file. */
   async open(path: string, request: LoadOptions): Promise<EngineReport> {
     const file = new Blob([await readFile(path)]); // one with a file behind it does not cross to another thread
