@@ -6,18 +6,20 @@ import { randomSchema } from '../workers/engine/constraint/testing/random-schema
 import type { EvaluateOptions } from '../workers/shared/evaluate-protocol.ts';
 import type { ToolSpec } from '../workers/shared/protocol.ts';
 import { gguf, needFixture } from './support/fixtures.ts';
-import { problemOf, replyTo, requestFor } from './support/random-forms.ts';
+import { BACKENDS, chosenBackend, problemOf, replyTo, requestFor } from './support/random-forms.ts';
 
 /** Of each backend. `PHI_SCHEMAS` asks for more: docs/structured.md. */
 const COUNT = Math.min(50, Number(process.env['PHI_SCHEMAS'] ?? 2));
 // SwiftShader takes seconds for a few tokens.
 if (COUNT > 2) vi.setConfig({ testTimeout: 7_200_000 });
-const BACKENDS: [string, EvaluateOptions][] = [
-  ['WASM', { backend: 'wasm', form: 'int8' }],
+const EVERYWHERE: [string, EvaluateOptions][] = [
+  ['WASM', BACKENDS.wasm],
   ['WASM in two stages', { backend: 'wasm', form: 'float32', stages: 2 }],
-  ['WebGPU', { backend: 'webgpu', form: 'int8-blocks' }],
-  ['WebNN', { backend: 'webnn', form: 'float32' }],
+  ['WebGPU', BACKENDS.webgpu],
+  ['WebNN', BACKENDS.webnn],
 ];
+const only = chosenBackend();
+const PLACES = EVERYWHERE.filter(([, { backend }]) => only === undefined || backend === only);
 
 let host: EngineHost;
 
@@ -54,7 +56,7 @@ async function callTools(engine: Engine, seed: number) {
 }
 
 describe('a call of a tool', () => {
-  it.each(BACKENDS)('%s: name and arguments are right, and what follows is an answer', async (_, options) => {
+  it.each(PLACES)('%s: name and arguments are right, and what follows is an answer', async (_, options) => {
     const model = await selectModel(needFixture(gguf('phi4-mini', 'q8_0').path));
     const engine = await host.open(model, { ...options, contextLength: 512 });
     // SwiftShader takes seconds for a prompt with tools.
@@ -83,7 +85,7 @@ describe('a call of a tool', () => {
 });
 
 describe('an answer as JSON', () => {
-  it.each(BACKENDS)('%s: every answer is valid, and a reply that is resumed too', async (_, options) => {
+  it.each(PLACES)('%s: every answer is valid, and a reply that is resumed too', async (_, options) => {
     const model = await selectModel(needFixture(gguf('phi4-mini', 'q8_0').path));
     const engine = await host.open(model, { ...options, contextLength: 256 });
     let written = 0;

@@ -1,15 +1,16 @@
-/** Random schemas with models in the loop: the starter and the tiny Phis on WASM. Every answer is valid, and none gets stuck. */
+/** Random schemas with models in the loop: the starter and the tiny Phis on one backend. Every answer is valid, and none gets stuck. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startEngineHost, type EngineHost } from '../../scripts/cli/evaluate/engine.ts';
 import { selectModel } from '../../scripts/cli/evaluate/model-files.ts';
 import { randomSchema } from '../../workers/engine/constraint/testing/random-schemas.ts';
 import { gguf, needFixture } from '../support/fixtures.ts';
-import { problemOf, replyTo, requestFor } from '../support/random-forms.ts';
+import { BACKENDS, chosenBackend, problemOf, replyTo, requestFor } from '../support/random-forms.ts';
 import { record, sliceOf, sumUp, type Written } from '../support/schema-record.ts';
 import { joinStarter, type StarterFile } from '../support/starter-file.ts';
 
 /** In all; every tenth with the starter. `PHI_SEED` is the first; `PHI_SLICE=2/10` takes a part of them, and the sum over all parts is printed. */
 const COUNT = Number(process.env['PHI_SCHEMAS'] ?? 100);
+const BACKEND = chosenBackend() ?? 'wasm';
 const FIRST = Number(process.env['PHI_SEED'] ?? 1);
 const TINY = [
   ['phi3-mini-4k', 'q4_1'],
@@ -27,7 +28,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  console.log(await sumUp(COUNT));
+  console.log(await sumUp(COUNT, BACKEND));
   await host.close();
   await starter.remove();
 });
@@ -40,8 +41,7 @@ it.each([['the starter', null], ...TINY.map(([kind, type]) => [kind, gguf(kind, 
   async (name, path) => {
     const place = path === null ? 0 : 1 + TINY.findIndex(([kind]) => kind === name);
     const engine = await host.open(await selectModel(path === null ? starter.path : needFixture(path)), {
-      backend: 'wasm',
-      form: 'int8',
+      ...BACKENDS[BACKEND],
       contextLength: 512,
     });
     const written: Written = { valid: 0, refused: 0, tokens: 0, forced: 0, masks: 0, maskMs: 0 };
@@ -61,8 +61,8 @@ it.each([['the starter', null], ...TINY.map(([kind, type]) => [kind, gguf(kind, 
       written.masks += stats.constraint!.masks;
       written.maskMs += stats.constraint!.maskMs;
     }
-    console.log(name, slice, JSON.stringify(written));
-    await record({ run: COUNT, model: name, slice, ...written });
+    console.log(name, BACKEND, slice, JSON.stringify(written));
+    await record({ run: COUNT, model: name, backend: BACKEND, slice, ...written });
     expect(written.valid).toBeGreaterThan(0);
   },
   3_600_000,

@@ -1,10 +1,25 @@
 /** Replies held to random schemas, and an independent validator. */
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { Engine } from '../../scripts/cli/evaluate/engine.ts';
+import type { EvaluateOptions } from '../../workers/shared/evaluate-protocol.ts';
 import type { GenerateRequest } from '../../workers/shared/protocol.ts';
 import { SAMPLING } from './sampling.ts';
 
 const TOKENS = 70;
+
+/** Where random schemas are tried, and the weight format there. */
+export const BACKENDS = {
+  wasm: { backend: 'wasm', form: 'int8' },
+  webgpu: { backend: 'webgpu', form: 'int8-blocks' },
+  webnn: { backend: 'webnn', form: 'float32' },
+} as const satisfies Record<string, EvaluateOptions>;
+
+/** `PHI_BACKEND`: the one backend of a run; undefined when it is not set. */
+export function chosenBackend(): keyof typeof BACKENDS | undefined {
+  const chosen = process.env['PHI_BACKEND'];
+  if (chosen === undefined || chosen in BACKENDS) return chosen as keyof typeof BACKENDS | undefined;
+  throw new Error(`PHI_BACKEND is "${chosen}". It must be one of: ${Object.keys(BACKENDS).join(', ')}.`);
+}
 
 /** What is wrong with a text; null: it is valid JSON for the schema. */
 export function problemOf(schema: object, text: string): string | null {

@@ -17,6 +17,7 @@ interface Line extends Written {
   /** Schemas of the whole run. */
   run: number;
   model: string;
+  backend: string;
   slice: string;
 }
 
@@ -36,16 +37,20 @@ export async function record(line: Line): Promise<void> {
   await appendFile(FILE, `${JSON.stringify(line)}\n`);
 }
 
-/** What all slices of a run of `count` schemas came to. A slice that ran twice counts once. */
-export async function sumUp(count: number): Promise<string> {
+/** What all slices of a run of `count` schemas on a backend came to. A slice that ran twice counts once. */
+export async function sumUp(count: number, backend: string): Promise<string> {
   const lines = (await readFile(FILE, 'utf8').catch(() => '')).split('\n').filter((line) => line !== '');
-  const last = new Map(
-    lines.map((line) => JSON.parse(line) as Line).map((line) => [`${line.model} ${line.slice}`, line]),
-  );
-  const of = [...last.values()].filter(({ run }) => run === count);
+  const of = [
+    ...new Map(
+      lines
+        .map((line) => JSON.parse(line) as Line)
+        .filter((line) => line.run === count && line.backend === backend)
+        .map((line) => [`${line.model} ${line.slice}`, line]),
+    ).values(),
+  ];
   const sum = (key: keyof Written) => of.reduce((total, line) => total + line[key], 0);
   return (
-    `${sum('valid')} valid and ${sum('refused')} refused of ${count} in ${of.length} slices of models; ` +
+    `${sum('valid')} valid and ${sum('refused')} refused on ${backend} in ${of.length} slices of models; ` +
     `${sum('tokens')} tokens, ${sum('forced')} of them certain; ${sum('masks')} masks in ${Math.round(sum('maskMs'))} ms`
   );
 }
