@@ -46,4 +46,23 @@ describe('tools in a chat', () => {
     const markdown = await readFile(await (await download).path(), 'utf8');
     expect(markdown).toContain('**Tool: Calculator**\n\nInput\n\n```json\n{"expression":"12.5 * 4"}\n```');
   });
+
+  it('lists the passages that a search of the documents found, with document and page', async () => {
+    await openFake(page, server, '', '#/documents');
+    await page.locator('main input[type=file]').setInputFiles({
+      name: 'notes.md',
+      mimeType: '',
+      buffer: Buffer.from('# Notes\n\nThe lighthouse keeper drinks tea.'),
+    });
+    await page.getByRole('link', { name: 'notes.md' }).waitFor();
+    await page.getByRole('navigation').getByRole('link', { name: 'New chat' }).click();
+    await page.getByRole('button', { name: 'Chat options' }).click();
+    await page.getByRole('checkbox', { name: 'Search in my documents' }).check();
+    await page.keyboard.press('Escape');
+    await askFake(page, 'look up tea');
+    const search = page.getByRole('region', { name: 'Tool: Search in my documents' });
+    expect((await search.innerText()).replace(/\s+/g, ' ')).toMatch(
+      /query: tea Result passages: document: notes\.md part: 1 text: # Notes The lighthouse keeper drinks tea\.$/,
+    );
+  });
 });

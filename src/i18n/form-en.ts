@@ -13,6 +13,7 @@ export const formEn = {
   exampleRating: 'A rating',
   exampleAny: 'Any JSON',
   schemaNoJson: (why: string) => `This is not JSON yet: ${why}`,
+  schemaRefused: 'This schema cannot be enforced',
   schemaRight: 'Every keyword of this schema is enforced.',
   jsonNotKept: 'This reply is not JSON. The server may not support JSON schemas, or it ended the reply early.',
   jsonAnswer: 'Answer as a tree',

@@ -14,6 +14,7 @@ export const formJa: Translation<typeof formEn> = {
   exampleRating: '評価',
   exampleAny: '任意の JSON',
   schemaNoJson: (why) => `まだ JSON ではありません：${why}`,
+  schemaRefused: 'このスキーマは適用できません',
   schemaRight: 'このスキーマのキーワードはすべて適用されます。',
   jsonNotKept: 'この返信は JSON ではありません。サーバーが JSON スキーマに対応していないか、返信が途中で終わりました。',
   jsonAnswer: '返信のツリー表示',

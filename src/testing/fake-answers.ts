@@ -2,11 +2,14 @@
 import type { ChatMessage, GenerateRequest, ToolCall } from '../../workers/shared/protocol.ts';
 import { CITING, GROWING, HOSTILE, JSON_ANSWER, LONG, REASONED, SHORT, SHOWCASE, UNANSWERED } from './fake-replies.ts';
 
-/** "calculate 2+2" calls the calculator, once or (with "again") as long as it may. */
+/** "calculate 2+2" calls the calculator, once or (with "again") as long as it may; "look up tea" searches the documents. */
 export function fakeCall({ tools = [], mayCall, messages }: GenerateRequest): ToolCall | null {
   const prompt = messages.findLast(({ role }) => role === 'user')?.content ?? '';
   const [, again, expression] = /^calculate (again )?(.+)$/.exec(prompt) ?? [];
+  const [, query] = /^look up (.+)$/.exec(prompt) ?? [];
   const called = (messages.at(-1)?.rounds?.length ?? 0) > 0;
+  if (query && !called && tools.some(({ name }) => name === 'search_documents'))
+    return { name: 'search_documents', arguments: { query } };
   if (!expression || !tools.some(({ name }) => name === 'calculator') || mayCall === false || (called && !again))
     return null;
   return { name: 'calculator', arguments: { expression } };
