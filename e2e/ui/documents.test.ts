@@ -142,3 +142,31 @@ it('keeps a document of a temporary chat out of the library', async () => {
   await navigate('Documents');
   await page.getByText('No documents yet.').waitFor();
 });
+
+it('names what is wrong with hostile files, runs nothing of them, and reads the file beside them', async () => {
+  await openFake(page, server, 'plain', '#/documents');
+  const file = (name: string, text: string) => ({ name, mimeType: '', buffer: Buffer.from(text, 'latin1') });
+  const ole = '\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1';
+  await page
+    .locator('main input[type=file]')
+    .setInputFiles([
+      file('nested.html', `${'<div>'.repeat(1_000_000)}end`),
+      file('locked.docx', ole + [...'EncryptedPackage'].join('\0')),
+      file('old.docx', ole),
+      file('empty.pdf', ''),
+      file(
+        'page.html',
+        '<p onclick="hurt()">Sound<script>globalThis.hurt = 1</script><img src=x onerror="globalThis.hurt = 1">',
+      ),
+    ]);
+  for (const message of [
+    'nested.html: Its elements are nested more than 10000 deep',
+    'locked.docx: The Office file is protected by a password',
+    'old.docx: It is an old Office file',
+    'empty.pdf: The file is empty.',
+  ])
+    await page.getByText(message).waitFor();
+  await page.getByRole('link', { name: 'page.html' }).click();
+  await page.getByText('Sound').waitFor();
+  expect(await page.evaluate(() => 'hurt' in globalThis)).toBe(false);
+});

@@ -43,7 +43,8 @@ function spine(name: string, files: ReadonlyMap<string, Uint8Array>): string[] {
     },
   });
   const chapters = order.flatMap((id) => hrefs.get(id) ?? []).map((href) => resolve(folder, decoded(href)));
-  return chapters.filter((chapter) => files.has(chapter));
+  // A chapter that is listed again was read.
+  return [...new Set(chapters)].filter((chapter) => files.has(chapter));
 }
 
 export function readEpub(name: string, bytes: Uint8Array, onPage: (done: number) => void): ReadDocument {
@@ -58,7 +59,7 @@ export function readEpub(name: string, bytes: Uint8Array, onPage: (done: number)
   const collector = new PageCollector(onPage);
   for (const chapter of chapters) {
     if (collector.full) break;
-    const { text, title } = htmlText(decodeHtml(files.get(chapter)!));
+    const { text, title } = htmlText(name, decodeHtml(files.get(chapter)!));
     collector.add(text, title ?? undefined);
   }
   return { kind: 'epub', unit: 'chapter', pages: collector.pages, gaps: collector.gaps(chapters.length) };

@@ -2,6 +2,7 @@
 import { Parser } from 'htmlparser2';
 import type { ReadDocument } from '../../shared/document-types.ts';
 import { encodingOf } from './encoding.ts';
+import { badDocument, HTML_DEPTH } from './limits.ts';
 import { PageCollector, partsOf, tidy } from './pages.ts';
 
 /** What a reader of the page does not see. */
@@ -36,29 +37,36 @@ export interface HtmlText {
 /** A document type with declarations of its own, which HTML does not have and its parsers take for text. */
 const DECLARATIONS = /^(\s*<\?xml[^>]*>)?\s*<!DOCTYPE[^>[]*\[[^\]]*\]\s*>/i;
 
-export function htmlText(html: string): HtmlText {
+/** Throws `bad-document` for HTML that is nested without end. */
+export function htmlText(name: string, html: string): HtmlText {
   const out: string[] = [];
+  let depth = 0;
   let hidden = 0;
   let pre = 0;
   let inTitle = false;
   let title = '';
   let heading: string | null = null;
   let inHeading = false;
-  const breakLine = (name: string) => {
-    if (BLOCKS.has(name)) out.push(PARAGRAPHS.has(name) ? '\n\n' : '\n');
-    else if (name === 'td' || name === 'th') out.push('\t');
+  const breakLine = (tag: string) => {
+    if (BLOCKS.has(tag)) out.push(PARAGRAPHS.has(tag) ? '\n\n' : '\n');
+    else if (tag === 'td' || tag === 'th') out.push('\t');
   };
   const parser = new Parser(
     {
-      onopentagname(name) {
-        if (HIDDEN.has(name)) hidden++;
-        else if (name === 'title') inTitle = true;
-        if (name === 'pre') pre++;
-        if (HEADINGS.has(name) && heading === null) {
+      onopentagname(tag) {
+        if (++depth > HTML_DEPTH)
+          throw badDocument(
+            name,
+            `Its elements are nested more than ${HTML_DEPTH} deep, so it was not read. Save the text that you need as a text file.`,
+          );
+        if (HIDDEN.has(tag)) hidden++;
+        else if (tag === 'title') inTitle = true;
+        if (tag === 'pre') pre++;
+        if (HEADINGS.has(tag) && heading === null) {
           inHeading = true;
           heading = '';
         }
-        if (name !== 'td' && name !== 'th') breakLine(name);
+        if (tag !== 'td' && tag !== 'th') breakLine(tag);
       },
       ontext(text) {
         if (hidden > 0) return;
@@ -66,12 +74,13 @@ export function htmlText(html: string): HtmlText {
         else out.push(pre > 0 ? text : text.replace(/\s+/g, ' '));
         if (inHeading) heading += text;
       },
-      onclosetag(name) {
-        if (HIDDEN.has(name)) hidden = Math.max(0, hidden - 1);
-        else if (name === 'title') inTitle = false;
-        if (name === 'pre') pre = Math.max(0, pre - 1);
-        if (HEADINGS.has(name)) inHeading = false;
-        if (name !== 'br' && name !== 'hr') breakLine(name);
+      onclosetag(tag) {
+        depth--;
+        if (HIDDEN.has(tag)) hidden = Math.max(0, hidden - 1);
+        else if (tag === 'title') inTitle = false;
+        if (tag === 'pre') pre = Math.max(0, pre - 1);
+        if (HEADINGS.has(tag)) inHeading = false;
+        if (tag !== 'br' && tag !== 'hr') breakLine(tag);
       },
     },
     { decodeEntities: true, recognizeSelfClosing: false },
@@ -105,9 +114,9 @@ export function decodeHtml(bytes: Uint8Array): string {
   }
 }
 
-export function readHtml(bytes: Uint8Array, onPage: (done: number) => void): ReadDocument {
+export function readHtml(name: string, bytes: Uint8Array, onPage: (done: number) => void): ReadDocument {
   const collector = new PageCollector(onPage);
-  const parts = partsOf(htmlText(decodeHtml(bytes)).text);
+  const parts = partsOf(htmlText(name, decodeHtml(bytes)).text);
   collector.addAll(parts);
   return { kind: 'html', unit: 'part', pages: collector.pages, gaps: collector.gaps(parts.length) };
 }

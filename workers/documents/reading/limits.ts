@@ -12,6 +12,10 @@ export const PAGES = 5_000;
 /** Of all pages together: about two million tokens. */
 export const TEXT_CHARACTERS = 8_000_000;
 export const XML_DEPTH = 256;
+/** Pages of people are a hundred elements deep. Each further level costs the parser a copy of all others. */
+export const HTML_DEPTH = 10_000;
+/** Of a whole file. What was read until then stays. */
+export const READING_MS = 10 * 60_000;
 /** Of a page that is drawn. */
 export const PICTURE_PIXELS = 8_000_000;
 export const SHEET_CELLS = 2_000_000;

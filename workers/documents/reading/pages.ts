@@ -1,6 +1,6 @@
 /** Collects the pages of a document up to the limits. */
 import type { DocumentGap, DocumentPage } from '../../shared/document-types.ts';
-import { PAGES, TEXT_CHARACTERS } from './limits.ts';
+import { PAGES, READING_MS, TEXT_CHARACTERS } from './limits.ts';
 
 /** Length of a part, for files without pages: about one printed page. */
 const PART_CHARACTERS = 3_000;
@@ -10,6 +10,7 @@ export class PageCollector {
   readonly #onPage: (done: number) => void;
   readonly #empty: number[] = [];
   readonly #unreadable: number[] = [];
+  readonly #until = performance.now() + READING_MS;
   #characters = 0;
   #cut = false;
 
@@ -19,7 +20,7 @@ export class PageCollector {
 
   /** The limits are reached: what comes next is left out. */
   get full(): boolean {
-    return this.pages.length >= PAGES || this.#characters >= TEXT_CHARACTERS;
+    return this.pages.length >= PAGES || this.#characters >= TEXT_CHARACTERS || performance.now() >= this.#until;
   }
 
   /** @param text of the next page; null: it is damaged */

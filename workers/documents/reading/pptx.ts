@@ -19,11 +19,12 @@ const textOf = (name: string, part: string, bytes: Uint8Array | undefined): stri
 export function readPptx(name: string, bytes: Uint8Array, onPage: (done: number) => void): ReadDocument {
   const files = unzip(name, bytes, WANTED);
   const targets = readRelations(name, PRESENTATION, files);
-  const slides: string[] = [];
+  /** A slide that is listed again was read. */
+  const slides = new Set<string>();
   parseXml(name, PRESENTATION, files.get(PRESENTATION), {
     open(element, attributes) {
       const slide = targets.get(attributes['r:id'] ?? '');
-      if (element === 'sldId' && slide) slides.push(slide);
+      if (element === 'sldId' && slide) slides.add(slide);
     },
   });
   const collector = new PageCollector(onPage);
@@ -33,5 +34,5 @@ export function readPptx(name: string, bytes: Uint8Array, onPage: (done: number)
     const texts = [slide, ...notes].map((part) => textOf(name, part, files.get(part)));
     collector.add(texts.filter((text) => text !== '').join('\n\n'));
   }
-  return { kind: 'pptx', unit: 'slide', pages: collector.pages, gaps: collector.gaps(slides.length) };
+  return { kind: 'pptx', unit: 'slide', pages: collector.pages, gaps: collector.gaps(slides.size) };
 }

@@ -3,6 +3,7 @@ import type { FetchPdfData, ReadDocument, ReaderApi } from '../../shared/documen
 import { PhiError } from '../../shared/errors.ts';
 import { badDocument, FILE_BYTES, megabytes } from './limits.ts';
 
+const RTF = new TextEncoder().encode('{\\rtf');
 const HTML = /\.x?html?$/i;
 /** A PDF may have some bytes before its header. */
 const HEADER_BYTES = 1_024;
@@ -24,7 +25,8 @@ async function readArchive(name: string, bytes: Uint8Array, onPage: (done: numbe
   );
 }
 
-/** The old Office formats, and new ones with a password. */
+/** The old Office formats, and new ones with a password: these hold the real file as an entry of this name. */
+const ENCRYPTED = [...'EncryptedPackage'].join('\0');
 const isOle = (bytes: Uint8Array) => startsWith(bytes, 0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1);
 
 export const readDocument: ReaderApi['read'] = async (file, fetchData, onPage) => {
@@ -34,6 +36,7 @@ export const readDocument: ReaderApi['read'] = async (file, fetchData, onPage) =
       name,
       `The file is ${megabytes(file.size)}. The limit for a document is ${megabytes(FILE_BYTES)}.`,
     );
+  if (file.size === 0) throw badDocument(name, 'The file is empty.');
   const bytes = new Uint8Array(await file.arrayBuffer());
   const read = await readBytes(name, bytes, fetchData, onPage).catch((cause: unknown) => {
     if (cause instanceof PhiError) throw cause;
@@ -55,8 +58,11 @@ async function readBytes(
   if (isOle(bytes))
     throw badDocument(
       name,
-      'It is an old Office file (DOC, XLS, PPT) or one with a password. Save it as DOCX, XLSX or PPTX without a password.',
+      new TextDecoder('latin1').decode(bytes).includes(ENCRYPTED)
+        ? 'The Office file is protected by a password. Save a copy without one and attach that.'
+        : 'It is an old Office file (DOC, XLS, PPT). Save it as DOCX, XLSX or PPTX.',
     );
-  if (HTML.test(name)) return (await import('./html.ts')).readHtml(bytes, onPage);
+  if (startsWith(bytes, ...RTF)) throw badDocument(name, 'It is a file in Rich Text Format. Save it as DOCX or PDF.');
+  if (HTML.test(name)) return (await import('./html.ts')).readHtml(name, bytes, onPage);
   return (await import('./plain.ts')).readPlain(name, bytes, onPage);
 }

@@ -1,6 +1,6 @@
 /** Excel workbooks: a page for each sheet, a line for each row, cells apart by tabs. Formulas give the value that Excel stored. */
 import type { ReadDocument } from '../../shared/document-types.ts';
-import { badDocument, SHEET_CELLS } from './limits.ts';
+import { badDocument, SHEET_CELLS, TEXT_CHARACTERS } from './limits.ts';
 import { PageCollector } from './pages.ts';
 import { parseXml, readRelations } from './xml.ts';
 import { dateStyles, dateText } from './xlsx-dates.ts';
@@ -59,6 +59,8 @@ class SheetReader {
   #row: string[] = [];
   #column = -1;
   #cells = 0;
+  /** Shown so far: a long string may stand in a million cells. */
+  #characters = 0;
   #cell: Cell | null = null;
   #inValue = false;
 
@@ -89,7 +91,10 @@ class SheetReader {
   close(element: string): void {
     if (element === 'v' || element === 't') this.#inValue = false;
     else if (element === 'c' && this.#cell) {
-      this.#row.push(this.#show(this.#cell).replace(/\s+/g, ' '));
+      // What goes beyond the limit is cut by the collector, which says so.
+      const shown = this.#characters > TEXT_CHARACTERS ? '' : this.#show(this.#cell).replace(/\s+/g, ' ');
+      this.#characters += shown.length;
+      this.#row.push(shown);
       this.#cell = null;
     } else if (element === 'row') {
       const line = this.#row.join('\t').trimEnd();
@@ -101,12 +106,13 @@ class SheetReader {
 export function readXlsx(name: string, bytes: Uint8Array, onPage: (done: number) => void): ReadDocument {
   const files = unzip(name, bytes, WANTED);
   const targets = readRelations(name, WORKBOOK, files);
-  const sheets: { label: string; part: string }[] = [];
+  /** By part: a sheet that is listed again was read. */
+  const sheets = new Map<string, string>();
   let from1904 = false;
   parseXml(name, WORKBOOK, files.get(WORKBOOK), {
     open(element, attributes) {
       const part = targets.get(attributes['r:id'] ?? '');
-      if (element === 'sheet' && part && files.has(part)) sheets.push({ label: attributes['name'] ?? '', part });
+      if (element === 'sheet' && part && files.has(part)) sheets.set(part, attributes['name'] ?? '');
       if (element === 'workbookPr') from1904 = /^(1|true)$/.test(attributes['date1904'] ?? '');
     },
   });
@@ -118,7 +124,7 @@ export function readXlsx(name: string, bytes: Uint8Array, onPage: (done: number)
     return type === 'n' && value !== '' && dates.has(style) ? dateText(Number(value), from1904) : value;
   };
   const collector = new PageCollector(onPage);
-  for (const { label, part } of sheets) {
+  for (const [part, label] of sheets) {
     if (collector.full) break;
     const reader = new SheetReader(name, show);
     parseXml(name, part, files.get(part), {
@@ -128,5 +134,5 @@ export function readXlsx(name: string, bytes: Uint8Array, onPage: (done: number)
     });
     collector.add(reader.lines.join('\n'), label);
   }
-  return { kind: 'xlsx', unit: 'sheet', pages: collector.pages, gaps: collector.gaps(sheets.length) };
+  return { kind: 'xlsx', unit: 'sheet', pages: collector.pages, gaps: collector.gaps(sheets.size) };
 }

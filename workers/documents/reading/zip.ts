@@ -4,7 +4,7 @@ import { PhiError } from '../../shared/errors.ts';
 import { ARCHIVE_ENTRIES, badDocument, megabytes, UNPACKED_BYTES } from './limits.ts';
 
 /**
- * The entries whose names match, unpacked. Each array has the size that the archive's directory claims, so a bomb costs no more memory than the
+ * The entries whose names match, unpacked. Each array has a size that the archive's directory claims, so a bomb costs no more memory than the
  * limit. Throws `bad-document` beyond the limits, and for a damaged archive.
  */
 export function unzip(name: string, bytes: Uint8Array, wanted: Pick<RegExp, 'test'>): Map<string, Uint8Array> {
@@ -14,7 +14,8 @@ export function unzip(name: string, bytes: Uint8Array, wanted: Pick<RegExp, 'tes
     if (++entries > ARCHIVE_ENTRIES)
       throw badDocument(name, `The archive has more than ${ARCHIVE_ENTRIES} entries, which no document needs.`);
     if (!wanted.test(file.name)) return false;
-    unpacked += file.originalSize;
+    // What is stored without compression is copied as it lies there, and entries may lie over each other.
+    unpacked += Math.max(file.originalSize, file.size);
     if (unpacked > UNPACKED_BYTES)
       throw badDocument(
         name,
