@@ -96,3 +96,41 @@ it('is restored when its chat is opened, never when it is damaged, and dies with
   await page.getByRole('menuitem', { name: 'Delete', exact: true }).click();
   await expect.poll(() => keptCaches(page)).toEqual([]);
 });
+
+it('gives a new chat the document that another chat begins with', async () => {
+  session = await launchApp({ ...GREEDY, form: 'float32' });
+  const { page } = session;
+  await page.goto(server.url);
+  await page.getByRole('button', { name: /^Download/ }).click();
+  const askOfDocument = async (question: string) => {
+    await newChat(page);
+    await page
+      .locator('form input[type=file]')
+      .setInputFiles({ name: 'river.html', mimeType: '', buffer: Buffer.from(`<p>${LONG}`) });
+    await page
+      .getByRole('list', { name: 'Documents that go with the message' })
+      .getByText(/tokens$/)
+      .waitFor();
+    const answer = await ask(page, question);
+    await page.getByText(/^The model read all of it/).waitFor();
+    return answer;
+  };
+  const first = await askOfDocument('Why?');
+  await expect
+    .poll(async () => (await keptCaches(page)).some(({ tokens }) => tokens >= first.promptTokens), {
+      timeout: PATIENCE_MS,
+    })
+    .toBe(true);
+  await page.reload(); // From here on the model holds nothing.
+  const second = await askOfDocument('Was it slow?');
+  expect(second.promptTokens - second.prefilledTokens).toBeGreaterThan(128);
+
+  // The same question without any cache.
+  await page.getByRole('link', { name: 'Settings' }).click();
+  await page.getByRole('button', { name: 'Delete these copies' }).click();
+  await page.getByRole('button', { name: 'Delete these copies' }).waitFor({ state: 'detached' });
+  await page.reload();
+  const reread = await askOfDocument('Was it slow?');
+  expect(reread.prefilledTokens).toBe(reread.promptTokens);
+  expect(reread.text).toBe(second.text);
+});
