@@ -4,9 +4,19 @@ import { ROOT } from '../../scripts/build/app.ts';
 
 /** Files that take longest. In a fresh clone Vitest knows no times, and one of these would run alone at the end. */
 const LONGEST: readonly string[] = [
-  ...['webgpu', 'recovery', 'pwa', 'compare', 'webnn', 'structured', 'starter', 'golden', 'drafts', 'storage'].map(
-    (name) => `e2e/${name}.test.ts`,
-  ),
+  ...[
+    'webgpu',
+    'recovery',
+    'pwa',
+    'compare',
+    'webnn',
+    'steps',
+    'structured',
+    'starter',
+    'golden',
+    'drafts',
+    'storage',
+  ].map((name) => `e2e/${name}.test.ts`),
   ...['chat', 'screens', 'text', 'compare', 'model-menu', 'frozen-template'].map((name) => `e2e/ui/${name}.test.ts`),
   'workers/engine/tokenizer/jinja-bounds.test.ts',
   'workers/store/schedules.test.ts',

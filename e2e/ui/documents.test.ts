@@ -61,7 +61,8 @@ it('searches a PDF of 60 pages for the question, says what the model saw, and op
     await page.goBack();
     await messageBox(page).waitFor();
     const sources = reply.getByRole('listitem');
-    expect(await sources.allInnerTexts()).toContainEqual(expect.stringContaining(fact.answer));
+    // The chat is drawn a little after the box.
+    await expect.poll(() => sources.allInnerTexts()).toContainEqual(expect.stringContaining(fact.answer));
     await sources.filter({ hasText: fact.answer }).getByRole('link').first().click();
     await page.getByText(`page ${fact.page} of 60`).waitFor();
     expect(await page.locator('mark').innerText()).toContain(fact.answer);

@@ -244,7 +244,8 @@ export class Chat {
 
   async #stream(conversation: Conversation, message: Message): Promise<void> {
     const release = this.#locks.hold(message.id);
-    const writer = this.#writer(this.model.of(conversation));
+    const choice = this.model.of(conversation);
+    const writer = this.#writer(choice);
     const live = new LiveReply(conversation.id, message.id, message.content, {
       thoughtMs: message.reply?.thoughtMs,
       rounds: message.reply?.rounds,
@@ -285,6 +286,8 @@ export class Chat {
     const error = cancelled ? undefined : outcome.error?.toShape();
     const unfinished = cancelled || error !== undefined || reason === 'max-tokens' || reason === 'context-full';
     const ended = save({
+      // A message that was sent while the page opened had no name for its model yet.
+      model: this.model.nameOf(choice),
       state: unfinished ? 'partial' : 'done',
       reason: cancelled ? 'cancelled' : reason,
       stats,
