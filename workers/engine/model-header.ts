@@ -64,8 +64,8 @@ const blockBytesOf = (fileBytes: number): number => MIB * Math.min(4, Math.max(1
 const inBlocks = (files: ModelFiles): ModelFiles =>
   new Map(
     [...files].map(([path, file]) => {
-      const { name, size, read } = readAhead(file, { ...READ_AHEAD, blockBytes: blockBytesOf(file.size) });
-      return [path, { name, size, read, blob: file.blob.bind(file) }];
+      const ahead = readAhead(file, { ...READ_AHEAD, blockBytes: blockBytesOf(file.size) });
+      return [path, { ...ahead, blob: file.blob.bind(file) }];
     }),
   );
 

@@ -67,13 +67,7 @@ const isHeader = (value: FormEntry | undefined): value is FormHeader =>
  */
 export async function openForm(context: StoreContext, form: FormKey, signal: AbortSignal): Promise<Blob | null> {
   const found = await findForm(context, form);
-  const checksum = await createChecksum();
-  const chunks =
-    found &&
-    (await soundChunks(context, form, found, signal, async (blob, xxh64) =>
-      (await checksum.ofBlob(blob)) === xxh64 ? blob : null,
-    ));
-  return chunks && new Blob(chunks);
+  return found && soundBlob(context, form, found, signal);
 }
 
 /** `openForm`, but a form of up to `mostBytes` is held as it is read, which spares whoever needs it a second read. */
@@ -84,13 +78,27 @@ export async function holdForm(
   signal: AbortSignal,
 ): Promise<FormBytes | null> {
   const found = await findForm(context, form);
-  if (!found || found.header.chunks.reduce((sum, { bytes }) => sum + bytes, 0) > mostBytes)
-    return openForm(context, form, signal);
+  if (!found) return null;
+  if (found.header.chunks.reduce((sum, { bytes }) => sum + bytes, 0) > mostBytes)
+    return soundBlob(context, form, found, signal);
   const checksum = await createChecksum();
   return soundChunks(context, form, found, signal, async (blob, xxh64) => {
     const bytes = await readBlob(blob);
     return bytes && checksum.of(bytes) === xxh64 ? bytes : null;
   });
+}
+
+async function soundBlob(
+  context: StoreContext,
+  form: FormKey,
+  found: FoundForm,
+  signal: AbortSignal,
+): Promise<Blob | null> {
+  const checksum = await createChecksum();
+  const chunks = await soundChunks(context, form, found, signal, async (blob, xxh64) =>
+    (await checksum.ofBlob(blob)) === xxh64 ? blob : null,
+  );
+  return chunks && new Blob(chunks);
 }
 
 /** What `read` makes of each chunk; null, and the form is dropped, if one is missing or `read` finds that it is not what its sum says. */

@@ -3,6 +3,7 @@ import { WASM_FORM_VERSION } from '../wasm/weights.ts';
 import { span } from '../../shared/span.ts';
 import type { LoadRequest } from '../../shared/protocol.ts';
 import type { ModelFiles } from '../../store/bytes.ts';
+import type { FormBytes } from '../../store/forms.ts';
 import { defaultThreads, preferredBuild, startOrt, type OpenWeightCache } from '../runtime/ort.ts';
 
 /** Files up to this size are taken for a model that one WASM memory holds. */
@@ -40,20 +41,16 @@ export function startEarly(request: RuntimeRequest, files: ModelFiles, weightCac
   const { form = 'auto' } = request;
   const wanted = `wasm-${form === 'auto' ? 'int8' : form}`;
   const early = weightCache(wanted, WASM_FORM_VERSION);
-  const opened = isSurelyWasm(request).then(async (surely) => {
+  let opened: Promise<{ form: FormBytes | null } | null> | null = isSurelyWasm(request).then(async (surely) => {
     if (!surely) return null;
     startRuntime(request);
     return { form: await early.hold() };
   });
   opened.catch(() => undefined); // `hold` rejects with it
-  let taken = false;
   const hold = async () => {
-    const found = taken ? null : await opened;
-    taken = true;
-    if (!found) return early.hold();
-    const { form } = found;
-    found.form = null; // its bytes are garbage once the session has them
-    return form;
+    const found = await opened;
+    opened = null; // its bytes are garbage once the session has them
+    return found ? found.form : early.hold();
   };
   return (name, version) => (name === wanted ? { ...early, hold } : weightCache(name, version));
 }
