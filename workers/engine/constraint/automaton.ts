@@ -3,6 +3,7 @@
  * counts. States are made when they are first reached and kept, so that a symbol costs a look into a table; stacks share what they have in common.
  */
 import { FIRST_TOKEN, NEVER, type Node, type Program } from './program.ts';
+import { SHORT } from './vocabulary.ts';
 
 /** Ways of reading kept in a state. More are dropped, which forbids texts but never allows one. */
 const MOST_WAYS = 256;
@@ -18,6 +19,8 @@ class Frame {
   /** Fewest symbols from its end to the end of everything. */
   readonly least: number;
   readonly children = new Map<number, Frame>();
+  /** The frame of `Automaton.standIn`, once it was asked for. */
+  standIn: Frame | null = null;
 
   constructor(id: number, node: number, count: number, parent: Frame | null, least: number) {
     this.id = id;
@@ -42,6 +45,8 @@ export class State {
   readonly least: number;
   /** By class of symbol; undefined: not looked at, null: nothing can follow. */
   readonly row: (State | null | undefined)[];
+  /** The state of `Automaton.standIn`, once it was asked for. */
+  standIn: State | null = null;
 
   constructor(ways: readonly Way[], accepting: boolean, classes: number) {
     this.ways = ways;
@@ -54,6 +59,8 @@ export class State {
 /** Counts lie below this, so that node and count make one key. */
 const COUNTS = 2 ** 17;
 
+const wayKey = (node: number, frame: Frame | null): number => node * 2 ** 28 + (frame?.id ?? 0);
+
 export class Automaton {
   readonly program: Program;
   readonly start: State;
@@ -62,6 +69,9 @@ export class Automaton {
   /** A symbol of each class. */
   readonly symbolOf: readonly number[];
   #states = new Map<string, State>();
+  readonly #reads = new Map<number, readonly (readonly number[])[]>();
+  /** By place: the state that it leads to. */
+  #behind = new Map<number, State | null>();
   #roots = new Map<number, Frame>();
   #frames = 0;
 
@@ -96,14 +106,32 @@ export class Automaton {
   stepClass(state: State, kind: number): State | null {
     const known = state.row[kind];
     if (known !== undefined) return known;
-    const symbol = this.symbolOf[kind]!;
     const next: [number, Frame | null][] = [];
-    for (const { node, frame } of state.ways) {
-      const { edges } = this.program.nodes[node] as Extract<Node, { op: 'read' }>;
-      for (let i = 0; i < edges.length; i += 3)
-        if (symbol >= edges[i]! && symbol <= edges[i + 1]!) next.push([edges[i + 2]!, frame]);
-    }
-    return (state.row[kind] = next.length === 0 ? null : this.#close(next));
+    for (const { node, frame } of state.ways) for (const to of this.reads(node)[kind]!) next.push([to, frame]);
+    const [only] = next;
+    return (state.row[kind] = !only ? null : next.length === 1 ? this.#closeOne(only) : this.#close(next));
+  }
+
+  /** Most symbols that can follow a state lead to one place. */
+  #closeOne(place: readonly [node: number, frame: Frame | null]): State | null {
+    const key = wayKey(...place);
+    let state = this.#behind.get(key);
+    if (state === undefined) this.#behind.set(key, (state = this.#close([place])));
+    return state;
+  }
+
+  /** `[classes]`: the nodes behind a node that reads, by class of symbol. */
+  reads(node: number): readonly (readonly number[])[] {
+    const known = this.#reads.get(node);
+    if (known) return known;
+    const { edges } = this.program.nodes[node] as Extract<Node, { op: 'read' }>;
+    const targets = Array.from(this.symbolOf, (): number[] => []);
+    // A range begins and ends with a class.
+    for (let i = 0; i < edges.length; i += 3)
+      for (let kind = this.classOf[edges[i]!]!; kind <= this.classOf[edges[i + 1]!]!; kind++)
+        targets[kind]!.push(edges[i + 2]!);
+    this.#reads.set(node, targets);
+    return targets;
   }
 
   /** The only symbol that can follow, where that is plain to see; else -1. */
@@ -127,6 +155,31 @@ export class Automaton {
       if (next && next.least < state.least) return this.symbolOf[kind]!;
     }
     return -1;
+  }
+
+  /**
+   * A state behind which the same tokens of up to `SHORT` characters may follow, with ends that are as near. Places in the middle of a counted
+   * text or list, far from both of its bounds, share one.
+   */
+  standIn(state: State): State {
+    if (state.standIn) return state.standIn;
+    const ways = new Map<number, Way>();
+    for (const { node, frame, least } of state.ways) {
+      const alike = frame && this.#standInFrame(frame);
+      ways.set(wayKey(node, alike), { node, frame: alike, least });
+    }
+    return (state.standIn = this.#intern(ways, state.accepting));
+  }
+
+  #standInFrame(frame: Frame): Frame {
+    if (frame.standIn) return frame.standIn;
+    const { node, count, parent } = frame;
+    const at = this.program.nodes[node]!;
+    let alike = count;
+    // A counted round of a repetition has a character at least.
+    if (at.op === 'repeat' && count > at.min && at.max - count >= SHORT) alike = at.min;
+    if (at.op === 'open' && count > at.text.min && at.text.max - count >= SHORT + at.text.farthest) alike = at.text.min;
+    return (frame.standIn = this.#frame(node, alike, parent && this.#standInFrame(parent)));
   }
 
   #frame(node: number, count: number, parent: Frame | null): Frame {
@@ -156,7 +209,7 @@ export class Automaton {
     let accepting = false;
     for (let next = work.pop(); next; next = work.pop()) {
       const [node, frame] = next;
-      const key = node * 2 ** 28 + (frame?.id ?? 0);
+      const key = wayKey(node, frame);
       if (seen.has(key)) continue;
       seen.add(key);
       const at = this.program.nodes[node]!;
@@ -239,6 +292,7 @@ export class Automaton {
   /** Lets go of all states but the start. Those in use stay whole: they hold their ways and stacks themselves. */
   #forget(inUse: readonly Way[]): void {
     this.#states = new Map();
+    this.#behind = new Map();
     this.start.row.fill(undefined);
     this.#roots = new Map();
     for (const { frame } of inUse) {

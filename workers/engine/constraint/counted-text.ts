@@ -14,6 +14,8 @@ export class CountedText {
   readonly min: number;
   readonly max: number;
   readonly dfa: Dfa;
+  /** Most bytes that the nearest end is away, where the fewest characters are there and the most are not near. */
+  readonly farthest: number;
   /** Counts that are told apart: beyond the fewest of an unbounded text all are alike. */
   readonly #counts: number;
   /** `[counts + 1, states]`: fewest bytes to the end. */
@@ -42,6 +44,8 @@ export class CountedText {
     );
     this.#least = new Int32Array((this.#counts + 1) * states).fill(NEVER);
     for (let count = this.#counts; count >= 0; count--) this.#fill(count, costs);
+    const open = this.#least.subarray(min * states, (min + 1) * states);
+    this.farthest = open.reduce((most, bytes) => (bytes < NEVER ? Math.max(most, bytes) : most), 0);
   }
 
   #fill(count: number, costs: readonly (readonly (readonly [number, number])[])[]): void {

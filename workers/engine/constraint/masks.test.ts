@@ -11,7 +11,22 @@ import { acceptsText, automatonOf, matcherOf, writeByChance } from './testing/fo
 import { buildTrie, longestToken } from './trie.ts';
 import { buildVocabulary } from './vocabulary.ts';
 
-const PIECES = ['ab', ' a', '":', ', "', '{"', 'true', '12', '日本', '\\"', ' "', 'a'.repeat(20), 'é', '\u{1F44D}'];
+const PIECES = [
+  'ab',
+  ' a',
+  '":',
+  ', "',
+  '{"',
+  'true',
+  '12',
+  '日本',
+  '\\"',
+  ' "',
+  'a'.repeat(20),
+  'ab'.repeat(7),
+  'é',
+  '\u{1F44D}',
+];
 
 /** Pieces as merges of byte-level BPE, from left to right. */
 function mergesOf(pieces: readonly string[]): [string, string][] {
@@ -47,6 +62,20 @@ const FORMS: Constraint[] = [
   { kind: 'json', schema: true },
   { kind: 'regex', pattern: '[ab]{0,30}|日+' },
   { kind: 'ebnf', grammar: 'root ::= "a" root "b" | "" | .' },
+  // Counts with a middle that is far from both bounds.
+  { kind: 'json', schema: { type: 'string', minLength: 3, maxLength: 60 } },
+  { kind: 'json', schema: { type: 'array', items: { type: 'string', maxLength: 40 }, minItems: 1, maxItems: 60 } },
+  { kind: 'json', schema: { type: 'string', pattern: '^(abababababababababab)*$', maxLength: 50 } },
+  {
+    kind: 'json',
+    schema: {
+      anyOf: [
+        { type: 'string', maxLength: 30 },
+        { type: 'string', pattern: '^a', maxLength: 50 },
+      ],
+    },
+  },
+  { kind: 'ebnf', grammar: 'root ::= ("a" | "日" | " "){2,40} "b"{0,30}' },
 ];
 
 describe.each(VOCABULARIES)('masks of a %s vocabulary', (_, vocabulary) => {
@@ -62,7 +91,7 @@ describe.each(VOCABULARIES)('masks of a %s vocabulary', (_, vocabulary) => {
     let checked = 0;
     const wrong: string[] = [];
     for (let walk = 0; walk < 6; walk++) {
-      for (let state: State | null = automaton.start, length = 0; state && length < 10; length++) {
+      for (let state: State | null = automaton.start, length = 0; state && length < 24; length++) {
         const here: State = state;
         for (const left of [1000, here.least + 2, masks.needs(here)]) {
           const mask = masks.of(here, left);

@@ -1,18 +1,20 @@
 /**
  * A model's tokens, ready to be held against an automaton. Most tokens are plain text, and most states either take all plain text (inside of a
- * string) or next to none; so the plain ones are kept apart, by length, with a mask of each length that is taken as a whole.
+ * string) or next to none; so the plain ones are kept apart, with the masks of those that are no longer than so many characters. Long tokens
+ * are few, and kept apart as well.
  */
 import type { Tokenizer } from '../tokenizer/types.ts';
 import { buildTrie, type Trie } from './trie.ts';
 
-/** Tokens of plain characters, by their number: at most this many. */
-const LENGTHS = [1, 2, 4, 8, 16, Infinity];
+/** Characters beyond which a token is long. */
+export const SHORT = 16;
+/** Trees of short plain tokens, by the most characters of their tokens. */
+const LENGTHS = [1, 2, 4, 8, SHORT];
 
 export interface PlainTokens {
-  /** Characters of its longest token. */
+  /** Most characters of its tokens. */
   length: number;
   trie: Trie;
-  mask: Uint32Array;
 }
 
 export interface Vocabulary {
@@ -20,7 +22,11 @@ export interface Vocabulary {
   words: number;
   all: Trie;
   plain: readonly PlainTokens[];
+  /** `[SHORT + 2]`: bits of the plain tokens of at most so many characters; the last one has the long ones too. */
+  plainUpTo: readonly Uint32Array[];
+  /** Short tokens that are not plain. */
   rest: Trie;
+  long: Trie;
   /** Ids of tokens that end a reply. */
   ends: readonly number[];
   tokenizer: Tokenizer;
@@ -69,6 +75,10 @@ function plainLength(bytes: Uint8Array): number {
   return state === 0 ? count : 0;
 }
 
+/** Most characters that a token can end: one may have begun before it. */
+const mostCharacters = (bytes: Uint8Array): number =>
+  bytes.reduce((count, byte, i) => count + (i === 0 || byte < 0x80 || byte > 0xbf ? 1 : 0), 0);
+
 /**
  * @param vocab rows of the model's head: more than the tokenizer has tokens, where it is padded
  * @param ends tokens that end a reply
@@ -76,26 +86,27 @@ function plainLength(bytes: Uint8Array): number {
 export function buildVocabulary(tokenizer: Tokenizer, vocab: number, ends: readonly number[]): Vocabulary {
   const words = Math.ceil(vocab / 32);
   const all: { id: number; latin1: string }[] = [];
-  const plain = LENGTHS.map((limit) => ({ limit, length: 0, entries: [] as typeof all, mask: new Uint32Array(words) }));
+  const plain = LENGTHS.map((length) => ({ length, entries: [] as typeof all }));
+  const plainUpTo = Array.from({ length: SHORT + 2 }, () => new Uint32Array(words));
   const rest: typeof all = [];
+  const long: typeof all = [];
   for (let id = 0; id < Math.min(vocab, tokenizer.vocabSize); id++) {
     const bytes = ends.includes(id) ? null : tokenizer.textBytes(id);
     if (!bytes || bytes.length === 0) continue;
     const entry = { id, latin1: String.fromCharCode(...bytes) };
     all.push(entry);
     const length = plainLength(bytes);
-    const place = length > 0 ? plain.find(({ limit }) => length <= limit)! : null;
-    if (!place) rest.push(entry);
-    else {
-      place.entries.push(entry);
-      place.length = Math.max(place.length, length);
-      place.mask[id >> 5]! |= 1 << (id & 31);
-    }
+    for (const mask of length > 0 ? plainUpTo.slice(Math.min(length, SHORT + 1)) : []) mask[id >> 5]! |= 1 << (id & 31);
+    if (mostCharacters(bytes) > SHORT) long.push(entry);
+    else if (length === 0) rest.push(entry);
+    else plain.find((group) => length <= group.length)!.entries.push(entry);
   }
   const built = {
     all: buildTrie(all),
-    plain: plain.map(({ length, entries, mask }) => ({ length, mask, trie: buildTrie(entries) })),
+    plain: plain.map(({ length, entries }) => ({ length, trie: buildTrie(entries) })),
+    plainUpTo,
     rest: buildTrie(rest),
+    long: buildTrie(long),
   };
   const size = (trie: Trie) => trie.nodes * 11 + 4 * trie.ids.length;
   return {
@@ -104,9 +115,9 @@ export function buildVocabulary(tokenizer: Tokenizer, vocab: number, ends: reado
     ends,
     tokenizer,
     bytesOf: (id) => tokenizer.textBytes(id),
-    bytes: [built.all, built.rest, ...built.plain.map(({ trie }) => trie)].reduce(
+    bytes: [built.all, built.rest, built.long, ...built.plain.map(({ trie }) => trie)].reduce(
       (sum, trie) => sum + size(trie),
-      4 * words * LENGTHS.length,
+      4 * words * plainUpTo.length,
     ),
   };
 }

@@ -1,6 +1,6 @@
 /** The next token from logits: the best one at once, anything else by the graph that the head of a chunk has too. */
 import type { InferenceSession } from 'onnxruntime-web';
-import type { Choice } from '../../decoder.ts';
+import { mayChoose, type Choice } from '../../decoder.ts';
 import { Graph } from '../../graph/onnx.ts';
 import { makeSession, type Ort } from '../../runtime/ort.ts';
 import { declareSelectInputs, select } from '../select-graph.ts';
@@ -36,7 +36,7 @@ export class Chooser {
    */
   async choose(logits: Float32Array, choice: Choice): Promise<number> {
     const { temperature, topK, repetitionPenalty } = choice.sampling;
-    if ((temperature <= 0 || topK === 1) && repetitionPenalty === 1 && !choice.mask) return best(logits);
+    if ((temperature <= 0 || topK === 1) && repetitionPenalty === 1) return best(logits, choice.mask);
     const { Tensor } = this.#ort;
     const { id } = await this.#session.run({
       logits: new Tensor('float32', logits, [1, this.#vocab]),
@@ -51,9 +51,12 @@ export class Chooser {
   }
 }
 
-/** The first of the largest. */
-function best(logits: Float32Array): number {
-  let at = 0;
-  for (let i = 1; i < logits.length; i++) if (logits[i]! > logits[at]!) at = i;
+/** The first of the largest, of those that the bits of `mask` allow. */
+function best(logits: Float32Array, mask?: Uint32Array): number {
+  let at = -1;
+  for (let i = 0; i < logits.length; i++) {
+    if (at >= 0 && !(logits[i]! > logits[at]!)) continue;
+    if (!mask || mayChoose(mask, logits.length, 0, i)) at = i;
+  }
   return at;
 }
