@@ -32,12 +32,13 @@ describe('Markdown as CommonMark and GitHub have it', () => {
   });
 
   it('has the box of a task in place of the bullet, and of nothing else', () => {
-    const items = [
-      ...render('- [x] done\n- [ ] open **soon**\n- [y] text\n- [ ]\n\n[x] no item').querySelectorAll('li, p'),
-    ];
+    const text = '- [x] done\n- [ ] open **soon**\n- [ ] **bold**\n- [X] `code`\n- [y] text\n- [ ]\n\n[x] no item';
+    const items = [...render(text).querySelectorAll('li, p')];
     expect(items.map((item) => [item.textContent, item.getAttribute('data-task')])).toEqual([
       ['☑ done', 'done'],
       ['☐ open soon', 'open'],
+      ['☐ bold', 'open'],
+      ['☑ code', 'done'],
       ['[y] text', null],
       ['[ ]', null],
       ['[x] no item', null],
@@ -45,7 +46,27 @@ describe('Markdown as CommonMark and GitHub have it', () => {
   });
 });
 
+describe('footnotes', () => {
+  it.each<[string, string]>([
+    [
+      'One[^1], two[^b].\n\n[^1]: note\n[^b]: https://example.org/',
+      `One<sup>1</sup>, two<sup>b</sup>.|<sup>1</sup> note|<sup>b</sup> ${link('https://example.org/')}`,
+    ],
+    ['a[^1]\n\n[^1]: on two\n    lines', 'a<sup>1</sup>|<sup>1</sup> on two<br>\nlines'],
+    ['a pattern [^a] and [^1]', 'a pattern [^a] and [^1]'],
+  ])('%j', (text, html) => {
+    expect(toHtml(text)).toBe(html.replaceAll('|', '</p>\n<p>').replace(/^(.*)$/s, '<p>$1</p>\n'));
+  });
+});
+
 describe('addresses in running text', () => {
+  it('has no link inside a link', () => {
+    const image = '![badge](https://example.org/a.svg)';
+    expect(toHtml(`[${image}](https://example.org/) ${image}`)).toBe(
+      `<p>${link('https://example.org/', 'badge')} ${link('https://example.org/a.svg', 'badge')}</p>\n`,
+    );
+  });
+
   // As linkify-it 6 finds them; each checked by hand.
   const ENCODED = 'https://ja.wikipedia.org/wiki/%E5%AF%8C%E5%A3%AB%E5%B1%B1_(%E6%9B%96%E6%98%A7)';
   it.each<[string, string]>([
@@ -88,6 +109,23 @@ describe('addresses in running text', () => {
       return [`${before}info@example.co.jp${after}`, `${before}${mail}${after}`];
     }),
     ['メール：info@例え.jp', `メール：${link('mailto:info@xn--r8jz45g.jp', 'info@例え.jp')}`],
+    ...['https://user:pw@host/path', 'http://me@example.org:8080/', 'https://www.abc日本.jp'].map(
+      (address): [string, string] => [
+        `（${address}）です`,
+        `（${link(address.replace('abc日本', 'xn--abc-v08fl0d'), address)}）です`,
+      ],
+    ),
+    ...['https://example.com', 'https://example.co.jp:8443', 'http://localhost:8080', 'http://127.0.0.1:80'].map(
+      (address): [string, string] => [`${address}です。`, `${link(address)}です。`],
+    ),
+    [
+      'https://example.com、連絡先info@example.org',
+      `${link('https://example.com')}、連絡先${link('mailto:info@example.org', 'info@example.org')}`,
+    ],
+    ['(www.example.com/a)', `(${link('http://www.example.com/a', 'www.example.com/a')})`],
+    ['~~https://example.com/a~~', `<s>${link('https://example.com/a')}</s>`],
+    ['__https://example.com/a__', `<strong>${link('https://example.com/a')}</strong>`],
+    ['**https://example.com/a**を見て', `<strong>${link('https://example.com/a')}</strong>を見て`],
     ['**https://example.com/**', `<strong>${link('https://example.com/')}</strong>`],
     ['`https://example.com/` and main.rs and README.md', '<code>https://example.com/</code> and main.rs and README.md'],
     [
@@ -174,6 +212,29 @@ describe('formulas', () => {
     ],
     ['$\\$5$', [['inline', '\\$5']]],
     ['velocity $v$(m/s)', [['inline', 'v']]],
+    ...['$n$th', 'the $n$s', '$n$-th', 'a+$n$', 'f[1]$n$'].map((text): [string, [string, string][]] => [
+      text,
+      [['inline', 'n']],
+    ]),
+    [
+      '$a$+$b$',
+      [
+        ['inline', 'a'],
+        ['inline', 'b'],
+      ],
+    ],
+    [
+      'H$_2$O, 10$^{-6}$m and 5$\\times$3',
+      [
+        ['inline', '_2'],
+        ['inline', '^{-6}'],
+        ['inline', '\\times'],
+      ],
+    ],
+    [
+      'text\n\\begin{align}\na &= b \\\\\nc\n\\end{align}\nmore',
+      [['block', '\\begin{align}\na &= b \\\\\nc\n\\end{align}']],
+    ],
   ])('%j', (text, expected) => {
     expect(formulas(text)).toEqual(expected);
   });
@@ -196,6 +257,8 @@ describe('formulas', () => {
     '\\(`code`\\)',
     'no $line\nbreak$ in it',
     'kill $$; echo $$',
+    'echo $a$b $foo$sbar $_a$_b',
+    '$A$1 and =SUM($A$1:$A$9)',
     '$$a and $$b',
     'It matches /^\\d+$/ or /^[a-z]+$/ or /^[0-9]$|^x?$/.',
     'an escaped \\[link\\](https://example.com/)',

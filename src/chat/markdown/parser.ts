@@ -6,6 +6,7 @@ import MarkdownIt, { type StateCore, type Token } from 'markdown-it';
 import cjkFriendly from 'markdown-it-cjk-friendly';
 import { findAddresses } from './addresses.ts';
 import { Budget, parsedLength, withinBudget } from './budget.ts';
+import { footnotes } from './footnotes.ts';
 import { inlineHtml } from './inline-html.ts';
 import { SAFE_HREF } from './sanitise.ts';
 import { formulas } from './tex.ts';
@@ -25,6 +26,7 @@ export interface Parsed {
 const md = new MarkdownIt({ breaks: true, linkify: true })
   .use(cjkFriendly)
   .use(formulas)
+  .use(footnotes)
   .use(inlineHtml)
   .use(withinBudget);
 const { escapeHtml } = md.utils;
@@ -48,21 +50,25 @@ md.renderer.rules['image'] = (tokens, index, options, env, renderer) => {
   const token = tokens[index]!;
   const href = String(token.attrGet('src') ?? '');
   const label = escapeHtml(renderer.renderInlineAsText(token.children ?? [], options, env) || href);
-  return SAFE_HREF.test(href) ? `<a href="${escapeHtml(href)}">${label}</a>` : label;
+  return SAFE_HREF.test(href) && !token.meta?.['inLink'] ? `<a href="${escapeHtml(href)}">${label}</a>` : label;
 };
 
-/** `style` is not allowed by the page's policy; `align` says the same. No title: it would be a second text over the link. */
+/** `style` is not allowed by the page's policy; `align` says the same. No title: it would be a second text over the link. No link in a link: browsers would end the first. */
 function attributes({ tokens }: StateCore): void {
   for (const token of tokens) {
     const style = token.type === 'td_open' || token.type === 'th_open' ? token.attrGet('style') : null;
     if (style) token.attrs = [['align', String(style).replace('text-align:', '')]];
-    for (const child of token.children ?? [])
+    let inLink = false;
+    for (const child of token.children ?? []) {
       if (child.type === 'link_open') child.attrs = (child.attrs ?? []).filter(([name]) => name === 'href');
+      if (child.type === 'link_open' || child.type === 'link_close') inLink = child.type === 'link_open';
+      else if (child.type === 'image') child.meta = { inLink };
+    }
   }
 }
 md.core.ruler.push('attributes', attributes);
 
-const TASK = /^\[([ xX])\][ \u00a0]+(?=\S)/;
+const TASK = /^\[([ xX])\][ \t\u00a0]+/;
 
 /** `- [x] done`: the box in place of the bullet. */
 function tasks({ tokens }: StateCore): void {
@@ -70,7 +76,7 @@ function tasks({ tokens }: StateCore): void {
     const text = token.type === 'inline' ? token.children?.[0] : undefined;
     const item = tokens[index - 2];
     const mark = text?.type === 'text' && item?.type === 'list_item_open' ? TASK.exec(text.content) : null;
-    if (!mark) continue;
+    if (!mark || (mark[0] === text!.content && token.children!.length === 1)) continue;
     text!.content = `${mark[1] === ' ' ? '☐' : '☑'} ${text!.content.slice(mark[0].length)}`;
     item!.attrSet('data-task', mark[1] === ' ' ? 'open' : 'done');
   }

@@ -1,5 +1,5 @@
 /**
- * Formulas in Markdown: `\( \)` and `\[ \]`, `$ $` and `$$ $$`, as a markdown-it plugin. They become `<code data-math>` until they are
+ * Formulas in Markdown: `\( \)` and `\[ \]`, `$ $` and `$$ $$`, and LaTeX's displays, as a markdown-it plugin. They become `<code data-math>` until they are
  * rendered; see maths.ts. A dollar sign is mostly money or a shell variable, so `$` follows Pandoc's rule (no blank inside, no digit
  * behind) and that of VS Code's plugin (no letter or digit outside). Code spans bind first.
  */
@@ -9,9 +9,16 @@ const BACKSLASH = 0x5c;
 /** Longer text is not a formula. */
 const MAX_TEX = 4_000;
 const MAX_TEX_LINES = 200;
-/** Characters that must not stand before the first `$` or after the last: letters, digits, other `$`, the end of a pattern like `^[a-z]+$`, and `${`. */
-const WORD_BEFORE = /[\w$\\+?\]]/;
-const WORD_BEHIND = /[\w${]/;
+/** What must not stand before the first `$` or after the last: letters and digits (but the `th` of "the $n$th"), other `$`, and `${`. */
+const WORD_BEFORE = /[\w$\\]/;
+const WORD_BEHIND = /^(?!(?:th|st|nd|rd|s|es)\b)[\w${]/;
+/** TeX beyond doubt, which may stand inside a word: H$_2$O, 10$^6$, 5$\times$3. */
+const SURELY_TEX = /^(?:[_^](?:\{[^{}]*\}|\w|\\[a-z]+)$|\\[a-z%])/i;
+const DOLLAR_BEFORE = /[$\\_]/;
+const DOLLAR_BEHIND = /^[$_{]/;
+/** Behind the end of a pattern like `^[a-z]+$` follows its delimiter. */
+const PATTERN_END = /[+?\]]/;
+const NOT_DELIMITER = /[\w\\({-]/;
 /** A `$` that is quoted or listed ("$", ($), 「$」) is the sign itself. */
 const NOT_FIRST = /[\s$)"'”’」』）】》,;]/;
 const NOT_LAST = /[\s("“‘「『（【《]/;
@@ -60,7 +67,7 @@ function between(source: string, from: number, close: string, display: boolean):
 function doubleDollars(source: string, at: number): Found | null {
   if (/[\w$]/.test(source[at - 1] ?? '')) return null;
   const found = between(source, at + 2, '$$', true);
-  if (!found || /[\w$]/.test(source[found.end] ?? '')) return null;
+  if (!found || WORD_BEHIND.test(source.slice(found.end, found.end + 3))) return null;
   const inner = source.slice(at + 2, found.end - 2);
   return /^\s/.test(inner) === /\s$/.test(inner) ? found : null;
 }
@@ -73,10 +80,15 @@ function brackets(source: string, at: number): Found | null {
 
 /** A formula between single dollar signs, on one line. */
 function dollars(source: string, at: number): Found | null {
-  if (WORD_BEFORE.test(source[at - 1] ?? '') || NOT_FIRST.test(source[at + 1] ?? ' ')) return null;
+  const [before, first] = [source[at - 1] ?? '', source[at + 1] ?? ' '];
+  if (NOT_FIRST.test(first) || (PATTERN_END.test(before) && !NOT_DELIMITER.test(first))) return null;
   const end = findClose(source, '$', at + 1);
-  if (end < 0 || NOT_LAST.test(source[end - 1]!) || WORD_BEHIND.test(source[end + 1] ?? '')) return null;
+  if (end < 0 || NOT_LAST.test(source[end - 1]!)) return null;
   const tex = source.slice(at + 1, end);
+  const [inWordBefore, inWordBehind] = SURELY_TEX.test(tex)
+    ? [DOLLAR_BEFORE, DOLLAR_BEHIND]
+    : [WORD_BEFORE, WORD_BEHIND];
+  if (inWordBefore.test(before) || inWordBehind.test(source.slice(end + 1, end + 4))) return null;
   // $(pwd)$(date) and $A/$(date) are a shell's.
   if (source[end + 1] === '(' && /^\(|[/:=-]$/.test(tex)) return null;
   return tex.includes('\n') || hasCodeSpan(source, at + 1, end) ? null : { tex, display: false, end: end + 1 };
@@ -107,23 +119,32 @@ function inlineRule(state: StateInline, silent: boolean): boolean {
 const linesOf = (state: StateBlock, line: number, endLine: number) =>
   state.getLines(line, endLine, state.blkIndent, false);
 
+/** Displays that LaTeX has without dollar signs or brackets around them. */
+const ENVIRONMENT = /^\\begin\{((?:equation|align|alignat|gather|multline)\*?)\}/;
+
+/** Marks of a display formula at the beginning of `text`; null: there are none. */
+function marksOf(text: string): { open: string; close: string; bare: boolean } | null {
+  if (text.startsWith('$$')) return { open: '$$', close: '$$', bare: false };
+  if (text.startsWith('\\[')) return { open: '\\[', close: '\\]', bare: false };
+  const [open, name] = ENVIRONMENT.exec(text) ?? [];
+  return open ? { open, close: `\\end{${name}}`, bare: true } : null;
+}
+
 /** A display formula that begins its line and ends one, with blank lines in it if need be. */
 function blockRule(state: StateBlock, startLine: number, endLine: number, silent: boolean): boolean {
   const start = state.bMarks[startLine]! + state.tShift[startLine]!;
-  const open = state.src.slice(start, start + 2);
-  if ((open !== '$$' && open !== '\\[') || state.sCount[startLine]! - state.blkIndent >= 4) return false;
-  const close = open === '$$' ? '$$' : '\\]';
+  const marks = marksOf(state.src.slice(start, state.eMarks[startLine]));
+  if (!marks || state.sCount[startLine]! - state.blkIndent >= 4) return false;
+  const { open, close, bare } = marks;
   const limit = Math.min(endLine, startLine + MAX_TEX_LINES);
-  for (let line = startLine, from = start + 2; line < limit; line++, from = state.bMarks[line]!) {
+  for (let line = startLine, from = start + open.length; line < limit; line++, from = state.bMarks[line]!) {
     if (line > startLine && !state.isEmpty(line) && state.sCount[line]! < state.blkIndent) return false;
     const lineEnd = state.eMarks[line]!;
     const end = findClose(state.src, close, from, lineEnd - from);
     if (end < 0) continue;
-    if (state.src.slice(end + 2, lineEnd).trim()) return false;
-    const tex = linesOf(state, startLine, line + 1)
-      .trim()
-      .slice(2, -2)
-      .trim();
+    if (state.src.slice(end + close.length, lineEnd).trim()) return false;
+    const whole = linesOf(state, startLine, line + 1).trim();
+    const tex = bare ? whole : whole.slice(open.length, -close.length).trim();
     return tex !== '' && tex.length <= MAX_TEX && (silent || push(state, startLine, line + 1, tex, 'formula_block'));
   }
   // While a reply streams, the rest of a formula is still to come: it is shown as it is written, not as Markdown.
