@@ -17,8 +17,17 @@ describe('filesOfInput', () => {
     const blob = '.ollama/models/blobs/sha256-aa';
     expect(paths(chosen(blob, '.ollama/.history'))).toEqual([blob]);
     expect(membersOf(filesOfInput(chosen(blob)), [blob], '.ollama/models/').map(({ path }) => path)).toEqual([
-      'models/blobs/sha256-aa',
+      '.ollama/blobs/sha256-aa',
     ]);
+  });
+
+  it("puts the files of a model into a folder of the model's name", () => {
+    const root = 'hub/models--microsoft--Phi-4-mini-instruct/snapshots/0123456789abcdef0123456789abcdef01234567/';
+    const model = `${root}onnx/model.onnx`;
+    expect(membersOf(filesOfInput(chosen(model)), [model], root)).toMatchObject([
+      { path: 'Phi-4-mini-instruct/onnx/model.onnx' },
+    ]);
+    expect(membersOf(filesOfInput(chosen('a.gguf')), ['a.gguf'], '')).toMatchObject([{ path: 'a.gguf' }]);
   });
 
   it('takes no files for an empty list', () => {

@@ -1,3 +1,5 @@
+import { nameOfFolder } from '../../workers/shared/model-name.ts';
+
 /** Files as a person gives them: chosen, a folder, or dropped. */
 export interface GivenFile {
   /** Relative to what was given, forward slashes. */
@@ -39,8 +41,11 @@ function isFile(entry: FileSystemEntry): entry is FileSystemFileEntry {
   return entry.isFile;
 }
 
-/** The files of one model out of those given, with the name of the folder that it lies in, by which it is called. */
+/** The files of one model out of those given, in a folder of the name by which it is called. */
 export function membersOf(files: readonly GivenFile[], paths: readonly string[], root: string): GivenFile[] {
-  const outer = root.slice(0, -1).lastIndexOf('/') + 1;
-  return files.filter(({ path }) => paths.includes(path)).map(({ path, file }) => ({ path: path.slice(outer), file }));
+  const [folder = ''] = root.split('/').slice(-2);
+  const named = folder && `${nameOfFolder(root) ?? folder}/`;
+  return files
+    .filter(({ path }) => paths.includes(path))
+    .map(({ path, file }) => ({ path: named + path.slice(root.length), file }));
 }

@@ -124,9 +124,13 @@ export class Engine implements EngineApi {
       const found = await identify(files, 0);
       // Opening a model downloads its headers and tokenizer, so only the chosen model or the only one is opened.
       const looked = found.length === 1 ? await identify(files) : found;
-      return Promise.all(
-        looked.map(async (model) => ({ ...model, remote: await remote.manifest(model.paths, model.root, model.what) })),
-      );
+      const withRemote = async (model: FoundModel): Promise<FoundModel> => {
+        const manifest = await remote.manifest(model.paths, model.root, model.what);
+        // The repository's name says more than a folder in it.
+        const label = model.label && looked.length === 1 ? { ...model.label, name: manifest.name } : model.label;
+        return { ...model, ...(label && { label }), remote: manifest };
+      };
+      return Promise.all(looked.map(withRemote));
     });
   }
 

@@ -5,6 +5,7 @@ import { sha256Hex } from './hash.ts';
 import { slotsOf, storedShards } from './inventory.ts';
 import { begin, complete } from './install.ts';
 import { cutFile, DISK, isSafePath, validateManifest } from '../shared/manifest.ts';
+import { nameOfFile, nameOfFolder } from '../shared/model-name.ts';
 import { Meter } from './meter.ts';
 import { throwIfCancelled } from './cancel.ts';
 import { explainQuota, putShard } from './put.ts';
@@ -47,6 +48,12 @@ function withoutCommonFolder(files: DiskFile[]): { folder: string | null; files:
   return { folder, files: files.map(({ path, file }) => ({ path: path.slice(folder.length + 1), file })) };
 }
 
+/** The first of these that says something: the only file, the folder, the largest file. */
+function nameFrom(folder: string | null, largest: string, files: number): string {
+  const file = nameOfFile(largest);
+  return (files === 1 && file) || nameOfFolder(folder ?? '') || file || folder || largest.replace(/\.[a-z]+$/i, '');
+}
+
 /** The manifest of an import, without hashes. Throws `bad-request` where there is nothing to import. */
 export async function describeImport(
   chosen: DiskFile[],
@@ -62,7 +69,7 @@ export async function describeImport(
   if (!files.some(({ file }) => file.size > 0))
     throw new PhiError('bad-request', 'There is nothing to import: no file was chosen, or all files are empty.');
   const largest = files.reduce((a, b) => (b.file.size > a.file.size ? b : a));
-  const shown = name ?? folder ?? largest.path.replace(/\.[a-z]+$/i, '');
+  const shown = name ?? nameFrom(folder, largest.path, files.length);
   const manifest: ModelManifest = {
     format: 1,
     id: await idOf(shown, files),

@@ -4,6 +4,7 @@ import type { ModelManifest } from '../shared/protocol.ts';
 import { parseAddress, type Address } from '../shared/address.ts';
 import type { ModelFiles } from './bytes.ts';
 import { sha256Hex } from './hash.ts';
+import { nameOfFile } from '../shared/model-name.ts';
 import { hubManifest, fileUrl, type HubModel } from '../shared/hub.ts';
 import { httpSource } from './http-source.ts';
 import { cutFile, validateManifest } from '../shared/manifest.ts';
@@ -37,7 +38,7 @@ async function openFile(net: Net, url: string, signal: AbortSignal): Promise<Rem
       named(
         {
           id: await idOf(path, url),
-          name: path,
+          name: nameOfFile(path) ? path : (repositoryOf(pathname) ?? path),
           licence: UNKNOWN,
           source: { name: host, url },
           bytes,
@@ -73,10 +74,7 @@ async function openRepo(net: Net, address: Repo, signal: AbortSignal): Promise<R
       const model: HubModel = {
         kind: 'hub',
         id: await idOf(repo.slice(repo.indexOf('/') + 1), [base, repo, listing.commit, ...paths].join('\n')),
-        name:
-          paths.length === 1
-            ? paths[0]!.slice(paths[0]!.lastIndexOf('/') + 1)
-            : `${repo}${root ? `/${root.slice(0, -1)}` : ''}`,
+        name: nameIn(repo, root, paths),
         licence: UNKNOWN,
         base,
         repo,
@@ -92,6 +90,19 @@ async function openRepo(net: Net, address: Repo, signal: AbortSignal): Promise<R
     },
   };
 }
+
+/** Its file, its only name among parts, or the repository and folder. */
+function nameIn(repo: string, root: string, paths: readonly string[]): string {
+  const [first = ''] = paths;
+  const names = new Set(paths.map(nameOfFile));
+  const [name] = names;
+  if (paths.length === 1 && name) return first.slice(first.lastIndexOf('/') + 1);
+  if (names.size === 1 && name) return name;
+  return `${repo}${root ? `/${root.slice(0, -1)}` : ''}`;
+}
+
+/** "owner/name" of a file's address at a hub: `/owner/name/resolve/main/model.safetensors`. */
+const repositoryOf = (pathname: string): string | undefined => /^\/([^/]+\/[^/]+)\/resolve\//.exec(pathname)?.[1];
 
 /** The GGUF files of one quantisation, in all of their parts: "Q4_K_M" in a file's or folder's name, in any case. */
 function quantised<T>(files: readonly [string, T][], repo: string, quantisation: string): [string, T][] {

@@ -410,6 +410,17 @@ describe('an import from the disk', () => {
     expect((await store.report()).models).toHaveLength(1);
   });
 
+  it.each([
+    ['Phi-4-mini', ['Phi-4-mini/model-00001-of-00002.safetensors', 'Phi-4-mini/model-00002-of-00002.safetensors']],
+    ['phi-q4', ['Downloads/phi-q4-00001-of-00003.gguf', 'Downloads/phi-q4-00002-of-00003.gguf']],
+    ['phi-q4', ['Downloads/phi-q4.gguf']],
+    ['Phi-4', ['Phi-4/model_q4.onnx']],
+    ['model', ['model.safetensors']],
+  ])('is called %s by where its files lie: %j', async (name, paths) => {
+    const files = paths.map((path) => ({ path, file: new Blob([path]) }));
+    expect(await store.importFiles(files)).toMatchObject({ name });
+  });
+
   it('of the same files again writes nothing twice', async () => {
     const { id } = await store.importFiles(disk());
     const databases: string[] = [];

@@ -1,6 +1,7 @@
 /** Hugging Face config.json as PhiConfig. The meaning of every field is that of transformers' Phi3Config and LlamaConfig. */
 import * as v from 'valibot';
 import { PhiError } from '../../shared/errors.ts';
+import { nameOfFolder } from '../../shared/model-name.ts';
 import { checkConfig, EXPERTS_PER_TOKEN, familyName } from './family.ts';
 import { checked } from './json.ts';
 import { assertKind, textPart } from './kinds.ts';
@@ -138,7 +139,7 @@ export function readHfConfig(json: unknown, generation: unknown, file: string): 
     bos: ids(hf.bos_token_id ?? more?.bos_token_id)[0] ?? null,
     eos: [...new Set([...ids(hf.eos_token_id), ...ids(more?.eos_token_id)])],
   };
-  const given = hf._name_or_path?.split('/').at(-1);
+  const given = nameOfFolder(hf._name_or_path ?? '');
   const part = textPart(json, file);
   config.name = part ? `${part.name} (text)` : given || familyName(config, FAMILIES[kind]);
   return { config: checkConfig(config, file), tied: hf.tie_word_embeddings ?? false };

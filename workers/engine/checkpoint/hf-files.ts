@@ -2,11 +2,16 @@
 import * as v from 'valibot';
 import { PhiError } from '../../shared/errors.ts';
 import type { ModelFiles } from '../../store/bytes.ts';
-import { checked, CONFIG_BYTES, fileIn, optionalJson, readJson, TOKENIZER_BYTES } from './json.ts';
+import { checked, CONFIG_BYTES, fileIn, missing, optionalJson, readJson, TOKENIZER_BYTES } from './json.ts';
 import type { TokenizerSource } from './types.ts';
 
 const Template = v.union([v.string(), v.array(v.object({ name: v.string(), template: v.string() }))]);
 const TemplateHolder = v.nullish(v.object({ chat_template: v.nullish(Template) }));
+
+/** Lists belong to Unigram models, which are refused for that when the tokenizer is made. */
+const Vocabulary = v.object({
+  model: v.object({ vocab: v.union([v.array(v.unknown()), v.record(v.string(), v.number())]) }),
+});
 
 export interface TextFiles {
   tokenizer: TokenizerSource;
@@ -17,12 +22,16 @@ export interface TextFiles {
 export async function readTextFiles(files: ModelFiles, folder: string): Promise<TextFiles> {
   const source = fileIn(files, folder, 'tokenizer.json');
   if (!source) {
+    const other = ['tokenizer.model', 'vocab.json'].find((name) => fileIn(files, folder, name));
     throw new PhiError(
       'bad-model',
-      `${folder}tokenizer.json is missing. Take it from the model's repository and put it beside the weights.`,
+      `${missing(files, folder, 'tokenizer.json')} Take it from the model's repository and put it beside the weights.${other ? ` This app does not read ${other}.` : ''}`,
     );
   }
   const json = await readJson(source, TOKENIZER_BYTES);
+  const { model } = checked(Vocabulary, json, source.name);
+  if (Object.keys(model.vocab).length === 0)
+    throw new PhiError('bad-model', `${source.name} has an empty vocabulary. Download it again.`);
   // Phi-3's own tokenizer_config.json lists hundreds of added tokens.
   const config = await optionalJson(files, folder, 'tokenizer_config.json', 4 * CONFIG_BYTES);
   return {

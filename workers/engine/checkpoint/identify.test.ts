@@ -37,6 +37,35 @@ describe('identify', () => {
   });
 });
 
+describe('the name of a model', () => {
+  const shards = (folder: string) => {
+    const files = new Map<string, ByteSource>(folderFiles('phi4-mini/mlx-4bit'));
+    const [path, source] = [...files].find(([name]) => name.endsWith('.safetensors'))!;
+    for (const replaced of [path, 'model.safetensors.index.json']) files.delete(replaced);
+    files.set('model-00001-of-00002.safetensors', source);
+    files.set(...text('model-00002-of-00002.safetensors', '\u0002\0\0\0\0\0\0\0{}'));
+    return new Map(under(folder, files));
+  };
+
+  it.each([
+    ['Phi-4-mini', 'Phi-4-mini/'],
+    ['Phi-4', 'models--microsoft--Phi-4/snapshots/0123456789abcdef0123456789abcdef01234567/'],
+    // Nothing around it says its name, so the shape does.
+    ['Phi-3 family', ''],
+    ['Phi-3 family', 'Downloads/'],
+  ])('of several files is %s in the folder "%s"', async (name, folder) => {
+    const [model] = await identify(shards(folder));
+    expect(model).toMatchObject({ error: null, label: { name } });
+  });
+
+  it('of a split GGUF is that of its parts', async () => {
+    const found = await identify(
+      new Map([1, 2].map((part) => text(`Downloads/phi-q4-0000${part}-of-00002.gguf`, 'x'))),
+    );
+    expect(found).toMatchObject([{ label: { name: 'phi-q4' } }]);
+  });
+});
+
 describe('identify', () => {
   it.each([
     ['Phi-3-small', { architectures: ['Phi3SmallForCausalLM'] }],

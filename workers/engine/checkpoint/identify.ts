@@ -1,5 +1,6 @@
 /** Finds the models among files. Reads only headers: kind, weight format, size, or the reason why a model does not run. Copies nothing. */
 import { PhiError } from '../../shared/errors.ts';
+import { nameOfFile, nameOfFolder } from '../../shared/model-name.ts';
 import type { FoundModel } from '../../shared/protocol.ts';
 import type { ModelFiles } from '../../store/bytes.ts';
 import { ollamaLicence } from './gguf/ollama.ts';
@@ -10,6 +11,8 @@ import type { Checkpoint } from './types.ts';
 /** Opening a model reads its tokenizer. If a folder has more models than this, the rest is listed unopened. */
 const MOST_OPENED = 8;
 const WEIGHTS = /\.(gguf|onnx|safetensors|bin|data|xml|pth?|onnx_data(_\d+)?)$/i;
+const CACHE_NAMES = /(^|\/)snapshots\/[^/]+\/./;
+const CACHE_BLOBS = /(^|\/)blobs\/[\da-f]{40,64}$/;
 const FORMATS: Record<Checkpoint['format'], string> = {
   gguf: 'GGUF',
   onnx: 'ONNX',
@@ -31,7 +34,9 @@ async function candidates(given: ModelFiles): Promise<Candidate[]> {
   const ollama = (await findModels(given)).filter((model) => model.ollama);
   const found: Candidate[] = ollama.map((model) => ollamaCandidate(given, model));
   const taken = new Set(found.flatMap(({ root, files }) => [...files.keys()].map((path) => root + path)));
-  const files = pick(given, (path) => !taken.has(path));
+  // Hugging Face's cache: what lies in `blobs` is there once more under its name.
+  const cached = [...given.keys()].some((path) => CACHE_NAMES.test(path));
+  const files = pick(given, (path) => !taken.has(path) && !(cached && CACHE_BLOBS.test(path)));
   const folders = [...new Set([...files.keys()].map((path) => path.slice(0, path.lastIndexOf('/') + 1)))].sort(
     (a, b) => a.length - b.length,
   );
@@ -86,7 +91,8 @@ async function look({ root, model, files }: Candidate, open: boolean): Promise<F
   const [first = ''] = model.paths;
   const named = model.format === 'gguf' || model.paths.length === 1 ? root + first : root || first;
   const name = model.ollama ? (model.ollama.name ?? model.ollama.paths[0] ?? model.ollama.manifest) : named;
-  const found = { format: model.format, name, root, paths, bytes, what: null, error: null };
+  const label = placeName(model, root);
+  const found = { format: model.format, name, root, paths, bytes, what: null, error: null, ...(label && { label }) };
   if (model.ollama?.error) return { ...found, error: model.ollama.error.toShape() };
   if (!open) return found;
   try {
@@ -95,7 +101,7 @@ async function look({ root, model, files }: Candidate, open: boolean): Promise<F
     return {
       ...found,
       what: describeCheckpoint(checkpoint),
-      ...(await labelOf(model, first, checkpoint, files)),
+      ...(await labelOf(model, label, checkpoint, files)),
       shape: { layers, hidden, heads, kvHeads, headDim, intermediate, ...(experts && { experts }), vocab, context },
     };
   } catch (cause) {
@@ -103,14 +109,23 @@ async function look({ root, model, files }: Candidate, open: boolean): Promise<F
   }
 }
 
-/** The name of a model whose file is named by a hash, and its licence if a manifest has one. */
+/** The name that files and folders give; null: they say nothing, or the model is one file whose name says it. */
+function placeName({ format, paths, ollama }: Recognised, root: string): { name: string } | null {
+  const file = nameOfFile(paths[0] ?? '');
+  if (ollama || (file && paths.length === 1)) return null;
+  // A folder of graphs and weights is called as the folder; a GGUF says more than the folder that it was put into.
+  const name = (format === 'gguf' && file) || nameOfFolder(root) || file;
+  return name ? { name } : null;
+}
+
+/** The name of a model whose files say nothing, and its licence if a manifest has one. */
 async function labelOf(
-  { ollama }: Recognised,
-  first: string,
+  { ollama, paths }: Recognised,
+  given: { name: string } | null,
   { config }: Checkpoint,
   files: ModelFiles,
 ): Promise<Pick<FoundModel, 'label'>> {
-  if (!ollama) return /^sha256[-:]/.test(first) ? { label: { name: config.name } } : {};
+  if (!ollama) return given || nameOfFile(paths[0] ?? '') ? {} : { label: { name: config.name } };
   const own = [...files.keys()];
   const licence = await ollamaLicence(files, {
     ...ollama,
@@ -119,9 +134,20 @@ async function labelOf(
   return { label: { name: config.name, ...(licence && { licence: licence.spdx }) } };
 }
 
+/** Two models of one name in a folder are told apart by their files. */
+function tellApart(found: FoundModel[]): FoundModel[] {
+  const counts = new Map<string, number>();
+  for (const { label } of found) if (label) counts.set(label.name, (counts.get(label.name) ?? 0) + 1);
+  return found.map((model) => {
+    const { label, name } = model;
+    if (!label || counts.get(label.name) === 1) return model;
+    return { ...model, label: { ...label, name: `${label.name} (${name})` } };
+  });
+}
+
 /** Every model among `files`, the smallest folders first. */
 export async function identify(files: ModelFiles, open = MOST_OPENED): Promise<FoundModel[]> {
   const found: FoundModel[] = [];
   for (const [i, candidate] of (await candidates(files)).entries()) found.push(await look(candidate, i < open));
-  return found;
+  return tellApart(found);
 }

@@ -52,6 +52,16 @@ export function fileIn(files: ModelFiles, folder: string, name: string): ByteSou
   return files.get(folder + name) ?? null;
 }
 
+/** "config.json is missing.", and a file beside that is probably it, as browsers name a second download and editors a text. */
+export function missing(files: ModelFiles, folder: string, name: string): string {
+  const [stem = '', ending = ''] = name.split(/(?=\.[^.]*$)/);
+  const near = [...files.keys()].find((path) => {
+    const own = path.startsWith(folder) ? path.slice(folder.length) : '';
+    return own.startsWith(stem) && /^(?: ?\(\d+\)|_| copy)?\.json(?:\.txt)?$/.test(own.slice(stem.length));
+  });
+  return `${folder}${name} is missing.${near && ending === '.json' ? ` Rename ${near}, if that is it.` : ''}`;
+}
+
 export async function optionalJson(
   files: ModelFiles,
   folder: string,

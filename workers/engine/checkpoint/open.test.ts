@@ -67,9 +67,9 @@ describe('openCheckpoint', () => {
 
   it('says what it found and what it takes where there is no model', async () => {
     await expect(openCheckpoint(named())).rejects.toMatchObject({ code: 'bad-request' });
-    await expect(openCheckpoint(named('pytorch_model.bin', 'config.json'))).rejects.toMatchObject({
+    await expect(openCheckpoint(named('weights.dat', 'notes.json'))).rejects.toMatchObject({
       code: 'unsupported-model',
-      message: expect.stringMatching(/config\.json, pytorch_model\.bin.*GGUF.*ONNX.*OpenVINO.*safetensors/) as string,
+      message: expect.stringMatching(/notes\.json, weights\.dat.*GGUF.*ONNX.*OpenVINO.*safetensors/) as string,
     });
     await expect(openCheckpoint(named('readme.md', 'cpu/genai_config.json', 'cpu/model.onnx'))).rejects.toMatchObject({
       code: 'bad-request',

@@ -5,7 +5,8 @@ import { openGguf } from './gguf/gguf.ts';
 import { ollamaLicence, type OllamaModel } from './gguf/ollama.ts';
 import { isGguf } from './gguf/sniff.ts';
 import { otherParts } from './kinds.ts';
-import { findModels, listModels } from './recognise.ts';
+import { findModels, listModels, type FoundModel } from './recognise.ts';
+import { findStandIn, whyNoModel } from './stand-ins.ts';
 import type { Checkpoint, OpenOptions } from './types.ts';
 
 /**
@@ -25,6 +26,17 @@ export async function openCheckpoint(files: ModelFiles, options?: OpenOptions): 
       },
     );
   }
+  try {
+    return await openFound(files, model, options);
+  } catch (cause) {
+    // A file that is not what its name says explains every error that comes of reading it.
+    const damaged = cause instanceof PhiError && cause.code === 'bad-model';
+    const why = damaged ? await findStandIn(files, new Set([...model.paths, ...files.keys()])) : null;
+    throw why ? new PhiError('bad-model', why, undefined, { cause }) : cause;
+  }
+}
+
+async function openFound(files: ModelFiles, model: FoundModel, options?: OpenOptions): Promise<Checkpoint> {
   if (model.ollama) return openOllama(files, model.ollama);
   const first = files.get(model.paths[0] ?? '');
   switch (first && (await isGguf(first)) ? 'gguf' : model.format) {
@@ -79,6 +91,8 @@ export async function nothingKnown(files: ModelFiles): Promise<PhiError> {
       `${part.path} belongs to ${part.what}. This app runs text models only. ${ACCEPTED}.`,
       { kind: part.what },
     );
+  const why = whyNoModel(paths) ?? (await findStandIn(files, paths));
+  if (why) return new PhiError('unsupported-model', `${why} ${ACCEPTED}.`, { files: paths.length });
   return new PhiError('unsupported-model', `No model was recognised in ${some(paths)}. ${ACCEPTED}.`, {
     files: paths.length,
   });

@@ -51,7 +51,10 @@ function modelsByName(paths: readonly string[]): FoundModel[] {
   else for (const graph of inOnnx) models.push({ format: 'onnx', paths: [graph] });
 
   if (top.includes('openvino_model.xml')) models.push({ format: 'openvino', paths: ['openvino_model.xml'] });
-  for (const shards of groupBy(ending('.safetensors'), (path) => path.replace(SHARD, '')).values())
+  // Beside the same weights as transformers names them, Mistral's own file is left out.
+  const safetensors = ending('.safetensors');
+  const named = safetensors.filter((path) => !/^consolidated/i.test(path));
+  for (const shards of groupBy(named.length > 0 ? named : safetensors, (path) => path.replace(SHARD, '')).values())
     models.push({ format: 'safetensors', paths: shards });
   // An adapter with its weights in a pickle: recognised, so that it is refused for what it is.
   if (models.length === 0 && top.includes(ADAPTER_CONFIG))

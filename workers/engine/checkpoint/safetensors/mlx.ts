@@ -41,7 +41,8 @@ export function mlxScheme(config: unknown, file: string): MlxScheme | null {
   const { quantization, quantization_config: other } = checked(Holder, config, file);
   if (quantization) return quantization;
   // mlx-lm writes it under both names; the second is also where other quantisers name their method.
-  const written = other && !other.quant_method ? v.safeParse(Quantization, other) : null;
+  const isMlx = other && !other.quant_method && ('bits' in other || 'group_size' in other || 'mode' in other);
+  const written = isMlx ? v.safeParse(Quantization, other) : null;
   return written?.success ? written.output : null;
 }
 

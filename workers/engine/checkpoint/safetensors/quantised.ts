@@ -13,6 +13,7 @@ const Quantization = v.looseObject({
   quant_algo: text,
   format: text,
   load_in_4bit: v.nullish(v.boolean()),
+  load_in_8bit: v.nullish(v.boolean()),
   _load_in_4bit: v.nullish(v.boolean()),
   bnb_4bit_quant_type: text,
   bits: v.nullish(v.number()),
@@ -67,9 +68,9 @@ export async function refuseQuantised(files: ModelFiles, folder: string, config:
 /** "bitsandbytes NF4", "compressed-tensors (pack-quantized)"; null where nothing is quantised. */
 function describe(own: v.InferOutput<typeof Quantization>): string | null {
   const { quant_method: method, quant_algo: algorithm, format } = own;
-  if (method === 'bitsandbytes' || (!method && (own.load_in_4bit ?? own._load_in_4bit))) {
-    const four = own.load_in_4bit ?? own._load_in_4bit;
-    return `bitsandbytes ${four ? (own.bnb_4bit_quant_type ?? '4-bit').toUpperCase() : 'LLM.int8()'}`;
+  const four = own.load_in_4bit ?? own._load_in_4bit;
+  if (method === 'bitsandbytes' || (!method && (four || own.load_in_8bit))) {
+    return `bitsandbytes ${four ? (own.bnb_4bit_quant_type?.toUpperCase() ?? '4-bit') : 'LLM.int8()'}`;
   }
   if (!method) return algorithm ? `ModelOpt ${algorithm}` : null;
   const name = METHODS.get(method) ?? method;

@@ -9,13 +9,17 @@ import { checkShapes } from '../family.ts';
 import { readHfConfig } from '../hf-config.ts';
 import { readTextFiles } from '../hf-files.ts';
 import { textPart } from '../kinds.ts';
-import { checked, CONFIG_BYTES, fileIn, folderOf, optionalJson, readJson } from '../json.ts';
+import { checked, CONFIG_BYTES, fileIn, folderOf, missing, optionalJson, readJson } from '../json.ts';
 import { mlxMatrix, mlxScheme } from './mlx.ts';
 import { readSafetensors, type SafetensorsFile } from './file.ts';
 import { readOuterBias, readPhiMoeLayer, type Modules } from './phi-moe.ts';
 import { refuseByTensors, refuseQuantised } from './quantised.ts';
 import { readVector, type StoredTensor } from '../tensor.ts';
 import type { Checkpoint, Layer, Matrix } from '../types.ts';
+
+const SAFETENSORS = /\.safetensors$/i;
+/** `-00001-of-00003` */
+const PART = /-(\d{5})-of-(\d{5})(?=\.)/;
 
 const Index = v.object({ weight_map: v.record(v.string(), v.string()) });
 
@@ -28,7 +32,7 @@ export async function openSafetensors(files: ModelFiles): Promise<Checkpoint> {
     refuseAdapterTensors(folder, [...(await readShards(files, folder)).tensors.keys()]);
     throw new PhiError(
       'bad-model',
-      `${folder}config.json is missing. Take it from the same repository as the weights.`,
+      `${missing(files, folder, 'config.json')} Take it from the same repository as the weights.`,
     );
   }
   const json = await readJson(configSource, CONFIG_BYTES);
@@ -164,18 +168,23 @@ function flattened(tensor: StoredTensor): StoredTensor {
 function modelFolder(files: ModelFiles): string {
   // An adapter's weights may be in another kind of file, so its config is checked too.
   const folders = [...files.keys()]
-    .filter((path) => path.endsWith('.safetensors') || path.endsWith(ADAPTER_CONFIG))
+    .filter((path) => SAFETENSORS.test(path) || path.endsWith(ADAPTER_CONFIG))
     .map(folderOf);
   const [first] = folders.sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
   if (first === undefined) throw new PhiError('bad-model', 'There is no .safetensors file among these files.');
   return first;
 }
 
+/** All parts of the model that `name` is a part of. */
+function partsOf(name: string): string[] {
+  const count = Number(PART.exec(name)?.[2] ?? 0);
+  const five = (value: number) => String(value).padStart(5, '0');
+  return Array.from({ length: count }, (_, i) => name.replace(PART, `-${five(i + 1)}-of-${five(count)}`));
+}
+
 /** Every tensor of the folder, by the index where there is one. Throws `bad-model` naming a shard that is missing. */
 async function readShards(files: ModelFiles, folder: string): Promise<SafetensorsFile> {
-  const inFolder = [...files.keys()]
-    .filter((path) => path.endsWith('.safetensors') && folderOf(path) === folder)
-    .sort();
+  const inFolder = [...files.keys()].filter((path) => SAFETENSORS.test(path) && folderOf(path) === folder).sort();
   const indexSource = fileIn(files, folder, 'model.safetensors.index.json');
   const names = new Set<string>(inFolder);
   if (indexSource) {
@@ -185,7 +194,7 @@ async function readShards(files: ModelFiles, folder: string): Promise<Safetensor
   } else if (files.has(`${folder}model.safetensors`)) {
     names.clear();
     names.add(`${folder}model.safetensors`);
-  }
+  } else for (const name of inFolder) for (const part of partsOf(name)) names.add(part);
   const tensors = new Map<string, StoredTensor>();
   const others = new Map<string, string>();
   for (const name of names) {
@@ -193,7 +202,7 @@ async function readShards(files: ModelFiles, folder: string): Promise<Safetensor
     if (!source)
       throw new PhiError(
         'bad-model',
-        `${name} is missing. The index lists ${names.size} files for the model. Add the file and try again.`,
+        `${name} is missing. The model has ${names.size === 1 ? 'this one file' : `${names.size} files`} of weights. Add it and try again.`,
       );
     const shard = await readSafetensors(source);
     for (const [key, dtype] of shard.others) others.set(key, dtype);
