@@ -28,9 +28,10 @@ const CONTENTS: [RegExp, string][] = [
 const SAFETENSORS = /^[^]{3}\0{5}\{"/;
 
 /** What `source` is in place of a model's file, to stand behind its name; null: nothing of these. */
-async function standIn({ name, size, read }: ByteSource): Promise<string | null> {
+async function standIn(source: ByteSource): Promise<string | null> {
+  const { name, size } = source;
   if (size === 0) return 'is empty. Download it again.';
-  const head = String.fromCharCode(...(await read(0, Math.min(size, HEAD_BYTES))));
+  const head = String.fromCharCode(...(await source.read(0, Math.min(size, HEAD_BYTES))));
   const known = CONTENTS.find(([pattern]) => pattern.test(head));
   if (known) return known[1];
   return SAFETENSORS.test(head) && !/\.safetensors$/i.test(name)
