@@ -11,8 +11,8 @@ import { DIST, ensureBuilt } from '../scripts/build/app.ts';
 import { serve, type RunningServer } from '../scripts/build/server.ts';
 import { launch } from '../scripts/cli/browser/launch.ts';
 import { cpuTimes, othersShare } from './contention.ts';
-import { table } from './report.ts';
 import { machineName } from './site.ts';
+import { seconds, spansOf, spanTable, type Span } from './spans.ts';
 
 const USAGE = 'npm run bench:first-minute -- [--rounds 3] [--browser PATH] [--gpu] [--trace FILE] [--json FILE]';
 const PATIENCE_MS = 120_000;
@@ -32,14 +32,6 @@ const { values } = parseArgs({
     help: { type: 'boolean', short: 'h' },
   },
 });
-
-/** A span on the clock of the last byte (first visit) or of the navigation (reload), in ms. */
-interface Span {
-  thread: string;
-  name: string;
-  from: number;
-  to: number;
-}
 
 interface Visit {
   readyMs: number;
@@ -68,27 +60,6 @@ class ShardClock {
   }
 }
 
-/** Spans that the page and its workers recorded, ms since 1970. */
-async function spansOf(page: Page): Promise<Span[]> {
-  const read = () => ({
-    name: self.name,
-    entries: performance
-      .getEntries()
-      .filter(({ name }) => name.startsWith('phi: '))
-      .map(({ name, startTime, duration }) => ({
-        name: name.slice('phi: '.length),
-        from: performance.timeOrigin + startTime,
-        to: performance.timeOrigin + startTime + duration,
-      })),
-  });
-  // The threads of ONNX Runtime and of our own kernels are workers too; they sleep in WebAssembly and would not answer.
-  const workers = page.workers().filter((worker) => /(?<!\/step)\.worker[^/]*$/.test(worker.url()));
-  const threads = await Promise.all([page.evaluate(read), ...workers.map((worker) => worker.evaluate(read))]);
-  return threads.flatMap(({ name, entries }) =>
-    entries.map((entry) => ({ thread: name.split('-')[1] ?? 'page', ...entry })),
-  );
-}
-
 /** Waits until the page says "ready", and reads all spans relative to `zero()`. */
 async function untilReady(page: Page, zero: () => number): Promise<Pick<Visit, 'readyMs' | 'spans'>> {
   const deadline = performance.now() + PATIENCE_MS;
@@ -96,10 +67,7 @@ async function untilReady(page: Page, zero: () => number): Promise<Pick<Visit, '
     if (performance.now() > deadline) throw new Error(`Not ready after ${PATIENCE_MS / 1000} s.`);
     await page.waitForTimeout(POLL_MS);
   }
-  const base = zero();
-  const spans = (await spansOf(page))
-    .map((span) => ({ ...span, from: span.from - base, to: span.to - base }))
-    .sort((a, b) => a.from - b.from);
+  const spans = await spansOf(page, zero());
   return { readyMs: spans.find(({ name }) => name === 'ready')!.from, spans };
 }
 
@@ -164,21 +132,12 @@ async function startTrace(page: Page): Promise<() => Promise<string>> {
   };
 }
 
-const seconds = (ms: number): string => (ms / 1000).toFixed(2);
-
 function printSpans(title: string, { readyMs, downloadMs, others, spans }: Visit): void {
   const download = downloadMs === undefined ? '' : `, download ${seconds(downloadMs)} s`;
   console.log(
     `\n${title}: ready after ${seconds(readyMs)} s${download} (${Math.round(100 * others)} % of the processor used by other programs)`,
   );
-  const rows = spans.map(({ thread, name, from, to }) => [
-    thread,
-    name,
-    seconds(from),
-    seconds(to),
-    seconds(to - from),
-  ]);
-  console.log(table([['thread', 'what', 'from', 'to', 'seconds'], ...rows], [0, 1]));
+  console.log(spanTable(spans));
 }
 
 const median = (numbers: number[]): number => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)]!;

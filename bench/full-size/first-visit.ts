@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { LoadOptions } from '../../workers/shared/protocol.ts';
+import { seconds, spansOf, spanTable } from '../spans.ts';
 import { makeFullSize } from './make.ts';
 import { MemoryWatch } from './memory.ts';
 import { GB, need } from './outcome.ts';
@@ -90,7 +91,6 @@ async function visit(early: boolean): Promise<void> {
   const next = early ? WISH : undefined;
   const install = () =>
     page.evaluate(([url, wish]) => window.fullSize.install(url, wish), ['/models/manifest.json', next] as const);
-  const seconds = (ms: number) => (ms / 1000).toFixed(1);
   const name = early ? 'Weights during the download' : 'Weights behind the download';
   try {
     if (values.interrupt) {
@@ -112,6 +112,7 @@ async function visit(early: boolean): Promise<void> {
         `download ${seconds(shards.last - shards.first)} s; ${GB(kept)} of ${GB(report.bytesHeld)} kept by its end; ` +
         `${report.graphs} stages; peak of the tab ${GB(tabBytes)}, of the browser ${GB(allBytes)}`,
     );
+    console.log(spanTable(await spansOf(page, shards.last)));
   } finally {
     await memory.stop();
     await site.close();

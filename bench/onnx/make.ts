@@ -36,6 +36,8 @@ export const GRAPHS = {
   model_webgpu: { zeroPoints: 'uint', accuracyLevel: 4, float: 'float32' },
   /** As the hub has it for GPUs with float16. */
   model_float16: { zeroPoints: 'uint', accuracyLevel: 4, float: 'float16' },
+  /** The same with activations kept in float16, as this engine keeps them. */
+  model_float16_level1: { zeroPoints: 'uint', accuracyLevel: 1, float: 'float16' },
   /** Float zero points: the GGUF's weights to the last bit, and faster on WASM; no published graph has them. */
   model_exact: { zeroPoints: 'float', accuracyLevel: 1, float: 'float32' },
 } as const;
