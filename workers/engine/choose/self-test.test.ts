@@ -8,6 +8,7 @@ import type { Choice, ChunkRequest, Decoder } from '../decoder.ts';
 /** A decoder whose every token has the given log-probability. */
 const saying = (logprob: number) =>
   ({
+    facts: { backend: 'webgpu' },
     chunkTokens: 8,
     chunk: ({ ids }: ChunkRequest) =>
       Promise.resolve({
@@ -113,6 +114,18 @@ describe('the model’s own test', () => {
         code: 'backend',
         message: expect.stringContaining('5.50 nats less likely') as string,
       });
+  });
+
+  it('reads the text once on WASM, whose choices and scores are the same numbers', async () => {
+    let tokens = 0;
+    const decoder = saying(-1);
+    const wasm: Decoder = {
+      ...decoder,
+      facts: { ...decoder.facts, backend: 'wasm' },
+      chunk: (request) => ((tokens += request.ids.length), decoder.chunk(request)),
+    };
+    expect((await scoreSelfTest(wasm, config, ids)).shortfall).toBe(0);
+    expect(tokens).toBe(ids.length);
   });
 
   it('tells the time that a token takes', async () => {

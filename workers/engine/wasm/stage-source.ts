@@ -3,7 +3,8 @@ import type { ByteSource } from '../../store/bytes.ts';
 import { readAhead } from '../../store/read-ahead.ts';
 import type { StageHost } from './stage-protocol.ts';
 
-const BLOCKS = { blockBytes: 4 * 2 ** 20, mostBlocks: 8 };
+/** Norms lie all over the file: a block for each would be half a gigabyte of a Phi-4-mini for every stage. */
+const BLOCKS = { blockBytes: 4 * 2 ** 20, mostBlocks: 8, onlySequential: true };
 
 export function stageSource({ path, bytes: size }: { path: string; bytes: number }, host: StageHost): ByteSource {
   const source = readAhead({ name: path, size, read: (offset, length) => host.read(path, offset, length) }, BLOCKS);
