@@ -1,5 +1,5 @@
 /**
- * Writes workers/engine/wasm/step/kernels.wasm.ts: one token through the decoder, in WebAssembly with relaxed SIMD, threads and two memories.
+ * Writes workers/engine/wasm/step/kernels.wasm.ts: a few tokens through the decoder, in WebAssembly with relaxed SIMD, threads and two memories.
  *
  *     npx tsx scripts/make/step-kernels.ts
  *
@@ -55,7 +55,7 @@ const interleave = (four: number): string => `
   ${set(`w${4 * four + 2}`, shuffle(PAIRS, get('r0'), get('r2')))} ${set(`w${4 * four + 3}`, shuffle(shifted(PAIRS), get('r0'), get('r2')))}`;
 
 /** sums[column][digit] += weights[k][column] * digit of codes[k], over all k: every 8 rows are swept once from left to right. */
-const sweep = `(func $sweep ${params('w', 'k', 'n', 'x', 'sums', 'cols')}
+const sweep = `(func $sweep (export "sweep") ${params('w', 'k', 'n', 'x', 'sums', 'cols')}
   ${locals('i32', 'last', 'end', 's', ...range(SWEPT).map((i) => `p${i}`))}
   ${locals('v128', 'r0', 'r1', 'r2', 'r3', 'u', 'v', 'a', ...range(SWEPT).map((i) => `w${i}`))}
   ${locals('v128', ...range(digits).flatMap((d) => [`x0${d}`, `x1${d}`]))}
@@ -95,30 +95,24 @@ const sweep = `(func $sweep ${params('w', 'k', 'n', 'x', 'sums', 'cols')}
 /** What is taken from the sums, in column sums: the codes' zero point, 2 * 2^14 + 2^7. */
 const ZERO_DIGITS = [2, 1, 0];
 
-const product = `(func (export "product")
-  ${params('w', 'scales', 'columnSums', 'k', 'n', 'x', 'sums', 'out', 'cols')} ${floats('unit')}
-  ${locals('i32', 's', 'end')} ${locals('v128', 'zero')}
-  ${set('end', add(get('out'), times4(get('cols'))))}
-  ${set('s', get('sums'))}
-  ${loop(
-    'out',
-    int(16),
-    get('end'),
+const begin = `(func (export "begin") ${params('columnSums', 'sums', 'cols')} ${locals('i32', 'end')} ${locals('v128', 'zero')}
+  ${eachFour(
+    'columnSums',
+    'cols',
     `${set('zero', `(i32x4.neg ${load(get('columnSums'))})`)}
     ${lines(digits, (d) => {
       const times = ZERO_DIGITS[d]!;
       const value =
         times === 0 ? '(v128.const i32x4 0 0 0 0)' : `(i32x4.mul ${get('zero')} (i32x4.splat ${int(times)}))`;
-      return store(get('s'), value, 16 * d);
+      return store(get('sums'), value, 16 * d);
     })}
-    ${advance('columnSums', 16)} ${advance('s', 16 * digits)}`,
-  )}
-  (call $sweep ${['w', 'k', 'n', 'x', 'sums', 'cols'].map(get).join(' ')})
-  ${set('out', `(i32.sub ${get('out')} ${times4(get('cols'))})`)}
-  ${loop(
+    ${advance('sums', 16 * digits)}`,
+  )})`;
+
+const finish = `(func (export "finish") ${params('scales', 'sums', 'out', 'cols')} ${floats('unit')} ${locals('i32', 'end')}
+  ${eachFour(
     'out',
-    int(16),
-    get('end'),
+    'cols',
     `${store(
       get('out'),
       times(
@@ -369,7 +363,7 @@ const awaitWork = `(func (export "awaitWork") ${params('at', 'seen', 'looks')} (
 const text = `(module
 (import "step" "arena" (memory $arena 1 65536 shared))
 (import "step" "weights" (memory $weights 1 65536 shared))
-${[sweep, product, columnSums, encode, sumSquares, addTo, embed, silu, rope, keep, attend, meet, awaitWork].join(
+${[sweep, begin, finish, columnSums, encode, sumSquares, addTo, embed, silu, rope, keep, attend, meet, awaitWork].join(
   '\n',
 )})`;
 

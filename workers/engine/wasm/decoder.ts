@@ -11,6 +11,7 @@ import { wasmWeights, type WasmForm } from './weights.ts';
 import type { EarlyWeights } from './early-weights.ts';
 import { KvCache } from './kv-cache.ts';
 import { OwnSteps } from './step/own-steps.ts';
+import { MOST_TOKENS } from './step/plan.ts';
 import { canStep, DISAGREED, makeStepper, startHelpers } from './step/stepper.ts';
 import { withPlaces, type WeightPlaces } from '../runtime/weight-places.ts';
 import {
@@ -29,8 +30,6 @@ import type { ChunkRequest, ChunkResult, Choice, Decoder, DecoderFacts, KvAccess
 
 /** Tokens in one prefill run. Larger ones gain nothing: activations leave the cache, and Stop waits for the run. */
 const CHUNK_TOKENS = 256;
-/** Tokens that one decode run may choose; the caller asks for as many as fit its time slice. */
-const MAX_STEPS = 16;
 
 export interface WasmOptions {
   form: WasmForm;
@@ -131,7 +130,7 @@ async function ownSteps(
 ): Promise<OwnSteps | string> {
   try {
     return await span('steps', async () =>
-      OwnSteps.create(ort, config.vocab, await makeStepper(config, places, helpers, { slots, steps: MAX_STEPS })),
+      OwnSteps.create(ort, config.vocab, await makeStepper(config, places, helpers, { slots })),
     );
   } catch (error) {
     return PhiError.from(error).message;
@@ -174,7 +173,12 @@ class WasmDecoder implements Decoder {
     };
   }
 
-  async chunk({ ids, past, rope, choice, rows, targets, logits }: ChunkRequest): Promise<ChunkResult> {
+  async chunk(request: ChunkRequest): Promise<ChunkResult> {
+    if (this.#steps instanceof OwnSteps) {
+      const own = await this.#steps.chunk(request, this.#cache);
+      if (own) return own;
+    }
+    const { ids, past, rope, choice, rows, targets, logits } = request;
     const headRows = rows === 'all' ? ids.map((_, i) => i) : [ids.length - 1];
     const asked = { choice, targets, logits };
     return readChunk(
@@ -189,7 +193,7 @@ class WasmDecoder implements Decoder {
   }
 
   get maxSteps(): number {
-    return this.#steps ? MAX_STEPS : 1;
+    return this.#steps ? MOST_TOKENS : 1;
   }
 
   async decode(id: number, past: number, rope: RopeSet, choice: Choice): Promise<number[]> {

@@ -3,6 +3,7 @@ import type { InferenceSession, Tensor } from 'onnxruntime-web';
 import { openCheckpoint } from '../checkpoint/open.ts';
 import type { Checkpoint, PhiConfig } from '../checkpoint/types.ts';
 import { PhiError } from '../../shared/errors.ts';
+import { span } from '../../shared/span.ts';
 import { ropeTable } from '../graph/rope.ts';
 import { stageWeights, wasmStageGraph } from './stage-graph.ts';
 import { layout, materialise, type WeightGroup } from '../weights/plan.ts';
@@ -15,6 +16,7 @@ import { withPlaces } from '../runtime/weight-places.ts';
 import type { StageFacts, StageHost, StageResult, StageSetup, StageStep } from './stage-protocol.ts';
 import { stageSource } from './stage-source.ts';
 import { Chooser } from './step/chooser.ts';
+import { MOST_TOKENS } from './step/plan.ts';
 import { canStep, DISAGREED, makeStepper, startHelpers, type Stepper } from './step/stepper.ts';
 import { headFetches, readChunk, selectionFeeds } from './selection.ts';
 
@@ -51,24 +53,28 @@ export class Stage {
   static async load(setup: StageSetup, host: StageHost): Promise<Stage> {
     const start = performance.now();
     const build = preferredBuild();
-    const ort = await loadOrt(build, setup.threads);
-    const { config, groups } = await stagePlan(setup, host);
+    const ort = await span('ONNX Runtime', () => loadOrt(build, setup.threads));
+    const { config, groups } = await span('checkpoint', () => stagePlan(setup, host));
     const { form, last, slots } = setup;
     const helpers = form === 'int8' && canStep(config) ? startHelpers(setup.threads) : null;
     const makers: GroupMaker[] = [];
     const data: ExternalData[] = [];
-    for (const group of groups)
-      data.push({ path: group.location, data: await weightFile(group, setup, host, makers, build === 'jspi') });
+    await span('weights', async () => {
+      for (const group of groups)
+        data.push({ path: group.location, data: await weightFile(group, setup, host, makers, build === 'jspi') });
+    });
     const model = wasmStageGraph(config, form, groups, { last, fineHead: helpers !== null });
-    const { made: session, weights } = await withPlaces(groups, data, (externalData) =>
-      makeSession(ort, model, {
-        executionProviders: ['wasm'],
-        graphOptimizationLevel: 'disabled',
-        logSeverityLevel: 3,
-        externalData,
-        // The threads of the other stages want the cores between this stage's runs.
-        extra: { session: { intra_op: { allow_spinning: '0' } } },
-      }),
+    const { made: session, weights } = await span('session', () =>
+      withPlaces(groups, data, (externalData) =>
+        makeSession(ort, model, {
+          executionProviders: ['wasm'],
+          graphOptimizationLevel: 'disabled',
+          logSeverityLevel: 3,
+          externalData,
+          // The threads of the other stages want the cores between this stage's runs.
+          extra: { session: { intra_op: { allow_spinning: '0' } } },
+        }),
+      ),
     );
     const prepareMs = makers.reduce((sum, { ms }) => sum + ms, 0);
     const facts: StageFacts = {
@@ -78,13 +84,13 @@ export class Stage {
     };
     let steps: Stepper | null = null;
     try {
-      const sizes = { slots, steps: 1, ends: { embedding: false, head: last } };
-      steps = helpers && (await makeStepper(config, weights, helpers, sizes));
+      const sizes = { slots, ends: { embedding: false, head: last } };
+      steps = helpers && (await span('steps', () => makeStepper(config, weights, helpers, sizes)));
     } catch (error) {
       facts.singleTokens = { slow: PhiError.from(error).message };
     }
     const stage = new Stage(ort, session, config, setup, facts, steps);
-    await stage.#compareSteps();
+    await span('steps compared', () => stage.#compareSteps());
     if (last && stage.#steps) stage.#chooser = await Chooser.create(ort, config.vocab);
     facts.compileMs = performance.now() - start - prepareMs;
     return stage;
@@ -106,16 +112,15 @@ export class Stage {
     }
   }
 
-  /** One token by our own kernels; null if they cannot give what is asked for. */
-  async #step({ hidden, tokens, past, rope, choice, targets, logits }: StageStep): Promise<StageResult | null> {
+  /** A few tokens by our own kernels; null if they cannot give what is asked for. */
+  async #step({ hidden, tokens, past, rope, choice, headRows, ...asked }: StageStep): Promise<StageResult | null> {
     const steps = this.#steps;
-    if (!steps || tokens !== 1 || (this.#last && (!choice || !this.#chooser)) || targets || logits) return null;
-    this.#cache.reserve(past + 1);
-    steps.rotate(rope, past, 1);
-    const result = steps.step(hidden, past, 0, this.#cache.slots);
+    if (!steps || tokens > MOST_TOKENS || (this.#last && !this.#chooser) || asked.targets || asked.logits) return null;
+    this.#cache.reserve(past + tokens);
+    steps.rotate(rope, past, tokens);
+    const result = steps.step(hidden, { past, slots: this.#cache.slots, heads: headRows.length });
     if (!this.#last) return { hidden: result.slice(), chunk: null };
-    const chosen = [await this.#chooser!.choose(result, choice!)];
-    return { hidden: null, chunk: { chosen, argmax: new Int32Array(0), logprobs: new Float32Array(0), logits: null } };
+    return { hidden: null, chunk: await this.#chooser!.chunk(result, choice) };
   }
 
   /** Feeds `step.tokens` hidden states at slots `past` and on. */

@@ -1,6 +1,6 @@
-/** The next token from logits: the best one at once, anything else by the graph that the head of a chunk has too. */
+/** The next tokens from logits: the best one of each row at once, anything else by the graph that the head of a chunk has too. */
 import type { InferenceSession } from 'onnxruntime-web';
-import { mayChoose, type Choice } from '../../decoder.ts';
+import { mayChoose, type ChunkResult, type Choice } from '../../decoder.ts';
 import { Graph } from '../../graph/onnx.ts';
 import { makeSession, type Ort } from '../../runtime/ort.ts';
 import { declareSelectInputs, select } from '../select-graph.ts';
@@ -19,10 +19,10 @@ export class Chooser {
 
   static async create(ort: Ort, vocab: number): Promise<Chooser> {
     const g = new Graph('phi_choose');
-    const logits = g.input('logits', 'float32', [1, vocab]);
-    const randoms = g.input('randoms', 'float32', [1]);
-    g.call(select(g, declareSelectInputs(g, vocab), logits, randoms), 'id');
-    g.output('id', 'int64', [1]);
+    const logits = g.input('logits', 'float32', ['rows', vocab]);
+    const randoms = g.input('randoms', 'float32', ['rows']);
+    g.call(select(g, declareSelectInputs(g, vocab), logits, randoms), 'ids');
+    g.output('ids', 'int64', ['rows']);
     const session = await makeSession(ort, g.toModel(), {
       executionProviders: ['wasm'],
       graphOptimizationLevel: 'disabled',
@@ -31,32 +31,48 @@ export class Chooser {
     return new Chooser(ort, session, vocab);
   }
 
+  /** What a chunk gives whose rows have these logits, `[rows, vocab]`. */
+  async chunk(logits: Float32Array, choice: Choice | null): Promise<ChunkResult> {
+    return {
+      chosen: choice ? await this.choose(logits.subarray(-choice.randoms.length * this.#vocab), choice) : [],
+      argmax: Int32Array.from(choice ? [] : this.#best(logits)),
+      logprobs: new Float32Array(0),
+      logits: null,
+    };
+  }
+
   /**
-   * @param choice with one random number
+   * @param logits `[rows, vocab]`
+   * @param choice with as many random numbers
    */
-  async choose(logits: Float32Array, choice: Choice): Promise<number> {
+  async choose(logits: Float32Array, choice: Choice): Promise<number[]> {
     const { temperature, topK, repetitionPenalty } = choice.sampling;
-    if ((temperature <= 0 || topK === 1) && repetitionPenalty === 1) return best(logits, choice.mask);
+    if ((temperature <= 0 || topK === 1) && repetitionPenalty === 1) return this.#best(logits, choice.mask);
     const { Tensor } = this.#ort;
-    const { id } = await this.#session.run({
-      logits: new Tensor('float32', logits, [1, this.#vocab]),
-      randoms: new Tensor('float32', choice.randoms, [1]),
+    const rows = choice.randoms.length;
+    const { ids } = await this.#session.run({
+      logits: new Tensor('float32', logits, [rows, this.#vocab]),
+      randoms: new Tensor('float32', choice.randoms, [rows]),
       ...selectionFeeds(Tensor, this.#vocab, choice),
     });
-    return Number((id!.data as BigInt64Array)[0]);
+    return Array.from(ids!.data as BigInt64Array, Number);
+  }
+
+  /** Of each row the first of the largest, of those that the bits of `mask` allow. */
+  #best(logits: Float32Array, mask?: Uint32Array): number[] {
+    const vocab = this.#vocab;
+    return Array.from({ length: logits.length / vocab }, (_, row) => {
+      const own = logits.subarray(row * vocab, (row + 1) * vocab);
+      let at = -1;
+      for (let i = 0; i < vocab; i++) {
+        if (at >= 0 && !(own[i]! > own[at]!)) continue;
+        if (!mask || mayChoose(mask, vocab, row, i)) at = i;
+      }
+      return at;
+    });
   }
 
   async dispose(): Promise<void> {
     await this.#session.release();
   }
-}
-
-/** The first of the largest, of those that the bits of `mask` allow. */
-function best(logits: Float32Array, mask?: Uint32Array): number {
-  let at = -1;
-  for (let i = 0; i < logits.length; i++) {
-    if (at >= 0 && !(logits[i]! > logits[at]!)) continue;
-    if (!mask || mayChoose(mask, logits.length, 0, i)) at = i;
-  }
-  return at;
 }

@@ -51,7 +51,11 @@ test('multiplies activations of 16 bits as whole numbers', () => {
   const x = fill(X, SIZE.k, 3).slice();
   const [inverse, factor, unit] = [0.8, 9000, 0.01];
   k.encode(X, SIZE.k, Y, inverse, factor, CODE_OFFSET_16);
-  k.product(SIZE.from, 32_768 + 4 * SIZE.from, Z, SIZE.k, SIZE.n, Y, SUMS, OUT, SIZE.cols, unit);
+  k.begin(Z, SUMS, SIZE.cols);
+  const rows = 8; // in two parts
+  k.sweep(SIZE.from, rows, SIZE.n, Y, SUMS, SIZE.cols);
+  k.sweep(SIZE.from + rows * SIZE.n, SIZE.k - rows, SIZE.n, Y + 3 * rows, SUMS, SIZE.cols);
+  k.finish(32_768 + 4 * SIZE.from, SUMS, OUT, SIZE.cols, unit);
   const code = (i: number) =>
     Math.trunc(Math.fround(Math.fround(Math.fround(x[i]! * Math.fround(inverse)) * factor) + CODE_OFFSET_16));
   floats(OUT, SIZE.cols).forEach((value, column) => {

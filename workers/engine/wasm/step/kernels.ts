@@ -1,5 +1,5 @@
 /**
- * The loops of one token's way through the decoder. Source: scripts/make/step-kernels.ts. They need relaxed SIMD, threads and two memories (Chromium
+ * The loops of a few tokens' way through the decoder. Source: scripts/make/step-kernels.ts. They need relaxed SIMD, threads and two memories (Chromium
  * 120 and newer; Firefox; no Safari yet): where they do not compile, ONNX Runtime decodes. Codes, scales and the embedding lie in the memory of
  * weights, everything else in the arena. Addresses are bytes. Counts of columns are multiples of 16, `k` of 8, other counts of 4 unless said.
  */
@@ -10,21 +10,13 @@ export const CODE_OFFSET_16 = 256 * 128 + 128.5;
 
 export interface StepKernels {
   /**
-   * out[column] = unit * scale * sum over k of weight * (code - 32,896), for `cols` columns of a weight `[k, n]`, from `w` on.
-   * `x`: codes of `encode`. `sums`: room for 12 bytes a column. Integers all the way, so the order of sums does not matter.
+   * The three parts of a product: out[column] = unit * scale * sum over k of weight * (code - 32,896), for `cols` columns of a weight `[k, n]`.
+   * `sums`: room for 12 bytes a column. Integers all the way, so the order of sums does not matter.
    */
-  product(
-    w: number,
-    scales: number,
-    columnSums: number,
-    k: number,
-    n: number,
-    x: number,
-    sums: number,
-    out: number,
-    cols: number,
-    unit: number,
-  ): void;
+  begin(columnSums: number, sums: number, cols: number): void;
+  /** Adds `k` rows of the weight, from `w` on. `x`: their codes of `encode`. */
+  sweep(w: number, k: number, n: number, x: number, sums: number, cols: number): void;
+  finish(scales: number, sums: number, out: number, cols: number, unit: number): void;
   /** out[column] = sum over k of the weights, int32. `x`: k codes that are 1. */
   columnSums(w: number, k: number, n: number, x: number, sums: number, out: number, cols: number): void;
   /** Codes of 16 bits, trunc(x * inverse * factor + offset), in digits of 2, 7 and 7 bits: 12 bytes for four numbers. */

@@ -1,9 +1,10 @@
-/** Decoding by our own kernels, beside ONNX Runtime's session: it reads prompts and checks drafts, they do single tokens. */
-import type { Choice } from '../../decoder.ts';
+/** Decoding by our own kernels, beside ONNX Runtime's session: it reads prompts, they do single tokens and a few at a time, such as drafts. */
+import type { ChunkRequest, ChunkResult, Choice } from '../../decoder.ts';
 import type { RopeSet } from '../../graph/rope.ts';
 import type { Ort } from '../../runtime/ort.ts';
 import type { CacheArena, KvCache } from '../kv-cache.ts';
 import { Chooser } from './chooser.ts';
+import { MOST_TOKENS } from './plan.ts';
 import type { Stepper } from './stepper.ts';
 
 export class OwnSteps {
@@ -38,13 +39,24 @@ export class OwnSteps {
     const seen = sampling.repetitionPenalty === 1 ? choice.seen : choice.seen.slice();
     const ids: number[] = [];
     for (let step = 0, token = id; step < randoms.length; step++) {
-      const logits = this.#stepper.step(token, past + step, step, cache.slots);
-      token = await this.#chooser.choose(logits, { ...choice, seen, randoms: randoms.subarray(step, step + 1) });
+      const logits = this.#stepper.step([token], { past: past + step, row: step, slots: cache.slots });
+      const own = { ...choice, seen, randoms: randoms.subarray(step, step + 1) };
+      token = (await this.#chooser.choose(logits, own))[0]!;
       ids.push(token);
       if (stop.includes(token)) break;
       if (seen !== choice.seen) seen[token] = 1;
     }
     return ids;
+  }
+
+  /** As Decoder.chunk; null if the session has to do it. */
+  async chunk(request: ChunkRequest, cache: KvCache): Promise<ChunkResult | null> {
+    const { ids, past, rope, choice, rows, targets, logits } = request;
+    if (ids.length > MOST_TOKENS || targets || logits) return null;
+    cache.reserve(past + ids.length);
+    this.#stepper.rotate(rope, past, ids.length);
+    const heads = rows === 'all' ? ids.length : 1;
+    return this.#chooser.chunk(this.#stepper.step(ids, { past, slots: cache.slots, heads }), choice);
   }
 
   /** See Stepper.agrees. */

@@ -2,13 +2,15 @@
 import type { PhiConfig } from '../../checkpoint/types.ts';
 import { panels } from '../weight-groups.ts';
 
+/** Most tokens of one step: the last one and the longest draft. */
+export const MOST_TOKENS = 16;
 /** Columns of a product that are summed at a time: their sums stay in the processor's first cache. */
 export const STRIP = 1024;
 /** Digits of a code, a byte each. */
 export const DIGITS = 3;
 const FLOAT = 4;
 /** Bytes of a column's sums: one for each digit. */
-const SUM_BYTES = FLOAT * DIGITS;
+export const SUM_BYTES = FLOAT * DIGITS;
 const ALIGNMENT = 64;
 /** Attention reads so many slots too many, of the last head. */
 export const OVERRUN_BYTES = 64;
@@ -21,13 +23,18 @@ export const CONTROL = {
   work: 2,
   /** 1: column sums are wanted, 0: a step. */
   sums: 3,
-  token: 4,
-  past: 5,
-  /** Row of the tables of cos and sin. */
-  row: 6,
-  slots: 7,
+  /** Slot of the first token. */
+  past: 4,
+  /** Its row of the tables of cos and sin. */
+  row: 5,
+  slots: 6,
+  /** How many tokens, and of how many (the last ones) the logits are wanted. */
+  count: 7,
+  heads: 8,
+  /** Ids of the tokens: MOST_TOKENS words. */
+  tokens: 16,
 } as const;
-export const CONTROL_WORDS = 16;
+export const CONTROL_WORDS = CONTROL.tokens + MOST_TOKENS;
 export const MOST_THREADS = 15;
 
 /**
@@ -52,9 +59,11 @@ interface StepLayer {
 
 /** What one thread has for itself. */
 interface ThreadArea {
+  /** `[tokens, hidden]` */
   hidden: number;
-  /** Activations as digits. */
+  /** Activations as digits, of one token after the other. */
   codes: number;
+  /** `[tokens, STRIP]` */
   sums: number;
   scores: number;
   /** Rotated keys of all heads. */
@@ -66,12 +75,12 @@ export interface StepPlan {
     PhiConfig,
     'heads' | 'kvHeads' | 'headDim' | 'rotaryDim' | 'hidden' | 'intermediate' | 'vocab' | 'normEps' | 'slidingWindow'
   >;
-  /** null in a stage: a step begins with the hidden state at `input`. */
+  /** null in a stage: a step begins with the hidden states at `input`. */
   embedding: { codes: number; scales: number } | null;
   layers: StepLayer[];
-  /** null in all stages but the last: a step ends with the hidden state of each thread. */
+  /** null in all stages but the last: a step ends with the hidden states of each thread. */
   head: StepMatrix | null;
-  /** Vectors that all threads see. */
+  /** Vectors that all threads see, one for each token. */
   input: number;
   qkv: number;
   attended: number;
@@ -82,7 +91,7 @@ export interface StepPlan {
   logits: number;
   /** Codes that are 1, for column sums. */
   ones: number;
-  /** `[steps, rotaryDim / 2]` */
+  /** `[tokens, rotaryDim / 2]` */
   cos: number;
   sin: number;
   threads: ThreadArea[];
@@ -132,8 +141,6 @@ function matrixPlan(
 
 export interface StepSizes {
   slots: number;
-  /** Most steps of one run. */
-  steps: number;
   /** Which of the model's ends there are; absent: both. */
   ends?: { embedding: boolean; head: boolean };
 }
@@ -145,7 +152,7 @@ export interface StepSizes {
 export function stepPlan(
   config: PhiConfig,
   places: ReadonlyMap<string, number>,
-  { threads, slots, steps, ends = { embedding: true, head: true } }: StepSizes & { threads: number },
+  { threads, slots, ends = { embedding: true, head: true } }: StepSizes & { threads: number },
 ): StepPlan {
   const { layers, heads, kvHeads, headDim, rotaryDim, hidden, intermediate, vocab } = config;
   const place = (tensor: string): number => {
@@ -157,6 +164,7 @@ export function stepPlan(
   const room = new Room();
   room.floats(CONTROL_WORDS);
   const matrix = (name: string, k: number, columns: number) => matrixPlan(name, k, columns, place, room);
+  const vectors = (length: number) => room.floats(MOST_TOKENS * length);
   const qkvColumns = (heads + 2 * kvHeads) * headDim;
   const widest = Math.max(hidden, intermediate, heads * headDim);
   const plan = {
@@ -169,20 +177,20 @@ export function stepPlan(
       down: matrix(`layers.${l}.down`, intermediate, hidden),
     })),
     head: ends.head ? matrix('head', hidden, vocab) : null,
-    input: room.floats(hidden),
-    qkv: room.floats(qkvColumns),
-    attended: room.floats(heads * headDim),
-    update: room.floats(hidden),
-    gateUp: room.floats(2 * intermediate),
-    activated: room.floats(intermediate),
-    logits: room.floats(vocab),
+    input: vectors(hidden),
+    qkv: vectors(qkvColumns),
+    attended: vectors(heads * headDim),
+    update: vectors(hidden),
+    gateUp: vectors(2 * intermediate),
+    activated: vectors(intermediate),
+    logits: ends.head ? vectors(vocab) : 0,
     ones: room.bytes(DIGITS * widest),
-    cos: room.floats((steps * rotaryDim) / 2),
-    sin: room.floats((steps * rotaryDim) / 2),
+    cos: vectors(rotaryDim / 2),
+    sin: vectors(rotaryDim / 2),
     threads: Array.from({ length: threads }, () => ({
-      hidden: room.floats(hidden),
-      codes: room.bytes(DIGITS * widest),
-      sums: room.bytes(SUM_BYTES * STRIP),
+      hidden: vectors(hidden),
+      codes: room.bytes(MOST_TOKENS * DIGITS * widest),
+      sums: room.bytes(MOST_TOKENS * SUM_BYTES * STRIP),
       scores: room.floats(slots + OVERRUN_BYTES),
       keys: room.floats(kvHeads * headDim),
     })),

@@ -1,4 +1,4 @@
-/** Steps of one token by our own kernels, on this thread and helpers. The weights are those in ONNX Runtime's memory. */
+/** Steps of one token or a few by our own kernels, on this thread and helpers. The weights are those in ONNX Runtime's memory. */
 import { PhiError } from '../../../shared/errors.ts';
 import type { PhiConfig } from '../../checkpoint/types.ts';
 import { ropeTable, type RopeSet } from '../../graph/rope.ts';
@@ -12,6 +12,7 @@ import {
   CONTROL_WORDS,
   DIGITS,
   MOST_THREADS,
+  MOST_TOKENS,
   stepPlan,
   suitsStep,
   workWord,
@@ -106,10 +107,10 @@ export class Stepper {
     });
     this.#pace = new Pace(helpers.length + 1);
     this.#control = new Int32Array(this.arena.buffer, 0, CONTROL_WORDS);
-    this.#input = new Float32Array(this.arena.buffer, plan.input, config.hidden);
+    this.#input = new Float32Array(this.arena.buffer, plan.input, MOST_TOKENS * config.hidden);
     this.#result = plan.head
-      ? new Float32Array(this.arena.buffer, plan.logits, config.vocab)
-      : new Float32Array(this.arena.buffer, plan.threads[0]!.hidden, config.hidden);
+      ? new Float32Array(this.arena.buffer, plan.logits, MOST_TOKENS * config.vocab)
+      : new Float32Array(this.arena.buffer, plan.threads[0]!.hidden, MOST_TOKENS * config.hidden);
     this.#own = new StepThread(stepKernels(module, this.arena, weights), plan, 0, this.#control);
     for (const helper of helpers) void helper.died.then((why) => (this.#dead = why));
   }
@@ -160,7 +161,7 @@ export class Stepper {
     return this.#helpers.length + 1;
   }
 
-  /** Prepares for `count` steps from slot `past` on. */
+  /** Prepares for `count` tokens from slot `past` on, at most MOST_TOKENS. */
   rotate(rope: RopeSet, past: number, count: number): void {
     const { cos, sin } = ropeTable(this.#config, rope, past, count);
     new Float32Array(this.arena.buffer, this.plan.cos, cos.length).set(cos);
@@ -168,23 +169,31 @@ export class Stepper {
   }
 
   /**
-   * Feeds a token at slot `past` of a cache of `slots` slots.
-   * @param token its id; in a stage its hidden state
-   * @param row which of the steps that `rotate` prepared for
-   * @returns the logits, in a stage without the head the hidden state; until the next step
+   * Feeds tokens at slots `past` and on of a cache of `slots` slots, at most MOST_TOKENS. Each is computed as it would be alone, to the last bit.
+   * @param tokens their ids; in a stage their hidden states
+   * @param row which of the tokens that `rotate` prepared for is the first
+   * @param heads of how many tokens, the last ones, the logits are wanted
+   * @returns the logits `[heads, vocab]`, in a stage without the head the hidden states of all; until the next step
    * @throws PhiError `worker-died` if a helper is gone
    */
-  step(token: number | Float32Array, past: number, row: number, slots: number): Float32Array {
-    if (typeof token === 'number') this.#control[CONTROL.token] = token;
-    else this.#input.set(token);
+  step(
+    tokens: readonly number[] | Float32Array,
+    { past, row = 0, slots, heads = 1 }: { past: number; row?: number; slots: number; heads?: number },
+  ): Float32Array {
+    const { hidden, vocab } = this.#config;
+    if (tokens instanceof Float32Array) this.#input.set(tokens);
+    else this.#control.set(tokens, CONTROL.tokens);
+    const count = tokens instanceof Float32Array ? tokens.length / hidden : tokens.length;
+    this.#control[CONTROL.count] = count;
+    this.#control[CONTROL.heads] = heads;
     this.#control[CONTROL.past] = past;
     this.#control[CONTROL.row] = row;
     this.#control[CONTROL.slots] = slots;
     const { threads } = this.#pace;
     const started = performance.now();
     this.#work(threads);
-    this.#pace.took(threads, performance.now() - started);
-    return this.#result;
+    if (count === 1) this.#pace.took(threads, performance.now() - started);
+    return this.#result.subarray(0, this.plan.head ? heads * vocab : count * hidden);
   }
 
   /**
@@ -194,7 +203,7 @@ export class Stepper {
    */
   agrees(token: number | Float32Array, result: Float32Array, slots: number): boolean {
     this.rotate('short', 0, 1);
-    const own = this.step(token, 0, 0, slots);
+    const own = this.step(typeof token === 'number' ? [token] : token, { past: 0, slots });
     let [most, size] = [0, 0];
     for (let i = 0; i < own.length; i++) {
       most = Math.max(most, Math.abs(own[i]! - result[i]!));
