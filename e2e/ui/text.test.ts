@@ -201,6 +201,49 @@ describe('what is written', () => {
     await page.getByRole('link', { name: '京都' }).waitFor();
   });
 
+  it('is not closed by the Escape that ends a conversion', async () => {
+    await openFake(page, server, 'plain');
+    await send('東京');
+    await sendButton(page).waitFor();
+    const words = page.getByRole('textbox', { name: 'Edit reply' });
+    await log().getByRole('button', { name: 'Edit reply' }).click();
+    await words.fill('    京都');
+    await words.evaluate((field) =>
+      field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', isComposing: true, bubbles: true })),
+    );
+    expect(await words.inputValue()).toBe('    京都');
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await log().getByText('京都').waitFor();
+    await log().getByRole('button', { name: 'Edit reply' }).click();
+    // Blanks in front may indent code.
+    expect(await words.inputValue()).toBe('    京都');
+    await words.press('Escape');
+    expect(await words.count()).toBe(0);
+  });
+
+  it('takes pasted files and long texts as attachments', async () => {
+    await openFake(page, server, 'plain');
+    const paste = (text: string, file: string | null) =>
+      messageBox(page).evaluate(
+        (box, [pasted, content]) => {
+          const clipboardData = new DataTransfer();
+          if (pasted) clipboardData.setData('text/plain', pasted);
+          if (content !== null) clipboardData.items.add(new File([content], 'notes.md'));
+          const event = new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true });
+          return box.dispatchEvent(event);
+        },
+        [text, file] as const,
+      );
+    // The browser inserts a text that is not taken, and so the one that was copied with a picture of it.
+    expect(await paste('short', null)).toBe(true);
+    expect(await paste('a cell', 'picture')).toBe(true);
+    expect(await paste('', 'pasted words')).toBe(false);
+    await page.waitForFunction(() => document.querySelector('textarea')?.value.includes('pasted words'));
+    expect(await messageBox(page).inputValue()).toBe('notes.md:\n```md\npasted words\n```\n');
+    expect(await paste(`A long story\n${'and so on. '.repeat(5_000)}`, null)).toBe(false);
+    await page.getByText('A long story.txt').waitFor();
+  });
+
   it('keeps the blanks of its first line, sent and edited', async () => {
     await openFake(page, server, 'plain');
     await send('\n    def f(x):\n        return x\n\n');
