@@ -48,9 +48,14 @@ const WALLS = [
   wall(['workers/engine/webgpu/**'], '/(wasm|webnn|choose)/', 'A backend takes neither another backend nor the chain.'),
   wall(['workers/engine/webnn/**'], '/(wasm|webgpu|choose)/', 'A backend takes neither another backend nor the chain.'),
   wall(
-    ['workers/engine/{checkpoint,weights,graph,tokenizer}/**'],
+    ['workers/engine/{checkpoint,graph,tokenizer}/**'],
     '/(choose|wasm|webgpu|webnn|runtime|generate)/',
-    'Formats, weights, graphs and tokenizers know no backend.',
+    'Formats, graphs and tokenizers know no backend.',
+  ),
+  wall(
+    ['workers/engine/weights/**'],
+    '^\\.\\./(?!\\.\\./shared/)',
+    'Weights take only workers/shared: they know neither where matrices come from nor what runs them.',
   ),
   wall(
     ['workers/{compare,evaluate}/**', 'workers/{engine,compare,evaluate,server,service}.worker.ts'],

@@ -6,7 +6,7 @@ import type { WebnnDialect } from '../../workers/engine/webnn/cache-layout.ts';
 import { webnnGraph, type WebnnShape } from '../../workers/engine/webnn/graph.ts';
 import { WEBNN_FORM_VERSION } from '../../workers/engine/webnn/cache-name.ts';
 import { graphGroups, webnnPlan, type WebnnPlan } from '../../workers/engine/webnn/weights.ts';
-import type { Calibration } from '../../workers/engine/weights/calibration.ts';
+import type { Calibration } from '../../workers/engine/webnn/calibration.ts';
 import type { WeightFormat } from '../../workers/shared/protocol.ts';
 import { materialise } from '../../workers/engine/weights/plan.ts';
 import type { LabModel } from './models.ts';

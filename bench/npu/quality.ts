@@ -14,7 +14,7 @@ import { ortProducts } from '../../workers/engine/runtime/ort-products.ts';
 import { calibrationIds } from '../../workers/engine/choose/calibrate.ts';
 import { createTokenizer } from '../../workers/engine/tokenizer/tokenizer.ts';
 import type { WebnnShape } from '../../workers/engine/webnn/graph.ts';
-import { Calibration } from '../../workers/engine/weights/calibration.ts';
+import { Calibration } from '../../workers/engine/webnn/calibration.ts';
 import { WEIGHT_FORMATS, type WeightFormat } from '../../workers/shared/weight-formats.ts';
 import { firstRun, writeFeeds } from './feeds.ts';
 import { labWeights, writeGraph } from './graphs.ts';

@@ -2,7 +2,8 @@
  * The decoder as ONNX Runtime GenAI's model builder and transformers.js' hub publish it: `MatMulNBits` with packed q, k, v,
  * `GroupQueryAttention` with rotary inside, cache in and out at every run. One file, weights inside.
  */
-import type { Checkpoint, Matrix } from '../../workers/engine/checkpoint/types.ts';
+import type { Checkpoint } from '../../workers/engine/checkpoint/types.ts';
+import type { Matrix } from '../../workers/engine/weights/matrix.ts';
 import { Graph, type Attribute, type Value } from '../../workers/engine/graph/onnx.ts';
 import { ropeTable } from '../../workers/engine/graph/rope.ts';
 import { floatToHalf } from '../../workers/engine/weights/half.ts';

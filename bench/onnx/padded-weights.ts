@@ -1,5 +1,6 @@
 /** Float32 weights of the padded graph: rows as in the source, `[rows, cols]`; norms as vectors. */
-import type { Checkpoint, Matrix } from '../../workers/engine/checkpoint/types.ts';
+import type { Checkpoint } from '../../workers/engine/checkpoint/types.ts';
+import type { Matrix } from '../../workers/engine/weights/matrix.ts';
 import type { WeightGroup } from '../../workers/engine/weights/plan.ts';
 import { dequantise } from '../../workers/engine/weights/rows.ts';
 

@@ -6,7 +6,8 @@
 import type { PhiConfig } from '../../workers/engine/checkpoint/types.ts';
 import { decoder, type Dialect } from '../../workers/engine/graph/decoder-network.ts';
 import { Graph, type Value } from '../../workers/engine/graph/onnx.ts';
-import { declare, type WeightGroup } from '../../workers/engine/weights/plan.ts';
+import { declare } from '../../workers/engine/graph/external-data.ts';
+import type { WeightGroup } from '../../workers/engine/weights/plan.ts';
 import { groupQueryAttention, plainAttention } from './padded-attention.ts';
 
 export interface PaddedShape {

@@ -8,7 +8,7 @@ import {
   type MLTensor,
 } from '../../workers/engine/webnn/api.ts';
 import { openCheckpoint } from '../../workers/engine/checkpoint/open.ts';
-import type { Matrix } from '../../workers/engine/checkpoint/types.ts';
+import type { Matrix } from '../../workers/engine/weights/matrix.ts';
 import { blobSource } from '../../workers/store/bytes.ts';
 import { dequantise } from '../../workers/engine/weights/rows.ts';
 

@@ -2,7 +2,8 @@
  * Turns recorded calls of MLGraphBuilder into ONNX, as Chromium does for ONNX Runtime's providers (services/webnn/ort/graph_builder_ort.cc, 2026). What it
  * writes differently from our own graphs: scales and zero points are reshaped in the graph, indices are clamped, and the best index is int64 first.
  */
-import { Graph, type Attribute, type Dtype, type Value } from '../../../workers/engine/graph/onnx.ts';
+import { Graph, type Attribute, type Value } from '../../../workers/engine/graph/onnx.ts';
+import type { Dtype } from '../../../workers/engine/weights/plan.ts';
 import type { Argument, RecordedCall, RecordedOperand, Recording } from './recording.ts';
 
 /** TensorProto.DataType */

@@ -12,7 +12,7 @@ import {
   readVector,
   type StoredTensor,
 } from './tensor.ts';
-import type { Matrix } from './types.ts';
+import type { Matrix } from '../weights/matrix.ts';
 
 /** Weights of one row that share a scale when `cols` is not a multiple of `block`. */
 function commonBlock(cols: number, block: number): number {

@@ -2,7 +2,8 @@
 import { concatRows, rowRange } from '../weights/matrix.ts';
 import { concatColumns } from '../weights/side-by-side.ts';
 import { dequantise } from '../weights/rows.ts';
-import type { Expert, Layer, Matrix } from './types.ts';
+import type { Expert, Layer } from './types.ts';
+import type { Matrix } from '../weights/matrix.ts';
 
 /** All values of a small matrix `[rows, cols]`: the router. */
 export const valuesOf = async (matrix: Matrix): Promise<Float32Array> => dequantise(await matrix.read(0, matrix.rows));

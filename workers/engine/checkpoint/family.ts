@@ -1,6 +1,7 @@
 /** Names a model by its dimensions, and checks that they make sense. Used by every source format. */
 import { PhiError } from '../../shared/errors.ts';
-import type { Checkpoint, Matrix, PhiConfig } from './types.ts';
+import type { Checkpoint, PhiConfig } from './types.ts';
+import type { Matrix } from '../weights/matrix.ts';
 
 type Shape = Pick<PhiConfig, 'layers' | 'hidden' | 'intermediate' | 'kvHeads' | 'vocab' | 'ropeTheta' | 'experts'> & {
   ropeScaling: unknown;

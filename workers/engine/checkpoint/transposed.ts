@@ -4,7 +4,7 @@
  */
 import type { BlockRows } from '../weights/rows.ts';
 import { codeBits, readCodes, readFloats, type StoredTensor } from './tensor.ts';
-import type { Matrix } from './types.ts';
+import type { Matrix } from '../weights/matrix.ts';
 
 /** Elements of a stripe: 32 MB of float32. */
 const STRIPE_ELEMENTS = 8 << 20;

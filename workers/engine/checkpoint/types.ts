@@ -2,7 +2,7 @@
  * The common form that every source format is read into. The Phi decoder and a Llama checkpoint are the same network: a reader fuses q, k, v and
  * gate, up by concatenating rows, puts GGUF's permuted rows of Llama back, and hands out each weight by its role.
  */
-import type { Rows } from '../weights/rows.ts';
+import type { Matrix } from '../weights/matrix.ts';
 
 export interface RopeScaling {
   /** Per frequency, `[rotaryDim / 2]`. */
@@ -51,31 +51,6 @@ export interface PhiConfig {
   bos: number | null;
   /** The tokens that end a reply, as far as the files name them. */
   eos: number[];
-}
-
-/** Affine blocks of a matrix; see weights/rows.ts. */
-export interface BlockForm {
-  kind: 'blocks';
-  bits: 4 | 8;
-  block: number;
-  /** Every min is zero. */
-  symmetric: boolean;
-  /** Every min is a whole multiple of its scale: the source has zero points of `bits` bits. Absent: not known. */
-  integral?: boolean;
-}
-
-/** One weight matrix `[rows = output features, cols = input features]`, read lazily by rows. */
-export interface Matrix {
-  /** Name in the source file, for error messages ("blk.0.attn_q.weight + ..."). */
-  readonly name: string;
-  readonly rows: number;
-  readonly cols: number;
-  /** Type in the source, for people: "Q4_K", "int4 block 32", "F16". Several joined by "+" after fusing. */
-  readonly type: string;
-  /** The result of `read`: float32 rows, or affine blocks with `bits` bits (see weights/rows.ts). */
-  readonly form: { kind: 'float'; bits: 16 | 32 } | BlockForm;
-  /** Rows `[start, start + count)`. */
-  read(start: number, count: number): Promise<Rows>;
 }
 
 /** One expert of a mixture. */

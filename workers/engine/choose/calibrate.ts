@@ -11,8 +11,8 @@ import {
 import { ortProducts } from '../runtime/ort-products.ts';
 import { createTokenizer } from '../tokenizer/tokenizer.ts';
 import { allGroups, webnnPlan } from '../webnn/weights.ts';
-import { CALIBRATION_TEXTS } from '../weights/calibration-texts.ts';
-import { Calibration } from '../weights/calibration.ts';
+import { CALIBRATION_TEXTS } from './calibration-texts.ts';
+import { Calibration } from '../webnn/calibration.ts';
 import { compensatedIn } from './compensated-weights.ts';
 import { COMPENSATED_FORM } from './npu-forms.ts';
 

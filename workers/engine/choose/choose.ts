@@ -11,7 +11,7 @@ import { defaultThreads, type OpenWeightCache, type PrepareProgress } from '../r
 import { buildDeadlineMs, withDeadline } from './deadline.ts';
 import { DeadlineDecoder } from './deadline-decoder.ts';
 import { losesAsInt4 } from '../webnn/int4-weights.ts';
-import type { Calibration } from '../weights/calibration.ts';
+import type { Calibration } from '../webnn/calibration.ts';
 import type { Decoder } from '../decoder.ts';
 import type { ModelFiles } from '../../store/bytes.ts';
 import type { EarlyWeights } from '../wasm/early-weights.ts';

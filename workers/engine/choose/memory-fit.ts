@@ -4,7 +4,8 @@ import { PhiError } from '../../shared/errors.ts';
 import { REASONS } from '../../shared/reasons.ts';
 import { webnnCopies } from '../../shared/advisor/estimate.ts';
 import { deviceWeightBytes, parameterCount, type SourceMix } from '../../shared/advisor/weights.ts';
-import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
+import type { Checkpoint } from '../checkpoint/types.ts';
+import type { Matrix } from '../weights/matrix.ts';
 import type { WeightFormat } from '../../shared/protocol.ts';
 import type { Candidate } from './candidate.ts';
 

@@ -2,7 +2,8 @@
  * A Phi of our own, made from a seed: small enough to try a backend with before a model is trusted to it, or (larger) to time one.
  * Nothing is downloaded, and the same seed gives the same weights everywhere.
  */
-import type { Checkpoint, Layer, Matrix, PhiConfig } from '../checkpoint/types.ts';
+import type { Checkpoint, Layer, PhiConfig } from '../checkpoint/types.ts';
+import type { Matrix } from '../weights/matrix.ts';
 import { uniforms } from '../generate/random.ts';
 import type { WeightFormat } from '../../shared/protocol.ts';
 import type { BlockRows } from '../weights/rows.ts';

@@ -3,8 +3,8 @@
  * Weights are external data: the protobuf holds only where they lie.
  */
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import type { Dtype } from '../weights/plan.ts';
 
-export type Dtype = 'float32' | 'float16' | 'uint8' | 'int8' | 'int32' | 'int64' | 'bool' | 'uint4' | 'int4';
 /** TensorProto.DataType */
 const DTYPE: Record<Dtype, number> = {
   float32: 1,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { TINY_SIZE, tinyPhi } from '../choose/tiny-phi.ts';
-import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
+import type { Checkpoint } from '../checkpoint/types.ts';
+import type { Matrix } from '../weights/matrix.ts';
 import { weightFiles } from '../runtime/ort.ts';
 import { layout, materialise } from '../weights/plan.ts';
 import { EarlyWeights, makeAsTheyArrive } from './early-weights.ts';

@@ -1,6 +1,7 @@
 /** Weights of a model that is still being downloaded: each group is made when its bytes are there. */
 import { span } from '../../shared/span.ts';
-import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
+import type { Checkpoint } from '../checkpoint/types.ts';
+import type { Matrix } from '../weights/matrix.ts';
 import { heldOrNot, type FileBytes } from '../runtime/data-file.ts';
 import type { PrepareProgress } from '../runtime/ort.ts';
 import { layout, materialise, type WeightGroup } from '../weights/plan.ts';

@@ -9,7 +9,8 @@
  * A step of the loop is one token and costs about 2 us a node beside the work itself: it is spelled with as few nodes as there are kernels for.
  */
 import type { PhiConfig } from '../checkpoint/types.ts';
-import { declare, type WeightGroup } from '../weights/plan.ts';
+import { declare } from '../graph/external-data.ts';
+import type { WeightGroup } from '../weights/plan.ts';
 import { decoder, type Dialect } from '../graph/decoder-network.ts';
 import { Graph, type Dim, type Value } from '../graph/onnx.ts';
 import { wasmDialect } from './dialect.ts';

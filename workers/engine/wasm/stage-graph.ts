@@ -4,7 +4,8 @@
  * wasm/graph.ts, and one step takes any number of tokens.
  */
 import type { Checkpoint, PhiConfig } from '../checkpoint/types.ts';
-import { declare, type WeightGroup } from '../weights/plan.ts';
+import { declare } from '../graph/external-data.ts';
+import type { WeightGroup } from '../weights/plan.ts';
 import { decoderStates } from '../graph/decoder-network.ts';
 import { Graph } from '../graph/onnx.ts';
 import { declareSelectInputs } from './select-graph.ts';

@@ -1,5 +1,5 @@
 /** The groups of weights that the WASM dialect is made of: norms, float matrices, int8 matrices whole or in panels, the embedding. */
-import type { Matrix } from '../checkpoint/types.ts';
+import type { Matrix } from '../weights/matrix.ts';
 import { floatColumns, int8Columns, int8Rows, type Fold } from '../weights/columns.ts';
 import { floatToHalf } from '../weights/half.ts';
 import { rowRange } from '../weights/matrix.ts';

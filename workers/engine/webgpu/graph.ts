@@ -4,7 +4,7 @@
  * graph: it gives logits, which stay on the GPU (see webgpu/selection.ts).
  */
 import type { PhiConfig } from '../checkpoint/types.ts';
-import { declare } from '../weights/plan.ts';
+import { declare } from '../graph/external-data.ts';
 import { decoder, type Dialect, type LinearName } from '../graph/decoder-network.ts';
 import { Graph, type Value } from '../graph/onnx.ts';
 import { ortNorms, quickGelu } from '../graph/ort-kernels.ts';

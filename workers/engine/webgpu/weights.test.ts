@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Checkpoint, Matrix, PhiConfig } from '../checkpoint/types.ts';
+import type { Checkpoint, PhiConfig } from '../checkpoint/types.ts';
+import type { Matrix } from '../weights/matrix.ts';
 import { materialise } from '../weights/plan.ts';
 import type { Rows } from '../weights/rows.ts';
 import { weightError } from '../weights/error.ts';

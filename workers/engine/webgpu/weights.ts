@@ -1,6 +1,7 @@
 /** The weights of the WebGPU dialect: what each matrix is computed with, and the groups that hold it. */
 import { FLOAT_EMBEDDING_BYTES } from '../../shared/advisor/weights.ts';
-import type { Checkpoint, Layer, LayerExperts, Matrix } from '../checkpoint/types.ts';
+import type { Checkpoint, Layer, LayerExperts } from '../checkpoint/types.ts';
+import type { Matrix } from '../weights/matrix.ts';
 import { holdsExactly, packInto, type BlockSpec, type ErrorSum } from '../weights/blocks.ts';
 import { floatWidth, toFloatType, type FloatType } from '../weights/half.ts';
 import { errorGroup } from '../weights/error.ts';

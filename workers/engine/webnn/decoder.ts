@@ -26,7 +26,7 @@ import { cacheAccess } from './cache-access.ts';
 import { WebnnCache } from './kv-cache.ts';
 import { allCandidates, allowedOf, choose, likeliestOf, readCandidates } from './selection.ts';
 import { WebnnDevice } from './device.ts';
-import type { Calibration } from '../weights/calibration.ts';
+import type { Calibration } from './calibration.ts';
 import { EmbeddingRows } from '../weights/embedding-rows.ts';
 import type { MLTensor } from './api.ts';
 import type { WebnnDialect } from './cache-layout.ts';

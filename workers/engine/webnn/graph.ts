@@ -8,9 +8,11 @@
  * A graph without recent cache gives just the keys and values of its own tokens.
  */
 import type { PhiConfig } from '../checkpoint/types.ts';
-import { declareRange, tensorRanges } from '../weights/plan.ts';
+import { declareRange } from '../graph/external-data.ts';
+import { tensorRanges } from '../weights/plan.ts';
 import { decoder, type Dialect } from '../graph/decoder-network.ts';
-import { Graph, type Dtype, type Value } from '../graph/onnx.ts';
+import { Graph, type Value } from '../graph/onnx.ts';
+import type { Dtype } from '../weights/plan.ts';
 import { litertAttention } from './attention-litert.ts';
 import { npuAttention } from './attention-npu.ts';
 import { cacheLayout } from './cache-layout.ts';

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { dense, lastLogits, loadDense, type DenseModel } from '../checkpoint/testing/forward.ts';
-import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
+import type { Checkpoint } from '../checkpoint/types.ts';
+import type { Matrix } from '../weights/matrix.ts';
 import { tinyPhi, type TinySize } from '../choose/tiny-phi.ts';
-import { Calibration } from '../weights/calibration.ts';
+import { Calibration } from './calibration.ts';
 import { int4Values } from '../weights/int4-columns.ts';
 import { plainProducts, transposed } from '../weights/products.ts';
 import { dequantise } from '../weights/rows.ts';

@@ -5,10 +5,11 @@
  * which the matrices around take in and the graph does not see; scales are searched; and where a calibration is given, rounding makes up for itself.
  * Measured on the starter (teacher-forced NLL above float32's): docs/decisions/int4-by-column.md.
  */
-import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
+import type { Checkpoint } from '../checkpoint/types.ts';
+import type { Matrix } from '../weights/matrix.ts';
 import type { ErrorSum } from '../weights/blocks.ts';
 import type { WeightFormat } from '../../shared/protocol.ts';
-import type { Calibration, LayerMatrix } from '../weights/calibration.ts';
+import type { Calibration, LayerMatrix } from './calibration.ts';
 import { floatColumns, type Fold } from '../weights/columns.ts';
 import { compensateInto, feedbackOf, type Feedback } from '../weights/compensate.ts';
 import { int4Rows, int4Scales, int4Values, packRow, roundInto, type Int4Matrix } from '../weights/int4-columns.ts';

@@ -1,5 +1,5 @@
 /** Weights of 8 bits with a scale for each output channel, `[K, N]` as LiteRT builds them or `[N, K]` as NPUs read them fastest. */
-import type { Matrix } from '../checkpoint/types.ts';
+import type { Matrix } from '../weights/matrix.ts';
 import { int8Columns, int8Rows, type Fold } from '../weights/columns.ts';
 import type { WeightGroup, WeightTensor } from '../weights/plan.ts';
 

@@ -2,7 +2,8 @@
  * The weights of the WebNN graphs. Rows lie as in the source, `[N, K]`, and are used transposed; int8 by column for LiteRT alone lies as `[K, N]`,
  * because LiteRT does not build the other.
  */
-import type { Checkpoint, Matrix } from '../checkpoint/types.ts';
+import type { Checkpoint } from '../checkpoint/types.ts';
+import type { Matrix } from '../weights/matrix.ts';
 import type { WeightFormat } from '../../shared/protocol.ts';
 import { rowRange } from '../weights/matrix.ts';
 import { holdsExactly, packBlocks, type BlockSpec, type ErrorSum } from '../weights/blocks.ts';
@@ -10,7 +11,7 @@ import { errorGroup } from '../weights/error.ts';
 import { toFloatType, type FloatType } from '../weights/half.ts';
 import { tensorRanges, type WeightGroup, type WeightTensor } from '../weights/plan.ts';
 import { dequantise } from '../weights/rows.ts';
-import type { Calibration } from '../weights/calibration.ts';
+import type { Calibration } from './calibration.ts';
 import type { Rotation } from '../weights/rotate.ts';
 import type { LinearName } from '../graph/decoder-network.ts';
 import type { WebnnDialect } from './cache-layout.ts';

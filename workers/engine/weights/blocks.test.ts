@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { BlockForm, Matrix } from '../checkpoint/types.ts';
+import type { BlockForm, Matrix } from './matrix.ts';
 import {
   holdsExactly,
   packBlocks,

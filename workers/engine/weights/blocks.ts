@@ -2,7 +2,7 @@
  * Weights as `com.microsoft::MatMulNBits` takes them: codes `[N, K / block, block * bits / 8]` (two 4-bit codes a byte, low one first), one
  * scale a block, and what shifts a block: nothing (code 2^(bits - 1) is zero), zero points, or a float for each block kept apart.
  */
-import type { Matrix } from '../checkpoint/types.ts';
+import type { Matrix } from './matrix.ts';
 import { floatToHalf } from './half.ts';
 import { toForm } from './matrix.ts';
 import { dequantise, type BlockRows, type Rows } from './rows.ts';

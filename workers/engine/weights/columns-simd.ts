@@ -1,5 +1,5 @@
 /** int8 by channel with the loops of kernels.ts: what columns.ts says in plain TypeScript, bit for bit, for shapes that vectors of four suit. */
-import type { Matrix } from '../checkpoint/types.ts';
+import type { Matrix } from './matrix.ts';
 import { kernels, place, TILE, type Kernels } from './kernels.ts';
 import { centre, hadamardScale, type Rotation } from './rotate.ts';
 import type { Rows } from './rows.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Matrix } from '../checkpoint/types.ts';
+import type { Matrix } from './matrix.ts';
 import { uniforms } from '../generate/random.ts';
 import { plainColumns, plainRows } from './columns.ts';
 import { simdColumns, simdRows, suitsSimd, type Fold } from './columns-simd.ts';

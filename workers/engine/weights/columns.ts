@@ -2,7 +2,7 @@
  * Weights as right-hand sides of MatMul: a source matrix `[rows = N outputs, cols = K inputs]` becomes `[K, N]`,
  * in float32 or as int8 with one scale for each output channel.
  */
-import type { Matrix } from '../checkpoint/types.ts';
+import type { Matrix } from './matrix.ts';
 import { inverseScale, simdColumns, simdRows, suitsSimd, type Fold, type Int8Columns } from './columns-simd.ts';
 import { TILE } from './kernels.ts';
 import { dequantise } from './rows.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Matrix } from '../checkpoint/types.ts';
+import type { Matrix } from './matrix.ts';
 import { dequantise } from './rows.ts';
 import { EmbeddingRows } from './embedding-rows.ts';
 

@@ -1,5 +1,5 @@
 /** The tensor types of ggml (GGUF's quantisations) that are read, and how each becomes rows. */
-import type { Matrix } from '../checkpoint/types.ts';
+import type { Matrix } from './matrix.ts';
 import {
   unpackIQ1_M,
   unpackIQ1_S,

@@ -1,7 +1,31 @@
-import type { Matrix } from '../checkpoint/types.ts';
 import { PhiError } from '../../shared/errors.ts';
 import type { BlockRows, Rows } from './rows.ts';
 import { dequantise } from './rows.ts';
+
+/** Affine blocks of a matrix; see rows.ts. */
+export interface BlockForm {
+  kind: 'blocks';
+  bits: 4 | 8;
+  block: number;
+  /** Every min is zero. */
+  symmetric: boolean;
+  /** Every min is a whole multiple of its scale: the source has zero points of `bits` bits. Absent: not known. */
+  integral?: boolean;
+}
+
+/** One weight matrix `[rows = output features, cols = input features]`, read lazily by rows. */
+export interface Matrix {
+  /** Name in the source file, for error messages ("blk.0.attn_q.weight + ..."). */
+  readonly name: string;
+  readonly rows: number;
+  readonly cols: number;
+  /** Type in the source, for people: "Q4_K", "int4 block 32", "F16". Several joined by "+" after fusing. */
+  readonly type: string;
+  /** The result of `read`: float32 rows, or affine blocks with `bits` bits (see rows.ts). */
+  readonly form: { kind: 'float'; bits: 16 | 32 } | BlockForm;
+  /** Rows `[start, start + count)`. */
+  read(start: number, count: number): Promise<Rows>;
+}
 
 /** Matrices stacked by rows (q, k, v -> qkv). Blocks stay exact: 4-bit codes become 8-bit ones and blocks are cut finer where the parts differ. */
 export function concatRows(parts: Matrix[]): Matrix {

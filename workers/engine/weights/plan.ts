@@ -2,7 +2,9 @@
  * The weights that a graph needs, planned before any weight is read: which tensors, in which type and shape, and where in the
  * external data each of them lies. A group is made in one go (codes, scales and sums of one matrix) and is one external-data file.
  */
-import type { Dtype, Graph, Value } from '../graph/onnx.ts';
+
+/** Type of a tensor's elements. */
+export type Dtype = 'float32' | 'float16' | 'uint8' | 'int8' | 'int32' | 'int64' | 'bool' | 'uint4' | 'int4';
 
 export interface WeightTensor {
   name: string;
@@ -92,14 +94,4 @@ export async function materialise(group: WeightGroup): Promise<Uint8Array<ArrayB
   const out = new Uint8Array(bytes);
   parts.forEach((part, i) => out.set(new Uint8Array(part.buffer, part.byteOffset, part.byteLength), offsets[i]));
   return out;
-}
-
-/** Declares a group's tensors as external initializers of `graph`. */
-export function declare(graph: Graph, group: WeightGroup): Value[] {
-  return tensorRanges(group).map((range) => declareRange(graph, group.location, range));
-}
-
-/** Declares one of them. */
-export function declareRange(graph: Graph, location: string, { tensor, start, end }: TensorRange): Value {
-  return graph.external(tensor.name, tensor.dtype, tensor.dims, { location, offset: start, length: end - start });
 }

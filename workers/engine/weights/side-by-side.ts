@@ -1,4 +1,4 @@
-import type { Matrix } from '../checkpoint/types.ts';
+import type { Matrix } from './matrix.ts';
 import { commonForm, toForm } from './matrix.ts';
 import type { BlockRows, FloatRows, Rows } from './rows.ts';
 

@@ -11,7 +11,8 @@ import { joinParts } from './split.ts';
 import { locateTensors } from './tensors.ts';
 import { readExpertsLayer, readOuterBias } from './phi-moe.ts';
 import { Weights } from './weights.ts';
-import type { Checkpoint, Layer, Matrix, OpenOptions, PhiConfig, TokenizerSource } from '../types.ts';
+import type { Checkpoint, Layer, OpenOptions, PhiConfig, TokenizerSource } from '../types.ts';
+import type { Matrix } from '../../weights/matrix.ts';
 
 /**
  * Opens one GGUF, or all parts of a split one in any order. Reads the headers and the norm weights; matrices are read later, by rows.

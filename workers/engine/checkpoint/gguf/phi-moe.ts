@@ -1,7 +1,8 @@
 /** The layers of llama.cpp's architecture `phimoe`: experts stacked in one tensor for each part, `[hidden, intermediate, experts]` in ggml's order. */
 import { concatRows, joinVectors, rowRange } from '../../weights/matrix.ts';
 import { valuesOf, wideMlp } from '../experts.ts';
-import type { Checkpoint, Layer, Matrix, PhiConfig } from '../types.ts';
+import type { Checkpoint, Layer, PhiConfig } from '../types.ts';
+import type { Matrix } from '../../weights/matrix.ts';
 import type { Weights } from './weights.ts';
 
 export async function readExpertsLayer(weights: Weights, at: string, config: PhiConfig): Promise<Layer> {

@@ -5,7 +5,7 @@ import type { GgmlType } from '../../weights/ggml.ts';
 import { GGML_TYPES, ggmlTypeName } from '../../weights/ggml.ts';
 import { dequantise } from '../../weights/rows.ts';
 import type { GgufHeader } from './parse.ts';
-import type { Matrix } from '../types.ts';
+import type { Matrix } from '../../weights/matrix.ts';
 
 /** A tensor whose type is known and whose bytes lie inside its file. */
 export interface GgufTensor {

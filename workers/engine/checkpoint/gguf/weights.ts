@@ -2,7 +2,7 @@ import { PhiError } from '../../../shared/errors.ts';
 import type { GgufTensor } from './tensors.ts';
 import { tensorMatrix, tensorVector } from './tensors.ts';
 import { scaledRows } from '../../weights/matrix.ts';
-import type { Matrix } from '../types.ts';
+import type { Matrix } from '../../weights/matrix.ts';
 
 /** Inverse frequencies that old converters stored; llama.cpp computes them too. */
 const IGNORED = /^blk\.\d+\.attn_rot_embd(\.|$)/;

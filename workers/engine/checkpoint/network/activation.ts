@@ -4,7 +4,7 @@ import type { Linear } from './linear.ts';
 import { CASTS, numberAttribute, unsupported, type Graph, type Op, type ValueId } from './graph.ts';
 import { scalar } from './norms.ts';
 import { readIntegers } from '../tensor.ts';
-import type { Matrix } from '../types.ts';
+import type { Matrix } from '../../weights/matrix.ts';
 
 /** Gate and up in that order, as one fused matrix or two. `down` takes silu(gate) * up. */
 export async function activatedPair(file: string, graph: Graph, down: Linear, group: Linear[]): Promise<Matrix[]> {

@@ -18,7 +18,7 @@ import {
   type ValueId,
 } from './graph.ts';
 import { activatedPair } from './activation.ts';
-import type { Matrix } from '../types.ts';
+import type { Matrix } from '../../weights/matrix.ts';
 
 /** Reads the operators of one file format. */
 export interface GraphReader {

@@ -1,4 +1,4 @@
-import type { Matrix } from '../types.ts';
+import type { Matrix } from '../../weights/matrix.ts';
 import type { Op, ValueId } from './graph.ts';
 
 /** A product with a constant matrix. */

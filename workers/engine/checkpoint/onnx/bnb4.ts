@@ -2,7 +2,7 @@
 import { BNB4_TABLES, unpackBnb4 } from '../../weights/bnb4.ts';
 import { numberAttribute, unsupported, type Op } from '../network/graph.ts';
 import { elementCount, isFloat, readCodes, readFloats, type StoredTensor } from '../tensor.ts';
-import type { Matrix } from '../types.ts';
+import type { Matrix } from '../../weights/matrix.ts';
 
 /** Throws `unsupported-model` for a layout that the operator's definition does not have, and for tensors that do not fit it. */
 export function bnb4Matrix(file: string, op: Op, weights: StoredTensor, absmax: StoredTensor): Matrix {

@@ -4,7 +4,7 @@ import { affineMatrix, repeated, type Shift } from '../affine.ts';
 import { numberAttribute, unsupported, type Op } from '../network/graph.ts';
 import { codeBits, elementCount, readCodes, type StoredTensor } from '../tensor.ts';
 import { transposedAffine } from '../transposed.ts';
-import type { Matrix } from '../types.ts';
+import type { Matrix } from '../../weights/matrix.ts';
 
 /** `weights` is `[out, in]`, or `[in, out]` when `transposed`. Scales along the input features (or shared by them) are what a matrix of blocks can hold. */
 export async function dequantizeLinear(

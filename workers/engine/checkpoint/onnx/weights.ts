@@ -8,7 +8,7 @@ import { integerProduct, type IntegerProduct } from './integers.ts';
 import { dequantizeLinear } from './qdq.ts';
 import { codeBits, elementCount, isFloat, readIntegers, type StoredTensor } from '../tensor.ts';
 import { transposedFloats } from '../transposed.ts';
-import type { Matrix } from '../types.ts';
+import type { Matrix } from '../../weights/matrix.ts';
 
 const SHAPES: ReadonlySet<string> = new Set(['Identity', 'Reshape', 'Squeeze', 'Unsqueeze']);
 

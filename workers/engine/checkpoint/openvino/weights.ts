@@ -8,7 +8,7 @@ import type { GraphReader } from '../network/decoder-graph.ts';
 import { CASTS, unsupported, type Graph, type Op, type ValueId } from '../network/graph.ts';
 import { codeBits, elementCount, isFloat, readIntegers, type StoredTensor } from '../tensor.ts';
 import { transposedAffine, transposedFloats } from '../transposed.ts';
-import type { Matrix } from '../types.ts';
+import type { Matrix } from '../../weights/matrix.ts';
 
 /** A chain of decompression as it was found, from the product back to the constant. */
 interface Chain {

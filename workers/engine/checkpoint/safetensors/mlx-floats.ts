@@ -2,7 +2,7 @@
 import { PhiError } from '../../../shared/errors.ts';
 import { E4M3, E8M0, FLOAT4_CODES } from '../../weights/small-floats.ts';
 import { readCodes, type StoredTensor } from '../tensor.ts';
-import type { Matrix } from '../types.ts';
+import type { Matrix } from '../../weights/matrix.ts';
 
 interface FloatMode {
   name: string;

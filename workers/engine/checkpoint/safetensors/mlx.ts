@@ -7,7 +7,7 @@ import { PhiError } from '../../../shared/errors.ts';
 import { affineMatrix } from '../affine.ts';
 import { checked } from '../json.ts';
 import { isFloat, type Dtype, type StoredTensor } from '../tensor.ts';
-import type { Matrix } from '../types.ts';
+import type { Matrix } from '../../weights/matrix.ts';
 import { MLX_FLOATS, mlxFloatMatrix } from './mlx-floats.ts';
 
 const Scheme = v.object({

@@ -1,7 +1,8 @@
 /** The layers of PhiMoEForCausalLM: experts apart as Microsoft publishes them (`experts.3.w1`), or stacked as MLX converts them (`switch_mlp`). */
 import { concatRows, joinVectors } from '../../weights/matrix.ts';
 import { valuesOf, wideMlp } from '../experts.ts';
-import type { Checkpoint, Expert, Layer, Matrix, PhiConfig } from '../types.ts';
+import type { Checkpoint, Expert, Layer, PhiConfig } from '../types.ts';
+import type { Matrix } from '../../weights/matrix.ts';
 
 /** The file's matrices by module (names without `.weight`). */
 export interface Modules {

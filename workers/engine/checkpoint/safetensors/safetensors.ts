@@ -15,7 +15,8 @@ import { readSafetensors, type SafetensorsFile } from './file.ts';
 import { readOuterBias, readPhiMoeLayer, type Modules } from './phi-moe.ts';
 import { refuseByTensors, refuseQuantised } from './quantised.ts';
 import { readVector, type StoredTensor } from '../tensor.ts';
-import type { Checkpoint, Layer, Matrix } from '../types.ts';
+import type { Checkpoint, Layer } from '../types.ts';
+import type { Matrix } from '../../weights/matrix.ts';
 
 const SAFETENSORS = /\.safetensors$/i;
 /** `-00001-of-00003` */

@@ -6,7 +6,8 @@ import { dequantise } from '../../weights/rows.ts';
 import { attentionFactor } from '../../graph/rope.ts';
 import { sparseMixer } from '../experts.ts';
 import { mlpWidth } from '../family.ts';
-import type { Checkpoint, LayerExperts, Matrix, PhiConfig } from '../types.ts';
+import type { Checkpoint, LayerExperts, PhiConfig } from '../types.ts';
+import type { Matrix } from '../../weights/matrix.ts';
 
 interface DenseLayer {
   attentionNorm: Float32Array;

@@ -5,7 +5,7 @@
 import { dequantise, type BlockRows } from '../../weights/rows.ts';
 import { OpenVinoWeights } from '../openvino/weights.ts';
 import { readOpenVinoGraph } from '../openvino/xml.ts';
-import type { Matrix } from '../types.ts';
+import type { Matrix } from '../../weights/matrix.ts';
 import { folderBytes, memorySource } from './fixtures.ts';
 
 const XML = 'openvino_model.xml';

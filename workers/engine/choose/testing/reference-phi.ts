@@ -2,7 +2,8 @@
  * A second Phi decoder, in plain loops and double precision, without graph, cache or weight formats. For tests, and to
  * choose seeds.
  */
-import type { Checkpoint, Matrix } from '../../checkpoint/types.ts';
+import type { Checkpoint } from '../../checkpoint/types.ts';
+import type { Matrix } from '../../weights/matrix.ts';
 import { dequantise } from '../../weights/rows.ts';
 
 type Vector = Float64Array;

@@ -4,7 +4,7 @@ import type { Checkpoint } from '../../checkpoint/types.ts';
 import { materialise } from '../../weights/plan.ts';
 import { dequantise } from '../../weights/rows.ts';
 import { cacheLayout, HIDDEN_SCORE } from '../cache-layout.ts';
-import type { Dtype } from '../../graph/onnx.ts';
+import type { Dtype } from '../../weights/plan.ts';
 import { webnnGraph, type WebnnShape } from '../graph.ts';
 import { rotationTables } from '../runner.ts';
 import { CEILING } from '../select-graph.ts';

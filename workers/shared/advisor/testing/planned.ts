@@ -1,5 +1,6 @@
 /** Checkpoints without weights, to lay out the real plans of a model of any size. */
-import type { Checkpoint, Matrix, PhiConfig } from '../../../engine/checkpoint/types.ts';
+import type { Checkpoint, PhiConfig } from '../../../engine/checkpoint/types.ts';
+import type { Matrix } from '../../../engine/weights/matrix.ts';
 import type { ModelShape, SourceMix } from '../weights.ts';
 
 export const STARTER: ModelShape = {

@@ -2,7 +2,8 @@
 import { expose } from 'comlink';
 import type { InferenceSession } from 'onnxruntime-web';
 import { Graph } from '../../../graph/onnx.ts';
-import { declare, materialise, type WeightGroup } from '../../../weights/plan.ts';
+import { declare } from '../../../graph/external-data.ts';
+import { materialise, type WeightGroup } from '../../../weights/plan.ts';
 import { loadOrt, makeSession, type Ort } from '../../ort.ts';
 import { withPlaces } from '../../weight-places.ts';
 

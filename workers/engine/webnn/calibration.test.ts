@@ -2,8 +2,8 @@ import { expect, it } from 'vitest';
 import { lastLogits, loadDense, type DenseModel } from '../checkpoint/testing/forward.ts';
 import { tinyPhi } from '../choose/tiny-phi.ts';
 import { Calibration, type LayerMatrix } from './calibration.ts';
-import { plainProducts, transposed } from './products.ts';
-import { rotation, type Rotation } from './rotate.ts';
+import { plainProducts, transposed } from '../weights/products.ts';
+import { rotation, type Rotation } from '../weights/rotate.ts';
 
 const TEXTS = [
   [5, 9, 200, 31, 7, 7, 90],

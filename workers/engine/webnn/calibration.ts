@@ -5,12 +5,13 @@
  * a matrix is rounded for the inputs that it will really get, errors of the matrices before it included (on the starter, a fifth less loss than by the
  * inputs of the float network: docs/decisions/int4-by-column.md).
  */
-import type { Checkpoint, Matrix, PhiConfig } from '../checkpoint/types.ts';
+import type { Checkpoint, PhiConfig } from '../checkpoint/types.ts';
+import type { Matrix } from '../weights/matrix.ts';
 import { ropeTable } from '../graph/rope.ts';
-import { EmbeddingRows } from './embedding-rows.ts';
-import { joinVectors } from './matrix.ts';
-import { transposed, type Products } from './products.ts';
-import type { Rotation } from './rotate.ts';
+import { EmbeddingRows } from '../weights/embedding-rows.ts';
+import { joinVectors } from '../weights/matrix.ts';
+import { transposed, type Products } from '../weights/products.ts';
+import type { Rotation } from '../weights/rotate.ts';
 
 /** In the order in which a token goes through them. */
 const PARTS = ['qkv', 'output', 'gateUp', 'down'] as const;
