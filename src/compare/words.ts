@@ -3,7 +3,7 @@ import { i18n, t } from '../i18n/i18n.svelte.ts';
 import { formatDuration, formatNumber } from '../ui/format.ts';
 import { decimals, type Figure, type Ratio } from './figure.ts';
 import type { Headline } from './headline.ts';
-import type { CompareResult, Measured, Row } from './result.ts';
+import { programLine, type CompareResult, type Measured, type Row } from './result.ts';
 
 /** The same in every language. */
 export const KIND_NAMES = { npu: 'NPU', gpu: 'GPU', cpu: 'CPU' } as const;
@@ -12,6 +12,16 @@ export function machineLine({ machine }: CompareResult): string {
   const cores = machine.cores && t('machineCores', machine.cores, formatNumber(machine.cores, i18n.language));
   return [machine.browser, machine.system, machine.adapter, cores].filter(Boolean).join(', ');
 }
+
+/** "2026-11-24T10:00Z" -> "Nov 24, 2026" */
+export const dayOf = (date: string): string =>
+  new Date(date).toLocaleDateString(i18n.language, { dateStyle: 'medium' });
+
+/** Model, machine, program and day. `machine: false`: the machine's name stands above the line already. */
+export const resultLine = (result: CompareResult, { machine = true } = {}): string =>
+  [result.model.name, machine && machineLine(result), programLine(result), dayOf(result.date)]
+    .filter(Boolean)
+    .join(' · ');
 
 /** "WebNN NPU, int8", "Ollama, phi4-mini". */
 export const rowName = (row: Row): string => (row.form === 'auto' ? row.label : `${row.label}, ${row.form}`);

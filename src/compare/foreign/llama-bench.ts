@@ -61,27 +61,66 @@ export function fromLlamaBench(tests: unknown[]): CompareResult {
     JSON.stringify([test.model_filename, test.model_type, test.backends, test.n_threads, test.n_gpu_layers]),
   );
   const prompts = [...new Set(all.filter(isPrompt).map(({ n_prompt }) => n_prompt))].sort((a, b) => a - b);
+  const { source, browser } = programOf(first);
   return foreignResult({
-    source: isOurs(first)
-      ? { tool: 'Phi in a tab', version: 'as llama-bench' }
-      : { tool: 'llama-bench', version: [first.build_number || '', first.build_commit].filter(Boolean).join(' ') },
+    source: source(first),
     date: minuteOf(first.test_time),
-    machine: {
-      browser: isOurs(first) ? browserAndRow(first)[0] : 'llama-bench',
-      adapter: nameIn(first.gpu_info || first.cpu_info) || null,
-    },
+    machine: { browser: browser(first), adapter: nameIn(first.gpu_info || first.cpu_info) || null },
     bytes: new Map(all.map((test) => [modelOf(test), test.model_size])),
-    rows: [...rows.values()].map(rowOf),
+    rows: [...rows.values()].map((tests) =>
+      foreignRow({ ...programOf(tests[0]!).row(tests[0]!), ...figuresOf(tests) }),
+    ),
     promptTokens: prompts,
     decodeTokens: all.find(isReply)?.n_gen ?? 0,
     rounds: Math.max(1, first.samples_ts.length),
   });
 }
 
-/** In the place of a commit: the file is an export of this page, and no row is llama.cpp's. */
-const OURS = 'phi-in-a-tab';
-const isOurs = ({ build_commit: commit }: Test): boolean => commit === OURS;
-/** "Chrome 156, WebNN NPU". */
+/** Who measured a test, read from the test itself. */
+interface Program {
+  source: (test: Test) => { tool: string; version: string };
+  browser: (test: Test) => string;
+  /** What a row says besides its figures. */
+  row: (test: Test) => Pick<Measured, 'label' | 'device' | 'kind' | 'form' | 'notes'>;
+}
+
+const LLAMA_CPP: Program = {
+  source: (test) => ({
+    tool: 'llama-bench',
+    version: [test.build_number || '', test.build_commit].filter(Boolean).join(' '),
+  }),
+  browser: () => 'llama-bench',
+  row(test) {
+    // -1: as many layers as fit, the default of newer versions.
+    const onGpu = test.n_gpu_layers !== 0 && test.backends !== 'CPU' && test.backends !== '';
+    return {
+      label: nameIn(`llama.cpp ${onGpu ? test.backends : 'CPU'}, ${test.n_threads} threads`),
+      device: (onGpu ? test.gpu_info : test.cpu_info).trim() || 'llama.cpp',
+      kind: onGpu ? 'gpu' : test.backends === 'CPU' || test.n_gpu_layers === 0 ? 'cpu' : null,
+      form: formOf(test),
+      notes: ['Imported from llama-bench, which measures without HTTP and without choosing tokens.'],
+    };
+  },
+};
+
+/** Exports of this page. */
+const OURS: Program = {
+  source: () => ({ tool: 'Phi in a tab', version: 'as llama-bench' }),
+  browser: (test) => browserAndRow(test)[0],
+  row: (test) => ({
+    label: browserAndRow(test)[1],
+    device: test.gpu_info.trim() || test.cpu_info.trim() || test.backends,
+    kind: test.n_gpu_layers === 0 ? 'cpu' : null, // the file does not tell a GPU from an NPU
+    form: nameIn(test.model_type),
+    notes: [],
+  }),
+};
+
+/** Stands in place of a commit in exports of this page. */
+const OUR_COMMIT = 'phi-in-a-tab';
+const programOf = (test: Test): Program => (test.build_commit === OUR_COMMIT ? OURS : LLAMA_CPP);
+
+/** "Chrome 156, WebNN NPU" -> ["Chrome 156", "WebNN NPU"] */
 function browserAndRow({ backends }: Test): [string, string] {
   const [browser, ...label] = backends.split(', ');
   return [nameIn(browser!) || 'unknown', nameIn(label.join(', ')) || 'unknown'];
@@ -99,21 +138,16 @@ const formOf = ({ model_type: type }: Test): string =>
 const rateOf = ({ samples_ts: samples, avg_ts: mean, stddev_ts: deviation }: Test): Figure =>
   figure(samples) ?? { median: mean, spread: 2 * deviation, rounds: 1 };
 
-function rowOf(tests: Test[]): Measured {
-  const [first] = tests as [Test, ...Test[]];
-  // -1: as many layers as fit, the default of newer versions.
-  const onGpu = first.n_gpu_layers !== 0 && first.backends !== 'CPU' && first.backends !== '';
+/** The figures of a row's tests. */
+function figuresOf(tests: readonly Test[]) {
+  const first = tests[0]!;
   const shallow = tests.filter(({ n_depth }) => n_depth === 0);
   const headline = headlineLength(shallow.filter(isPrompt).map(({ n_prompt }) => n_prompt));
   const read = shallow.find((test) => isPrompt(test) && test.n_prompt === headline);
   const write = shallow.find((test) => isReply(test) && test.n_gen === 128) ?? shallow.find(isReply);
   // A test of prompt and reply at once has no name here; the others have.
   const named = tests.filter((test) => isPrompt(test) || isReply(test)).slice(0, LIMITS.tests);
-  return foreignRow({
-    label: nameIn(`llama.cpp ${onGpu ? first.backends : 'CPU'}, ${first.n_threads} threads`),
-    device: (onGpu ? first.gpu_info : first.cpu_info).trim() || 'llama.cpp',
-    kind: onGpu ? 'gpu' : first.backends === 'CPU' || first.n_gpu_layers === 0 ? 'cpu' : null,
-    form: formOf(first),
+  return {
     model: modelOf(first),
     threads: first.n_threads || null,
     ttftMs: read ? timeOfRate(read.n_prompt, rateOf(read)) : null,
@@ -126,15 +160,7 @@ function rowOf(tests: Test[]): Measured {
       tokensPerSecond: rateOf(test),
       samples: (test.samples_ts.length > 0 ? test.samples_ts : [test.avg_ts]).slice(0, LIMITS.samples),
     })),
-    notes: ['Imported from llama-bench, which measures without HTTP and without choosing tokens.'],
-    ...(isOurs(first) && {
-      label: browserAndRow(first)[1],
-      device: first.gpu_info.trim() || first.cpu_info.trim() || first.backends,
-      kind: first.n_gpu_layers === 0 ? 'cpu' : null, // the file does not tell a GPU from an NPU
-      form: nameIn(first.model_type),
-      notes: [],
-    }),
-  });
+  };
 }
 
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -152,7 +178,7 @@ export function toLlamaBench(result: CompareResult): object[] {
     row.tests.map(({ kind, tokens, depth, samples }) => {
       const times = samples.map((rate) => Math.round((1e9 * tokens) / rate));
       return {
-        build_commit: OURS,
+        build_commit: OUR_COMMIT,
         build_number: 0,
         cpu_info: row.kind === 'cpu' ? `${machine.cores ?? '?'} cores` : '',
         gpu_info: row.kind === 'gpu' || row.kind === 'npu' ? row.device : '',
