@@ -18,6 +18,7 @@ import {
   PATIENCE_MS,
   readAnswer,
   send,
+  shareBrowsers,
   serveApp,
   type AppServer,
   type TinyStarter,
@@ -44,6 +45,7 @@ let page: Page;
 beforeAll(async () => {
   tiny = await makeTinyStarter();
 });
+shareBrowsers();
 afterAll(() => tiny.remove());
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'phi-pwa-'));

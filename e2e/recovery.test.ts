@@ -21,8 +21,8 @@ import { problemOf } from './support/random-forms.ts';
 import { processTree } from '../scripts/cli/browser/processes.ts';
 
 const TOKENS = 160;
-/** As a run takes at most. */
-const RUN_MS = 150;
+/** Of each message: enough for a middle of a reply, and no more, because the processor is busy meanwhile. */
+const RUN_MS = 60;
 /** An end is noticed at once; by its silence only after a minute. */
 const NOTICED_MS = 20_000;
 /** SwiftShader is slow; what is lost after the first words has still most of them to come. */

@@ -64,7 +64,9 @@ describe('single tokens', () => {
       for (const [index, prompt] of prompts.entries()) {
         const reply = await greedy(three, prompt);
         expect(reply, `${prompt.length} tokens`).toEqual(alone[index]);
+        const { argmax } = await three.call('argmaxAll', [...prompt, ...reply]);
         for (const [at, id] of reply.entries()) {
+          if (argmax[prompt.length + at - 1] === id) continue;
           const logits = await three.call('lastLogits', [...prompt, ...reply.slice(0, at)]);
           expect(logits[id], `${prompt.length} tokens, step ${at}`).toBeGreaterThan(
             Math.max(...logits) - MOST_DIFFERENCE,

@@ -10,6 +10,7 @@ import {
   newChat,
   makeTinyStarter,
   PATIENCE_MS,
+  shareBrowsers,
   serveApp,
   type AppServer,
   type TinyStarter,
@@ -26,6 +27,7 @@ let page: Page;
 beforeAll(async () => {
   tiny = await makeTinyStarter();
 });
+shareBrowsers();
 afterAll(() => tiny.remove());
 
 beforeEach(async () => {

@@ -11,7 +11,13 @@ import { serve, type RunningServer, type ServeOptions } from '../../scripts/buil
 import { STARTER_ID } from '../../src/models/starter.ts';
 import type { SettingsValues } from '../../src/settings/settings.svelte.ts';
 import type { ModelManifest, Shard } from '../../workers/shared/protocol.ts';
-import { launch, type LaunchOptions, type Session } from '../../scripts/cli/browser/launch.ts';
+import {
+  launch,
+  startShared,
+  type LaunchOptions,
+  type Session,
+  type SharedBrowser,
+} from '../../scripts/cli/browser/launch.ts';
 import { needFixture } from './fixtures.ts';
 
 /** Loading the starter takes seconds on an idle machine, minutes on a busy one. */
@@ -101,9 +107,24 @@ export async function serveTinyStarter(): Promise<TinyAppServer> {
   });
 }
 
+/** Browsers of the tests of a file, by their flags; null: each session has its own. */
+let shared: Map<string, SharedBrowser> | null = null;
+
+/** The sessions of a file that have no profile share a browser from here on: a start costs a second or two of the processor. */
+export function shareBrowsers(): void {
+  beforeAll(() => {
+    shared = new Map();
+  });
+  afterAll(async () => {
+    for (const browser of shared?.values() ?? []) await browser.close();
+    shared = null;
+  });
+}
+
 /** A server with a tiny model in the starter's place for the tests of a file. Each test has a session of its own (`session` gives it), which must leave no error behind. */
 export function serveTinyApp(use: (server: AppServer) => void, session: () => Session): void {
   let server: AppServer;
+  shareBrowsers();
   beforeAll(async () => {
     server = await serveTinyStarter();
     use(server);
@@ -115,12 +136,22 @@ export function serveTinyApp(use: (server: AppServer) => void, session: () => Se
   });
 }
 
+async function startSession(options: LaunchOptions): Promise<Session> {
+  const { gpu, realGpu, args, executable, profile, ...page } = options;
+  if (!shared || profile !== undefined) return launch(options);
+  const flags = { gpu, realGpu, args, executable };
+  const key = JSON.stringify(flags);
+  const browser = shared.get(key) ?? (await startShared(flags));
+  shared.set(key, browser);
+  return browser.session(page);
+}
+
 /** Starts a browser whose settings are `settings` from the first visit on. */
 export async function launchApp(
   settings: Partial<SettingsValues> = GREEDY,
   options: LaunchOptions = {},
 ): Promise<Session> {
-  const session = await launch({ gpu: false, ...options });
+  const session = await startSession({ gpu: false, ...options });
   await session.context.addInitScript((values) => {
     if (localStorage.getItem('phi-settings') === null) localStorage.setItem('phi-settings', JSON.stringify(values));
   }, settings);
