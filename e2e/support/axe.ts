@@ -10,11 +10,11 @@ type Axe = { run: (root: Document, options: object) => Promise<{ violations: Vio
 /** Violations that axe finds on the page as it is. `axe`: its source. `rules`: only these. */
 async function violationsOf(page: Page, axe: string, rules?: string[]): Promise<string[]> {
   await page.evaluate(axe);
-  const violations = await page.evaluate(async (only) => {
-    // What passed is not described, and no style sheet is fetched a second time: a third of the time.
-    const options = { resultTypes: ['violations'], preload: false, ...(only && { runOnly: only }) };
-    return (await (window as unknown as { axe: Axe }).axe.run(document, options)).violations;
-  }, rules);
+  const violations = await page.evaluate(
+    async (only) =>
+      (await (window as unknown as { axe: Axe }).axe.run(document, only ? { runOnly: only } : {})).violations,
+    rules,
+  );
   return violations.flatMap(({ id, nodes }) =>
     nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary ?? ''}`),
   );
