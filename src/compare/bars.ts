@@ -1,5 +1,5 @@
 /** The data of a chart: rows of all machines side by side. */
-import { i18n, t } from '../i18n/i18n.svelte.ts';
+import { i18n, t } from '../i18n/screens.ts';
 import { formatNumber } from '../ui/format.ts';
 import type { Shown } from './compare.svelte.ts';
 import type { Figure } from './figure.ts';

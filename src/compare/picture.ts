@@ -47,7 +47,7 @@ export async function toPicture(
     y += LINE;
     context.font = font(false);
     context.fillStyle = colours.text;
-    context.fillText(`${bars.title} (${bars.hint})`, MARGIN, y);
+    context.fillText(`${bars.title} ${bars.hint}`, MARGIN, y);
     const part = document.createElement('canvas');
     part.width = WIDTH - 2 * MARGIN;
     part.height = heights[i]!;

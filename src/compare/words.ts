@@ -1,5 +1,5 @@
 /** Figures and machines in words, in the language of the page. */
-import { i18n, t } from '../i18n/i18n.svelte.ts';
+import { i18n, t } from '../i18n/screens.ts';
 import { formatDuration, formatNumber } from '../ui/format.ts';
 import { decimals, type Figure, type Ratio } from './figure.ts';
 import type { Headline } from './headline.ts';
@@ -33,7 +33,8 @@ export const figureWords = ({ median, spread }: Figure): string =>
 /** How far the rounds lie apart, as a part of their median. */
 export const spreadShare = ({ median, spread }: Figure): number => (median > 0 ? spread / median : 1);
 export const timeOf = (ms: number): string => formatDuration(ms, i18n.language);
-export const percent = (share: number): string => `${formatNumber(100 * share, i18n.language, share === 1 ? 0 : 1)} %`;
+export const percent = (share: number): string =>
+  `${formatNumber(100 * share, i18n.language, share === 1 ? 0 : 1)}\u00a0%`;
 
 /** "0.29 times (0.28 to 0.31)". */
 export function timesWords({ value, low, high }: Ratio): string {

@@ -1,5 +1,5 @@
 import type { EngineReport } from '../../workers/shared/protocol.ts';
-import { i18n, t } from '../i18n/i18n.svelte.ts';
+import { i18n, t } from '../i18n/screens.ts';
 import { BACKENDS, deviceOf } from '../models/backends.ts';
 import type { ModelPhase } from '../models/model-session.svelte.ts';
 import { pageTokens } from './origin-trial.ts';

@@ -1,4 +1,4 @@
-import { i18n, t } from '../i18n/i18n.svelte.ts';
+import { i18n, t } from '../i18n/screens.ts';
 import { readToken } from './origin-trial.ts';
 
 /** The purpose and the end date of a token, in the language of the page. */

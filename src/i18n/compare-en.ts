@@ -2,7 +2,6 @@
 import { plural } from './strings.ts';
 
 export const compareEn = {
-  compare: 'Compare',
   compareLead:
     'Runs the same model and the same prompts on every backend of this browser, one after another, and on the local servers that you add.',
   compareSetup: 'Setup',
@@ -47,7 +46,6 @@ export const compareEn = {
   compareServersHint:
     'Local servers that speak the OpenAI chat API get the same prompts and are timed in the same way. Nothing is sent to them before you press Run.',
   compareServer: 'Server',
-  compareServerOther: 'Another',
   compareAddress: 'Address',
   compareServerModel: 'Model, as the server names it',
   compareAbsent: 'This browser does not have it. You can still choose it.',
@@ -99,8 +97,8 @@ export const compareEn = {
   chartDecode: 'Writing: decode, tokens a second',
   chartPrefill: (tokens: string) => `Reading: prefill at ${tokens} tokens, tokens a second`,
   chartTtft: (tokens: string) => `Waiting: first token after a prompt of ${tokens}, milliseconds`,
-  chartMore: 'longer is better',
-  chartLess: 'shorter is better',
+  chartMore: '(longer is better)',
+  chartLess: '(shorter is better)',
   chartFigures: 'As a table',
   chartWhiskers:
     'Bars are medians. The line at a bar’s end is as long as the gap between the slowest and the fastest round. Rows with dimmed bars gave other results than the reference.',

@@ -3,7 +3,6 @@ import type { compareEn } from './compare-en.ts';
 import type { Translation } from './strings.ts';
 
 export const compareJa: Translation<typeof compareEn> = {
-  compare: '比較',
   compareLead:
     'このブラウザーのすべてのバックエンドと、追加したローカルサーバーで、同じモデルと同じプロンプトを順番に実行します。',
   compareSetup: '測定の設定',
@@ -38,7 +37,7 @@ export const compareJa: Translation<typeof compareEn> = {
   compareDiscard: '破棄する',
   compareShuffle: '順番をランダムにする',
   compareShuffleHint: '端末は温まると遅くなります。ランダムな順番なら、同じ行がいつも最初になることはありません。',
-  compareEstimate: (time) => `一般的なノートパソコンで約 ${time} かかります。`,
+  compareEstimate: (time) => `一般的なノートパソコンで約 ${time}かかります。`,
   compareRun: '実行',
   compareAgain: 'もう一度実行',
   compareQuiet: 'ほかのプログラムを閉じ、電源につないでください。実行中、チャットは休止します。',
@@ -47,7 +46,6 @@ export const compareJa: Translation<typeof compareEn> = {
   compareServersHint:
     'OpenAI のチャット API に対応したローカルサーバーに、同じプロンプトを送り、同じ方法で時間を測ります。「実行」を押すまで何も送信しません。',
   compareServer: 'サーバー',
-  compareServerOther: 'その他',
   compareAddress: 'アドレス',
   compareServerModel: 'サーバーでのモデル名',
   compareAbsent: 'このブラウザーにはありませんが、選ぶことはできます。',
@@ -88,7 +86,7 @@ export const compareJa: Translation<typeof compareEn> = {
   compareResults: '結果',
   compareCancelled: '途中で止めたため、一部の行がありません。',
   headlinePair: (first, firstRow, second, secondRow, decode, prefill) =>
-    `${first}（${firstRow}）は、${second}（${secondRow}）と比べて、書く速さが ${decode}、読む速さが ${prefill} です。`,
+    `${first}（${firstRow}）は、${second}（${secondRow}）と比べて、書く速さが ${decode}、読む速さが ${prefill}です。`,
   headlineTimes: (value, low, high) => `${value} 倍（${low}〜${high}）`,
   headlineAlone: (kind, row, rate) =>
     `ここではすべて ${kind} で動きました。最も速い ${row} は、毎秒 ${rate} トークンを書きます。`,
@@ -99,8 +97,8 @@ export const compareJa: Translation<typeof compareEn> = {
   chartDecode: '書く速さ：デコード（トークン／秒）',
   chartPrefill: (tokens) => `読む速さ：${tokens} トークンのプリフィル（トークン／秒）`,
   chartTtft: (tokens) => `待ち時間：${tokens} トークンのプロンプトから最初のトークンまで（ミリ秒）`,
-  chartMore: '長いほど良い',
-  chartLess: '短いほど良い',
+  chartMore: '（長いほど良い）',
+  chartLess: '（短いほど良い）',
   chartFigures: '表で見る',
   chartWhiskers:
     '棒は中央値です。棒の先の線の長さは、最も遅い回と最も速い回の差を示します。薄い棒は、基準と異なる結果を出したものです。',

@@ -20,7 +20,6 @@ export const diagnosticsEn = {
     `Estimated by Intel’s compiler (${compiler}, ${day}) for a context of ${slots} tokens, not measured. The browser and the driver add to it.`,
   npuQualcomm: (compiler: string) => `Qualcomm’s compiler (${compiler}) only says whether it accepts the model.`,
   browser: 'Browser',
-  model: 'Model',
   device: 'Device',
   asked: 'Requested',
   weightForm: 'Weight format',

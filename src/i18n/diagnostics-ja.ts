@@ -22,7 +22,6 @@ export const diagnosticsJa: Translation<typeof diagnosticsEn> = {
     `Intel のコンパイラー（${compiler}、${day}）による推定値で、実測値ではありません。コンテキストは ${slots} トークンです。実際にはブラウザーとドライバーの時間が加わります。`,
   npuQualcomm: (compiler) => `Qualcomm のコンパイラー（${compiler}）は、受け付けるかどうかだけを示します。`,
   browser: 'ブラウザー',
-  model: 'モデル',
   device: 'デバイス',
   asked: '要求したデバイス',
   weightForm: '重みの形式',

@@ -1,16 +1,13 @@
-import { compareEn } from './compare-en.ts';
-import { diagnosticsEn } from './diagnostics-en.ts';
 import { documentsEn } from './documents-en.ts';
 import { formEn } from './form-en.ts';
 import { modelsEn } from './models-en.ts';
-import { resultsEn } from './results-en.ts';
 import { promptsEn } from './prompts-en.ts';
 import { serversEn } from './servers-en.ts';
+import type { screensEn } from './screens-en.ts';
 import { plural, type Translation } from './strings.ts';
 import { toolsEn } from './tools-en.ts';
 
-/** Every string that a person can read, in English: the catalogue that other languages are typed against. */
-
+/** English of what the first paint can show, and of what it opens. Larger screens bring theirs (screens-en.ts). */
 export const en = {
   appName: 'Phi in a tab',
 
@@ -32,8 +29,11 @@ export const en = {
   yes: 'yes',
   no: 'no',
   unknown: 'unknown',
+  model: 'Model',
   models: 'Models',
   settings: 'Settings',
+  compare: 'Compare',
+  results: 'Results',
   diagnostics: 'Diagnostics',
 
   // List of conversations
@@ -268,19 +268,12 @@ export const en = {
   licencesFailed: 'The list of licences could not be fetched',
   resetSettings: 'Reset all settings',
 
-  // Diagnostics
-  ...diagnosticsEn,
-
-  // Compare
-
   // Lending
   lendGrants: 'Sites that may borrow a model',
   lendGrantsHint:
     'You lent a model to these sites for some time. The app offers them the same model again. Each visit still needs your click in a window of this app.',
   lendUntil: (site: string, date: string) => `${site}, until ${date}`,
   lendRevoke: (site: string) => `Stop lending to ${site}`,
-  ...compareEn,
-  ...resultsEn,
 
   // Installed and offline
   readyOffline: 'Ready offline',
@@ -339,5 +332,5 @@ export const en = {
   'error:internal': 'Something went wrong in the program',
 } as const;
 
-/** The shape of a catalogue: the same keys, and functions of the same arguments. */
-export type Catalogue = Translation<typeof en>;
+/** Every string that a person can read: the same keys in each language, and functions of the same arguments. */
+export type Catalogue = Translation<typeof en & typeof screensEn>;

@@ -1,6 +1,7 @@
 import type { ErrorHelp } from './error-help.ts';
 import type { Catalogue } from './en.ts';
 import { en } from './en.ts';
+import type { screensEn } from './screens-en.ts';
 
 export const LANGUAGES = { en: 'English', ja: '日本語' } as const;
 export type Language = keyof typeof LANGUAGES;
@@ -11,9 +12,13 @@ interface Words {
   errorHelp: ErrorHelp | null;
 }
 
+/** Larger screens add theirs when they are fetched, before they show anything. */
+const english = { ...en } as Catalogue;
+export const addEnglish = (words: typeof screensEn): Catalogue => Object.assign(english, words);
+
 /** English is always there; other languages are fetched when they are chosen. */
 const LOADERS: Record<Language, () => Promise<Words>> = {
-  en: () => Promise.resolve({ catalogue: en, errorHelp: null }),
+  en: () => Promise.resolve({ catalogue: english, errorHelp: null }),
   ja: async () => {
     const [{ ja }, { errorsJa }] = await Promise.all([import('./ja.ts'), import('./errors-ja.ts')]);
     return { catalogue: ja, errorHelp: errorsJa };
@@ -22,7 +27,7 @@ const LOADERS: Record<Language, () => Promise<Words>> = {
 
 class I18n {
   #language = $state<Language>('en');
-  #words = $state.raw<Words>({ catalogue: en, errorHelp: null });
+  #words = $state.raw<Words>({ catalogue: english, errorHelp: null });
 
   get language(): Language {
     return this.#language;
@@ -46,13 +51,16 @@ class I18n {
 
 export const i18n = new I18n();
 
-type Arguments<K extends keyof Catalogue> = Catalogue[K] extends (...args: infer A) => string ? A : [];
+type Arguments<Entry> = Entry extends (...args: infer A) => string ? A : [];
+
+/** `t` for the words of a catalogue. */
+export type Translate<Words> = <K extends keyof Words>(key: K, ...args: Arguments<Words[K]>) => string;
 
 /** The string `key` in the language of the page; reactive where runes are. Strings with figures take them as arguments. */
-export function t<K extends keyof Catalogue>(key: K, ...args: Arguments<K>): string {
-  const entry = i18n.catalogue[key] as string | ((...args: Arguments<K>) => string);
+export const t: Translate<typeof en> = (key, ...args) => {
+  const entry = i18n.catalogue[key] as string | ((...args: unknown[]) => string);
   return typeof entry === 'string' ? entry : entry(...args);
-}
+};
 
 /** The first of the browser's languages that we speak. */
 export function preferredLanguage(wanted: readonly string[]): Language {

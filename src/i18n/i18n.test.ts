@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { en } from './en.ts';
+import { en as first } from './en.ts';
 import { preferredLanguage } from './i18n.svelte.ts';
 import { ja } from './ja.ts';
+import { screensEn } from './screens-en.ts';
 
 type Entry = string | ((...args: never[]) => string);
+const en = { ...first, ...screensEn };
 const english = en as Record<string, Entry>;
 const japanese = ja as Record<string, Entry>;
 

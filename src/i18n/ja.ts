@@ -30,8 +30,11 @@ export const ja: Catalogue = {
   yes: 'はい',
   no: 'いいえ',
   unknown: '不明',
+  model: 'モデル',
   models: 'モデル',
   settings: '設定',
+  compare: '比較',
+  results: '測定結果',
   diagnostics: '診断',
 
   // List of conversations
@@ -259,19 +262,12 @@ export const ja: Catalogue = {
   licencesFailed: 'ライセンスの一覧を取得できませんでした',
   resetSettings: 'すべての設定を初期化',
 
-  // Diagnostics
-  ...diagnosticsJa,
-
-  // Compare
-
   // Lending
   lendGrants: 'モデルを借りられるサイト',
   lendGrantsHint:
     'これらのサイトには、同じモデルを続けて貸し出すことを許可しています。アクセスのたびに、このアプリのウィンドウでのクリックが必要です。',
   lendUntil: (site, date) => `${site}（${date} まで）`,
   lendRevoke: (site) => `${site} の許可を取り消す`,
-  ...compareJa,
-  ...resultsJa,
 
   // Installed and offline
   readyOffline: 'オフラインで使えます',
@@ -328,4 +324,9 @@ export const ja: Catalogue = {
   'error:out-of-memory': 'メモリーが足りません',
   'error:worker-died': 'エンジンが停止しました',
   'error:internal': 'プログラムで問題が発生しました',
+
+  // Screens that bring their words in English (screens-en.ts)
+  ...compareJa,
+  ...diagnosticsJa,
+  ...resultsJa,
 };

@@ -2,7 +2,6 @@
 import { plural } from './strings.ts';
 
 export const resultsEn = {
-  results: 'Results',
   resultsLead:
     'People measured these figures on their own machines and sent them to this project. The tables show medians over machines, with their spread.',
   resultsMeasure: 'Measure yours',

@@ -3,7 +3,6 @@ import type { resultsEn } from './results-en.ts';
 import type { Translation } from './strings.ts';
 
 export const resultsJa: Translation<typeof resultsEn> = {
-  results: '測定結果',
   resultsLead:
     'さまざまな人が自分の端末で測定し、このプロジェクトに送った結果です。表は、端末間の中央値とばらつきを示します。',
   resultsMeasure: 'この端末で測定する',

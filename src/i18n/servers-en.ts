@@ -20,6 +20,7 @@ export const serversEn = {
   onServer: 'On a server',
   onServerHint:
     'A model that is too large for this tab can run in another program, or on another computer. A server answers only the chats that you send to it.',
+  serverOther: 'Another',
   serverAdd: 'Add a server',
   serverForget: (model: string) => `Remove ${model} from this list`,
   serverConnect: 'Connect',

@@ -19,6 +19,7 @@ export const serversJa: Translation<typeof serversEn> = {
   onServer: 'サーバー',
   onServerHint:
     'このタブには大きすぎるモデルも、別のプログラムやコンピューターで動かせます。サーバーが返信するのは、そこに送信すると決めたチャットだけです。',
+  serverOther: 'その他',
   serverAdd: 'サーバーを追加',
   serverForget: (model) => `${model} を一覧から削除`,
   serverConnect: '接続',

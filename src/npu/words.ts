@@ -1,5 +1,5 @@
 /** Estimates in words, in the language of the page. */
-import { i18n, t } from '../i18n/i18n.svelte.ts';
+import { i18n, t } from '../i18n/screens.ts';
 import { formatDuration, formatNumber, formatRate } from '../ui/format.ts';
 import { ESTIMATES, GENERATION_NAMES, type EstimateRow } from './estimates.ts';
 

@@ -1,7 +1,7 @@
 /** The picture of the collection: a bar for each group, a whisker from the slowest machine to the fastest. */
 import type { Bars } from '../compare/bars.ts';
 import { figureWords, quantity } from '../compare/words.ts';
-import { i18n, t } from '../i18n/i18n.svelte.ts';
+import { i18n, t } from '../i18n/screens.ts';
 import { formatNumber } from '../ui/format.ts';
 import type { Group } from './aggregate.ts';
 
