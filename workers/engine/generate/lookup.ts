@@ -11,13 +11,11 @@ export interface ChunkCosts {
 }
 
 /** A draft needs this many last tokens to have occurred before, in the same order. */
-const MATCH = 3;
-/** Near a draft that was right, fewer are enough: a reply that departs from a text for a word comes back to it. */
-const NEAR_MATCH = 2;
+const MATCH = 2;
 /** Longer matches than this do not improve a draft. */
 const LONGEST_MATCH = 16;
 /** As long as the match that it rests on. */
-const FIRST_DRAFT = 3;
+const FIRST_DRAFT = 2;
 const LONGEST_DRAFT = 15;
 /**
  * After a draft that was right the text is likely to come back to what it repeats: for so many tokens runs are single steps, because a draft can only follow a
@@ -73,7 +71,7 @@ export class Lookup {
     if (this.#rowMs > 0) most = Math.min(most, Math.floor(this.#credit / this.#rowMs));
     // A row must cost clearly less than a step, or even a right draft wins nothing.
     if (most < 1 || this.#rowMs > 0.6 * this.#tokenMs) return [];
-    return findDraft(tokens, most, this.#near ? NEAR_MATCH : MATCH);
+    return findDraft(tokens, most);
   }
 
   /** Most tokens that the next run of single steps should take. */
