@@ -21,7 +21,11 @@ export function storedWeightCache(
       open: () => store.openForm(key),
       hold: () => store.holdForm(key, MOST_HELD),
       exists: () => store.hasForm(key),
-      keep: (bytes) => onKeep(form, store.saveForm(key, formSize(bytes), chunksOf(bytes))),
+      keep: async (bytes) => {
+        const kept = store.saveForm(key, formSize(bytes), chunksOf(bytes));
+        onKeep(form, kept);
+        await kept.catch(() => undefined);
+      },
     };
   };
 }

@@ -121,7 +121,8 @@ export async function testModel(
       scored,
     );
   }
-  const scored = await scoreSelfTest(decoder, config, ids);
+  // Where nothing is left to turn to, the rest could only change a note, and takes seconds: such a model is large and on WASM.
+  const scored = await scoreSelfTest(decoder, config, reference === 'none' ? ids.slice(0, AGAIN_TOKENS) : ids);
   const { nll, limit, logprobs } = scored;
   const figures = `a plain English text scored ${nll.toFixed(2)} nats a token (expected: below ${limit.toFixed(2)})`;
   if (!Number.isFinite(nll)) throw wrong(figures, scored);

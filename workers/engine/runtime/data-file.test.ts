@@ -33,7 +33,10 @@ const cacheOf = (form: FormBytes | null): WeightCache & { kept: FormBytes | null
     open: () => Promise.reject(new Error('The weights fit into the heap.')),
     hold: () => Promise.resolve(form),
     exists: () => Promise.resolve(form !== null),
-    keep: (kept: FormBytes) => void (weightCache.kept = kept),
+    keep: (kept: FormBytes) => {
+      weightCache.kept = kept;
+      return Promise.resolve();
+    },
   };
   return weightCache;
 };

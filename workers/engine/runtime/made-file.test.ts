@@ -30,7 +30,7 @@ describe('a file of weights that are made when they are read', () => {
   ])('gives each tensor once made, whichever is asked for first (%d, %d)', async (first, second) => {
     const { group: weights, made } = group();
     let reports = 0;
-    const file = madeFile(new GroupMaker(weights, () => reports++));
+    const file = madeFile(new GroupMaker(weights, () => void reports++));
     expect(file).toBeInstanceOf(Blob);
     expect(file.size).toBe(64 + 8);
     expect(made()).toBe(0);
@@ -43,6 +43,20 @@ describe('a file of weights that are made when they are read', () => {
     expect([...parts.get(0)!]).toEqual([1, 2, 3, 4, 5, 6]);
     expect([...new Float32Array(parts.get(64)!.buffer)]).toEqual([0.5, 2]);
     expect([made(), reports]).toEqual([1, 1]);
+  });
+
+  it('makes them once for readers at a time, who wait until they are passed on', async () => {
+    const { group: weights, made } = group();
+    let passOn = (): void => undefined;
+    const passedOn = new Promise<void>((resolve) => (passOn = resolve));
+    const maker = new GroupMaker(weights, () => passedOn);
+    let taken = 0;
+    const both = [0, 1].map((index) => maker.take(index).then(() => taken++));
+    await new Promise((resolve) => setTimeout(resolve));
+    expect([made(), taken]).toEqual([1, 0]);
+    passOn();
+    await Promise.all(both);
+    expect(made()).toBe(1);
   });
 
   it('makes them again for a second reader, and gives nothing but whole tensors', async () => {

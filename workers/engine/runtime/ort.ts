@@ -99,8 +99,8 @@ export interface WeightCache {
   hold(): Promise<FormBytes | null>;
   /** True if the form is kept, unchecked: at once, whatever its size. */
   exists(): Promise<boolean>;
-  /** Keeps them, if there is room. Not awaited by a load. */
-  keep(form: FormBytes): void;
+  /** Keeps them, if there is room; resolves when that has ended, never rejects. */
+  keep(form: FormBytes): Promise<void>;
 }
 
 /** The cache for weights of one format; `version` is that of the code that makes them. */
@@ -121,7 +121,7 @@ export interface WeightFiles {
   files: DataFile[];
   /** Size of all files together. */
   bytes: number;
-  /** Keeps the made weights in the weight cache. */
+  /** Keeps the made weights in the weight cache, behind the load. */
   keep(): void;
 }
 
@@ -139,7 +139,7 @@ export async function weightFiles({
   if (kept) return { files: kept, bytes, keep: () => undefined };
   const made = (await early?.(onProgress)) ?? (await makeFiles(groups, bytes, onProgress, signal));
   signal?.throwIfAborted();
-  return { files: made.map(fileOf), bytes, keep: () => weightCache?.keep(formOf(groups, made)) };
+  return { files: made.map(fileOf), bytes, keep: () => void weightCache?.keep(formOf(groups, made)) };
 }
 
 async function makeFiles(

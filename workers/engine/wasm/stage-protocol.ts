@@ -22,7 +22,8 @@ export interface StageHost {
   /** The array is handed over, not copied. */
   read(path: string, offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
   openForm(group: string): Promise<Blob | null>;
-  keepForm(group: string, form: Blob): void;
+  /** Resolves when it is kept or could not be: until then its bytes take memory. */
+  keepForm(group: string, form: Blob): Promise<void>;
   /** A group of weights has been made or taken from the weightCache. */
   onGroup(): void;
 }

@@ -12,7 +12,7 @@ function hostOf(bytes: Uint8Array, fail: () => boolean = () => false): { host: S
       return fail() ? Promise.reject(new Error('gone')) : Promise.resolve(bytes.slice(offset, offset + length));
     },
     openForm: () => Promise.resolve(null),
-    keepForm: () => undefined,
+    keepForm: () => Promise.resolve(),
     onGroup: () => undefined,
   };
   return { host, reads };

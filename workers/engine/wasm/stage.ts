@@ -204,9 +204,10 @@ async function weightFile(
     host.onGroup();
     return streamed ? new BlobFile(kept) : new Uint8Array(await kept.arrayBuffer());
   }
-  const maker = new GroupMaker(group, (parts) => {
+  const maker = new GroupMaker(group, async (parts) => {
     host.onGroup();
-    if (keep) host.keepForm(name, fileOf(group, parts));
+    // Not behind it: on a slow disk the bytes of all groups would pile up beside the session.
+    if (keep) await host.keepForm(name, fileOf(group, parts));
   });
   makers.push(maker);
   if (streamed) return madeFile(maker);

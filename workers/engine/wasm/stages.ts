@@ -56,7 +56,7 @@ export async function createWasmStages(
       return transfer(bytes, [bytes.buffer]);
     },
     openForm: async (group) => (await weightCache?.(stageForm(form, group), WASM_FORM_VERSION).open()) ?? null,
-    keepForm: (group, blob) => weightCache?.(stageForm(form, group), WASM_FORM_VERSION).keep(blob),
+    keepForm: async (group, blob) => weightCache?.(stageForm(form, group), WASM_FORM_VERSION).keep(blob),
     onGroup: () => onProgress?.(Math.min(++done, groups), groups),
   };
   const started = performance.now();
