@@ -142,7 +142,7 @@ it('keeps what was measured when the tab goes away, and goes on', async () => {
   await page.getByText(/^Tiny Phi: [12] of 3 rows are measured and kept/).waitFor();
   const kept = await downloadResult(page);
   expect(kept.rows[0]).toMatchObject({ label: 'WebNN CPU', order: 1 });
-  await page.getByRole('button', { name: 'Go on' }).click();
+  await page.getByRole('button', { name: 'Continue' }).click();
   await page.getByRole('button', { name: /^Run/ }).waitFor({ state: 'hidden' });
   await stopped(page);
   const whole = await downloadResult(page);

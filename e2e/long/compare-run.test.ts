@@ -41,7 +41,7 @@ it('has a row with figures for WebNN, WebGPU and WASM, also when the browser is 
   await openCompare(page, server.url, MEASURES);
   const kept = await downloadResult(page);
   expect(kept.rows.length).toBeGreaterThan(0);
-  await page.getByRole('button', { name: 'Go on' }).click();
+  await page.getByRole('button', { name: 'Continue' }).click();
   await page.getByRole('button', { name: /^Run/ }).waitFor({ state: 'hidden' });
   await stopped(page);
   const result = await downloadResult(page);

@@ -22,18 +22,18 @@ export const compareEn = {
   compareEveryForm: 'Every weight format of each backend',
   compareEveryFormHint:
     'The run takes several times as long. If this is off, each backend uses the format that it chooses itself.',
-  compareTasks: 'Also kinds of task',
+  compareTasks: 'Also measure kinds of task',
   compareTasksHint:
     'Also measures prompts and replies as long as MLPerf Client’s for code analysis, writing and summaries. The run takes several times as long.',
   compareStandIn: 'Run WebGPU with Tiny Phi',
   compareStandInHint:
-    'WebGPU is software on this device and would take hours for this model. Its row measures a tiny model with random weights instead, and says so.',
+    'WebGPU runs in software on this device and would take hours for this model. Its row measures a tiny model with random weights instead, and says so.',
   compareBuiltIn: 'The browser’s own model',
   compareBuiltInHint: 'The model behind LanguageModel. It is another model, and its row says so.',
   compareBroken: 'A run has not finished',
   compareBrokenHint: (model: string, done: string, all: string) =>
-    `${model}: ${done} of ${all} rows are measured and kept. The run can go on with the others.`,
-  compareGoOn: 'Go on',
+    `${model}: ${done} of ${all} rows are measured and kept. You can continue with the others.`,
+  compareGoOn: 'Continue',
   compareDiscard: 'Discard it',
   compareShuffle: 'In random order',
   compareShuffleHint: 'A device slows down as it gets warm. In random order, the same row is not always the first.',
@@ -48,7 +48,7 @@ export const compareEn = {
   compareServer: 'Server',
   compareAddress: 'Address',
   compareServerModel: 'Model, as the server names it',
-  compareAbsent: 'This browser does not have it. You can still choose it.',
+  compareAbsent: 'This browser lacks it. You can still choose it.',
   compareAddServer: 'Add a server',
   compareRemoveServer: (name: string) => `Remove ${name}`,
   compareLocalNetwork:

@@ -31,7 +31,7 @@ export const diagnosticsJa: Translation<typeof diagnosticsEn> = {
   singleTokens: '1 トークンずつの計算',
   singleTokensOn: (threads: number) =>
     threads === 1 ? '1 スレッド' : `最大 ${threads} スレッド（返信中に測定し、最も速い数を選択）`,
-  singleTokensSlow: (why: string) => `ONNX Runtime で計算しています（低速）: ${why}`,
+  singleTokensSlow: (why: string) => `ONNX Runtime で計算しています（低速）：${why}`,
   contextOf: (length, model) => `${length}（モデルの上限 ${model} トークン）`,
   memoryHeld: '使用メモリー',
   loadTime: '読み込み時間',

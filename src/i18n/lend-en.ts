@@ -15,7 +15,7 @@ export const lendEn = {
   asBefore: 'as before',
   hour: 'for an hour',
   month: 'for 30 days',
-  termHint: 'Each visit still asks for your click. A site that is remembered gets the same model again.',
+  termHint: 'Each visit still needs your click. A site that is remembered gets the same model again.',
   known: 'You have lent a model to this site before, and the app remembers it.',
   lend: 'Lend the model',
   refuse: 'No',

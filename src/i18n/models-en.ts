@@ -80,7 +80,7 @@ export const modelsEn = {
   fitYes: (backend: string) => `Fits, on ${backend}`,
   fitUnsure: (backend: string) => `May fit, on ${backend}`,
   fitNo: 'Does not fit',
-  fitAbsent: 'This model does not run on it here.',
+  fitAbsent: 'This model does not run on this backend here.',
   memoryNeeded: (backend: string) => `Memory needed on ${backend}`,
   memoryWeights: 'Weights',
   memoryCache: 'Cache',
@@ -90,7 +90,7 @@ export const modelsEn = {
   details: 'Details',
   'fit:no-webgpu': 'This browser has no WebGPU, or WebGPU finds no adapter.',
   'fit:no-webnn': 'This browser has no WebNN.',
-  'fit:wasm-limit': (needs: string, has: string) => `Needs ${needs}, but a WASM tab has ${has}.`,
+  'fit:wasm-limit': (needs: string, has: string) => `Needs ${needs}, but WASM in a tab gets at most ${has}.`,
   'fit:ios-limit': (needs: string, has: string) => `Needs ${needs}, but a tab on this device gets about ${has}.`,
   'fit:memory': (needs: string, has: string) => `Needs ${needs}, but a tab on this device can only count on ${has}.`,
   'fit:memory-unsure': (needs: string, has: string) =>

@@ -26,7 +26,7 @@ export const resultsEn = {
     plural(count, `${figure} figure left out: too unsteady`, `${figure} figures left out: too unsteady`),
   resultsPairs: 'NPU against GPU on the same machine',
   resultsPairsHint:
-    'How many times as fast as the GPU the NPU is. The fastest row of each counts, with the same model and browser.',
+    'The speed of the NPU divided by that of the GPU. The fastest row of each counts, with the same model and browser.',
   resultsNoPair: 'No machine here has measured both yet.',
   resultsPairUnsteady: 'The rounds differ too much to quote this ratio.',
   resultsDecodeTimes: 'Decode, NPU / GPU',
@@ -43,7 +43,7 @@ export const resultsEn = {
   contributeHint:
     'This makes a file for the project’s collection of results. The app does not send it. Look at the file, then contribute it yourself.',
   sendName: 'Name of the machine',
-  sendNamePlace: 'Surface Laptop 7, Snapdragon X Elite',
+  sendNamePlace: 'For example, Surface Laptop 7, Snapdragon X Elite',
   sendNote: 'Note (optional)',
   sendContains:
     'The file contains this result (browser, system, graphics adapter, cores, figures and replies) and what you write here. It contains nothing else about you.',

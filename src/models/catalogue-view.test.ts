@@ -94,7 +94,7 @@ describe('readBase', () => {
 describe('reasons', () => {
   const GB = 1e9;
   it.each<[Reason, string]>([
-    [{ key: 'wasm-limit', needs: 9 * GB, has: 4 * GB }, 'Needs 9.0 GB, but a WASM tab has 4.0 GB.'],
+    [{ key: 'wasm-limit', needs: 9 * GB, has: 4 * GB }, 'Needs 9.0 GB, but WASM in a tab gets at most 4.0 GB.'],
     [{ key: 'ios-limit', needs: 3 * GB, has: 1.5 * GB }, 'Needs 3.0 GB, but a tab on this device gets about 1.5 GB.'],
     [
       { key: 'gpu-context', needs: 3e8, has: 1.34e8, tokens: 65_536 },
