@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { DeviceFacts } from '../../workers/shared/advisor/device.ts';
+import { LAPTOP } from '../../workers/shared/advisor/testing/laptop.ts';
 import type { Reason } from '../../workers/shared/advisor/fit.ts';
 import { Engine } from '../engine/engine.ts';
 import { parseSettings, Settings } from '../settings/settings.svelte.ts';
@@ -10,18 +11,7 @@ import { EngineClaim } from './engine-claim.ts';
 import { ModelSession } from './model-session.svelte.ts';
 import { reasonText, verdictText } from './reasons.ts';
 
-const laptop: DeviceFacts = {
-  memoryGiB: 16,
-  freeStorageBytes: 100e9,
-  gpu: { float16: true, bindingBytes: 2 ** 31 - 1, software: false },
-  webnn: null,
-  phone: false,
-  ios: false,
-  isolated: true,
-  cores: 8,
-};
-
-function viewOf(device: DeviceFacts | null = laptop) {
+function viewOf(device: DeviceFacts | null = LAPTOP) {
   const settings = new Settings(null);
   const view = new CatalogueView(settings);
   if (device) view.device = device;
@@ -63,11 +53,11 @@ describe('CatalogueView', () => {
   });
 
   it('says what comes closest where nothing fits, and whether a shorter context would help', () => {
-    const { view } = viewOf({ ...laptop, gpu: null, memoryGiB: 4 });
+    const { view } = viewOf({ ...LAPTOP, gpu: null, memoryGiB: 4 });
     expect(view.recommended).toBeNull();
     expect(view.closest?.verdict).toBe('no');
     expect(view.shorterHelps).toBe(false);
-    const tight = viewOf({ ...laptop, memoryGiB: 4 }).view;
+    const tight = viewOf({ ...LAPTOP, memoryGiB: 4 }).view;
     tight.slots = 8192;
     expect([tight.recommended, tight.shorterHelps]).toEqual([null, true]);
   });

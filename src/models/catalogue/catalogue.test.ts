@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { recommend } from '../../../workers/shared/advisor/recommend.ts';
 import type { DeviceFacts } from '../../../workers/shared/advisor/device.ts';
+import { LAPTOP } from '../../../workers/shared/advisor/testing/laptop.ts';
 import { parameterCount } from '../../../workers/shared/advisor/weights.ts';
 import { PhiError } from '../../../workers/shared/errors.ts';
 import { isComplete, validateHubModel } from '../../../workers/shared/hub.ts';
@@ -193,16 +194,7 @@ describe('toHubModel', () => {
 });
 
 describe('what is recommended', () => {
-  const device: DeviceFacts = {
-    memoryGiB: 16,
-    freeStorageBytes: 200e9,
-    gpu: { float16: true, bindingBytes: 2 ** 31 - 1, software: false },
-    webnn: null,
-    phone: false,
-    ios: false,
-    isolated: true,
-    cores: 8,
-  };
+  const device = { ...LAPTOP, freeStorageBytes: 200e9 };
 
   it('is Phi-4-mini: in 4 bits for chat, in 8 for code, with published hashes', () => {
     expect(recommend(VARIANTS, device, 'chat', 4096)?.candidate.id).toBe(MINI);

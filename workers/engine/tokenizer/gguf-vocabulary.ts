@@ -16,7 +16,7 @@ const UNUSED = 5;
 /** End-of-turn tokens that some files list as ordinary ones. */
 const ALWAYS_CONTROL = /^<\|(end|user|assistant|system|endoftext|im_start|im_end|im_sep|eot_id)\|>$/;
 
-/** Throws `bad-model` when arrays are missing or disagree, `unsupported-model` for a kind or pre-tokeniser that is not known. */
+/** Throws `bad-model` when arrays are missing or disagree, `unsupported-model` for a kind or pre-tokenizer that is not known. */
 export function tokenizerJsonFromGguf(metadata: Metadata): { json: unknown; config: unknown } {
   const kind = metadata.get('tokenizer.ggml.model');
   if (kind !== 'llama' && kind !== 'gpt2') {

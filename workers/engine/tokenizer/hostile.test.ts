@@ -89,7 +89,7 @@ describe('a tokenizer that would take the machine down is refused by name', () =
     ['a normaliser that makes a long text of a letter', { normalizer: replace('a', 'b'.repeat(5000)) }],
     ['normalisers nested deep', { normalizer: nested('normalizers', { type: 'NFC' }, 20) }],
     ['normalisers nested very deep', { normalizer: nested('normalizers', { type: 'NFC' }, 5000) }],
-    ['pre-tokenisers nested deep', { pre_tokenizer: nested('pretokenizers', { type: 'ByteLevel' }, 5000) }],
+    ['pre-tokenizers nested deep', { pre_tokenizer: nested('pretokenizers', { type: 'ByteLevel' }, 5000) }],
     ['many normalisers', { normalizer: { type: 'Sequence', normalizers: Array(100).fill({ type: 'NFC' }) } }],
   ])('%s', (_, more) => {
     const error = errorOf(() => build(more));

@@ -70,13 +70,13 @@ const RULES: Readonly<Record<string, Rule>> = {
   llama4: { splits: [O200K] },
 };
 
-/** The pre-tokeniser that a GGUF names. Throws `unsupported-model` for a name that is not known: text would be cut wrongly, and quietly. */
+/** The pre-tokenizer that a GGUF names. Throws `unsupported-model` for a name that is not known: text would be cut wrongly, and quietly. */
 export function namedPreTokenizer(name: string): { preTokenizer: PreTokenizer; ignoreMerges: boolean } {
   const rule = Object.hasOwn(RULES, name) ? RULES[name] : undefined;
   if (!rule) {
     throw new PhiError(
       'unsupported-model',
-      `The tokenizer uses the pre-tokeniser "${name}", which this app does not know. It knows ${Object.keys(RULES).join(', ')}.`,
+      `The tokenizer uses the pre-tokenizer "${name}", which this app does not know. It knows ${Object.keys(RULES).join(', ')}.`,
     );
   }
   return {
@@ -86,7 +86,7 @@ export function namedPreTokenizer(name: string): { preTokenizer: PreTokenizer; i
 }
 
 /**
- * A pre-tokeniser of tokenizer.json as a list of steps that the library does right. It knows Digits by ASCII only and GPT-2's pattern by
+ * A pre-tokenizer of tokenizer.json as a list of steps that the library does right. It knows Digits by ASCII only and GPT-2's pattern by
  * JavaScript's `\s`; as Split both get the meaning of the Rust crate. A step that the library would do wrongly, or not
  * at all, is refused by name.
  */
@@ -129,6 +129,6 @@ export function repairPreTokenizer(node: unknown, depth = 0): PreTokenizer[] {
 function unsupported(what: string): PhiError {
   return new PhiError(
     'unsupported-model',
-    `tokenizer.json: the pre-tokeniser ${what} is not supported. Phi's tokenizers use Split, Digits, ByteLevel and Metaspace.`,
+    `tokenizer.json: the pre-tokenizer ${what} is not supported. Phi's tokenizers use Split, Digits, ByteLevel and Metaspace.`,
   );
 }

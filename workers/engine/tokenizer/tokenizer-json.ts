@@ -179,7 +179,7 @@ function readMetaspace(node: unknown): { scheme: 'always' | 'first' | 'never'; s
     node['type'] === 'Sequence' && Array.isArray(node['pretokenizers']) ? (node['pretokenizers'] as unknown[]) : [node];
   const step = list.find((each) => isObject(each) && each['type'] === 'Metaspace') as Json | undefined;
   if (!step) return null;
-  if (list.length > 1) throw unsupported('Metaspace together with other pre-tokenisers');
+  if (list.length > 1) throw unsupported('Metaspace together with other pre-tokenizers');
   if ((step['replacement'] ?? SPACE_MARK) !== SPACE_MARK)
     throw unsupported(`Metaspace with the mark ${JSON.stringify(step['replacement'])}`);
   const scheme = step['prepend_scheme'] ?? (step['add_prefix_space'] === false ? 'never' : 'always');

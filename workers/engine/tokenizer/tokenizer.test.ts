@@ -300,7 +300,7 @@ describe('what is refused', () => {
   const json = (more: Record<string, unknown>) => createTokenizer(tinyByteLevel([], CHATML_CONTROLS, more));
 
   it.each<[string, () => unknown, string, RegExp]>([
-    ['an unknown pre-tokeniser', () => gguf([['tokenizer.ggml.model', 'gpt2'], ['tokenizer.ggml.merges', []], ['tokenizer.ggml.pre', 'klingon']]), 'unsupported-model', /"klingon"/], // prettier-ignore
+    ['an unknown pre-tokenizer', () => gguf([['tokenizer.ggml.model', 'gpt2'], ['tokenizer.ggml.merges', []], ['tokenizer.ggml.pre', 'klingon']]), 'unsupported-model', /"klingon"/], // prettier-ignore
     ['an unknown kind of vocabulary', () => gguf([['tokenizer.ggml.model', 'rwkv']]), 'unsupported-model', /rwkv/],
     ['no kind at all', () => gguf([['tokenizer.ggml.model', undefined]]), 'bad-model', /tokenizer\.ggml\.model/],
     ['scores that do not match', () => gguf([['tokenizer.ggml.scores', new Float32Array(3)]]), 'bad-model', /3 scores/],
@@ -322,7 +322,7 @@ describe('what is refused', () => {
     ],
     ['a merge of one', () => json({ model: { type: 'BPE', vocab: { a: 0 }, merges: ['a'] } }), 'bad-model', /merge 0/],
     [
-      'an unknown pre-tokeniser in JSON',
+      'an unknown pre-tokenizer in JSON',
       () => json({ pre_tokenizer: { type: 'UnicodeScripts' } }),
       'unsupported-model',
       /UnicodeScripts/,

@@ -18,7 +18,7 @@ const ENDS = ['<|end|>', '<|im_end|>', '<|endoftext|>', '<|eot_id|>', '<|end_of_
 
 /**
  * Builds a tokenizer; 200,000 tokens take about a second. Throws `bad-model` for damaged files, `unsupported-model` for a kind, step or
- * pre-tokeniser that would be done wrongly, and for a pattern that may never end (patterns.ts). What is left may take the square of a
+ * pre-tokenizer that would be done wrongly, and for a pattern that may never end (patterns.ts). What is left may take the square of a
  * text's length: run it in a worker that can be ended.
  */
 export function createTokenizer(source: TokenizerSource): Tokenizer {

@@ -46,18 +46,30 @@ export const unpackQ3_K: Unpack = ({ count, bytes, halves, codes, scales }) => {
   }
 };
 
+/** Scales and mins of the eight blocks at `s` of Q4_K and Q5_K, whose codes lie around `middle`. */
+function sixBitScales(
+  bytes: Uint8Array,
+  at: number,
+  d: number,
+  dmin: number,
+  middle: number,
+  scales: Float32Array,
+  mins: Float32Array,
+  s: number,
+): void {
+  for (let sub = 0; sub < 8; sub++, s++) {
+    const scale = d * subScale(bytes, at, sub);
+    scales[s] = scale;
+    mins[s] = middle * scale - dmin * subMin(bytes, at, sub);
+  }
+}
+
 /** d | dmin | 8 x (6-bit scale, 6-bit minimum) | 128 bytes of nibbles. w = d * sc * q - dmin * m; blocks of 32. */
 export const unpackQ4_K: Unpack = ({ count, bytes, halves, codes, scales, mins }) => {
   const half = halfTable();
-  for (let b = 0, at = 0, s = 0; b < count; b++, at += 144) {
+  for (let b = 0, at = 0; b < count; b++, at += 144) {
     const h = at >> 1;
-    const d = half[halves[h]!]!;
-    const dmin = half[halves[h + 1]!]!;
-    for (let sub = 0; sub < 8; sub++, s++) {
-      const scale = d * subScale(bytes, at + 4, sub);
-      scales[s] = scale;
-      mins[s] = 8 * scale - dmin * subMin(bytes, at + 4, sub);
-    }
+    sixBitScales(bytes, at + 4, half[halves[h]!]!, half[halves[h + 1]!]!, 8, scales, mins, 8 * b);
     for (let i = 0; i < 32; i++) {
       const nibbles = word(halves, h + 8 + 2 * i);
       const to = b * 64 + ((i >> 3) << 4) + (i & 7); // 32 low nibbles, then the 32 high ones of the same bytes
@@ -70,15 +82,9 @@ export const unpackQ4_K: Unpack = ({ count, bytes, halves, codes, scales, mins }
 /** As Q4_K with 32 bytes of fifth bits before the nibbles; code = q + 112. */
 export const unpackQ5_K: Unpack = ({ count, bytes, halves, codes, scales, mins }) => {
   const half = halfTable();
-  for (let b = 0, at = 0, s = 0; b < count; b++, at += 176) {
+  for (let b = 0, at = 0; b < count; b++, at += 176) {
     const h = at >> 1;
-    const d = half[halves[h]!]!;
-    const dmin = half[halves[h + 1]!]!;
-    for (let sub = 0; sub < 8; sub++, s++) {
-      const scale = d * subScale(bytes, at + 4, sub);
-      scales[s] = scale;
-      mins[s] = 16 * scale - dmin * subMin(bytes, at + 4, sub);
-    }
+    sixBitScales(bytes, at + 4, half[halves[h]!]!, half[halves[h + 1]!]!, 16, scales, mins, 8 * b);
     for (let i = 0; i < 32; i++) {
       const nibbles = word(halves, h + 24 + 2 * i);
       const fifth = word(halves, h + 8 + 2 * (i & 7)) >>> ((i >> 3) << 1);

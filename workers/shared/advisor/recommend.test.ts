@@ -1,18 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { DeviceFacts } from './device.ts';
 import { rankAll, recommend, suitsOf, type Choosable } from './recommend.ts';
+import { LAPTOP } from './testing/laptop.ts';
 import { PHI_4, PHI_4_MINI, Q4_K_M, Q8_0 } from './testing/planned.ts';
-
-const device: DeviceFacts = {
-  memoryGiB: 16,
-  freeStorageBytes: 100e9,
-  gpu: { float16: true, bindingBytes: 2 ** 31 - 1, software: false },
-  webnn: null,
-  phone: false,
-  ios: false,
-  isolated: true,
-  cores: 8,
-};
 
 const choosable = (id: string, bits: number, more: Partial<Choosable> = {}): Choosable => ({
   id,
@@ -41,48 +30,48 @@ describe('suitsOf', () => {
 describe('recommend', () => {
   it('takes 4 bits for chat and 8 for code', () => {
     const all = [better, eight, six, four];
-    expect(recommend(all, device, 'chat', 4096)?.candidate.id).toBe('four');
-    expect(recommend(all, device, 'code', 4096)?.candidate.id).toBe('eight');
+    expect(recommend(all, LAPTOP, 'chat', 4096)?.candidate.id).toBe('four');
+    expect(recommend(all, LAPTOP, 'code', 4096)?.candidate.id).toBe('eight');
   });
 
   it('takes what fits before what suits', () => {
-    const room = { ...device, freeStorageBytes: 2e9 };
+    const room = { ...LAPTOP, freeStorageBytes: 2e9 };
     expect(recommend([eight, six, four], room, 'code', 4096)?.candidate.id).toBe('four');
   });
 
   it('takes what surely fits before the better model that may not', () => {
     const surely = choosable('plain', 4, { rank: 9 });
-    expect(recommend([better, surely], { ...device, memoryGiB: 8 }, 'chat', 4096)?.candidate.id).toBe('plain');
+    expect(recommend([better, surely], { ...LAPTOP, memoryGiB: 8 }, 'chat', 4096)?.candidate.id).toBe('plain');
   });
 
   it('takes a model that has the context before one that ends short of it', () => {
     const short = choosable('short', 4, { shape: { ...PHI_4_MINI, context: 4096 }, rank: 0 });
-    expect(recommend([short, four], device, 'chat', 4096)?.candidate.id).toBe('short');
-    const best = recommend([short, four], device, 'chat', 8192);
+    expect(recommend([short, four], LAPTOP, 'chat', 4096)?.candidate.id).toBe('short');
+    const best = recommend([short, four], LAPTOP, 'chat', 8192);
     expect(best?.candidate.id).toBe('four');
-    expect(recommend([short], device, 'chat', 8192)?.reasons).toEqual([{ key: 'own-context', tokens: 4096 }]);
+    expect(recommend([short], LAPTOP, 'chat', 8192)?.reasons).toEqual([{ key: 'own-context', tokens: 4096 }]);
   });
 
   it('takes what is not slow before what suits, where only the processor is left', () => {
-    const processor = { ...device, gpu: null };
+    const processor = { ...LAPTOP, gpu: null };
     const small = choosable('small', 8, { shape: { ...PHI_4_MINI, layers: 8 }, rank: 9 });
     expect(recommend([four, small], { ...processor, cores: 4 }, 'chat', 4096)?.candidate.id).toBe('small');
   });
 
   it('takes a published hash, then less memory, between equals', () => {
     const bare = choosable('bare', 4, { hashed: false });
-    expect(recommend([bare, four], device, 'chat', 4096)?.candidate.id).toBe('four');
+    expect(recommend([bare, four], LAPTOP, 'chat', 4096)?.candidate.id).toBe('four');
     const lean = choosable('lean', 4, { mix: { ...Q4_K_M, qkv: 4 } });
-    expect(recommend([four, lean], device, 'chat', 4096)?.candidate.id).toBe('lean');
+    expect(recommend([four, lean], LAPTOP, 'chat', 4096)?.candidate.id).toBe('lean');
   });
 
   it('has nothing for a device that holds none', () => {
-    expect(recommend([four, eight], { ...device, gpu: null, memoryGiB: 4 }, 'chat', 4096)).toBeNull();
-    expect(recommend([], device, 'chat', 4096)).toBeNull();
+    expect(recommend([four, eight], { ...LAPTOP, gpu: null, memoryGiB: 4 }, 'chat', 4096)).toBeNull();
+    expect(recommend([], LAPTOP, 'chat', 4096)).toBeNull();
   });
 
   it('ranks all, also what does not fit', () => {
-    const ranked = rankAll([better, eight, four], { ...device, freeStorageBytes: 8e9 }, 'chat', 4096);
+    const ranked = rankAll([better, eight, four], { ...LAPTOP, freeStorageBytes: 8e9 }, 'chat', 4096);
     expect(ranked.map(({ candidate, verdict }) => [candidate.id, verdict])).toEqual([
       ['four', 'fits'],
       ['eight', 'fits'],
