@@ -208,6 +208,14 @@ describe('PDF', () => {
     const read = readPdf('bomb.pdf', bytes, characterMaps, () => undefined, 8 << 20);
     await expect(read).rejects.toMatchObject(refused(/unpacks to more than/));
   });
+
+  it('leave out a page that takes too long, and keep the others', { timeout: 60_000 }, async () => {
+    const states = zlibSync(new TextEncoder().encode('q '.repeat(1_000_000)));
+    const bytes = makePdf([['Before'], { data: states, dictionary: '/Filter /FlateDecode' }, ['Behind']]);
+    const read = await readPdf('states.pdf', bytes, characterMaps, () => undefined, undefined, 200);
+    expect(read.pages.map(({ text }) => text)).toEqual(['Before', '', 'Behind']);
+    expect(read.gaps).toEqual([{ kind: 'unreadable', pages: [2] }]);
+  });
 });
 
 describe('files under a wrong name', () => {

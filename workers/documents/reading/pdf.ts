@@ -2,10 +2,11 @@
 import type { PDFPageProxy } from 'pdfjs-dist';
 import { PhiError } from '../../shared/errors.ts';
 import type { FetchPdfData, ReadDocument } from '../../shared/document-types.ts';
-import { ARRAY_BYTES, badDocument, megabytes } from './limits.ts';
+import { ARRAY_BYTES, badDocument, megabytes, PAGE_MS } from './limits.ts';
 import type { MemoryGuard } from './memory-guard.ts';
 import { PageCollector } from './pages.ts';
 import { loadPdfJs } from './pdf-js.ts';
+import { withinTime } from './time-guard.ts';
 
 /** Parsed fonts and images are dropped after this many pages. */
 const CLEAN_UP_PAGES = 50;
@@ -25,13 +26,17 @@ function assertWithin(name: string, guard: MemoryGuard, before: number): void {
     );
 }
 
-/** @param arrayBytes limit of what one stream may unpack to */
+/**
+ * @param arrayBytes limit of what one stream may unpack to
+ * @param pageMs limit of what one page may take
+ */
 export async function readPdf(
   name: string,
   bytes: Uint8Array,
   fetchData: FetchPdfData,
   onPage: (done: number) => void,
   arrayBytes = ARRAY_BYTES,
+  pageMs = PAGE_MS,
 ): Promise<ReadDocument> {
   const { open, PasswordException, guard } = await loadPdfJs(arrayBytes);
   const before = guard.refused;
@@ -40,10 +45,7 @@ export async function readPdf(
     const pdf = await task.promise;
     const collector = new PageCollector(onPage);
     for (let number = 1; number <= pdf.numPages && !collector.full; number++) {
-      const text = await pdf
-        .getPage(number)
-        .then(pageText)
-        .catch(() => null);
+      const text = await withinTime(pageMs, () => pdf.getPage(number).then(pageText)).catch(() => null);
       assertWithin(name, guard, before);
       collector.add(text);
       if (number % CLEAN_UP_PAGES === 0) await pdf.cleanup();
