@@ -17,6 +17,7 @@ import {
 } from './support/app.ts';
 import type { Session } from '../scripts/cli/browser/launch.ts';
 import type { StorageReport } from '../workers/shared/protocol.ts';
+import { inject } from './support/inject.ts';
 import { corruptShard, forgetForms, storedForms, storedShards } from './support/store-access.ts';
 
 let tiny: TinyStarter;
@@ -153,6 +154,45 @@ describe('the store', () => {
     expect(server.shards).toHaveLength(shardCount() - stored.length);
     expectClean(session);
   });
+});
+
+/** Runs in the page and in its workers: private windows of some browsers. */
+function refuseBlobs(): void {
+  const holdsBlob = (value: unknown): boolean =>
+    value instanceof Blob || (value !== null && typeof value === 'object' && Object.values(value).some(holdsBlob));
+  for (const name of ['put', 'add'] as const) {
+    const store = IDBObjectStore.prototype[name];
+    IDBObjectStore.prototype[name] = function (value: unknown, key?: IDBValidKey) {
+      if (holdsBlob(value)) throw new DOMException('Blobs are not stored here.', 'DataCloneError');
+      return store.call(this, value, key);
+    };
+  }
+}
+
+it('keeps models, weights, chats and documents where the browser stores no Blobs', async () => {
+  await page.addInitScript(refuseBlobs);
+  await inject(page, /\.worker.*\.js/, refuseBlobs, null);
+  await page.goto(server.url);
+  await download();
+  await ask(page, 'hello');
+  await expect.poll(async () => (await storedForms(page)).length, { timeout: PATIENCE_MS }).toBeGreaterThan(0);
+  const report = `# Report\n\n${'The harbour was built in 1873. '.repeat(400)}`;
+  await page
+    .locator('form input[type=file]')
+    .setInputFiles({ name: 'harbour.md', mimeType: 'text/markdown', buffer: Buffer.from(report) });
+  await page.getByText('harbour.md').waitFor();
+  server.shards.length = 0;
+
+  await page.reload();
+  await page.getByRole('log').getByRole('article', { name: 'You' }).getByText('hello').waitFor();
+  expect((await ask(page, 'and now?')).text).not.toBe('');
+  expect(server.shards).toEqual([]);
+  await page.goto(`${server.url}#/documents`);
+  await page.getByRole('link', { name: 'harbour.md' }).click();
+  await page.getByText('The harbour was built in 1873.').first().waitFor();
+  await page.goto(`${server.url}#/models`);
+  await page.getByText('This window cannot store files directly.').waitFor();
+  expectClean(session);
 });
 
 /** A new tab, as after a crash or another day; resolves with the shards that are there. */

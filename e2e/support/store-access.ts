@@ -64,9 +64,10 @@ async function visitForms({ forget }: { forget: boolean }): Promise<string[]> {
     const store = () => database.transaction('values', 'readwrite').objectStore('values');
     if (forget) await settle(store().clear());
     const keys = (await settle(store().getAllKeys())) as string[];
-    const values = (await settle(store().getAll())) as (Blob | FormHeader)[];
+    // Chunks are Blobs, or ArrayBuffers where the browser stores no Blobs.
+    const values = (await settle(store().getAll())) as (Blob | ArrayBuffer | FormHeader)[];
     return values.flatMap((value, i) =>
-      value instanceof Blob ? [] : [`${keys[i]} ${value.chunks.map(({ bytes, xxh64 }) => `${bytes} ${xxh64}`).join()}`],
+      !('chunks' in value) ? [] : [`${keys[i]} ${value.chunks.map(({ bytes, xxh64 }) => `${bytes} ${xxh64}`).join()}`],
     );
   } finally {
     database.close();

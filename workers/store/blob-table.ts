@@ -35,10 +35,11 @@ export class BlobTable<Value> extends Table<Value> {
   }
 }
 
-/** The error of IndexedDB for a value that it cannot copy. */
+/** The error of IndexedDB for a value that it cannot copy; WebKit's private windows say "Error preparing Blob/File data to be stored". */
 function isRefusal(cause: unknown): boolean {
   const inner = cause instanceof PhiError ? cause.cause : cause;
-  return inner instanceof Error && inner.name === 'DataCloneError';
+  if (!(inner instanceof Error)) return false;
+  return inner.name === 'DataCloneError' || (inner.name === 'UnknownError' && /\bblob\b/i.test(inner.message));
 }
 
 /** The value, or its properties, with the bytes of each Blob in its place. */
