@@ -17,7 +17,7 @@ import { seconds, spansOf, spanTable, type Span } from './spans.ts';
 const USAGE = 'npm run bench:first-minute -- [--rounds 3] [--browser PATH] [--gpu] [--trace FILE] [--json FILE]';
 const PATIENCE_MS = 120_000;
 const POLL_MS = 100;
-/** Behind "ready" made weights are kept for the next visit. */
+/** After "ready", made weights are stored for the next visit. */
 const KEEP_MS = 8_000;
 
 const { values } = parseArgs({

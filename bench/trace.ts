@@ -5,7 +5,7 @@ export interface OpTotals {
   runMs: number;
   /** Milliseconds and number of nodes (of a GPU: kernels) by kind, over all runs. */
   kinds: Record<string, { ms: number; nodes: number; ops: Record<string, number> }>;
-  /** The times are a GPU's own: of what a node only queues the session sees nothing. */
+  /** The times are the GPU's own: the session does not see the work that a node only queues. */
   onGpu: boolean;
 }
 

@@ -48,7 +48,7 @@ const TOOLS: ToolSpec[] = [
   },
 ];
 
-/** Begun as a call: from there on a model that knows no words can do nothing else. */
+/** Begins the reply as a call: a model with random weights would not begin one itself. */
 async function callTools(engine: Engine, seed: number) {
   const request = { ...requestFor(seed, {}), constraint: undefined, tools: TOOLS };
   const begun = await engine.call('tokenize', 'functools[');

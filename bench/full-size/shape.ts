@@ -6,7 +6,7 @@ const ROTARY = 96;
 const ORIGINAL_CONTEXT = 4096;
 const CONTEXT = 131_072;
 
-/** `layers`: 32 is the whole; fewer to try things out. */
+/** `layers`: 32 for the whole model, fewer for a quick try. */
 export function phi4MiniShape(layers: number): PhiConfig {
   const factors = (step: number) => Float32Array.from({ length: ROTARY / 2 }, (_, i) => 1 + i * step);
   return {

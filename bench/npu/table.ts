@@ -9,7 +9,7 @@ export interface NpuTable {
 
 const keyOf = ({ model, form, width, slots, device }: NpuRow) => [model, form, width, slots, device].join(' ');
 
-/** A table with rows added; each takes the place of one of the same graph and device. */
+/** The table with these rows. A row replaces one of the same graph and device. */
 export function withRows(table: NpuTable | null, { date, versions, rows }: NpuTable): NpuTable {
   const fresh = new Set(rows.map(keyOf));
   return { date, versions, rows: [...(table?.rows.filter((row) => !fresh.has(keyOf(row))) ?? []), ...rows] };

@@ -52,7 +52,7 @@ async function isThere(path: string): Promise<boolean> {
   );
 }
 
-/** Writes what is missing of the folder: config, tokenizer and the graph `name`. */
+/** Writes the missing files of the folder: config, tokenizer and the graph `name`. */
 export async function makeOnnxModel(
   checkpoint: Checkpoint,
   folder: string,

@@ -24,7 +24,7 @@ export interface ProfileRequest {
   steps: number;
   /** WebGPU: false runs every step without graph capture. */
   capture?: boolean;
-  /** A prompt of so many tokens is read instead of decoding, `runs` times. */
+  /** Reads a prompt of this many tokens `runs` times, instead of decoding. */
   prefill?: number;
   modelUrl: string;
   profiled: boolean;

@@ -20,7 +20,7 @@ console.log = (...values: unknown[]) => {
   else if (line !== '[' && line !== ']') log(line);
 };
 
-/** Times every run of every session to come. */
+/** Measures every run of all later sessions. */
 export function watchSessions(ort: Ort, profiled: boolean): WatchedSessions {
   const watched: WatchedSessions = { sessions: [], runs: 0, ms: 0 };
   const create = ort.InferenceSession.create.bind(ort.InferenceSession) as (

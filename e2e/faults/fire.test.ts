@@ -104,7 +104,7 @@ const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 const parts = ({ page, worker, wasm, arrays }: EngineMemory): string =>
   `page ${megabytes(page)}, worker ${megabytes(worker)} with ${arrays} arrays, WebAssembly ${megabytes(wasm)}`;
 
-/** `cycle`, `CYCLES` times; memory at the end is what it was after a few of them. */
+/** Runs `cycle` `CYCLES` times. Memory at the end must be what it was after a few cycles. */
 async function inCycles(what: string, cycle: (i: number) => Promise<void>): Promise<void> {
   let before: EngineMemory | undefined;
   let gpuBefore = 0;

@@ -2,7 +2,7 @@
 import { whyNoKit } from './kit.ts';
 import { findDevice, type VulkanDevice } from './vulkan.ts';
 
-/** Why there is none in words, where there is none. */
+/** Why there is no device, in words. */
 export async function testDevice(): Promise<VulkanDevice | string> {
   const handed = process.env.PHI_GPU_DEVICE;
   if (handed !== undefined) return JSON.parse(handed) as VulkanDevice;
@@ -22,7 +22,7 @@ export async function needDevice(): Promise<VulkanDevice> {
   return asDevice(await testDevice());
 }
 
-/** Throws where there is none. */
+/** Throws if there is no device. */
 export function asDevice(found: VulkanDevice | string): VulkanDevice {
   if (typeof found === 'string') throw new Error(`There is no GPU to run on: ${found}.`);
   return found;

@@ -18,7 +18,7 @@ export const takeReads = (page: Page): Promise<GpuRead[]> =>
 export const destroyDevice = (page: Page): Promise<void> =>
   evaluationWorker(page).evaluate(() => (globalThis as WithGpuLog).gpuLog.devices.at(-1)!.destroy());
 
-/** As if the driver failed at this one of the next queue calls. */
+/** Makes this one of the next queue calls fail, as a driver would. */
 export const loseDeviceAt = (page: Page, call: number): Promise<void> =>
   evaluationWorker(page).evaluate((at) => {
     (globalThis as WithGpuLog).gpuLog.untilLoss = at;

@@ -21,7 +21,7 @@ export function chosenBackend(): keyof typeof BACKENDS | undefined {
   throw new Error(`PHI_BACKEND is "${chosen}". It must be one of: ${Object.keys(BACKENDS).join(', ')}.`);
 }
 
-/** What is wrong with a text; null: it is valid JSON for the schema. */
+/** Why a text is not valid JSON for the schema; null: it is valid. */
 export function problemOf(schema: object, text: string): string | null {
   const validate = new Ajv2020({ strict: false, validateFormats: false }).compile(schema);
   try {

@@ -18,7 +18,7 @@ eachVisitor((visitor) => ({ server, session, page } = visitor));
 
 const MARKUP = '<img src=x onerror="window.hacked=1">';
 
-/** The laptop has an erratum, the desktop markup in its texts, and the third file a figure that is none. */
+/** The laptop has an erratum, the desktop markup in its texts, and the third file a row without figures. */
 const FILES: Record<string, object> = {
   'index.json': { files: ['laptop.json', 'desktop.json', 'hostile.json'] },
   'laptop.json': {

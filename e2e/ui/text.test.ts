@@ -43,7 +43,7 @@ describe('a text', () => {
     for (let i = 0; i < DOCUMENTS; i++) {
       const text = markdownDocument(i);
       const { ms: first, seen } = await render([text]);
-      // Another program may have had the processor: what is slow is slow again.
+      // Another program may have used the processor. What is really slow is slow again.
       const ms = first > SLOW_MS ? Math.min(first, (await render([text])).ms, (await render([text])).ms) : first;
       slowest = Math.max(slowest, ms);
       if (ms > SLOW_MS) slow.push(`document ${i} (${text.length} characters): ${ms.toFixed(0)} ms`);

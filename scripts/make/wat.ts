@@ -36,7 +36,7 @@ export const negate = (lanes: readonly boolean[], a: string) =>
 export const params = (...names: string[]) => names.map((name) => `(param $${name} i32)`).join(' ');
 export const locals = (type: string, ...names: string[]) => names.map((name) => `(local $${name} ${type})`).join(' ');
 
-/** Of two, the larger in each lane. */
+/** The larger of two, lane by lane. */
 export const larger = (a: string, b: string) => `(f32x4.pmax ${a} ${b})`;
 
 /** `body` for each four of `$count` floats from `$name` on; the local `$end` is theirs. */

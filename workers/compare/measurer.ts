@@ -136,7 +136,7 @@ async function fetchFile(url: string): Promise<ModelFiles> {
   if (!response?.ok)
     throw new PhiError(
       'network',
-      `${name} could not be fetched (${response ? `HTTP ${response.status}` : 'no connection'}). It lies beside the app, so it needs a network the first time.`,
+      `${name} could not be fetched (${response ? `HTTP ${response.status}` : 'no connection'}). It comes from the app's own server. Connect to the network and try again.`,
     );
   return new Map([[name, blobSource(name, await response.blob())]]);
 }

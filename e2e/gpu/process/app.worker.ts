@@ -68,7 +68,7 @@ const app = {
   /** Conversations whose cache is kept. */
   keptCaches: async (): Promise<number> => (await engine.storage()).caches.chats,
   report: (): Promise<EngineReport | null> => engine.report(),
-  /** `path`: a model in one file. */
+  /** `path`: of a model that is one file. */
   async open(path: string, request: LoadOptions): Promise<EngineReport> {
     const file = new Blob([await readFile(path)]); // one with a file behind it does not cross to another thread
     const { id } = await engine.importFiles([{ path: basename(path), file }]);

@@ -51,7 +51,7 @@ export async function findReferences(paths: readonly string[]): Promise<string[]
 export const modelOf = (reference: string): string =>
   /(^|\/)expected\.json$/.test(reference) ? dirname(reference) : reference.replace(/\.expected\.json$/, '.gguf');
 
-/** By what its best token leads, in the reference. */
+/** How far its best token leads in the reference. */
 function lead(logits: readonly number[], best: number): number {
   return logits[best]! - logits.reduce((most, value, id) => (id === best ? most : Math.max(most, value)), -Infinity);
 }

@@ -36,7 +36,7 @@ export interface FormsReport {
 type Chosen = Replies & {
   /** Replies with the tool that the case names, or without one where it names none. */
   chosen: number;
-  /** Of these, those with the case's arguments, where it has some. */
+  /** Those of them that have the case's arguments, if it has any. */
   rightArguments: number;
 };
 
@@ -107,7 +107,7 @@ export async function checkTools(
   return { file, free, constrained: await run(true), problems };
 }
 
-/** Text that tries to be a call and is none. */
+/** Text that looks like a call but is not one. */
 const BROKEN_CALL = /functools|<\/?tool_call>|"arguments"\s*:/;
 
 function areCalls({ calls, text }: Pick<ReplyResult, 'calls' | 'text'>, tools: ToolCases['tools']): boolean {

@@ -15,7 +15,7 @@ export interface FoundString {
 }
 
 const WORD = /\p{L}{2}/u;
-/** Two words, or text of a script that puts no space between words. */
+/** Two words, or text in a script without spaces between words. */
 const SENTENCE = /\p{L}{2,}[^\s]*\s+\S*\p{L}{2,}|[\u3040-\u30ff\u4e00-\u9fff]{2}/u;
 const SHOWN_ATTRIBUTES = new Set(['title', 'alt', 'placeholder', 'label', 'aria-label', 'aria-description']);
 
