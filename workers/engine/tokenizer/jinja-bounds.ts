@@ -32,13 +32,21 @@ export function checkCall(call: Call, maxSize: number): void {
   CHECKS[name]?.(call, maxSize, operand);
 }
 
+const splits: (call: Call, maxSize: number, operand: Value) => void = ({ args, named }, _, operand) => {
+  const text = textOf(operand) ?? '';
+  const separator = textOf(args[0] ?? named.get('sep'));
+  const pieces = separator ? occurrences(text, separator) + 1 : text.length / 2;
+  if (pieces > MAX_ELEMENTS && (separator || runs(text) > MAX_ELEMENTS))
+    throw new TemplateLimit('it splits a text into too many pieces');
+};
+
 const CHECKS: Readonly<Record<string, (call: Call, maxSize: number, operand: Value) => void>> = {
-  split: ({ args }, _, operand) => {
+  split: splits,
+  rsplit: splits,
+  splitlines: (_, __, operand) => {
     const text = textOf(operand) ?? '';
-    const separator = textOf(args[0]);
-    const pieces = separator ? occurrences(text, separator) + 1 : text.length / 2;
-    if (pieces > MAX_ELEMENTS && (separator || runs(text) > MAX_ELEMENTS))
-      throw new TemplateLimit('it splits a text into too many pieces');
+    if (occurrences(text, '\n') + occurrences(text, '\n') > MAX_ELEMENTS)
+      throw new TemplateLimit('it splits a text into too many lines');
   },
   replace: ({ args: [from, to] }, maxSize, operand) => {
     const text = textOf(operand) ?? '';

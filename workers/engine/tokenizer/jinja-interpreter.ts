@@ -3,10 +3,19 @@
  * the clock, and measures what each node made before anything is made of it. Filters and methods get their operands evaluated first, so that
  * `checkCall` can refuse what would take long.
  */
-import { type Environment, Interpreter } from '@huggingface/jinja';
+import { Environment, Interpreter } from '@huggingface/jinja';
 import { checkCall } from './jinja-bounds.ts';
+import type { Arguments } from './jinja-arguments.ts';
+import { FILTERS } from './jinja-filters.ts';
+import { written } from './jinja-format.ts';
+import { METHODS } from './jinja-methods.ts';
+import { Loops, type LoopNode } from './jinja-loops.ts';
+import { COMPARISONS, OPERATORS } from './jinja-operators.ts';
 import { BLOCKS, pythonText } from './jinja-print.ts';
+import { areChained, NOT_TEST, TEST, TUPLE, WITH } from './jinja-rewrite.ts';
 import { TemplateLimit, type Value, valueSize } from './jinja-size.ts';
+import { testValue } from './jinja-tests.ts';
+import { elementsOf, isMapping, isText, isTrue, list, mapping, NONE, text, truth, tuple } from './jinja-values.ts';
 
 type Node = NonNullable<Parameters<Interpreter['evaluate']>[0]>;
 
@@ -34,6 +43,9 @@ interface Shape {
   property?: Shape;
   computed?: boolean;
   body?: Shape[];
+  alternate?: Shape[];
+  test?: Shape;
+  assignee?: Shape;
   key?: { value: string };
   value?: unknown;
 }
@@ -79,6 +91,18 @@ export class BoundedInterpreter extends Interpreter {
   #steps = 0;
   #made = 0;
   #operands: Operands = operandsOf({ type: 'none' });
+  /** Set by `break` and `continue` until their loop takes it. */
+  #ended: 'break' | 'continue' | null = null;
+  readonly #loops = new Loops({
+    evaluate: (node, environment) => this.evaluate(node as Node, environment),
+    block: (statements, environment) => this.#block(statements as readonly Shape[], environment),
+    taken: () => {
+      const ended = this.#ended;
+      this.#ended = null;
+      return ended;
+    },
+    measure: (made) => this.#measure(made),
+  });
 
   /** `maxSize`: characters of any value. `printed`: the nodes whose values the template writes. */
   constructor(environment: Environment, maxSize: number, maxMs: number, printed: WeakSet<object>) {
@@ -95,6 +119,7 @@ export class BoundedInterpreter extends Interpreter {
     const parent = this.#operands;
     const own = operandsOf(node ?? { type: 'none' });
     this.#operands = own;
+    const { type } = own.node;
     let value: Value;
     try {
       own.node = this.#prepared(own.node, environment);
@@ -105,107 +130,148 @@ export class BoundedInterpreter extends Interpreter {
     // The library gives nothing at all for the first element of an empty list.
     value ??= super.evaluate(undefined, environment);
     if (value.type === 'FunctionValue') assertCalled(parent.node, node ?? own.node);
-    this.#record(parent, value, own);
-    return node && this.#printed.has(node) ? this.#text(value, environment) : value;
+    this.#record(parent, value, own, type);
+    return node && this.#printed.has(node) ? this.#text(value) : value;
   }
 
   /** The value as Python writes it. Undefined values and functions stay as they are. */
-  #text(value: Value, environment: Environment): Value {
+  #text(value: Value): Value {
     if (typeof value.value === 'string') return value;
-    const text = pythonText(value);
-    if (text !== null && text.length > this.#maxSize)
+    const made = pythonText(value);
+    if (made === null) return value;
+    this.#measure(made);
+    return text(made);
+  }
+
+  #measure(made: string): void {
+    if (made.length > this.#maxSize)
       throw new TemplateLimit(`it makes a value of more than ${this.#maxSize} characters`);
-    return text === null ? value : this.#literal(text, environment);
   }
 
-  #literal(text: string, environment: Environment): Value {
-    return super.evaluate({ type: 'StringLiteral', value: text } as Node, environment);
+  /** What statements write, up to a `break` or `continue`. */
+  #block(statements: readonly Shape[], environment: Environment): string {
+    let made = '';
+    for (const statement of statements) {
+      const value = this.#value(statement, environment);
+      if (value.type !== 'NullValue' && value.type !== 'UndefinedValue') made += value.toString();
+      this.#measure(made);
+      if (this.#ended) break;
+    }
+    return made;
   }
 
-  /** The node, after the values that its work depends on were evaluated and checked. */
+  /** The node, after the values that its work depends on were evaluated and checked; its value where it is not the library that makes it. */
   #prepared(node: Shape, environment: Environment): Shape {
     switch (node.type) {
+      case 'Program':
+        return new Done(text(this.#block(node.body!, environment)));
+      case 'If': {
+        const chosen = isTrue(this.#value(node.test!, environment)) ? node.body : node.alternate;
+        return new Done(text(this.#block(chosen!, environment)));
+      }
+      case 'For':
+        return new Done(text(this.#loops.run(node as object as LoopNode, environment)));
+      case 'Break':
+      case 'Continue':
+        this.#ended = node.type === 'Break' ? 'break' : 'continue';
+        return new Done(NONE);
       case 'FilterExpression':
         return this.#filtered(node, this.#value(node.operand!, environment), environment);
       case 'FilterStatement':
-        // Its text is measured before the filter sees it.
-        return this.#filtered(
-          { ...node, type: 'FilterExpression' },
-          this.#value({ type: 'Program', body: node.body }, environment),
-          environment,
-        );
+        return this.#filterBlock(node, environment);
       case 'BinaryExpression':
-        if (node.operator!.value === '%') return this.#remainder(node, environment);
-        return node.operator!.value === '~' ? this.#joined(node, environment) : node;
+        return this.#binary(node, environment);
       case 'CallExpression':
-        return node.callee!.type === 'MemberExpression' ? this.#called(node, environment) : node;
+        return node.callee!.type === 'MemberExpression'
+          ? this.#called(node, environment)
+          : this.#calledByName(node, environment);
       case 'MemberExpression':
         return node.property!.type === 'SliceExpression' ? this.#sliced(node, environment) : node;
       case 'Set':
-        if (node.value) return node;
-        return { ...node, value: new Done(this.#value({ type: 'Program', body: node.body }, environment)) };
+        return node.value ? node : this.#setBlock(node, environment);
       default:
         return node;
     }
   }
 
+  /** What a block within tags writes, whose variables end with it. */
+  #scoped(body: Shape[], environment: Environment): Value {
+    return this.#value({ type: 'Program', body }, new Environment(environment));
+  }
+
+  /** `{% filter upper %}`, and `{% with a=1 %}` as it was rewritten. */
+  #filterBlock(node: Shape, environment: Environment): Shape {
+    const filter = node.filter!;
+    if ((filter.callee ?? filter).value !== WITH) {
+      // Its text is measured before the filter sees it.
+      return this.#filtered({ ...node, type: 'FilterExpression' }, this.#scoped(node.body!, environment), environment);
+    }
+    const own = new Environment(environment);
+    for (const argument of filter.args ?? []) {
+      if (argument.type !== 'KeywordArgumentExpression') throw new Error('with needs names and values: with a=1');
+      own.setVariable(argument.key!.value, this.#value(argument.value as Shape, environment));
+    }
+    return new Done(text(this.#block(node.body!, own)));
+  }
+
+  /** `{% set a %}...{% endset %}`; its text may pass through filters: `{% set a | upper %}`. */
+  #setBlock(node: Shape, environment: Environment): Shape {
+    const filters: Shape[] = [];
+    let assignee = node.assignee!;
+    for (; assignee.type === 'FilterExpression'; assignee = assignee.operand!) filters.unshift(assignee);
+    let value = this.#scoped(node.body!, environment);
+    for (const one of filters) value = this.#value({ ...one, operand: new Done(value) }, environment);
+    return { ...node, assignee, value: new Done(value) };
+  }
+
   #filtered(node: Shape, operand: Value, environment: Environment): Shape {
     const filter = node.filter!;
-    const name = (filter.callee ?? filter).value;
-    // Arguments of these are names, and stay what they are.
-    const names = name === 'selectattr' || name === 'rejectattr';
-    const { args, done } = this.#arguments(filter.args ?? [], environment, names);
-    checkCall({ name: String(name), operand, ...done }, this.#maxSize);
-    if (name === 'string') return this.#written(operand, environment);
+    const name = String((filter.callee ?? filter).value);
+    const { args, done } = this.#arguments(filter.args ?? [], environment);
+    if (name === TUPLE) return new Done(tuple(elementsOf(operand)));
+    if (name === TEST || name === NOT_TEST) {
+      const [test, ...rest] = done.args;
+      return new Done(truth(testValue(written(test!), operand, rest) === (name === TEST)));
+    }
+    checkCall({ name, operand, ...done }, this.#maxSize);
     if (name === 'map' && done.args.length > 0) return this.#mapped(operand, args, environment);
-    if (name === 'join') operand = this.#texts(operand, environment);
+    if (Object.hasOwn(FILTERS, name)) return new Done(FILTERS[name]!(operand, done));
     return { ...node, operand: new Done(operand), filter: filter.args ? { ...filter, args } : filter };
   }
 
-  /** A list whose elements pass through the filter that the first argument names: the library maps attributes only. */
-  #mapped(list: Value, [first, ...args]: readonly Shape[], environment: Environment): Shape {
-    const [elements, name] = [list.value as unknown, (first as Done).value.value as unknown];
-    if (!Array.isArray(elements) || typeof name !== 'string')
-      throw new Error('map() needs a list and the name of a filter');
-    const filter = filterOf(name, args);
-    const mapped = (elements as Value[]).map((one): Shape => ({
-      type: 'FilterExpression',
-      operand: new Done(one),
-      filter,
-    }));
-    return new Done(this.#value({ type: 'ArrayLiteral', value: mapped }, environment));
+  /** A list whose elements pass through the filter that the first argument names. */
+  #mapped(operand: Value, [first, ...args]: readonly Shape[], environment: Environment): Shape {
+    const filter = filterOf(written((first as Done).value), args);
+    const elements = elementsOf(operand).map((one) =>
+      this.#value({ type: 'FilterExpression', operand: new Done(one), filter }, environment),
+    );
+    return new Done(list(elements));
   }
 
-  /** The remainder has the sign of the divisor, as in Python. */
-  #remainder(node: Shape, environment: Environment): Shape {
+  #binary(node: Shape, environment: Environment): Shape {
+    const operator = node.operator!.value;
+    if (Object.hasOwn(COMPARISONS, operator)) return this.#compared(node, environment);
+    if (!Object.hasOwn(OPERATORS, operator)) return node;
     const [left, right] = [this.#value(node.left!, environment), this.#value(node.right!, environment)];
-    const rest = { ...node, left: new Done(left), right: new Done(right) };
-    const [a, b]: unknown[] = [left.value, right.value];
-    if (typeof a !== 'number' || typeof b !== 'number' || b === 0) return rest;
-    const isWhole = left.type === 'IntegerValue' && right.type === 'IntegerValue';
-    const value = ((a % b) + b) % b;
-    return new Done(this.#value({ type: isWhole ? 'IntegerLiteral' : 'FloatLiteral', value }, environment));
+    const made = OPERATORS[operator]!(left, right, this.#maxSize);
+    return made ? new Done(made) : { ...node, left: new Done(left), right: new Done(right) };
   }
 
-  /** A list whose elements are joined, as texts where they are something else. */
-  #texts(list: Value, environment: Environment): Value {
-    const elements: unknown = list.value;
-    const isText = ({ value, type }: Value) => typeof value === 'string' || type === 'IntegerValue';
-    if (!Array.isArray(elements) || (elements as Value[]).every(isText)) return list;
-    const texts = (elements as Value[]).map((one) => new Done(this.#text(one, environment)));
-    return this.#value({ type: 'ArrayLiteral', value: texts }, environment);
-  }
-
-  /** Operands of `~` are texts. */
-  #joined(node: Shape, environment: Environment): Shape {
-    const [left, right] = [this.#value(node.left!, environment), this.#value(node.right!, environment)];
-    return { ...node, left: this.#written(left, environment), right: this.#written(right, environment) };
-  }
-
-  /** Always a text; an undefined value is empty. */
-  #written(value: Value, environment: Environment): Done {
-    const text = this.#text(value, environment);
-    return new Done(typeof text.value === 'string' ? text : this.#literal('', environment));
+  /** A comparison, or a chain of them, each side of which is evaluated once: `1 < x < 3`. */
+  #compared(node: Shape, environment: Environment): Shape {
+    const chain = [node];
+    let first = node.left!;
+    while (first.type === 'BinaryExpression' && areChained(first.operator!, chain[0]!.operator!)) {
+      chain.unshift(first);
+      first = first.left!;
+    }
+    let left = this.#value(first, environment);
+    for (const { operator, right: side } of chain) {
+      const right = this.#value(side!, environment);
+      if (!COMPARISONS[operator!.value]!(left, right)) return new Done(truth(false));
+      left = right;
+    }
+    return new Done(truth(true));
   }
 
   #called(node: Shape, environment: Environment): Shape {
@@ -214,13 +280,35 @@ export class BoundedInterpreter extends Interpreter {
     const property = callee.computed ? new Done(this.#value(callee.property!, environment)) : callee.property!;
     const { args, done } = this.#arguments(node.args ?? [], environment);
     const name = property instanceof Done ? property.value.value : property.value;
-    // The library has the filter only: `', '.join(list)` is `list | join(', ')`.
-    if (name === 'join' && operand.type === 'StringValue' && args.length === 1) {
-      const filter = filterOf('join', [new Done(operand)]);
-      return this.#filtered({ type: 'FilterExpression', filter }, done.args[0]!, environment);
+    if (name === 'join' && isText(operand) && done.args.length === 1) {
+      checkCall({ name, operand: done.args[0]!, args: [operand], named: new Map() }, this.#maxSize);
+      return new Done(FILTERS['join']!(done.args[0]!, { args: [operand], named: new Map() }));
     }
     checkCall({ name: String(name), operand, ...done }, this.#maxSize);
+    const made = this.#method(operand, String(name), done);
+    if (made) return new Done(made);
     return { ...node, args, callee: { ...callee, object: new Done(operand), property } };
+  }
+
+  /** What a method gives that the library lacks, or has otherwise; null for the others. */
+  #method(operand: Value, name: string, given: Arguments): Value | null {
+    if (isText(operand)) return Object.hasOwn(METHODS, name) ? METHODS[name]!(operand.value, given) : null;
+    if (isMapping(operand) && name === 'items' && !operand.value.has(name)) return FILTERS['items']!(operand, given);
+    return this.#loops.method(operand, name, given.args);
+  }
+
+  /** `loop(children)` of a recursive loop, and `dict(a=1)`; everything else is the library's. */
+  #calledByName(node: Shape, environment: Environment): Shape {
+    const name = node.callee!.value;
+    if (node.callee!.type !== 'Identifier' || (name !== 'loop' && name !== 'dict')) return node;
+    const known = environment.lookupVariable(name);
+    const { args, done } = this.#arguments(node.args ?? [], environment);
+    if (name === 'dict' && known.type === 'UndefinedValue') {
+      const [first] = done.args;
+      return new Done(mapping([...(isMapping(first) ? first.value : []), ...done.named]));
+    }
+    const made = this.#loops.recurse(known, done.args);
+    return made ? new Done(made) : { ...node, args };
   }
 
   #sliced(node: Shape, environment: Environment): Shape {
@@ -230,7 +318,7 @@ export class BoundedInterpreter extends Interpreter {
     return { ...node, object: new Done(object) };
   }
 
-  #arguments(nodes: readonly Shape[], environment: Environment, keep = false) {
+  #arguments(nodes: readonly Shape[], environment: Environment) {
     const positional: Value[] = [];
     const named = new Map<string, Value>();
     const args = nodes.map((node): Shape => {
@@ -246,7 +334,7 @@ export class BoundedInterpreter extends Interpreter {
         return { ...node, argument: new Done(value) };
       }
       positional.push(value);
-      return keep ? node : new Done(value);
+      return new Done(value);
     });
     return { args, done: { args: positional, named } };
   }
@@ -255,13 +343,13 @@ export class BoundedInterpreter extends Interpreter {
     return this.evaluate(node, environment);
   }
 
-  #record(parent: Operands, value: Value, own: Operands): void {
+  #record(parent: Operands, value: Value, own: Operands, type: string): void {
     // A method is as large as the text it belongs to.
     const size = value.type === 'FunctionValue' ? own.largest : valueSize(value);
     if (size > this.#maxSize) throw new TemplateLimit(`it makes a value of more than ${this.#maxSize} characters`);
     // A list or mapping that a block prints is written out as a new text.
     const printed = BLOCKS.has(parent.node.type) && typeof value.value === 'object';
-    if ((printed || MAKERS.has(own.node.type)) && (this.#made += size) > MADE_VALUES * this.#maxSize)
+    if ((printed || MAKERS.has(type)) && (this.#made += size) > MADE_VALUES * this.#maxSize)
       throw new TemplateLimit(`it makes more than ${MADE_VALUES * this.#maxSize} characters in total`);
     if (size > parent.largest) {
       parent.second = parent.largest;
@@ -291,11 +379,15 @@ function assertCalled(parent: Shape, node: Shape): void {
 function operandsOf(node: Shape): Operands {
   const { type, operator, callee, call, filter } = node;
   const filterName = filter?.callee?.value ?? filter?.value;
+  const isTest = filterName === TEST || filterName === NOT_TEST;
   const multiplies =
     (type === 'BinaryExpression' && (operator?.value === 'in' || operator?.value === 'not in')) ||
     // Macros and globals are called by their names; methods of texts are not.
     (type === 'CallExpression' && callee?.type !== 'Identifier') ||
     (type === 'CallStatement' && call?.callee?.type !== 'Identifier') ||
-    (filter !== undefined && filterName !== 'default');
+    (filter !== undefined &&
+      filterName !== 'default' &&
+      filterName !== 'd' &&
+      (!isTest || filter.args![0]!.value === 'in'));
   return { largest: 0, second: 0, multiplies, node };
 }

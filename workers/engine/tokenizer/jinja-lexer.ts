@@ -5,6 +5,7 @@
  * Source of the rules: jinja2 3.1, `lexer.py`.
  */
 import { tokenize } from '@huggingface/jinja';
+import { rewriteTag } from './jinja-rewrite.ts';
 
 export type Token = ReturnType<typeof tokenize>[number];
 
@@ -96,7 +97,7 @@ class TemplateLexer {
     this.#moveOn(tag.end, tag.sign, close === '%}');
     if (close === '%}' && GENERATION.test(tag.code)) return;
     const [open, end] = close === '%}' ? ['{% ', ' %}'] : ['{{ ', ' }}'];
-    this.#tokens.push(...tokenize(open + tag.code + end, {}));
+    this.#tokens.push(...rewriteTag(tokenize(open + tag.code + end, {})));
   }
 
   #text(value: string): void {

@@ -41,6 +41,8 @@ export function pythonText(value: Value): string | null {
 }
 
 /** As Python's `repr` writes it. */
+export const pythonRepr = (value: Value): string => literal(value);
+
 function literal({ type, value }: Value): string {
   if (typeof value === 'string') return quoted(value);
   if (typeof value === 'boolean') return value ? 'True' : 'False';
