@@ -37,22 +37,20 @@ export function printedNodes(program: Node): WeakSet<object> {
 /** As Python's `str` writes it; null for what jinja2 leaves out (undefined), and for functions. */
 export function pythonText(value: Value): string | null {
   if (typeof value.value === 'string') return value.value;
-  return value.type === 'UndefinedValue' || value.type === 'FunctionValue' ? null : literal(value);
+  return value.type === 'UndefinedValue' || value.type === 'FunctionValue' ? null : pythonRepr(value);
 }
 
 /** As Python's `repr` writes it. */
-export const pythonRepr = (value: Value): string => literal(value);
-
-function literal({ type, value }: Value): string {
+export function pythonRepr({ type, value }: Value): string {
   if (typeof value === 'string') return quoted(value);
   if (typeof value === 'boolean') return value ? 'True' : 'False';
   if (typeof value === 'number') return type === 'FloatValue' ? float(value) : integer(value);
   if (Array.isArray(value)) {
-    const elements = value.map(literal).join(', ');
+    const elements = value.map(pythonRepr).join(', ');
     return type === 'TupleValue' ? `(${elements}${value.length === 1 ? ',' : ''})` : `[${elements}]`;
   }
   if (value instanceof Map) {
-    const pairs = [...value].map(([key, one]) => `${quoted(key)}: ${literal(one)}`);
+    const pairs = [...value].map(([key, one]) => `${quoted(key)}: ${pythonRepr(one)}`);
     return type === 'NamespaceValue' ? `<Namespace {${pairs.join(', ')}}>` : `{${pairs.join(', ')}}`;
   }
   return type === 'UndefinedValue' ? 'Undefined' : 'None';
