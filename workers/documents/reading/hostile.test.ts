@@ -1,6 +1,7 @@
 /** Files that are made to harm: bounded in time and memory, refused in words or read in part, and nothing in them runs. */
 import { zlibSync } from 'fflate';
 import { describe, expect, it, vi } from 'vitest';
+import { itIf } from '../../testing/it-if.ts';
 import { archive, makeDocx, makeEpub, makePptx } from '../testing/make-office.ts';
 import { makePdf } from '../testing/make-pdf.ts';
 import { characterMaps, readMade } from '../testing/read-made.ts';
@@ -207,6 +208,27 @@ describe('PDF', () => {
     expect(bytes.length).toBeLessThan(1 << 20);
     const read = readPdf('bomb.pdf', bytes, characterMaps, () => undefined, 8 << 20);
     await expect(read).rejects.toMatchObject(refused(/unpacks to more than/));
+  });
+
+  // `npm run test:timing` prints the figure of docs/documents.md.
+  itIf(process.env['PHI_TIMING'] === '1')(
+    'of 10,000 pages side by side ends at the limit',
+    { timeout: 120_000 },
+    async () => {
+      const pages = Array.from({ length: 10_000 }, (_, i) => [`Page ${i + 1}`]);
+      const started = performance.now();
+      const read = await readPdf('pages.pdf', makePdf(pages), characterMaps, () => undefined);
+      const seconds = (performance.now() - started) / 1_000;
+      process.stdout.write(`10,000 pages of a PDF until the limit: ${seconds.toFixed(1)} s\n`);
+      expect(read.gaps).toEqual([{ kind: 'cut', read: 5_000, total: 10_000 }]);
+      expect(seconds).toBeLessThan(15);
+    },
+  );
+
+  it('of end tags that fit nothing is refused', { timeout: 60_000 }, async () => {
+    const html = '<div>'.repeat(9_900) + '</x>'.repeat(1_000_000);
+    await expect(readMade('tags.html', html)).rejects.toMatchObject(refused(/end tags do not fit its elements/));
+    expect(await readMade('page.html', `${'</x>'.repeat(10_000)}<p>Text`)).toMatchObject({ pages: [{ text: 'Text' }] });
   });
 
   it('leave out a page that takes too long, and keep the others', { timeout: 60_000 }, async () => {

@@ -2,7 +2,7 @@
 import { Parser } from 'htmlparser2';
 import type { ReadDocument } from '../../shared/document-types.ts';
 import { encodingOf } from './encoding.ts';
-import { badDocument, HTML_DEPTH } from './limits.ts';
+import { badDocument, HTML_DEPTH, HTML_LOOKS } from './limits.ts';
 import { PageCollector, partsOf, tidy } from './pages.ts';
 
 /** What a reader of the page does not see. */
@@ -37,10 +37,26 @@ export interface HtmlText {
 /** A document type with declarations of its own, which HTML does not have and its parsers take for text. */
 const DECLARATIONS = /^(\s*<\?xml[^>]*>)?\s*<!DOCTYPE[^>[]*\[[^\]]*\]\s*>/i;
 
-/** Throws `bad-document` for HTML that is nested without end. */
+/** Bounds what end tags without an element cost: each is looked for among all open elements. */
+class BoundedParser extends Parser {
+  /** Elements that are open. */
+  depth = 0;
+  name = '';
+  #looks = 0;
+
+  override onclosetag(start: number, endIndex: number): void {
+    if ((this.#looks += this.depth) > HTML_LOOKS)
+      throw badDocument(
+        this.name,
+        'Its end tags do not fit its elements, so it was not read. Save the text that you need as a text file.',
+      );
+    super.onclosetag(start, endIndex);
+  }
+}
+
+/** Throws `bad-document` for HTML that is nested without end, or whose end tags fit nothing. */
 export function htmlText(name: string, html: string): HtmlText {
   const out: string[] = [];
-  let depth = 0;
   let hidden = 0;
   let pre = 0;
   let inTitle = false;
@@ -51,10 +67,10 @@ export function htmlText(name: string, html: string): HtmlText {
     if (BLOCKS.has(tag)) out.push(PARAGRAPHS.has(tag) ? '\n\n' : '\n');
     else if (tag === 'td' || tag === 'th') out.push('\t');
   };
-  const parser = new Parser(
+  const parser = new BoundedParser(
     {
       onopentagname(tag) {
-        if (++depth > HTML_DEPTH)
+        if (++parser.depth > HTML_DEPTH)
           throw badDocument(
             name,
             `Its elements are nested more than ${HTML_DEPTH} deep, so it was not read. Save the text that you need as a text file.`,
@@ -75,7 +91,7 @@ export function htmlText(name: string, html: string): HtmlText {
         if (inHeading) heading += text;
       },
       onclosetag(tag) {
-        depth--;
+        parser.depth--;
         if (HIDDEN.has(tag)) hidden = Math.max(0, hidden - 1);
         else if (tag === 'title') inTitle = false;
         if (tag === 'pre') pre = Math.max(0, pre - 1);
@@ -85,6 +101,7 @@ export function htmlText(name: string, html: string): HtmlText {
     },
     { decodeEntities: true, recognizeSelfClosing: false },
   );
+  parser.name = name;
   parser.write(html.replace(DECLARATIONS, ''));
   parser.end();
   const line = (text: string | null) => text?.replace(/\s+/g, ' ').trim() || null;

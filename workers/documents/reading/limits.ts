@@ -14,6 +14,8 @@ export const TEXT_CHARACTERS = 8_000_000;
 export const XML_DEPTH = 256;
 /** Pages of people are a hundred elements deep. Each further level costs the parser a copy of all others. */
 export const HTML_DEPTH = 10_000;
+/** Of an end tag the parser looks for its element among all that are open. A million tags in a page of people cost a tenth of this. */
+export const HTML_LOOKS = 1_000_000_000;
 /** Of a page of a PDF, which is then named as one that cannot be read. Pages of people take milliseconds. */
 export const PAGE_MS = 10_000;
 /** Of a whole file. What was read until then stays. */
