@@ -113,6 +113,9 @@ async function visit(early: boolean): Promise<void> {
         `${report.graphs} stages; peak of the tab ${GB(tabBytes)}, of the browser ${GB(allBytes)}`,
     );
     console.log(spanTable(await spansOf(page, shards.last)));
+  } catch (error) {
+    console.error(`${name}: the page's console said:\n${site.session.errors.join('\n')}`);
+    throw error;
   } finally {
     await memory.stop();
     await site.close();

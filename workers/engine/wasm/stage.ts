@@ -206,8 +206,8 @@ async function weightFile(
   }
   const maker = new GroupMaker(group, async (parts) => {
     host.onGroup();
-    // Not behind it: on a slow disk the bytes of all groups would pile up beside the session.
-    if (keep) await host.keepForm(name, fileOf(group, parts));
+    // Not behind it: on a slow disk the bytes of all groups would pile up beside the session. A load does not fail for it.
+    if (keep) await host.keepForm(name, fileOf(group, parts)).catch(() => undefined);
   });
   makers.push(maker);
   if (streamed) return madeFile(maker);
