@@ -58,7 +58,7 @@ export type Translate<Words> = <K extends keyof Words>(key: K, ...args: Argument
 
 /** The string `key` in the language of the page; reactive where runes are. Strings with figures take them as arguments. */
 export const t: Translate<typeof en> = (key, ...args) => {
-  const entry = i18n.catalogue[key] as string | ((...args: unknown[]) => string);
+  const entry: string | ((...args: unknown[]) => string) = i18n.catalogue[key];
   return typeof entry === 'string' ? entry : entry(...args);
 };
 
