@@ -5,9 +5,7 @@
  * Source of the rules: jinja2 3.1, `lexer.py`.
  */
 import { tokenize } from '@huggingface/jinja';
-import { rewriteTag } from './jinja-rewrite.ts';
-
-export type Token = ReturnType<typeof tokenize>[number];
+import { rewriteTag, type Token } from './jinja-rewrite.ts';
 
 /** White space of Python's `\s`, which differs from JavaScript's. */
 const SPACES = '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';

@@ -3,7 +3,9 @@
  * comparisons, tuples of none or one, `with` and `block`, and recursive loops. Names that begin with a blank are ours: no template can write them.
  * Source of the grammar: jinja2 3.1, `parser.py`.
  */
-import type { Token } from './jinja-lexer.ts';
+import type { tokenize } from '@huggingface/jinja';
+
+export type Token = ReturnType<typeof tokenize>[number];
 
 /** Filters that stand for tests, tuples and the block `with`. */
 export const TEST = ' test';
