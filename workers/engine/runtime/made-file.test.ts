@@ -59,6 +59,14 @@ describe('a file of weights that are made when they are read', () => {
     expect(made()).toBe(1);
   });
 
+  it('gives the same tensor to two readers at a time', async () => {
+    const { group: weights, made } = group();
+    const maker = new GroupMaker(weights, () => undefined);
+    const [first, second] = await Promise.all([maker.take(0), maker.take(0)]);
+    expect(second).toEqual(first);
+    expect(made()).toBe(2);
+  });
+
   it('makes them again for a second reader, and gives nothing but whole tensors', async () => {
     const { group: weights, made } = group();
     const file = madeFile(new GroupMaker(weights, () => undefined));

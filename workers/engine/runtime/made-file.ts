@@ -24,7 +24,8 @@ export class GroupMaker {
 
   /** Tensor `index`; it is not kept here afterwards. */
   async take(index: number): Promise<Uint8Array<ArrayBuffer>> {
-    if (!this.#parts[index]) await (this.#making ??= this.#make().finally(() => (this.#making = null)));
+    // Another reader may have taken it while this one waited.
+    while (!this.#parts[index]) await (this.#making ??= this.#make().finally(() => (this.#making = null)));
     const part = this.#parts[index]!;
     this.#parts[index] = null;
     const planned = tensorBytes(this.group.tensors[index]!);
