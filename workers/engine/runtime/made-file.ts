@@ -26,7 +26,7 @@ export class GroupMaker {
   async take(index: number): Promise<Uint8Array<ArrayBuffer>> {
     // Another reader may have taken it while this one waited.
     while (!this.#parts[index]) await (this.#making ??= this.#make().finally(() => (this.#making = null)));
-    const part = this.#parts[index]!;
+    const part = this.#parts[index];
     this.#parts[index] = null;
     const planned = tensorBytes(this.group.tensors[index]!);
     if (part.byteLength !== planned)
