@@ -171,7 +171,7 @@ function refuseBlobs(): void {
 
 it('keeps models, weights, chats and documents where the browser stores no Blobs', async () => {
   await page.addInitScript(refuseBlobs);
-  await inject(page, /\.worker.*\.js/, refuseBlobs, null);
+  await inject(page, /(engine|documents|chat)\.worker.*\.js/, refuseBlobs, null);
   await page.goto(server.url);
   await download();
   await ask(page, 'hello');

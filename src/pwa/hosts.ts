@@ -32,6 +32,20 @@ async function isAllowed(purpose: Purpose, origin: string): Promise<boolean> {
   return sources === null || sources.some((source) => covers(source, origin));
 }
 
+/** A slow first visit installs its service worker for so long. */
+const INSTALL_MS = 30_000;
+
+/** Resolves when the service worker that is being installed has taken up the page; at once where there is none. */
+async function whenControlled(): Promise<void> {
+  const container = navigator.serviceWorker as ServiceWorkerContainer | undefined;
+  if (!container || container.controller || !(await container.getRegistration())) return;
+  await new Promise<void>((resolve) => {
+    setTimeout(resolve, INSTALL_MS);
+    container.addEventListener('controllerchange', () => resolve(), { once: true });
+    if (container.controller) resolve();
+  });
+}
+
 /**
  * Lets the worker reach the server at `address`. A worker keeps the policy that it was started with.
  * @returns whether a worker that runs has to be started again
@@ -41,6 +55,7 @@ export async function allowHost(purpose: Purpose, address: string): Promise<bool
   const origin = originOf(address);
   if (await isAllowed(purpose, origin)) return false;
   await addAllowedHost(purpose, origin);
+  await whenControlled();
   if (await isAllowed(purpose, origin)) return true;
   throw new PhiError(
     'network',

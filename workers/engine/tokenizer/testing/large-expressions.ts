@@ -8,7 +8,8 @@ export const FILTERS = [
   'capitalize', 'trim', 'indent', 'int', 'float', 'abs', 'items', 'bool', 'dictsort', 'count', 'sum', 'min', 'max', 'round', 'select', 'reject', 'wordcount',
   'default', 'd',
 ]; // prettier-ignore
-const FILTER_CALLS = [
+/** Filters with arguments. */
+export const FILTER_CALLS = [
   'tojson(indent=100)', `tojson(separators=(${LONG}, ${LONG}), ensure_ascii=true, sort_keys=true)`, `join(${LONG})`, "join(', ')", 'int(1)', 'float(1)',
   "groupby('a')", "groupby('a.b', case_sensitive=true)", "select('in', v)", "reject('in', v)", "select('gt', 'a')", "select('divisibleby', 3)", 'batch(1)', "batch(2, 'x')", 'format(v)',
   "format(v, v)", "max(attribute='a.b')", "sum(start=1)", 'unique(true)', "join('', attribute='a')", "trim('a')", `trim(${LONG})`, "trim('ab c')",
@@ -42,7 +43,8 @@ export const METHODS = [
   'islower',
   'format',
 ];
-const METHOD_CALLS = [
+/** Methods with arguments. */
+export const METHOD_CALLS = [
   `startswith(${LONG})`, `startswith(['a', ${LONG}])`, `endswith(${LONG})`, "split('a')", "split(' ')", `split(${LONG})`, "split('\\n', 1)", 'split(none, 2)',
   "strip('a')", "strip('ab c')", `lstrip(${LONG})`, `rstrip(${LONG})`, `removeprefix(${LONG})`, "removesuffix('a')", "rsplit('a')", "rsplit('a', 1)", "split(maxsplit=3)", "partition('b')",
   `rpartition(${LONG})`, "count('a')", "count('')", `count(${LONG})`, "find('b')", `find(${LONG})`, "index('b')", 'zfill(1000)', 'zfill(1000000)', 'splitlines(true)', 'format(v)',
@@ -56,6 +58,3 @@ export const OTHERS = [
   "'%' ~ v", "'%s' * 30000 % v", "('%s' * 20000) % (v, v)",
   'raise_exception(v)', '10 ** 300', '-v', 'v * 3', "v.length", 'v | int | string',
 ]; // prettier-ignore
-
-/** Filters and methods with arguments; each is tried as both. */
-export const EXPRESSIONS = [...FILTER_CALLS, ...METHOD_CALLS];

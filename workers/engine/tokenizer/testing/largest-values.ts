@@ -4,7 +4,7 @@
  */
 import { writeSync } from 'node:fs';
 import { parseJinja } from '../jinja.ts';
-import { EXPRESSIONS, FILTERS, METHODS, OTHERS } from './large-expressions.ts';
+import { FILTER_CALLS, FILTERS, METHOD_CALLS, METHODS, OTHERS } from './large-expressions.ts';
 
 /** Texts of 2^20 characters and lists of 30,000, made as a template would. */
 const LARGE = (seed: string, doublings: number) =>
@@ -56,7 +56,8 @@ for (const [value, made] of process.argv.includes('--only-load') ? [] : Object.e
   const expressions = [
     ...FILTERS.map((filter) => `v | ${filter}`),
     ...METHODS.map((method) => `v.${method}()`),
-    ...EXPRESSIONS.flatMap((call) => [`v | ${call}`, `v.${call}`]),
+    ...FILTER_CALLS.map((call) => `v | ${call}`),
+    ...METHOD_CALLS.map((call) => `v.${call}`),
     ...OTHERS,
   ];
   for (const expression of expressions)
