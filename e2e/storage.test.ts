@@ -1,5 +1,6 @@
 /** The store under bad luck, with a tiny model in the starter's place. */
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Page } from 'playwright';
@@ -15,9 +16,9 @@ import {
   type AppServer,
   type TinyStarter,
 } from './support/app.ts';
+import { DIST } from '../scripts/build/app.ts';
 import type { Session } from '../scripts/cli/browser/launch.ts';
 import type { StorageReport } from '../workers/shared/protocol.ts';
-import { inject } from './support/inject.ts';
 import { corruptShard, forgetForms, storedForms, storedShards } from './support/store-access.ts';
 
 let tiny: TinyStarter;
@@ -169,9 +170,25 @@ function refuseBlobs(): void {
   }
 }
 
+/** The app's workers that store, with `refuseBlobs` before them: files to be served in their place. */
+async function workersWithoutBlobs(folder: string): Promise<Record<string, string>> {
+  const names = (await readdir(join(DIST, 'assets'))).filter((name) =>
+    /^(engine|documents)\.worker-.*\.js$/.test(name),
+  );
+  for (const name of names) {
+    const code = await readFile(join(DIST, 'assets', name), 'utf8');
+    await writeFile(join(folder, name), `(${refuseBlobs.toString()})();\n${code}`);
+  }
+  return Object.fromEntries(names.map((name) => [`/assets/${name}`, join(folder, name)]));
+}
+
 it('keeps models, weights, chats and documents where the browser stores no Blobs', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'phi-blobs-'));
+  await server.close();
+  server = await serveApp({ mounts: { ...tiny.mounts, ...(await workersWithoutBlobs(folder)) } });
   await page.addInitScript(refuseBlobs);
-  await inject(page, /(engine|documents|chat)\.worker.*\.js/, refuseBlobs, null);
+  // It would refuse files that are not those of the build.
+  await page.addInitScript(() => (ServiceWorkerContainer.prototype.register = () => new Promise(() => undefined)));
   await page.goto(server.url);
   await download();
   await ask(page, 'hello');
@@ -193,6 +210,7 @@ it('keeps models, weights, chats and documents where the browser stores no Blobs
   await page.goto(`${server.url}#/models`);
   await page.getByText('This window cannot store files directly.').waitFor();
   expectClean(session);
+  await rm(folder, { recursive: true });
 });
 
 /** A new tab, as after a crash or another day; resolves with the shards that are there. */
