@@ -197,7 +197,11 @@ it('keeps models, weights, chats and documents where the browser stores no Blobs
   await page
     .locator('form input[type=file]')
     .setInputFiles({ name: 'harbour.md', mimeType: 'text/markdown', buffer: Buffer.from(report) });
-  await page.getByText('harbour.md').waitFor();
+  // It is named while it is read, and counted once it is stored.
+  await page
+    .getByRole('list', { name: 'Documents that go with the message' })
+    .getByText(/tokens$/)
+    .waitFor();
   server.shards.length = 0;
 
   await page.reload();
