@@ -23,6 +23,8 @@ const LONGEST_DRAFT = 15;
  */
 const NEAR_TOKENS = 12;
 const NEAR_RUN = 1;
+/** A row that costs more of a step gains nothing: drafts of sampled replies are right too seldom for it. docs/decisions/prompt-lookup.md. */
+const DEAREST_ROW = 0.42;
 /** Part of the time spent on a reply that wrong drafts may cost, and what the first one may in tokens. */
 const MOST_LOSS = 0.015;
 const STAKE_TOKENS = 1.5;
@@ -69,14 +71,13 @@ export class Lookup {
   draft(tokens: readonly number[], room: number): number[] {
     let most = Math.min(this.#length, room - 1);
     if (this.#rowMs > 0) most = Math.min(most, Math.floor(this.#credit / this.#rowMs));
-    // A row must cost clearly less than a step, or even a right draft wins nothing.
-    if (most < 1 || this.#rowMs > 0.6 * this.#tokenMs) return [];
+    if (most < 1 || this.#rowMs > DEAREST_ROW * this.#tokenMs) return [];
     return findDraft(tokens, most);
   }
 
   /** Most tokens that the next run of single steps should take. */
   get run(): number {
-    return this.#near ? NEAR_RUN : Infinity;
+    return this.#near && this.#credit > 0 ? NEAR_RUN : Infinity;
   }
 
   get #near(): boolean {
@@ -85,8 +86,10 @@ export class Lookup {
 
   /** After a run of single steps. */
   stepped(count: number, ms: number): void {
+    // Each run costs something beside its steps: what short ones take longer is a cost of drafts, and no measure of a step.
+    if (this.#near && count <= NEAR_RUN) this.#credit -= Math.max(0, ms - count * this.#tokenMs);
+    else this.#tokenMs += NEWEST * (ms / count - this.#tokenMs);
     this.#sinceRight += count;
-    this.#tokenMs += NEWEST * (ms / count - this.#tokenMs);
     this.#credit += MOST_LOSS * ms;
   }
 
