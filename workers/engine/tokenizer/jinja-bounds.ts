@@ -1,13 +1,28 @@
 /** Limits for the arguments of a template's filters and methods. They are checked first, because nothing can stop a filter once it runs. */
 import { measureValue, TemplateLimit, type Value } from './jinja-size.ts';
+import { numberOf } from './jinja-values.ts';
 
 /** Characters of a text that is an argument: a mark to split at, an ending to look for. */
 const MAX_ARGUMENT = 1 << 14;
 /** Characters of an attribute's path, each part of which is looked up again for each element. */
 const MAX_PATH = 128;
 const MAX_INDENT = 100;
+/** Filters whose arguments are paths, but for the third, which a test compares with. */
+const TAKE_PATHS: ReadonlySet<string> = new Set([
+  'groupby',
+  'map',
+  'max',
+  'min',
+  'rejectattr',
+  'selectattr',
+  'sort',
+  'sum',
+  'unique',
+]);
 /** Elements that one operation may make. */
 const MAX_ELEMENTS = 30_000;
+/** Characters that a number is filled up to. */
+const MAX_WIDTH = 1000;
 /** Comparisons times the longest text that is compared, or texts times the characters looked for. */
 const MAX_WORK = 1 << 24;
 
@@ -23,10 +38,13 @@ export interface Call {
 export function checkCall(call: Call, maxSize: number): void {
   const { name, operand, args, named } = call;
   if (name === 'default' || name === 'd' || name === 'get') return;
-  const isPath = ['map', 'selectattr', 'rejectattr', 'sort'].includes(name);
+  const isPath = (argument: Value): boolean =>
+    (TAKE_PATHS.has(name) && argument !== args[2]) ||
+    argument === named.get('attribute') ||
+    (name === 'join' && argument === args[1]);
   for (const argument of [...args, ...named.values()]) {
     const length = textOf(argument)?.length ?? 0;
-    if (length > MAX_ARGUMENT || (isPath && length > MAX_PATH && argument !== args[2]))
+    if (length > MAX_ARGUMENT || (length > MAX_PATH && isPath(argument)))
       throw new TemplateLimit(`it gives "${name}" an argument of ${length} characters`);
   }
   CHECKS[name]?.(call, maxSize, operand);
@@ -45,8 +63,15 @@ const CHECKS: Readonly<Record<string, (call: Call, maxSize: number, operand: Val
   rsplit: splits,
   splitlines: (_, __, operand) => {
     const text = textOf(operand) ?? '';
-    if (occurrences(text, '\n') + occurrences(text, '\n') > MAX_ELEMENTS)
+    if (occurrences(text, '\n') + occurrences(text, '\r') > MAX_ELEMENTS)
       throw new TemplateLimit('it splits a text into too many lines');
+  },
+  batch: ({ args, named }) => {
+    const count = numberOf(args[0] ?? named.get('linecount')) ?? 0;
+    if (count > MAX_ELEMENTS) throw new TemplateLimit(`it makes batches of ${count}`);
+  },
+  zfill: ({ args: [width] }) => {
+    if ((numberOf(width) ?? 0) > MAX_WIDTH) throw new TemplateLimit(`it fills a text to ${numberOf(width)} characters`);
   },
   replace: ({ args: [from, to] }, maxSize, operand) => {
     const text = textOf(operand) ?? '';

@@ -5,7 +5,7 @@
 import { argument, capital, flag, type Arguments } from './jinja-arguments.ts';
 import { formatPercent, written } from './jinja-format.ts';
 import { stripped } from './jinja-methods.ts';
-import { TemplateLimit, type Value } from './jinja-size.ts';
+import type { Value } from './jinja-size.ts';
 import { testValue } from './jinja-tests.ts';
 import {
   attribute,
@@ -32,9 +32,6 @@ import {
 } from './jinja-values.ts';
 
 type Filter = (value: Value, given: Arguments) => Value;
-
-/** Elements that one operation may add. */
-const MAX_ELEMENTS = 30_000;
 
 /** Elements that pass a test: named by the first argument; else all that are true. */
 function selected(wanted: boolean, by?: 'attribute'): Filter {
@@ -167,7 +164,6 @@ const unique: Filter = (value, given) => {
 const batched: Filter = (value, given) => {
   const count = numberOf(argument(given, 0, 'linecount')) ?? 0;
   if (count < 1) throw new Error('batch() needs a count of 1 or more');
-  if (count > MAX_ELEMENTS) throw new TemplateLimit(`it makes batches of ${count}`);
   const all = elementsOf(value);
   const fill = argument(given, 1, 'fill_with');
   return list(

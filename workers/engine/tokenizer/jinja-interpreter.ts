@@ -127,8 +127,6 @@ export class BoundedInterpreter extends Interpreter {
     } finally {
       this.#operands = parent;
     }
-    // The library gives nothing at all for the first element of an empty list.
-    value ??= super.evaluate(undefined, environment);
     if (value.type === 'FunctionValue') assertCalled(parent.node, node ?? own.node);
     this.#record(parent, value, own, type);
     return node && this.#printed.has(node) ? this.#text(value) : value;
@@ -281,8 +279,10 @@ export class BoundedInterpreter extends Interpreter {
     const { args, done } = this.#arguments(node.args ?? [], environment);
     const name = property instanceof Done ? property.value.value : property.value;
     if (name === 'join' && isText(operand) && done.args.length === 1) {
-      checkCall({ name, operand: done.args[0]!, args: [operand], named: new Map() }, this.#maxSize);
-      return new Done(FILTERS['join']!(done.args[0]!, { args: [operand], named: new Map() }));
+      // The method's text is the filter's separator.
+      const joined = { name, operand: done.args[0]!, args: [operand], named: new Map<string, Value>() };
+      checkCall(joined, this.#maxSize);
+      return new Done(FILTERS['join']!(joined.operand, joined));
     }
     checkCall({ name: String(name), operand, ...done }, this.#maxSize);
     const made = this.#method(operand, String(name), done);

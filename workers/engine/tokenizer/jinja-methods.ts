@@ -1,7 +1,7 @@
 /** Methods of texts that @huggingface/jinja lacks, or that differ from Python there. Source: Python's documentation of `str`. */
 import { argument, capital, flag, type Arguments } from './jinja-arguments.ts';
 import { formatBraces } from './jinja-format.ts';
-import { TemplateLimit, type Value } from './jinja-size.ts';
+import type { Value } from './jinja-size.ts';
 import { isText, list, numberOf, text, truth, tuple, whole } from './jinja-values.ts';
 
 type Method = (value: string, given: Arguments) => Value;
@@ -118,7 +118,6 @@ export const METHODS: Readonly<Record<string, Method>> = {
   },
   zfill: (value, given) => {
     const width = numberOf(given.args[0]) ?? 0;
-    if (width > 1000) throw new TemplateLimit(`it fills a text to ${width} characters`);
     const [, sign = '', rest = ''] = /^([+-]?)(.*)$/s.exec(value)!;
     return text(sign + rest.padStart(width - sign.length, '0'));
   },

@@ -11,7 +11,7 @@ export const FILTERS = [
 /** Filters with arguments. */
 export const FILTER_CALLS = [
   'tojson(indent=100)', `tojson(separators=(${LONG}, ${LONG}), ensure_ascii=true, sort_keys=true)`, `join(${LONG})`, "join(', ')", 'int(1)', 'float(1)',
-  "groupby('a')", "groupby('a.b', case_sensitive=true)", "select('in', v)", "reject('in', v)", "select('gt', 'a')", "select('divisibleby', 3)", 'batch(1)', 'batch(30000, 0)', 'batch(1000000000, 0)', "batch(2, 'x')", 'format(v)',
+  "groupby('a')", `groupby('${'a.'.repeat(8000)}b')`, `join('', attribute='${'a.'.repeat(8000)}b')`, `sum('${'a.'.repeat(8000)}b')`, "groupby('a.b', case_sensitive=true)", "select('in', v)", "reject('in', v)", "select('gt', 'a')", "select('divisibleby', 3)", 'batch(1)', 'batch(30000, 0)', 'batch(1000000000, 0)', "batch(2, 'x')", 'format(v)',
   "format(v, v)", "max(attribute='a.b')", "sum(start=1)", 'unique(true)', "join('', attribute='a')", "trim('a')", `trim(${LONG})`, "trim('ab c')",
   "default('')", 'default(v, true)', 'sort(true)', "sort(attribute='a.b')", `sort(attribute='${'a.'.repeat(63)}b')`, "selectattr('a')",
   "selectattr('a', 'equalto', 'x')", `selectattr('a', 'eq', ${LONG})`, "rejectattr('a')", "map(attribute='a.b')", "map(attribute='a', default=v)", 'indent(100, true, true)',
